@@ -1,0 +1,505 @@
+/**
+ * The one error of every provider: `ProviderError`, whose `reason` says what went wrong.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import { dual } from "effect/Function"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+
+const common = {
+  /** What went wrong, in the provider's words where it said something. Never holds a key or header value. */
+  message: Schema.String,
+  /** HTTP status; for errors inside a stream the status that the provider documents for it, if any. */
+  status: Schema.optionalKey(Schema.Natural),
+  /** The provider's machine-readable code or error type. */
+  code: Schema.optionalKey(Schema.String),
+  /** The provider's id of the request, to be quoted to its support. */
+  requestId: Schema.optionalKey(Schema.String),
+  /** How long the provider asks to wait before another attempt. */
+  retryAfter: Schema.optionalKey(Schema.Duration),
+  /** The provider's own word on whether to retry (`x-should-retry`); overrides the reason's default. */
+  shouldRetry: Schema.optionalKey(Schema.Boolean),
+  /** Start of the response body (at most 1 KB) when it was not understood. */
+  body: Schema.optionalKey(Schema.String)
+}
+
+/**
+ * The key, token or signature was missing, wrong or expired.
+ *
+ * Not retryable, unless the provider says otherwise. Comes from: HTTP 401, `authentication_error`, `UnrecognizedClientException`, `ExpiredTokenException`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Authentication extends Schema.TaggedError<Authentication>()("Authentication", common) {}
+
+/**
+ * The credentials are valid but may not do this.
+ *
+ * Not retryable, unless the provider says otherwise. Comes from: HTTP 403.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class PermissionDenied extends Schema.TaggedError<PermissionDenied>()("PermissionDenied", common) {}
+
+/**
+ * The model, deployment or endpoint does not exist, or is not visible to these credentials.
+ *
+ * Not retryable, unless the provider says otherwise. Comes from: HTTP 404, `model_not_found`, `DeploymentNotFound`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", common) {}
+
+/**
+ * The provider rejected the request as it is.
+ *
+ * Not retryable, unless the provider says otherwise. Comes from: HTTP 400, 409, 413, 422.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", common) {}
+
+/**
+ * Prompt and requested output do not fit into the model's context window.
+ *
+ * Not retryable, unless the provider says otherwise. Comes from: `context_length_exceeded`, `prompt is too long`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ContextLengthExceeded
+  extends Schema.TaggedError<ContextLengthExceeded>()("ContextLengthExceeded", common)
+{}
+
+/**
+ * The provider's content filter blocked the request or the answer.
+ *
+ * Not retryable, unless the provider says otherwise. Comes from: `content_filter`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ContentFiltered extends Schema.TaggedError<ContentFiltered>()("ContentFiltered", common) {}
+
+/**
+ * Too many requests or tokens for now; `retryAfter` says how long to wait, when the provider says it.
+ *
+ * Retryable, unless the provider says otherwise. Comes from: HTTP 429, `rate_limit_error`, `ThrottlingException`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", common) {}
+
+/**
+ * The account's quota or credit is used up; waiting does not help.
+ *
+ * Not retryable, unless the provider says otherwise. Comes from: HTTP 402, `insufficient_quota`, `billing_error`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExceeded", common) {}
+
+/**
+ * The provider has no capacity for now.
+ *
+ * Retryable, unless the provider says otherwise. Comes from: HTTP 529, HTTP 498 of Groq, `overloaded_error`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", common) {}
+
+/**
+ * The provider failed.
+ *
+ * Retryable, unless the provider says otherwise. Comes from: HTTP 5xx, `api_error`, `server_error`, `internalServerException`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ServerError extends Schema.TaggedError<ServerError>()("ServerError", common) {}
+
+/**
+ * The connection could not be made or broke.
+ *
+ * Retryable, unless the provider says otherwise. Comes from: the HTTP client.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Network extends Schema.TaggedError<Network>()("Network", common) {}
+
+/**
+ * Nothing came in time.
+ *
+ * Retryable, unless the provider says otherwise. Comes from: `connect`: no connection; `firstByte`: no first byte of the answer, or the provider says that it timed out; `idle`: no byte since the last one.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Timeout extends Schema.TaggedError<Timeout>()("Timeout", {
+  ...common,
+  kind: Schema.Literals(["connect", "firstByte", "idle"])
+}) {}
+
+/**
+ * The body is not a stream of the provider's format: a proxy's HTML page, or JSON where a stream was asked for.
+ *
+ * Not retryable, unless the provider says otherwise. Comes from: header `content-type`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class UnexpectedContentType extends Schema.TaggedError<UnexpectedContentType>()("UnexpectedContentType", {
+  ...common,
+  contentType: Schema.String
+}) {}
+
+/**
+ * An event of the stream is not what the provider's format allows: JSON that does not parse, a known field of the wrong type, a broken frame.
+ *
+ * Not retryable, unless the provider says otherwise. Comes from: the stream.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class MalformedEvent extends Schema.TaggedError<MalformedEvent>()("MalformedEvent", {
+  ...common,
+  /** Position of the event in the stream, from 0. */
+  event: Schema.Natural,
+  /** Path to the offending field, `[]` when the event as a whole is malformed. */
+  path: Schema.Array(Schema.Union([Schema.String, Schema.Number])),
+  /** Start of the event with its string values masked, so that no content leaks. */
+  excerpt: Schema.String
+}) {}
+
+/**
+ * The stream ended without its terminal signal: the answer is cut off.
+ *
+ * Retryable, unless the provider says otherwise. Comes from: the stream.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class IncompleteStream extends Schema.TaggedError<IncompleteStream>()("IncompleteStream", common) {}
+
+/**
+ * The model produced a tool call or JSON that the provider could not accept.
+ *
+ * Not retryable, unless the provider says otherwise. Comes from: Groq's `tool_use_failed` and `json_validate_failed`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ToolUseFailed extends Schema.TaggedError<ToolUseFailed>()("ToolUseFailed", {
+  ...common,
+  /** The text that the model generated; `undefined` when the provider does not state it. */
+  failedGeneration: Schema.optionalKey(Schema.String)
+}) {}
+
+/**
+ * A failure that fits no other reason.
+ *
+ * Not retryable, unless the provider says otherwise. Comes from: anything else.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Unknown extends Schema.TaggedError<Unknown>()("Unknown", common) {}
+
+/**
+ * Schema of every reason a provider can fail for.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Reason = Schema.Union([
+  Authentication,
+  PermissionDenied,
+  NotFound,
+  InvalidRequest,
+  ContextLengthExceeded,
+  ContentFiltered,
+  RateLimited,
+  QuotaExceeded,
+  Overloaded,
+  ServerError,
+  Network,
+  Timeout,
+  UnexpectedContentType,
+  MalformedEvent,
+  IncompleteStream,
+  ToolUseFailed,
+  Unknown
+])
+
+/**
+ * Why a provider failed, a union discriminated by `_tag`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Reason = typeof Reason.Type
+
+const retryable: Readonly<Record<Reason["_tag"], boolean>> = {
+  Authentication: false,
+  PermissionDenied: false,
+  NotFound: false,
+  InvalidRequest: false,
+  ContextLengthExceeded: false,
+  ContentFiltered: false,
+  RateLimited: true,
+  QuotaExceeded: false,
+  Overloaded: true,
+  ServerError: true,
+  Network: true,
+  Timeout: true,
+  UnexpectedContentType: false,
+  MalformedEvent: false,
+  IncompleteStream: true,
+  ToolUseFailed: false,
+  Unknown: false
+}
+
+/**
+ * A provider failed. `reason` says why and carries what is known; the getters are shortcuts into it.
+ *
+ * `emitted` is true when chunks of the response were delivered before the failure: a retry would then repeat output.
+ *
+ * @example
+ * ```ts
+ * import { Chunk, ProviderError } from "effect-llm-stream"
+ * import { Effect, Stream } from "effect"
+ *
+ * declare const chunks: Stream.Stream<Chunk.Attributes, ProviderError.ProviderError>
+ *
+ * const program = Stream.runDrain(chunks).pipe(
+ *   Effect.catchReason("ProviderError", "RateLimited", (reason) => Effect.log("wait", reason.retryAfter))
+ * )
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ProviderError extends Schema.TaggedError<ProviderError>()("ProviderError", {
+  provider: Schema.String,
+  reason: Reason,
+  emitted: Schema.Boolean
+}) {
+  /** @since 0.1.0 */
+  override get message(): string {
+    return `${this.provider}: ${this.reason._tag}: ${this.reason.message}`
+  }
+
+  /**
+   * Whether another attempt may succeed. The provider's own word (`x-should-retry`) overrides the reason's default.
+   *
+   * @since 0.1.0
+   */
+  get isRetryable(): boolean {
+    return this.reason.shouldRetry ?? retryable[this.reason._tag]
+  }
+
+  /**
+   * HTTP status, `undefined` when there was none.
+   *
+   * @since 0.1.0
+   */
+  get status(): number | undefined {
+    return this.reason.status
+  }
+
+  /**
+   * The provider's machine-readable code, `undefined` when it gave none.
+   *
+   * @since 0.1.0
+   */
+  get code(): string | undefined {
+    return this.reason.code
+  }
+
+  /**
+   * The provider's id of the request, `undefined` when it gave none.
+   *
+   * @since 0.1.0
+   */
+  get requestId(): string | undefined {
+    return this.reason.requestId
+  }
+
+  /**
+   * How long the provider asks to wait, `undefined` when it does not say.
+   *
+   * @since 0.1.0
+   */
+  get retryAfter(): Duration.Duration | undefined {
+    return this.reason.retryAfter
+  }
+}
+
+/**
+ * Whether a value is a `ProviderError`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isProviderError = (u: unknown): u is ProviderError => Predicate.isTagged(u, "ProviderError")
+
+/**
+ * What a provider said of a failure, before it is classified. Everything is optional but the message.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Failure {
+  readonly message: string
+  readonly status?: number | undefined
+  readonly code?: string | undefined
+  /** The provider's error type: a coarser word than the code. */
+  readonly type?: string | undefined
+  readonly requestId?: string | undefined
+  readonly retryAfter?: Duration.Duration | undefined
+  readonly shouldRetry?: boolean | undefined
+  readonly body?: string | undefined
+  readonly failedGeneration?: string | undefined
+}
+
+/**
+ * The reasons that a provider can state itself; the others are found out on our side.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StatedReason = Exclude<Reason["_tag"], "UnexpectedContentType" | "MalformedEvent">
+
+/**
+ * A provider's error table: which reason each of its codes, types and statuses means. Looked up in this order: `codes`
+ * by code, `messages`, `statuses`, `codes` by type.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Table {
+  readonly codes: Readonly<Record<string, StatedReason>>
+  /** Reasons that a provider tells apart by the message alone. */
+  readonly messages?: ReadonlyArray<readonly [pattern: RegExp, reason: StatedReason]>
+  /** Statuses that mean something else than in {@link statuses}. */
+  readonly statuses?: Readonly<Record<number, StatedReason>>
+  /** The HTTP status that a code stands for when it arrives inside a stream. */
+  readonly statusOfCode?: Readonly<Record<string, number>>
+  /** Statuses whose reason is not retryable by itself but is worth another attempt. */
+  readonly retryableStatuses?: ReadonlyArray<number>
+}
+
+/**
+ * What an HTTP status means where the provider says nothing more precise.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const statuses: Readonly<Record<number, StatedReason>> = {
+  401: "Authentication",
+  402: "QuotaExceeded",
+  403: "PermissionDenied",
+  404: "NotFound",
+  408: "Timeout",
+  429: "RateLimited",
+  504: "Timeout",
+  529: "Overloaded"
+}
+
+const fromStatus = (status: number, table: Table): StatedReason =>
+  table.statuses?.[status] ?? statuses[status] ??
+    (status >= 500 ? "ServerError" : status >= 400 ? "InvalidRequest" : "Unknown")
+
+/**
+ * The reason that a failure means by a provider's table.
+ *
+ * @example
+ * ```ts
+ * import { ProviderError } from "effect-llm-stream"
+ *
+ * const reason = ProviderError.classify(
+ *   { message: "You exceeded your current quota", status: 429, code: "insufficient_quota" },
+ *   { codes: { insufficient_quota: "QuotaExceeded" } }
+ * )
+ * reason._tag // "QuotaExceeded"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const classify: {
+  (table: Table): (failure: Failure) => Reason
+  (failure: Failure, table: Table): Reason
+} = dual(2, (failure: Failure, table: Table): Reason => {
+  const lookUp = (word: string | undefined) =>
+    word !== undefined && Object.hasOwn(table.codes, word) ? table.codes[word] : undefined
+  const statusOf = (word: string | undefined) =>
+    word !== undefined && table.statusOfCode !== undefined && Object.hasOwn(table.statusOfCode, word)
+      ? table.statusOfCode[word]
+      : undefined
+  const tag = lookUp(failure.code) ??
+    table.messages?.find(([pattern]) => pattern.test(failure.message))?.[1] ??
+    (failure.status === undefined ? undefined : fromStatus(failure.status, table)) ??
+    lookUp(failure.type) ??
+    "Unknown"
+  const status = failure.status ?? statusOf(failure.code) ?? statusOf(failure.type)
+  const shouldRetry = failure.shouldRetry ??
+    (status !== undefined && table.retryableStatuses?.includes(status) === true ? true : undefined)
+  const code = failure.code ?? failure.type
+  return make(tag, {
+    message: failure.message,
+    ...(status === undefined ? undefined : { status }),
+    ...(code === undefined ? undefined : { code }),
+    ...(failure.requestId === undefined ? undefined : { requestId: failure.requestId }),
+    ...(failure.retryAfter === undefined ? undefined : { retryAfter: failure.retryAfter }),
+    ...(shouldRetry === undefined ? undefined : { shouldRetry }),
+    ...(failure.body === undefined ? undefined : { body: failure.body })
+  }, failure.failedGeneration)
+})
+
+type Common = Omit<(typeof Unknown)["~type.make.in"], "_tag">
+
+const make = (tag: StatedReason, fields: Common, failedGeneration: string | undefined): Reason => {
+  switch (tag) {
+    case "Authentication":
+      return new Authentication(fields)
+    case "PermissionDenied":
+      return new PermissionDenied(fields)
+    case "NotFound":
+      return new NotFound(fields)
+    case "InvalidRequest":
+      return new InvalidRequest(fields)
+    case "ContextLengthExceeded":
+      return new ContextLengthExceeded(fields)
+    case "ContentFiltered":
+      return new ContentFiltered(fields)
+    case "RateLimited":
+      return new RateLimited(fields)
+    case "QuotaExceeded":
+      return new QuotaExceeded(fields)
+    case "Overloaded":
+      return new Overloaded(fields)
+    case "ServerError":
+      return new ServerError(fields)
+    case "Network":
+      return new Network(fields)
+    case "Timeout":
+      return new Timeout({ ...fields, kind: "firstByte" })
+    case "IncompleteStream":
+      return new IncompleteStream(fields)
+    case "ToolUseFailed":
+      return new ToolUseFailed(failedGeneration === undefined ? fields : { ...fields, failedGeneration })
+    case "Unknown":
+      return new Unknown(fields)
+  }
+}

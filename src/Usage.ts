@@ -1,0 +1,166 @@
+/**
+ * Token usage, normalised: the same meaning of every count whichever provider stated it.
+ *
+ * @since 0.1.0
+ */
+import { dual } from "effect/Function"
+import * as Schema from "effect/Schema"
+import { trusted } from "./internal/trusted.ts"
+
+const tokens = Schema.optionalKey(Schema.Natural)
+
+/**
+ * Token usage as one chunk, or a whole stream, states it. All counts are tokens unless said otherwise; a count that
+ * was not stated is `undefined`, never 0.
+ *
+ * - `inputTokens` includes cache reads and cache writes, for every provider.
+ * - `uncachedInputTokens` is the part that was neither read from nor written to a cache, where the provider states
+ *   that part instead of the total (Anthropic, Bedrock).
+ * - `cachedTokens` are cache reads; `cacheWriteTokens` cache writes, of which `cacheWrite5mTokens` live five minutes
+ *   and `cacheWrite1hTokens` one hour.
+ * - `outputTokens` includes `reasoningTokens`, and accepted and rejected prediction tokens.
+ * - `serverToolRequests` counts requests (not tokens) made by tools that the provider runs itself, by kind.
+ *
+ * @example
+ * ```ts
+ * import { Usage } from "effect-llm-stream"
+ *
+ * const usage = new Usage.Usage({ inputTokens: 1000, cachedTokens: 200, outputTokens: 100 })
+ * usage.totalTokens // 1100
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Usage extends Schema.Class<Usage>("effect-llm-stream/Usage")({
+  inputTokens: tokens,
+  uncachedInputTokens: tokens,
+  cachedTokens: tokens,
+  cacheWriteTokens: tokens,
+  cacheWrite5mTokens: tokens,
+  cacheWrite1hTokens: tokens,
+  inputTextTokens: tokens,
+  inputAudioTokens: tokens,
+  inputImageTokens: tokens,
+  outputTokens: tokens,
+  reasoningTokens: tokens,
+  outputTextTokens: tokens,
+  outputAudioTokens: tokens,
+  acceptedPredictionTokens: tokens,
+  rejectedPredictionTokens: tokens,
+  serverToolRequests: Schema.optionalKey(Schema.Record(Schema.String, Schema.Natural))
+}) {
+  /**
+   * Input plus output tokens; `undefined` unless both were stated.
+   *
+   * @since 0.1.0
+   */
+  get totalTokens(): number | undefined {
+    return this.inputTokens === undefined || this.outputTokens === undefined
+      ? undefined
+      : this.inputTokens + this.outputTokens
+  }
+}
+
+/**
+ * The counts of a usage as a wire may state them: absent, `null`, negative or fractional.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Stated =
+  & { readonly [K in Exclude<keyof typeof Usage.fields, "serverToolRequests">]?: number | null | undefined }
+  & { readonly serverToolRequests?: Readonly<Record<string, number | null | undefined>> | undefined }
+
+/**
+ * A token count from the wire: `undefined` when it was not stated (or is no finite number), clamped to 0 when negative
+ * and cut to a whole number.
+ *
+ * @example
+ * ```ts
+ * import { Usage } from "effect-llm-stream"
+ *
+ * Usage.count(null) // undefined
+ * Usage.count(-1) // 0
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const count = (stated: number | null | undefined): number | undefined =>
+  stated === null || stated === undefined || !Number.isFinite(stated)
+    ? undefined
+    : Math.min(Math.max(Math.trunc(stated), 0), Number.MAX_SAFE_INTEGER)
+
+/**
+ * The usage that a wire object states, or `undefined` when it states no count at all.
+ *
+ * Where only `uncachedInputTokens` is stated, `inputTokens` is that plus cache reads and writes.
+ *
+ * @example
+ * ```ts
+ * import { Usage } from "effect-llm-stream"
+ *
+ * const usage = Usage.fromStated({ uncachedInputTokens: 10, cachedTokens: 90, outputTokens: null })
+ * usage?.inputTokens // 100
+ * usage?.outputTokens // undefined
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromStated = (stated: Stated): Usage | undefined => {
+  const { serverToolRequests, ...counts } = stated
+  const fields: Record<string, number> = {}
+  let empty = true
+  for (const [key, value] of Object.entries(counts)) {
+    const n = count(value)
+    if (n !== undefined) {
+      fields[key] = n
+      empty = false
+    }
+  }
+  const requests: Record<string, number> = {}
+  for (const [kind, value] of Object.entries(serverToolRequests ?? {})) {
+    const n = count(value)
+    if (n !== undefined) requests[kind] = n
+  }
+  const hasRequests = Object.keys(requests).length > 0
+  if (empty && !hasRequests) return undefined
+  return withInputTotal(hasRequests ? { ...fields, serverToolRequests: requests } : fields)
+}
+
+/**
+ * The usage of a stream from that of two of its chunks: per field, the later stated value wins. Counts are never
+ * added: providers repeat them, or state running totals.
+ *
+ * @example
+ * ```ts
+ * import { Usage } from "effect-llm-stream"
+ *
+ * const start = new Usage.Usage({ inputTokens: 25, outputTokens: 1 })
+ * const end = new Usage.Usage({ outputTokens: 15 })
+ * Usage.merge(start, end).outputTokens // 15
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const merge: {
+  (that: Usage): (self: Usage) => Usage
+  (self: Usage, that: Usage): Usage
+} = dual(2, (self: Usage, that: Usage): Usage => withInputTotal({ ...self, ...that }))
+
+type Fields = { readonly [K in keyof typeof Usage.fields]?: Exclude<Usage[K], undefined> }
+
+// The total of a provider that states disjoint parts has to follow its parts, which may come in different chunks.
+const withInputTotal = (fields: Fields): Usage =>
+  trusted(
+    Usage,
+    fields.uncachedInputTokens === undefined
+      ? fields
+      : {
+        ...fields,
+        inputTokens: fields.uncachedInputTokens + (fields.cachedTokens ?? 0) + (fields.cacheWriteTokens ?? 0)
+      }
+  )

@@ -1,0 +1,82 @@
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as ProviderError from "../ProviderError.ts"
+
+/**
+ * What the data of an event holds: a JSON object, nothing (a heartbeat), or something malformed.
+ *
+ * @internal
+ */
+export const parse = (
+  data: string,
+  event: number
+): { readonly [key: string]: unknown } | ProviderError.MalformedEvent | undefined => {
+  const first = data.charCodeAt(0)
+  // `{` first is every real event; the rest is looked at only for what is not.
+  if (first !== 123) {
+    const trimmed = data.trim()
+    if (trimmed === "" || trimmed === "null" || trimmed.startsWith(":")) return undefined
+  }
+  try {
+    const json: unknown = JSON.parse(data)
+    return Predicate.isObject(json)
+      ? json
+      : malformed({ event, message: `Event ${event} holds JSON that is not an object`, data })
+  } catch (error) {
+    const position = error instanceof Error ? /at position (\d+)/.exec(error.message)?.[1] : undefined
+    return malformed({
+      event,
+      message: `Event ${event} (${data.length} characters) is not valid JSON${
+        position === undefined ? "" : ` at character ${position}`
+      }`,
+      data
+    })
+  }
+}
+
+/** @internal */
+export const malformed = (options: {
+  readonly event: number
+  readonly message: string
+  readonly data: string
+  readonly path?: ReadonlyArray<string | number>
+}): ProviderError.MalformedEvent =>
+  new ProviderError.MalformedEvent({
+    message: options.message,
+    event: options.event,
+    path: options.path ?? [],
+    excerpt: mask(options.data)
+  })
+
+const maxExcerpt = 200
+
+// Keys stay, string values go: the shape helps to find the fault, the content is the user's.
+const mask = (data: string): string => {
+  const masked = data.slice(0, 4 * maxExcerpt)
+    .replace(/"(?:[^"\\]|\\.)*(?:"|$)(?!\s*:)/gs, "\"…\"")
+    // Outside of JSON strings there may be anything, such as a proxy's page.
+    .replace(/[^\s{}[\]:,"…]{24,}/g, "…")
+  return masked.length <= maxExcerpt ? masked : `${masked.slice(0, maxExcerpt)}…`
+}
+
+/**
+ * The error for a payload whose known fields do not have the documented types.
+ *
+ * @internal
+ */
+export const invalidPayload = <T>(schema: Schema.Codec<T, T>) => {
+  const decode = Schema.decodeUnknownResult(schema)
+  const format = SchemaIssue.makeFormatterStandardSchemaV1()
+  return (json: unknown, data: string, event: number): ProviderError.MalformedEvent => {
+    const result = decode(json)
+    const issue = Result.isFailure(result) ? format(result.failure.issue).issues[0] : undefined
+    const path = (issue?.path ?? []).map((segment) => {
+      const key = typeof segment === "object" ? segment.key : segment
+      return typeof key === "number" ? key : String(key)
+    })
+    const where = path.map((key) => typeof key === "number" ? `[${key}]` : `.${key}`).join("").replace(/^\./, "")
+    return malformed({ event, data, path, message: `Event ${event}: ${issue?.message ?? "invalid"} at ${where}` })
+  }
+}

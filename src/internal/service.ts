@@ -1,0 +1,145 @@
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import * as ChatRequest from "../ChatRequest.ts"
+import * as Provider from "../Provider.ts"
+import * as ProviderError from "../ProviderError.ts"
+
+/** @internal */
+export type Headers = Readonly<Record<string, string | Redacted.Redacted>>
+
+/**
+ * The `stream` function of a provider whose request is one JSON body: what all of them do in the same way.
+ *
+ * @internal
+ */
+export const streamJson = <C>(options: {
+  readonly client: HttpClient.HttpClient
+  readonly protocol: Provider.Protocol<C>
+  readonly policy: Provider.Policy
+  /** The key of this provider's own record in `ChatRequest.options`. */
+  readonly optionsKey: string
+  readonly defaultModel: string | undefined
+  readonly info?: Provider.ResponseInfo
+  readonly encode: (
+    request: ChatRequest.Normalized,
+    model: string,
+    options: Readonly<Record<string, unknown>>
+  ) => Result.Result<Readonly<Record<string, unknown>>, ProviderError.Reason>
+  /** Adds address and credentials to a body; run for every attempt. */
+  readonly send: (
+    body: Readonly<Record<string, unknown>>,
+    model: string
+  ) => Effect.Effect<HttpClientRequest.HttpClientRequest, ProviderError.Reason>
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
+}) =>
+(request: ChatRequest.ChatRequest): Stream.Stream<C, ProviderError.ProviderError> => {
+  const fail = (reason: ProviderError.Reason) =>
+    new ProviderError.ProviderError({ provider: options.protocol.provider, reason, emitted: false })
+  return Stream.unwrap(Effect.gen(function*() {
+    const model = request.model ?? options.defaultModel
+    if (model === undefined || model === "") {
+      return yield* fail(
+        new ProviderError.InvalidRequest({
+          message: "No model: give the request a `model`, or the layer a default one"
+        })
+      )
+    }
+    const normalized = yield* Effect.try({
+      try: () => ChatRequest.normalize(request),
+      catch: (cause) =>
+        fail(
+          new ProviderError.InvalidRequest({
+            message: `The prompt is not valid: ${cause instanceof Error ? cause.message : String(cause)}`
+          })
+        )
+    })
+    const body = yield* Effect.fromResult(
+      options.encode(normalized, model, normalized.options?.[options.optionsKey] ?? {})
+    ).pipe(Effect.mapError(fail))
+    return Provider.stream(options.client, {
+      protocol: options.protocol,
+      request: Effect.mapError(options.send(body, model), fail),
+      info: { ...options.info, model },
+      secrets: options.secrets
+    }, options.policy)
+  }))
+}
+
+/**
+ * The caller's client, except that fetch does not follow redirects: it would carry keys in custom headers along.
+ *
+ * @internal
+ */
+export const client: Effect.Effect<HttpClient.HttpClient, never, HttpClient.HttpClient> = Effect.gen(function*() {
+  const client = yield* HttpClient.HttpClient
+  return HttpClient.transform(
+    client,
+    (effect) =>
+      Effect.flatMap(
+        Effect.serviceOption(FetchHttpClient.RequestInit),
+        (init) =>
+          Effect.provideService(effect, FetchHttpClient.RequestInit, {
+            redirect: "manual",
+            ...Option.getOrUndefined(init)
+          })
+      )
+  )
+})
+
+/**
+ * A credential that can be sent as a header value, or the reason why there is none.
+ *
+ * @internal
+ */
+export const credential = (
+  value: Redacted.Redacted | undefined,
+  howToSet: string
+): Result.Result<Redacted.Redacted, ProviderError.Authentication> => {
+  const trimmed = value === undefined ? "" : Redacted.value(value).trim()
+  if (trimmed === "") return Result.fail(new ProviderError.Authentication({ message: `No API key: ${howToSet}` }))
+  return /^[\x21-\x7e]+$/.test(trimmed)
+    ? Result.succeed(Redacted.make(trimmed))
+    : Result.fail(
+      new ProviderError.Authentication({
+        message: "The API key holds characters that no key has (spaces, line breaks, …)"
+      })
+    )
+}
+
+/** @internal */
+export const postJson = (
+  url: string,
+  body: Readonly<Record<string, unknown>>
+): Effect.Effect<HttpClientRequest.HttpClientRequest, ProviderError.InvalidRequest> =>
+  HttpClientRequest.bodyJson(HttpClientRequest.post(url), body).pipe(
+    Effect.mapError(() => new ProviderError.InvalidRequest({ message: "The request cannot be written as JSON" }))
+  )
+
+/** @internal */
+export const setHeaders = (headers: Headers) => (request: HttpClientRequest.HttpClientRequest) =>
+  HttpClientRequest.setHeaders(
+    request,
+    Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? value : Redacted.value(value)])
+    )
+  )
+
+/** @internal */
+export const secrets = (
+  credential: Redacted.Redacted | undefined,
+  headers: Headers
+): ReadonlyArray<Redacted.Redacted> => [
+  ...(credential === undefined ? [] : [credential]),
+  ...Object.values(headers).flatMap((value) => typeof value === "string" ? [] : [value])
+]
+
+/** @internal */
+export const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
+  Config.map(Config.option(config), Option.getOrUndefined)

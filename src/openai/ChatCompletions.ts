@@ -1,0 +1,572 @@
+/**
+ * The chat-completions wire format, which OpenAI, Groq, Azure and many other hosts share: payload schema, chunk
+ * attributes, finish reasons, errors, request encoding and the end of a stream.
+ *
+ * A provider that adds fields spreads these field records into its own schema and extends {@link ChatCompletionChunk}.
+ *
+ * @since 0.1.0
+ */
+import * as Base64 from "effect/encoding/Base64"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type * as ChatRequest from "../ChatRequest.ts"
+import type { Attributes, AudioDelta, ChoiceDelta, ToolCallDelta } from "../Chunk.ts"
+import type { CostMetadata } from "../Cost.ts"
+import * as FinishReason from "../FinishReason.ts"
+import * as CostMetadataOf from "../internal/costMetadata.ts"
+import { failureOf } from "../internal/httpFailure.ts"
+import * as JsonEvent from "../internal/jsonEvent.ts"
+import { nullish, open, validator } from "../internal/open.ts"
+import { sseFraming } from "../internal/sseFraming.ts"
+import * as Provider from "../Provider.ts"
+import * as ProviderError from "../ProviderError.ts"
+import * as Usage from "../Usage.ts"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Payload
+// ---------------------------------------------------------------------------------------------------------------------
+
+const ToolCallFunction = open({
+  name: nullish(Schema.String),
+  // A string by the specification; some hosts send the object itself.
+  arguments: nullish(Schema.Union([Schema.String, Schema.Record(Schema.String, Schema.Unknown)]))
+})
+
+const ToolCall = open({
+  index: nullish(Schema.Finite),
+  id: nullish(Schema.String),
+  type: nullish(Schema.String),
+  function: nullish(ToolCallFunction),
+  custom: nullish(open({ name: nullish(Schema.String), input: nullish(Schema.String) }))
+})
+
+const TopLogprob = open({
+  token: Schema.String,
+  bytes: nullish(Schema.Array(Schema.Finite)),
+  logprob: Schema.Finite
+})
+
+const TokenLogprob = open({
+  token: Schema.String,
+  bytes: nullish(Schema.Array(Schema.Finite)),
+  logprob: Schema.Finite,
+  top_logprobs: nullish(Schema.Array(TopLogprob))
+})
+
+const Logprobs = open({
+  content: nullish(Schema.Array(TokenLogprob)),
+  refusal: nullish(Schema.Array(TokenLogprob))
+})
+
+/**
+ * Fields of `choices[].delta`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const deltaFields = {
+  role: nullish(Schema.String),
+  // A string by the specification; some hosts send parts.
+  content: nullish(
+    Schema.Union([Schema.String, Schema.Array(open({ type: nullish(Schema.String), text: nullish(Schema.String) }))])
+  ),
+  refusal: nullish(Schema.String),
+  // Not in OpenAI's own types: the two names under which other hosts send reasoning text.
+  reasoning: nullish(Schema.String),
+  reasoning_content: nullish(Schema.String),
+  function_call: nullish(ToolCallFunction),
+  tool_calls: nullish(Schema.Array(ToolCall)),
+  audio: nullish(open({
+    id: nullish(Schema.String),
+    data: nullish(Schema.String),
+    transcript: nullish(Schema.String),
+    expires_at: nullish(Schema.Finite)
+  }))
+}
+
+/**
+ * Fields of `choices[]`, with a provider's own delta.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const choiceFields = <D extends Schema.Constraint>(delta: D) => ({
+  index: nullish(Schema.Finite),
+  delta: nullish(delta),
+  finish_reason: nullish(Schema.String),
+  logprobs: nullish(Logprobs)
+})
+
+/**
+ * Fields of `usage`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const usageFields = {
+  prompt_tokens: nullish(Schema.Finite),
+  completion_tokens: nullish(Schema.Finite),
+  total_tokens: nullish(Schema.Finite),
+  prompt_tokens_details: nullish(open({
+    audio_tokens: nullish(Schema.Finite),
+    cache_write_tokens: nullish(Schema.Finite),
+    cached_tokens: nullish(Schema.Finite),
+    image_tokens: nullish(Schema.Finite),
+    text_tokens: nullish(Schema.Finite)
+  })),
+  completion_tokens_details: nullish(open({
+    accepted_prediction_tokens: nullish(Schema.Finite),
+    audio_tokens: nullish(Schema.Finite),
+    reasoning_tokens: nullish(Schema.Finite),
+    rejected_prediction_tokens: nullish(Schema.Finite),
+    text_tokens: nullish(Schema.Finite)
+  }))
+}
+
+const WireUsage = open(usageFields)
+
+/**
+ * Fields of a chunk, with a provider's own choice.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const chunkFields = <C extends Schema.Constraint>(choice: C) => ({
+  id: nullish(Schema.String),
+  object: nullish(Schema.String),
+  created: nullish(Schema.Finite),
+  model: nullish(Schema.String),
+  choices: nullish(Schema.Array(choice)),
+  usage: nullish(WireUsage),
+  service_tier: nullish(Schema.String),
+  system_fingerprint: nullish(Schema.String),
+  obfuscation: nullish(Schema.String),
+  moderation: nullish(open({}))
+})
+
+/**
+ * Schema of the payload that all hosts of this format share. Unknown fields and values are kept.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Payload = open(chunkFields(open(choiceFields(open(deltaFields)))))
+
+/**
+ * A chat-completions chunk as it comes over the wire.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Payload = typeof Payload.Type
+
+type Choice = NonNullable<Payload["choices"]>[number]
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Chunk
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * The finish reasons of the chat-completions format.
+ *
+ * @category mapping
+ * @since 0.1.0
+ */
+export const finishReasons = {
+  stop: "stop",
+  length: "length",
+  tool_calls: "tool_calls",
+  function_call: "tool_calls",
+  content_filter: "content_filter"
+} as const satisfies FinishReason.Table
+
+const toCommon = FinishReason.fromTable(finishReasons)
+
+// A host that leaves the index out means the position in the array.
+const indexOf = (choice: Choice, position: number): number => choice.index ?? position
+
+const contentOf = (choice: Choice): string => {
+  const content = choice.delta?.content
+  if (content === null || content === undefined) return ""
+  return typeof content === "string" ? content : content.map((part) => part.text ?? "").join("")
+}
+
+const reasoningOf = (choice: Choice): string => choice.delta?.reasoning ?? choice.delta?.reasoning_content ?? ""
+
+const refusalOf = (choice: Choice): string => choice.delta?.refusal ?? ""
+
+const toolCallDeltasOf = (choice: Choice): ReadonlyArray<ToolCallDelta> => {
+  const delta = choice.delta
+  if (delta?.tool_calls !== null && delta?.tool_calls !== undefined) {
+    return delta.tool_calls.map((call) => ({
+      ...(call.index === null || call.index === undefined ? undefined : { index: call.index }),
+      ...(call.id === null || call.id === undefined || call.id === "" ? undefined : { id: call.id }),
+      ...nameOf(call.function?.name ?? call.custom?.name),
+      arguments: argumentsOf(call.function?.arguments ?? call.custom?.input)
+    }))
+  }
+  if (delta?.function_call !== null && delta?.function_call !== undefined) {
+    return [{ index: 0, ...nameOf(delta.function_call.name), arguments: argumentsOf(delta.function_call.arguments) }]
+  }
+  return []
+}
+
+const nameOf = (name: string | null | undefined) =>
+  name === null || name === undefined || name === "" ? undefined : { name }
+
+const argumentsOf = (value: string | Readonly<Record<string, unknown>> | null | undefined): string =>
+  value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value)
+
+const finishReasonOf = (choice: Choice): string | undefined => choice.finish_reason || undefined
+
+/**
+ * The usage that a `usage` object of this format states; `undefined` when it states none.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const usageOf = (usage: typeof WireUsage.Type | null | undefined): Usage.Usage | undefined =>
+  usage === null || usage === undefined ? undefined : Usage.fromStated({
+    inputTokens: usage.prompt_tokens,
+    cachedTokens: usage.prompt_tokens_details?.cached_tokens,
+    cacheWriteTokens: usage.prompt_tokens_details?.cache_write_tokens,
+    inputTextTokens: usage.prompt_tokens_details?.text_tokens,
+    inputAudioTokens: usage.prompt_tokens_details?.audio_tokens,
+    inputImageTokens: usage.prompt_tokens_details?.image_tokens,
+    outputTokens: usage.completion_tokens,
+    reasoningTokens: usage.completion_tokens_details?.reasoning_tokens,
+    outputTextTokens: usage.completion_tokens_details?.text_tokens,
+    outputAudioTokens: usage.completion_tokens_details?.audio_tokens,
+    acceptedPredictionTokens: usage.completion_tokens_details?.accepted_prediction_tokens,
+    rejectedPredictionTokens: usage.completion_tokens_details?.rejected_prediction_tokens
+  })
+
+/**
+ * A chunk of any host of this format: the payload, and the common attributes computed from it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effect-llm-stream/ChatCompletionChunk")({
+  provider: Schema.String,
+  chunk: Payload
+}) implements Attributes {
+  private get first(): Choice | undefined {
+    const choices = this.chunk.choices
+    if (choices === null || choices === undefined) return undefined
+    const [choice] = choices
+    return choice === undefined || indexOf(choice, 0) === 0 ? choice : choices.find((c, i) => indexOf(c, i) === 0)
+  }
+
+  /** @since 0.1.0 */
+  get content(): string {
+    const choice = this.first
+    return choice === undefined ? "" : contentOf(choice)
+  }
+
+  /** @since 0.1.0 */
+  get reasoning(): string {
+    const choice = this.first
+    return choice === undefined ? "" : reasoningOf(choice)
+  }
+
+  /** @since 0.1.0 */
+  get refusal(): string {
+    const choice = this.first
+    return choice === undefined ? "" : refusalOf(choice)
+  }
+
+  /** @since 0.1.0 */
+  get finishReasons(): ReadonlyArray<string> {
+    return (this.chunk.choices ?? []).flatMap((choice) => finishReasonOf(choice) ?? [])
+  }
+
+  /** @since 0.1.0 */
+  get commonFinishReasons(): ReadonlyArray<FinishReason.FinishReason> {
+    return this.finishReasons.map(toCommon)
+  }
+
+  /** @since 0.1.0 */
+  get id(): string | undefined {
+    return this.chunk.id || undefined
+  }
+
+  /** @since 0.1.0 */
+  get model(): string | undefined {
+    return this.chunk.model || undefined
+  }
+
+  /** @since 0.1.0 */
+  get usage(): Usage.Usage | undefined {
+    return usageOf(this.chunk.usage)
+  }
+
+  /** @since 0.1.0 */
+  get inputTokens(): number | undefined {
+    return this.usage?.inputTokens
+  }
+
+  /** @since 0.1.0 */
+  get cachedTokens(): number | undefined {
+    return this.usage?.cachedTokens
+  }
+
+  /** @since 0.1.0 */
+  get outputTokens(): number | undefined {
+    return this.usage?.outputTokens
+  }
+
+  /** @since 0.1.0 */
+  get audio(): Uint8Array | undefined {
+    return this.audioDelta?.data
+  }
+
+  /** @since 0.1.0 */
+  get audioTranscript(): string | undefined {
+    return this.first?.delta?.audio?.transcript ?? undefined
+  }
+
+  /** @since 0.1.0 */
+  get audioDelta(): AudioDelta | undefined {
+    const audio = this.first?.delta?.audio
+    if (audio === null || audio === undefined) return undefined
+    const data = typeof audio.data === "string" ? Result.getOrUndefined(Base64.decode(audio.data)) : undefined
+    return {
+      id: audio.id ?? undefined,
+      data,
+      transcript: audio.transcript ?? undefined,
+      expiresAt: audio.expires_at ?? undefined
+    }
+  }
+
+  /** @since 0.1.0 */
+  get toolCallDeltas(): ReadonlyArray<ToolCallDelta> {
+    const choice = this.first
+    return choice === undefined ? [] : toolCallDeltasOf(choice)
+  }
+
+  /** @since 0.1.0 */
+  get choiceDeltas(): ReadonlyArray<ChoiceDelta> {
+    return (this.chunk.choices ?? []).map((choice, position) => ({
+      index: indexOf(choice, position),
+      content: contentOf(choice),
+      reasoning: reasoningOf(choice),
+      refusal: refusalOf(choice),
+      toolCallDeltas: toolCallDeltasOf(choice),
+      finishReason: finishReasonOf(choice)
+    }))
+  }
+
+  /** @since 0.1.0 */
+  get costMetadata(): CostMetadata {
+    return CostMetadataOf.fromChunk(this, this.chunk.service_tier ? { serviceTier: this.chunk.service_tier } : {})
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Protocol
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * The errors of the chat-completions format, as OpenAI documents them and its compatible hosts use them.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const errors: ProviderError.Table = {
+  codes: {
+    invalid_api_key: "Authentication",
+    authentication_error: "Authentication",
+    permission_error: "PermissionDenied",
+    model_not_found: "NotFound",
+    previous_response_not_found: "NotFound",
+    context_length_exceeded: "ContextLengthExceeded",
+    content_filter: "ContentFiltered",
+    content_policy_violation: "ContentFiltered",
+    rate_limit_exceeded: "RateLimited",
+    insufficient_quota: "QuotaExceeded",
+    billing_hard_limit_reached: "QuotaExceeded",
+    overloaded_error: "Overloaded",
+    server_error: "ServerError",
+    api_error: "ServerError",
+    timeout: "Timeout",
+    invalid_request_error: "InvalidRequest"
+  },
+  messages: [
+    [/maximum context length|prompt is too long|input tokens exceeded/i, "ContextLengthExceeded"],
+    [/exceeded your current quota/i, "QuotaExceeded"]
+  ],
+  retryableStatuses: [409]
+}
+
+/**
+ * Makes the protocol of a host of this format.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const protocol = <P extends Payload, C>(options: {
+  readonly provider: string
+  /** The host's payload schema; its encoded form is the payload itself. */
+  readonly payload: Schema.Codec<P, P>
+  /** The host's chunk from a payload that passed the schema. */
+  readonly make: (payload: P, info: Provider.ResponseInfo) => C
+  readonly errors: ProviderError.Table
+  /** A failure that the host states in a place of its own. */
+  readonly failure?: (payload: P) => Omit<ProviderError.Failure, "status"> | undefined
+}): Provider.Protocol<C> => {
+  const isPayload = validator(options.payload)
+  const invalid = JsonEvent.invalidPayload(options.payload)
+  return Provider.protocol({
+    provider: options.provider,
+    framing: sseFraming,
+    errors: options.errors,
+    events: (info) => {
+      let count = 0
+      let chunks = 0
+      let done = false
+      let audioComplete = false
+      const unfinished = new Map<number, boolean>()
+      const observe = (choice: Choice, position: number) => {
+        const index = indexOf(choice, position)
+        if (choice.finish_reason) {
+          unfinished.set(index, false)
+        } else if (!unfinished.has(index)) {
+          unfinished.set(index, true)
+        }
+        // With audio output no chunk states a finish reason; the expiry comes when the audio is complete.
+        if (typeof choice.delta?.audio?.expires_at === "number") audioComplete = true
+      }
+      const incomplete = () =>
+        new ProviderError.IncompleteStream({
+          message: chunks === 0
+            ? "The stream ended without a single chunk"
+            : `The stream ended after ${chunks} chunks without a finish reason`
+        })
+      return {
+        event: (event, out) => {
+          const position = count++
+          if (event.data === "[DONE]") {
+            done = true
+            return chunks === 0 ? incomplete() : undefined
+          }
+          const json = JsonEvent.parse(event.data, position)
+          if (json === undefined) return undefined
+          if (json instanceof ProviderError.MalformedEvent) {
+            // An event that the end of the body cut off is not malformed: the stream is incomplete.
+            return event.unterminated ? undefined : json
+          }
+          if (event.event === "error" || (json["error"] !== undefined && json["error"] !== null)) {
+            const failure = failureOf(json) ?? { message: "The provider stated an error without a message" }
+            return ProviderError.classify(failure, options.errors)
+          }
+          if (!isPayload(json)) return invalid(json, event.data, position)
+          const failure = options.failure?.(json)
+          if (failure !== undefined) return ProviderError.classify(failure, options.errors)
+          json.choices?.forEach(observe)
+          chunks++
+          out.push(options.make(json, info))
+          return undefined
+        },
+        get done() {
+          return done
+        },
+        end: () => {
+          if (audioComplete) return undefined
+          for (const open of unfinished.values()) {
+            if (open) return incomplete()
+          }
+          return unfinished.size === 0 ? incomplete() : undefined
+        }
+      }
+    }
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Request
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * What differs between the request bodies of the hosts of this format.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface RequestQuirks {
+  /** The body field that takes `maxTokens`. */
+  readonly maxTokensField: "max_completion_tokens" | "max_tokens"
+  /** Whether `stream_options.include_usage` is understood. */
+  readonly includeUsage: boolean
+}
+
+/**
+ * The request body for a chat request. `options` is merged into it last; streaming itself can't be turned off.
+ *
+ * Fails with `InvalidRequest` when the prompt holds what this format, or this version, can't send.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encodeRequest = (
+  request: ChatRequest.Normalized,
+  model: string | undefined,
+  options: Readonly<Record<string, unknown>>,
+  quirks: RequestQuirks
+): Result.Result<Readonly<Record<string, unknown>>, ProviderError.InvalidRequest> =>
+  Result.map(encodeMessages(request), (messages) => ({
+    ...(model === undefined ? undefined : { model }),
+    messages,
+    ...defined({
+      [quirks.maxTokensField]: request.maxTokens,
+      temperature: request.temperature,
+      top_p: request.topP,
+      frequency_penalty: request.frequencyPenalty,
+      presence_penalty: request.presencePenalty,
+      stop: request.stop,
+      seed: request.seed
+    }),
+    ...options,
+    stream: true,
+    ...(quirks.includeUsage
+      ? {
+        stream_options: {
+          ...(Predicate.isObject(options["stream_options"]) ? options["stream_options"] : undefined),
+          include_usage: true
+        }
+      }
+      : undefined)
+  }))
+
+const defined = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+
+const encodeMessages = (
+  request: ChatRequest.Normalized
+): Result.Result<ReadonlyArray<unknown>, ProviderError.InvalidRequest> => {
+  const messages: Array<unknown> = request.system === undefined ? [] : [{ role: "system", content: request.system }]
+  for (const message of request.prompt.content) {
+    if (message.role === "system") {
+      messages.push({ role: "system", content: message.content })
+      continue
+    }
+    const texts: Array<string> = []
+    for (const part of message.content) {
+      if (part.type !== "text") {
+        return Result.fail(
+          new ProviderError.InvalidRequest({
+            message: `A ${message.role} message holds a part of type ${part.type}; only text can be sent so far`
+          })
+        )
+      }
+      texts.push(part.text)
+    }
+    const [only] = texts
+    messages.push({
+      role: message.role,
+      content: texts.length === 1 ? only : texts.map((text) => ({ type: "text", text }))
+    })
+  }
+  return Result.succeed(messages)
+}

@@ -1,0 +1,52 @@
+/**
+ * A chunk of OpenAI's chat completions.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { ChatCompletionChunk, Payload } from "./ChatCompletions.ts"
+
+/**
+ * A chunk of OpenAI's chat completions, or of a host that speaks the same format; `provider` tells which.
+ *
+ * `chunk` is the payload of `POST /v1/chat/completions` with `stream: true`, unknown fields and values included.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiChunk } from "effect-llm-stream"
+ * import { Arbitrary, Schema } from "effect"
+ *
+ * const chunk = Schema.decodeUnknownSync(OpenAiChunk.FromPayload)({
+ *   id: "chatcmpl-1",
+ *   model: "gpt-4o-mini",
+ *   choices: [{ index: 0, delta: { content: "Hello" }, finish_reason: null }]
+ * })
+ * chunk.content // "Hello"
+ *
+ * // In a property test: any valid chunk.
+ * const arbitrary = Arbitrary.schema(OpenAiChunk)
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class OpenAiChunk extends ChatCompletionChunk.extend<OpenAiChunk>("effect-llm-stream/OpenAiChunk")({
+  provider: Schema.String.pipe(Schema.withConstructorDefault(Effect.succeed("openai")))
+}) {
+  /**
+   * The codec between a payload and a chunk: decoding wraps the payload, encoding gives it back unchanged.
+   *
+   * @since 0.1.0
+   */
+  static readonly FromPayload = Payload.pipe(
+    Schema.decodeTo(
+      Schema.toType(OpenAiChunk),
+      SchemaTransformation.transform({
+        decode: (chunk) => new OpenAiChunk({ chunk }),
+        encode: ({ chunk }) => chunk
+      })
+    )
+  )
+}
