@@ -37,6 +37,20 @@ export const text = <C extends Chunk.Attributes, E, R>(self: Stream.Stream<C, E,
 /**
  * The reasoning text of choice 0, piece by piece as it arrives. Chunks without reasoning give nothing.
  *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider } from "effect-llm-stream"
+ * import { Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   return yield* provider.stream({ model: "claude-sonnet-4-5", prompt: "What is 7 times 191?" }).pipe(
+ *     ChunkStream.reasoning,
+ *     Stream.mkString
+ *   )
+ * })
+ * ```
+ *
  * @category combinators
  * @since 0.1.0
  */
@@ -76,6 +90,20 @@ export const toolCalls = <C extends Chunk.Attributes, E, R>(
 /**
  * Each chunk with the response so far, that chunk included.
  *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider } from "effect-llm-stream"
+ * import { Console, Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   yield* provider.stream({ model: "gpt-4o-mini", prompt: "Say hello" }).pipe(
+ *     ChunkStream.accumulate,
+ *     Stream.runForEach(([chunk, soFar]) => Console.log(chunk.content, soFar.content.length))
+ *   )
+ * })
+ * ```
+ *
  * @category combinators
  * @since 0.1.0
  */
@@ -105,6 +133,18 @@ export const responseSink: Sink.Sink<Response.Response, Chunk.Attributes> = Sink
 
 /**
  * The response that the stream adds up to; fails where the stream fails. See {@link outcome} to keep what had come.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider } from "effect-llm-stream"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   const response = yield* ChunkStream.response(provider.stream({ model: "gpt-4o-mini", prompt: "Say hello" }))
+ *   return [response.content, response.usage?.outputTokens] as const
+ * })
+ * ```
  *
  * @category destructors
  * @since 0.1.0

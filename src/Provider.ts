@@ -22,6 +22,7 @@ import * as Stream from "effect/Stream"
 import type { ChatRequest } from "./ChatRequest.ts"
 import type * as Chunk from "./Chunk.ts"
 import * as HttpFailure from "./internal/httpFailure.ts"
+import * as ResponseBody from "./internal/responseBody.ts"
 import * as ProviderError from "./ProviderError.ts"
 
 /**
@@ -133,6 +134,31 @@ export interface Protocol<C> {
 
 /**
  * Makes a protocol from a framing and an event decoder.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiChunk, Provider, Sse } from "effect-llm-stream"
+ *
+ * // A host that sends one word an event and nothing else.
+ * const words = Provider.protocol<Sse.Event, OpenAiChunk>({
+ *   provider: "words",
+ *   framing: {
+ *     contentTypes: ["text/event-stream"],
+ *     make: () => Sse.make(),
+ *     fromLine: (line) => ({ event: undefined, data: line, unterminated: false })
+ *   },
+ *   events: () => ({
+ *     event: ({ data }, out) => {
+ *       out.push(new OpenAiChunk({ provider: "words", chunk: { choices: [{ index: 0, delta: { content: data } }] } }))
+ *       return undefined
+ *     },
+ *     done: false,
+ *     end: () => undefined
+ *   }),
+ *   errors: { codes: {} }
+ * })
+ * words.provider // "words"
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -319,6 +345,27 @@ export interface Policy {
  * Sends a request and decodes its response. A failed attempt is repeated, as far as the policy allows it and the error
  * is retryable, until the first chunk has been delivered; never after that.
  *
+ * @example
+ * ```ts
+ * import { OpenAi, Provider } from "effect-llm-stream"
+ * import { Effect, Stream } from "effect"
+ * import { HttpClient, HttpClientRequest } from "effect/http"
+ *
+ * const chunks = Stream.unwrap(Effect.gen(function*() {
+ *   const client = yield* HttpClient.HttpClient
+ *   return Provider.stream(client, {
+ *     protocol: OpenAi.protocol("local"),
+ *     request: Effect.succeed(
+ *       HttpClientRequest.post("http://localhost:8000/v1/chat/completions").pipe(
+ *         HttpClientRequest.bodyJsonUnsafe({ model: "llama", stream: true, messages: [{ role: "user", content: "Hi" }] })
+ *       )
+ *     ),
+ *     info: { model: "llama" },
+ *     secrets: []
+ *   }, { idleTimeout: "30 seconds", maxRetries: 0 })
+ * }))
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -392,23 +439,17 @@ const openOnce = Effect.fnUntraced(function*<C>(
       reason: HttpFailure.scrub(reason, route.secrets),
       emitted: progress.emitted
     })
-  const timeout = (kind: ProviderError.Timeout["kind"], duration: Duration.Input) =>
-    Effect.timeoutOrElse({
-      duration,
-      orElse: () =>
-        Effect.fail(
-          fail(
-            new ProviderError.Timeout({
-              kind,
-              message: `No byte ${kind === "idle" ? "since the last one" : "of the response"} within ${
-                Duration.format(Duration.fromInputUnsafe(duration))
-              }`
-            })
-          )
-        )
-    })
-  const firstByteTimeout = timeout("firstByte", policy.firstByteTimeout ?? Duration.minutes(4))
-  const idleTimeout = timeout("idle", policy.idleTimeout ?? Duration.minutes(2))
+  const timedOut = (kind: ProviderError.Timeout["kind"], duration: Duration.Duration) =>
+    fail(
+      new ProviderError.Timeout({
+        kind,
+        message: `No byte ${kind === "idle" ? "since the last one" : "of the response"} within ${
+          Duration.format(duration)
+        }`
+      })
+    )
+  const firstByteTimeout = Duration.fromInputUnsafe(policy.firstByteTimeout ?? Duration.minutes(4))
+  const idleTimeout = Duration.fromInputUnsafe(policy.idleTimeout ?? Duration.minutes(2))
 
   const [response, bytes, firstRead] = yield* Effect.gen(function*() {
     const request = yield* route.request
@@ -416,22 +457,30 @@ const openOnce = Effect.fnUntraced(function*<C>(
       Effect.provideService(HttpClient.TracerPropagationEnabled, policy.propagateTrace ?? false),
       Effect.mapError((error) => fail(HttpFailure.fromClient(error)))
     )
-    const bytes = Effect.mapError(
-      yield* Stream.toPull(response.stream).pipe(Scope.provide(scope)),
-      (error) => Cause.isDone(error) ? error : fail(HttpFailure.fromClient(error))
-    )
+    const bytes = yield* ResponseBody.pull(response, scope, {
+      idleTimeout,
+      onIdle: () => timedOut("idle", idleTimeout),
+      onError: (error) => fail(HttpFailure.fromClient(error))
+    })
     const firstRead = yield* Pull.catchDone(bytes, () => Effect.succeed([]))
     return [response, bytes, firstRead] as const
-  }).pipe(firstByteTimeout)
+  }).pipe(Effect.timeoutOrElse({
+    duration: firstByteTimeout,
+    orElse: () => Effect.fail(timedOut("firstByte", firstByteTimeout))
+  }))
 
-  const reads = replayFirst(firstRead, idleTimeout(bytes))
+  const reads = replayFirst(firstRead, bytes)
   const refusal = HttpFailure.refusal(response, protocol.contentTypes, firstRead)
   if (refusal !== undefined) {
     const body = yield* HttpFailure.readText(reads)
     const now = yield* Clock.currentTimeMillis
     return yield* fail(refusal({ body, now, table: protocol.errors }))
   }
-  const info: ResponseInfo = { ...route.info, requestId: HttpFailure.requestId(response.headers) }
+  const info: ResponseInfo = {
+    ...route.info,
+    requestId: HttpFailure.requestId(response.headers),
+    region: HttpFailure.region(response.headers) ?? route.info.region
+  }
   const scrubbed = Effect.mapError(
     chunkPull(protocol, protocol.body(info), reads, progress),
     (error) => Cause.isDone(error) ? error : fail(HttpFailure.withRequestId(error.reason, info.requestId))

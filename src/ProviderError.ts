@@ -30,7 +30,7 @@ const common = {
  *
  * Not retryable, unless the provider says otherwise. Comes from: HTTP 401, `authentication_error`, `UnrecognizedClientException`, `ExpiredTokenException`.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class Authentication extends Schema.TaggedError<Authentication>()("Authentication", common) {}
@@ -40,7 +40,7 @@ export class Authentication extends Schema.TaggedError<Authentication>()("Authen
  *
  * Not retryable, unless the provider says otherwise. Comes from: HTTP 403.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class PermissionDenied extends Schema.TaggedError<PermissionDenied>()("PermissionDenied", common) {}
@@ -50,7 +50,7 @@ export class PermissionDenied extends Schema.TaggedError<PermissionDenied>()("Pe
  *
  * Not retryable, unless the provider says otherwise. Comes from: HTTP 404, `model_not_found`, `DeploymentNotFound`.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", common) {}
@@ -60,7 +60,7 @@ export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", common)
  *
  * Not retryable, unless the provider says otherwise. Comes from: HTTP 400, 409, 413, 422.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", common) {}
@@ -70,7 +70,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("Invali
  *
  * Not retryable, unless the provider says otherwise. Comes from: `context_length_exceeded`, `prompt is too long`.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class ContextLengthExceeded
@@ -82,17 +82,21 @@ export class ContextLengthExceeded
  *
  * Not retryable, unless the provider says otherwise. Comes from: `content_filter`.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
-export class ContentFiltered extends Schema.TaggedError<ContentFiltered>()("ContentFiltered", common) {}
+export class ContentFiltered extends Schema.TaggedError<ContentFiltered>()("ContentFiltered", {
+  ...common,
+  /** What the filter found, as the provider states it (Azure's `innererror`); `undefined` when it does not. */
+  details: Schema.optionalKey(Schema.Unknown)
+}) {}
 
 /**
  * Too many requests or tokens for now; `retryAfter` says how long to wait, when the provider says it.
  *
  * Retryable, unless the provider says otherwise. Comes from: HTTP 429, `rate_limit_error`, `ThrottlingException`.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", common) {}
@@ -102,7 +106,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
  *
  * Not retryable, unless the provider says otherwise. Comes from: HTTP 402, `insufficient_quota`, `billing_error`.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExceeded", common) {}
@@ -112,7 +116,7 @@ export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExc
  *
  * Retryable, unless the provider says otherwise. Comes from: HTTP 529, HTTP 498 of Groq, `overloaded_error`.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", common) {}
@@ -122,7 +126,7 @@ export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", c
  *
  * Retryable, unless the provider says otherwise. Comes from: HTTP 5xx, `api_error`, `server_error`, `internalServerException`.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class ServerError extends Schema.TaggedError<ServerError>()("ServerError", common) {}
@@ -132,7 +136,7 @@ export class ServerError extends Schema.TaggedError<ServerError>()("ServerError"
  *
  * Retryable, unless the provider says otherwise. Comes from: the HTTP client.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class Network extends Schema.TaggedError<Network>()("Network", common) {}
@@ -142,7 +146,7 @@ export class Network extends Schema.TaggedError<Network>()("Network", common) {}
  *
  * Retryable, unless the provider says otherwise. Comes from: `connect`: no connection; `firstByte`: no first byte of the answer, or the provider says that it timed out; `idle`: no byte since the last one.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class Timeout extends Schema.TaggedError<Timeout>()("Timeout", {
@@ -155,7 +159,7 @@ export class Timeout extends Schema.TaggedError<Timeout>()("Timeout", {
  *
  * Not retryable, unless the provider says otherwise. Comes from: header `content-type`.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class UnexpectedContentType extends Schema.TaggedError<UnexpectedContentType>()("UnexpectedContentType", {
@@ -168,7 +172,7 @@ export class UnexpectedContentType extends Schema.TaggedError<UnexpectedContentT
  *
  * Not retryable, unless the provider says otherwise. Comes from: the stream.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class MalformedEvent extends Schema.TaggedError<MalformedEvent>()("MalformedEvent", {
@@ -186,7 +190,7 @@ export class MalformedEvent extends Schema.TaggedError<MalformedEvent>()("Malfor
  *
  * Retryable, unless the provider says otherwise. Comes from: the stream.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class IncompleteStream extends Schema.TaggedError<IncompleteStream>()("IncompleteStream", common) {}
@@ -196,7 +200,7 @@ export class IncompleteStream extends Schema.TaggedError<IncompleteStream>()("In
  *
  * Not retryable, unless the provider says otherwise. Comes from: Groq's `tool_use_failed` and `json_validate_failed`.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class ToolUseFailed extends Schema.TaggedError<ToolUseFailed>()("ToolUseFailed", {
@@ -210,7 +214,7 @@ export class ToolUseFailed extends Schema.TaggedError<ToolUseFailed>()("ToolUseF
  *
  * Not retryable, unless the provider says otherwise. Comes from: anything else.
  *
- * @category errors
+ * @category reasons
  * @since 0.1.0
  */
 export class Unknown extends Schema.TaggedError<Unknown>()("Unknown", common) {}
@@ -348,6 +352,13 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
 /**
  * Whether a value is a `ProviderError`.
  *
+ * @example
+ * ```ts
+ * import { ProviderError } from "effect-llm-stream"
+ *
+ * ProviderError.isProviderError(new Error("no")) // false
+ * ```
+ *
  * @category guards
  * @since 0.1.0
  */
@@ -370,6 +381,8 @@ export interface Failure {
   readonly shouldRetry?: boolean | undefined
   readonly body?: string | undefined
   readonly failedGeneration?: string | undefined
+  /** What a content filter found, in the provider's own structure. */
+  readonly details?: unknown
 }
 
 /**
@@ -447,12 +460,12 @@ export const classify: {
     word !== undefined && table.statusOfCode !== undefined && Object.hasOwn(table.statusOfCode, word)
       ? table.statusOfCode[word]
       : undefined
+  const status = failure.status ?? statusOf(failure.code) ?? statusOf(failure.type)
   const tag = lookUp(failure.code) ??
     table.messages?.find(([pattern]) => pattern.test(failure.message))?.[1] ??
-    (failure.status === undefined ? undefined : fromStatus(failure.status, table)) ??
+    (status === undefined ? undefined : fromStatus(status, table)) ??
     lookUp(failure.type) ??
     "Unknown"
-  const status = failure.status ?? statusOf(failure.code) ?? statusOf(failure.type)
   const shouldRetry = failure.shouldRetry ??
     (status !== undefined && table.retryableStatuses?.includes(status) === true ? true : undefined)
   const code = failure.code ?? failure.type
@@ -464,12 +477,12 @@ export const classify: {
     ...(failure.retryAfter === undefined ? undefined : { retryAfter: failure.retryAfter }),
     ...(shouldRetry === undefined ? undefined : { shouldRetry }),
     ...(failure.body === undefined ? undefined : { body: failure.body })
-  }, failure.failedGeneration)
+  }, failure)
 })
 
 type Common = Omit<(typeof Unknown)["~type.make.in"], "_tag">
 
-const make = (tag: StatedReason, fields: Common, failedGeneration: string | undefined): Reason => {
+const make = (tag: StatedReason, fields: Common, { details, failedGeneration }: Failure): Reason => {
   switch (tag) {
     case "Authentication":
       return new Authentication(fields)
@@ -482,7 +495,7 @@ const make = (tag: StatedReason, fields: Common, failedGeneration: string | unde
     case "ContextLengthExceeded":
       return new ContextLengthExceeded(fields)
     case "ContentFiltered":
-      return new ContentFiltered(fields)
+      return new ContentFiltered(details === undefined ? fields : { ...fields, details })
     case "RateLimited":
       return new RateLimited(fields)
     case "QuotaExceeded":

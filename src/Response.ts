@@ -90,6 +90,19 @@ export type Audio = typeof Audio.Type
  *
  * `error` is set when the stream failed: the response is then what had come until that moment.
  *
+ * @example
+ * ```ts
+ * import { OpenAiChunk, Response } from "effect-llm-stream"
+ *
+ * const response = Response.fromChunks([
+ *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hel" } }] } }),
+ *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "lo" }, finish_reason: "length" }] } })
+ * ])
+ * response.content // "Hello"
+ * response.commonFinishReasons // ["length"]
+ * response.usage // undefined
+ * ```
+ *
  * @category models
  * @since 0.1.0
  */

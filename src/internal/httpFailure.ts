@@ -64,6 +64,15 @@ const causeChain = (cause: unknown): ReadonlyArray<{ readonly message: string; r
 export const requestId = (headers: Headers.Headers): string | undefined =>
   headers["x-request-id"] ?? headers["request-id"] ?? headers["x-amzn-requestid"] ?? headers["apim-request-id"]
 
+/**
+ * The cloud region that answers. Azure states its display name (`East US 2`), which is its name (`eastus2`) but for
+ * case and spaces.
+ *
+ * @internal
+ */
+export const region = (headers: Headers.Headers): string | undefined =>
+  headers["x-ms-region"]?.toLowerCase().replaceAll(" ", "")
+
 /** @internal */
 export const withRequestId = <R extends ProviderError.Reason>(
   reason: R,
@@ -139,7 +148,7 @@ export const refusal = (
       message: `HTTP ${response.status}${mediaType === "" ? "" : ` with a body of ${mediaType}`}`,
       ...(stated === undefined ? { body: excerpt(body) } : stated),
       ...(errorType === undefined ? undefined : { code: errorType }),
-      status: ok ? undefined : response.status,
+      status: ok ? stated?.status : response.status,
       requestId: requestId(response.headers) ?? stated?.requestId,
       retryAfter: retryAfter(response.headers, now),
       shouldRetry: shouldRetry(response.headers)
@@ -178,8 +187,10 @@ export const retryAfter = (headers: Headers.Headers, now: number): Duration.Dura
  *
  * @internal
  */
-export const parseErrorBody = (body: string): Omit<ProviderError.Failure, "status"> | undefined => {
-  const json = parseJson(body)
+export const parseErrorBody = (body: string): ProviderError.Failure | undefined => {
+  const parsed = parseJson(body)
+  // Google's compatible endpoint wraps the object in an array.
+  const json: unknown = Array.isArray(parsed) ? parsed[0] : parsed
   return Predicate.isObject(json) ? failureOf(json) : undefined
 }
 
@@ -188,10 +199,12 @@ export const parseErrorBody = (body: string): Omit<ProviderError.Failure, "statu
  *
  * @internal
  */
-export const failureOf = (json: object): Omit<ProviderError.Failure, "status"> | undefined => {
+export const failureOf = (json: object): ProviderError.Failure | undefined => {
   const nested = property(json, "error")
   const error = Predicate.isObject(nested) ? nested : json
-  const message = typeof nested === "string" ? nested : text(error, "message") ?? text(error, "Message")
+  const message = typeof nested === "string" ? nested : text(error, "message") ?? text(error, "Message") ??
+    // FastAPI's word, and so that of many self-hosted servers.
+    text(error, "detail")
   const code = text(error, "code") ?? text(error, "__type")?.split("#").at(-1)
   const type = text(error, "type")
   const isFailure = nested !== undefined && nested !== null || message !== undefined
@@ -200,10 +213,16 @@ export const failureOf = (json: object): Omit<ProviderError.Failure, "status"> |
     message: message ?? code ?? type ?? "The provider stated an error without a message",
     code: code ?? (typeof nested === "string" ? nested : undefined),
     type,
+    status: statusOf(error),
     requestId: text(json, "request_id"),
-    failedGeneration: text(error, "failed_generation")
+    failedGeneration: text(error, "failed_generation"),
+    details: property(error, "innererror") ?? property(error, "content_filters")
   }
 }
+
+// The HTTP status that would have been sent, had the failure come before the stream; some hosts state it as the code.
+const statusOf = (error: object): number | undefined =>
+  ["status_code", "status", "code"].map((key) => Number(text(error, key))).find((n) => n >= 400 && n < 600)
 
 const property = (object: object, key: string): unknown =>
   Object.hasOwn(object, key) ? (object as Readonly<Record<string, unknown>>)[key] : undefined

@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 
 /**
@@ -23,6 +24,46 @@ export const nullish = <S extends Schema.Constraint>(schema: S) => Schema.option
  * @internal
  */
 export const validator = <T>(schema: Schema.Codec<T, T>): (u: unknown) => u is T => {
-  SchemaJITCompiler.enable(schema.ast)
-  return Schema.is(schema)
+  const looking = Schema.make<Schema.Codec<T, T>>(withoutRest(schema.ast))
+  SchemaJITCompiler.enable(looking.ast)
+  return Schema.is(looking)
+}
+
+// Unknown fields need no look, and walking over them costs almost as much as checking the known ones.
+const withoutRest = (ast: SchemaAST.AST): SchemaAST.AST => {
+  switch (ast._tag) {
+    case "Objects": {
+      const isOpen = ast.propertySignatures.length > 0 &&
+        ast.indexSignatures.every((signature) => SchemaAST.isUnknown(signature.type))
+      return new SchemaAST.Objects(
+        ast.propertySignatures.map(({ name, type }) => new SchemaAST.PropertySignature(name, withoutRest(type))),
+        isOpen ? [] : ast.indexSignatures,
+        ast.annotations,
+        ast.checks,
+        ast.encoding,
+        ast.context
+      )
+    }
+    case "Arrays":
+      return new SchemaAST.Arrays(
+        ast.isMutable,
+        ast.elements.map(withoutRest),
+        ast.rest.map(withoutRest),
+        ast.annotations,
+        ast.checks,
+        ast.encoding,
+        ast.context
+      )
+    case "Union":
+      return new SchemaAST.Union(
+        ast.types.map(withoutRest),
+        ast.options,
+        ast.annotations,
+        ast.checks,
+        ast.encoding,
+        ast.context
+      )
+    default:
+      return ast
+  }
 }

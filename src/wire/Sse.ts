@@ -27,6 +27,15 @@ export interface Event {
 /**
  * An event grew past the decoder's limit.
  *
+ * @example
+ * ```ts
+ * import { Sse } from "effect-llm-stream"
+ *
+ * const decoder = Sse.make({ maxEventSize: 8 })
+ * decoder.push("data: more than eight characters") // []
+ * decoder.failure?.maxEventSize // 8
+ * ```
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -153,6 +162,7 @@ export const make = (options?: Options): Decoder => {
         pending = []
         pendingSize = 0
       }
+      if (line.length + dataSize > maxEventSize) return fail()
       onLine(line, out)
       position = end + 1
       if (isReturn) {
@@ -169,12 +179,14 @@ export const make = (options?: Options): Decoder => {
       pending.push(position === 0 ? text : text.slice(position))
       pendingSize += text.length - position
     }
-    if (pendingSize + dataSize > maxEventSize) {
-      failure = new EventTooLarge({ maxEventSize })
-      pending = []
-      dataLines = undefined
-      data = undefined
-    }
+    if (pendingSize + dataSize > maxEventSize) fail()
+  }
+
+  const fail = (): void => {
+    failure = new EventTooLarge({ maxEventSize })
+    pending = []
+    dataLines = undefined
+    data = undefined
   }
 
   const push = (read: Uint8Array | string): ReadonlyArray<Event> => {

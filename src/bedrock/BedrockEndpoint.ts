@@ -1,0 +1,200 @@
+/**
+ * Where a request to AWS Bedrock goes: host, path and region, from a model id and the configuration.
+ *
+ * @since 0.1.0
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+
+/**
+ * The streaming operations of the Bedrock runtime, by the last segment of their path.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Operation = "converse-stream" | "invoke-with-response-stream"
+
+/**
+ * What decides where a request goes.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly operation: Operation
+  /**
+   * A model id (`amazon.nova-lite-v1:0`), the id of a cross-region inference profile (`us.`, `eu.`, `apac.`, `global.`
+   * before a model id), or an ARN: inference profile, application inference profile, provisioned, imported or custom
+   * model, prompt, prompt router. Not percent-encoded.
+   */
+  readonly model: string
+  /** Region that takes the request (`AWS_REGION`). Default: the region in the model's ARN, or in the endpoint's host. */
+  readonly region?: string | undefined
+  /**
+   * Takes the place of AWS's public endpoint (`AWS_ENDPOINT_URL_BEDROCK_RUNTIME`): a VPC or FIPS endpoint, a gateway, a
+   * test server. An absolute http or https URL, whose path goes before the operation's.
+   */
+  readonly endpoint?: string | undefined
+}
+
+/**
+ * Where a request goes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Endpoint {
+  /** Absolute, percent-encoded as it is to be sent and signed. */
+  readonly url: string
+  /** The region to sign for. */
+  readonly region: string
+}
+
+/**
+ * The configuration does not say where a request goes.
+ *
+ * @example
+ * ```ts
+ * import { BedrockEndpoint } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const endpoint = BedrockEndpoint.resolve({ operation: "converse-stream", model: "amazon.nova-lite-v1:0" })
+ * if (Result.isFailure(endpoint)) {
+ *   console.error(endpoint.failure.reason) // MissingRegion
+ * }
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class EndpointError extends Schema.TaggedError<EndpointError>()("EndpointError", {
+  /** What is missing or wrong. */
+  reason: Schema.Literals(["InvalidModel", "InvalidRegion", "InvalidEndpoint", "MissingRegion"]),
+  /** What is missing or wrong and where it is set. */
+  message: Schema.String
+}) {}
+
+// AWS's partitions, by the prefix of their regions' names, with the domain of their public endpoints.
+const partitions: ReadonlyArray<readonly [prefix: string, domain: string]> = [
+  ["cn-", "amazonaws.com.cn"],
+  ["eusc-", "amazonaws.eu"],
+  ["us-iso-", "c2s.ic.gov"],
+  ["us-isob-", "sc2s.sgov.gov"],
+  ["us-isof-", "csp.hci.ic.gov"],
+  ["eu-isoe-", "cloud.adc-e.uk"]
+]
+
+// A region becomes a label of a host name: nothing else may pass, or the request could be sent anywhere.
+const regionPattern = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
+
+/**
+ * The public endpoint of the Bedrock runtime in a region, without a path.
+ *
+ * @example
+ * ```ts
+ * import { BedrockEndpoint } from "effect-llm-stream"
+ *
+ * BedrockEndpoint.fromRegion("eu-central-1") // "https://bedrock-runtime.eu-central-1.amazonaws.com"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromRegion = (region: string): string =>
+  `https://bedrock-runtime.${region}.${
+    partitions.find(([prefix]) => region.startsWith(prefix))?.[1] ?? "amazonaws.com"
+  }`
+
+/**
+ * The region that an ARN names; `undefined` for what is no ARN, or names none.
+ *
+ * @example
+ * ```ts
+ * import { BedrockEndpoint } from "effect-llm-stream"
+ *
+ * BedrockEndpoint.regionOfArn("arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/a1b2c3d4e5f6")
+ * // "eu-west-1"
+ * BedrockEndpoint.regionOfArn("eu.amazon.nova-lite-v1:0") // undefined
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const regionOfArn = (arn: string): string | undefined => /^arn:[^:]*:[^:]*:([^:]+):/.exec(arn)?.[1]
+
+/**
+ * The path of an operation on a model, percent-encoded: a `:` or `/` in the model's id stays within its segment.
+ *
+ * @example
+ * ```ts
+ * import { BedrockEndpoint } from "effect-llm-stream"
+ *
+ * BedrockEndpoint.path("converse-stream", "us.anthropic.claude-sonnet-4-5-20250929-v1:0")
+ * // "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse-stream"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const path = (operation: Operation, model: string): string =>
+  // AWS counts these as reserved, too, and the signature depends on it.
+  `/model/${
+    encodeURIComponent(model).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+  }/${operation}`
+
+/**
+ * Where a request goes and the region to sign it for.
+ *
+ * Fails with `MissingRegion` when no option says the region, also with an API key or an endpoint that need none: as AWS's
+ * own clients do.
+ *
+ * @example
+ * ```ts
+ * import { BedrockEndpoint } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const endpoint = BedrockEndpoint.resolve({
+ *   operation: "converse-stream",
+ *   model: "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/a1b2c3d4e5f6"
+ * })
+ * Result.getOrThrow(endpoint).region // "eu-west-1"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const resolve = (options: Options): Result.Result<Endpoint, EndpointError> => {
+  const { endpoint, model, operation } = options
+  if (!/^[\x20-\x7e]+$/.test(model) || model === "." || model === "..") {
+    return fail("InvalidModel", "The model is no model id and no ARN")
+  }
+  const base = endpoint === undefined ? undefined : parseEndpoint(endpoint)
+  if (endpoint !== undefined && base === undefined) {
+    return fail(
+      "InvalidEndpoint",
+      "The endpoint (AWS_ENDPOINT_URL_BEDROCK_RUNTIME) is not an absolute http or https URL"
+    )
+  }
+  const region = options.region ?? regionOfArn(model) ?? (base === undefined ? undefined : regionOfHost(base.hostname))
+  if (region === undefined) {
+    return fail("MissingRegion", "The AWS region is not known: set AWS_REGION, or use a model ARN, which names one")
+  }
+  if (!regionPattern.test(region)) return fail("InvalidRegion", "The AWS region is not the name of a region")
+  const url = base ?? new URL(fromRegion(region))
+  url.pathname = url.pathname.replace(/\/+$/, "") + path(operation, model)
+  return Result.succeed({ url: url.href, region })
+}
+
+const fail = (reason: EndpointError["reason"], message: string): Result.Result<never, EndpointError> =>
+  Result.fail(new EndpointError({ reason, message }))
+
+const parseEndpoint = (endpoint: string): URL | undefined => {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol)) return undefined
+  url.hash = ""
+  return url
+}
+
+// AWS's own hosts, VPC and FIPS endpoints included.
+const regionOfHost = (host: string): string | undefined =>
+  /(?:^|\.)bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?(?:amazonaws\.|api\.aws)/.exec(host)?.[1]

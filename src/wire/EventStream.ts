@@ -1,0 +1,350 @@
+/**
+ * Amazon event streams (`application/vnd.amazon.eventstream`): an incremental decoder of the binary frames that AWS
+ * streams, and their encoder.
+ *
+ * A frame is `total length u32 | headers length u32 | prelude CRC-32 | headers | body | message CRC-32`, big-endian.
+ * This module knows frames only; what `:message-type` means is for the provider that reads them.
+ *
+ * @see https://smithy.io/2.0/aws/amazon-eventstream.html
+ * @since 0.1.0
+ */
+import { Crc32 } from "@smithy/core/checksum"
+import { EventStreamCodec, HeaderMarshaller } from "@smithy/core/event-streams"
+import * as Base64 from "effect/encoding/Base64"
+import * as Schema from "effect/Schema"
+
+/**
+ * One message: the headers and the body of a frame.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Message {
+  /**
+   * Headers by name, as text. Bedrock sends strings only. Other types are rendered: booleans as `true` and `false`,
+   * integers in decimal, timestamps in ISO 8601, byte arrays in base64, UUIDs as they are written.
+   */
+  readonly headers: Readonly<Record<string, string>>
+  /** The payload: a view, not a copy, of the bytes that were read. */
+  readonly body: Uint8Array
+}
+
+/**
+ * What is wrong with a frame.
+ *
+ * - `PreludeChecksum`: the checksum of the two lengths does not hold, so neither length can be trusted
+ * - `FrameTooSmall`: the declared length is less than the 16 bytes of an empty frame
+ * - `FrameTooLarge`: the declared length is above the limit
+ * - `MessageChecksum`: the checksum of the whole frame does not hold
+ * - `MalformedHeaders`: the headers are not what their lengths and types say
+ * - `TruncatedFrame`: the body of the response ended inside a frame
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Reason = Schema.Literals([
+  "PreludeChecksum",
+  "FrameTooSmall",
+  "FrameTooLarge",
+  "MessageChecksum",
+  "MalformedHeaders",
+  "TruncatedFrame"
+]).annotate({ identifier: "EventStreamErrorReason" })
+
+/**
+ * What is wrong with a frame, in one word.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Reason = typeof Reason.Type
+
+/**
+ * The framing of an event stream is broken; nothing after it can be decoded.
+ *
+ * @example
+ * ```ts
+ * import { EventStream } from "effect-llm-stream"
+ *
+ * const frame = EventStream.encode({ headers: {}, body: new Uint8Array(100) })
+ *
+ * const { failure } = EventStream.decodeAll(frame.subarray(0, 50))
+ * failure?.reason // "TruncatedFrame"
+ * failure?.message // "Frame 0 at byte 0: the stream ended after 50 of its 116 bytes"
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class EventStreamError extends Schema.TaggedError<EventStreamError>()("EventStreamError", {
+  /** What is wrong. */
+  reason: Reason,
+  /** Index of the broken frame; the first is 0. */
+  frame: Schema.Natural,
+  /** Where the broken frame starts, in bytes from the start of the stream. */
+  offset: Schema.Natural,
+  /** What is wrong and where, for people. Holds lengths and checksums, never content. */
+  message: Schema.String
+}) {}
+
+/**
+ * An incremental decoder of one response body. It holds the bytes that are not yet a frame, and nothing else. No method
+ * throws.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Decoder {
+  /** The messages that this read completes, in order. After a failure there are none. */
+  readonly push: (bytes: Uint8Array) => ReadonlyArray<Message>
+  /** Ends the stream. Sets `failure` when it ended inside a frame; there is never a message left to return. */
+  readonly end: () => ReadonlyArray<Message>
+  /** Set once the framing is broken. The messages before that are returned by the same `push`, or earlier. */
+  readonly failure: EventStreamError | undefined
+}
+
+/**
+ * Options of a decoder.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Largest frame, in bytes. Default: 64 MiB; AWS's own limit is 24 MiB of body and 128 KiB of headers. */
+  readonly maxFrameSize?: number | undefined
+}
+
+const PRELUDE = 12
+const CHECKSUM = 4
+const OVERHEAD = PRELUDE + CHECKSUM
+
+const utf8Encoder = new TextEncoder()
+// Fatal: headers that are no UTF-8 are malformed, not replacement characters. A byte-order mark is part of its value.
+const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+type Utf8Decode = ConstructorParameters<typeof HeaderMarshaller>[0]
+type Utf8Encode = ConstructorParameters<typeof HeaderMarshaller>[1]
+type HeaderValue = ReturnType<HeaderMarshaller["parse"]>[string]
+
+const toUtf8: Utf8Decode = (bytes) => typeof bytes === "string" ? bytes : utf8Decoder.decode(bytes)
+const fromUtf8: Utf8Encode = (text) => utf8Encoder.encode(text)
+const marshaller = new HeaderMarshaller(toUtf8, fromUtf8)
+const codec = new EventStreamCodec(toUtf8, fromUtf8)
+
+/**
+ * Makes a decoder for one response body.
+ *
+ * The work for a whole read is done in one call, each byte is copied at most a constant number of times whatever the
+ * sizes of the reads, and a frame that lies whole in one read is not copied at all.
+ *
+ * @example
+ * ```ts
+ * import { EventStream } from "effect-llm-stream"
+ *
+ * const frame = EventStream.encode({ headers: { ":event-type": "messageStart" }, body: Uint8Array.of(1, 2) })
+ *
+ * const decoder = EventStream.make()
+ * decoder.push(frame.subarray(0, 10)) // []
+ * decoder.push(frame.subarray(10)) // [{ headers: { ":event-type": "messageStart" }, body: Uint8Array.of(1, 2) }]
+ * decoder.end() // []
+ * decoder.failure // undefined
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const make = (options?: Options): Decoder => {
+  const maxFrameSize = options?.maxFrameSize ?? 64 * 1024 * 1024
+  let failure: EventStreamError | undefined
+  let frame = 0
+  let offset = 0
+  // Known once the prelude of the current frame has arrived and its checksum holds.
+  let frameLength: number | undefined
+  // The start of a frame that no single read has whole; the buffer doubles, so that copying stays linear.
+  let carry = new Uint8Array(0)
+  let carried = 0
+
+  const fail = (reason: Reason, what: string): undefined => {
+    failure = new EventStreamError({ reason, frame, offset, message: `Frame ${frame} at byte ${offset}: ${what}` })
+    carry = new Uint8Array(0)
+  }
+
+  const checkPrelude = (prelude: Uint8Array): number | undefined => {
+    const view = viewOf(prelude)
+    const length = view.getUint32(0)
+    const headersLength = view.getUint32(4)
+    if (crc32(prelude.subarray(0, 8)) !== view.getUint32(8)) {
+      return fail("PreludeChecksum", "the checksum of its prelude does not match")
+    }
+    if (length < OVERHEAD) return fail("FrameTooSmall", `it declares ${length} bytes, less than an empty frame has`)
+    if (length > maxFrameSize) {
+      return fail("FrameTooLarge", `it declares ${length} bytes, more than the limit of ${maxFrameSize}`)
+    }
+    if (headersLength > length - OVERHEAD) {
+      return fail("MalformedHeaders", `it declares ${headersLength} bytes of headers in a frame of ${length} bytes`)
+    }
+    return length
+  }
+
+  const decodeFrame = (bytes: Uint8Array): Message | undefined => {
+    const view = viewOf(bytes)
+    const bodyEnd = bytes.length - CHECKSUM
+    const bodyStart = PRELUDE + view.getUint32(4)
+    if (crc32(bytes.subarray(0, bodyEnd)) !== view.getUint32(bodyEnd)) {
+      return fail("MessageChecksum", "the checksum of the message does not match")
+    }
+    try {
+      return {
+        headers: decodeHeaders(bytes.subarray(PRELUDE, bodyStart)),
+        body: new Uint8Array(bytes.buffer, bytes.byteOffset + bodyStart, bodyEnd - bodyStart)
+      }
+    } catch {
+      return fail("MalformedHeaders", "its headers cannot be decoded")
+    }
+  }
+
+  const append = (bytes: Uint8Array, wanted: number): void => {
+    const needed = carried + bytes.length
+    if (needed > carry.length) {
+      const grown = new Uint8Array(Math.min(wanted, Math.max(needed, 2 * carry.length, 1024)))
+      grown.set(carry.subarray(0, carried))
+      carry = grown
+    }
+    carry.set(bytes, carried)
+    carried = needed
+  }
+
+  const push = (read: Uint8Array): ReadonlyArray<Message> => {
+    const messages: Array<Message> = []
+    let position = 0
+    while (failure === undefined) {
+      const wanted = frameLength ?? PRELUDE
+      const inPlace = carried === 0 && read.length - position >= wanted
+      if (!inPlace) {
+        const part = read.subarray(position, position + wanted - carried)
+        if (part.length > 0) append(part, wanted)
+        position += part.length
+        if (carried < wanted) break
+      }
+      const bytes = inPlace ? read.subarray(position, position + wanted) : carry.subarray(0, wanted)
+      if (frameLength === undefined) {
+        frameLength = checkPrelude(bytes)
+        continue
+      }
+      const message = decodeFrame(bytes)
+      if (message === undefined) break
+      messages.push(message)
+      if (inPlace) {
+        position += wanted
+      } else {
+        // The message's body is a view of this buffer, so the next frame needs another.
+        carry = new Uint8Array(0)
+        carried = 0
+      }
+      frame++
+      offset += wanted
+      frameLength = undefined
+    }
+    return messages
+  }
+
+  const end = (): ReadonlyArray<Message> => {
+    if (failure === undefined && carried > 0) {
+      fail(
+        "TruncatedFrame",
+        `the stream ended after ${carried} of ${
+          frameLength === undefined ? "its first 12" : `its ${frameLength}`
+        } bytes`
+      )
+    }
+    return []
+  }
+
+  return {
+    push,
+    end,
+    get failure() {
+      return failure
+    }
+  }
+}
+
+/**
+ * Decodes a whole body: the messages before the first broken frame, and what broke it, if anything did.
+ *
+ * @example
+ * ```ts
+ * import { EventStream } from "effect-llm-stream"
+ *
+ * const frame = EventStream.encode({ headers: { ":message-type": "event" }, body: new Uint8Array() })
+ *
+ * EventStream.decodeAll(frame).messages.length // 1
+ * EventStream.decodeAll(frame.subarray(1)).failure?.reason // "PreludeChecksum"
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const decodeAll = (bytes: Uint8Array, options?: Options): {
+  readonly messages: ReadonlyArray<Message>
+  readonly failure: EventStreamError | undefined
+} => {
+  const decoder = make(options)
+  const messages = decoder.push(bytes)
+  decoder.end()
+  return { messages, failure: decoder.failure }
+}
+
+/**
+ * Encodes a message as one frame, all headers as strings and in the order of the record.
+ *
+ * Throws when a header's name is longer than 255 bytes or its value longer than 32,767 bytes: the format cannot hold
+ * them.
+ *
+ * @example
+ * ```ts
+ * import { EventStream } from "effect-llm-stream"
+ *
+ * const frame = EventStream.encode({
+ *   headers: { ":event-type": "messageStop", ":content-type": "application/json", ":message-type": "event" },
+ *   body: new TextEncoder().encode(JSON.stringify({ stopReason: "end_turn" }))
+ * })
+ * ```
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encode = (message: Message): Uint8Array =>
+  codec.encode({
+    headers: Object.fromEntries(
+      Object.entries(message.headers).map(([name, value]) => [name, { type: "string" as const, value }])
+    ),
+    body: message.body
+  })
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+const crc32 = (bytes: Uint8Array): number => {
+  const checksum = new Crc32()
+  checksum.update(bytes)
+  return checksum.digestSync()
+}
+
+// The copy has exactly the headers in its buffer: a length that points past their end throws instead of reading on.
+const decodeHeaders = (bytes: Uint8Array): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(marshaller.parse(viewOf(new Uint8Array(bytes)))).map(([name, header]) => [name, render(header)])
+  )
+
+const render = (header: HeaderValue): string => {
+  switch (header.type) {
+    case "binary":
+      return Base64.encode(header.value)
+    case "long":
+      return viewOf(header.value.bytes).getBigInt64(0).toString()
+    case "timestamp":
+      return header.value.toISOString()
+    default:
+      return String(header.value)
+  }
+}

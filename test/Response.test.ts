@@ -1,0 +1,182 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { OpenAiChunk, Response } from "../src/index.ts"
+
+const chunk = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: payload })
+
+const toolDeltas = (...deltas: ReadonlyArray<Record<string, unknown>>) =>
+  Response.fromChunks(
+    deltas.map((delta) =>
+      Schema.decodeUnknownSync(OpenAiChunk.FromPayload)({ choices: [{ index: 0, delta: { tool_calls: [delta] } }] })
+    )
+  ).toolCalls
+
+const call = (delta: {
+  readonly index?: number
+  readonly id?: string
+  readonly name?: string | null
+  readonly arguments?: string
+}) => ({
+  ...(delta.index === undefined ? {} : { index: delta.index }),
+  ...(delta.id === undefined ? {} : { id: delta.id }),
+  function: {
+    ...(delta.name === undefined ? {} : { name: delta.name }),
+    ...(delta.arguments === undefined ? {} : { arguments: delta.arguments })
+  }
+})
+
+describe("Response", () => {
+  it("is empty without chunks", () => {
+    const response = Response.fromChunks([])
+    assert.strictEqual(response.content, "")
+    assert.deepStrictEqual(response.finishReasons, [])
+    assert.isUndefined(response.id)
+    assert.isUndefined(response.usage)
+    assert.isUndefined(response.audio)
+    assert.strictEqual(response.chunks, 0)
+  })
+
+  it("takes id and model from the first chunk that states them", () => {
+    const response = Response.fromChunks([
+      chunk({ id: "", model: "" }),
+      chunk({ id: "a", model: "m" }),
+      chunk({ id: "b", model: "n" })
+    ])
+    assert.deepStrictEqual([response.id, response.model], ["a", "m"])
+  })
+
+  it("keeps the choices apart and orders them by index", () => {
+    const piece = (index: number, content: string, finish_reason: string | null = null) =>
+      chunk({ choices: [{ index, delta: { content }, finish_reason }] })
+    const response = Response.fromChunks([
+      piece(1, "one"),
+      piece(0, "ze"),
+      piece(1, "", "length"),
+      piece(0, "ro"),
+      piece(0, "", "stop")
+    ])
+    assert.strictEqual(response.content, "zero")
+    assert.deepStrictEqual(response.choices.map((choice) => choice.content), ["zero", "one"])
+    assert.deepStrictEqual(response.finishReasons, ["stop", "length"])
+    assert.deepStrictEqual(response.commonFinishReasons, ["stop", "length"])
+  })
+
+  it("lets the last finish reason of a choice win, and still takes text after it", () => {
+    const response = Response.fromChunks([
+      chunk({ choices: [{ index: 0, delta: { content: "a" }, finish_reason: "stop" }] }),
+      chunk({ choices: [{ index: 0, delta: { content: "b" }, finish_reason: "length" }] }),
+      chunk({ choices: [{ index: 0, delta: { content: "c" }, finish_reason: "" }] })
+    ])
+    assert.deepStrictEqual(response.finishReasons, ["length"])
+    assert.strictEqual(response.content, "abc")
+  })
+
+  it("counts usage once, however often it is stated", () => {
+    const usage = { prompt_tokens: 10, completion_tokens: 4 }
+    const response = Response.fromChunks([chunk({ usage }), chunk({ usage: null }), chunk({ usage })])
+    assert.strictEqual(response.usage?.inputTokens, 10)
+    assert.strictEqual(response.usage?.outputTokens, 4)
+    assert.strictEqual(response.costMetadata.outputTokens, 4)
+  })
+
+  it("joins audio and keeps its id and expiry", () => {
+    const audio = (fields: { id?: string; data?: string; transcript?: string; expires_at?: number }) =>
+      chunk({ choices: [{ index: 0, delta: { audio: fields } }] })
+    const response = Response.fromChunks([
+      audio({ id: "audio_1", transcript: "Hel" }),
+      audio({ data: "AQID" }),
+      audio({ transcript: "lo" }),
+      audio({ data: "BAU=" }),
+      audio({ expires_at: 1_700_000_000 })
+    ])
+    assert.deepStrictEqual(response.audio?.data, Uint8Array.of(1, 2, 3, 4, 5))
+    assert.strictEqual(response.audio?.transcript, "Hello")
+    assert.strictEqual(response.audio?.id, "audio_1")
+    assert.strictEqual(response.audio?.expiresAt, 1_700_000_000)
+  })
+
+  it("does not change a response already taken", () => {
+    const accumulator = Response.accumulator()
+    accumulator.add(chunk({ choices: [{ index: 0, delta: { content: "a", audio: { data: "AQID" } } }] }))
+    const before = accumulator.response()
+    accumulator.add(chunk({ choices: [{ index: 0, delta: { content: "b", audio: { data: "BAU=" } } }] }))
+    assert.strictEqual(before.content, "a")
+    assert.deepStrictEqual(before.audio?.data, Uint8Array.of(1, 2, 3))
+    assert.strictEqual(accumulator.response().content, "ab")
+  })
+
+  it.prop("is valid by its own schema for any chunks", [Schema.Array(OpenAiChunk)], ([chunks]) => {
+    assert.isTrue(Schema.is(Response.Response)(Response.fromChunks(chunks)))
+  }, { arbitrary: { runs: 30 } })
+
+  describe("toolCalls", () => {
+    it("joins fragments by index, also when interleaved, not starting at 0 and with gaps", () => {
+      assert.deepStrictEqual(
+        toolDeltas(
+          call({ index: 3, id: "a", name: "f", arguments: "" }),
+          call({ index: 7, id: "b", name: "g", arguments: "{\"y\":" }),
+          call({ index: 3, arguments: "{}" }),
+          call({ index: 7, arguments: "2}" })
+        ),
+        [{ id: "a", name: "f", arguments: "{}" }, { id: "b", name: "g", arguments: "{\"y\":2}" }]
+      )
+    })
+
+    it("opens another call when an index comes with another id", () => {
+      assert.deepStrictEqual(
+        toolDeltas(
+          call({ index: 0, id: "a", name: "f", arguments: "{\"x\":1}" }),
+          call({ index: 0, id: "b", name: "f", arguments: "{\"y\":2}" })
+        ),
+        [{ id: "a", name: "f", arguments: "{\"x\":1}" }, { id: "b", name: "f", arguments: "{\"y\":2}" }]
+      )
+    })
+
+    it("correlates fragments without index by id, and those without id with the last call", () => {
+      assert.deepStrictEqual(
+        toolDeltas(
+          call({ id: "a", name: "f", arguments: "{" }),
+          call({ id: "", arguments: "}" }),
+          call({ id: "b", name: "f", arguments: "[" }),
+          call({ id: "b", arguments: "]" })
+        ),
+        [{ id: "a", name: "f", arguments: "{}" }, { id: "b", name: "f", arguments: "[]" }]
+      )
+    })
+
+    it("does not append a repeated name, and takes one that comes late", () => {
+      assert.deepStrictEqual(
+        toolDeltas(
+          call({ index: 0, id: "a", name: null, arguments: "{" }),
+          call({ index: 0, name: "f", arguments: "" }),
+          call({ index: 0, name: "f", arguments: "}" })
+        ),
+        [{ id: "a", name: "f", arguments: "{}" }]
+      )
+    })
+
+    it("makes an id, and says so, where the provider gives none", () => {
+      assert.deepStrictEqual(toolDeltas(call({ index: 0, name: "f", arguments: "{}" })), [
+        { id: "call_0", generatedId: true, name: "f", arguments: "{}" }
+      ])
+    })
+
+    it("survives ids and indexes that are made to break objects and arrays", () => {
+      const calls = toolDeltas(
+        call({ index: 1e9, id: "__proto__", name: "constructor", arguments: "1" }),
+        call({ index: -1, id: "constructor", name: "f", arguments: "2" }),
+        call({ index: 1e9, arguments: "3" })
+      )
+      assert.deepStrictEqual(calls.map(({ arguments: text, id }) => [id, text]), [["__proto__", "13"], [
+        "constructor",
+        "2"
+      ]])
+    })
+
+    it("takes arguments that come as an object", () => {
+      assert.deepStrictEqual(toolDeltas({ index: 0, id: "a", function: { name: "f", arguments: { x: 1 } } }), [
+        { id: "a", name: "f", arguments: "{\"x\":1}" }
+      ])
+    })
+  })
+})
