@@ -4,10 +4,17 @@
  * @since 0.1.0
  */
 import * as Arr from "effect/Array"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type * as Chunk from "./Chunk.ts"
+import * as Cost from "./Cost.ts"
+import * as CostMetadataOf from "./internal/costMetadata.ts"
+import * as Pricing from "./Pricing.ts"
 import * as ProviderError from "./ProviderError.ts"
 import * as Response from "./Response.ts"
 
@@ -185,3 +192,131 @@ export const outcome = <C extends Chunk.Attributes, E, R>(
       )
     )
   })
+
+/**
+ * What a stream has cost so far: `undefined` while it has stated no usage, a failure when the price of its model is not
+ * known.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RunningCost = Result.Result<Cost.Cost, Pricing.UnknownModel> | undefined
+
+/**
+ * Each chunk with what the stream has cost so far, that chunk included, at the prices of `Pricing`. Counts that a
+ * stream states again, or states as running totals, are not added up.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Cost, Provider } from "effect-llm-stream"
+ * import { Console, Effect, Result, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   yield* provider.stream({ model: "gpt-4o-mini", prompt: "Say hello" }).pipe(
+ *     ChunkStream.withCost,
+ *     Stream.runForEach(([chunk, cost]) =>
+ *       cost !== undefined && Result.isSuccess(cost)
+ *         ? Console.log("USD", Cost.toJson(cost.success).total)
+ *         : Console.log(chunk.content)
+ *     )
+ *   )
+ * })
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withCost = <C extends Chunk.Attributes, E, R>(
+  self: Stream.Stream<C, E, R>
+): Stream.Stream<readonly [chunk: C, cost: RunningCost], E, R> =>
+  Stream.unwrap(Effect.map(Pricing.Pricing, (pricing) => {
+    const metadata = CostMetadataOf.accumulator()
+    let cost: RunningCost
+    return Stream.map(self, (chunk) => {
+      metadata.add(chunk)
+      const isStated = chunk.usage !== undefined || chunk.costMetadata.statedCost !== undefined
+      if (isStated) cost = Pricing.costWith(metadata.metadata(), pricing)
+      return [chunk, cost] as const
+    })
+  }))
+
+/**
+ * The cost that a stream has stated passed the limit of {@link withBudget}.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("BudgetExceeded", {
+  /** USD. */
+  limit: Schema.BigDecimalFromString,
+  /** What the stream has cost so far. */
+  cost: Cost.Cost
+}) {
+  /** @since 0.1.0 */
+  override get message(): string {
+    return `The response costs ${BigDecimal.format(this.cost.total)} USD, more than the budget of ${
+      BigDecimal.format(this.limit)
+    } USD`
+  }
+}
+
+/**
+ * Fails the stream with {@link BudgetExceeded} as soon as its stated cost passes a limit in USD, after the chunk that
+ * states it; the provider's socket is closed. Most providers state usage at the end only: a budget then tells, but saves
+ * nothing.
+ *
+ * Fails with `UnknownModel` when the price of the model is not known: a budget that sees no cost guards nothing.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider } from "effect-llm-stream"
+ * import { Console, Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   return yield* provider.stream({ model: "claude-sonnet-4-5", prompt: "Say hello" }).pipe(
+ *     ChunkStream.withBudget("0.05"),
+ *     ChunkStream.response,
+ *     Effect.tapErrorTag("BudgetExceeded", (error) => Console.error(error.message))
+ *   )
+ * })
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withBudget: {
+  (
+    limit: BigDecimal.BigDecimal | string
+  ): <C extends Chunk.Attributes, E, R>(
+    self: Stream.Stream<C, E, R>
+  ) => Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R>
+  <C extends Chunk.Attributes, E, R>(
+    self: Stream.Stream<C, E, R>,
+    limit: BigDecimal.BigDecimal | string
+  ): Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R>
+} = dual(2, <C extends Chunk.Attributes, E, R>(
+  self: Stream.Stream<C, E, R>,
+  limit: BigDecimal.BigDecimal | string
+): Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R> => {
+  const usd = typeof limit === "string" ? BigDecimal.fromStringUnsafe(limit) : limit
+  const failureOf = (cost: RunningCost): BudgetExceeded | Pricing.UnknownModel | undefined => {
+    if (cost === undefined) return undefined
+    if (Result.isFailure(cost)) return cost.failure
+    return BigDecimal.isGreaterThan(cost.success.total, usd)
+      ? new BudgetExceeded({ limit: usd, cost: cost.success })
+      : undefined
+  }
+  return Stream.suspend(() => {
+    let failure: BudgetExceeded | Pricing.UnknownModel | undefined
+    return withCost(self).pipe(
+      Stream.takeUntil(([, cost]) => {
+        failure = failureOf(cost)
+        return failure !== undefined
+      }),
+      Stream.map(([chunk]) => chunk),
+      Stream.concat(Stream.suspend(() => failure === undefined ? Stream.empty : Stream.fail(failure)))
+    )
+  })
+})

@@ -1,40 +1,147 @@
 /**
  * What a streamed completion costs: what the price depends on, and the computation.
  *
+ * Everything here is pure and exact: amounts are decimals, never floats, and a token is priced in one bucket only. What
+ * could not be priced is said in `flags`; it is never guessed and never priced as something else.
+ *
  * @since 0.1.0
  */
+import * as BigDecimal from "effect/BigDecimal"
 import { dual } from "effect/Function"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { trusted } from "./internal/trusted.ts"
+import type { Price } from "./Pricing.ts"
+import { count } from "./Usage.ts"
 
-const tokens = Schema.optionalKey(Schema.Natural)
+// Any number, not only naturals: what a caller or a recording states has to be representable to be flagged.
+const quantity = Schema.optionalKey(Schema.Number)
+
+/**
+ * Schema of an image in the prompt. Its tokens are part of the input tokens.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Image = Schema.Struct({
+  /** Pixels. */
+  width: quantity,
+  /** Pixels. */
+  height: quantity,
+  /** OpenAI's `image_url.detail`: `low`, `high` or `auto`. */
+  detail: Schema.optionalKey(Schema.String),
+  /** Tokens that the image takes, where known. */
+  tokens: quantity
+}).annotate({ identifier: "Image" })
+
+/**
+ * An image in the prompt.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Image = typeof Image.Type
+
+/**
+ * Schema of a piece of audio in the prompt or in the answer. Its tokens are part of the input or output tokens.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Audio = Schema.Struct({
+  durationSeconds: quantity,
+  /** Tokens that the audio takes, where known. */
+  tokens: quantity
+}).annotate({ identifier: "Audio" })
+
+/**
+ * A piece of audio in the prompt or in the answer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Audio = typeof Audio.Type
+
+/**
+ * Schema of a PDF in the prompt. Its tokens are part of the input tokens.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Pdf = Schema.Struct({
+  pageCount: quantity,
+  /** Tokens of the pages' text, where known. */
+  textTokens: quantity,
+  images: Schema.optionalKey(Schema.Array(Image)),
+  /** Whether the provider read it from its prompt cache. */
+  cached: Schema.optionalKey(Schema.Boolean)
+}).annotate({ identifier: "Pdf" })
+
+/**
+ * A PDF in the prompt.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Pdf = typeof Pdf.Type
 
 /**
  * Everything that a price can depend on, as far as a chunk, a stream or a request states it. `undefined` means that it
  * was not stated.
  *
- * Token counts have the meaning of {@link Usage}: `inputTokens` includes `cachedTokens` and `cacheWriteTokens`,
- * `outputTokens` includes `reasoningTokens`.
+ * Token counts have the meaning of `Usage`: `inputTokens` includes `cachedTokens` and `cacheWriteTokens`, text, audio
+ * and images; `outputTokens` includes `reasoningTokens` and audio. Counts may be any number, even negative, fractional
+ * or `NaN`: {@link calculate} clamps them and says so.
+ *
+ * @example
+ * ```ts
+ * import { Cost } from "effect-llm-stream"
+ *
+ * const metadata = new Cost.CostMetadata({
+ *   provider: "openai",
+ *   model: "gpt-4o",
+ *   inputTokens: 1000,
+ *   cachedTokens: 200,
+ *   outputTokens: 100
+ * })
+ * ```
  *
  * @category models
  * @since 0.1.0
  */
 export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/CostMetadata")({
   provider: Schema.optionalKey(Schema.String),
+  /** The model that answered; for Bedrock the id that was asked for, because its prefix decides the price. */
   model: Schema.optionalKey(Schema.String),
-  inputTokens: tokens,
-  cachedTokens: tokens,
-  cacheWriteTokens: tokens,
-  cacheWrite5mTokens: tokens,
-  cacheWrite1hTokens: tokens,
-  inputAudioTokens: tokens,
-  inputImageTokens: tokens,
-  outputTokens: tokens,
-  reasoningTokens: tokens,
-  outputAudioTokens: tokens,
+  inputTokens: quantity,
+  cachedTokens: quantity,
+  /** Audio tokens within `cachedTokens`. */
+  cachedAudioTokens: quantity,
+  /** Image tokens within `cachedTokens`. */
+  cachedImageTokens: quantity,
+  cacheWriteTokens: quantity,
+  cacheWrite5mTokens: quantity,
+  cacheWrite1hTokens: quantity,
+  /** Audio tokens within `inputTokens`. */
+  inputAudioTokens: quantity,
+  /** Image tokens within `inputTokens`. */
+  inputImageTokens: quantity,
+  outputTokens: quantity,
+  reasoningTokens: quantity,
+  /** Audio tokens within `outputTokens`. */
+  outputAudioTokens: quantity,
+  /** Image tokens within `outputTokens`. */
+  outputImageTokens: quantity,
+  /** Tokens of tool definitions, calls and results within `inputTokens`. Not priced apart by any of these providers. */
+  toolUseTokens: quantity,
   /** Requests made by tools that the provider runs itself, by kind (`web_search`, `web_fetch`, …). */
-  serverToolRequests: Schema.optionalKey(Schema.Record(Schema.String, Schema.Natural)),
-  /** Whether the response was streamed. */
+  serverToolRequests: Schema.optionalKey(Schema.Record(Schema.String, Schema.Number)),
+  /** Whether the response was streamed. Not priced apart by any of these providers. */
   streamingMode: Schema.optionalKey(Schema.Boolean),
+  /** Whether the response came from a cache in front of the provider, which may then not have billed it. */
+  cachedResponse: Schema.optionalKey(Schema.Boolean),
+  /** Size of the model's context window in tokens. Long-context prices depend on `inputTokens`, not on this. */
+  contextLength: quantity,
   /** Whether the request went through the provider's batch API. */
   batchMode: Schema.optionalKey(Schema.Boolean),
   /** The service tier that served the request, in the provider's words (`default`, `flex`, `priority`, …). */
@@ -45,12 +152,28 @@ export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/
   region: Schema.optionalKey(Schema.String),
   /** Anthropic's `usage.inference_geo`: where inference ran. */
   inferenceGeo: Schema.optionalKey(Schema.String),
+  /** Images in the prompt. */
+  images: Schema.optionalKey(Schema.Array(Image)),
+  /** Audio in the prompt. */
+  audio: Schema.optionalKey(Schema.Array(Audio)),
+  /** Audio in the answer. */
+  audioOutput: Schema.optionalKey(Schema.Array(Audio)),
+  pdf: Schema.optionalKey(Pdf),
   /** USD, when the provider itself states the cost of the response. */
-  statedCost: Schema.optionalKey(Schema.Finite)
+  statedCost: quantity
 }) {}
 
 /**
  * Merges what two chunks of one stream state: per field, the later stated value wins.
+ *
+ * @example
+ * ```ts
+ * import { Cost } from "effect-llm-stream"
+ *
+ * const start = new Cost.CostMetadata({ model: "claude-sonnet-4-5", outputTokens: 1 })
+ * const end = new Cost.CostMetadata({ outputTokens: 15 })
+ * Cost.mergeMetadata(start, end).outputTokens // 15
+ * ```
  *
  * @category combinators
  * @since 0.1.0
@@ -58,4 +181,712 @@ export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/
 export const mergeMetadata: {
   (that: CostMetadata): (self: CostMetadata) => CostMetadata
   (self: CostMetadata, that: CostMetadata): CostMetadata
-} = dual(2, (self: CostMetadata, that: CostMetadata): CostMetadata => new CostMetadata({ ...self, ...that }))
+} = dual(2, (self: CostMetadata, that: CostMetadata): CostMetadata => trusted(CostMetadata, { ...self, ...that }))
+
+/**
+ * Schema of the buckets that a cost is made of. A token is in exactly one of them.
+ *
+ * - `input`: input tokens that were neither cached, written to a cache, audio nor separately priced images
+ * - `cached`, `cachedAudio`, `cachedImage`: cache reads
+ * - `cacheWrite`: cache writes of the provider's default lifetime (Anthropic and Bedrock: five minutes)
+ * - `cacheWrite1h`: cache writes that live one hour
+ * - `inputAudio`, `inputImage`: audio, and images where they have a price of their own
+ * - `image`: images priced by the piece
+ * - `output`, `outputAudio`, `outputImage`: output tokens; `output` includes reasoning
+ * - `request`: the request itself, where it has a fee
+ * - `serverTool`: requests of a tool that the provider runs; `kind` says which
+ * - `stated`: the cost that the provider itself stated, in place of all others
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ComponentName = Schema.Literals([
+  "input",
+  "cached",
+  "cachedAudio",
+  "cachedImage",
+  "cacheWrite",
+  "cacheWrite1h",
+  "inputAudio",
+  "inputImage",
+  "image",
+  "output",
+  "outputAudio",
+  "outputImage",
+  "request",
+  "serverTool",
+  "stated"
+]).annotate({ identifier: "ComponentName" })
+
+/**
+ * The name of a bucket.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ComponentName = typeof ComponentName.Type
+
+/**
+ * Schema of one priced component of a cost: `amount` is exactly `quantity` × `unitPrice`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Component = Schema.Struct({
+  name: ComponentName,
+  /** Kind of the server tool (`web_search`, …); absent for everything else. */
+  kind: Schema.optionalKey(Schema.String),
+  /** Tokens, requests or images; 1 for a stated cost. */
+  quantity: Schema.Number,
+  /** USD for one token, request or image, multipliers included; absent in a sum over different prices. */
+  unitPrice: Schema.optionalKey(Schema.BigDecimalFromString),
+  /** USD. */
+  amount: Schema.BigDecimalFromString
+}).annotate({ identifier: "Component" })
+
+/**
+ * One priced component of a cost.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Component = typeof Component.Type
+
+/**
+ * Schema of what a flag can say.
+ *
+ * - `unpriced`: `subject` (a bucket, or a server tool's kind) has no known price; its `quantity` is not in the total
+ * - `unknownServiceTier`, `unknownSpeed`, `unknownInferenceGeo`: no multiplier is known for the stated value
+ *   (`subject`); the total is at the standard rate
+ * - `unknownRegion`: the price is known to differ by region and not known for this one; the total is at the rate of the
+ *   regions it is known for
+ * - `missingCount`: the count `subject` was not stated and is not in the total
+ * - `invalidCount`: the count `subject` was negative, fractional, not finite or too large, and was clamped; a
+ *   `statedCost` that is no amount of money was ignored
+ * - `inconsistentCounts`: the count `subject` is larger than the count it is part of, and was clamped to it
+ * - `cachedResponse`: the response came from a cache in front of the provider, which may not have billed it
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const FlagKind = Schema.Literals([
+  "unpriced",
+  "unknownServiceTier",
+  "unknownSpeed",
+  "unknownInferenceGeo",
+  "unknownRegion",
+  "missingCount",
+  "invalidCount",
+  "inconsistentCounts",
+  "cachedResponse"
+]).annotate({ identifier: "FlagKind" })
+
+/**
+ * What a flag can say.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FlagKind = typeof FlagKind.Type
+
+/**
+ * Schema of something that a cost could not take into account, or had to correct.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Flag = Schema.Struct({
+  kind: FlagKind,
+  /** The bucket, the field of the metadata or its value, as `kind` says. */
+  subject: Schema.String,
+  /** How many tokens, requests or images were left unpriced. */
+  quantity: Schema.optionalKey(Schema.Number)
+}).annotate({ identifier: "Flag" })
+
+/**
+ * Something that a cost could not take into account, or had to correct.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Flag = typeof Flag.Type
+
+/**
+ * What a completion, or a sum of completions, costs in USD. `total` is exactly the sum of the components' amounts.
+ * Encoding keeps every digit: decimals become strings. {@link toJson} gives JSON numbers.
+ *
+ * @example
+ * ```ts
+ * import { Cost, Pricing } from "effect-llm-stream"
+ * import { BigDecimal, Effect } from "effect"
+ *
+ * const metadata = new Cost.CostMetadata({
+ *   provider: "openai",
+ *   model: "gpt-4o",
+ *   inputTokens: 1000,
+ *   cachedTokens: 200,
+ *   outputTokens: 100
+ * })
+ * const cost = await Effect.runPromise(Pricing.cost(metadata))
+ * BigDecimal.format(cost.total) // "0.00325"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Cost extends Schema.Class<Cost>("effect-llm-stream/Cost")({
+  currency: Schema.Literal("USD"),
+  total: Schema.BigDecimalFromString,
+  /** The priced components, in the order of {@link ComponentName}; those with nothing to price are left out. */
+  components: Schema.Array(Component),
+  /** What could not be priced or had to be corrected; empty when the total is complete. */
+  flags: Schema.Array(Flag),
+  /** The prices used, each as `provider/model`; several in a sum. */
+  pricedAs: Schema.Array(Schema.String),
+  /** Date (`YYYY-MM-DD`) of the price snapshot, in a sum the oldest; absent for prices without one. */
+  priceDate: Schema.optionalKey(Schema.String)
+}) {
+  /**
+   * USD for input tokens at the full input price.
+   *
+   * @since 0.1.0
+   */
+  get input(): BigDecimal.BigDecimal {
+    return amountOf(this, ["input"])
+  }
+  /**
+   * USD for cache reads, audio and images apart.
+   *
+   * @since 0.1.0
+   */
+  get cached(): BigDecimal.BigDecimal {
+    return amountOf(this, ["cached"])
+  }
+  /**
+   * USD for cache writes of any lifetime.
+   *
+   * @since 0.1.0
+   */
+  get cacheWrite(): BigDecimal.BigDecimal {
+    return amountOf(this, ["cacheWrite", "cacheWrite1h"])
+  }
+  /**
+   * USD for output tokens, reasoning included, audio and images apart.
+   *
+   * @since 0.1.0
+   */
+  get output(): BigDecimal.BigDecimal {
+    return amountOf(this, ["output"])
+  }
+  /**
+   * USD for audio in and out, cached or not.
+   *
+   * @since 0.1.0
+   */
+  get audio(): BigDecimal.BigDecimal {
+    return amountOf(this, ["inputAudio", "cachedAudio", "outputAudio"])
+  }
+  /**
+   * USD for images that are priced apart from text.
+   *
+   * @since 0.1.0
+   */
+  get image(): BigDecimal.BigDecimal {
+    return amountOf(this, ["inputImage", "cachedImage", "image", "outputImage"])
+  }
+  /**
+   * USD for fees by the request: the completion's own and those of the provider's tools.
+   *
+   * @since 0.1.0
+   */
+  get requests(): BigDecimal.BigDecimal {
+    return amountOf(this, ["request", "serverTool"])
+  }
+  /**
+   * Whether everything was priced as stated, that is whether there are no flags.
+   *
+   * @since 0.1.0
+   */
+  get isComplete(): boolean {
+    return this.flags.length === 0
+  }
+}
+
+const zeroAmount = BigDecimal.normalize(BigDecimal.fromBigInt(0n))
+
+const amountOf = (self: Cost, names: ReadonlyArray<ComponentName>): BigDecimal.BigDecimal =>
+  BigDecimal.normalize(BigDecimal.sumAll(
+    self.components.filter((component) => names.includes(component.name)).map((component) => component.amount)
+  ))
+
+/**
+ * A cost of nothing: the neutral element of {@link sum}.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const zero: Cost = trusted(Cost, {
+  currency: "USD",
+  total: zeroAmount,
+  components: [],
+  flags: [],
+  pricedAs: []
+})
+
+/**
+ * What a completion costs at a price. Total: it never throws and never gives `NaN` or a negative amount, whatever the
+ * metadata says; whatever it had to clamp or could not price is in the result's `flags`.
+ *
+ * - Tokens are put into disjoint buckets, so a cached token cannot be billed twice.
+ * - Past the price's long-context threshold the whole request is priced at the long-context rates.
+ * - Batch, service tier, speed and inference geography multiply token prices only.
+ * - A cost that the provider itself states (`statedCost`) is taken as it is.
+ *
+ * @example
+ * ```ts
+ * import { Cost } from "effect-llm-stream"
+ * import { BigDecimal } from "effect"
+ *
+ * const metadata = new Cost.CostMetadata({ inputTokens: 1000, cachedTokens: 200, outputTokens: 100 })
+ * const price = { provider: "openai", model: "gpt-4o", input: 2.5, cached: 1.25, output: 10 }
+ * const cost = Cost.calculate(metadata, price)
+ * BigDecimal.format(cost.total) // "0.00325"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const calculate: {
+  (price: Price): (metadata: CostMetadata) => Cost
+  (metadata: CostMetadata, price: Price): Cost
+} = dual(2, (metadata: CostMetadata, price: Price): Cost => {
+  const stated = fromStated(metadata)
+  if (stated !== undefined) return stated
+
+  const flags: Array<Flag> = metadata.statedCost === undefined ? [] : [{ kind: "invalidCount", subject: "statedCost" }]
+  const components: Array<Component> = []
+  const buckets = bucketsOf(metadata, price, flags)
+  const { multiplier, rates } = ratesOf(metadata, price, buckets.inputTokens, flags)
+
+  const add = (
+    name: ComponentName,
+    quantity: number,
+    unitPrice: BigDecimal.BigDecimal | undefined,
+    kind?: string
+  ): void => {
+    if (quantity === 0) return
+    if (unitPrice === undefined) {
+      flags.push({ kind: "unpriced", subject: kind ?? name, quantity })
+      return
+    }
+    components.push({
+      name,
+      ...(kind === undefined ? undefined : { kind }),
+      quantity,
+      unitPrice,
+      amount: BigDecimal.normalize(BigDecimal.multiply(BigDecimal.fromBigInt(BigInt(quantity)), unitPrice))
+    })
+  }
+
+  for (const name of tokenBuckets) add(name, buckets.tokens[name], perToken(rates[name], multiplier))
+  // Images have no fee of their own unless the price says so: their tokens are in the input.
+  if (price.image !== undefined) add("image", metadata.images?.length ?? 0, usd(price.image))
+  if (price.request !== undefined) add("request", 1, usd(price.request))
+  for (const [field, requests] of Object.entries(metadata.serverToolRequests ?? {})) {
+    const kind = field.replace(/_(?:requests|calls)$/, "")
+    add("serverTool", clean(`serverToolRequests.${field}`, requests, flags), usd(own(price.serverTools, kind)), kind)
+  }
+
+  return make(components, flags, [`${price.provider}/${price.model}`], price.date)
+})
+
+/**
+ * The cost that the provider itself stated, or `undefined` when it stated none (or a value that is no amount of money).
+ *
+ * @example
+ * ```ts
+ * import { Cost } from "effect-llm-stream"
+ *
+ * Cost.fromStated(new Cost.CostMetadata({ inputTokens: 1000 })) // undefined
+ * Cost.fromStated(new Cost.CostMetadata({ statedCost: 0.002 }))?.components.length // 1
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromStated = (metadata: CostMetadata): Cost | undefined => {
+  const amount = usd(metadata.statedCost)
+  return amount === undefined
+    ? undefined
+    : make([{ name: "stated", quantity: 1, unitPrice: amount, amount }], [], [], undefined)
+}
+
+const tokenBuckets = [
+  "input",
+  "cached",
+  "cachedAudio",
+  "cachedImage",
+  "cacheWrite",
+  "cacheWrite1h",
+  "inputAudio",
+  "inputImage",
+  "output",
+  "outputAudio",
+  "outputImage"
+] as const satisfies ReadonlyArray<ComponentName>
+
+type TokenBucket = typeof tokenBuckets[number]
+
+type Rates = { readonly [K in TokenBucket]?: number | undefined }
+
+interface Buckets {
+  readonly inputTokens: number
+  readonly tokens: Readonly<Record<TokenBucket, number>>
+}
+
+const clean = (field: string, stated: number | undefined, flags: Array<Flag>): number => {
+  if (stated === undefined) return 0
+  const valid = count(stated) ?? 0
+  if (valid !== stated) flags.push({ kind: "invalidCount", subject: field })
+  return valid
+}
+
+const bucketsOf = (metadata: CostMetadata, price: Price, flags: Array<Flag>): Buckets => {
+  const read = (field: CountField): number => clean(field, metadata[field], flags)
+  const part = (field: CountField, tokens: number, of: number): number => {
+    if (tokens > of) flags.push({ kind: "inconsistentCounts", subject: field })
+    return Math.min(tokens, of)
+  }
+  for (const field of ["inputTokens", "outputTokens"] as const) {
+    if (metadata[field] === undefined) flags.push({ kind: "missingCount", subject: field })
+  }
+  if (metadata.cachedResponse === true) flags.push({ kind: "cachedResponse", subject: "cachedResponse" })
+
+  const input = read("inputTokens")
+  const allCached = part("cachedTokens", read("cachedTokens"), input)
+  let rest = input - allCached
+
+  // A total without its split, or more than its split, was written with the provider's default lifetime.
+  const writes1h = part("cacheWrite1hTokens", read("cacheWrite1hTokens"), rest)
+  rest -= writes1h
+  const writesTotal = read("cacheWriteTokens")
+  const writes5m = read("cacheWrite5mTokens")
+  if (metadata.cacheWriteTokens !== undefined && writesTotal < writes5m + writes1h) {
+    flags.push({ kind: "inconsistentCounts", subject: "cacheWriteTokens" })
+  }
+  const writes = part("cacheWriteTokens", Math.max(writes5m, writesTotal - writes1h), rest)
+  rest -= writes
+
+  const audioIn = metadata.inputAudioTokens === undefined
+    ? clean("audio", tokensIn(metadata.audio), flags)
+    : read("inputAudioTokens")
+  const cachedAudio = part("cachedAudioTokens", read("cachedAudioTokens"), Math.min(allCached, audioIn))
+  const inputAudio = part("inputAudioTokens", audioIn - cachedAudio, rest)
+  rest -= inputAudio
+
+  // Without a price of their own, image tokens are billed like text (OpenAI, Anthropic).
+  const imagesApart = price.inputImage !== undefined
+  const imageIn = !imagesApart
+    ? 0
+    : metadata.inputImageTokens === undefined
+    ? clean("images", tokensIn(metadata.images), flags)
+    : read("inputImageTokens")
+  const cachedImage = imagesApart
+    ? part("cachedImageTokens", read("cachedImageTokens"), Math.min(allCached - cachedAudio, imageIn))
+    : 0
+  const inputImage = part("inputImageTokens", imageIn - cachedImage, rest)
+  rest -= inputImage
+
+  const output = read("outputTokens")
+  part("reasoningTokens", read("reasoningTokens"), output)
+  const audioOut = metadata.outputAudioTokens === undefined
+    ? clean("audioOutput", tokensIn(metadata.audioOutput), flags)
+    : read("outputAudioTokens")
+  const outputAudio = part("outputAudioTokens", audioOut, output)
+  const outputImage = part("outputImageTokens", read("outputImageTokens"), output - outputAudio)
+
+  return {
+    inputTokens: input,
+    tokens: {
+      input: rest,
+      cached: allCached - cachedAudio - cachedImage,
+      cachedAudio,
+      cachedImage,
+      cacheWrite: writes,
+      cacheWrite1h: writes1h,
+      inputAudio,
+      inputImage,
+      output: output - outputAudio - outputImage,
+      outputAudio,
+      outputImage
+    }
+  }
+}
+
+type CountField = {
+  [K in keyof typeof CostMetadata.fields]-?: number extends CostMetadata[K] ? K : never
+}[keyof typeof CostMetadata.fields]
+
+const tokensIn = (parts: ReadonlyArray<{ readonly tokens?: number }> | undefined): number | undefined =>
+  parts?.reduce((sum, { tokens }) => sum + (tokens ?? 0), 0)
+
+const ratesOf = (
+  metadata: CostMetadata,
+  price: Price,
+  inputTokens: number,
+  flags: Array<Flag>
+): { readonly rates: Rates; readonly multiplier: BigDecimal.BigDecimal } => {
+  const long = price.longContext !== undefined && inputTokens > price.longContext.above
+  let rates: Rates = long ? { ...price, ...price.longContext } : price
+  let multiplier = BigDecimal.fromBigInt(1n)
+
+  const multiply = (
+    kind: FlagKind,
+    value: string | undefined,
+    known: Readonly<Record<string, number | Rates>> | undefined
+  ): void => {
+    if (value === undefined) return
+    const factor = own(known, value) ?? own(standard, value)
+    const decimal = typeof factor === "number" ? usd(factor) : undefined
+    if (decimal !== undefined) multiplier = BigDecimal.multiply(multiplier, decimal)
+    // Rates that a tier lists one by one are for prompts below the threshold only.
+    else if (typeof factor === "object" && !long) rates = factor
+    else flags.push({ kind, subject: value })
+  }
+
+  multiply("unknownServiceTier", metadata.batchMode === true ? "batch" : metadata.serviceTier, price.serviceTiers)
+  multiply("unknownSpeed", metadata.speed, price.speeds)
+  multiply("unknownInferenceGeo", metadata.inferenceGeo, price.inferenceGeos)
+  if (metadata.region !== undefined && price.regions !== undefined && !price.regions.includes(metadata.region)) {
+    flags.push({ kind: "unknownRegion", subject: metadata.region })
+  }
+  return { rates, multiplier }
+}
+
+const standard = { default: 1, standard: 1 }
+
+const own = <A>(record: Readonly<Record<string, A>> | undefined, key: string): A | undefined =>
+  record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined
+
+/** The shortest decimal that reads back as the number, which is how a price was written down. */
+const usd = (value: number | undefined): BigDecimal.BigDecimal | undefined =>
+  value === undefined || !(value >= 0) ? undefined : Option.getOrUndefined(BigDecimal.fromNumber(value))
+
+const oneMillionth = BigDecimal.make(1n, 6)
+
+const perToken = (
+  perMillion: number | undefined,
+  multiplier: BigDecimal.BigDecimal
+): BigDecimal.BigDecimal | undefined => {
+  const price = usd(perMillion)
+  return price === undefined
+    ? undefined
+    : BigDecimal.normalize(BigDecimal.multiply(BigDecimal.multiply(price, oneMillionth), multiplier))
+}
+
+const make = (
+  components: Iterable<Component>,
+  flags: Iterable<Flag>,
+  pricedAs: ReadonlyArray<string>,
+  priceDate: string | undefined
+): Cost => {
+  const amounts = new Amounts()
+  amounts.add(components)
+  const merged = amounts.components()
+  return trusted(Cost, {
+    currency: "USD",
+    total: BigDecimal.normalize(BigDecimal.sumAll(merged.map((component) => component.amount))),
+    components: merged,
+    flags: mergeFlags(flags),
+    pricedAs,
+    ...(priceDate === undefined ? undefined : { priceDate })
+  })
+}
+
+interface Amount {
+  readonly first: Component
+  quantity: number
+  unitPrice: BigDecimal.BigDecimal | undefined
+  amount: BigDecimal.BigDecimal
+}
+
+class Amounts {
+  private readonly byKey = new Map<string, Amount>()
+
+  add(components: Iterable<Component>): void {
+    for (const component of components) {
+      const { amount, kind, name, quantity, unitPrice } = component
+      const key = kind === undefined ? name : `${name} ${kind}`
+      const so = this.byKey.get(key)
+      if (so === undefined) {
+        this.byKey.set(key, { first: component, quantity, unitPrice, amount })
+      } else {
+        so.quantity = addQuantities(so.quantity, quantity)
+        so.unitPrice = sameDecimal(so.unitPrice, unitPrice) ? unitPrice : undefined
+        so.amount = BigDecimal.sum(so.amount, amount)
+      }
+    }
+  }
+
+  components(): ReadonlyArray<Component> {
+    return Array.from(this.byKey.values(), ({ amount, first, quantity, unitPrice }) => ({
+      name: first.name,
+      ...(first.kind === undefined ? undefined : { kind: first.kind }),
+      quantity,
+      ...(unitPrice === undefined ? undefined : { unitPrice }),
+      amount: BigDecimal.normalize(amount)
+    })).sort(byNameAndKind)
+  }
+}
+
+const mergeFlags = (flags: Iterable<Flag>): ReadonlyArray<Flag> => {
+  const byKey = new Map<string, Flag>()
+  for (const flag of flags) {
+    const key = `${flag.kind} ${flag.subject}`
+    const so = byKey.get(key)
+    byKey.set(
+      key,
+      so?.quantity === undefined || flag.quantity === undefined
+        ? { ...so, ...flag }
+        : { ...flag, quantity: addQuantities(so.quantity, flag.quantity) }
+    )
+  }
+  return Array.from(byKey.values()).sort(byKindAndSubject)
+}
+
+// Saturating, so that adding absurd quantities stays associative.
+const addQuantities = (self: number, that: number): number => Math.min(self + that, Number.MAX_SAFE_INTEGER)
+
+const sameDecimal = (self: BigDecimal.BigDecimal | undefined, that: BigDecimal.BigDecimal | undefined): boolean =>
+  self === that || self !== undefined && that !== undefined && BigDecimal.equals(self, that)
+
+const order = new Map<string, number>(ComponentName.literals.map((name, index) => [name, index]))
+
+const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
+
+const byNameAndKind = (a: Component, b: Component): number =>
+  (order.get(a.name) ?? 0) - (order.get(b.name) ?? 0) || compare(a.kind ?? "", b.kind ?? "")
+
+const byKindAndSubject = (a: Flag, b: Flag): number => compare(a.kind, b.kind) || compare(a.subject, b.subject)
+
+/**
+ * Adds two costs, component by component. Exact, associative and commutative, with {@link zero} as neutral element.
+ *
+ * @example
+ * ```ts
+ * import { Cost } from "effect-llm-stream"
+ *
+ * declare const first: Cost.Cost
+ * declare const second: Cost.Cost
+ *
+ * const both = Cost.sum(first, second)
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const sum: {
+  (that: Cost): (self: Cost) => Cost
+  (self: Cost, that: Cost): Cost
+} = dual(2, (self: Cost, that: Cost): Cost => sumAll([self, that]))
+
+/**
+ * Adds any number of costs; {@link zero} for none.
+ *
+ * @example
+ * ```ts
+ * import { Cost } from "effect-llm-stream"
+ *
+ * Cost.sumAll([Cost.zero, Cost.zero]) // equals Cost.zero
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const sumAll = (costs: Iterable<Cost>): Cost => {
+  const amounts = new Amounts()
+  const flags: Array<Flag> = []
+  const pricedAs = new Set<string>()
+  let priceDate: string | undefined
+  for (const cost of costs) {
+    amounts.add(cost.components)
+    for (const flag of cost.flags) flags.push(flag)
+    for (const price of cost.pricedAs) pricedAs.add(price)
+    if (cost.priceDate !== undefined && (priceDate === undefined || cost.priceDate < priceDate)) {
+      priceDate = cost.priceDate
+    }
+  }
+  return make(amounts.components(), flags, Array.from(pricedAs).sort(compare), priceDate)
+}
+
+/**
+ * Schema of a cost as plain JSON with numbers, for people and programs that only read it: the nearest double to each
+ * exact amount, in USD.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Json = Schema.Struct({
+  total: Schema.Finite,
+  currency: Schema.Literal("USD"),
+  priceDate: Schema.NullOr(Schema.String),
+  pricedAs: Schema.Array(Schema.String),
+  input: Schema.Finite,
+  cached: Schema.Finite,
+  cacheWrite: Schema.Finite,
+  output: Schema.Finite,
+  audio: Schema.Finite,
+  image: Schema.Finite,
+  requests: Schema.Finite,
+  components: Schema.Array(Schema.Struct({
+    name: ComponentName,
+    kind: Schema.optionalKey(Schema.String),
+    quantity: Schema.Finite,
+    unitPrice: Schema.NullOr(Schema.Finite),
+    amount: Schema.Finite
+  })),
+  flags: Schema.Array(Flag)
+}).annotate({ identifier: "CostJson" })
+
+/**
+ * A cost as plain JSON with numbers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Json = typeof Json.Type
+
+/**
+ * A cost as plain JSON with numbers: the one place where amounts are rounded, to the nearest double.
+ *
+ * @example
+ * ```ts
+ * import { Cost } from "effect-llm-stream"
+ *
+ * Cost.toJson(Cost.zero).total // 0
+ * ```
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const toJson = (self: Cost): Json => ({
+  total: nearest(self.total),
+  currency: self.currency,
+  priceDate: self.priceDate ?? null,
+  pricedAs: self.pricedAs,
+  input: nearest(self.input),
+  cached: nearest(self.cached),
+  cacheWrite: nearest(self.cacheWrite),
+  output: nearest(self.output),
+  audio: nearest(self.audio),
+  image: nearest(self.image),
+  requests: nearest(self.requests),
+  components: self.components.map(({ amount, unitPrice, ...component }) => ({
+    ...component,
+    unitPrice: unitPrice === undefined ? null : nearest(unitPrice),
+    amount: nearest(amount)
+  })),
+  flags: self.flags
+})
+
+const nearest = (amount: BigDecimal.BigDecimal): number => Math.min(BigDecimal.toNumberUnsafe(amount), Number.MAX_VALUE)

@@ -5,12 +5,12 @@
  */
 import * as Schema from "effect/Schema"
 import type * as Chunk from "./Chunk.ts"
-import { CostMetadata, mergeMetadata } from "./Cost.ts"
+import { Cost, CostMetadata } from "./Cost.ts"
 import { FinishReason } from "./FinishReason.ts"
-import { usageFields } from "./internal/costMetadata.ts"
+import * as CostMetadataOf from "./internal/costMetadata.ts"
 import { trusted } from "./internal/trusted.ts"
 import { ProviderError } from "./ProviderError.ts"
-import { merge, Usage } from "./Usage.ts"
+import { Usage } from "./Usage.ts"
 
 /**
  * Schema of an assembled tool call.
@@ -121,6 +121,8 @@ export class Response extends Schema.Class<Response>("effect-llm-stream/Response
   usage: Schema.optionalKey(Usage),
   audio: Schema.optionalKey(Audio),
   costMetadata: CostMetadata,
+  /** Set by `Pricing.priced`, when the price of the model is known. */
+  cost: Schema.optionalKey(Cost),
   /** Number of chunks. */
   chunks: Schema.Natural,
   error: Schema.optionalKey(ProviderError)
@@ -160,8 +162,7 @@ export const accumulator = (): Accumulator => {
   let provider: string | undefined
   let id: string | undefined
   let model: string | undefined
-  let usage: Usage | undefined
-  let costMetadata = new CostMetadata({})
+  const costMetadata = CostMetadataOf.accumulator()
   let chunks = 0
   const choices = new Map<number, ChoiceState>()
   const common = new Map<number, FinishReason>()
@@ -172,9 +173,7 @@ export const accumulator = (): Accumulator => {
     provider ??= chunk.provider
     id ??= chunk.id
     model ??= chunk.model
-    const stated = chunk.usage
-    if (stated !== undefined) usage = usage === undefined ? stated : merge(usage, stated)
-    costMetadata = mergeMetadata(costMetadata, chunk.costMetadata)
+    costMetadata.add(chunk)
     let finished = 0
     for (const delta of chunk.choiceDeltas) {
       let choice = choices.get(delta.index)
@@ -191,6 +190,7 @@ export const accumulator = (): Accumulator => {
   }
 
   const response = (error?: ProviderError): Response => {
+    const usage = costMetadata.usage()
     const states = Array.from(choices.values()).sort((a, b) => a.index - b.index)
     const all = states.map((state) => state.choice())
     const first = all.find((choice) => choice.index === 0)
@@ -208,9 +208,7 @@ export const accumulator = (): Accumulator => {
       choices: all,
       ...(usage === undefined ? undefined : { usage }),
       ...(audio === undefined ? undefined : { audio: audio.audio() }),
-      costMetadata: usage === undefined
-        ? costMetadata
-        : trusted(CostMetadata, { ...costMetadata, ...usageFields(usage) }),
+      costMetadata: costMetadata.metadata(),
       chunks,
       ...(error === undefined ? undefined : { error })
     })

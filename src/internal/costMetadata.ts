@@ -1,6 +1,6 @@
 import type { Attributes } from "../Chunk.ts"
-import { CostMetadata } from "../Cost.ts"
-import type { Usage } from "../Usage.ts"
+import { CostMetadata, mergeMetadata } from "../Cost.ts"
+import { merge, type Usage } from "../Usage.ts"
 import { trusted } from "./trusted.ts"
 
 type Fields = { readonly [K in keyof typeof CostMetadata.fields]?: Exclude<CostMetadata[K], undefined> }
@@ -36,4 +36,25 @@ export const fromChunk = (chunk: Pick<Attributes, "provider" | "model" | "usage"
     streamingMode: true,
     ...extra
   })
+}
+
+/**
+ * What the chunks of one stream state together. The counts are those of the merged usage: where a provider states
+ * disjoint parts in different chunks, their sum is more than any chunk says.
+ *
+ * @internal
+ */
+export const accumulator = () => {
+  let usage: Usage | undefined
+  let metadata = new CostMetadata({})
+  return {
+    add: (chunk: Attributes): void => {
+      const stated = chunk.usage
+      if (stated !== undefined) usage = usage === undefined ? stated : merge(usage, stated)
+      metadata = mergeMetadata(metadata, chunk.costMetadata)
+    },
+    usage: (): Usage | undefined => usage,
+    metadata: (): CostMetadata =>
+      usage === undefined ? metadata : trusted(CostMetadata, { ...metadata, ...usageFields(usage) })
+  }
 }

@@ -1,0 +1,364 @@
+/**
+ * What `scripts/generate-prices.ts` puts on top of the prices of `@pydantic/genai-prices`: multipliers that the source
+ * does not have, and corrections of its known errors, each with its reason. Prices are USD per million tokens.
+ *
+ * A price is stated here only when the provider itself publishes it; the reason names the page, and says so where the
+ * figure was taken from a list that cites it (LiteLLM's `model_prices_and_context_window.json` of August 2026). Where a
+ * price could not be established, the source's is removed: an unknown price is reported as unknown.
+ */
+import type { ModelPrice } from "../src/Pricing.ts"
+
+/** The providers of the snapshot, in our names. */
+export type Provider = "openai" | "anthropic" | "bedrock" | "groq" | "azure"
+
+/** What holds for all models of a provider. */
+export const defaults: Record<Provider, ModelPrice> = {
+  openai: {
+    serviceTiers: {
+      auto: 1,
+      default: 1,
+      // https://developers.openai.com/api/docs/guides/flex-processing: "priced at Batch API rates".
+      flex: 0.5,
+      // https://developers.openai.com/api/docs/guides/batch: 50 % discount.
+      batch: 0.5
+      // `scale` is bought as a number of units, not by the token: unknown. `priority` differs by model, see below.
+    }
+  },
+  anthropic: {
+    serviceTiers: {
+      standard: 1,
+      // https://platform.claude.com/docs/en/about-claude/pricing#batch-processing: 50 % discount on input and output.
+      batch: 0.5
+      // `priority` draws on a commitment that was bought before: unknown.
+    },
+    speeds: { standard: 1 },
+    // `not_available` is what models from before the parameter report.
+    inferenceGeos: { global: 1, not_available: 1 },
+    // https://platform.claude.com/docs/en/about-claude/pricing#specific-tool-pricing: web fetch has no additional charge.
+    serverTools: { web_fetch: 0 }
+  },
+  bedrock: {
+    serviceTiers: {
+      default: 1,
+      standard: 1,
+      // https://aws.amazon.com/bedrock/pricing/: batch inference at a 50 % lower price than on-demand.
+      batch: 0.5
+      // `flex` and `priority` are priced by model, `reserved` by the month: unknown.
+    }
+  },
+  groq: {
+    serviceTiers: {
+      auto: 1,
+      default: 1,
+      on_demand: 1,
+      // https://console.groq.com/docs/flex-processing: "Pricing matches the on-demand tier".
+      flex: 1,
+      // https://console.groq.com/docs/batch: 50 % cost discount.
+      batch: 0.5
+      // `performance` is priced by contract: unknown.
+    }
+  },
+  azure: {
+    serviceTiers: {
+      auto: 1,
+      default: 1,
+      standard: 1,
+      // https://learn.microsoft.com/azure/foundry/openai/how-to/flex-processing: 50 % discount to standard processing.
+      flex: 0.5,
+      // https://learn.microsoft.com/azure/foundry/openai/how-to/batch: 50 % less cost than global standard.
+      batch: 0.5
+      // `priority` is priced by model: unknown.
+    }
+  }
+}
+
+/** A change of one entry of the source, or a new entry. */
+export interface Correction {
+  readonly provider: Provider
+  /** The entry; made when the source has none of that name. */
+  readonly model: string
+  readonly reason: string
+  /** Fields to set. */
+  readonly set?: ModelPrice
+  /** Further ids to add. */
+  readonly names?: ReadonlyArray<string>
+  /** Ids of the source to drop. */
+  readonly dropNames?: ReadonlyArray<string>
+  /** Drops the entry: lookups of its ids then fail with `UnknownModel`. */
+  readonly remove?: true
+}
+
+const openRouter = "price imported from OpenRouter, not OpenAI's: OpenAI publishes none for this id"
+const openRouterAzureUnknown = "price imported from OpenRouter, not Azure's"
+const openRouterAzure = "price imported from OpenRouter, not Azure's (which is here by LiteLLM)"
+const fineTuning =
+  "https://developers.openai.com/api/docs/pricing#fine-tuning, by LiteLLM; the source has no cached price, or no entry"
+const fastMode = "https://openai.com/api-fast-mode/ (priority processing, renamed fast mode on 2026-07-30)"
+const listedPriority = "https://developers.openai.com/api/docs/pricing, table Priority, by LiteLLM"
+const anthropicFast = "https://platform.claude.com/docs/en/about-claude/pricing#fast-mode-pricing"
+const anthropicFastBefore = "$30 / $150 as long as it had a fast mode, by LiteLLM and models.dev"
+const hour =
+  "1 h cache writes are 2x the input price on Bedrock too: https://aws.amazon.com/bedrock/pricing/, by LiteLLM and, for Opus 5.5, the source"
+const usResidency =
+  "https://platform.claude.com/docs/en/about-claude/pricing#data-residency-pricing: US-only inference 1.1x on Claude 4.6 and later"
+
+const priority = (tier: NonNullable<ModelPrice["serviceTiers"]>[string]): ModelPrice => ({
+  // Asked for as `priority` or `fast`; answered as `priority`.
+  serviceTiers: { priority: tier, fast: tier }
+})
+
+/** Service tiers, speeds and geographies, which the source does not have. They never change its standard prices. */
+export const multipliers: ReadonlyArray<Correction> = [
+  { provider: "openai", model: "gpt-5.6-sol", set: priority(2), reason: fastMode }, // 8 / 0.80 / 40, long 16 / 1.60 / 60
+  { provider: "openai", model: "gpt-5.6-terra", set: priority(2), reason: fastMode }, // 4 / 0.40 / 24, long 8 / 0.80 / 36
+  { provider: "openai", model: "gpt-5.6-luna", set: priority(2), reason: fastMode }, // 0.40 / 0.04 / 2.40
+  // These three exclude long context, so they are rates, not multipliers.
+  { provider: "openai", model: "gpt-5.5", set: priority({ input: 12.5, cached: 1.25, output: 75 }), reason: fastMode },
+  { provider: "openai", model: "gpt-5.4", set: priority({ input: 5, cached: 0.5, output: 30 }), reason: fastMode },
+  {
+    provider: "openai",
+    model: "gpt-5.4-mini",
+    set: priority({ input: 1.5, cached: 0.15, output: 9 }),
+    reason: fastMode
+  },
+  { provider: "openai", model: "gpt-5.2", set: priority(2), reason: fastMode }, // 3.50 / 0.35 / 28
+  { provider: "openai", model: "gpt-5.1", set: priority(2), reason: fastMode }, // 2.50 / 0.25 / 20
+  { provider: "openai", model: "gpt-5", set: priority(2), reason: fastMode }, // 2.50 / 0.25 / 20
+  { provider: "openai", model: "gpt-5-mini", set: priority(1.8), reason: fastMode }, // 0.45 / 0.045 / 3.60
+  { provider: "openai", model: "gpt-4.1", set: priority(1.75), reason: fastMode }, // 3.50 / 0.875 / 14
+  { provider: "openai", model: "gpt-4.1-mini", set: priority(1.75), reason: listedPriority }, // 0.70 / 0.175 / 2.80
+  { provider: "openai", model: "gpt-4.1-nano", set: priority(2), reason: listedPriority }, // 0.20 / 0.05 / 0.80
+  { provider: "openai", model: "gpt-4o", set: priority(1.7), reason: listedPriority }, // 4.25 / 2.125 / 17
+  { provider: "openai", model: "gpt-4o-2024-05-13", set: priority(1.75), reason: listedPriority }, // 8.75 / – / 26.25
+  {
+    provider: "openai",
+    model: "gpt-4o-mini",
+    set: priority({ input: 0.25, cached: 0.125, output: 1 }),
+    reason: listedPriority
+  },
+  { provider: "openai", model: "o3", set: priority(1.75), reason: listedPriority }, // 3.50 / 0.875 / 14
+  { provider: "openai", model: "o4-mini", set: priority({ input: 2, cached: 0.5, output: 8 }), reason: listedPriority },
+
+  { provider: "anthropic", model: "claude-opus-5-5", set: { speeds: { fast: 2 } }, reason: anthropicFast }, // 8 / 40
+  { provider: "anthropic", model: "claude-opus-5", set: { speeds: { fast: 2 } }, reason: anthropicFast }, // 10 / 50
+  { provider: "anthropic", model: "claude-opus-4-8", set: { speeds: { fast: 2 } }, reason: anthropicFast }, // 10 / 50
+  { provider: "anthropic", model: "claude-opus-4-7", set: { speeds: { fast: 6 } }, reason: anthropicFastBefore },
+  { provider: "anthropic", model: "claude-opus-4-6", set: { speeds: { fast: 6 } }, reason: anthropicFastBefore },
+  ...[
+    "claude-opus-4-6",
+    "claude-sonnet-4-6",
+    "claude-opus-4-7",
+    "claude-opus-4-8",
+    "claude-fable-5",
+    "claude-fable-5-1",
+    "claude-opus-5",
+    "claude-opus-5-5",
+    "claude-sonnet-5"
+  ].map((model): Correction => ({
+    provider: "anthropic",
+    model,
+    set: { inferenceGeos: { us: 1.1 } },
+    reason: usResidency
+  }))
+]
+
+/** Corrections of the source's standard prices and of what it matches. */
+export const corrections: ReadonlyArray<Correction> = [
+  // OpenAI
+  {
+    provider: "openai",
+    model: "gpt-4o-audio-preview",
+    set: { inputAudio: 40, outputAudio: 80 },
+    reason:
+      "audio priced as text in the source; https://developers.openai.com/api/docs/models/gpt-4o-audio-preview lists $40 / $80"
+  },
+  {
+    provider: "openai",
+    model: "gpt-4o-audio-preview-2024-10-01",
+    set: { input: 2.5, output: 10, inputAudio: 100, outputAudio: 200 },
+    reason: "the first snapshot's audio was $100 / $200; the source prices it as text"
+  },
+  {
+    provider: "openai",
+    model: "gpt-4o-mini-audio-preview",
+    set: { inputAudio: 10, outputAudio: 20 },
+    reason:
+      "audio priced as text in the source; https://developers.openai.com/api/docs/models/gpt-4o-mini-audio-preview lists $10 / $20"
+  },
+  {
+    provider: "openai",
+    model: "gpt-4",
+    dropNames: ["ft:gpt-4-0"],
+    reason: "the source prices fine-tuned gpt-4 as gpt-4; no price of the fine-tuned model is published any more"
+  },
+  { provider: "openai", model: "ft:gpt-4o", set: { cached: 1.875 }, reason: fineTuning },
+  { provider: "openai", model: "ft:gpt-4o-mini", set: { cached: 0.15 }, reason: fineTuning },
+  {
+    provider: "openai",
+    model: "gpt-4o-mini-2024-07-18.ft-",
+    remove: true,
+    reason: "Azure's form of ft:gpt-4o-mini, to which look-up normalises it"
+  },
+  { provider: "openai", model: "ft:gpt-4.1", set: { input: 3, cached: 0.75, output: 12 }, reason: fineTuning },
+  { provider: "openai", model: "ft:gpt-4.1-mini", set: { input: 0.8, cached: 0.2, output: 3.2 }, reason: fineTuning },
+  { provider: "openai", model: "ft:gpt-4.1-nano", set: { input: 0.2, cached: 0.05, output: 0.8 }, reason: fineTuning },
+  { provider: "openai", model: "ft:o4-mini", set: { input: 4, cached: 1, output: 16 }, reason: fineTuning },
+  {
+    provider: "openai",
+    model: "ft:gpt-3.5-turbo-",
+    names: ["ft:gpt-3.5-turbo-0125", "ft:gpt-3.5-turbo-0613", "ft:gpt-3.5-turbo-1106"],
+    reason: "the snapshots that can be fine-tuned; the source matches any name with the prefix"
+  },
+  {
+    provider: "openai",
+    model: "moderation",
+    names: ["omni-moderation", "text-moderation", "text-moderation-stable", "text-moderation-007"],
+    set: { input: 0, output: 0 },
+    reason: "free: https://developers.openai.com/api/docs/guides/moderation; the source matches any name with the word"
+  },
+  { provider: "openai", model: "gpt-4o:extended", remove: true, reason: openRouter },
+  { provider: "openai", model: "gpt-5-image", remove: true, reason: openRouter },
+  { provider: "openai", model: "gpt-5-image-mini", remove: true, reason: openRouter },
+  { provider: "openai", model: "gpt-5.4-image-2", remove: true, reason: openRouter },
+  { provider: "openai", model: "gpt-chat-latest", remove: true, reason: openRouter },
+  { provider: "openai", model: "gpt-oss-120b", remove: true, reason: openRouter },
+  { provider: "openai", model: "gpt-oss-20b", remove: true, reason: openRouter },
+  { provider: "openai", model: "gpt-oss-safeguard-20b", remove: true, reason: openRouter },
+
+  // Anthropic
+  {
+    provider: "anthropic",
+    model: "claude-2",
+    names: ["claude-2.0", "claude-2.1"],
+    reason: "the ids that there were; the source matches any name with the prefix"
+  },
+
+  // Groq
+  {
+    provider: "groq",
+    model: "openai/gpt-oss-120b",
+    dropNames: ["openai/gpt-oss-safeguard-20b"],
+    reason: "the source prices gpt-oss-safeguard-20b as gpt-oss-120b"
+  },
+  {
+    provider: "groq",
+    model: "openai/gpt-oss-safeguard-20b",
+    set: { input: 0.075, output: 0.3 },
+    reason:
+      "https://console.groq.com/docs/model/openai/gpt-oss-safeguard-20b, by LiteLLM and models.dev; its cached price is listed rounded and differently in places, so it is left out"
+  },
+
+  // Azure
+  {
+    provider: "azure",
+    model: "deepseek-r1",
+    set: { input: 1.35, output: 5.4 },
+    reason:
+      "Azure's price, not the DeepSeek API's as in the source; by LiteLLM from https://techcommunity.microsoft.com/blog/machinelearningblog/deepseek-r1-improved-performance-higher-limits-and-transparent-pricing/4386367"
+  },
+  {
+    provider: "azure",
+    model: "llama-3.3-70b-instruct",
+    set: { input: 0.71, output: 0.71 },
+    reason:
+      "not in the source; by LiteLLM from https://azuremarketplace.microsoft.com/marketplace/apps/metagenai.llama-3-3-70b-instruct-offer"
+  },
+  {
+    provider: "azure",
+    model: "phi-4",
+    set: { input: 0.125, output: 0.5 },
+    reason: `${openRouterAzure}: https://azure.microsoft.com/pricing/details/ai-foundry-models/microsoft/`
+  },
+  {
+    provider: "azure",
+    model: "phi-4-mini-instruct",
+    set: { input: 0.075, output: 0.3 },
+    reason:
+      `${openRouterAzure}: https://techcommunity.microsoft.com/blog/azure-ai-services-blog/announcing-new-phi-pricing-empowering-your-business-with-small-language-models/4395112`
+  },
+  {
+    provider: "azure",
+    model: "phi-4-multimodal-instruct",
+    set: { input: 0.08, output: 0.32, inputAudio: 4 },
+    reason:
+      `${openRouterAzure}: https://techcommunity.microsoft.com/blog/azure-ai-services-blog/announcing-new-phi-pricing-empowering-your-business-with-small-language-models/4395112`
+  },
+  {
+    provider: "azure",
+    model: "phi-3-medium-128k-instruct",
+    set: { input: 0.17, output: 0.68 },
+    reason: `${openRouterAzure}: https://azure.microsoft.com/pricing/details/phi-3/`
+  },
+  {
+    provider: "azure",
+    model: "phi-3-mini-128k-instruct",
+    set: { input: 0.13, output: 0.52 },
+    reason: `${openRouterAzure}: https://azure.microsoft.com/pricing/details/phi-3/`
+  },
+  {
+    provider: "azure",
+    model: "phi-3.5-mini-128k-instruct",
+    names: ["phi-3.5-mini-instruct"],
+    set: { input: 0.13, output: 0.52 },
+    reason: `${openRouterAzure}: https://azure.microsoft.com/pricing/details/phi-3/`
+  },
+  { provider: "azure", model: "phi-4-reasoning-plus", remove: true, reason: openRouterAzureUnknown },
+  { provider: "azure", model: "phi-4-reasoning-plus:free", remove: true, reason: openRouterAzureUnknown },
+  { provider: "azure", model: "phi-4-reasoning:free", remove: true, reason: openRouterAzureUnknown },
+  { provider: "azure", model: "mai-ds-r1:free", remove: true, reason: openRouterAzureUnknown },
+  { provider: "azure", model: "wizardlm-2-8x22b", remove: true, reason: openRouterAzureUnknown },
+
+  // Bedrock
+  ...Object.entries({
+    "global.anthropic.claude-haiku-4-5-20251001-v1:0": 2,
+    "global.anthropic.claude-sonnet-4-5-20250929-v1:0": 6,
+    "global.anthropic.claude-sonnet-4-6-v1:0": 6,
+    "global.anthropic.claude-sonnet-5-v1:0": 4,
+    "global.anthropic.claude-opus-4-5-v1:0": 10,
+    "global.anthropic.claude-opus-4-6-v1:0": 10,
+    "global.anthropic.claude-opus-4-7-v1:0": 10,
+    "global.anthropic.claude-opus-4-8-v1:0": 10,
+    "global.anthropic.claude-opus-5": 10,
+    "global.anthropic.claude-fable-5-v1:0": 20,
+    "global.anthropic.claude-fable-5-1-v1:0": 20,
+    "regional.anthropic.claude-haiku-4-5-20251001-v1:0": 2.2,
+    "regional.anthropic.claude-sonnet-4-5-20250929-v1:0": 6.6,
+    "regional.anthropic.claude-sonnet-4-6-v1:0": 6.6,
+    "regional.anthropic.claude-sonnet-5-v1:0": 4.4,
+    "regional.anthropic.claude-opus-4-5-v1:0": 11,
+    "regional.anthropic.claude-opus-4-6-v1:0": 11,
+    "regional.anthropic.claude-opus-4-7-v1:0": 11,
+    "regional.anthropic.claude-opus-4-8-v1:0": 11,
+    "regional.anthropic.claude-opus-5": 11,
+    "regional.anthropic.claude-fable-5-v1:0": 22,
+    "regional.anthropic.claude-fable-5-1-v1:0": 22
+  }).map(([model, cacheWrite1h]): Correction => ({
+    provider: "bedrock",
+    model,
+    set: { cacheWrite1h },
+    reason: hour
+  }))
+]
+
+/**
+ * The regions that Bedrock's prices for models other than Claude and OpenAI's GPT hold for. The source has one price a
+ * model, that of these regions; elsewhere (`eu.amazon.nova-pro`: $0.92 to $1.05 for $0.80, by source region) prices
+ * differ and are left unknown.
+ */
+export const bedrockRegions: ReadonlyArray<string> = ["us-east-1", "us-east-2", "us-west-2"]
+
+/**
+ * Ids of the source's Bedrock rules that are dropped, with the reason.
+ */
+export const droppedBedrockNames: ReadonlyArray<readonly [pattern: RegExp, reason: string]> = [
+  [/^us-gov\./, "GovCloud has prices of its own; the source copied the commercial ones"],
+  [
+    /^(?:claude-(?:opus-4-[5-9]|sonnet-4-[5-9]|haiku-4|opus-5|sonnet-5|fable)|gpt-5)/,
+    "an id without a vendor does not say whether the request went through a global or a regional profile, which differ by 10 %"
+  ]
+]
+
+/** Geography prefixes of the profiles that have the same price as the id without a prefix. */
+export const bedrockGeographies = (model: string): ReadonlyArray<string> =>
+  // Claude from before 4.5 has one price everywhere outside GovCloud: https://platform.claude.com/docs/en/about-claude/pricing#third-party-platform-pricing
+  model.startsWith("anthropic.") ? ["us", "eu", "apac", "au", "jp"] : ["us"]

@@ -1,0 +1,181 @@
+/**
+ * What many streams cost together, by provider and model: exact sums, whatever runs concurrently.
+ *
+ * @since 0.1.0
+ */
+import * as BigDecimal from "effect/BigDecimal"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Ref from "effect/Ref"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type * as Chunk from "./Chunk.ts"
+import * as Cost from "./Cost.ts"
+import * as CostMetadataOf from "./internal/costMetadata.ts"
+import { trusted } from "./internal/trusted.ts"
+import * as Pricing from "./Pricing.ts"
+
+/**
+ * What the responses of one model of one provider cost together.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Entry extends Schema.Class<Entry>("effect-llm-stream/CostLedger/Entry")({
+  provider: Schema.String,
+  /** `""` for responses that named no model. */
+  model: Schema.String,
+  /** Number of responses recorded. */
+  responses: Schema.Natural,
+  /** Number of those whose price is not known: they are not in `cost`. */
+  unpriced: Schema.Natural,
+  /** Number of those in whose cost something could not be priced (see `Cost.flags`): `cost` has the rest of them. */
+  incomplete: Schema.Natural,
+  /** The exact sum. Its `flags` are empty: `incomplete` counts them, as a ledger must not grow with its responses. */
+  cost: Cost.Cost
+}) {}
+
+/**
+ * Adds up what responses cost, by provider and model, at the prices of `Pricing`.
+ *
+ * @example
+ * ```ts
+ * import { Cost, CostLedger, Provider } from "effect-llm-stream"
+ * import { Console, Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   const ledger = yield* CostLedger.CostLedger
+ *   const ask = (prompt: string) =>
+ *     provider.stream({ model: "gpt-4o-mini", prompt }).pipe(CostLedger.track, Stream.runDrain)
+ *   yield* Effect.all([ask("one"), ask("two")], { concurrency: "unbounded" })
+ *   yield* Console.log("USD", Cost.toJson(yield* ledger.total).total)
+ * }).pipe(Effect.provide(CostLedger.layer))
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class CostLedger extends Context.Service<CostLedger, {
+  /** Adds what one response stated. A response that stated no usage and no cost counts as unpriced. */
+  readonly record: (metadata: Cost.CostMetadata) => Effect.Effect<void>
+  /** The sums so far, by provider, then model. */
+  readonly entries: Effect.Effect<ReadonlyArray<Entry>>
+  /** The sum of all entries. */
+  readonly total: Effect.Effect<Cost.Cost>
+}>()("effect-llm-stream/CostLedger") {}
+
+/**
+ * USD spent, with the attributes `provider` and `model`: the ledger's sums as a metric. A metric holds the nearest
+ * double; the ledger itself is exact.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
+export const costMetric = Metric.counter("llm_stream_cost_usd", {
+  description: "Cost of streamed completions in US dollars",
+  incremental: true
+})
+
+/**
+ * A ledger in memory.
+ *
+ * @example
+ * ```ts
+ * import { Cost, CostLedger } from "effect-llm-stream"
+ * import { Effect } from "effect"
+ *
+ * const entries = Effect.gen(function*() {
+ *   const ledger = yield* CostLedger.CostLedger
+ *   yield* ledger.record(
+ *     new Cost.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1000, outputTokens: 100 })
+ *   )
+ *   return yield* ledger.entries
+ * }).pipe(Effect.provide(CostLedger.layer))
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<CostLedger> = Layer.effect(
+  CostLedger,
+  Effect.gen(function*() {
+    const ledger = yield* Ref.make<ReadonlyMap<string, Entry>>(new Map())
+    const entries = Effect.map(
+      Ref.get(ledger),
+      (map) => Array.from(map.values()).sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model))
+    )
+    const record = Effect.fnUntraced(function*(metadata: Cost.CostMetadata) {
+      const pricing = yield* Pricing.Pricing
+      const cost = isStated(metadata) ? Result.getOrUndefined(Pricing.costWith(metadata, pricing)) : undefined
+      const { model = "", provider = "" } = metadata
+      yield* Ref.update(ledger, (map) => {
+        const key = JSON.stringify([provider, model])
+        const entry = map.get(key) ??
+          trusted(Entry, { provider, model, responses: 0, unpriced: 0, incomplete: 0, cost: Cost.zero })
+        return new Map(map).set(
+          key,
+          trusted(Entry, {
+            ...entry,
+            responses: entry.responses + 1,
+            unpriced: entry.unpriced + (cost === undefined ? 1 : 0),
+            incomplete: entry.incomplete + (cost === undefined || cost.isComplete ? 0 : 1),
+            cost: cost === undefined ? entry.cost : Cost.sum(entry.cost, trusted(Cost.Cost, { ...cost, flags: [] }))
+          })
+        )
+      })
+      if (cost !== undefined) {
+        yield* Metric.update(
+          Metric.withAttributes(costMetric, { provider, model }),
+          BigDecimal.toNumberUnsafe(cost.total)
+        )
+      }
+    })
+    return {
+      record,
+      entries,
+      total: Effect.map(entries, (all) => Cost.sumAll(all.map((entry) => entry.cost)))
+    }
+  })
+)
+
+const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
+
+const isStated = (metadata: Cost.CostMetadata): boolean =>
+  metadata.inputTokens !== undefined || metadata.outputTokens !== undefined || metadata.statedCost !== undefined
+
+/**
+ * Records what a stream has cost when it ends, also when it fails or is interrupted: providers bill what they sent.
+ *
+ * @example
+ * ```ts
+ * import { CostLedger, Provider } from "effect-llm-stream"
+ * import { Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   yield* provider.stream({ model: "gpt-4o-mini", prompt: "Say hello" }).pipe(CostLedger.track, Stream.runDrain)
+ * })
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const track = <C extends Chunk.Attributes, E, R>(
+  self: Stream.Stream<C, E, R>
+): Stream.Stream<C, E, R | CostLedger> =>
+  Stream.unwrap(Effect.map(CostLedger, (ledger) => {
+    const metadata = CostMetadataOf.accumulator()
+    let seen = false
+    return self.pipe(
+      Stream.map((chunk) => {
+        seen = true
+        metadata.add(chunk)
+        return chunk
+      }),
+      Stream.ensuring(Effect.suspend(() => seen ? ledger.record(metadata.metadata()) : Effect.void))
+    )
+  }))

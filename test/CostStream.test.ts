@@ -1,0 +1,188 @@
+import { assert, describe, it } from "@effect/vitest"
+import { BigDecimal, Effect, Exit, Fiber, Metric, Result, Schema, Stream } from "effect"
+import { ChunkStream, Cost, CostLedger, OpenAiChunk, Pricing } from "../src/index.ts"
+
+// gpt-4o: 2.50 USD per million input tokens, 1.25 cached, 10 output.
+const chunk = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: { model: "gpt-4o", ...payload } })
+const text = (content: string) => chunk({ choices: [{ index: 0, delta: { content } }] })
+const usage = (prompt_tokens: number, cached_tokens: number, completion_tokens: number) =>
+  chunk({ usage: { prompt_tokens, completion_tokens, prompt_tokens_details: { cached_tokens } } })
+// 800 * 2.50 + 200 * 1.25 + 100 * 10 = 3250 USD per million
+const stated = usage(1000, 200, 100)
+const stranger = chunk({ model: "nobody-knows", usage: { prompt_tokens: 1, completion_tokens: 1 } })
+
+const usd = (cost: Cost.Cost) => BigDecimal.format(cost.total)
+
+describe("ChunkStream.withCost", () => {
+  it.effect("has no cost before usage was stated, and the exact cost from then on", () =>
+    Effect.gen(function*() {
+      const pairs = yield* Stream.make(text("a"), stated, text("b")).pipe(ChunkStream.withCost, Stream.runCollect)
+      assert.deepStrictEqual(
+        pairs.map(([, cost]) => cost === undefined ? undefined : usd(Result.getOrThrow(cost))),
+        [undefined, "0.00325", "0.00325"]
+      )
+    }))
+
+  it.effect("does not add usage that is stated again or grows", () =>
+    Effect.gen(function*() {
+      const pairs = yield* Stream.make(usage(1000, 200, 1), stated, stated).pipe(
+        ChunkStream.withCost,
+        Stream.runCollect
+      )
+      const last = pairs.at(-1)?.[1]
+      assert.strictEqual(last === undefined ? undefined : usd(Result.getOrThrow(last)), "0.00325")
+    }))
+
+  it.effect("says that a price is not known instead of a number", () =>
+    Effect.gen(function*() {
+      const pairs = yield* Stream.make(stranger).pipe(ChunkStream.withCost, Stream.runCollect)
+      const cost = pairs[0]?.[1]
+      assert.isTrue(cost !== undefined && Result.isFailure(cost) && cost.failure._tag === "UnknownModel")
+    }))
+
+  it.effect("uses the prices in context", () =>
+    Effect.gen(function*() {
+      const pairs = yield* Stream.make(stranger).pipe(ChunkStream.withCost, Stream.runCollect)
+      const cost = pairs[0]?.[1]
+      assert.strictEqual(cost === undefined ? undefined : usd(Result.getOrThrow(cost)), "0.000003")
+    }).pipe(
+      Effect.provide(Pricing.layer({ overrides: { openai: { "nobody-knows": { input: 1, output: 2 } } } }))
+    ))
+})
+
+describe("ChunkStream.withBudget", () => {
+  it.effect("passes a stream that stays within its budget", () =>
+    Effect.gen(function*() {
+      const chunks = yield* Stream.make(text("a"), stated).pipe(ChunkStream.withBudget("0.00325"), Stream.runCollect)
+      assert.strictEqual(chunks.length, 2)
+    }))
+
+  it.effect("fails after the chunk that states a cost above the limit, and ends the source", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      let ended = false
+      const exit = yield* Stream.make(text("a"), stated, text("never")).pipe(
+        Stream.rechunk(1),
+        Stream.ensuring(Effect.sync(() => ended = true)),
+        ChunkStream.withBudget("0.003"),
+        Stream.runForEach((chunk) => Effect.sync(() => seen.push(chunk.content))),
+        Effect.exit
+      )
+      const error = Exit.isFailure(exit)
+        ? exit.cause.reasons.find((reason) => reason._tag === "Fail")?.error
+        : undefined
+      assert.deepStrictEqual(seen, ["a", ""])
+      assert.strictEqual(error?._tag, "BudgetExceeded")
+      assert.strictEqual(
+        error?.message,
+        "The response costs 0.00325 USD, more than the budget of 0.003 USD"
+      )
+      assert.isTrue(ended)
+    }))
+
+  it.effect("fails when the price is not known", () =>
+    Effect.gen(function*() {
+      const error = yield* Stream.make(stranger).pipe(ChunkStream.withBudget("1"), Stream.runDrain, Effect.flip)
+      assert.strictEqual(error._tag, "UnknownModel")
+    }))
+
+  it.effect("starts anew on every run", () =>
+    Effect.gen(function*() {
+      const stream = Stream.make(stated).pipe(ChunkStream.withBudget("1"))
+      yield* Stream.runDrain(stream)
+      yield* Stream.runDrain(stream)
+    }))
+})
+
+describe("Pricing.priced", () => {
+  it.effect("sets the cost of a response", () =>
+    Effect.gen(function*() {
+      const response = yield* Effect.flatMap(ChunkStream.response(Stream.make(text("a"), stated)), Pricing.priced)
+      assert.strictEqual(response.cost === undefined ? undefined : usd(response.cost), "0.00325")
+      assert.strictEqual(response.content, "a")
+    }))
+
+  it.effect("leaves out a cost that is not known", () =>
+    Effect.gen(function*() {
+      const response = yield* Effect.flatMap(ChunkStream.response(Stream.make(stranger)), Pricing.priced)
+      assert.isUndefined(response.cost)
+    }))
+})
+
+describe("CostLedger", () => {
+  const spent = Effect.map(CostLedger.CostLedger.use((ledger) => ledger.total), usd)
+
+  it.effect("adds exactly under concurrency", () =>
+    Effect.gen(function*() {
+      const one = Stream.make(text("a"), stated).pipe(
+        Stream.tap(() => Effect.yieldNow),
+        CostLedger.track,
+        Stream.runDrain
+      )
+      yield* Effect.all(Array.from({ length: 1000 }, () => one), { concurrency: "unbounded" })
+      assert.strictEqual(yield* spent, "3.25")
+      const entries = yield* CostLedger.CostLedger.use((ledger) => ledger.entries)
+      assert.deepStrictEqual(
+        entries.map(({ incomplete, model, provider, responses, unpriced }) => ({
+          provider,
+          model,
+          responses,
+          unpriced,
+          incomplete
+        })),
+        [{ provider: "openai", model: "gpt-4o", responses: 1000, unpriced: 0, incomplete: 0 }]
+      )
+    }).pipe(Effect.provide(CostLedger.layer)))
+
+  it.effect("records what was stated by a stream that fails or is interrupted", () =>
+    Effect.gen(function*() {
+      yield* Stream.concat(Stream.make(stated), Stream.fail("broken")).pipe(
+        CostLedger.track,
+        Stream.runDrain,
+        Effect.ignore
+      )
+      const fiber = yield* Stream.concat(Stream.make(stated), Stream.never).pipe(
+        CostLedger.track,
+        Stream.runDrain,
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(yield* spent, "0.0065")
+    }).pipe(Effect.provide(CostLedger.layer)))
+
+  it.effect("counts responses without a known price or usage instead of pricing them at 0", () =>
+    Effect.gen(function*() {
+      yield* Stream.make(stranger).pipe(CostLedger.track, Stream.runDrain)
+      yield* Stream.make(text("no usage")).pipe(CostLedger.track, Stream.runDrain)
+      const entries = yield* CostLedger.CostLedger.use((ledger) => ledger.entries)
+      assert.deepStrictEqual(
+        entries.map(({ model, responses, unpriced }) => [model, responses, unpriced]),
+        [["gpt-4o", 1, 1], ["nobody-knows", 1, 1]]
+      )
+    }).pipe(Effect.provide(CostLedger.layer)))
+
+  it.effect("keeps the sum as a metric, by provider and model", () =>
+    Effect.gen(function*() {
+      const metric = Metric.withAttributes(CostLedger.costMetric, { provider: "openai", model: "gpt-4o" })
+      const before = (yield* Metric.value(metric)).count
+      yield* Stream.make(stated).pipe(CostLedger.track, Stream.runDrain)
+      const after = (yield* Metric.value(metric)).count
+      assert.approximately(Number(after) - Number(before), 0.00325, 1e-12)
+    }).pipe(Effect.provide(CostLedger.layer)))
+
+  it("has entries that cross a wire as JSON", () => {
+    const codec = Schema.toCodecJson(CostLedger.Entry)
+    const entry = new CostLedger.Entry({
+      provider: "openai",
+      model: "gpt-4o",
+      responses: 1,
+      unpriced: 0,
+      incomplete: 0,
+      cost: Cost.zero
+    })
+    const json: unknown = JSON.parse(JSON.stringify(Schema.encodeSync(codec)(entry)))
+    const back = Schema.decodeUnknownSync(codec)(json)
+    assert.instanceOf(back, CostLedger.Entry)
+    assert.deepStrictEqual(Schema.encodeSync(codec)(back), Schema.encodeSync(codec)(entry))
+  })
+})

@@ -1,0 +1,417 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, BigDecimal, Effect, Layer, Result, Schema } from "effect"
+import { readdirSync, readFileSync } from "node:fs"
+import { stripTypeScriptTypes } from "node:module"
+import { gzipSync } from "node:zlib"
+import { generate } from "../scripts/generate-prices.ts"
+import * as Cost from "../src/Cost.ts"
+import * as Pricing from "../src/Pricing.ts"
+import { table as groq } from "../src/pricing/groq.ts"
+
+const pricing = Pricing.make()
+
+const word = Schema.String.check(Schema.isPattern(/^[a-z][a-z0-9]{0,9}$/))
+const name = Arbitrary.map(
+  Arbitrary.array(Arbitrary.schema(word), { minLength: 1, maxLength: 4 }),
+  (words) => words.map((part) => `m${part}`).join("-")
+)
+const suffix = Arbitrary.schema(
+  Schema.Literals(["-20250514", "-2025-05-14", "@20250514", "-v1", "-v2", ":0", "-latest", ":48k", ":mm"])
+)
+
+describe("normalize", () => {
+  it("starts with the id itself, trimmed and in lower case", () => {
+    assert.deepStrictEqual(Pricing.normalize(" Llama-3.3-70B-Instruct "), ["llama-3.3-70b-instruct"])
+  })
+
+  it("takes the id out of the ARNs of foundation models and cross-region profiles", () => {
+    assert.deepStrictEqual(
+      Pricing.normalize("arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-pro-v1:0").slice(1),
+      ["us.amazon.nova-pro-v1:0", "us.amazon.nova-pro-v1", "us.amazon.nova-pro"]
+    )
+    assert.deepStrictEqual(
+      Pricing.normalize("arn:aws-cn:bedrock:cn-north-1::foundation-model/amazon.nova-pro-v1:0").at(-1),
+      "amazon.nova-pro"
+    )
+  })
+
+  it("takes nothing out of the ARNs of resources that do not name their model", () => {
+    for (const kind of ["application-inference-profile", "provisioned-model", "custom-model", "imported-model"]) {
+      const arn = `arn:aws:bedrock:us-east-1:123456789012:${kind}/abc123`
+      assert.deepStrictEqual(Pricing.normalize(arn), [arn])
+    }
+  })
+
+  it("keeps that a model is fine-tuned", () => {
+    assert.deepStrictEqual(Pricing.normalize("ft:gpt-4o-2024-08-06:acme::A1b2").slice(1), [
+      "ft:gpt-4o-2024-08-06",
+      "ft:gpt-4o"
+    ])
+    assert.deepStrictEqual(Pricing.normalize("gpt-4o-mini-2024-07-18.ft-0123abcd").slice(1), [
+      "ft:gpt-4o-mini-2024-07-18",
+      "ft:gpt-4o-mini"
+    ])
+  })
+
+  it("keeps version numbers that are part of a model's name", () => {
+    for (const id of ["claude-sonnet-5-5", "gpt-5.6-sol", "gpt-4-0613", "mistral.mistral-large-2402"]) {
+      assert.deepStrictEqual(Pricing.normalize(id), [id])
+    }
+  })
+
+  it.prop("never throws, and gives ever shorter names", [Schema.String], ([id]) => {
+    const names = Pricing.normalize(id)
+    assert.strictEqual(names[0], id.trim().toLowerCase())
+    for (const [index, next] of names.slice(1).entries()) assert.isBelow(next.length, names[index]?.length ?? 0)
+  })
+
+  it.prop("is idempotent at its last name", [name, suffix, suffix], ([id, a, b]) => {
+    const last = Pricing.normalize(`${id}${a}${b}`).at(-1) ?? ""
+    assert.deepStrictEqual(Pricing.normalize(last), [last])
+  })
+
+  it.prop("finds the name below any date and version", [name, suffix, suffix], ([id, a, b]) => {
+    assert.include(Pricing.normalize(`${id}${a}${b}`), id)
+  })
+
+  it.prop("is the same for an id and its ARN", [name, suffix], ([id, version]) => {
+    const arn = `arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.${id}${version}`
+    assert.deepStrictEqual(Pricing.normalize(arn).slice(1), Pricing.normalize(`eu.${id}${version}`))
+  })
+
+  it.prop("is the same in any case", [name, suffix], ([id, version]) => {
+    assert.deepStrictEqual(Pricing.normalize(`${id}${version}`.toUpperCase()), Pricing.normalize(`${id}${version}`))
+  })
+
+  it("does not take long over an endless id", () => {
+    assert.isBelow(Pricing.normalize(":1".repeat(100_000)).length, 10)
+  })
+})
+
+describe("lookup", () => {
+  const inputPrice = (provider: string, model: string, service = pricing): number | undefined | string =>
+    Result.match(service.lookup(provider, model), {
+      onSuccess: ({ input }) => input,
+      onFailure: ({ _tag }) => _tag
+    })
+
+  it("finds exact ids, dated ids, aliases and fine-tuned models", () => {
+    // USD per million input tokens, from the providers' price lists.
+    assert.deepStrictEqual(
+      [
+        "gpt-4o",
+        "gpt-4o-2024-08-06",
+        "gpt-4o-2024-05-13",
+        "gpt-5.4-2026-03-05",
+        "gpt-4.1-mini-2099-01-01",
+        "ft:gpt-4o-2024-08-06:acme::1",
+        "ft:gpt-4.1-mini-2025-04-14:acme::1"
+      ].map((model) => inputPrice("openai", model)),
+      [2.5, 2.5, 5, 2.5, 0.4, 3.75, 0.8]
+    )
+    assert.deepStrictEqual(
+      ["claude-haiku-4-5-20251001", "claude-3-5-sonnet-latest", "claude-sonnet-4@20250514"].map((model) =>
+        inputPrice("anthropic", model)
+      ),
+      [1, 3, 3]
+    )
+  })
+
+  it("distinguishes Bedrock's global profiles from regional ones and in-region ids", () => {
+    for (
+      const [model, expected] of [
+        ["global.anthropic.claude-sonnet-4-5-20250929-v1:0", 3],
+        ["us.anthropic.claude-sonnet-4-5-20250929-v1:0", 3.3],
+        ["eu.anthropic.claude-sonnet-4-5-20250929-v1:0", 3.3],
+        ["anthropic.claude-sonnet-4-5-20250929-v1:0", 3.3],
+        ["arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-opus-4-5-20251101-v1:0", 5.5],
+        ["arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3-haiku-20240307-v1:0", 0.25],
+        ["us.anthropic.claude-fable-5", 11],
+        ["apac.anthropic.claude-3-5-sonnet-20241022-v2:0", 3],
+        ["us.meta.llama3-3-70b-instruct-v1:0", 0.72],
+        ["amazon.nova-lite-v1:0:300k", 0.06]
+      ] as const
+    ) assert.strictEqual(inputPrice("bedrock", model), expected, model)
+  })
+
+  it("does not know what has no price, and never takes a relative's", () => {
+    for (
+      const [provider, model] of [
+        ["openai", "gpt-99"],
+        ["openai", "gpt-4o-mini-tts-plus"],
+        ["openai", "ft:gpt-5:acme::1"],
+        ["openai", "gpt-oss-120b"],
+        ["anthropic", "claude-sonnet-5-5"],
+        ["bedrock", "global.anthropic.claude-sonnet-5-5"],
+        ["bedrock", "eu.amazon.nova-pro-v1:0"],
+        ["bedrock", "us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0"],
+        ["bedrock", "claude-sonnet-4-5-20250929"],
+        ["bedrock", "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123"],
+        ["groq", "gpt-4o"],
+        ["azure", "grok-4"],
+        ["nobody", "gpt-4o"],
+        ["constructor", "constructor"],
+        ["openai", "__proto__"],
+        ["openai", ""]
+      ] as const
+    ) assert.strictEqual(inputPrice(provider, model), "UnknownModel", `${provider} ${model}`)
+  })
+
+  it("says in the error what was not found", () => {
+    const error = Result.getFailure(pricing.lookup("groq", "nobody-knows"))
+    assert.deepStrictEqual(
+      error.pipe((option) => option._tag === "Some" ? option.value.message : ""),
+      "No price is known for the model \"nobody-knows\" of groq"
+    )
+  })
+
+  it("gives Azure the token rates of the makers, and its own tiers and tools", () => {
+    const price = Result.getOrThrow(pricing.lookup("azure", "gpt-4.1-mini-2025-04-14"))
+    assert.deepInclude(price, { provider: "azure", model: "gpt-4.1-mini", input: 0.4, cached: 0.1, output: 1.6 })
+    assert.isUndefined(price.serverTools)
+    assert.deepStrictEqual(Object.keys(price.serviceTiers ?? {}).sort(), [
+      "auto",
+      "batch",
+      "default",
+      "flex",
+      "standard"
+    ])
+    assert.strictEqual(inputPrice("azure", "gpt-35-turbo"), 0.5)
+  })
+
+  it("maps Azure deployments and Bedrock application profiles that the program names", () => {
+    const mapped = Pricing.make({
+      deployments: { "Prod-Chat": "gpt-4o", "gpt-4o": "gpt-4o-mini" },
+      applicationProfiles: {
+        abc123: "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "arn:aws:bedrock:us-east-1:1:application-inference-profile/def": "amazon.nova-lite-v1:0"
+      }
+    })
+    assert.strictEqual(inputPrice("azure", "Prod-Chat", mapped), 2.5)
+    assert.strictEqual(inputPrice("azure", "gpt-4o", mapped), 0.15)
+    assert.strictEqual(inputPrice("openai", "Prod-Chat", mapped), "UnknownModel")
+    const arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/"
+    assert.strictEqual(inputPrice("bedrock", `${arn}abc123`, mapped), 3.3)
+    assert.strictEqual(inputPrice("bedrock", "abc123", mapped), 3.3)
+    assert.strictEqual(
+      inputPrice("bedrock", "arn:aws:bedrock:us-east-1:1:application-inference-profile/def", mapped),
+      0.06
+    )
+    assert.strictEqual(inputPrice("bedrock", `${arn}other`, mapped), "UnknownModel")
+  })
+
+  it("lets overrides come before tables, for all ids of an entry or for one", () => {
+    const overridden = Pricing.make({
+      overrides: {
+        openai: { "gpt-4o": { input: 2, output: 8 }, "gpt-4.1-2025-04-14": { input: 1 } },
+        local: { "My-Model": { input: 0, output: 0 } }
+      }
+    })
+    assert.strictEqual(inputPrice("openai", "gpt-4o", overridden), 2)
+    assert.strictEqual(inputPrice("openai", "gpt-4o-2024-11-20", overridden), 2)
+    assert.strictEqual(inputPrice("openai", "gpt-4.1-2025-04-14", overridden), 1)
+    assert.strictEqual(inputPrice("openai", "gpt-4.1", overridden), 2)
+    assert.strictEqual(inputPrice("local", "My-Model", overridden), 0)
+    assert.strictEqual(inputPrice("local", "my-model-2026-01-01", overridden), 0)
+    const price = Result.getOrThrow(overridden.lookup("openai", "gpt-4o"))
+    assert.isUndefined(price.date)
+    // What holds for the whole provider still does.
+    assert.strictEqual(price.serviceTiers?.["batch"], 0.5)
+  })
+
+  it("can do with other tables, or none", () => {
+    assert.strictEqual(inputPrice("groq", "llama-3.1-8b-instant", Pricing.make({ tables: [groq] })), 0.05)
+    assert.strictEqual(inputPrice("openai", "gpt-4o", Pricing.make({ tables: [groq] })), "UnknownModel")
+    assert.strictEqual(inputPrice("groq", "llama-3.1-8b-instant", Pricing.make({ tables: [] })), "UnknownModel")
+  })
+
+  it.effect("uses the bundled snapshot unless a layer says otherwise", () =>
+    Effect.gen(function*() {
+      const lookup = Effect.map(Pricing.lookup("azure", "prod-chat"), ({ input }) => input)
+      assert.strictEqual((yield* Pricing.lookup("azure", "gpt-4o")).input, 2.5)
+      assert.strictEqual((yield* Effect.flip(lookup))._tag, "UnknownModel")
+      const layer = Pricing.layer({ deployments: { "prod-chat": "gpt-4o" } })
+      assert.strictEqual(yield* Effect.provide(lookup, layer), 2.5)
+      const free = Layer.succeed(Pricing.Pricing, {
+        lookup: (provider, model) => Result.succeed({ provider, model, input: 0, output: 0 })
+      })
+      assert.strictEqual(yield* Effect.provide(lookup, free), 0)
+    }))
+})
+
+describe("cost", () => {
+  const costOf = (metadata: ConstructorParameters<typeof Cost.CostMetadata>[0], service = pricing): string =>
+    Result.match(Pricing.costWith(new Cost.CostMetadata(metadata), service), {
+      onSuccess: ({ total }) => BigDecimal.format(total),
+      onFailure: ({ _tag }) => _tag
+    })
+
+  it("is right for each provider, by hand from its price list", () => {
+    // 800 × 2.50 + 200 × 1.25 + 100 × 10
+    assert.strictEqual(
+      costOf({ provider: "openai", model: "gpt-4o", inputTokens: 1000, cachedTokens: 200, outputTokens: 100 }),
+      "0.00325"
+    )
+    // Long context from 272,000 input tokens: 272000 × 5 + 1000 × 22.50; below: 271999 × 2.50 + 1000 × 15
+    const long = { provider: "openai", model: "gpt-5.4", outputTokens: 1000 }
+    assert.strictEqual(costOf({ ...long, inputTokens: 272_000 }), "1.3825")
+    assert.strictEqual(costOf({ ...long, inputTokens: 271_999 }), "0.6949975")
+    // Text and audio: 20 × 2.50 + 80 × 40 + 10 × 10 + 90 × 80
+    assert.strictEqual(
+      costOf({
+        provider: "openai",
+        model: "gpt-4o-audio-preview-2025-06-03",
+        inputTokens: 100,
+        inputAudioTokens: 80,
+        outputTokens: 100,
+        outputAudioTokens: 90
+      }),
+      "0.01055"
+    )
+    // A 1 h cache write: 1000 × 3 + 1000 × 3.75 + 2000 × 6 + 100 × 15, and three searches at $10 per 1,000
+    assert.strictEqual(
+      costOf({
+        provider: "anthropic",
+        model: "claude-sonnet-4-5-20250929",
+        inputTokens: 4000,
+        cacheWriteTokens: 3000,
+        cacheWrite5mTokens: 1000,
+        cacheWrite1hTokens: 2000,
+        outputTokens: 100,
+        serverToolRequests: { web_search: 3, web_fetch: 2 }
+      }),
+      "0.05025"
+    )
+    // Fast mode in the US: (1000 × 5 + 1000 × 0.50 + 100 × 25) × 2 × 1.1
+    assert.strictEqual(
+      costOf({
+        provider: "anthropic",
+        model: "claude-opus-4-8",
+        inputTokens: 2000,
+        cachedTokens: 1000,
+        outputTokens: 100,
+        serviceTier: "standard",
+        speed: "fast",
+        inferenceGeo: "us"
+      }),
+      "0.0176"
+    )
+    const claude = { provider: "bedrock", inputTokens: 3000, cacheWriteTokens: 2000, outputTokens: 100 }
+    // 1000 × 3 + 1000 × 3.75 + 1000 × 6 + 100 × 15, and 10 % more
+    assert.strictEqual(
+      costOf({ ...claude, cacheWrite1hTokens: 1000, model: "global.anthropic.claude-sonnet-4-5-20250929-v1:0" }),
+      "0.01425"
+    )
+    assert.strictEqual(
+      costOf({ ...claude, cacheWrite1hTokens: 1000, model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0" }),
+      "0.015675"
+    )
+    // 600 × 0.15 + 400 × 0.075 + 100 × 0.60, on any on-demand tier
+    assert.strictEqual(
+      costOf({
+        provider: "groq",
+        model: "openai/gpt-oss-120b",
+        inputTokens: 1000,
+        cachedTokens: 400,
+        outputTokens: 100,
+        serviceTier: "flex"
+      }),
+      "0.00018"
+    )
+    // 1000 × 2.50 + 100 × 10
+    assert.strictEqual(
+      costOf(
+        { provider: "azure", model: "prod-chat", inputTokens: 1000, outputTokens: 100 },
+        Pricing.make({ deployments: { "prod-chat": "gpt-4o" } })
+      ),
+      "0.0035"
+    )
+  })
+
+  it("follows OpenAI's service tiers, by model", () => {
+    const at = (model: string, serviceTier: string) =>
+      costOf({ provider: "openai", model, inputTokens: 1000, outputTokens: 1000, serviceTier })
+    assert.deepStrictEqual(
+      ["default", "flex", "batch", "priority"].map((tier) => at("gpt-5-mini-2025-08-07", tier)),
+      // 0.25 + 2; half; half; 0.45 + 3.60
+      ["0.00225", "0.001125", "0.001125", "0.00405"]
+    )
+    assert.strictEqual(at("gpt-4o-mini", "priority"), "0.00125")
+  })
+
+  it("is flagged for a Bedrock region that the price is not known for, where prices differ by region", () => {
+    const flags = (model: string, region: string) =>
+      Result.getOrThrow(Pricing.costWith(
+        new Cost.CostMetadata({ provider: "bedrock", model, region, inputTokens: 1, outputTokens: 1 }),
+        pricing
+      )).flags
+    assert.deepStrictEqual(flags("amazon.nova-pro-v1:0", "us-west-2"), [])
+    assert.deepStrictEqual(flags("amazon.nova-pro-v1:0", "eu-west-1"), [{
+      kind: "unknownRegion",
+      subject: "eu-west-1"
+    }])
+    assert.deepStrictEqual(flags("eu.anthropic.claude-opus-4-8", "eu-west-1"), [])
+  })
+
+  it("is what the provider stated, even for a model without a price", () => {
+    assert.strictEqual(costOf({ provider: "x", model: "y", inputTokens: 1, statedCost: 0.25 }), "0.25")
+  })
+
+  it("is unknown when the model is", () => {
+    assert.strictEqual(costOf({ provider: "openai", inputTokens: 1 }), "UnknownModel")
+    assert.strictEqual(costOf({ model: "gpt-4o", inputTokens: 1 }), "UnknownModel")
+  })
+
+  it.effect("takes prices from the context", () =>
+    Effect.gen(function*() {
+      const metadata = new Cost.CostMetadata({ provider: "local", model: "m", inputTokens: 10, outputTokens: 0 })
+      assert.strictEqual((yield* Effect.flip(Pricing.cost(metadata)))._tag, "UnknownModel")
+      const cost = yield* Effect.provide(
+        Pricing.cost(metadata),
+        Pricing.layer({ overrides: { local: { m: { input: 1 } } } })
+      )
+      assert.strictEqual(BigDecimal.format(cost.total), "0.00001")
+    }))
+
+  it.prop("never throws and is never negative, whatever the model", [Cost.CostMetadata], ([metadata]) => {
+    const cost = Pricing.costWith(metadata, pricing)
+    assert.isTrue(Result.isFailure(cost) || !BigDecimal.isNegative(cost.success.total))
+  })
+})
+
+describe("snapshot", () => {
+  it("is made of valid prices", () => {
+    for (const { defaults, models, names } of Pricing.snapshot) {
+      for (const price of [defaults, ...Object.values(models)]) Schema.asserts(Pricing.ModelPrice, price)
+      for (const [alias, model] of Object.entries(names)) assert.property(models, model, alias)
+      for (const id of [...Object.keys(models), ...Object.keys(names)]) assert.strictEqual(id, id.toLowerCase())
+    }
+  })
+
+  it("is what the generator makes of the source today", async () => {
+    const generated = await generate()
+    for (const { fallback: _, ...table } of Pricing.snapshot) {
+      assert.deepStrictEqual(table, Object.values(generated).find(({ provider }) => provider === table.provider))
+    }
+  })
+
+  it("adds at most 10 KB gzipped a provider", () => {
+    const folder = new URL("../src/pricing/", import.meta.url)
+    const modules = readdirSync(folder).filter((file) => file.endsWith(".ts"))
+    assert.deepStrictEqual(modules, ["anthropic.ts", "azure.ts", "bedrock.ts", "groq.ts", "openai.ts"])
+    for (const module of modules) {
+      const code = stripTypeScriptTypes(readFileSync(new URL(module, folder), "utf8"))
+      assert.isAtMost(gzipSync(code).byteLength, 10 * 1024, module)
+    }
+  })
+
+  it("carries the licence notice of its source", () => {
+    const notice = readFileSync(new URL("../src/pricing/LICENSE-genai-prices.txt", import.meta.url), "utf8")
+    assert.include(notice, "Copyright (c) Pydantic Services Inc.")
+  })
+
+  it("costs nothing to programs that only compute with prices of their own", () => {
+    const source = readFileSync(new URL("../src/Cost.ts", import.meta.url), "utf8")
+    assert.notMatch(source, /^import (?!type ).*[Pp]ricing/m)
+  })
+})
