@@ -97,7 +97,8 @@ export const scrub = (
       return value.length < 4 ? out : out.replaceAll(value, "<redacted>")
     }, text)
   const changed: Record<string, string> = {}
-  for (const [key, value] of Object.entries(reason)) {
+  // The message of an error is no enumerable property.
+  for (const [key, value] of Object.entries({ ...reason, message: reason.message })) {
     if (typeof value === "string" && key !== "_tag") {
       const cleaned = clean(value)
       if (cleaned !== value) changed[key] = cleaned
@@ -211,7 +212,12 @@ export const failureOf = (json: object): ProviderError.Failure | undefined => {
   if (!isFailure) return undefined
   return {
     message: message ?? code ?? type ?? "The provider stated an error without a message",
-    code: code ?? (typeof nested === "string" ? nested : undefined),
+    // A bare string is a code when it is a single word.
+    code: code ?? (typeof nested === "string" && /^\S+$/.test(nested)
+      ? nested
+      : property(error, "code") === null
+      ? null
+      : undefined),
     type,
     status: statusOf(error),
     requestId: text(json, "request_id"),

@@ -55,7 +55,7 @@ const maxExcerpt = 200
 // Keys stay, string values go: the shape helps to find the fault, the content is the user's.
 const mask = (data: string): string => {
   const masked = data.slice(0, 4 * maxExcerpt)
-    .replace(/"(?:[^"\\]|\\.)*(?:"|$)(?!\s*:)/gs, "\"…\"")
+    .replace(/"(?:[^"\\]|\\.)*(?:"|\\?$)(\s*:)?/gs, (token, colon) => colon === undefined ? "\"…\"" : token)
     // Outside of JSON strings there may be anything, such as a proxy's page.
     .replace(/[^\s{}[\]:,"…]{24,}/g, "…")
   return masked.length <= maxExcerpt ? masked : `${masked.slice(0, maxExcerpt)}…`

@@ -1,0 +1,369 @@
+/**
+ * A chunk of Anthropic's Messages API.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import type { Attributes, AudioDelta, ChoiceDelta, ToolCallDelta } from "../Chunk.ts"
+import type { CostMetadata } from "../Cost.ts"
+import * as FinishReason from "../FinishReason.ts"
+import * as CostMetadataOf from "../internal/costMetadata.ts"
+import type * as Usage from "../Usage.ts"
+import { type Citation, type ContentBlock, finishReasons, Payload, usageOf, type WireUsage } from "./Messages.ts"
+
+type Event<Type extends string> = Extract<Payload, { readonly type: Type }>
+
+type Message = NonNullable<Event<"message_start">["message"]>
+
+type Stop = NonNullable<Event<"message_delta">["delta"]>
+
+const toCommon = FinishReason.fromTable(finishReasons)
+
+// What came whole is the text itself; `{}` stands for an input that comes in deltas, or for none.
+const argumentsOf = (input: unknown): string =>
+  input === undefined || input === null || (Predicate.isObject(input) && Object.keys(input).length === 0)
+    ? ""
+    : typeof input === "string"
+    ? input
+    : JSON.stringify(input)
+
+const toolCallOf = (block: ContentBlock, index: number): ReadonlyArray<ToolCallDelta> =>
+  block.type !== "tool_use" ? [] : [{
+    index,
+    ...(block.id ? { id: block.id } : undefined),
+    ...(block.name ? { name: block.name } : undefined),
+    arguments: argumentsOf(block.input)
+  }]
+
+/**
+ * A chunk of Anthropic's Messages API, or of a host that speaks the same format; `provider` tells which. Every event of
+ * a stream is a chunk, pings and events of unknown types included; `error` events fail the stream instead.
+ *
+ * `chunk` is the data of a server-sent event of `POST /v1/messages` with `stream: true`, unknown fields and types
+ * included. `content` is that of text blocks, `reasoning` that of thinking blocks, and `toolCallDeltas` are those of
+ * `tool_use` blocks, which are the caller's to run.
+ *
+ * @example
+ * ```ts
+ * import { AnthropicChunk } from "effect-llm-stream"
+ * import { Arbitrary, Schema } from "effect"
+ *
+ * const chunk = Schema.decodeUnknownSync(AnthropicChunk.FromPayload)({
+ *   type: "content_block_delta",
+ *   index: 0,
+ *   delta: { type: "text_delta", text: "Hello" }
+ * })
+ * chunk.content // "Hello"
+ *
+ * // In a property test: any valid chunk.
+ * const arbitrary = Arbitrary.schema(AnthropicChunk)
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class AnthropicChunk extends Schema.Class<AnthropicChunk>("effect-llm-stream/AnthropicChunk")({
+  provider: Schema.String.pipe(Schema.withConstructorDefault(Effect.succeed("anthropic"))),
+  chunk: Payload,
+  /**
+   * The type of the content block that a `content_block_delta` continues or a `content_block_stop` ends. The event
+   * itself does not state it: the decoder of a stream knows it from the block's start. Absent on other events, and when
+   * a chunk was made without a stream; a piece of a tool's input then counts as one of a `tool_use` block.
+   */
+  block: Schema.optionalKey(Schema.String)
+}) implements Attributes {
+  private get message(): Message | undefined {
+    return this.chunk.type === "message_start" ? this.chunk.message ?? undefined : undefined
+  }
+
+  private get stop(): Message | Stop | undefined {
+    return this.chunk.type === "message_delta" ? this.chunk.delta ?? undefined : this.message
+  }
+
+  private get wireUsage(): WireUsage | undefined {
+    return (this.chunk.type === "message_delta" ? this.chunk.usage : this.message?.usage) ?? undefined
+  }
+
+  /** @since 0.1.0 */
+  get content(): string {
+    const event = this.chunk
+    return event.type === "content_block_delta"
+      ? event.delta.type === "text_delta" ? event.delta.text : ""
+      : this.contentBlocks.map((block) => block.type === "text" ? block.text ?? "" : "").join("")
+  }
+
+  /** @since 0.1.0 */
+  get reasoning(): string {
+    return this.thinking ?? ""
+  }
+
+  /**
+   * `""`: a refusal comes as the finish reason `refusal`, see `stopDetails`.
+   *
+   * @since 0.1.0
+   */
+  get refusal(): string {
+    return ""
+  }
+
+  /** @since 0.1.0 */
+  get finishReasons(): ReadonlyArray<string> {
+    const reason = this.stop?.stop_reason
+    return reason ? [reason] : []
+  }
+
+  /** @since 0.1.0 */
+  get commonFinishReasons(): ReadonlyArray<FinishReason.FinishReason> {
+    return this.finishReasons.map(toCommon)
+  }
+
+  /** @since 0.1.0 */
+  get id(): string | undefined {
+    return this.message?.id || undefined
+  }
+
+  /** @since 0.1.0 */
+  get model(): string | undefined {
+    return this.message?.model || undefined
+  }
+
+  /** @since 0.1.0 */
+  get usage(): Usage.Usage | undefined {
+    return usageOf(this.wireUsage)
+  }
+
+  /** @since 0.1.0 */
+  get inputTokens(): number | undefined {
+    return this.usage?.inputTokens
+  }
+
+  /** @since 0.1.0 */
+  get cachedTokens(): number | undefined {
+    return this.usage?.cachedTokens
+  }
+
+  /** @since 0.1.0 */
+  get outputTokens(): number | undefined {
+    return this.usage?.outputTokens
+  }
+
+  /** @since 0.1.0 */
+  get audio(): Uint8Array | undefined {
+    return undefined
+  }
+
+  /** @since 0.1.0 */
+  get audioTranscript(): string | undefined {
+    return undefined
+  }
+
+  /** @since 0.1.0 */
+  get audioDelta(): AudioDelta | undefined {
+    return undefined
+  }
+
+  /** @since 0.1.0 */
+  get toolCallDeltas(): ReadonlyArray<ToolCallDelta> {
+    const event = this.chunk
+    switch (event.type) {
+      case "content_block_delta":
+        return event.delta.type === "input_json_delta" && (this.block ?? "tool_use") === "tool_use"
+          ? [{ index: event.index, arguments: event.delta.partial_json }]
+          : []
+      case "content_block_start":
+        return toolCallOf(event.content_block, event.index)
+      default:
+        return this.contentBlocks.flatMap(toolCallOf)
+    }
+  }
+
+  /** @since 0.1.0 */
+  get choiceDeltas(): ReadonlyArray<ChoiceDelta> {
+    switch (this.chunk.type) {
+      case "message_start":
+      case "content_block_start":
+      case "content_block_delta":
+      case "message_delta":
+        return [{
+          index: 0,
+          content: this.content,
+          reasoning: this.reasoning,
+          refusal: "",
+          toolCallDeltas: this.toolCallDeltas,
+          finishReason: this.stop?.stop_reason || undefined
+        }]
+      default:
+        return []
+    }
+  }
+
+  /** @since 0.1.0 */
+  get costMetadata(): CostMetadata {
+    const usage = this.wireUsage
+    return CostMetadataOf.fromChunk(this, {
+      ...(usage?.service_tier ? { serviceTier: usage.service_tier } : undefined),
+      ...(usage?.speed ? { speed: usage.speed } : undefined),
+      ...(usage?.inference_geo ? { inferenceGeo: usage.inference_geo } : undefined)
+    })
+  }
+
+  /**
+   * The position of the content block that this chunk is about; `undefined` when it is about none.
+   *
+   * @since 0.1.0
+   */
+  get blockIndex(): number | undefined {
+    const event = this.chunk
+    switch (event.type) {
+      case "content_block_start":
+      case "content_block_delta":
+      case "content_block_stop":
+        return event.index
+      default:
+        return undefined
+    }
+  }
+
+  /**
+   * The type of the content block that this chunk starts, continues or ends; `undefined` when it does none of these, or
+   * when it is not known (see `block`).
+   *
+   * @since 0.1.0
+   */
+  get blockType(): string | undefined {
+    return this.chunk.type === "content_block_start" ? String(this.chunk.content_block.type) : this.block
+  }
+
+  /**
+   * The content blocks that this chunk starts, or states whole: tool uses and server tools' results among them. `[]`
+   * when it has none.
+   *
+   * @since 0.1.0
+   */
+  get contentBlocks(): ReadonlyArray<ContentBlock> {
+    return this.chunk.type === "content_block_start" ? [this.chunk.content_block] : this.message?.content ?? []
+  }
+
+  /**
+   * A piece of thinking, `""` where the text itself is not shown; `undefined` when this chunk has none.
+   *
+   * @since 0.1.0
+   */
+  get thinking(): string | undefined {
+    const event = this.chunk
+    if (event.type === "content_block_delta") {
+      return event.delta.type === "thinking_delta" ? event.delta.thinking : undefined
+    }
+    const pieces = this.contentBlocks.flatMap((block) => block.type === "thinking" ? [block.thinking ?? ""] : [])
+    return pieces.length === 0 ? undefined : pieces.join("")
+  }
+
+  /**
+   * The signature of the thinking block that this chunk is about, to be sent back with it unchanged; `undefined` when
+   * this chunk has none.
+   *
+   * @since 0.1.0
+   */
+  get signature(): string | undefined {
+    const event = this.chunk
+    switch (event.type) {
+      case "content_block_delta":
+        return event.delta.type === "signature_delta" ? event.delta.signature : undefined
+      case "content_block_start":
+        return event.content_block.type === "thinking" ? event.content_block.signature || undefined : undefined
+      default:
+        return undefined
+    }
+  }
+
+  /**
+   * Encrypted thinking, to be sent back unchanged; `undefined` when this chunk has none.
+   *
+   * @since 0.1.0
+   */
+  get redactedThinking(): string | undefined {
+    const event = this.chunk
+    return event.type === "content_block_start" && event.content_block.type === "redacted_thinking"
+      ? event.content_block.data ?? undefined
+      : undefined
+  }
+
+  /**
+   * What the text of this chunk's block cites, as far as this chunk states it.
+   *
+   * @since 0.1.0
+   */
+  get citations(): ReadonlyArray<Citation> {
+    const event = this.chunk
+    return event.type === "content_block_delta"
+      ? event.delta.type === "citations_delta" ? [event.delta.citation] : []
+      : this.contentBlocks.flatMap((block) => block.type === "text" ? block.citations ?? [] : [])
+  }
+
+  /**
+   * A piece of the JSON text of a tool's input, also of tools that the provider runs itself (`blockType` tells);
+   * `undefined` when this chunk has none.
+   *
+   * @since 0.1.0
+   */
+  get partialJson(): string | undefined {
+    const event = this.chunk
+    return event.type === "content_block_delta" && event.delta.type === "input_json_delta"
+      ? event.delta.partial_json
+      : undefined
+  }
+
+  /**
+   * The stop sequence that the model met; `undefined` when this chunk states none.
+   *
+   * @since 0.1.0
+   */
+  get stopSequence(): string | undefined {
+    return this.stop?.stop_sequence ?? undefined
+  }
+
+  /**
+   * More about the finish reason: with a refusal, its `category` and `explanation`.
+   *
+   * @since 0.1.0
+   */
+  get stopDetails(): NonNullable<Stop["stop_details"]> | undefined {
+    return this.stop?.stop_details ?? undefined
+  }
+
+  /**
+   * The container of the code execution tool, which a later request can use again by its `id`.
+   *
+   * @since 0.1.0
+   */
+  get container(): NonNullable<Stop["container"]> | undefined {
+    return this.stop?.container ?? undefined
+  }
+
+  /**
+   * What the provider cut out of the conversation, where the request asked it to manage the context.
+   *
+   * @since 0.1.0
+   */
+  get contextManagement(): NonNullable<Message["context_management"]> | undefined {
+    return (this.chunk.type === "message_delta" ? this.chunk : this.message)?.context_management ?? undefined
+  }
+
+  /**
+   * The codec between a payload and a chunk: decoding wraps the payload, encoding gives it back unchanged.
+   *
+   * @since 0.1.0
+   */
+  static readonly FromPayload = Payload.pipe(
+    Schema.decodeTo(
+      Schema.toType(AnthropicChunk),
+      SchemaTransformation.transform({
+        decode: (chunk) => new AnthropicChunk({ chunk }),
+        encode: ({ chunk }) => chunk
+      })
+    )
+  )
+}
