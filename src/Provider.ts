@@ -12,6 +12,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Pull from "effect/Pull"
@@ -189,7 +190,7 @@ const bodyDecoder = <Event, C>(
       failure = events.event(event, out)
       count++
     }
-    if (framing.failure !== undefined && !events.done) {
+    if (framing.failure !== undefined && failure === undefined && !events.done) {
       failure = new ProviderError.MalformedEvent({
         message: framing.failure.message,
         event: count,
@@ -347,14 +348,14 @@ export interface Policy {
  *
  * @example
  * ```ts
- * import { OpenAi, Provider } from "effect-llm-stream"
+ * import { OpenAiCompatible, Provider } from "effect-llm-stream"
  * import { Effect, Stream } from "effect"
  * import { HttpClient, HttpClientRequest } from "effect/http"
  *
  * const chunks = Stream.unwrap(Effect.gen(function*() {
  *   const client = yield* HttpClient.HttpClient
  *   return Provider.stream(client, {
- *     protocol: OpenAi.protocol("local"),
+ *     protocol: OpenAiCompatible.protocol({ provider: "local" }),
  *     request: Effect.succeed(
  *       HttpClientRequest.post("http://localhost:8000/v1/chat/completions").pipe(
  *         HttpClientRequest.bodyJsonUnsafe({ model: "llama", stream: true, messages: [{ role: "user", content: "Hi" }] })
@@ -453,8 +454,10 @@ const openOnce = Effect.fnUntraced(function*<C>(
 
   const [response, bytes, firstRead] = yield* Effect.gen(function*() {
     const request = yield* route.request
+    const secretHeaders = HttpFailure.secretHeaders(request.headers, route.secrets)
     const response = yield* client.execute(request).pipe(
       Effect.provideService(HttpClient.TracerPropagationEnabled, policy.propagateTrace ?? false),
+      Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, ...secretHeaders]),
       Effect.mapError((error) => fail(HttpFailure.fromClient(error)))
     )
     const bytes = yield* ResponseBody.pull(response, scope, {
@@ -469,10 +472,17 @@ const openOnce = Effect.fnUntraced(function*<C>(
     orElse: () => Effect.fail(timedOut("firstByte", firstByteTimeout))
   }))
 
-  const reads = replayFirst(firstRead, bytes)
-  const refusal = HttpFailure.refusal(response, protocol.contentTypes, firstRead)
+  let head: ReadonlyArray<Uint8Array> = firstRead
+  while (head.length > 0 && HttpFailure.isUndecided(response, protocol.contentTypes, head)) {
+    const more = yield* Pull.catchDone(bytes, () => Effect.succeed([]))
+    if (more.length === 0) break
+    head = [...head, ...more]
+  }
+  const reads = replayFirst(head, bytes)
+  const refusal = HttpFailure.refusal(response, protocol.contentTypes, head)
   if (refusal !== undefined) {
-    const body = yield* HttpFailure.readText(reads)
+    // Before it is cut to an excerpt, which may end within a secret.
+    const body = HttpFailure.clean(yield* HttpFailure.readText(reads), route.secrets)
     const now = yield* Clock.currentTimeMillis
     return yield* fail(refusal({ body, now, table: protocol.errors }))
   }

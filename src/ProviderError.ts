@@ -373,7 +373,8 @@ export const isProviderError = (u: unknown): u is ProviderError => Predicate.isT
 export interface Failure {
   readonly message: string
   readonly status?: number | undefined
-  readonly code?: string | undefined
+  /** `null` when the provider states that there is none; otherwise the type stands in for a missing code. */
+  readonly code?: string | null | undefined
   /** The provider's error type: a coarser word than the code. */
   readonly type?: string | undefined
   readonly requestId?: string | undefined
@@ -454,10 +455,10 @@ export const classify: {
   (table: Table): (failure: Failure) => Reason
   (failure: Failure, table: Table): Reason
 } = dual(2, (failure: Failure, table: Table): Reason => {
-  const lookUp = (word: string | undefined) =>
-    word !== undefined && Object.hasOwn(table.codes, word) ? table.codes[word] : undefined
-  const statusOf = (word: string | undefined) =>
-    word !== undefined && table.statusOfCode !== undefined && Object.hasOwn(table.statusOfCode, word)
+  const lookUp = (word: string | null | undefined) =>
+    typeof word === "string" && Object.hasOwn(table.codes, word) ? table.codes[word] : undefined
+  const statusOf = (word: string | null | undefined) =>
+    typeof word === "string" && table.statusOfCode !== undefined && Object.hasOwn(table.statusOfCode, word)
       ? table.statusOfCode[word]
       : undefined
   const status = failure.status ?? statusOf(failure.code) ?? statusOf(failure.type)
@@ -468,7 +469,7 @@ export const classify: {
     "Unknown"
   const shouldRetry = failure.shouldRetry ??
     (status !== undefined && table.retryableStatuses?.includes(status) === true ? true : undefined)
-  const code = failure.code ?? failure.type
+  const code = failure.code === undefined ? failure.type : failure.code ?? undefined
   return make(tag, {
     message: failure.message,
     ...(status === undefined ? undefined : { status }),

@@ -83,6 +83,27 @@ export const withRequestId = <R extends ProviderError.Reason>(
 }
 
 /**
+ * Cuts the caller's secrets out of a text.
+ *
+ * @internal
+ */
+export const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string =>
+  secrets.reduce((out, secret) => {
+    const value = Redacted.value(secret)
+    return value.length < 4 ? out : out.replaceAll(value, "<redacted>")
+  }, text)
+
+/**
+ * The names of the headers that hold one of the caller's secrets.
+ *
+ * @internal
+ */
+export const secretHeaders = (
+  headers: Headers.Headers,
+  secrets: ReadonlyArray<Redacted.Redacted>
+): ReadonlyArray<string> => Object.keys(headers).filter((name) => clean(headers[name] ?? "", secrets) !== headers[name])
+
+/**
  * Cuts the caller's secrets out of everything that the provider may have echoed.
  *
  * @internal
@@ -91,16 +112,11 @@ export const scrub = (
   reason: ProviderError.Reason,
   secrets: ReadonlyArray<Redacted.Redacted>
 ): ProviderError.Reason => {
-  const clean = (text: string) =>
-    secrets.reduce((out, secret) => {
-      const value = Redacted.value(secret)
-      return value.length < 4 ? out : out.replaceAll(value, "<redacted>")
-    }, text)
   const changed: Record<string, string> = {}
   // The message of an error is no enumerable property.
   for (const [key, value] of Object.entries({ ...reason, message: reason.message })) {
     if (typeof value === "string" && key !== "_tag") {
-      const cleaned = clean(value)
+      const cleaned = clean(value, secrets)
       if (cleaned !== value) changed[key] = cleaned
     }
   }
@@ -117,6 +133,50 @@ interface Answer {
   readonly table: ProviderError.Table
 }
 
+// What a response calls its body.
+const mediaTypeOf = (response: HttpClientResponse.HttpClientResponse): string =>
+  response.headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase() ?? ""
+
+const isOk = (response: HttpClientResponse.HttpClientResponse): boolean =>
+  response.status >= 200 && response.status < 300
+
+const start = (reads: ReadonlyArray<Uint8Array>): string => {
+  const utf8 = new TextDecoder()
+  let text = ""
+  for (const read of reads) {
+    text += utf8.decode(read.subarray(0, 64), { stream: true })
+    if (text.length > 64) break
+  }
+  return text.trimStart()
+}
+
+/**
+ * Whether so little of a body has come that it could still be anything. More than a kilobyte of blanks decides too.
+ *
+ * @internal
+ */
+export const isUndecided = (
+  response: HttpClientResponse.HttpClientResponse,
+  contentTypes: ReadonlyArray<string>,
+  reads: ReadonlyArray<Uint8Array>
+): boolean =>
+  isOk(response) && contentTypes.includes(sse) &&
+  start(reads).length < (isExpected(mediaTypeOf(response), contentTypes) ? 1 : "event:".length) &&
+  reads.reduce((size, read) => size + read.length, 0) < 1024
+
+const sse = "text/event-stream"
+
+const isExpected = (mediaType: string, contentTypes: ReadonlyArray<string>): boolean =>
+  mediaType === "" || contentTypes.includes(mediaType)
+
+// The header may be wrong; an event never starts as a JSON object does, nor the other way round.
+const isStream = (mediaType: string, contentTypes: ReadonlyArray<string>, text: string): boolean =>
+  !contentTypes.includes(sse)
+    ? isExpected(mediaType, contentTypes)
+    : isExpected(mediaType, contentTypes)
+    ? !text.startsWith("{")
+    : /^(data|event|id|retry)?:/.test(text)
+
 /**
  * Why a response is not a stream to decode, as a function of its body; `undefined` when it is one.
  *
@@ -125,18 +185,17 @@ interface Answer {
 export const refusal = (
   response: HttpClientResponse.HttpClientResponse,
   contentTypes: ReadonlyArray<string>,
-  firstRead: ReadonlyArray<Uint8Array>
+  reads: ReadonlyArray<Uint8Array>
 ): ((answer: Answer) => ProviderError.Reason) | undefined => {
-  const contentType = (response.headers["content-type"] ?? "").toLowerCase()
-  const mediaType = contentType.split(";", 1)[0]?.trim() ?? ""
-  const ok = response.status >= 200 && response.status < 300
-  if (ok && (mediaType === "" || contentTypes.includes(mediaType))) return undefined
-  if (ok && contentTypes.includes("text/event-stream") && startsLikeSse(firstRead)) return undefined
+  const mediaType = mediaTypeOf(response)
+  const text = start(reads)
+  const ok = isOk(response)
+  if (ok && isStream(mediaType, contentTypes, text)) return undefined
   return ({ body, now, table }) => {
     const stated = parseErrorBody(body)
     if (ok && stated === undefined) {
       return new ProviderError.UnexpectedContentType({
-        message: mediaType === "application/json"
+        message: mediaType === "application/json" || text.startsWith("{")
           ? "The body is JSON where a stream was asked for: the server may not support streaming"
           : `The body is ${mediaType} where a stream of ${contentTypes.join(" or ")} was expected`,
         contentType: mediaType,
@@ -156,10 +215,6 @@ export const refusal = (
     }, table)
   }
 }
-
-const startsLikeSse = (reads: ReadonlyArray<Uint8Array>): boolean =>
-  reads[0] !== undefined &&
-  /^\uFEFF?\s*(data|event|id|retry)?:/.test(new TextDecoder().decode(reads[0].subarray(0, 64)))
 
 const shouldRetry = (headers: Headers.Headers): boolean | undefined => {
   const value = headers["x-should-retry"]

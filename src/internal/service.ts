@@ -1,13 +1,17 @@
 import * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as EffectHeaders from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as ChatRequest from "../ChatRequest.ts"
+import type { Chunk } from "../Chunk.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 
@@ -26,7 +30,8 @@ export const streamJson = <C>(options: {
   /** The key of this provider's own record in `ChatRequest.options`. */
   readonly optionsKey: string
   readonly defaultModel: string | undefined
-  readonly info?: Provider.ResponseInfo
+  /** What is known of the responses of a model before they come. */
+  readonly info?: (model: string) => Provider.ResponseInfo
   readonly encode: (
     request: ChatRequest.Normalized,
     model: string,
@@ -63,14 +68,29 @@ export const streamJson = <C>(options: {
     const body = yield* Effect.fromResult(
       options.encode(normalized, model, normalized.options?.[options.optionsKey] ?? {})
     ).pipe(Effect.mapError(fail))
+    // Grows with the attempts: a token may be made anew for each of them.
+    const secrets = [...options.secrets]
     return Provider.stream(options.client, {
       protocol: options.protocol,
-      request: Effect.mapError(options.send(body, model), fail),
-      info: { ...options.info, model },
-      secrets: options.secrets
+      request: options.send(body, model).pipe(
+        Effect.tap((request) => Effect.sync(() => secrets.push(...credentials(request)))),
+        Effect.mapError(fail)
+      ),
+      info: { ...options.info?.(model), model },
+      secrets
     }, options.policy)
   }))
 }
+
+const credentialHeaders = ["authorization", "api-key", "x-api-key", "x-amz-security-token"]
+
+// `Bearer <token>`, `AWS4-HMAC-SHA256 Credential=<key>/…, Signature=<signature>`, or the key alone.
+const credentials = (request: HttpClientRequest.HttpClientRequest): ReadonlyArray<Redacted.Redacted> =>
+  credentialHeaders.flatMap((name) => {
+    const value = request.headers[name] ?? ""
+    const words = [value.split(/ |, Signature=/).at(-1), /^AWS4-HMAC-SHA256 Credential=([^/]+)\//.exec(value)?.[1]]
+    return words.flatMap((word) => word === undefined || word === "" ? [] : [Redacted.make(word)])
+  })
 
 /**
  * The caller's client, except that fetch does not follow redirects: it would carry keys in custom headers along.
@@ -89,7 +109,7 @@ export const client: Effect.Effect<HttpClient.HttpClient, never, HttpClient.Http
             redirect: "manual",
             ...Option.getOrUndefined(init)
           })
-      )
+      ).pipe(Effect.updateService(EffectHeaders.CurrentRedactedNames, (names) => [...names, ...credentialHeaders]))
   )
 })
 
@@ -112,6 +132,22 @@ export const credential = (
       })
     )
 }
+
+/**
+ * The header of a bearer token, checked as a credential.
+ *
+ * @internal
+ */
+export const bearer = (
+  value: Redacted.Redacted | undefined,
+  howToSet: string
+): Effect.Effect<Headers, ProviderError.Authentication> =>
+  Effect.map(Effect.fromResult(credential(value, howToSet)), (token) => ({
+    authorization: Redacted.make(`Bearer ${Redacted.value(token)}`)
+  }))
+
+/** @internal */
+export const trimSlash = (url: string): string => url.trim().replace(/\/+$/, "")
 
 /** @internal */
 export const postJson = (
@@ -143,3 +179,24 @@ export const secrets = (
 /** @internal */
 export const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
   Config.map(Config.option(config), Option.getOrUndefined)
+
+/**
+ * A layer with a provider as its own service and as the common `Provider`.
+ *
+ * @internal
+ */
+export const layer = <
+  Self,
+  Shape extends {
+    readonly stream: (request: ChatRequest.ChatRequest) => Stream.Stream<Chunk, ProviderError.ProviderError>
+  },
+  R
+>(
+  service: Context.Key<Self, Shape>,
+  name: string,
+  make: Effect.Effect<Shape, never, R>
+): Layer.Layer<Self | Provider.Provider, never, R> =>
+  Layer.effectContext(
+    Effect.map(make, (shape) =>
+      Context.make(service, shape).pipe(Context.add(Provider.Provider, { name, stream: shape.stream })))
+  )

@@ -6,18 +6,25 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
+import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import type * as Stream from "effect/Stream"
 import type * as ChatRequest from "../ChatRequest.ts"
 import type { Attributes, AudioDelta, ChoiceDelta, ToolCallDelta } from "../Chunk.ts"
 import type { CostMetadata } from "../Cost.ts"
 import * as FinishReason from "../FinishReason.ts"
 import * as CostMetadataOf from "../internal/costMetadata.ts"
-import { failureOf } from "../internal/httpFailure.ts"
+import { excerpt, failureOf } from "../internal/httpFailure.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
 import { nullish, open, validator } from "../internal/open.ts"
+import * as Service from "../internal/service.ts"
 import { sseFraming } from "../internal/sseFraming.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -86,19 +93,6 @@ export const deltaFields = {
 }
 
 /**
- * Fields of `choices[]`, with a provider's own delta.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const choiceFields = <D extends Schema.Constraint>(delta: D) => ({
-  index: nullish(Schema.Finite),
-  delta: nullish(delta),
-  finish_reason: nullish(Schema.String),
-  logprobs: nullish(Logprobs)
-})
-
-/**
  * Fields of `usage`.
  *
  * @category schemas
@@ -108,6 +102,9 @@ export const usageFields = {
   prompt_tokens: nullish(Schema.Finite),
   completion_tokens: nullish(Schema.Finite),
   total_tokens: nullish(Schema.Finite),
+  // Cache reads outside of the details: DeepSeek's and Moonshot's names.
+  prompt_cache_hit_tokens: nullish(Schema.Finite),
+  cached_tokens: nullish(Schema.Finite),
   prompt_tokens_details: nullish(open({
     audio_tokens: nullish(Schema.Finite),
     cache_write_tokens: nullish(Schema.Finite),
@@ -126,8 +123,46 @@ export const usageFields = {
 
 const WireUsage = open(usageFields)
 
+type WireUsage = typeof WireUsage.Type
+
+/**
+ * Fields of `choices[]`, with a provider's own delta.
+ *
+ * @example
+ * ```ts
+ * import { ChatCompletions } from "effect-llm-stream"
+ * import { Schema } from "effect"
+ *
+ * const Delta = Schema.Struct({ ...ChatCompletions.deltaFields, mood: Schema.optionalKey(Schema.String) })
+ * const Choice = Schema.Struct(ChatCompletions.choiceFields(Delta))
+ * ```
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const choiceFields = <D extends Schema.Constraint>(delta: D) => ({
+  index: nullish(Schema.Finite),
+  delta: nullish(delta),
+  finish_reason: nullish(Schema.String),
+  logprobs: nullish(Logprobs),
+  // Not in OpenAI's own types: some hosts state the usage here.
+  usage: nullish(WireUsage)
+})
+
 /**
  * Fields of a chunk, with a provider's own choice.
+ *
+ * @example
+ * ```ts
+ * import { ChatCompletions } from "effect-llm-stream"
+ * import { Schema } from "effect"
+ *
+ * const Choice = Schema.Struct({
+ *   ...ChatCompletions.choiceFields(Schema.Struct(ChatCompletions.deltaFields)),
+ *   native_finish_reason: Schema.optionalKey(Schema.NullOr(Schema.String))
+ * })
+ * const Payload = Schema.Struct(ChatCompletions.chunkFields(Choice))
+ * ```
  *
  * @category schemas
  * @since 0.1.0
@@ -161,7 +196,13 @@ export const Payload = open(chunkFields(open(choiceFields(open(deltaFields)))))
  */
 export type Payload = typeof Payload.Type
 
-type Choice = NonNullable<Payload["choices"]>[number]
+/**
+ * What a chunk says of one choice, as it comes over the wire.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Choice = NonNullable<Payload["choices"]>[number]
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Chunk
@@ -192,8 +233,6 @@ const contentOf = (choice: Choice): string => {
   return typeof content === "string" ? content : content.map((part) => part.text ?? "").join("")
 }
 
-const reasoningOf = (choice: Choice): string => choice.delta?.reasoning ?? choice.delta?.reasoning_content ?? ""
-
 const refusalOf = (choice: Choice): string => choice.delta?.refusal ?? ""
 
 const toolCallDeltasOf = (choice: Choice): ReadonlyArray<ToolCallDelta> => {
@@ -221,15 +260,32 @@ const argumentsOf = (value: string | Readonly<Record<string, unknown>> | null | 
 const finishReasonOf = (choice: Choice): string | undefined => choice.finish_reason || undefined
 
 /**
- * The usage that a `usage` object of this format states; `undefined` when it states none.
+ * The usage that `usage` objects of this format state, of each count the last stated; `undefined` when they state none.
+ *
+ * @example
+ * ```ts
+ * import { ChatCompletions } from "effect-llm-stream"
+ *
+ * const usage = ChatCompletions.usageOf({ prompt_tokens: 100, prompt_tokens_details: { cached_tokens: 60 } }, null)
+ * usage?.cachedTokens // 60
+ * ```
  *
  * @category decoding
  * @since 0.1.0
  */
-export const usageOf = (usage: typeof WireUsage.Type | null | undefined): Usage.Usage | undefined =>
+export const usageOf = (...usages: ReadonlyArray<WireUsage | null | undefined>): Usage.Usage | undefined => {
+  let merged: Usage.Usage | undefined
+  for (const usage of usages) {
+    const stated = statedUsage(usage)
+    merged = merged === undefined || stated === undefined ? stated ?? merged : Usage.merge(merged, stated)
+  }
+  return merged
+}
+
+const statedUsage = (usage: WireUsage | null | undefined): Usage.Usage | undefined =>
   usage === null || usage === undefined ? undefined : Usage.fromStated({
     inputTokens: usage.prompt_tokens,
-    cachedTokens: usage.prompt_tokens_details?.cached_tokens,
+    cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? usage.prompt_cache_hit_tokens ?? usage.cached_tokens,
     cacheWriteTokens: usage.prompt_tokens_details?.cache_write_tokens,
     inputTextTokens: usage.prompt_tokens_details?.text_tokens,
     inputAudioTokens: usage.prompt_tokens_details?.audio_tokens,
@@ -245,6 +301,18 @@ export const usageOf = (usage: typeof WireUsage.Type | null | undefined): Usage.
 /**
  * A chunk of any host of this format: the payload, and the common attributes computed from it.
  *
+ * @example
+ * ```ts
+ * import { ChatCompletions } from "effect-llm-stream"
+ *
+ * const chunk = new ChatCompletions.ChatCompletionChunk({
+ *   provider: "gateway",
+ *   chunk: { choices: [{ index: 0, delta: { content: "Hello" }, finish_reason: "length" }] }
+ * })
+ * chunk.content // "Hello"
+ * chunk.commonFinishReasons // ["length"]
+ * ```
+ *
  * @category models
  * @since 0.1.0
  */
@@ -252,6 +320,15 @@ export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effe
   provider: Schema.String,
   chunk: Payload
 }) implements Attributes {
+  /**
+   * The reasoning text of a choice; for a host that sends it under a name of its own to override.
+   *
+   * @since 0.1.0
+   */
+  protected reasoningOf({ delta }: Choice): string {
+    return delta?.reasoning ?? delta?.reasoning_content ?? ""
+  }
+
   private get first(): Choice | undefined {
     const choices = this.chunk.choices
     if (choices === null || choices === undefined) return undefined
@@ -268,7 +345,7 @@ export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effe
   /** @since 0.1.0 */
   get reasoning(): string {
     const choice = this.first
-    return choice === undefined ? "" : reasoningOf(choice)
+    return choice === undefined ? "" : this.reasoningOf(choice)
   }
 
   /** @since 0.1.0 */
@@ -299,7 +376,7 @@ export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effe
 
   /** @since 0.1.0 */
   get usage(): Usage.Usage | undefined {
-    return usageOf(this.chunk.usage)
+    return usageOf(this.chunk.choices?.find((choice) => choice.usage)?.usage, this.chunk.usage)
   }
 
   /** @since 0.1.0 */
@@ -351,7 +428,7 @@ export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effe
     return (this.chunk.choices ?? []).map((choice, position) => ({
       index: indexOf(choice, position),
       content: contentOf(choice),
-      reasoning: reasoningOf(choice),
+      reasoning: this.reasoningOf(choice),
       refusal: refusalOf(choice),
       toolCallDeltas: toolCallDeltasOf(choice),
       finishReason: finishReasonOf(choice)
@@ -360,9 +437,50 @@ export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effe
 
   /** @since 0.1.0 */
   get costMetadata(): CostMetadata {
-    return CostMetadataOf.fromChunk(this, this.chunk.service_tier ? { serviceTier: this.chunk.service_tier } : {})
+    const statedCost = statedCostOf(this.chunk.usage)
+    return CostMetadataOf.fromChunk(this, {
+      ...(this.chunk.service_tier ? { serviceTier: this.chunk.service_tier } : undefined),
+      ...(statedCost === undefined ? undefined : { statedCost })
+    })
   }
 }
+
+// USD: a number at OpenRouter, an object with the total at Perplexity.
+const statedCostOf = (usage: WireUsage | null | undefined): number | undefined => {
+  const cost = usage?.["cost"]
+  const total = Predicate.hasProperty(cost, "total_cost") ? cost.total_cost : cost
+  return typeof total === "number" && Number.isFinite(total) ? total : undefined
+}
+
+/**
+ * The codec between a host's payload and its chunk: decoding wraps the payload, encoding gives it back unchanged.
+ *
+ * @example
+ * ```ts
+ * import { ChatCompletions, OpenAiChunk } from "effect-llm-stream"
+ * import { Schema } from "effect"
+ *
+ * const FromPayload = ChatCompletions.fromPayload(ChatCompletions.Payload, OpenAiChunk)
+ * const chunk = Schema.decodeUnknownSync(FromPayload)({ choices: [{ index: 0, delta: { content: "Hello" } }] })
+ * chunk.content // "Hello"
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const fromPayload = <P extends Payload, C extends { readonly chunk: P }>(
+  payload: Schema.Codec<P, P>,
+  chunk: Schema.Schema<C> & (new(fields: { readonly chunk: P }) => C)
+) =>
+  payload.pipe(
+    Schema.decodeTo(
+      Schema.toType(chunk),
+      SchemaTransformation.transform({
+        decode: (payload: P) => new chunk({ chunk: payload }),
+        encode: (self: C) => self.chunk
+      })
+    )
+  )
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Protocol
@@ -403,10 +521,23 @@ export const errors: ProviderError.Table = {
 /**
  * Makes the protocol of a host of this format.
  *
+ * @example
+ * ```ts
+ * import { ChatCompletions, OpenAiChunk } from "effect-llm-stream"
+ *
+ * const protocol = ChatCompletions.protocol({
+ *   provider: "gateway",
+ *   payload: ChatCompletions.Payload,
+ *   make: (chunk) => new OpenAiChunk({ provider: "gateway", chunk }),
+ *   errors: { ...ChatCompletions.errors, statuses: { 520: "Overloaded" } }
+ * })
+ * protocol.contentTypes // ["text/event-stream"]
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
-export const protocol = <P extends Payload, C>(options: {
+export const protocol = <P extends Payload, C extends Attributes>(options: {
   readonly provider: string
   /** The host's payload schema; its encoded form is the payload itself. */
   readonly payload: Schema.Codec<P, P>
@@ -414,7 +545,7 @@ export const protocol = <P extends Payload, C>(options: {
   readonly make: (payload: P, info: Provider.ResponseInfo) => C
   readonly errors: ProviderError.Table
   /** A failure that the host states in a place of its own. */
-  readonly failure?: (payload: P) => Omit<ProviderError.Failure, "status"> | undefined
+  readonly failure?: (payload: P) => ProviderError.Failure | undefined
 }): Provider.Protocol<C> => {
   const isPayload = validator(options.payload)
   const invalid = JsonEvent.invalidPayload(options.payload)
@@ -455,19 +586,29 @@ export const protocol = <P extends Payload, C>(options: {
           if (json === undefined) return undefined
           if (json instanceof ProviderError.MalformedEvent) {
             // An event that the end of the body cut off is not malformed: the stream is incomplete.
-            return event.unterminated ? undefined : json
+            if (event.unterminated) return undefined
+            return event.event === "error"
+              ? ProviderError.classify({ message: excerpt(event.data) }, options.errors)
+              : json
           }
-          if (event.event === "error" || (json["error"] !== undefined && json["error"] !== null)) {
-            const failure = failureOf(json) ?? { message: "The provider stated an error without a message" }
-            return ProviderError.classify(failure, options.errors)
+          const stated = event.event === "error" || isFailure(json)
+            ? failureOf(json) ?? { message: "The provider stated an error without a message" }
+            : undefined
+          if (!isPayload(json)) {
+            return stated === undefined
+              ? invalid(json, event.data, position)
+              : ProviderError.classify(stated, options.errors)
           }
-          if (!isPayload(json)) return invalid(json, event.data, position)
-          const failure = options.failure?.(json)
-          if (failure !== undefined) return ProviderError.classify(failure, options.errors)
-          json.choices?.forEach(observe)
-          chunks++
-          out.push(options.make(json, info))
-          return undefined
+          const failure = stated ?? options.failure?.(json) ?? choiceFailure(json)
+          const chunk = options.make(json, info)
+          if (failure === undefined) {
+            json.choices?.forEach(observe)
+            chunks++
+            out.push(chunk)
+            return undefined
+          }
+          if (hasOutput(chunk)) out.push(chunk)
+          return ProviderError.classify(failure, options.errors)
         },
         get done() {
           return done
@@ -483,6 +624,21 @@ export const protocol = <P extends Payload, C>(options: {
     }
   })
 }
+
+// `{"error": …}`, or flat as vLLM sends it.
+const isFailure = (json: { readonly [key: string]: unknown }): boolean =>
+  (json["error"] !== undefined && json["error"] !== null) || json["object"] === "error"
+
+const choiceFailure = (payload: Payload): ProviderError.Failure | undefined => {
+  const choice = payload.choices?.find((choice) => choice["error"] !== undefined && choice["error"] !== null)
+  return choice === undefined ? undefined : failureOf(choice)
+}
+
+const hasOutput = (chunk: Attributes): boolean =>
+  chunk.usage !== undefined ||
+  chunk.choiceDeltas.some((delta) =>
+    delta.content !== "" || delta.reasoning !== "" || delta.refusal !== "" || delta.toolCallDeltas.length > 0
+  )
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Request
@@ -505,6 +661,20 @@ export interface RequestQuirks {
  * The request body for a chat request. `options` is merged into it last; streaming itself can't be turned off.
  *
  * Fails with `InvalidRequest` when the prompt holds what this format, or this version, can't send.
+ *
+ * @example
+ * ```ts
+ * import { ChatCompletions, ChatRequest } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const body = ChatCompletions.encodeRequest(
+ *   ChatRequest.normalize({ prompt: "Say hello", maxTokens: 10 }),
+ *   "llama3.2",
+ *   { keep_alive: "5m" },
+ *   { maxTokensField: "max_tokens", includeUsage: false }
+ * )
+ * Result.map(body, (body) => body["max_tokens"])
+ * ```
  *
  * @category encoding
  * @since 0.1.0
@@ -570,3 +740,78 @@ const encodeMessages = (
   }
   return Result.succeed(messages)
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Service
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * A host of this format: where it is, and how to talk to it.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Host<C> extends Provider.Policy {
+  readonly protocol: Provider.Protocol<C>
+  /** The key of the host's own fields in a request's `options`. Default: the protocol's provider. */
+  readonly optionsKey?: string | undefined
+  /** The address of its chat completions. */
+  readonly url: (model: string) => string
+  /** What the body calls the model, `undefined` to leave it out. Default: what the request calls it. */
+  readonly bodyModel?: ((model: string) => string | undefined) | undefined
+  readonly quirks: RequestQuirks
+  /** Headers of every request. */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+  /** Headers that hold the credential; made anew for every attempt. Default: none. */
+  readonly authorization?:
+    | Effect.Effect<Readonly<Record<string, string | Redacted.Redacted>>, ProviderError.Reason>
+    | undefined
+  /** The model of requests that name none. */
+  readonly model?: string | undefined
+}
+
+/**
+ * Makes the `stream` function of a host of this format, from an HTTP client in the context.
+ *
+ * @example
+ * ```ts
+ * import { ChatCompletions, OpenAiCompatible } from "effect-llm-stream"
+ *
+ * const gateway = ChatCompletions.make({
+ *   protocol: OpenAiCompatible.protocol({ provider: "gateway" }),
+ *   url: (model) => `https://gateway.example/${encodeURIComponent(model)}/chat/completions`,
+ *   quirks: { maxTokensField: "max_tokens", includeUsage: true }
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*<C>(
+  host: Host<C>
+): Effect.fn.Return<
+  { readonly stream: (request: ChatRequest.ChatRequest) => Stream.Stream<C, ProviderError.ProviderError> },
+  never,
+  HttpClient.HttpClient
+> {
+  const { authorization = Effect.succeed({}), bodyModel = (model) => model, headers = {}, quirks } = host
+  return {
+    stream: Service.streamJson({
+      client: yield* Service.client,
+      protocol: host.protocol,
+      policy: host,
+      optionsKey: host.optionsKey ?? host.protocol.provider,
+      defaultModel: host.model,
+      encode: (request, model, options) => encodeRequest(request, bodyModel(model), options, quirks),
+      send: Effect.fnUntraced(function*(body, model) {
+        const request = yield* Service.postJson(host.url(model), body)
+        return request.pipe(
+          HttpClientRequest.accept("text/event-stream"),
+          Service.setHeaders(headers),
+          Service.setHeaders(yield* authorization)
+        )
+      }),
+      secrets: Service.secrets(undefined, headers)
+    })
+  }
+})

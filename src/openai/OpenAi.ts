@@ -6,8 +6,7 @@
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -104,13 +103,13 @@ export class OpenAi extends Context.Service<OpenAi, {
 }>()("effect-llm-stream/OpenAi") {}
 
 /**
- * Where OpenAI, or a host that speaks its format, is and how to talk to it.
+ * Where OpenAI is and how to talk to it. For other hosts that speak its format see `OpenAiCompatible`.
  *
  * @category configuration
  * @since 0.1.0
  */
 export interface Options extends Provider.Policy {
-  /** Needed by OpenAI itself; hosts with another `baseUrl` may do without. */
+  /** Needed by OpenAI itself; a proxy at another `baseUrl` may do without. */
   readonly apiKey?: Redacted.Redacted | undefined
   /** Default: `https://api.openai.com/v1`. */
   readonly baseUrl?: string | undefined
@@ -122,32 +121,49 @@ export interface Options extends Provider.Policy {
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
   /** The model of requests that name none. */
   readonly model?: string | undefined
-  /** The name that chunks and errors state. Default: `openai`. */
-  readonly provider?: string | undefined
-  /** What the host does otherwise than OpenAI. */
-  readonly quirks?: Partial<ChatCompletions.RequestQuirks> | undefined
 }
 
 const defaultBaseUrl = "https://api.openai.com/v1"
 
-const defaultQuirks: ChatCompletions.RequestQuirks = { maxTokensField: "max_completion_tokens", includeUsage: true }
+const quirks: ChatCompletions.RequestQuirks = { maxTokensField: "max_completion_tokens", includeUsage: true }
 
 /**
  * The protocol of OpenAI's chat completions; it decodes recordings without a network, see `Provider.decode`.
  *
+ * @example
+ * ```ts
+ * import { OpenAi, Provider } from "effect-llm-stream"
+ * import { Stream } from "effect"
+ *
+ * declare const recording: Stream.Stream<Uint8Array>
+ *
+ * const chunks = recording.pipe(Provider.decode(OpenAi.protocol()))
+ * ```
+ *
  * @category decoding
  * @since 0.1.0
  */
-export const protocol = (provider = "openai"): Provider.Protocol<OpenAiChunk> =>
+export const protocol = (): Provider.Protocol<OpenAiChunk> =>
   ChatCompletions.protocol({
-    provider,
+    provider: "openai",
     payload: ChatCompletions.Payload,
-    make: (chunk) => trusted(OpenAiChunk, { provider, chunk }),
+    make: (chunk) => trusted(OpenAiChunk, { provider: "openai", chunk }),
     errors: ChatCompletions.errors
   })
 
 /**
  * Makes the service from an HTTP client in the context.
+ *
+ * @example
+ * ```ts
+ * import { OpenAi } from "effect-llm-stream"
+ * import { Effect, Redacted } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const openai = yield* OpenAi.make({ apiKey: Redacted.make("sk-…") })
+ *   return openai.stream({ model: "gpt-4o-mini", prompt: "Say hello" })
+ * })
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -155,37 +171,22 @@ export const protocol = (provider = "openai"): Provider.Protocol<OpenAiChunk> =>
 export const make = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<OpenAi["Service"], never, HttpClient.HttpClient> {
-  const client = yield* Service.client
-  const baseUrl = (options.baseUrl ?? defaultBaseUrl).replace(/\/+$/, "")
-  const headers: Service.Headers = {
-    ...(options.organization === undefined ? undefined : { "openai-organization": options.organization }),
-    ...(options.project === undefined ? undefined : { "openai-project": options.project }),
-    ...options.headers
-  }
-  const credential = options.apiKey === undefined && baseUrl !== defaultBaseUrl
-    ? undefined
-    : Service.credential(options.apiKey, "pass `apiKey`, or set OPENAI_API_KEY")
-  const quirks = { ...defaultQuirks, ...options.quirks }
-  return {
-    stream: Service.streamJson({
-      client,
-      protocol: protocol(options.provider),
-      policy: options,
-      optionsKey: "openai",
-      defaultModel: options.model,
-      encode: (request, model, fields) => ChatCompletions.encodeRequest(request, model, fields, quirks),
-      send: Effect.fnUntraced(function*(body) {
-        const request = (yield* Service.postJson(`${baseUrl}/chat/completions`, body)).pipe(
-          HttpClientRequest.accept("text/event-stream"),
-          Service.setHeaders(headers)
-        )
-        return credential === undefined
-          ? request
-          : HttpClientRequest.bearerToken(request, yield* Effect.fromResult(credential))
-      }),
-      secrets: Service.secrets(options.apiKey, headers)
-    })
-  }
+  const baseUrl = Service.trimSlash(options.baseUrl ?? defaultBaseUrl)
+  return yield* ChatCompletions.make({
+    ...options,
+    protocol: protocol(),
+    optionsKey: "openai",
+    url: () => `${baseUrl}/chat/completions`,
+    quirks,
+    headers: {
+      ...(options.organization === undefined ? undefined : { "openai-organization": options.organization }),
+      ...(options.project === undefined ? undefined : { "openai-project": options.project }),
+      ...options.headers
+    },
+    authorization: options.apiKey === undefined && baseUrl !== defaultBaseUrl
+      ? undefined
+      : Service.bearer(options.apiKey, "pass `apiKey`, or set OPENAI_API_KEY")
+  })
 })
 
 /**
@@ -203,16 +204,19 @@ export const make = Effect.fnUntraced(function*(
  * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<OpenAi | Provider.Provider, never, HttpClient.HttpClient> =>
-  Layer.effectContext(
-    Effect.map(make(options), (openai) =>
-      Context.make(OpenAi, openai).pipe(
-        Context.add(Provider.Provider, { name: options.provider ?? "openai", stream: openai.stream })
-      ))
-  )
+  Service.layer(OpenAi, "openai", make(options))
 
 /**
  * A layer whose options come from configuration: by default `OPENAI_API_KEY` and `OPENAI_BASE_URL`. A missing key shows
  * as an `Authentication` error when a stream is run.
+ *
+ * @example
+ * ```ts
+ * import { OpenAi } from "effect-llm-stream"
+ * import { Config } from "effect"
+ *
+ * const layer = OpenAi.layerConfig({ model: Config.String("OPENAI_MODEL") })
+ * ```
  *
  * @category layers
  * @since 0.1.0

@@ -5,8 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as SchemaTransformation from "effect/SchemaTransformation"
-import { ChatCompletionChunk, Payload } from "./ChatCompletions.ts"
+import { ChatCompletionChunk, type Choice, fromPayload, Payload } from "./ChatCompletions.ts"
 
 /**
  * A chunk of OpenAI's chat completions, or of a host that speaks the same format; `provider` tells which.
@@ -33,20 +32,19 @@ import { ChatCompletionChunk, Payload } from "./ChatCompletions.ts"
  * @since 0.1.0
  */
 export class OpenAiChunk extends ChatCompletionChunk.extend<OpenAiChunk>("effect-llm-stream/OpenAiChunk")({
-  provider: Schema.String.pipe(Schema.withConstructorDefault(Effect.succeed("openai")))
+  provider: Schema.String.pipe(Schema.withConstructorDefault(Effect.succeed("openai"))),
+  /** The field of `delta` with reasoning text, at a host that calls it neither `reasoning` nor `reasoning_content`. */
+  reasoningField: Schema.optionalKey(Schema.String)
 }) {
+  protected override reasoningOf(choice: Choice): string {
+    const own = this.reasoningField === undefined ? undefined : choice.delta?.[this.reasoningField]
+    return typeof own === "string" ? own : super.reasoningOf(choice)
+  }
+
   /**
    * The codec between a payload and a chunk: decoding wraps the payload, encoding gives it back unchanged.
    *
    * @since 0.1.0
    */
-  static readonly FromPayload = Payload.pipe(
-    Schema.decodeTo(
-      Schema.toType(OpenAiChunk),
-      SchemaTransformation.transform({
-        decode: (chunk) => new OpenAiChunk({ chunk }),
-        encode: ({ chunk }) => chunk
-      })
-    )
-  )
+  static readonly FromPayload = fromPayload(Payload, OpenAiChunk)
 }

@@ -193,7 +193,7 @@ describe("OpenAi", () => {
       assert.isUndefined(seen[0]?.request.headers["authorization"])
     }))
 
-  it.effect("is the common Provider too, with the name it is given", () =>
+  it.effect("is the common Provider too", () =>
     Effect.gen(function*() {
       const seen: Array<Seen> = []
       const [name, response] = yield* Provider.Provider.use((provider) =>
@@ -202,10 +202,10 @@ describe("OpenAi", () => {
           (response) => [provider.name, response] as const
         )
       ).pipe(
-        Effect.provide(OpenAi.layer({ apiKey, provider: "acme" }).pipe(Layer.provide(fakeOpenAi(seen))))
+        Effect.provide(OpenAi.layer({ apiKey }).pipe(Layer.provide(fakeOpenAi(seen))))
       )
-      assert.strictEqual(name, "acme")
-      assert.strictEqual(response.provider, "acme")
+      assert.strictEqual(name, "openai")
+      assert.strictEqual(response.provider, "openai")
     }))
 
   it.effect("sends one request for every run of a stream", () =>

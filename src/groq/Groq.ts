@@ -1,0 +1,237 @@
+/**
+ * Groq's chat completions as a service.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import type { ChatRequest } from "../ChatRequest.ts"
+import { failureOf } from "../internal/httpFailure.ts"
+import { nullish, open } from "../internal/open.ts"
+import * as Service from "../internal/service.ts"
+import { trusted } from "../internal/trusted.ts"
+import * as ChatCompletions from "../openai/ChatCompletions.ts"
+import type * as Provider from "../Provider.ts"
+import type * as ProviderError from "../ProviderError.ts"
+import { GroqChunk, GroqPayload } from "./GroqChunk.ts"
+
+/**
+ * Schema of Groq's own request fields, by their names on the wire; fields that it does not list are sent as they are.
+ *
+ * See the request body of `POST /openai/v1/chat/completions`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const GroqOptions = open({
+  citation_options: nullish(Schema.String),
+  compound_custom: nullish(Schema.Unknown),
+  disable_tool_validation: nullish(Schema.Boolean),
+  documents: nullish(Schema.Array(Schema.Unknown)),
+  include_reasoning: nullish(Schema.Boolean),
+  logit_bias: nullish(Schema.Record(Schema.String, Schema.Finite)),
+  logprobs: nullish(Schema.Boolean),
+  top_logprobs: nullish(Schema.Finite),
+  max_completion_tokens: nullish(Schema.Finite),
+  metadata: nullish(Schema.Record(Schema.String, Schema.String)),
+  n: nullish(Schema.Finite),
+  parallel_tool_calls: nullish(Schema.Boolean),
+  reasoning_effort: nullish(Schema.String),
+  reasoning_format: nullish(Schema.String),
+  response_format: nullish(Schema.Unknown),
+  search_settings: nullish(Schema.Unknown),
+  service_tier: nullish(Schema.String),
+  store: nullish(Schema.Boolean),
+  tool_choice: nullish(Schema.Unknown),
+  tools: nullish(Schema.Array(Schema.Unknown)),
+  user: nullish(Schema.String)
+})
+
+/**
+ * Groq's own request fields.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type GroqOptions = typeof GroqOptions.Type
+
+/**
+ * A chat request with Groq's own fields typed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type GroqRequest = ChatRequest & {
+  readonly options?: { readonly groq?: GroqOptions }
+}
+
+/**
+ * Groq's chat completions.
+ *
+ * @example
+ * ```ts
+ * import { Groq } from "effect-llm-stream"
+ * import { Console, Effect, Layer, Stream } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const program = Effect.gen(function*() {
+ *   const groq = yield* Groq.Groq
+ *   yield* groq.stream({
+ *     model: "openai/gpt-oss-20b",
+ *     prompt: "Say hello",
+ *     options: { groq: { reasoning_effort: "low" } }
+ *   }).pipe(Stream.runForEach((chunk) => Console.log(chunk.reasoning, chunk.content)))
+ * })
+ *
+ * const runnable = program.pipe(Effect.provide(Groq.layerConfig().pipe(Layer.provide(FetchHttpClient.layer))))
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Groq extends Context.Service<Groq, {
+  /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
+  readonly stream: (request: GroqRequest) => Stream.Stream<GroqChunk, ProviderError.ProviderError>
+}>()("effect-llm-stream/Groq") {}
+
+/**
+ * How to talk to Groq.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Options extends Provider.Policy {
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** Default: `https://api.groq.com/openai/v1`. */
+  readonly baseUrl?: string | undefined
+  /** Headers to add to every request. */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+  /** The model of requests that name none. */
+  readonly model?: string | undefined
+}
+
+const { rate_limit_exceeded: _, ...codes } = ChatCompletions.errors.codes
+
+/**
+ * Groq's errors, by its error reference.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const errors: ProviderError.Table = {
+  ...ChatCompletions.errors,
+  codes: {
+    ...codes,
+    tool_use_failed: "ToolUseFailed",
+    json_validate_failed: "ToolUseFailed",
+    capacity_exceeded: "Overloaded",
+    over_capacity: "Overloaded",
+    internal_server_error: "ServerError"
+  },
+  statuses: { 498: "Overloaded" },
+  // A code of 429, to be retried, and of 413, when a request is larger than the limit ever is.
+  statusOfCode: { rate_limit_exceeded: 429 }
+}
+
+/**
+ * The protocol of Groq's chat completions; it decodes recordings without a network, see `Provider.decode`.
+ *
+ * @example
+ * ```ts
+ * import { Groq, Provider } from "effect-llm-stream"
+ * import { Stream } from "effect"
+ *
+ * declare const recording: Stream.Stream<Uint8Array>
+ *
+ * const chunks = recording.pipe(Provider.decode(Groq.protocol()))
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const protocol = (): Provider.Protocol<GroqChunk> =>
+  ChatCompletions.protocol({
+    provider: "groq",
+    payload: GroqPayload,
+    make: (chunk) => trusted(GroqChunk, { provider: "groq", chunk }),
+    errors,
+    failure: ({ x_groq }) => x_groq?.error ? failureOf(x_groq) : undefined
+  })
+
+/**
+ * Makes the service from an HTTP client in the context.
+ *
+ * @example
+ * ```ts
+ * import { Groq } from "effect-llm-stream"
+ * import { Effect, Redacted } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const groq = yield* Groq.make({ apiKey: Redacted.make("gsk_…") })
+ *   return groq.stream({ model: "llama-3.1-8b-instant", prompt: "Say hello" })
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): Effect.Effect<Groq["Service"], never, HttpClient.HttpClient> =>
+  ChatCompletions.make({
+    ...options,
+    protocol: protocol(),
+    url: () => `${Service.trimSlash(options.baseUrl ?? "https://api.groq.com/openai/v1")}/chat/completions`,
+    quirks: { maxTokensField: "max_completion_tokens", includeUsage: true },
+    authorization: Service.bearer(options.apiKey, "pass `apiKey`, or set GROQ_API_KEY")
+  })
+
+/**
+ * A layer with Groq as its own service and as the common `Provider`.
+ *
+ * @example
+ * ```ts
+ * import { Groq } from "effect-llm-stream"
+ * import { Redacted } from "effect"
+ *
+ * const layer = Groq.layer({ apiKey: Redacted.make("gsk_…"), model: "llama-3.1-8b-instant" })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<Groq | Provider.Provider, never, HttpClient.HttpClient> =>
+  Service.layer(Groq, "groq", make(options))
+
+/**
+ * A layer whose options come from configuration: by default `GROQ_API_KEY` and `GROQ_BASE_URL`. A missing key shows as
+ * an `Authentication` error when a stream is run.
+ *
+ * @example
+ * ```ts
+ * import { Groq } from "effect-llm-stream"
+ * import { Config } from "effect"
+ *
+ * const layer = Groq.layerConfig({ model: Config.String("GROQ_MODEL") })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  configs: { readonly [K in keyof Options]?: Config.Config<Options[K]> } = {}
+): Layer.Layer<Groq | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.unwrap(
+    Effect.map(
+      Config.all({
+        apiKey: Service.optional(Config.Redacted("GROQ_API_KEY")),
+        baseUrl: Service.optional(Config.String("GROQ_BASE_URL")),
+        ...configs
+      }),
+      layer
+    )
+  )

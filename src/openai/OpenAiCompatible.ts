@@ -1,0 +1,163 @@
+/**
+ * Any other host that speaks the chat-completions format: a local server, a gateway, a provider that has no module of
+ * its own here.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import type * as Stream from "effect/Stream"
+import type { ChatRequest } from "../ChatRequest.ts"
+import * as Service from "../internal/service.ts"
+import { trusted } from "../internal/trusted.ts"
+import * as Provider from "../Provider.ts"
+import type * as ProviderError from "../ProviderError.ts"
+import * as ChatCompletions from "./ChatCompletions.ts"
+import { OpenAiChunk } from "./OpenAiChunk.ts"
+
+/**
+ * Where a host is and what it does otherwise than OpenAI.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Options extends Provider.Policy {
+  /** The name that chunks and errors state, and the key of the host's own fields in a request's `options`. */
+  readonly provider: string
+  /** What `/chat/completions` is added to, such as `http://localhost:11434/v1`. */
+  readonly baseUrl: string
+  /** Sent as a bearer token. Default: none is sent. */
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** Headers to add to every request. */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+  /** The model of requests that name none. */
+  readonly model?: string | undefined
+  /** Default: `max_tokens`, `stream_options.include_usage` is understood, reasoning under one of its usual names. */
+  readonly quirks?: Quirks | undefined
+}
+
+/**
+ * What a host does otherwise. What needs no telling: a stream that ends without `[DONE]`, or with it alone; usage in a
+ * choice or in every chunk; `choices` or `delta` that are `null`; comments and empty events; tool calls without an
+ * index or id; errors in any of their usual shapes.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Quirks extends Partial<ChatCompletions.RequestQuirks> {
+  /** The field of `delta` with reasoning text, when it is neither `reasoning` nor `reasoning_content`. */
+  readonly reasoningField?: string | undefined
+}
+
+/**
+ * A host's chat completions.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OpenAiCompatible {
+  readonly name: string
+  /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
+  readonly stream: (request: ChatRequest) => Stream.Stream<OpenAiChunk, ProviderError.ProviderError>
+}
+
+/**
+ * The protocol of a host; it decodes recordings without a network, see `Provider.decode`.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiCompatible, Provider } from "effect-llm-stream"
+ * import { Stream } from "effect"
+ *
+ * declare const recording: Stream.Stream<Uint8Array>
+ *
+ * const chunks = recording.pipe(Provider.decode(OpenAiCompatible.protocol({ provider: "ollama" })))
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const protocol = (options: Pick<Options, "provider" | "quirks">): Provider.Protocol<OpenAiChunk> => {
+  const { provider, quirks: { reasoningField } = {} } = options
+  return ChatCompletions.protocol({
+    provider,
+    payload: ChatCompletions.Payload,
+    make: (chunk) =>
+      trusted(OpenAiChunk, { provider, chunk, ...(reasoningField === undefined ? undefined : { reasoningField }) }),
+    errors: ChatCompletions.errors
+  })
+}
+
+/**
+ * Makes a host's `stream` function from an HTTP client in the context. With it, a host can be a service of its own
+ * beside other providers.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiCompatible } from "effect-llm-stream"
+ * import { Context, Layer } from "effect"
+ *
+ * class Ollama extends Context.Service<Ollama, OpenAiCompatible.OpenAiCompatible>()("app/Ollama") {
+ *   static readonly layer = Layer.effect(
+ *     Ollama,
+ *     OpenAiCompatible.make({ provider: "ollama", baseUrl: "http://localhost:11434/v1", model: "llama3.2" })
+ *   )
+ * }
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): Effect.Effect<OpenAiCompatible, never, HttpClient.HttpClient> =>
+  Effect.map(
+    ChatCompletions.make({
+      ...options,
+      protocol: protocol(options),
+      url: () => `${Service.trimSlash(options.baseUrl)}/chat/completions`,
+      quirks: { maxTokensField: "max_tokens", includeUsage: true, ...options.quirks },
+      authorization: options.apiKey === undefined ? undefined : Service.bearer(options.apiKey, "`apiKey` is empty")
+    }),
+    ({ stream }) => ({ name: options.provider, stream })
+  )
+
+/**
+ * A layer with a host as the common `Provider`.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiCompatible } from "effect-llm-stream"
+ *
+ * const layer = OpenAiCompatible.layer({ provider: "vllm", baseUrl: "http://localhost:8000/v1" })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<Provider.Provider, never, HttpClient.HttpClient> =>
+  Layer.effect(Provider.Provider, make(options))
+
+/**
+ * A layer whose options come from configuration. There are no default variables.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiCompatible } from "effect-llm-stream"
+ * import { Config } from "effect"
+ *
+ * const layer = OpenAiCompatible.layerConfig({
+ *   provider: Config.succeed("openrouter"),
+ *   baseUrl: Config.succeed("https://openrouter.ai/api/v1"),
+ *   apiKey: Config.Redacted("OPENROUTER_API_KEY")
+ * })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  configs: { readonly [K in keyof Options]: Config.Config<Options[K]> }
+): Layer.Layer<Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.unwrap(Effect.map(Config.all(configs), layer))

@@ -1,0 +1,105 @@
+/** A host in memory, for tests of what a provider sends and of what it makes of the answer. */
+import { Effect, Layer, Redacted, Stream } from "effect"
+import { HttpClient, HttpClientResponse } from "effect/http"
+import { type Chunk, ChunkStream, Provider, type ProviderError } from "../../src/index.ts"
+
+export interface Sent {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+export interface Answer {
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Server-sent events without names, as chat completions send them; a string is sent as it is. */
+export const sse = (...events: ReadonlyArray<object | string>): string =>
+  events.map((event) => typeof event === "string" ? event : `data: ${JSON.stringify(event)}\n\n`).join("")
+
+export const done = "data: [DONE]\n\n"
+
+export const errorEvent = (data: object | string): string => `event: error\ndata: ${JSON.stringify(data)}\n\n`
+
+/** A chunk of choice 0. */
+export const delta = (delta: object, rest: object = {}) => ({
+  id: "chatcmpl-1",
+  object: "chat.completion.chunk",
+  created: 1,
+  model: "test-model",
+  choices: [{ index: 0, delta, finish_reason: null, ...rest }]
+})
+
+export const finish = (finish_reason: string, rest: object = {}) => ({ ...delta({}, { finish_reason }), ...rest })
+
+/** A client whose first request gets the first answer and so on; the last one is repeated. */
+export const layer = (
+  sent: Array<Sent>,
+  ...answers: readonly [Answer, ...ReadonlyArray<Answer>]
+): Layer.Layer<HttpClient.HttpClient> =>
+  Layer.succeed(
+    HttpClient.HttpClient,
+    HttpClient.make((request) =>
+      Effect.sync(() => {
+        const { body, headers, status = 200 } = answers[Math.min(sent.length, answers.length - 1)] ?? answers[0]
+        sent.push({
+          url: request.url,
+          headers: request.headers,
+          body: request.body._tag === "Uint8Array" ? JSON.parse(new TextDecoder().decode(request.body.body)) : {}
+        })
+        return HttpClientResponse.fromWeb(
+          request,
+          new Response(body, {
+            status,
+            headers: { "content-type": status === 200 ? "text/event-stream" : "application/json", ...headers }
+          })
+        )
+      })
+    )
+  )
+
+const answer = sse(delta({ content: "Hi" }), finish("stop"), done)
+
+/** What one request sends through a provider's layer, and the outcome. */
+export const send = <E>(
+  provider: Layer.Layer<Provider.Provider, E, HttpClient.HttpClient>,
+  request: Parameters<Provider.Provider["Service"]["stream"]>[0],
+  ...answers: ReadonlyArray<Answer>
+) =>
+  Effect.gen(function*() {
+    const sent: Array<Sent> = []
+    const [first = { body: answer }, ...rest] = answers
+    const response = yield* Provider.Provider.use(({ stream }) => ChunkStream.outcome(stream(request))).pipe(
+      Effect.provide(provider.pipe(Layer.provide(layer(sent, first, ...rest))))
+    )
+    return { response, sent, first: sent[0] ?? { url: "", headers: {}, body: {} } }
+  })
+
+/** The chunks of a body and, if it fails, the error. */
+export const decode = <C extends Chunk.Attributes>(
+  protocol: Provider.Protocol<C>,
+  ...body: ReadonlyArray<object | string>
+) =>
+  Effect.gen(function*() {
+    const chunks: Array<C> = []
+    const response = yield* Stream.make(new TextEncoder().encode(sse(...body))).pipe(
+      Provider.decode(protocol),
+      Stream.tap((chunk) => Effect.sync(() => chunks.push(chunk))),
+      ChunkStream.outcome
+    )
+    return { chunks, response, error: response.error }
+  })
+
+/** What is told of an error in the tables of the tests. */
+export const told = (error: ProviderError.ProviderError | undefined) =>
+  error === undefined ? undefined : {
+    reason: error.reason._tag,
+    message: error.reason.message,
+    status: error.status,
+    code: error.code,
+    retryable: error.isRetryable
+  }
+
+export const key = Redacted.make("key-0123456789")
