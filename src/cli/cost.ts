@@ -1,0 +1,22 @@
+import * as BigDecimal from "effect/BigDecimal"
+import * as Result from "effect/Result"
+import * as Cost from "../Cost.ts"
+import * as Pricing from "../Pricing.ts"
+
+/**
+ * What a response cost at the given prices; `null` when its model has no known price.
+ *
+ * @internal
+ */
+export const json = (metadata: Cost.CostMetadata, pricing: Pricing.Service): Cost.Json | null =>
+  Result.match(Pricing.costWith(metadata, pricing), { onFailure: () => null, onSuccess: Cost.toJson })
+
+/** @internal */
+export const text = (metadata: Cost.CostMetadata, pricing: Pricing.Service): string =>
+  Result.match(Pricing.costWith(metadata, pricing), {
+    onFailure: () => "unknown",
+    onSuccess: (cost) =>
+      `$${BigDecimal.format(cost.total)}${cost.isComplete ? "" : ` (${cost.flags.map(flag).join(", ")})`}`
+  })
+
+const flag = ({ kind, subject }: Cost.Flag): string => `${kind} ${subject}`

@@ -1,0 +1,65 @@
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import type { PlatformError } from "effect/PlatformError"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import * as ChunkStream from "../ChunkStream.ts"
+import * as Pricing from "../Pricing.ts"
+import * as Provider from "../Provider.ts"
+import * as Json from "./json.ts"
+import type * as Providers from "./providers.ts"
+import { Failed } from "./status.ts"
+import * as Text from "./text.ts"
+
+/** @internal */
+export interface Input {
+  readonly provider: Providers.Row
+  readonly chunks: boolean
+  readonly files: ReadonlyArray<string>
+}
+
+/** @internal */
+export const decode = Effect.fn("cli.decode")(function*(
+  input: Input
+): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | FileSystem.FileSystem> {
+  const stdio = yield* Stdio.Stdio
+  const fileSystem = yield* FileSystem.FileSystem
+  const { protocol } = yield* Effect.promise(input.provider.load)
+  const pricing = yield* Pricing.Pricing
+  let status: 0 | 1 | 2 = 0
+
+  const complain = (text: string) => Effect.ignore(Stream.run(Stream.make(text), stdio.stderr()))
+
+  const lines = (file: string): Stream.Stream<string> => {
+    const bytes = file === "-" ? stdio.stdin : fileSystem.stream(file)
+    const chunks = bytes.pipe(Provider.decode(protocol, { framing: file.endsWith(".jsonl") ? "lines" : "body" }))
+    const output = input.chunks
+      ? Stream.mapArray(chunks, (chunks): readonly [string] => [
+        chunks.map((chunk) => Json.line({ file, ...Json.fromChunk(chunk) })).join("")
+      ]).pipe(
+        Stream.catchTag("ProviderError", (error) => {
+          status = status === 2 ? 2 : 1
+          return Stream.fromEffectDrain(complain(`${file}: ${Text.fromError(error)}`))
+        })
+      )
+      : Stream.fromEffect(Effect.map(ChunkStream.outcome(chunks), (response) => {
+        if (response.error !== undefined) status = status === 2 ? 2 : 1
+        return Json.line({ file, ...Json.fromResponse(response, protocol.provider, pricing) })
+      }))
+    return Stream.catchTag(output, "PlatformError", (error) => {
+      status = 2
+      return Stream.fromEffectDrain(complain(`llm-stream decode: ${file}: ${unreadable(error)}\n`))
+    })
+  }
+
+  yield* Stream.fromIterable(input.files).pipe(Stream.flatMap(lines), Stream.run(stdio.stdout()))
+  if (status !== 0) return yield* new Failed({ status, message: undefined })
+})
+
+const reasons: Readonly<Partial<Record<PlatformError["reason"]["_tag"], string>>> = {
+  NotFound: "no such file",
+  PermissionDenied: "permission denied",
+  BadResource: "is a directory, not a file"
+}
+
+const unreadable = (error: PlatformError): string => reasons[error.reason._tag] ?? error.message

@@ -1,0 +1,127 @@
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import type { PlatformError } from "effect/PlatformError"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import type * as Chunk from "../Chunk.ts"
+import * as Pricing from "../Pricing.ts"
+import * as Provider from "../Provider.ts"
+import type { Response } from "../Response.ts"
+import * as NodeReplayServer from "../testing/NodeReplayServer.ts"
+import * as CliCost from "./cost.ts"
+import { observe } from "./observe.ts"
+import * as Providers from "./providers.ts"
+import { type Scene, scenes } from "./scenes.ts"
+import { type Failed, providerFailed, wrongUsage } from "./status.ts"
+import * as Text from "./text.ts"
+
+/** @internal */
+export const demo = Effect.fn("cli.demo")(function*(): Effect.fn.Return<
+  void,
+  Failed | PlatformError,
+  Stdio.Stdio | HttpClient.HttpClient
+> {
+  const stdio = yield* Stdio.Stdio
+  const pricing = yield* Pricing.Pricing
+  const results: Array<Result> = []
+  yield* Stream.fromIterable(Providers.providers).pipe(
+    Stream.flatMap((row) => {
+      const scene = scenes[row.id]
+      return scene === undefined ? Stream.empty : play(row, scene, (result) => results.push(result))
+    }),
+    Stream.concat(Stream.suspend(() => Stream.make(table(results, pricing)))),
+    Stream.run(stdio.stdout())
+  )
+  if (results.some(({ response }) => response.error !== undefined)) return yield* providerFailed
+})
+
+interface Result {
+  readonly row: Providers.Row
+  readonly live: boolean
+  readonly response: Response
+  readonly millisToFirstChunk: number | undefined
+}
+
+const play = (
+  row: Providers.Row,
+  scene: Scene,
+  done: (result: Result) => void
+): Stream.Stream<string, Failed, HttpClient.HttpClient> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const live = yield* Providers.hasKey(row)
+    const { layer } = yield* Effect.promise(row.load)
+    const configuration = live ? yield* ConfigProvider.ConfigProvider : played(row, scene)
+    const baseUrl = live ? undefined : `${(yield* Effect.orDie(NodeReplayServer.make([scene.reply]))).url}${scene.path}`
+    const context = yield* layer({ model: undefined, baseUrl, idleTimeout: undefined, maxRetries: undefined }).pipe(
+      Layer.provide(ConfigProvider.layer(configuration)),
+      Layer.build
+    )
+    const { chunks, millisToFirstChunk, response } = yield* observe(
+      Context.get(context, Provider.Provider).stream({
+        ...scene.request,
+        ...(row.model === undefined ? undefined : { model: row.model })
+      }).pipe(
+        // Credentials may be looked up for every request.
+        Stream.provideService(ConfigProvider.ConfigProvider, configuration)
+      )
+    )
+    return Stream.make(`${row.id} (${live ? "live" : "replayed"})  ${scene.request.prompt}\n`).pipe(
+      Stream.concat(prose(chunks)),
+      Stream.concat(Stream.suspend(() => {
+        const outcome = response()
+        done({ row, live, response: outcome, millisToFirstChunk: millisToFirstChunk() })
+        return Stream.make([
+          "\n",
+          ...outcome.toolCalls.map((call) => `[tool call] ${call.name} ${call.arguments}\n`),
+          outcome.error === undefined ? "" : Text.fromError(outcome.error),
+          "\n"
+        ].join(""))
+      }))
+    )
+  })).pipe(
+    Stream.catchTag(
+      "ConfigError",
+      (error) => Stream.fail(wrongUsage(`The configuration is not valid: ${error.message}`))
+    )
+  )
+
+const played = (row: Providers.Row, scene: Scene): ConfigProvider.ConfigProvider =>
+  ConfigProvider.fromEnv({
+    env: { ...Object.fromEntries((row.keys[0] ?? []).map((key) => [key, "demo"])), ...scene.environment }
+  })
+
+// The reasoning in a line of its own, then the text.
+const prose = (chunks: Stream.Stream<Chunk.Attributes>): Stream.Stream<string> =>
+  Stream.suspend(() => {
+    let kind: "reasoning" | "content" | undefined
+    const piece = (next: "reasoning" | "content", text: string): string => {
+      if (text === "") return ""
+      const start = kind === next
+        ? ""
+        : `${kind === undefined ? "" : "\n"}${next === "reasoning" ? "[reasoning] " : ""}`
+      kind = next
+      return start + text
+    }
+    return Stream.map(
+      chunks,
+      (chunk) => piece("reasoning", chunk.reasoning) + piece("content", chunk.content + chunk.refusal)
+    )
+  })
+
+const table = (results: ReadonlyArray<Result>, pricing: Pricing.Service): string =>
+  Text.table([
+    ["provider", "", "finish reason", "input", "cached", "output", "cost", "first chunk"],
+    ...results.map(({ live, millisToFirstChunk, response, row }) => [
+      row.id,
+      live ? "live" : "replayed",
+      Text.finish(response),
+      Text.count(response.usage?.inputTokens),
+      Text.count(response.usage?.cachedTokens),
+      Text.count(response.usage?.outputTokens),
+      CliCost.text(response.costMetadata, pricing),
+      Text.seconds(millisToFirstChunk)
+    ])
+  ])

@@ -1,0 +1,102 @@
+import * as Duration from "effect/Duration"
+import * as Base64 from "effect/encoding/Base64"
+import type * as Chunk from "../Chunk.ts"
+import { CostMetadata } from "../Cost.ts"
+import type * as Pricing from "../Pricing.ts"
+import type { ProviderError } from "../ProviderError.ts"
+import type { Response } from "../Response.ts"
+import type { Usage } from "../Usage.ts"
+import * as CliCost from "./cost.ts"
+
+/**
+ * One line of output.
+ *
+ * @internal
+ */
+export const line = (value: object): string => `${JSON.stringify(value)}\n`
+
+/**
+ * A chunk's attributes; what a chunk does not state is `null`.
+ *
+ * @internal
+ */
+export const fromChunk = (chunk: Chunk.Attributes) => {
+  const usage = chunk.usage
+  const audio = chunk.audio
+  return {
+    provider: chunk.provider,
+    chunk: chunk.chunk,
+    content: chunk.content,
+    reasoning: chunk.reasoning,
+    refusal: chunk.refusal,
+    finishReasons: chunk.finishReasons,
+    commonFinishReasons: chunk.commonFinishReasons,
+    id: chunk.id ?? null,
+    model: chunk.model ?? null,
+    usage: fromUsage(usage),
+    inputTokens: usage?.inputTokens ?? null,
+    cachedTokens: usage?.cachedTokens ?? null,
+    outputTokens: usage?.outputTokens ?? null,
+    audio: audio === undefined ? null : Base64.encode(audio),
+    audioTranscript: chunk.audioTranscript ?? null,
+    toolCallDeltas: chunk.toolCallDeltas.map((delta) => ({
+      index: delta.index ?? null,
+      id: delta.id ?? null,
+      name: delta.name ?? null,
+      arguments: delta.arguments
+    })),
+    costMetadata: fromCostMetadata(chunk.costMetadata)
+  }
+}
+
+/**
+ * A response; what its stream did not state is `null`.
+ *
+ * @internal
+ */
+export const fromResponse = (response: Response, provider: string, pricing: Pricing.Service) => ({
+  provider: response.provider ?? provider,
+  id: response.id ?? null,
+  model: response.model ?? null,
+  content: response.content,
+  reasoning: response.reasoning,
+  refusal: response.refusal,
+  toolCalls: response.toolCalls.map((call) => ({ id: call.id, name: call.name, arguments: call.arguments })),
+  finishReasons: response.finishReasons,
+  commonFinishReasons: response.commonFinishReasons,
+  usage: fromUsage(response.usage),
+  audio: response.audio === undefined
+    ? null
+    : { byteLength: response.audio.data.byteLength, transcript: response.audio.transcript },
+  costMetadata: fromCostMetadata(response.costMetadata),
+  cost: CliCost.json(response.costMetadata, pricing),
+  chunks: response.chunks,
+  error: response.error === undefined ? null : fromError(response.error)
+})
+
+/** @internal */
+export const fromError = (error: ProviderError) => ({
+  provider: error.provider,
+  reason: error.reason._tag,
+  message: error.reason.message,
+  status: error.status ?? null,
+  code: error.code ?? null,
+  requestId: error.requestId ?? null,
+  retryAfterSeconds: error.retryAfter === undefined ? null : Duration.toSeconds(error.retryAfter),
+  retryable: error.isRetryable,
+  emitted: error.emitted
+})
+
+const fromUsage = (usage: Usage | undefined) =>
+  usage === undefined ? null : {
+    inputTokens: usage.inputTokens ?? null,
+    cachedTokens: usage.cachedTokens ?? null,
+    cacheWriteTokens: usage.cacheWriteTokens ?? null,
+    outputTokens: usage.outputTokens ?? null,
+    reasoningTokens: usage.reasoningTokens ?? null
+  }
+
+const costMetadataKeys = Object.keys(CostMetadata.fields) as ReadonlyArray<keyof typeof CostMetadata.fields>
+
+const fromCostMetadata = (metadata: CostMetadata) =>
+  Object.fromEntries(costMetadataKeys.map((key) => [key, metadata[key] ?? null]))

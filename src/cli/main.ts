@@ -1,0 +1,146 @@
+import * as Argument from "effect/cli/Argument"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Console from "effect/Console"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Providers from "./providers.ts"
+
+const name = "llm-stream"
+
+const provider = Flag.String("provider").pipe(
+  Flag.withMetavar("P"),
+  Flag.withDescription(`Provider: ${Providers.providers.map((row) => row.id).join(", ")}`),
+  Flag.filterMap((id) => Option.fromUndefinedOr(Providers.find(id)), Providers.expected)
+)
+
+const decodeDuration = Schema.decodeUnknownOption(Schema.DurationFromString)
+
+const units: Readonly<Record<string, string>> = { ms: "millis", s: "seconds", m: "minutes", h: "hours" }
+
+/**
+ * A duration as one types it: `30 seconds`, or for short `500ms`, `30s`, `2m`, `1h`.
+ */
+const duration = (text: string): Option.Option<Duration.Duration> => {
+  const [, value, unit = ""] = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/.exec(text) ?? []
+  return decodeDuration(Object.hasOwn(units, unit) ? `${value} ${units[unit]}` : text).pipe(
+    Option.filter((duration) => Duration.isGreaterThan(duration, Duration.zero))
+  )
+}
+
+const askCommand = Command.make("ask", {
+  provider: provider.pipe(Flag.optional),
+  model: Flag.String("model").pipe(
+    Flag.withMetavar("M"),
+    Flag.withDescription("The provider's model id. Default: depends on the provider"),
+    Flag.optional
+  ),
+  baseUrl: Flag.String("base-url").pipe(
+    Flag.withMetavar("U"),
+    Flag.withDescription("Where the provider, or a host that speaks its format, is"),
+    Flag.optional
+  ),
+  system: Flag.String("system").pipe(
+    Flag.withMetavar("S"),
+    Flag.withDescription("Instructions to the model"),
+    Flag.optional
+  ),
+  idleTimeout: Flag.String("idle-timeout").pipe(
+    Flag.withMetavar("D"),
+    Flag.withDescription("Longest wait between two reads, such as 30s or \"2 minutes\". Default: 2 minutes"),
+    Flag.filterMap(duration, () => "a duration above 0 such as 500ms, 30s or \"2 minutes\""),
+    Flag.optional
+  ),
+  maxRetries: Flag.Int("max-retries").pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription("Attempts after the first one, before the first chunk. Default: 2"),
+    Flag.filter((retries) => retries >= 0, () => "0 or more"),
+    Flag.optional
+  ),
+  json: Flag.Boolean("json").pipe(
+    Flag.withDescription("One JSON object a line: every chunk, then the response or the error"),
+    Flag.withDefault(false)
+  ),
+  prompt: Argument.String("PROMPT").pipe(Argument.withDescription("What to ask; - reads standard input"))
+}, (input) => Effect.flatMap(Effect.promise(() => import("./ask.ts")), ({ ask }) => ask(input))).pipe(
+  Command.withDescription("Ask a model and print its answer as it arrives")
+)
+
+const decodeCommand = Command.make("decode", {
+  provider,
+  chunks: Flag.Boolean("chunks").pipe(
+    Flag.withDescription("One chunk a line instead of one response a line"),
+    Flag.withDefault(false)
+  ),
+  files: Argument.String("FILE").pipe(
+    Argument.withDescription(
+      "Recorded body (.sse, .eventstream), or .jsonl with one payload a line; - is standard input"
+    ),
+    Argument.variadic({ min: 1 })
+  )
+}, (input) => Effect.flatMap(Effect.promise(() => import("./decode.ts")), ({ decode }) => decode(input))).pipe(
+  Command.withDescription("Decode recorded response bodies to JSON, without a network")
+)
+
+const demoCommand = Command.make(
+  "demo",
+  {},
+  () => Effect.flatMap(Effect.promise(() => import("./demo.ts")), ({ demo }) => demo())
+).pipe(
+  Command.withDescription(
+    "Stream from every provider, without a key or a network; a provider whose key is set is called for real"
+  )
+)
+
+const command = Command.make(name).pipe(
+  Command.withDescription("Streamed chat completions from the command line"),
+  Command.withSubcommands([askCommand, decodeCommand, demoCommand])
+)
+
+const presenter: CliOutput.Presenter = {
+  present: Effect.fnUntraced(function*(event) {
+    if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
+    const path = event.commandPath.join(" ")
+    const messages = event.errors.map((error) => `${path}: ${error.message}`)
+    yield* Console.error([...messages, `Run '${path} --help' to see how it is used.`].join("\n"))
+  })
+}
+
+const output = Layer.merge(
+  CliOutput.layerPresenter(presenter),
+  CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
+)
+
+/**
+ * Runs the command line; succeeds with the exit status.
+ *
+ * @internal
+ */
+export const main = (
+  version: string
+): Effect.Effect<0 | 1 | 2, never, Command.Environment | HttpClient.HttpClient> =>
+  Command.run(command, { version }).pipe(
+    Effect.as(0 as const),
+    Effect.catchTags({
+      Failed: ({ message, status }) =>
+        message === undefined ? Effect.succeed(status) : Effect.as(Console.error(`${name}: ${message}`), status),
+      // Nobody reads any more, as in `| head`.
+      PlatformError: (error) =>
+        isBrokenPipe(error.cause)
+          ? Effect.succeed(0 as const)
+          : Effect.as(Console.error(`${name}: standard output cannot be written: ${error.message}`), 1 as const)
+    }),
+    // What is left is how the command line was used; the presenter has told.
+    Effect.catch(() => Effect.succeed(2 as const)),
+    Effect.provide(output)
+  )
+
+const isBrokenPipe = (cause: unknown): boolean => Predicate.hasProperty(cause, "code") && cause.code === "EPIPE"

@@ -1,0 +1,49 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type * as Chunk from "../Chunk.ts"
+import type { ProviderError } from "../ProviderError.ts"
+import * as Response from "../Response.ts"
+
+/**
+ * A stream that is being watched.
+ *
+ * @internal
+ */
+export interface Observed<C> {
+  /** The chunks; it ends, well, where the provider fails. */
+  readonly chunks: Stream.Stream<C>
+  /** What has come so far, the provider's failure included. */
+  readonly response: () => Response.Response
+  /** From now to the first chunk; `undefined` while there is none. */
+  readonly millisToFirstChunk: () => number | undefined
+}
+
+/** @internal */
+export const observe = <C extends Chunk.Attributes>(
+  stream: Stream.Stream<C, ProviderError>
+): Effect.Effect<Observed<C>> =>
+  Effect.map(Clock.currentTimeMillis, (start) => {
+    const accumulator = Response.accumulator()
+    let error: ProviderError | undefined
+    let millisToFirstChunk: number | undefined
+    return {
+      chunks: stream.pipe(
+        Stream.onFirst(() =>
+          Effect.map(Clock.currentTimeMillis, (now) => {
+            millisToFirstChunk = now - start
+          })
+        ),
+        Stream.map((chunk) => {
+          accumulator.add(chunk)
+          return chunk
+        }),
+        Stream.catchTag("ProviderError", (failure) => {
+          error = failure
+          return Stream.empty
+        })
+      ),
+      response: () => accumulator.response(error),
+      millisToFirstChunk: () => millisToFirstChunk
+    }
+  })

@@ -1,0 +1,187 @@
+import * as Config from "effect/Config"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Chunk from "../Chunk.ts"
+import type * as Provider from "../Provider.ts"
+
+/**
+ * What the command line can set of a provider; the rest comes from the environment.
+ *
+ * @internal
+ */
+export interface Settings {
+  readonly model: string | undefined
+  readonly baseUrl: string | undefined
+  readonly idleTimeout: Duration.Duration | undefined
+  readonly maxRetries: number | undefined
+}
+
+/** @internal */
+export interface Module {
+  readonly protocol: Provider.Protocol<Chunk.Attributes>
+  readonly layer: (settings: Settings) => Layer.Layer<Provider.Provider, Config.ConfigError, HttpClient.HttpClient>
+}
+
+/** @internal */
+export interface Row {
+  /** The name that `--provider` takes. */
+  readonly id: string
+  /** The environment variables of its credentials: all of one of these groups have to be set. */
+  readonly keys: ReadonlyArray<ReadonlyArray<string>>
+  /** The model that is asked when `--model` is not given; `undefined` where there is no telling. */
+  readonly model: string | undefined
+  /** Loaded on demand: a run needs one provider, and start-up is felt. */
+  readonly load: () => Promise<Module>
+}
+
+type Configs<A> = { readonly [K in keyof A]?: Config.Config<Exclude<A[K], undefined>> }
+
+// Only what was given: the rest is left to the environment and the defaults.
+const configs = ({ baseUrl, idleTimeout, maxRetries, model }: Settings): Configs<Settings> => ({
+  ...(baseUrl === undefined ? undefined : { baseUrl: Config.succeed(baseUrl) }),
+  ...(idleTimeout === undefined ? undefined : { idleTimeout: Config.succeed(idleTimeout) }),
+  ...(maxRetries === undefined ? undefined : { maxRetries: Config.succeed(maxRetries) }),
+  ...(model === undefined ? undefined : { model: Config.succeed(model) })
+})
+
+const endpointConfigs = (settings: Settings) => {
+  const { baseUrl: endpoint, ...rest } = configs(settings)
+  return { ...rest, ...(endpoint === undefined ? undefined : { endpoint }) }
+}
+
+const bedrockKeys = [["AWS_BEARER_TOKEN_BEDROCK"], ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]]
+
+// Claude, as `bedrock-invoke` needs it, by the inference profile that works from every region.
+const bedrockModel = "global.anthropic.claude-haiku-4-5-20251001-v1:0"
+
+/**
+ * The providers that there are, in the order in which a default is looked for.
+ *
+ * @internal
+ */
+export const providers: ReadonlyArray<Row> = [
+  {
+    id: "openai",
+    keys: [["OPENAI_API_KEY"]],
+    model: "gpt-4.1-mini",
+    load: async () => {
+      const OpenAi = await import("../openai/OpenAi.ts")
+      return {
+        protocol: OpenAi.protocol(),
+        layer: (settings) => OpenAi.layerConfig(configs(settings))
+      }
+    }
+  },
+  {
+    id: "anthropic",
+    keys: [["ANTHROPIC_API_KEY"]],
+    model: "claude-haiku-4-5",
+    load: async () => {
+      const Anthropic = await import("../anthropic/Anthropic.ts")
+      return {
+        protocol: Anthropic.protocol(),
+        layer: (settings) => Anthropic.layerConfig(configs(settings))
+      }
+    }
+  },
+  {
+    id: "bedrock",
+    keys: bedrockKeys,
+    model: bedrockModel,
+    load: async () => {
+      const Bedrock = await import("../bedrock/Bedrock.ts")
+      return { protocol: Bedrock.protocol(), layer: (settings) => Bedrock.layerConfig(endpointConfigs(settings)) }
+    }
+  },
+  {
+    id: "bedrock-invoke",
+    keys: bedrockKeys,
+    model: bedrockModel,
+    load: async () => {
+      const BedrockInvoke = await import("../bedrock/BedrockInvoke.ts")
+      return {
+        protocol: BedrockInvoke.protocol(),
+        layer: (settings) => BedrockInvoke.layerConfig(endpointConfigs(settings))
+      }
+    }
+  },
+  {
+    id: "groq",
+    keys: [["GROQ_API_KEY"]],
+    model: "openai/gpt-oss-20b",
+    load: async () => {
+      const Groq = await import("../groq/Groq.ts")
+      return { protocol: Groq.protocol(), layer: (settings) => Groq.layerConfig(configs(settings)) }
+    }
+  },
+  {
+    id: "azure",
+    keys: [["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"]],
+    model: undefined,
+    load: async () => {
+      const AzureOpenAi = await import("../azure/AzureOpenAi.ts")
+      return {
+        protocol: AzureOpenAi.protocol(),
+        layer: (settings) => {
+          const { model: deployment, ...rest } = endpointConfigs(settings)
+          return AzureOpenAi.layerConfig({ ...rest, ...(deployment === undefined ? undefined : { deployment }) })
+        }
+      }
+    }
+  },
+  {
+    id: "azure-inference",
+    keys: [["AZURE_INFERENCE_ENDPOINT", "AZURE_INFERENCE_CREDENTIAL"]],
+    model: undefined,
+    load: async () => {
+      const AzureInference = await import("../azure/AzureInference.ts")
+      return {
+        protocol: AzureInference.protocol(),
+        layer: (settings) => AzureInference.layerConfig(endpointConfigs(settings))
+      }
+    }
+  }
+]
+
+/**
+ * Names that are reserved for providers that do not exist yet.
+ *
+ * @internal
+ */
+export const planned: ReadonlyArray<string> = [
+  "openai-responses",
+  "azure-responses"
+]
+
+/** @internal */
+export const find = (id: string): Row | undefined => providers.find((row) => row.id === id)
+
+/**
+ * What to say of a name that is no provider's.
+ *
+ * @internal
+ */
+export const expected = (id: string): string =>
+  `one of ${providers.map((row) => row.id).join(", ")}${
+    planned.includes(id) ? ` (${id} is not available in this version)` : ""
+  }`
+
+/**
+ * Whether the environment holds credentials for a provider.
+ *
+ * @internal
+ */
+export const hasKey = (row: Row): Effect.Effect<boolean> =>
+  Effect.map(
+    Effect.forEach(row.keys, (group) => Effect.forEach(group, isSet)),
+    (groups) => groups.some((group) => group.every((set) => set))
+  )
+
+const isSet = (name: string): Effect.Effect<boolean> =>
+  Config.option(Config.String(name)).pipe(
+    Effect.map((value) => Option.isSome(value) && value.value.trim() !== ""),
+    Effect.orElseSucceed(() => false)
+  )

@@ -1,0 +1,231 @@
+import type { ChatRequest } from "../ChatRequest.ts"
+import * as Answer from "../testing/Answer.ts"
+import * as ReplayServer from "../testing/ReplayServer.ts"
+import * as Wire from "../testing/Wire.ts"
+import * as EventStream from "../wire/EventStream.ts"
+
+/**
+ * What the demo asks of a provider, and what is answered when the provider is only played.
+ *
+ * @internal
+ */
+export interface Scene {
+  readonly request: Pick<ChatRequest, "maxTokens" | "options"> & { readonly prompt: string }
+  readonly reply: ReplayServer.Reply
+  /** What the layer's base URL ends with. */
+  readonly path: string
+  /** Configuration that the layer needs besides a key. */
+  readonly environment: Readonly<Record<string, string>>
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+const words = (text: string): ReadonlyArray<string> => text.match(/\s*\S+/g) ?? []
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Formats
+// ---------------------------------------------------------------------------------------------------------------------
+
+const eventStream = "text/event-stream"
+
+const chatCompletions = (answer: Parameters<typeof Answer.make>[0]): ReadonlyArray<Json> =>
+  Answer.openai(Answer.make(answer)).map(({ chunk }) => chunk)
+
+const data = (payloads: ReadonlyArray<Json>): ReadonlyArray<Uint8Array> =>
+  [...payloads.map((payload) => JSON.stringify(payload)), "[DONE]"].map((data) => Wire.event({ data }))
+
+const messages = (message: {
+  readonly model: string
+  readonly thinking: string
+  readonly text: string
+  readonly inputTokens: number
+  readonly outputTokens: number
+}): ReadonlyArray<Uint8Array> =>
+  [
+    {
+      type: "message_start",
+      message: {
+        id: "msg_demo",
+        type: "message",
+        role: "assistant",
+        model: message.model,
+        content: [],
+        stop_reason: null,
+        stop_sequence: null,
+        usage: {
+          input_tokens: message.inputTokens,
+          cache_creation_input_tokens: 0,
+          cache_read_input_tokens: 0,
+          output_tokens: 1
+        }
+      }
+    },
+    { type: "content_block_start", index: 0, content_block: { type: "thinking", thinking: "", signature: "" } },
+    ...words(message.thinking).map((thinking) => ({
+      type: "content_block_delta",
+      index: 0,
+      delta: { type: "thinking_delta", thinking }
+    })),
+    { type: "content_block_delta", index: 0, delta: { type: "signature_delta", signature: "ZGVtbw==" } },
+    { type: "content_block_stop", index: 0 },
+    { type: "content_block_start", index: 1, content_block: { type: "text", text: "" } },
+    ...words(message.text).map((text) => ({
+      type: "content_block_delta",
+      index: 1,
+      delta: { type: "text_delta", text }
+    })),
+    { type: "content_block_stop", index: 1 },
+    {
+      type: "message_delta",
+      delta: { stop_reason: "end_turn", stop_sequence: null },
+      usage: { output_tokens: message.outputTokens }
+    },
+    { type: "message_stop" }
+  ].map((payload) => Wire.event({ event: payload.type, data: JSON.stringify(payload) }))
+
+const converse = (message: {
+  readonly text: string
+  readonly inputTokens: number
+  readonly outputTokens: number
+}): ReadonlyArray<Uint8Array> =>
+  ([
+    ["messageStart", { role: "assistant" }],
+    ...words(message.text).map((text) => ["contentBlockDelta", { contentBlockIndex: 0, delta: { text } }] as const),
+    ["contentBlockStop", { contentBlockIndex: 0 }],
+    ["messageStop", { stopReason: "end_turn" }],
+    ["metadata", {
+      usage: {
+        inputTokens: message.inputTokens,
+        outputTokens: message.outputTokens,
+        totalTokens: message.inputTokens + message.outputTokens
+      },
+      metrics: { latencyMs: 700 }
+    }]
+  ] as const).map(([type, payload]) =>
+    EventStream.encode({
+      headers: { ":event-type": type, ":content-type": "application/json", ":message-type": "event" },
+      body: new TextEncoder().encode(JSON.stringify(payload))
+    })
+  )
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Scenes
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * By the provider's id.
+ *
+ * @internal
+ */
+export const scenes: Readonly<Record<string, Scene>> = {
+  openai: {
+    request: {
+      prompt: "What is the weather in Lisbon?",
+      options: {
+        openai: {
+          tools: [{
+            type: "function",
+            function: {
+              name: "get_weather",
+              parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] }
+            }
+          }]
+        }
+      }
+    },
+    path: "/v1",
+    environment: {},
+    reply: ReplayServer.bytes(
+      data(chatCompletions({
+        id: "chatcmpl-demo",
+        model: "gpt-4.1-mini-2025-04-14",
+        content: "I can't see the sky from here, so I ask for it:",
+        toolCalls: [{ name: "get_weather", arguments: `{"city":"Lisbon"}` }],
+        usage: { inputTokens: 61, cachedTokens: 0, outputTokens: 27 }
+      })),
+      { contentType: eventStream, delay: "240 millis", interval: "40 millis" }
+    )
+  },
+  anthropic: {
+    request: {
+      prompt: "A stream brings 90 tokens in 3 seconds. How many is that a second?",
+      maxTokens: 2000,
+      options: { anthropic: { thinking: { type: "enabled", budget_tokens: 1024 } } }
+    },
+    path: "",
+    environment: {},
+    reply: ReplayServer.bytes(
+      messages({
+        model: "claude-haiku-4-5-20251001",
+        thinking: "90 tokens over 3 seconds: 90 divided by 3 is 30.",
+        text: "30 tokens a second, some five times as fast as people read.",
+        inputTokens: 28,
+        outputTokens: 41
+      }),
+      { contentType: eventStream, delay: "300 millis", interval: "30 millis" }
+    )
+  },
+  bedrock: {
+    request: { prompt: "What does a river have in common with a stream of tokens?" },
+    path: "",
+    environment: { AWS_REGION: "eu-west-1" },
+    reply: ReplayServer.bytes(
+      converse({
+        text: "Both flow one way, and you can drink from either before you have seen its end.",
+        inputTokens: 19,
+        outputTokens: 20
+      }),
+      { contentType: "application/vnd.amazon.eventstream", delay: "270 millis", interval: "35 millis" }
+    )
+  },
+  groq: {
+    request: { prompt: "Name three things that are better streamed." },
+    path: "/openai/v1",
+    environment: {},
+    reply: ReplayServer.bytes(
+      data(
+        chatCompletions({
+          id: "chatcmpl-demo",
+          model: "openai/gpt-oss-20b",
+          content: "Answers that are long, music that is live, and salmon going home to where they were born."
+        }).map((chunk, index, all) =>
+          index < all.length - 1 ? chunk : {
+            ...chunk,
+            x_groq: {
+              id: "req_demo",
+              usage: { prompt_tokens: 78, completion_tokens: 26, total_tokens: 104, total_time: 0.026 }
+            }
+          }
+        )
+      ),
+      { contentType: eventStream, delay: "90 millis", interval: "12 millis" }
+    )
+  },
+  azure: {
+    request: { prompt: "Why does the first chunk of Azure hold no text?" },
+    path: "",
+    environment: { AZURE_OPENAI_DEPLOYMENT: "gpt-4.1-mini" },
+    reply: ReplayServer.bytes(
+      data([
+        {
+          id: "",
+          object: "",
+          created: 0,
+          model: "",
+          choices: [],
+          prompt_filter_results: [{
+            prompt_index: 0,
+            content_filter_results: { hate: { filtered: false, severity: "safe" } }
+          }]
+        },
+        ...chatCompletions({
+          id: "chatcmpl-demo",
+          model: "gpt-4.1-mini-2025-04-14",
+          content: "Because the content filter speaks first: it says what it thinks of the prompt.",
+          usage: { inputTokens: 18, cachedTokens: 0, outputTokens: 17 }
+        })
+      ]),
+      { contentType: eventStream, delay: "260 millis", interval: "38 millis" }
+    )
+  }
+}

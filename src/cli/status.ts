@@ -1,0 +1,18 @@
+import * as Data from "effect/Data"
+
+/**
+ * Why a command ends with another exit status than 0: 1 when a provider failed, 2 for wrong usage.
+ *
+ * @internal
+ */
+export class Failed extends Data.TaggedError("Failed")<{
+  readonly status: 1 | 2
+  /** What is written to standard error; `undefined` when all has been said. */
+  readonly message: string | undefined
+}> {}
+
+/** @internal */
+export const wrongUsage = (message: string): Failed => new Failed({ status: 2, message })
+
+/** @internal */
+export const providerFailed: Failed = new Failed({ status: 1, message: undefined })

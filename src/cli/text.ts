@@ -1,0 +1,69 @@
+import * as Duration from "effect/Duration"
+import type * as Pricing from "../Pricing.ts"
+import type { ProviderError } from "../ProviderError.ts"
+import type { Response } from "../Response.ts"
+import * as CliCost from "./cost.ts"
+
+/**
+ * A provider's failure, with what is known of it: one line, and one with the details if there are any.
+ *
+ * @internal
+ */
+export const fromError = (error: ProviderError): string => {
+  const details = [
+    ...(error.status === undefined ? [] : [`status ${error.status}`]),
+    ...(error.code === undefined ? [] : [`code ${error.code}`]),
+    ...(error.requestId === undefined ? [] : [`request ${error.requestId}`]),
+    ...(error.retryAfter === undefined ? [] : [`retry after ${Duration.format(error.retryAfter)}`])
+  ]
+  return `${error.message}\n${details.length === 0 ? "" : `  ${details.join(", ")}\n`}`
+}
+
+/** @internal */
+export const finish = (response: Response): string =>
+  response.error === undefined
+    ? response.finishReasons.map((raw, position) => {
+      const common = response.commonFinishReasons[position]
+      return common === undefined || common === raw ? raw : `${raw} (${common})`
+    }).join(", ") || "-"
+    : response.error.reason._tag
+
+/** @internal */
+export const count = (tokens: number | undefined): string => tokens === undefined ? "-" : String(tokens)
+
+/** @internal */
+export const seconds = (millis: number | undefined): string =>
+  millis === undefined ? "-" : `${(millis / 1000).toFixed(2)} s`
+
+/**
+ * What a stream came to, one line for each kind of thing.
+ *
+ * @internal
+ */
+export const summary = (
+  response: Response,
+  millisToFirstChunk: number | undefined,
+  pricing: Pricing.Service
+): string => {
+  const { usage } = response
+  return table([
+    [response.error === undefined ? "finish reason" : "failed", finish(response)],
+    [
+      "tokens",
+      `input ${count(usage?.inputTokens)}, cached ${count(usage?.cachedTokens)}, output ${count(usage?.outputTokens)}`
+    ],
+    ["cost", CliCost.text(response.costMetadata, pricing)],
+    ["first chunk", seconds(millisToFirstChunk)]
+  ])
+}
+
+/**
+ * Rows in columns.
+ *
+ * @internal
+ */
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+  rows.map((row) =>
+    row.map((cell, column) => cell.padEnd(Math.max(...rows.map((other) => other[column]?.length ?? 0)))).join("  ")
+      .trimEnd() + "\n"
+  ).join("")

@@ -1,0 +1,153 @@
+import { NodeServices } from "@effect/platform-node"
+import { ConfigProvider, Console, Effect, Layer, Schema, Sink, Stdio, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+import { main } from "../../src/cli/main.ts"
+
+export interface Outcome {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Options {
+  readonly env?: Readonly<Record<string, string>> | undefined
+  readonly stdin?: Stream.Stream<Uint8Array> | undefined
+  readonly stderrIsTerminal?: boolean | undefined
+  /** Called with each piece that is written to standard output. */
+  readonly onStdout?: ((piece: string) => void) | undefined
+}
+
+/** Runs the command line in this process. */
+export const run = (args: ReadonlyArray<string>, options: Options = {}): Effect.Effect<Outcome> =>
+  Effect.suspend(() => {
+    const out: Array<string> = []
+    const err: Array<string> = []
+    const utf8 = new TextDecoder()
+    const textOf = (piece: string | Uint8Array) => typeof piece === "string" ? piece : utf8.decode(piece)
+    const stdio = Stdio.layerTest({
+      args: Effect.succeed(args),
+      stdin: options.stdin ?? Stream.empty,
+      stderrIsTerminal: Effect.succeed(options.stderrIsTerminal ?? false),
+      stdout: () =>
+        Sink.forEach((piece) =>
+          Effect.sync(() => {
+            out.push(textOf(piece))
+            options.onStdout?.(textOf(piece))
+          })
+        ),
+      stderr: () => Sink.forEach((piece) => Effect.sync(() => err.push(textOf(piece))))
+    })
+    const console: Console.Console = {
+      ...globalThis.console,
+      log: (...lines) => out.push(`${lines.join(" ")}\n`),
+      error: (...lines) => err.push(`${lines.join(" ")}\n`)
+    }
+    return main("1.2.3").pipe(
+      Effect.map((status) => ({ status, stdout: out.join(""), stderr: err.join("") })),
+      Effect.provideService(Console.Console, console),
+      Effect.provide(Layer.mergeAll(
+        Layer.merge(NodeServices.layer, stdio),
+        FetchHttpClient.layer,
+        ConfigProvider.layer(ConfigProvider.fromEnv({ env: options.env ?? {} }))
+      ))
+    )
+  })
+
+/** Runs the command line in a process of its own. */
+export const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
+  const child = spawn(process.execPath, [fileURLToPath(new URL("../../src/bin.ts", import.meta.url)), ...args], {
+    env: { PATH: process.env["PATH"], ...env }
+  })
+  const output = { stdout: "", stderr: "" }
+  child.stdout.setEncoding("utf8").on("data", (text: string) => output.stdout += text)
+  child.stderr.setEncoding("utf8").on("data", (text: string) => output.stderr += text)
+  const exited = once(child, "close").then(([status]): Outcome => ({ status, ...output }))
+  return {
+    child,
+    output,
+    exited: Effect.promise(() => exited),
+    /** Waits for text on standard output. */
+    printed: (text: string) =>
+      Effect.promise(async () => {
+        while (!output.stdout.includes(text)) await once(child.stdout, "data")
+      })
+  }
+}
+
+export const lines = (stdout: string): ReadonlyArray<Record<string, unknown>> =>
+  stdout.trimEnd().split("\n").map((line) => JSON.parse(line))
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The documented JSON
+// ---------------------------------------------------------------------------------------------------------------------
+
+const Tokens = Schema.NullOr(Schema.Natural)
+const Text = Schema.NullOr(Schema.String)
+const FinishReasons = Schema.Array(
+  Schema.Literals(["stop", "length", "tool_calls", "content_filter", "pause", "error", "other"])
+)
+
+export const Usage = Schema.Struct({
+  inputTokens: Tokens,
+  cachedTokens: Tokens,
+  cacheWriteTokens: Tokens,
+  outputTokens: Tokens,
+  reasoningTokens: Tokens
+})
+
+export const Failure = Schema.Struct({
+  provider: Schema.String,
+  reason: Schema.String,
+  message: Schema.String,
+  status: Schema.NullOr(Schema.Natural),
+  code: Text,
+  requestId: Text,
+  retryAfterSeconds: Schema.NullOr(Schema.Finite),
+  retryable: Schema.Boolean,
+  emitted: Schema.Boolean
+})
+
+export const Response = Schema.Struct({
+  provider: Schema.String,
+  id: Text,
+  model: Text,
+  content: Schema.String,
+  reasoning: Schema.String,
+  refusal: Schema.String,
+  toolCalls: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String })),
+  finishReasons: Schema.Array(Schema.String),
+  commonFinishReasons: FinishReasons,
+  usage: Schema.NullOr(Usage),
+  audio: Schema.NullOr(Schema.Struct({ byteLength: Schema.Natural, transcript: Schema.String })),
+  costMetadata: Schema.Record(Schema.String, Schema.Unknown),
+  cost: Schema.NullOr(Schema.StructWithRest(Schema.Struct({ total: Schema.Finite }), [
+    Schema.Record(Schema.String, Schema.Unknown)
+  ])),
+  chunks: Schema.Natural,
+  error: Schema.NullOr(Failure)
+})
+
+export const Chunk = Schema.Struct({
+  provider: Schema.String,
+  chunk: Schema.Unknown,
+  content: Schema.String,
+  reasoning: Schema.String,
+  refusal: Schema.String,
+  finishReasons: Schema.Array(Schema.String),
+  commonFinishReasons: FinishReasons,
+  id: Text,
+  model: Text,
+  usage: Schema.NullOr(Usage),
+  inputTokens: Tokens,
+  cachedTokens: Tokens,
+  outputTokens: Tokens,
+  audio: Text,
+  audioTranscript: Text,
+  toolCallDeltas: Schema.Array(
+    Schema.Struct({ index: Schema.NullOr(Schema.Natural), id: Text, name: Text, arguments: Schema.String })
+  ),
+  costMetadata: Schema.Record(Schema.String, Schema.Unknown)
+})

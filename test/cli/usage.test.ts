@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { readFileSync } from "node:fs"
+import { providers } from "../../src/cli/providers.ts"
+import { run, start } from "./harness.ts"
+
+const wrong: ReadonlyArray<readonly [title: string, args: ReadonlyArray<string>, message: RegExp]> = [
+  ["an unknown command", ["aks"], /Unknown subcommand "aks"/],
+  ["an unknown flag", ["ask", "--colour", "hello"], /Unrecognized flag: --colour/],
+  ["no PROMPT", ["ask", "--provider", "openai"], /Missing required argument: PROMPT/],
+  ["two PROMPTs", ["ask", "--provider", "openai", "hello", "world"], /Unexpected positional argument: "world"/],
+  ["an empty PROMPT", ["ask", "--provider", "openai", " "], /The prompt is empty/],
+  ["an unknown provider", ["ask", "--provider", "openia", "hello"], /"openia".*one of openai, /],
+  ["a planned provider", ["ask", "--provider", "openai-responses", "hello"], /openai-responses is not available/],
+  ["a flag without its value", ["ask", "hello", "--model"], /--model/],
+  ["a duration without a unit", ["ask", "--idle-timeout", "5", "hello"], /--idle-timeout.*30s/],
+  ["no duration at all", ["ask", "--idle-timeout", "soon", "hello"], /--idle-timeout.*30s/],
+  ["a duration of nothing", ["ask", "--idle-timeout", "0s", "hello"], /--idle-timeout.*30s/],
+  ["a negative number of retries", ["ask", "--max-retries", "-1", "hello"], /--max-retries.*0 or more/],
+  ["half a retry", ["ask", "--max-retries", "0.5", "hello"], /--max-retries/],
+  ["decode without a provider", ["decode", "a.sse"], /Missing required flag: --provider/],
+  ["decode without a file", ["decode", "--provider", "openai"], /FILE/]
+]
+
+describe("llm-stream", () => {
+  for (const [title, args, message] of wrong) {
+    it.effect(`exits with 2 and a hint for ${title}`, () =>
+      Effect.gen(function*() {
+        const { status, stderr, stdout } = yield* run(args, { env: { OPENAI_API_KEY: "a-key" } })
+        assert.strictEqual(status, 2)
+        assert.match(stderr, message)
+        assert.strictEqual(stdout, "")
+        assert.isAtMost(stderr.trimEnd().split("\n").length, 6)
+      }))
+  }
+
+  it.effect("exits with 2 and names the variables when no provider is given and no key is set", () =>
+    Effect.gen(function*() {
+      const { status, stderr } = yield* run(["ask", "hello"])
+      assert.strictEqual(status, 2)
+      for (const name of providers.flatMap((row) => row.keys.flat())) assert.include(stderr, name)
+    }))
+
+  it.effect("exits with 2 when a provider lacks configuration besides its key", () =>
+    Effect.gen(function*() {
+      const { status, stderr } = yield* run(["ask", "--provider", "azure", "hello"], {
+        env: { AZURE_OPENAI_API_KEY: "a-key" }
+      })
+      assert.strictEqual(status, 2)
+      assert.include(stderr, "AZURE_OPENAI_ENDPOINT")
+    }))
+
+  it.effect("prints help", () =>
+    Effect.gen(function*() {
+      const { status, stderr, stdout } = yield* run(["ask", "--help"])
+      assert.deepStrictEqual({ status, stderr }, { status: 0, stderr: "" })
+      for (const flag of ["provider", "model", "base-url", "system", "idle-timeout", "max-retries", "json"]) {
+        assert.include(stdout, `--${flag}`)
+      }
+    }))
+
+  it.effect("prints its version", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* run(["--version"]), { status: 0, stdout: "llm-stream v1.2.3\n", stderr: "" })
+    }))
+
+  it("has its providers, their credentials and default models documented", () => {
+    const rows = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8").split("\n")
+    for (const { id, keys, model } of providers) {
+      const row = rows.find((row) => row.startsWith("|") && row.split("|")[1]?.includes(`\`${id}\``))
+      for (const word of [...keys.flat(), ...(model === undefined ? [] : [model])]) assert.include(row, `\`${word}\``)
+    }
+  })
+
+  it.live("reports the exit status to the shell", () =>
+    Effect.gen(function*() {
+      const outcome = yield* start(["ask", "--nonsense"]).exited
+      assert.strictEqual(outcome.status, 2)
+      assert.notMatch(outcome.stderr, /^\s+at /m)
+    }))
+})
