@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import type * as Chunk from "./Chunk.ts"
 import { Cost, CostMetadata } from "./Cost.ts"
 import { FinishReason } from "./FinishReason.ts"
+import { concat } from "./internal/bytes.ts"
 import * as CostMetadataOf from "./internal/costMetadata.ts"
 import { trusted } from "./internal/trusted.ts"
 import { ProviderError } from "./ProviderError.ts"
@@ -352,14 +353,4 @@ class AudioState {
       ...(this.expiresAt === undefined ? undefined : { expiresAt: this.expiresAt })
     }
   }
-}
-
-const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const all = new Uint8Array(pieces.reduce((size, piece) => size + piece.byteLength, 0))
-  let offset = 0
-  for (const piece of pieces) {
-    all.set(piece, offset)
-    offset += piece.byteLength
-  }
-  return all
 }

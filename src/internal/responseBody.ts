@@ -1,4 +1,4 @@
-import * as Arr from "effect/Array"
+import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { concat } from "./bytes.ts"
 
 type Reads<E> = Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E>
 
@@ -18,8 +19,9 @@ interface Options<E> {
   readonly onError: (error: HttpClientError.HttpClientError) => E
 }
 
-// Reads that arrived together are handed on together, at most this many at once.
+// Reads that arrived together are handed on together, until they are this many or this large.
 const maxReads = 64
+const maxBytes = 16 * 1024
 const patience = 4
 
 /**
@@ -66,18 +68,28 @@ const fromWeb = <E>(
     let since = clock.currentTimeMillisUnsafe()
     let reading = false
     let arrived: Array<Uint8Array> = []
+    let arrivedBytes = 0
     let halt: Reads<E> | undefined
-    let arrivals = 0
+    let turns = 0
+    let ticking = false
     const settle = (result: Reads<E>) => {
       const resume = waiting
       waiting = undefined
       resume?.(result)
     }
-    const flush = () => {
-      const reads = arrived
-      if (waiting === undefined || !Arr.isArrayNonEmpty(reads)) return
+    // As one: decoding a few kilobytes at once is faster than decoding them piece by piece.
+    const take = (): Arr.NonEmptyReadonlyArray<Uint8Array> | undefined => {
+      const [first, ...more] = arrived
+      if (first === undefined) return undefined
+      const read = more.length === 0 ? first : concat(arrived)
       arrived = []
-      settle(Effect.succeed(reads))
+      arrivedBytes = 0
+      return [read]
+    }
+    const flush = () => {
+      if (waiting === undefined) return
+      const reads = take()
+      if (reads !== undefined) settle(Effect.succeed(reads))
     }
     const read = () => {
       reading = true
@@ -85,20 +97,24 @@ const fromWeb = <E>(
     }
     const onRead = (result: ReadableStreamReadResult<Uint8Array>) => {
       reading = false
-      arrivals++
       if (result.done) return onHalt(Cause.done())
       arrived.push(result.value)
+      arrivedBytes += result.value.byteLength
       since = clock.currentTimeMillisUnsafe()
       if (waiting === undefined) return
-      if (arrived.length === maxReads) return flush()
+      if (arrived.length >= maxReads || arrivedBytes >= maxBytes) return flush()
       read()
-      flushUnlessMoreArrives(arrivals, patience)
+      turns = patience
+      if (!ticking) {
+        ticking = true
+        queueMicrotask(tick)
+      }
     }
     // A stream that has more at hand resolves the next read within a few microtasks; the network never does.
-    const flushUnlessMoreArrives = (seen: number, turns: number): void => {
-      if (seen !== arrivals) return
-      if (turns === 0) return flush()
-      queueMicrotask(() => flushUnlessMoreArrives(seen, turns - 1))
+    const tick = () => {
+      if (turns-- > 0 && waiting !== undefined) return queueMicrotask(tick)
+      ticking = false
+      flush()
     }
     const onHalt = (result: Reads<E>) => {
       halt = result
@@ -126,11 +142,7 @@ const fromWeb = <E>(
     })
     if (Number.isFinite(limit)) yield* Effect.forkIn(watchdog, scope)
     return Effect.suspend(() => {
-      if (Arr.isArrayNonEmpty(arrived)) {
-        const reads = arrived
-        arrived = []
-        return Effect.succeed(reads)
-      }
-      return halt ?? nextArrival
+      const reads = take()
+      return reads === undefined ? halt ?? nextArrival : Effect.succeed(reads)
     })
   })

@@ -559,15 +559,20 @@ export const protocol = <P extends Payload, C extends Attributes>(options: {
       let done = false
       let audioComplete = false
       const unfinished = new Map<number, boolean>()
-      const observe = (choice: Choice, position: number) => {
-        const index = indexOf(choice, position)
-        if (choice.finish_reason) {
-          unfinished.set(index, false)
-        } else if (!unfinished.has(index)) {
-          unfinished.set(index, true)
+      const observe = ({ choices }: Payload) => {
+        if (choices === null || choices === undefined) return
+        for (let position = 0; position < choices.length; position++) {
+          const choice = choices[position]
+          if (choice === undefined) continue
+          const index = indexOf(choice, position)
+          if (choice.finish_reason) {
+            unfinished.set(index, false)
+          } else if (!unfinished.has(index)) {
+            unfinished.set(index, true)
+          }
+          // With audio output no chunk states a finish reason; the expiry comes when the audio is complete.
+          if (typeof choice.delta?.audio?.expires_at === "number") audioComplete = true
         }
-        // With audio output no chunk states a finish reason; the expiry comes when the audio is complete.
-        if (typeof choice.delta?.audio?.expires_at === "number") audioComplete = true
       }
       const incomplete = () =>
         new ProviderError.IncompleteStream({
@@ -602,7 +607,7 @@ export const protocol = <P extends Payload, C extends Attributes>(options: {
           const failure = stated ?? options.failure?.(json) ?? choiceFailure(json)
           const chunk = options.make(json, info)
           if (failure === undefined) {
-            json.choices?.forEach(observe)
+            observe(json)
             chunks++
             out.push(chunk)
             return undefined
@@ -630,8 +635,10 @@ const isFailure = (json: { readonly [key: string]: unknown }): boolean =>
   (json["error"] !== undefined && json["error"] !== null) || json["object"] === "error"
 
 const choiceFailure = (payload: Payload): ProviderError.Failure | undefined => {
-  const choice = payload.choices?.find((choice) => choice["error"] !== undefined && choice["error"] !== null)
-  return choice === undefined ? undefined : failureOf(choice)
+  for (const choice of payload.choices ?? []) {
+    if (choice["error"] !== undefined && choice["error"] !== null) return failureOf(choice)
+  }
+  return undefined
 }
 
 const hasOutput = (chunk: Attributes): boolean =>

@@ -1,0 +1,123 @@
+import * as ProviderError from "../ProviderError.ts"
+import type { Message } from "../wire/EventStream.ts"
+import { excerpt, failureOf } from "./httpFailure.ts"
+import * as JsonEvent from "./jsonEvent.ts"
+
+// AWS's exceptions: the HTTP status that each stands for, and its reason where the status does not say it.
+const exceptions: Readonly<Record<string, readonly [status: number, reason?: ProviderError.StatedReason]>> = {
+  // `AccessDeniedException` and `ValidationException` are told apart by their messages.
+  AccessDeniedException: [403],
+  ConflictException: [400],
+  ExpiredTokenException: [403, "Authentication"],
+  IncompleteSignatureException: [403, "Authentication"],
+  InternalFailure: [500, "ServerError"],
+  InternalServerException: [500, "ServerError"],
+  InvalidSignatureException: [403, "Authentication"],
+  MissingAuthenticationTokenException: [403, "Authentication"],
+  ModelErrorException: [424, "ServerError"],
+  ModelNotReadyException: [429, "RateLimited"],
+  ModelStreamErrorException: [424, "ServerError"],
+  ModelTimeoutException: [408, "Timeout"],
+  ResourceNotFoundException: [404, "NotFound"],
+  ServiceQuotaExceededException: [400, "QuotaExceeded"],
+  ServiceUnavailableException: [503, "ServerError"],
+  ThrottlingException: [429, "RateLimited"],
+  UnrecognizedClientException: [403, "Authentication"],
+  ValidationException: [400]
+}
+
+// In HTTP headers the names start with a capital, in frames with a small letter.
+const spellings = (name: string): ReadonlyArray<string> => [name, name.charAt(0).toLowerCase() + name.slice(1)]
+
+/**
+ * The errors of the Bedrock runtime, whichever operation and model they come from.
+ *
+ * @internal
+ */
+export const errors: ProviderError.Table = {
+  codes: Object.fromEntries(
+    Object.entries(exceptions).flatMap(([name, [, reason]]) =>
+      reason === undefined ? [] : spellings(name).map((spelling) => [spelling, reason])
+    )
+  ),
+  messages: [
+    [
+      /input is too long|input tokens? exceed|too many input tokens|prompt is too long|maximum context length|exceeds? (the )?(model'?s )?context (limit|length|window)/i,
+      "ContextLengthExceeded"
+    ],
+    [/^authentication failed|^invalid api key|bearer token/i, "Authentication"]
+  ],
+  statuses: { 424: "ServerError" },
+  statusOfCode: Object.fromEntries(
+    Object.entries(exceptions).flatMap(([name, [status]]) => spellings(name).map((spelling) => [spelling, status]))
+  )
+}
+
+/**
+ * An event of a response stream: its type, and its payload as text and as JSON.
+ *
+ * @internal
+ */
+export interface Event {
+  readonly type: string
+  readonly text: string
+  readonly json: { readonly [key: string]: unknown }
+}
+
+const utf8 = new TextDecoder()
+
+/**
+ * What a frame says: an event, nothing (an event without a payload), or why the stream fails.
+ *
+ * @internal
+ */
+export const read = (message: Message, position: number): Event | ProviderError.Reason | undefined => {
+  const { headers } = message
+  const text = utf8.decode(message.body)
+  switch (headers[":message-type"]) {
+    case "event": {
+      const type = headers[":event-type"]
+      if (type === undefined) return malformed(position, "does not state its type", text)
+      const json = JsonEvent.parse(text, position)
+      return json === undefined || json instanceof ProviderError.MalformedEvent ? json : { type, text, json }
+    }
+    case "exception":
+      return ProviderError.classify(failure(headers[":exception-type"], text), errors)
+    case "error": {
+      const code = headers[":error-code"]
+      return ProviderError.classify({
+        message: headers[":error-message"] || `The provider stated ${code ?? "an error"} without a message`,
+        code
+      }, errors)
+    }
+    default:
+      return malformed(position, "is neither an event nor an exception nor an error", text)
+  }
+}
+
+/** @internal */
+export const malformed = (position: number, what: string, data: string): ProviderError.MalformedEvent =>
+  JsonEvent.malformed({ event: position, data, message: `Frame ${position} ${what}` })
+
+const failure = (type: string | undefined, text: string): ProviderError.Failure => {
+  const json = JsonEvent.parse(text, 0)
+  const stated = json === undefined || json instanceof ProviderError.MalformedEvent ? {} : json
+  const original = stated["originalMessage"]
+  return {
+    message: failureOf(stated)?.message || (typeof original === "string" ? original : "") ||
+      `The provider stated ${type ?? "an exception"} without a message`,
+    code: type,
+    // The model's own status and message, which no other field has a place for.
+    ...(original === undefined ? undefined : { body: excerpt(text) })
+  }
+}
+
+/**
+ * What a content block is by its start: the key in it, or the type of the tool where it states one; `undefined` when it
+ * says nothing.
+ *
+ * @internal
+ */
+export const blockOf = (
+  start: { readonly toolUse?: { readonly type?: string | null } | null } | null | undefined
+): string | undefined => start?.toolUse?.type || Object.keys(start ?? {})[0]
