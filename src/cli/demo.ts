@@ -27,23 +27,33 @@ export const demo = Effect.fn("cli.demo")(function*(): Effect.fn.Return<
   const stdio = yield* Stdio.Stdio
   const pricing = yield* Pricing.Pricing
   const results: Array<Result> = []
-  yield* Stream.fromIterable(Providers.providers).pipe(
-    Stream.flatMap((row) => {
-      const scene = scenes[row.id]
-      return scene === undefined ? Stream.empty : play(row, scene, (result) => results.push(result))
-    }),
+  yield* playAll((result) => results.push(result)).pipe(
     Stream.concat(Stream.suspend(() => Stream.make(table(results, pricing)))),
     Stream.run(stdio.stdout())
   )
   if (results.some(({ response }) => response.error !== undefined)) return yield* providerFailed
 })
 
-interface Result {
+/** @internal */
+export interface Result {
   readonly row: Providers.Row
   readonly live: boolean
   readonly response: Response
   readonly millisToFirstChunk: number | undefined
 }
+
+/**
+ * Plays every provider's scene: the prose as it streams, and each result when it is there.
+ *
+ * @internal
+ */
+export const playAll = (done: (result: Result) => void): Stream.Stream<string, Failed, HttpClient.HttpClient> =>
+  Stream.fromIterable(Providers.providers).pipe(
+    Stream.flatMap((row) => {
+      const scene = scenes[row.id]
+      return scene === undefined ? Stream.empty : play(row, scene, done)
+    })
+  )
 
 const play = (
   row: Providers.Row,

@@ -54,8 +54,9 @@ const messages = (message: {
         stop_sequence: null,
         usage: {
           input_tokens: message.inputTokens,
-          cache_creation_input_tokens: 0,
-          cache_read_input_tokens: 0,
+          cache_creation_input_tokens: 512,
+          cache_creation: { ephemeral_5m_input_tokens: 512, ephemeral_1h_input_tokens: 0 },
+          cache_read_input_tokens: 2048,
           output_tokens: 1
         }
       }
@@ -97,7 +98,9 @@ const converse = (message: {
       usage: {
         inputTokens: message.inputTokens,
         outputTokens: message.outputTokens,
-        totalTokens: message.inputTokens + message.outputTokens
+        cacheReadInputTokens: 1024,
+        cacheWriteInputTokens: 0,
+        totalTokens: message.inputTokens + 1024 + message.outputTokens
       },
       metrics: { latencyMs: 700 }
     }]
@@ -141,7 +144,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
         model: "gpt-4.1-mini-2025-04-14",
         content: "I can't see the sky from here, so I ask for it:",
         toolCalls: [{ name: "get_weather", arguments: `{"city":"Lisbon"}` }],
-        usage: { inputTokens: 61, cachedTokens: 0, outputTokens: 27 }
+        usage: { inputTokens: 2061, cachedTokens: 1920, outputTokens: 27 }
       })),
       { contentType: eventStream, delay: "240 millis", interval: "40 millis" }
     )
@@ -193,7 +196,13 @@ export const scenes: Readonly<Record<string, Scene>> = {
             ...chunk,
             x_groq: {
               id: "req_demo",
-              usage: { prompt_tokens: 78, completion_tokens: 26, total_tokens: 104, total_time: 0.026 }
+              usage: {
+                prompt_tokens: 1102,
+                prompt_tokens_details: { cached_tokens: 1024 },
+                completion_tokens: 26,
+                total_tokens: 1128,
+                total_time: 0.026
+              }
             }
           }
         )
