@@ -7,8 +7,13 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { AnthropicChunk } from "./anthropic/AnthropicChunk.ts"
+import { AzureChunk } from "./azure/AzureChunk.ts"
+import { BedrockChunk } from "./bedrock/BedrockChunk.ts"
+import { BedrockInvokeChunk } from "./bedrock/BedrockInvokeChunk.ts"
 import type { CostMetadata } from "./Cost.ts"
 import type { FinishReason } from "./FinishReason.ts"
+import { GroqChunk } from "./groq/GroqChunk.ts"
 import { OpenAiChunk } from "./openai/OpenAiChunk.ts"
 import type { Usage } from "./Usage.ts"
 
@@ -116,12 +121,19 @@ export interface Attributes {
 }
 
 /**
- * Schema of the chunks of all providers.
+ * Schema of the chunks of all providers. `OpenAiChunk` comes last, as it takes the name of any provider.
  *
  * @category schemas
  * @since 0.1.0
  */
-export const Chunk = Schema.Union([OpenAiChunk])
+export const Chunk = Schema.Union([
+  BedrockChunk,
+  BedrockInvokeChunk,
+  AzureChunk,
+  GroqChunk,
+  AnthropicChunk,
+  OpenAiChunk
+])
 
 /**
  * A chunk of any provider.

@@ -244,6 +244,21 @@ export const withCost = <C extends Chunk.Attributes, E, R>(
 /**
  * The cost that a stream has stated passed the limit of {@link withBudget}.
  *
+ * @example
+ * ```ts
+ * import { ChunkStream, Cost, Provider } from "effect-llm-stream"
+ * import { Console, Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   yield* Stream.runDrain(
+ *     ChunkStream.withBudget(provider.stream({ model: "gpt-4o-mini", prompt: "Say hello" }), "0.001")
+ *   )
+ * }).pipe(
+ *   Effect.catchTag("BudgetExceeded", ({ cost }) => Console.error("USD", Cost.toJson(cost).total))
+ * )
+ * ```
+ *
  * @category errors
  * @since 0.1.0
  */

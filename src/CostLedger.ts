@@ -21,6 +21,18 @@ import * as Pricing from "./Pricing.ts"
 /**
  * What the responses of one model of one provider cost together.
  *
+ * @example
+ * ```ts
+ * import { CostLedger } from "effect-llm-stream"
+ * import { BigDecimal, Effect } from "effect"
+ *
+ * const dearest = Effect.gen(function*() {
+ *   const ledger = yield* CostLedger.CostLedger
+ *   const entries = yield* ledger.entries
+ *   return entries.toSorted((a, b) => BigDecimal.Order(b.cost.total, a.cost.total))[0]?.model
+ * })
+ * ```
+ *
  * @category models
  * @since 0.1.0
  */

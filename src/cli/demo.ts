@@ -73,10 +73,7 @@ const play = (
       Context.get(context, Provider.Provider).stream({
         ...scene.request,
         ...(row.model === undefined ? undefined : { model: row.model })
-      }).pipe(
-        // Credentials may be looked up for every request.
-        Stream.provideService(ConfigProvider.ConfigProvider, configuration)
-      )
+      })
     )
     return Stream.make(`${row.id} (${live ? "live" : "replayed"})  ${scene.request.prompt}\n`).pipe(
       Stream.concat(prose(chunks)),

@@ -1,4 +1,5 @@
 import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -74,7 +75,7 @@ export const make = Effect.fnUntraced(function*<C>(
   HttpClient.HttpClient
 > {
   const client = yield* Service.client
-  const auth = yield* AwsCredentials.cached(source(options))
+  const auth = yield* AwsCredentials.cached(yield* source(options))
   const headers: Service.Headers = options.headers ?? {}
   const endpointOf = (model: string) =>
     BedrockEndpoint.resolve({
@@ -129,20 +130,26 @@ const signedHeaders = (request: HttpClientRequest.HttpClientRequest): Readonly<R
     Object.entries(request.headers).filter(([name]) => name === "content-type" || name.startsWith("x-amz"))
   )
 
-const source = (
-  { apiKey, credentials, region }: Options
-): Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError | ProviderError.Authentication> => {
+type Source = Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError | ProviderError.Authentication>
+
+const source = ({ apiKey, credentials, region }: Options): Effect.Effect<Source> => {
   if (apiKey !== undefined) {
-    return Effect.map(
+    return Effect.succeed(Effect.map(
       Effect.fromResult(Service.credential(apiKey, "pass `apiKey`, or set AWS_BEARER_TOKEN_BEDROCK")),
       (key) => AwsCredentials.fromApiKey(Redacted.make(Redacted.value(key)))
-    )
+    ))
   }
-  if (credentials === undefined) return AwsCredentials.automatic({ region })
-  return Effect.isEffect(credentials) ? credentials : Effect.try({
-    try: () => AwsCredentials.fromKeys(credentials),
-    catch: () => new ProviderError.Authentication({ message: "The AWS credentials are empty or cannot be sent" })
-  })
+  if (credentials === undefined) {
+    // Looked up for every request, but where the layer was made: there the configuration was given.
+    return Effect.map(ConfigProvider.ConfigProvider, (configuration) =>
+      Effect.provideService(AwsCredentials.automatic({ region }), ConfigProvider.ConfigProvider, configuration))
+  }
+  return Effect.succeed(
+    Effect.isEffect(credentials) ? credentials : Effect.try({
+      try: () => AwsCredentials.fromKeys(credentials),
+      catch: () => new ProviderError.Authentication({ message: "The AWS credentials are empty or cannot be sent" })
+    })
+  )
 }
 
 const text = (name: string): Config.Config<string | undefined> =>

@@ -1,6 +1,6 @@
 import * as Schema from "effect/Schema"
-import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
+import * as SchemaAST from "effect/SchemaAST"
 
 /**
  * A wire object: the known fields are checked, the unknown ones survive decoding and encoding.

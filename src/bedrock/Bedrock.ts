@@ -1,0 +1,244 @@
+/**
+ * AWS Bedrock's Converse API as a service: one format for all models.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import type { ChatRequest } from "../ChatRequest.ts"
+import * as Runtime from "../internal/bedrockRuntime.ts"
+import { nullish, open } from "../internal/open.ts"
+import * as Service from "../internal/service.ts"
+import { trusted } from "../internal/trusted.ts"
+import * as Provider from "../Provider.ts"
+import type * as ProviderError from "../ProviderError.ts"
+import type * as AwsCredentials from "./AwsCredentials.ts"
+import { BedrockChunk } from "./BedrockChunk.ts"
+import * as Converse from "./Converse.ts"
+
+/**
+ * Schema of Converse's own request fields, by their names on the wire; fields that it does not list are sent as they
+ * are.
+ *
+ * See the request body of `POST /model/{modelId}/converse-stream`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const BedrockOptions = open({
+  /** The model's own parameters, such as `top_k`, `thinking` or `anthropic_beta`. */
+  additionalModelRequestFields: nullish(Schema.Record(Schema.String, Schema.Unknown)),
+  /** JSON pointers into the model's own response, such as `/stop_sequence`. */
+  additionalModelResponseFieldPaths: nullish(Schema.Array(Schema.String)),
+  guardrailConfig: nullish(open({
+    guardrailIdentifier: nullish(Schema.String),
+    guardrailVersion: nullish(Schema.String),
+    trace: nullish(Schema.String),
+    streamProcessingMode: nullish(Schema.String)
+  })),
+  inferenceConfig: nullish(open({
+    maxTokens: nullish(Schema.Finite),
+    temperature: nullish(Schema.Finite),
+    topP: nullish(Schema.Finite),
+    stopSequences: nullish(Schema.Array(Schema.String))
+  })),
+  outputConfig: nullish(open({})),
+  performanceConfig: nullish(open({ latency: nullish(Schema.String) })),
+  /** The values of the variables of a prompt from prompt management, whose ARN is then the model. */
+  promptVariables: nullish(Schema.Record(Schema.String, open({ text: nullish(Schema.String) }))),
+  /** Goes into AWS's invocation logs. */
+  requestMetadata: nullish(Schema.Record(Schema.String, Schema.String)),
+  serviceTier: nullish(open({ type: nullish(Schema.String) })),
+  system: nullish(Schema.Array(Schema.Unknown)),
+  toolConfig: nullish(open({ tools: nullish(Schema.Array(Schema.Unknown)), toolChoice: nullish(Schema.Unknown) }))
+})
+
+/**
+ * Converse's own request fields.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type BedrockOptions = typeof BedrockOptions.Type
+
+/**
+ * A chat request with Converse's own fields typed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type BedrockRequest = ChatRequest & {
+  readonly options?: { readonly bedrock?: BedrockOptions }
+}
+
+/**
+ * AWS Bedrock's Converse API.
+ *
+ * @example
+ * ```ts
+ * import { Bedrock } from "effect-llm-stream"
+ * import { Console, Effect, Layer, Stream } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const program = Effect.gen(function*() {
+ *   const bedrock = yield* Bedrock.Bedrock
+ *   yield* bedrock.stream({ model: "us.amazon.nova-lite-v1:0", prompt: "Say hello" }).pipe(
+ *     Stream.runForEach((chunk) => Console.log(chunk.content))
+ *   )
+ * })
+ *
+ * const BedrockLive = Bedrock.layerConfig().pipe(Layer.provide(FetchHttpClient.layer))
+ *
+ * const runnable = program.pipe(Effect.provide(BedrockLive))
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Bedrock extends Context.Service<Bedrock, {
+  /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
+  readonly stream: (request: BedrockRequest) => Stream.Stream<BedrockChunk, ProviderError.ProviderError>
+}>()("effect-llm-stream/Bedrock") {}
+
+/**
+ * Where Bedrock is and how to talk to it.
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export interface Options extends Provider.Policy {
+  /**
+   * The AWS region that takes the request, such as `us-east-1`. Default: the region in the model's ARN, or in the
+   * endpoint's host.
+   */
+  readonly region?: string | undefined
+  /** A Bedrock API key, sent as a bearer token in place of a signature. It goes before `credentials`. */
+  readonly apiKey?: Redacted.Redacted | undefined
+  /**
+   * What requests are signed with: AWS keys, or an Effect that gives keys or an API key and is asked again before they
+   * expire. Default: the environment, else AWS's default provider chain (`AwsCredentials.automatic`).
+   */
+  readonly credentials?:
+    | AwsCredentials.Keys
+    | Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError>
+    | undefined
+  /** Takes the place of AWS's public endpoint: a VPC or FIPS endpoint, a gateway, a test server. */
+  readonly endpoint?: string | undefined
+  /** Headers to add to every request. Those that start with `x-amz` are signed. */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+  /** The model id, inference profile or ARN of requests that name none. */
+  readonly model?: string | undefined
+}
+
+/**
+ * The protocol of Bedrock's Converse API; it decodes recordings without a network, see `Provider.decode`.
+ *
+ * @example
+ * ```ts
+ * import { Bedrock, Provider } from "effect-llm-stream"
+ * import { Stream } from "effect"
+ *
+ * declare const recording: Stream.Stream<Uint8Array>
+ *
+ * const chunks = recording.pipe(
+ *   Provider.decode(Bedrock.protocol(), { info: { model: "us.amazon.nova-lite-v1:0", region: "us-east-1" } })
+ * )
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const protocol = (): Provider.Protocol<BedrockChunk> =>
+  Provider.protocol({
+    provider: "bedrock",
+    framing: Runtime.framing,
+    events: Converse.events({
+      make: (chunk, block, { model, region, requestId }) =>
+        trusted(BedrockChunk, {
+          provider: "bedrock",
+          chunk,
+          ...(block === undefined ? undefined : { block }),
+          ...(requestId === undefined ? undefined : { requestId }),
+          ...(model === undefined ? undefined : { modelId: model }),
+          ...(region === undefined ? undefined : { region })
+        })
+    }),
+    errors: Converse.errors
+  })
+
+/**
+ * Makes the service from an HTTP client in the context.
+ *
+ * @example
+ * ```ts
+ * import { Bedrock } from "effect-llm-stream"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const bedrock = yield* Bedrock.make({ region: "eu-central-1" })
+ *   return bedrock.stream({ model: "eu.amazon.nova-lite-v1:0", prompt: "Say hello" })
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): Effect.Effect<Bedrock["Service"], never, HttpClient.HttpClient> =>
+  Runtime.make({
+    ...options,
+    operation: "converse-stream",
+    protocol: protocol(),
+    optionsKey: "bedrock",
+    encode: Converse.encodeRequest
+  })
+
+/**
+ * A layer with Bedrock as its own service and as the common `Provider`.
+ *
+ * @example
+ * ```ts
+ * import { AwsCredentials, Bedrock } from "effect-llm-stream"
+ * import { Redacted } from "effect"
+ *
+ * const withApiKey = Bedrock.layer({ region: "us-east-1", apiKey: Redacted.make("bedrock-api-key-…") })
+ *
+ * const withProfile = Bedrock.layer({
+ *   region: "us-east-1",
+ *   credentials: AwsCredentials.fromDefaultChain({ profile: "production" }),
+ *   model: "us.amazon.nova-lite-v1:0"
+ * })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<Bedrock | Provider.Provider, never, HttpClient.HttpClient> =>
+  Service.layer(Bedrock, "bedrock", make(options))
+
+/**
+ * A layer whose options come from configuration: by default `AWS_REGION` (else `AWS_DEFAULT_REGION`),
+ * `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, and for credentials `AWS_BEARER_TOKEN_BEDROCK`, else `AWS_ACCESS_KEY_ID`,
+ * `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, else AWS's default provider chain. Missing credentials show as an
+ * `Authentication` error when a stream is run, a missing region as an `InvalidRequest`.
+ *
+ * @example
+ * ```ts
+ * import { Bedrock } from "effect-llm-stream"
+ * import { Config } from "effect"
+ *
+ * const layer = Bedrock.layerConfig({ model: Config.String("BEDROCK_MODEL") })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  configs: { readonly [K in keyof Options]?: Config.Config<Options[K]> } = {}
+): Layer.Layer<Bedrock | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.unwrap(Effect.map(Config.all({ ...Runtime.configs, ...configs }), layer))

@@ -1,0 +1,123 @@
+/**
+ * A chunk of Claude's native stream on Bedrock.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { AnthropicChunk } from "../anthropic/AnthropicChunk.ts"
+import { Payload } from "../anthropic/Messages.ts"
+import { CostMetadata } from "../Cost.ts"
+import { nullish, open, validator } from "../internal/open.ts"
+import { trusted } from "../internal/trusted.ts"
+import * as Usage from "../Usage.ts"
+
+const InvocationMetrics = open({
+  inputTokenCount: nullish(Schema.Finite),
+  outputTokenCount: nullish(Schema.Finite),
+  cacheReadInputTokenCount: nullish(Schema.Finite),
+  cacheWriteInputTokenCount: nullish(Schema.Finite),
+  /** Milliseconds. */
+  invocationLatency: nullish(Schema.Finite),
+  /** Milliseconds. */
+  firstByteLatency: nullish(Schema.Finite)
+})
+
+/**
+ * What AWS adds to the last event of a stream (`amazon-bedrock-invocationMetrics`). The input tokens are exclusive of
+ * cache reads and writes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type InvocationMetrics = typeof InvocationMetrics.Type
+
+const isInvocationMetrics = validator(Schema.toType(InvocationMetrics))
+
+/**
+ * A chunk of Claude's native stream on Bedrock. It has the attributes of an `AnthropicChunk`, of which it is one:
+ * `chunk` is the Messages event that an event of `POST /model/{modelId}/invoke-with-response-stream` wraps in base64. The
+ * wrapping itself, and the random padding in it, is not kept.
+ *
+ * @example
+ * ```ts
+ * import { BedrockInvokeChunk } from "effect-llm-stream"
+ * import { Arbitrary, Schema } from "effect"
+ *
+ * const chunk = Schema.decodeUnknownSync(BedrockInvokeChunk.FromPayload)({
+ *   type: "message_stop",
+ *   "amazon-bedrock-invocationMetrics": { inputTokenCount: 12, outputTokenCount: 100, firstByteLatency: 1019 }
+ * })
+ * chunk.invocationMetrics?.firstByteLatency // 1019
+ * chunk.usage // undefined
+ *
+ * // In a property test: any valid chunk.
+ * const arbitrary = Arbitrary.schema(BedrockInvokeChunk)
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class BedrockInvokeChunk
+  extends AnthropicChunk.extend<BedrockInvokeChunk>("effect-llm-stream/BedrockInvokeChunk")({
+    provider: Schema.tag("bedrock"),
+    /**
+     * True where `usage` comes from AWS's metrics, because the events before it stated none. The decoder of a stream
+     * knows that.
+     */
+    usageFromMetrics: Schema.optionalKey(Schema.Boolean),
+    /** AWS's id of the request, from the response's header `x-amzn-requestid`. */
+    requestId: Schema.optionalKey(Schema.String),
+    /** The model id, inference profile or ARN that was asked for. */
+    modelId: Schema.optionalKey(Schema.String),
+    /** The AWS region that the request was sent to. */
+    region: Schema.optionalKey(Schema.String)
+  })
+{
+  /** @since 0.1.0 */
+  override get usage(): Usage.Usage | undefined {
+    const metrics = this.usageFromMetrics === true ? this.invocationMetrics : undefined
+    return metrics === undefined ? super.usage : Usage.fromStated({
+      uncachedInputTokens: metrics.inputTokenCount,
+      cachedTokens: metrics.cacheReadInputTokenCount,
+      cacheWriteTokens: metrics.cacheWriteInputTokenCount,
+      outputTokens: metrics.outputTokenCount
+    })
+  }
+
+  /** @since 0.1.0 */
+  override get costMetadata(): CostMetadata {
+    return trusted(CostMetadata, {
+      ...super.costMetadata,
+      // The prefix of what was asked for decides the price; `message_start` states the model without it.
+      ...(this.modelId ? { model: this.modelId } : undefined),
+      ...(this.region ? { region: this.region } : undefined)
+    })
+  }
+
+  /**
+   * AWS's own counts and latencies of the response; `undefined` when this chunk does not state them. `usage` has
+   * Anthropic's counts, where these are stated.
+   *
+   * @since 0.1.0
+   */
+  get invocationMetrics(): InvocationMetrics | undefined {
+    const metrics = this.chunk["amazon-bedrock-invocationMetrics"]
+    return isInvocationMetrics(metrics) ? metrics : undefined
+  }
+
+  /**
+   * The codec between a payload and a chunk: decoding wraps the payload, encoding gives it back unchanged.
+   *
+   * @since 0.1.0
+   */
+  static readonly FromPayload = Payload.pipe(
+    Schema.decodeTo(
+      Schema.toType(BedrockInvokeChunk),
+      SchemaTransformation.transform({
+        decode: (chunk) => new BedrockInvokeChunk({ chunk }),
+        encode: ({ chunk }) => chunk
+      })
+    )
+  )
+}

@@ -1,0 +1,419 @@
+import { BedrockRuntimeClient, InvokeModelWithResponseStreamCommand } from "@aws-sdk/client-bedrock-runtime"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Layer, Redacted, Schema } from "effect"
+import { HttpClient, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import { createServer } from "node:http2"
+import {
+  Anthropic,
+  AnthropicChunk,
+  BedrockInvoke,
+  BedrockInvokeChunk,
+  Chunk,
+  ChunkStream,
+  Provider
+} from "../../src/index.ts"
+import * as Claude from "../anthropic/wire.ts"
+import * as Wire from "./wire.ts"
+
+const protocol = BedrockInvoke.protocol()
+
+/** The frame of a model's own event: base64 within JSON. */
+const frame = (event: unknown): Uint8Array =>
+  Wire.frame({ chunk: { bytes: Buffer.from(JSON.stringify(event)).toString("base64"), p: "abcdef" } })
+
+const metrics = { inputTokenCount: 10, outputTokenCount: 42, invocationLatency: 1410, firstByteLatency: 1019 }
+const stop = { ...Claude.stop, "amazon-bedrock-invocationMetrics": metrics }
+const answer = [...Claude.answer.slice(0, -1), stop]
+const frames = answer.map(frame)
+const body = Wire.concat(frames)
+
+describe("BedrockInvoke.protocol", () => {
+  it("decodes every event to a chunk with the event that Claude sent", () => {
+    const { chunks, reason } = Wire.decode(protocol, [body])
+    assert.isUndefined(reason)
+    assert.deepStrictEqual<unknown>(chunks.map(({ chunk }) => chunk), answer)
+    assert.isTrue(chunks.every((chunk) => chunk instanceof BedrockInvokeChunk))
+  })
+
+  it("gives the same as Anthropic's own stream of the same events, but for the provider", () => {
+    const ours = Wire.decode(protocol, [body])
+    const theirs = Wire.decode(Anthropic.protocol(), [Claude.bytes(Claude.sse(answer))])
+    assert.isUndefined(theirs.reason)
+    assert.deepStrictEqual(
+      ours.chunks.map(attributesOf),
+      theirs.chunks.map((chunk) => ({ ...attributesOf(chunk), provider: "bedrock" }))
+    )
+    const { chunks: _count, costMetadata: _cost, provider, ...response } = ours.response
+    assert.strictEqual(provider, "bedrock")
+    const { chunks: _theirCount, costMetadata: _theirCost, provider: _their, ...expected } = theirs.response
+    assert.deepStrictEqual(response, expected)
+  })
+
+  it("states id and model as Claude does, and is priced as the model that was asked for", () => {
+    const model = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+    const { chunks, response } = Wire.decode(protocol, [body], { requestId: "c198e874", model, region: "us-west-2" })
+    assert.strictEqual(response.id, "msg_1")
+    assert.strictEqual(response.model, "claude-test-1")
+    assert.strictEqual(response.costMetadata.model, model)
+    assert.strictEqual(response.costMetadata.region, "us-west-2")
+    assert.isTrue(chunks.every(({ modelId, requestId }) => requestId === "c198e874" && modelId === model))
+  })
+
+  it("gives the same chunks wherever the body is cut", () => {
+    const whole = JSON.stringify(Wire.decode(protocol, [body]).chunks)
+    for (let at = 0; at <= body.length; at++) {
+      assert.strictEqual(JSON.stringify(Wire.decode(protocol, Wire.cut(body, at)).chunks), whole, `cut at ${at}`)
+    }
+  })
+
+  it("does not let a flipped byte pass", () => {
+    for (let at = 0; at < body.length; at++) {
+      const flipped = body.slice()
+      flipped[at] = (flipped[at] ?? 0) ^ (1 << (at % 8))
+      assert.strictEqual(Wire.decode(protocol, [flipped]).reason?._tag, "MalformedEvent", `flipped at ${at}`)
+    }
+  })
+
+  it("ends with message_stop, and fails without a stop reason", () => {
+    const { done, reason } = Wire.decode(protocol, [body, frame(Claude.ping)])
+    assert.isUndefined(reason)
+    assert.isTrue(done)
+    assert.isUndefined(Wire.decode(protocol, frames.slice(0, -1)).reason)
+    assert.strictEqual(Wire.decode(protocol, frames.slice(0, -2)).reason?._tag, "IncompleteStream")
+    assert.strictEqual(Wire.decode(protocol, []).reason?._tag, "IncompleteStream")
+  })
+
+  it("takes a message_start without a message", () => {
+    const events = [
+      { type: "message_start", message: null },
+      ...Claude.text(0, "Hi"),
+      Claude.stopReason("end_turn"),
+      stop
+    ]
+    const { reason, response } = Wire.decode(protocol, events.map(frame))
+    assert.isUndefined(reason)
+    assert.strictEqual(response.content, "Hi")
+  })
+
+  describe("AWS's metrics", () => {
+    it("are on the last chunk, and are not read where Claude states its usage", () => {
+      const other = { ...metrics, inputTokenCount: 99, outputTokenCount: 99 }
+      const { chunks, response } = Wire.decode(protocol, [
+        ...frames.slice(0, -1),
+        frame({ ...Claude.stop, "amazon-bedrock-invocationMetrics": other })
+      ])
+      assert.deepStrictEqual<unknown>(chunks.at(-1)?.invocationMetrics, other)
+      assert.isUndefined(chunks.at(-1)?.usage)
+      assert.strictEqual(response.usage?.inputTokens, 18)
+      assert.strictEqual(response.usage?.outputTokens, 42)
+    })
+
+    it("are the usage where Claude states none", () => {
+      const cached = { ...metrics, cacheReadInputTokenCount: 1200, cacheWriteInputTokenCount: 30 }
+      const events = [
+        Claude.start({ usage: null }),
+        ...Claude.text(0, "Hi"),
+        { type: "message_delta", delta: { stop_reason: "end_turn" } },
+        { ...Claude.stop, "amazon-bedrock-invocationMetrics": cached }
+      ]
+      const { chunks, response } = Wire.decode(protocol, events.map(frame))
+      assert.strictEqual(chunks.at(-1)?.usageFromMetrics, true)
+      assert.strictEqual(response.usage?.inputTokens, 1240)
+      assert.strictEqual(response.usage?.cachedTokens, 1200)
+      assert.strictEqual(response.usage?.cacheWriteTokens, 30)
+      assert.strictEqual(response.usage?.outputTokens, 42)
+      assert.strictEqual(response.costMetadata.inputTokens, 1240)
+    })
+
+    it("are absent when they are not what AWS documents", () => {
+      const chunk = Schema.decodeUnknownSync(BedrockInvokeChunk.FromPayload)({
+        ...Claude.stop,
+        "amazon-bedrock-invocationMetrics": { inputTokenCount: "many" }
+      })
+      assert.isUndefined(chunk.invocationMetrics)
+    })
+  })
+
+  for (
+    const [family, event] of [
+      ["Titan", { outputText: "Hi", index: 0, "amazon-bedrock-invocationMetrics": metrics }],
+      ["Llama", { generation: "Hi", stop_reason: "stop" }],
+      ["Nova", { messageStart: { role: "assistant" } }],
+      ["Mistral", { outputs: [{ text: "Hi", stop_reason: "stop" }] }],
+      ["AI21", { id: "1", choices: [{ index: 0, delta: { content: "Hi" } }] }],
+      ["Claude 2", { type: "completion", completion: "Hi", stop_reason: "stop_sequence" }]
+    ] as const
+  ) {
+    it(`does not take the answer of another family of models for one that is cut off: ${family}`, () => {
+      const { reason } = Wire.decode(protocol, [frame(event)])
+      assert.strictEqual(reason?._tag, "MalformedEvent")
+      assert.match(reason?.message ?? "", /Converse/)
+    })
+  }
+
+  it("fails with Claude's errors and AWS's exceptions", () => {
+    const claude = Wire.decode(protocol, [...frames.slice(0, 3), frame(Claude.error("overloaded_error", "Overloaded"))])
+    assert.strictEqual(claude.reason?._tag, "Overloaded")
+    assert.strictEqual(claude.chunks.length, 3)
+    const aws = Wire.decode(protocol, [
+      ...frames.slice(0, 3),
+      Wire.exception("modelTimeoutException", { message: "Timed out" })
+    ])
+    assert.strictEqual(aws.reason?._tag, "Timeout")
+    assert.strictEqual(aws.reason?.status, 408)
+  })
+
+  it("fails when a frame holds no event in base64", () => {
+    for (const payload of [{}, { bytes: 1 }, { bytes: "!" }, { bytes: "ew==" }]) {
+      const { reason } = Wire.decode(protocol, [...frames.slice(0, 1), Wire.frame({ chunk: payload })])
+      assert.strictEqual(reason?._tag, "MalformedEvent", JSON.stringify(payload))
+    }
+  })
+
+  it("keeps events of unknown types", () => {
+    const { chunks, reason } = Wire.decode(protocol, [
+      ...frames.slice(0, 1),
+      Wire.frame({ news: { a: 1 } }),
+      ...frames
+    ])
+    assert.isUndefined(reason)
+    assert.deepStrictEqual<unknown>(chunks[1]?.chunk, { type: "news", a: 1 })
+  })
+
+  it("decodes lines as frames", () => {
+    const lines = answer.map((event) =>
+      JSON.stringify({ chunk: { bytes: Buffer.from(JSON.stringify(event)).toString("base64") } })
+    )
+    assert.deepStrictEqual(
+      Wire.decodeLines(protocol, lines.join("\n")).chunks,
+      Wire.decode(protocol, [body]).chunks
+    )
+  })
+})
+const attributesOf = (chunk: AnthropicChunk) => ({
+  provider: chunk.provider,
+  block: chunk.block,
+  content: chunk.content,
+  reasoning: chunk.reasoning,
+  finishReasons: chunk.finishReasons,
+  commonFinishReasons: chunk.commonFinishReasons,
+  id: chunk.id,
+  model: chunk.model,
+  usage: chunk.usage,
+  toolCallDeltas: chunk.toolCallDeltas,
+  choiceDeltas: chunk.choiceDeltas,
+  signature: chunk.signature
+})
+
+describe("BedrockInvokeChunk", () => {
+  const decode = Schema.decodeUnknownSync(BedrockInvokeChunk.FromPayload)
+  const encode = Schema.encodeSync(BedrockInvokeChunk.FromPayload)
+
+  it.prop("encodes back to the payload it was made of", [BedrockInvokeChunk], ([chunk]) => {
+    const payload: unknown = JSON.parse(JSON.stringify(chunk.chunk))
+    assert.deepStrictEqual<unknown>(JSON.parse(JSON.stringify(encode(chunk))), payload)
+    assert.deepStrictEqual<unknown>(encode(decode(payload)), payload)
+  })
+
+  it.prop("is one of the chunks, and one of Anthropic's", [BedrockInvokeChunk], ([chunk]) => {
+    assert.isTrue(Schema.is(Chunk.Chunk)(chunk))
+    assert.instanceOf(chunk, AnthropicChunk)
+    assert.strictEqual(chunk.costMetadata.provider, "bedrock")
+    assert.strictEqual(chunk.costMetadata.inputTokens, chunk.inputTokens)
+  })
+
+  it("crosses a process boundary as what it is", () => {
+    const codec = Schema.toCodecJson(Chunk.Chunk)
+    for (const chunk of Wire.decode(protocol, [body], { model: "m", region: "us-west-2" }).chunks) {
+      const again = Schema.decodeUnknownSync(codec)(JSON.parse(JSON.stringify(Schema.encodeUnknownSync(codec)(chunk))))
+      assert.instanceOf(again, BedrockInvokeChunk)
+      assert.deepStrictEqual(again, chunk)
+    }
+  })
+})
+
+interface Seen {
+  readonly request: HttpClientRequest.HttpClientRequest
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+const bodyOf = (request: HttpClientRequest.HttpClientRequest): Readonly<Record<string, unknown>> =>
+  request.body._tag === "Uint8Array" ? JSON.parse(new TextDecoder().decode(request.body.body)) : {}
+
+const headers = { "content-type": "application/vnd.amazon.eventstream", "x-amzn-requestid": "c198e874" }
+
+const answering = (seen: Array<Seen>) =>
+  Layer.succeed(
+    HttpClient.HttpClient,
+    HttpClient.make((request) =>
+      Effect.sync(() => {
+        seen.push({ request, body: bodyOf(request) })
+        return HttpClientResponse.fromWeb(request, new Response(body, { headers }))
+      })
+    )
+  )
+
+const send = (options: BedrockInvoke.Options, request: BedrockInvoke.BedrockInvokeRequest) =>
+  Effect.gen(function*() {
+    const seen: Array<Seen> = []
+    const response = yield* BedrockInvoke.BedrockInvoke.use((bedrock) => ChunkStream.outcome(bedrock.stream(request)))
+      .pipe(Effect.provide(BedrockInvoke.layer(options).pipe(Layer.provide(answering(seen)))))
+    return { response, seen }
+  })
+
+const region = "us-east-1"
+const apiKey = Redacted.make("bedrock-api-key-example")
+const model = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+
+describe("BedrockInvoke", () => {
+  it.effect("sends Anthropic's body with a version, and without model and stream", () =>
+    Effect.gen(function*() {
+      const { response, seen } = yield* send({ region, apiKey }, { model, prompt: "Say hi", system: "Be brief." })
+      assert.strictEqual(
+        seen[0]?.request.url,
+        "https://bedrock-runtime.us-east-1.amazonaws.com/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/" +
+          "invoke-with-response-stream"
+      )
+      assert.deepStrictEqual(seen[0]?.body, {
+        anthropic_version: "bedrock-2023-05-31",
+        max_tokens: 4096,
+        system: "Be brief.",
+        messages: [{ role: "user", content: "Say hi" }]
+      })
+      assert.strictEqual(seen[0]?.request.headers["authorization"], "Bearer bedrock-api-key-example")
+      assert.strictEqual(response.id, "msg_1")
+      assert.strictEqual(response.costMetadata.model, model)
+      assert.strictEqual(response.costMetadata.region, region)
+    }))
+
+  it.effect("sends betas in the body, and what AWS takes as headers in signed headers", () =>
+    Effect.gen(function*() {
+      const { seen } = yield* send({
+        region,
+        credentials: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "wJalrXUtnFEMI" },
+        betas: ["a"],
+        version: "bedrock-2099-01-01",
+        maxTokens: 7
+      }, {
+        model,
+        prompt: "hi",
+        temperature: 0.5,
+        options: {
+          bedrockInvoke: {
+            betas: ["b"],
+            anthropic_beta: ["c"],
+            top_k: 3,
+            guardrailIdentifier: "abc",
+            guardrailVersion: "1",
+            trace: "ENABLED",
+            performanceConfigLatency: "optimized",
+            serviceTier: "flex",
+            not_yet_known: 1
+          },
+          anthropic: { top_k: 4 }
+        }
+      })
+      assert.deepStrictEqual(seen[0]?.body, {
+        anthropic_version: "bedrock-2099-01-01",
+        anthropic_beta: ["a", "b", "c"],
+        max_tokens: 7,
+        messages: [{ role: "user", content: "hi" }],
+        temperature: 0.5,
+        top_k: 3,
+        not_yet_known: 1
+      })
+      const theirs = yield* Effect.promise(headersByAws)
+      const ours: Readonly<Record<string, string>> = seen[0]?.request.headers ?? {}
+      const names = Object.keys(theirs).filter((name) => name.startsWith("x-amzn-bedrock-"))
+      assert.strictEqual(names.length, 5)
+      for (const name of names) {
+        assert.strictEqual(ours[name], theirs[name], name)
+        assert.include(ours["authorization"]?.split(/SignedHeaders=|, Signature/)[1]?.split(";") ?? [], name)
+      }
+    }))
+
+  it.effect("is the common Provider, too, and reads the same variables as Bedrock", () =>
+    Effect.gen(function*() {
+      const seen: Array<Seen> = []
+      const [name, response] = yield* Provider.Provider.use((provider) =>
+        Effect.map(
+          ChunkStream.response(provider.stream({ model, prompt: "hi" })),
+          (response) => [provider.name, response] as const
+        )
+      ).pipe(
+        Effect.provide(
+          BedrockInvoke.layerConfig().pipe(
+            Layer.provide(answering(seen)),
+            Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({
+              env: { AWS_BEARER_TOKEN_BEDROCK: "key", AWS_DEFAULT_REGION: "eu-west-1" }
+            })))
+          )
+        )
+      )
+      assert.strictEqual(name, "bedrock")
+      assert.strictEqual(response.provider, "bedrock")
+      assert.include(seen[0]?.request.url, "https://bedrock-runtime.eu-west-1.amazonaws.com/")
+    }))
+
+  it.live("streams what AWS's own client reads from a socket", () =>
+    Effect.gen(function*() {
+      const theirs = yield* Effect.promise(readByAws)
+      assert.deepStrictEqual(theirs, answer)
+    }))
+})
+
+const invoke = { modelId: model, contentType: "application/json", body: new TextEncoder().encode("{}") }
+
+const client = (options: Partial<ConstructorParameters<typeof BedrockRuntimeClient>[0]>) =>
+  new BedrockRuntimeClient({
+    region,
+    credentials: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "wJalrXUtnFEMI" },
+    maxAttempts: 1,
+    ...options
+  })
+
+const headersByAws = async (): Promise<Readonly<Record<string, string>>> => {
+  const requests: Array<{ readonly headers: Readonly<Record<string, string>> }> = []
+  const aws = client({
+    requestHandler: {
+      handle: (request: { readonly headers: Readonly<Record<string, string>> }) => {
+        requests.push(request)
+        return Promise.reject(new Error("not sent"))
+      }
+    }
+  })
+  await aws.send(
+    new InvokeModelWithResponseStreamCommand({
+      ...invoke,
+      guardrailIdentifier: "abc",
+      guardrailVersion: "1",
+      trace: "ENABLED",
+      performanceConfigLatency: "optimized",
+      serviceTier: "flex"
+    })
+  ).catch(() => undefined)
+  return requests[0]?.headers ?? {}
+}
+
+const readByAws = async (): Promise<ReadonlyArray<unknown>> => {
+  const server = createServer((request, response) => {
+    request.resume()
+    response.writeHead(200, headers)
+    response.end(body)
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const address = server.address()
+  const port = typeof address === "object" ? address?.port : undefined
+  const aws = client({ endpoint: `http://127.0.0.1:${port}` })
+  try {
+    const { body } = await aws.send(new InvokeModelWithResponseStreamCommand(invoke))
+    const events: Array<unknown> = []
+    for await (const event of body ?? []) {
+      events.push(JSON.parse(Buffer.from(event.chunk?.bytes ?? new Uint8Array()).toString()))
+    }
+    return events
+  } finally {
+    aws.destroy()
+    server.close()
+  }
+}
