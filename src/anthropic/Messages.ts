@@ -12,6 +12,7 @@ import type * as FinishReason from "../FinishReason.ts"
 import { failureOf } from "../internal/httpFailure.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
 import { nullish, open, validator } from "../internal/open.ts"
+import * as Prompt from "../internal/prompt.ts"
 import { sseFraming } from "../internal/sseFraming.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -618,12 +619,12 @@ export const encodeRequest = (
   options: Readonly<Record<string, unknown>>,
   maxTokens: number
 ): Result.Result<Readonly<Record<string, unknown>>, ProviderError.InvalidRequest> =>
-  Result.map(encodeMessages(request), (messages) => ({
-    ...defined({
+  Result.map(Prompt.systemAndMessages(request), ({ messages, system }) => ({
+    ...Prompt.defined({
       model,
       max_tokens: request.maxTokens ?? maxTokens,
-      system: encodeSystem(request),
-      messages,
+      system: system.length === 0 ? undefined : Prompt.content(system),
+      messages: messages.map(({ role, texts }) => ({ role, content: Prompt.content(texts) })),
       temperature: request.temperature,
       top_p: request.topP,
       stop_sequences: request.stop
@@ -631,40 +632,3 @@ export const encodeRequest = (
     ...options,
     stream: true
   }))
-
-const defined = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
-
-// The format has no system messages: they all go in front. It rejects empty texts.
-const encodeSystem = (request: ChatRequest.Normalized): unknown => {
-  const texts = [
-    request.system ?? "",
-    ...request.prompt.content.flatMap((message) => message.role === "system" ? [message.content] : [])
-  ].filter((text) => text !== "")
-  return texts.length === 0 ? undefined : textContent(texts)
-}
-
-const encodeMessages = (
-  request: ChatRequest.Normalized
-): Result.Result<ReadonlyArray<unknown>, ProviderError.InvalidRequest> => {
-  const messages: Array<unknown> = []
-  for (const message of request.prompt.content) {
-    if (message.role === "system") continue
-    const texts: Array<string> = []
-    for (const part of message.content) {
-      if (part.type !== "text") {
-        return Result.fail(
-          new ProviderError.InvalidRequest({
-            message: `A ${message.role} message holds a part of type ${part.type}; only text can be sent so far`
-          })
-        )
-      }
-      texts.push(part.text)
-    }
-    messages.push({ role: message.role, content: textContent(texts) })
-  }
-  return Result.succeed(messages)
-}
-
-const textContent = (texts: ReadonlyArray<string>) =>
-  texts.length === 1 ? texts[0] : texts.map((text) => ({ type: "text", text }))

@@ -10,6 +10,7 @@ import type * as FinishReason from "../FinishReason.ts"
 import * as BedrockEvent from "../internal/bedrockEvent.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
 import { nullish, open, validator } from "../internal/open.ts"
+import * as Prompt from "../internal/prompt.ts"
 import type * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Usage from "../Usage.ts"
@@ -388,64 +389,39 @@ export const encodeRequest = (
   request: ChatRequest.Normalized,
   options: Readonly<Record<string, unknown>>
 ): Result.Result<Readonly<Record<string, unknown>>, ProviderError.InvalidRequest> =>
-  Result.map(encodeMessages(request), (messages) => {
+  Result.map(Prompt.systemAndMessages(request), ({ messages, system }) => {
     const { inferenceConfig: own, ...rest } = options
-    const system = encodeSystem(request)
-    const inferenceConfig = {
-      ...(request.maxTokens === undefined ? undefined : { maxTokens: request.maxTokens }),
-      ...(request.temperature === undefined ? undefined : { temperature: request.temperature }),
-      ...(request.topP === undefined ? undefined : { topP: request.topP }),
-      ...(request.stop === undefined ? undefined : { stopSequences: request.stop }),
+    const inferenceConfig = Prompt.defined({
+      maxTokens: request.maxTokens,
+      temperature: request.temperature,
+      topP: request.topP,
+      stopSequences: request.stop,
       ...(typeof own === "object" ? own : undefined)
-    }
+    })
     return {
-      messages,
-      ...(system.length === 0 ? undefined : { system }),
+      messages: inTurns(messages),
+      ...(system.length === 0 ? undefined : { system: system.map((text) => ({ text })) }),
       ...(Object.keys(inferenceConfig).length === 0 ? undefined : { inferenceConfig }),
       ...rest
     }
   })
 
-interface Text {
-  readonly text: string
-}
-
-// The format has no system messages: they all go in front. It rejects empty texts.
-const encodeSystem = (request: ChatRequest.Normalized): ReadonlyArray<Text> =>
-  [
-    request.system ?? "",
-    ...request.prompt.content.flatMap((message) => message.role === "system" ? [message.content] : [])
-  ].flatMap((text) => text === "" ? [] : [{ text }])
-
 interface Message {
   readonly role: string
-  readonly content: ReadonlyArray<Text>
+  readonly content: ReadonlyArray<{ readonly text: string }>
 }
 
-const encodeMessages = (
-  request: ChatRequest.Normalized
-): Result.Result<ReadonlyArray<Message>, ProviderError.InvalidRequest> => {
-  const messages: Array<Message> = []
-  for (const message of request.prompt.content) {
-    if (message.role === "system") continue
-    const content: Array<Text> = []
-    for (const part of message.content) {
-      if (part.type !== "text") {
-        return Result.fail(
-          new ProviderError.InvalidRequest({
-            message: `A ${message.role} message holds a part of type ${part.type}; only text can be sent so far`
-          })
-        )
-      }
-      content.push({ text: part.text })
-    }
-    // The format requires that user and assistant take turns.
-    const previous = messages.at(-1)
-    if (previous?.role === message.role) {
-      messages[messages.length - 1] = { role: message.role, content: [...previous.content, ...content] }
+// The format requires that user and assistant take turns.
+const inTurns = (messages: ReadonlyArray<Prompt.TextMessage<string>>): ReadonlyArray<Message> => {
+  const turns: Array<Message> = []
+  for (const { role, texts } of messages) {
+    const content = texts.map((text) => ({ text }))
+    const previous = turns.at(-1)
+    if (previous?.role === role) {
+      turns[turns.length - 1] = { role, content: [...previous.content, ...content] }
     } else {
-      messages.push({ role: message.role, content })
+      turns.push({ role, content })
     }
   }
-  return Result.succeed(messages)
+  return turns
 }

@@ -141,8 +141,11 @@ const source = ({ apiKey, credentials, region }: Options): Effect.Effect<Source>
   }
   if (credentials === undefined) {
     // Looked up for every request, but where the layer was made: there the configuration was given.
-    return Effect.map(ConfigProvider.ConfigProvider, (configuration) =>
-      Effect.provideService(AwsCredentials.automatic({ region }), ConfigProvider.ConfigProvider, configuration))
+    return Effect.map(
+      ConfigProvider.ConfigProvider,
+      (configuration) =>
+        Effect.provideService(AwsCredentials.automatic({ region }), ConfigProvider.ConfigProvider, configuration)
+    )
   }
   return Effect.succeed(
     Effect.isEffect(credentials) ? credentials : Effect.try({

@@ -24,6 +24,7 @@ import * as CostMetadataOf from "../internal/costMetadata.ts"
 import { excerpt, failureOf } from "../internal/httpFailure.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
 import { nullish, open, validator } from "../internal/open.ts"
+import * as Prompt from "../internal/prompt.ts"
 import * as Service from "../internal/service.ts"
 import { sseFraming } from "../internal/sseFraming.ts"
 import * as Provider from "../Provider.ts"
@@ -692,10 +693,10 @@ export const encodeRequest = (
   options: Readonly<Record<string, unknown>>,
   quirks: RequestQuirks
 ): Result.Result<Readonly<Record<string, unknown>>, ProviderError.InvalidRequest> =>
-  Result.map(encodeMessages(request), (messages) => ({
+  Result.map(Prompt.messages(request), (messages) => ({
     ...(model === undefined ? undefined : { model }),
-    messages,
-    ...defined({
+    messages: messages.map(({ role, texts }) => ({ role, content: Prompt.content(texts) })),
+    ...Prompt.defined({
       [quirks.maxTokensField]: request.maxTokens,
       temperature: request.temperature,
       top_p: request.topP,
@@ -715,38 +716,6 @@ export const encodeRequest = (
       }
       : undefined)
   }))
-
-const defined = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
-
-const encodeMessages = (
-  request: ChatRequest.Normalized
-): Result.Result<ReadonlyArray<unknown>, ProviderError.InvalidRequest> => {
-  const messages: Array<unknown> = request.system === undefined ? [] : [{ role: "system", content: request.system }]
-  for (const message of request.prompt.content) {
-    if (message.role === "system") {
-      messages.push({ role: "system", content: message.content })
-      continue
-    }
-    const texts: Array<string> = []
-    for (const part of message.content) {
-      if (part.type !== "text") {
-        return Result.fail(
-          new ProviderError.InvalidRequest({
-            message: `A ${message.role} message holds a part of type ${part.type}; only text can be sent so far`
-          })
-        )
-      }
-      texts.push(part.text)
-    }
-    const [only] = texts
-    messages.push({
-      role: message.role,
-      content: texts.length === 1 ? only : texts.map((text) => ({ type: "text", text }))
-    })
-  }
-  return Result.succeed(messages)
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Service
