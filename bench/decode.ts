@@ -88,9 +88,7 @@ const handLoop = async (chunks: ReadonlyArray<Uint8Array>): Promise<number> => {
 }
 
 const ours = (chunks: ReadonlyArray<Uint8Array>): Promise<number> => {
-  const client = HttpClient.make((request) =>
-    Effect.sync(() => HttpClientResponse.fromWeb(request, response(chunks)))
-  )
+  const client = HttpClient.make((request) => Effect.sync(() => HttpClientResponse.fromWeb(request, response(chunks))))
   const layer = OpenAi.layer({ apiKey: Redacted.make("sk-bench") }).pipe(
     Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
   )

@@ -17,7 +17,10 @@ const pieces = (size: number): ReadonlyArray<Uint8Array> => {
   const event = encoder.encode(
     `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "x".repeat(size) } }] })}\n\n`
   )
-  const reads = Array.from({ length: Math.ceil(event.length / 4096) }, (_, i) => event.subarray(i * 4096, (i + 1) * 4096))
+  const reads = Array.from(
+    { length: Math.ceil(event.length / 4096) },
+    (_, i) => event.subarray(i * 4096, (i + 1) * 4096)
+  )
   return [...reads, end]
 }
 
@@ -36,7 +39,9 @@ for (const size of [2, 4, 8, 16, 32]) {
     if (response.content.length !== size * mebibyte) throw new Error("content lost")
   }
   const middle = times.sort((a, b) => a - b)[2] ?? 0
-  console.log(`| ${size} MiB | ${middle.toFixed(1)} | ${previous === undefined ? "" : `${(middle / previous).toFixed(2)}x`} |`)
+  console.log(
+    `| ${size} MiB | ${middle.toFixed(1)} | ${previous === undefined ? "" : `${(middle / previous).toFixed(2)}x`} |`
+  )
   previous = middle
 }
 

@@ -1,0 +1,29 @@
+/**
+ * Programs that tests run.
+ */
+import { execFile } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+
+export const root = Path.resolve(import.meta.dirname, "../..")
+
+/** The script of a development tool, to be run by Node. */
+export const bin = (name: string): string => {
+  const link = Path.join(root, "node_modules/.bin", name)
+  return Fs.realpathSync(link)
+}
+
+export const run = (
+  command: string,
+  args: ReadonlyArray<string>,
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly timeout?: number } = {}
+): Promise<{ readonly status: number | string; readonly output: string }> =>
+  new Promise((resolve) => {
+    execFile(
+      command,
+      args,
+      { cwd: root, maxBuffer: 64 * 1024 * 1024, timeout: 120_000, ...options },
+      (error, stdout, stderr) =>
+        resolve({ status: error === null ? 0 : error.code ?? error.signal ?? 1, output: stdout + stderr })
+    )
+  })
