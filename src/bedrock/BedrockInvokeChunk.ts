@@ -8,8 +8,9 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import { AnthropicChunk } from "../anthropic/AnthropicChunk.ts"
 import { Payload } from "../anthropic/Messages.ts"
 import { CostMetadata } from "../Cost.ts"
-import { nullish, open, validator } from "../internal/open.ts"
+import { nullish, open } from "../internal/open.ts"
 import { trusted } from "../internal/trusted.ts"
+import { validator } from "../internal/validator.ts"
 import * as Usage from "../Usage.ts"
 
 const InvocationMetrics = open({

@@ -1,0 +1,98 @@
+import * as Schema from "effect/Schema"
+import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
+import * as SchemaAST from "effect/SchemaAST"
+
+type Guard = (u: unknown) => boolean
+
+/**
+ * A validator of values that come from `JSON.parse`. It only looks: the value that passed is used as it is, so decoding
+ * neither copies nor strips.
+ *
+ * It is compiled from the schema. Effect's own compiler dispatches every nullable field as a union, which makes
+ * validation cost half of `JSON.parse`; a chunk is little else than nullable fields, so here they are inlined. What this
+ * does not know is left to `Schema.is`, and so is everything where the runtime forbids generated code.
+ *
+ * @internal
+ */
+export const validator = <T>(schema: Schema.Codec<T, T>): (u: unknown) => u is T => {
+  // Not before it is needed: importing a provider compiles nothing.
+  let guard: Guard | undefined
+  return (u): u is T => (guard ??= compile(schema))(u)
+}
+
+const compiled = new WeakMap<SchemaAST.AST, Guard>()
+
+const compile = (schema: Schema.Codec<unknown>): Guard => {
+  const known = compiled.get(schema.ast)
+  if (known !== undefined) return known
+  const guards: Array<Guard> = []
+  const functions: Array<string> = []
+  const root = expression(schema.ast, "u", guards, functions)
+  const guard = generate(`${functions.join("\n")}\nreturn (u) => ${root}`, guards) ?? Schema.is(schema)
+  compiled.set(schema.ast, guard)
+  return guard
+}
+
+const generate = (body: string, guards: ReadonlyArray<Guard>): Guard | undefined => {
+  try {
+    return new Function("guards", `"use strict"\n${body}`)(guards)
+  } catch {
+    return undefined
+  }
+}
+
+const finite = Schema.Finite.ast.checks
+
+/** A JavaScript expression that tells whether the variable `v` is valid. Helpers go into `functions`. */
+const expression = (ast: SchemaAST.AST, v: string, guards: Array<Guard>, functions: Array<string>): string => {
+  const delegate = (): string => {
+    SchemaJITCompiler.enable(ast)
+    return `guards[${guards.push(Schema.is(Schema.make<Schema.Codec<unknown>>(ast))) - 1}](${v})`
+  }
+  const define = (body: string): string => {
+    functions.push(`const f${functions.length} = (v) => {\n${body}\nreturn true\n}`)
+    return `f${functions.length - 1}(${v})`
+  }
+  if (ast.encoding !== undefined) return delegate()
+  if (SchemaAST.isNumber(ast) && ast.checks === finite) return `Number.isFinite(${v})`
+  if (ast.checks !== undefined) return delegate()
+  switch (ast._tag) {
+    case "String":
+    case "Number":
+    case "Boolean":
+      return `typeof ${v} === "${ast._tag.toLowerCase()}"`
+    case "Null":
+      return `${v} === null`
+    case "Literal":
+      return typeof ast.literal === "bigint" ? delegate() : `${v} === ${JSON.stringify(ast.literal)}`
+    case "Unknown":
+    case "Any":
+      return "true"
+    case "Union":
+      // A union of many objects is better looked up by its discriminator.
+      return ast.types.filter(SchemaAST.isObjects).length > 1
+        ? delegate()
+        : `(${ast.types.map((type) => expression(type, v, guards, functions)).reverse().join(" || ")})`
+    case "Arrays": {
+      const [item, ...more] = ast.rest
+      if (item === undefined || more.length > 0 || ast.elements.length > 0) return delegate()
+      const check = expression(item, "e", guards, functions)
+      return define(`if (!Array.isArray(v)) return false\nfor (const e of v) if (!(${check})) return false`)
+    }
+    case "Objects": {
+      const isOpen = ast.indexSignatures.every((signature) => SchemaAST.isUnknown(signature.type))
+      if (!isOpen || ast.propertySignatures.some(({ name }) => typeof name !== "string")) return delegate()
+      // JSON has no `undefined`: a property that is undefined is not there.
+      const properties = ast.propertySignatures.map(({ name, type }) => {
+        const check = expression(type, "p", guards, functions)
+        const isValid = SchemaAST.isOptional(type) ? `p === undefined || ${check}` : `p !== undefined && ${check}`
+        return `p = v[${JSON.stringify(name)}]\nif (!(${isValid})) return false`
+      })
+      return define(
+        [`if (typeof v !== "object" || v === null || Array.isArray(v)) return false`, "let p", ...properties].join("\n")
+      )
+    }
+    default:
+      return delegate()
+  }
+}
