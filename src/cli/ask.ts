@@ -12,7 +12,7 @@ import * as Json from "./json.ts"
 import { observe } from "./observe.ts"
 import * as Providers from "./providers.ts"
 import * as Spinner from "./spinner.ts"
-import { type Failed, providerFailed, wrongUsage } from "./status.ts"
+import { type Failed, providerFailed, wrongConfiguration, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
 
 /** @internal */
@@ -42,7 +42,7 @@ export const ask = Effect.fn("cli.ask")(function*(
       idleTimeout: Option.getOrUndefined(input.idleTimeout),
       maxRetries: Option.getOrUndefined(input.maxRetries)
     })),
-    Effect.catchTag("ConfigError", (error) => wrongUsage(`The configuration is not valid: ${error.message}`))
+    Effect.catchTag("ConfigError", (error) => Effect.fail(wrongConfiguration(error)))
   )
 })
 
@@ -52,7 +52,7 @@ const defaultProvider: Effect.Effect<Providers.Row, Failed> = Effect.gen(functio
   }
   return yield* wrongUsage(
     `No provider: give --provider, or set one of ${
-      Providers.providers.flatMap((row) => row.keys.map((group) => group.join(" and "))).join(", ")
+      [...new Set(Providers.providers.flatMap((row) => row.keys.map((group) => group.join(" and "))))].join(", ")
     }`
   )
 })

@@ -15,7 +15,7 @@ import * as CliCost from "./cost.ts"
 import { observe } from "./observe.ts"
 import * as Providers from "./providers.ts"
 import { type Scene, scenes } from "./scenes.ts"
-import { type Failed, providerFailed, wrongUsage } from "./status.ts"
+import { type Failed, providerFailed, wrongConfiguration } from "./status.ts"
 import * as Text from "./text.ts"
 
 /** @internal */
@@ -89,10 +89,7 @@ const play = (
       }))
     )
   })).pipe(
-    Stream.catchTag(
-      "ConfigError",
-      (error) => Stream.fail(wrongUsage(`The configuration is not valid: ${error.message}`))
-    )
+    Stream.catchTag("ConfigError", (error) => Stream.fail(wrongConfiguration(error)))
   )
 
 const played = (row: Providers.Row, scene: Scene): ConfigProvider.ConfigProvider =>

@@ -1,4 +1,7 @@
+import type * as Config from "effect/Config"
 import * as Data from "effect/Data"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 
 /**
  * Why a command ends with another exit status than 0: 1 when a provider failed, 2 for wrong usage.
@@ -16,3 +19,19 @@ export const wrongUsage = (message: string): Failed => new Failed({ status: 2, m
 
 /** @internal */
 export const providerFailed: Failed = new Failed({ status: 1, message: undefined })
+
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/**
+ * A variable that is missing, or holds what it can't hold.
+ *
+ * @internal
+ */
+export const wrongConfiguration = ({ cause, message }: Config.ConfigError): Failed =>
+  wrongUsage(
+    Schema.isSchemaError(cause)
+      ? issuesOf(cause.issue).issues
+        .map(({ message, path = [] }) => `${path.map(String).join(".")} is not set, or not valid (${message})`)
+        .join("; ")
+      : message
+  )
