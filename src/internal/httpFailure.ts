@@ -112,18 +112,19 @@ export const scrub = (
   reason: ProviderError.Reason,
   secrets: ReadonlyArray<Redacted.Redacted>
 ): ProviderError.Reason => {
-  const changed: Record<string, string> = {}
+  const changed: Record<string, unknown> = {}
   // The message of an error is no enumerable property.
   for (const [key, value] of Object.entries({ ...reason, message: reason.message })) {
-    if (typeof value === "string" && key !== "_tag") {
-      const cleaned = clean(value, secrets)
-      if (cleaned !== value) changed[key] = cleaned
-    }
+    const isText = typeof value === "string"
+    if (key === "_tag" || !isText && key !== "details") continue
+    const text = isText ? value : JSON.stringify(value)
+    const cleaned = clean(text, secrets)
+    if (cleaned !== text) changed[key] = isText ? cleaned : JSON.parse(cleaned)
   }
   return Object.keys(changed).length === 0 ? reason : rebuild(reason, changed)
 }
 
-const rebuild = (reason: ProviderError.Reason, fields: Readonly<Record<string, string>>): ProviderError.Reason =>
+const rebuild = (reason: ProviderError.Reason, fields: Readonly<Record<string, unknown>>): ProviderError.Reason =>
   Object.assign(Object.create(Object.getPrototypeOf(reason)), reason, { message: reason.message }, fields)
 
 interface Answer {
