@@ -471,13 +471,13 @@ describe("AzureOpenAi", () => {
         assert.strictEqual(response.error?.reason.message, "Wrong key <redacted>")
       }))
 
-    it.effect("cuts the key out of the details of a filtered answer too", () =>
+    it.effect("cuts the key out of the details of an error inside a stream too", () =>
       Effect.gen(function*() {
         const innererror = { code: "ResponsibleAIPolicyViolation", prompt: "my key is key-0123456789" }
         const { response } = yield* Host.send(
           AzureOpenAi.layer({ endpoint, apiKey }),
           { model: "gpt", prompt: "hi" },
-          { status: 400, body: JSON.stringify({ error: { message: "Filtered", code: "content_filter", innererror } }) }
+          { body: Host.sse(errorEvent({ error: { message: "Filtered", code: "content_filter", innererror } })) }
         )
         const reason = response.error?.reason
         assert.deepStrictEqual(
