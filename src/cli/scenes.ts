@@ -2,7 +2,6 @@ import type { ChatRequest } from "../ChatRequest.ts"
 import * as Answer from "../testing/Answer.ts"
 import * as ReplayServer from "../testing/ReplayServer.ts"
 import * as Wire from "../testing/Wire.ts"
-import * as EventStream from "../wire/EventStream.ts"
 
 /**
  * What the demo asks of a provider, and what is answered when the provider is only played.
@@ -18,8 +17,6 @@ export interface Scene {
   readonly environment: Readonly<Record<string, string>>
 }
 
-type Json = Readonly<Record<string, unknown>>
-
 const words = (text: string): ReadonlyArray<string> => text.match(/\s*\S+/g) ?? []
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -27,12 +24,6 @@ const words = (text: string): ReadonlyArray<string> => text.match(/\s*\S+/g) ?? 
 // ---------------------------------------------------------------------------------------------------------------------
 
 const eventStream = "text/event-stream"
-
-const chatCompletions = (answer: Parameters<typeof Answer.make>[0]): ReadonlyArray<Json> =>
-  Answer.openai(Answer.make(answer)).map(({ chunk }) => chunk)
-
-const data = (payloads: ReadonlyArray<Json>): ReadonlyArray<Uint8Array> =>
-  [...payloads.map((payload) => JSON.stringify(payload)), "[DONE]"].map((data) => Wire.event({ data }))
 
 const messages = (message: {
   readonly model: string
@@ -84,33 +75,6 @@ const messages = (message: {
     { type: "message_stop" }
   ].map((payload) => Wire.event({ event: payload.type, data: JSON.stringify(payload) }))
 
-const converse = (message: {
-  readonly text: string
-  readonly inputTokens: number
-  readonly outputTokens: number
-}): ReadonlyArray<Uint8Array> =>
-  ([
-    ["messageStart", { role: "assistant" }],
-    ...words(message.text).map((text) => ["contentBlockDelta", { contentBlockIndex: 0, delta: { text } }] as const),
-    ["contentBlockStop", { contentBlockIndex: 0 }],
-    ["messageStop", { stopReason: "end_turn" }],
-    ["metadata", {
-      usage: {
-        inputTokens: message.inputTokens,
-        outputTokens: message.outputTokens,
-        cacheReadInputTokens: 1024,
-        cacheWriteInputTokens: 0,
-        totalTokens: message.inputTokens + 1024 + message.outputTokens
-      },
-      metrics: { latencyMs: 700 }
-    }]
-  ] as const).map(([type, payload]) =>
-    EventStream.encode({
-      headers: { ":event-type": type, ":content-type": "application/json", ":message-type": "event" },
-      body: new TextEncoder().encode(JSON.stringify(payload))
-    })
-  )
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Scenes
 // ---------------------------------------------------------------------------------------------------------------------
@@ -138,15 +102,16 @@ export const scenes: Readonly<Record<string, Scene>> = {
     },
     path: "/v1",
     environment: {},
-    reply: ReplayServer.bytes(
-      data(chatCompletions({
+    reply: ReplayServer.stream(
+      Wire.openai,
+      Answer.openai(Answer.make({
         id: "chatcmpl-demo",
         model: "gpt-4.1-mini-2025-04-14",
         content: "I can't see the sky from here, so I ask for it:",
         toolCalls: [{ name: "get_weather", arguments: `{"city":"Lisbon"}` }],
         usage: { inputTokens: 2061, cachedTokens: 1920, outputTokens: 27 }
       })),
-      { contentType: eventStream, delay: "240 millis", interval: "40 millis" }
+      { delay: "240 millis", interval: "40 millis" }
     )
   },
   anthropic: {
@@ -172,69 +137,43 @@ export const scenes: Readonly<Record<string, Scene>> = {
     request: { prompt: "What does a river have in common with a stream of tokens?" },
     path: "",
     environment: { AWS_REGION: "eu-west-1" },
-    reply: ReplayServer.bytes(
-      converse({
-        text: "Both flow one way, and you can drink from either before you have seen its end.",
-        inputTokens: 19,
-        outputTokens: 20
-      }),
-      { contentType: "application/vnd.amazon.eventstream", delay: "270 millis", interval: "35 millis" }
+    reply: ReplayServer.stream(
+      Wire.bedrock,
+      Answer.bedrock(Answer.make({
+        content: "Both flow one way, and you can drink from either before you have seen its end.",
+        usage: { inputTokens: 1043, cachedTokens: 1024, outputTokens: 20 }
+      })),
+      { delay: "270 millis", interval: "35 millis" }
     )
   },
   groq: {
     request: { prompt: "Name three things that are better streamed." },
     path: "/openai/v1",
     environment: {},
-    reply: ReplayServer.bytes(
-      data(
-        chatCompletions({
-          id: "chatcmpl-demo",
-          model: "openai/gpt-oss-20b",
-          content: "Answers that are long, music that is live, and salmon going home to where they were born."
-        }).map((chunk, index, all) =>
-          index < all.length - 1 ? chunk : {
-            ...chunk,
-            x_groq: {
-              id: "req_demo",
-              usage: {
-                prompt_tokens: 1102,
-                prompt_tokens_details: { cached_tokens: 1024 },
-                completion_tokens: 26,
-                total_tokens: 1128,
-                total_time: 0.026
-              }
-            }
-          }
-        )
-      ),
-      { contentType: eventStream, delay: "90 millis", interval: "12 millis" }
+    reply: ReplayServer.stream(
+      Wire.groq,
+      Answer.groq(Answer.make({
+        id: "chatcmpl-demo",
+        model: "openai/gpt-oss-20b",
+        content: "Answers that are long, music that is live, and salmon going home to where they were born.",
+        usage: { inputTokens: 1102, cachedTokens: 1024, outputTokens: 26 }
+      })),
+      { delay: "90 millis", interval: "12 millis" }
     )
   },
   azure: {
     request: { prompt: "Why does the first chunk of Azure hold no text?" },
     path: "",
     environment: { AZURE_OPENAI_DEPLOYMENT: "gpt-4.1-mini" },
-    reply: ReplayServer.bytes(
-      data([
-        {
-          id: "",
-          object: "",
-          created: 0,
-          model: "",
-          choices: [],
-          prompt_filter_results: [{
-            prompt_index: 0,
-            content_filter_results: { hate: { filtered: false, severity: "safe" } }
-          }]
-        },
-        ...chatCompletions({
-          id: "chatcmpl-demo",
-          model: "gpt-4.1-mini-2025-04-14",
-          content: "Because the content filter speaks first: it says what it thinks of the prompt.",
-          usage: { inputTokens: 18, cachedTokens: 0, outputTokens: 17 }
-        })
-      ]),
-      { contentType: eventStream, delay: "260 millis", interval: "38 millis" }
+    reply: ReplayServer.stream(
+      Wire.azure,
+      Answer.azure(Answer.make({
+        id: "chatcmpl-demo",
+        model: "gpt-4.1-mini-2025-04-14",
+        content: "Because the content filter speaks first: it says what it thinks of the prompt.",
+        usage: { inputTokens: 18, cachedTokens: 0, outputTokens: 17 }
+      })),
+      { delay: "260 millis", interval: "38 millis" }
     )
   }
 }
