@@ -44,7 +44,9 @@ export const defaults: Record<Provider, ModelPrice> = {
       // https://aws.amazon.com/bedrock/pricing/: batch inference at a 50 % lower price than on-demand.
       batch: 0.5
       // `flex` and `priority` are priced by model, `reserved` by the month: unknown.
-    }
+    },
+    // GovCloud has prices of its own: https://aws.amazon.com/bedrock/pricing/, by region.
+    exceptRegions: ["us-gov-east-1", "us-gov-west-1"]
   },
   groq: {
     serviceTiers: {
@@ -99,6 +101,8 @@ const anthropicFast = "https://platform.claude.com/docs/en/about-claude/pricing#
 const anthropicFastBefore = "$30 / $150 as long as it had a fast mode, by LiteLLM and models.dev"
 const hour =
   "1 h cache writes are 2x the input price on Bedrock too: https://aws.amazon.com/bedrock/pricing/, by LiteLLM and, for Opus 5.5, the source"
+const bedrockLong =
+  "https://aws.amazon.com/bedrock/pricing/ lists Sonnet 4 and 4.5 Long Context (above 200,000 tokens) apart, not so later models, by LiteLLM and models.dev (https://github.com/anomalyco/models.dev/issues/1220); the source has it for Anthropic only"
 const usResidency =
   "https://platform.claude.com/docs/en/about-claude/pricing#data-residency-pricing: US-only inference 1.1x on Claude 4.6 and later"
 
@@ -337,7 +341,27 @@ export const corrections: ReadonlyArray<Correction> = [
     model,
     set: { cacheWrite1h },
     reason: hour
-  }))
+  })),
+  ...["global", "regional"].map((profile): Correction => ({
+    provider: "bedrock",
+    model: `${profile}.anthropic.claude-sonnet-4-20250514-v1:0`,
+    set: { longContext: { above: 200_000, input: 6, cacheWrite: 7.5, cached: 0.6, output: 22.5 } },
+    reason: bedrockLong
+  })),
+  {
+    provider: "bedrock",
+    model: "global.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    set: { longContext: { above: 200_000, input: 6, cacheWrite: 7.5, cached: 0.6, cacheWrite1h: 12, output: 22.5 } },
+    reason: bedrockLong
+  },
+  {
+    provider: "bedrock",
+    model: "regional.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    set: {
+      longContext: { above: 200_000, input: 6.6, cacheWrite: 8.25, cached: 0.66, cacheWrite1h: 13.2, output: 24.75 }
+    },
+    reason: bedrockLong
+  }
 ]
 
 /**

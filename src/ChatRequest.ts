@@ -13,23 +13,28 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  */
 export const Normalized = Schema.Struct({
-  /** The provider's model id. When absent, the layer's default model is used. */
+  /** The provider's model id. When absent, the layer's default model is used; without either, `InvalidRequest`. */
   model: Schema.optionalKey(Schema.String),
+  /** The conversation. Only text can be sent so far; other parts fail with `InvalidRequest`. */
   prompt: Prompt.Prompt,
   /** Instructions to the model, put before those in the prompt. */
   system: Schema.optionalKey(Schema.String),
   /** Most tokens to generate, reasoning included. */
   maxTokens: Schema.optionalKey(Schema.Natural),
+  /** Sent as it is; how far it may go is up to the provider: to 1 for Anthropic, to 2 for OpenAI. */
   temperature: Schema.optionalKey(Schema.Finite),
+  /** Share of the probability from which tokens are drawn, 0 to 1. */
   topP: Schema.optionalKey(Schema.Finite),
+  /** This and the next, and `seed`, are left out where the provider's format has nothing like them. */
   frequencyPenalty: Schema.optionalKey(Schema.Finite),
   presencePenalty: Schema.optionalKey(Schema.Finite),
   /** Texts at which the model stops. */
   stop: Schema.optionalKey(Schema.Array(Schema.String)),
   seed: Schema.optionalKey(Schema.Int),
   /**
-   * Fields of a provider's own request body, by provider (`openai`, `anthropic`, …). They are merged into the body
-   * last, so that nothing a provider offers is out of reach; the other providers do not see them.
+   * Fields of a provider's own request body, by provider: `openai`, `anthropic`, `bedrock`, `bedrockInvoke`, `groq`,
+   * `azure`, `azureInference`, or the name of another host. They are merged into the body last, so that nothing a
+   * provider offers is out of reach; the other providers do not see them.
    */
   options: Schema.optionalKey(Schema.Record(Schema.String, Schema.Record(Schema.String, Schema.Unknown)))
 }).annotate({ identifier: "ChatRequest" })
@@ -48,12 +53,14 @@ export type Normalized = typeof Normalized.Type
  * @category models
  * @since 0.1.0
  */
-export type ChatRequest = Omit<Normalized, "prompt"> & {
+export type ChatRequest = { readonly [K in Exclude<keyof Normalized, "prompt">]?: Normalized[K] | undefined } & {
+  /** A string is one message of the user. Only text can be sent so far; other parts fail with `InvalidRequest`. */
   readonly prompt: Prompt.RawInput
 }
 
 /**
- * Normalises a request's prompt.
+ * Normalises a request: its prompt becomes a `Prompt`, and fields that are `undefined` are left out. Throws when the prompt
+ * is none; the services turn that into an `InvalidRequest`.
  *
  * @example
  * ```ts
@@ -66,4 +73,10 @@ export type ChatRequest = Omit<Normalized, "prompt"> & {
  * @category constructors
  * @since 0.1.0
  */
-export const normalize = (request: ChatRequest): Normalized => ({ ...request, prompt: Prompt.make(request.prompt) })
+export const normalize = ({ prompt, ...fields }: ChatRequest): Normalized => ({
+  ...withoutUndefined(fields),
+  prompt: Prompt.make(prompt)
+})
+
+const withoutUndefined = (fields: Omit<ChatRequest, "prompt">): Omit<Normalized, "prompt"> =>
+  Object.assign({}, ...Object.entries(fields).map(([key, value]) => value === undefined ? {} : { [key]: value }))

@@ -281,7 +281,8 @@ export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("Budget
  * states it; the provider's socket is closed. Most providers state usage at the end only: a budget then tells, but saves
  * nothing.
  *
- * Fails with `UnknownModel` when the price of the model is not known: a budget that sees no cost guards nothing.
+ * Fails with `UnknownModel` when the price of the model is not known: a budget that sees no cost guards nothing. A limit
+ * given as text is a decimal (`"0.05"`); any other text throws, when the stream is put together.
  *
  * @example
  * ```ts
@@ -311,7 +312,7 @@ export const withBudget: {
     self: Stream.Stream<C, E, R>,
     limit: BigDecimal.BigDecimal | string
   ): Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R>
-} = dual(2, <C extends Chunk.Attributes, E, R>(
+} = /* @__PURE__ */ dual(2, <C extends Chunk.Attributes, E, R>(
   self: Stream.Stream<C, E, R>,
   limit: BigDecimal.BigDecimal | string
 ): Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R> => {

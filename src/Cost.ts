@@ -113,6 +113,8 @@ export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/
   provider: Schema.optionalKey(Schema.String),
   /** The model that answered; for Bedrock the id that was asked for, because its prefix decides the price. */
   model: Schema.optionalKey(Schema.String),
+  /** Azure: the model or deployment that was asked for; it decides the price where `model` is not stated. */
+  requestedModel: Schema.optionalKey(Schema.String),
   inputTokens: quantity,
   cachedTokens: quantity,
   /** Audio tokens within `cachedTokens`. */
@@ -160,7 +162,9 @@ export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/
   audioOutput: Schema.optionalKey(Schema.Array(Audio)),
   pdf: Schema.optionalKey(Pdf),
   /** USD, when the provider itself states the cost of the response. */
-  statedCost: quantity
+  statedCost: quantity,
+  /** Names of the counts that were stated as what no count is, and are clamped already (see `Usage`). */
+  clampedCounts: Schema.optionalKey(Schema.Array(Schema.String))
 }) {}
 
 /**
@@ -260,7 +264,8 @@ export type Component = typeof Component.Type
  *   (`subject`); the total is at the standard rate
  * - `unknownRegion`: the price is known to differ by region and not known for this one; the total is at the rate of the
  *   regions it is known for
- * - `missingCount`: the count `subject` was not stated and is not in the total
+ * - `missingCount`: the count `subject` was not stated and is not in the total; for `audio`, `audioOutput` and `images`,
+ *   that one of the pieces does not state its tokens, which are then priced within the text
  * - `invalidCount`: the count `subject` was negative, fractional, not finite or too large, and was clamped; a
  *   `statedCost` that is no amount of money was ignored
  * - `inconsistentCounts`: the count `subject` is larger than the count it is part of, and was clamped to it
@@ -463,7 +468,8 @@ export const calculate: {
   const stated = fromStated(metadata)
   if (stated !== undefined) return stated
 
-  const flags: Array<Flag> = metadata.statedCost === undefined ? [] : [{ kind: "invalidCount", subject: "statedCost" }]
+  const flags = (metadata.clampedCounts ?? []).map((subject): Flag => ({ kind: "invalidCount", subject }))
+  if (metadata.statedCost !== undefined) flags.push({ kind: "invalidCount", subject: "statedCost" })
   const components: Array<Component> = []
   const buckets = bucketsOf(metadata, price, flags)
   const { multiplier, rates } = ratesOf(metadata, price, buckets.inputTokens, flags)
@@ -577,31 +583,31 @@ const bucketsOf = (metadata: CostMetadata, price: Price, flags: Array<Flag>): Bu
   const writes = part("cacheWriteTokens", Math.max(writes5m, writesTotal - writes1h), rest)
   rest -= writes
 
-  const audioIn = metadata.inputAudioTokens === undefined
-    ? clean("audio", tokensIn(metadata.audio), flags)
-    : read("inputAudioTokens")
+  // Pieces that do not state their tokens are within the text, which the flag says.
+  const sumOf = (field: "audio" | "audioOutput" | "images"): number => {
+    const parts = metadata[field] ?? []
+    if (parts.some(({ tokens }) => tokens === undefined)) flags.push({ kind: "missingCount", subject: field })
+    return clean(field, parts.reduce((sum, { tokens }) => sum + (tokens ?? 0), 0), flags)
+  }
+  const audioIn = metadata.inputAudioTokens === undefined ? sumOf("audio") : read("inputAudioTokens")
   const cachedAudio = part("cachedAudioTokens", read("cachedAudioTokens"), Math.min(allCached, audioIn))
   const inputAudio = part("inputAudioTokens", audioIn - cachedAudio, rest)
   rest -= inputAudio
 
   // Without a price of their own, image tokens are billed like text (OpenAI, Anthropic).
   const imagesApart = price.inputImage !== undefined
-  const imageIn = !imagesApart
-    ? 0
-    : metadata.inputImageTokens === undefined
-    ? clean("images", tokensIn(metadata.images), flags)
-    : read("inputImageTokens")
+  const imageStated = read("inputImageTokens")
+  const cachedImageStated = read("cachedImageTokens")
+  const imageIn = !imagesApart ? 0 : metadata.inputImageTokens === undefined ? sumOf("images") : imageStated
   const cachedImage = imagesApart
-    ? part("cachedImageTokens", read("cachedImageTokens"), Math.min(allCached - cachedAudio, imageIn))
+    ? part("cachedImageTokens", cachedImageStated, Math.min(allCached - cachedAudio, imageIn))
     : 0
   const inputImage = part("inputImageTokens", imageIn - cachedImage, rest)
   rest -= inputImage
 
   const output = read("outputTokens")
   part("reasoningTokens", read("reasoningTokens"), output)
-  const audioOut = metadata.outputAudioTokens === undefined
-    ? clean("audioOutput", tokensIn(metadata.audioOutput), flags)
-    : read("outputAudioTokens")
+  const audioOut = metadata.outputAudioTokens === undefined ? sumOf("audioOutput") : read("outputAudioTokens")
   const outputAudio = part("outputAudioTokens", audioOut, output)
   const outputImage = part("outputImageTokens", read("outputImageTokens"), output - outputAudio)
 
@@ -626,9 +632,6 @@ const bucketsOf = (metadata: CostMetadata, price: Price, flags: Array<Flag>): Bu
 type CountField = {
   [K in keyof typeof CostMetadata.fields]-?: number extends CostMetadata[K] ? K : never
 }[keyof typeof CostMetadata.fields]
-
-const tokensIn = (parts: ReadonlyArray<{ readonly tokens?: number }> | undefined): number | undefined =>
-  parts?.reduce((sum, { tokens }) => sum + (tokens ?? 0), 0)
 
 const ratesOf = (
   metadata: CostMetadata,
@@ -657,8 +660,9 @@ const ratesOf = (
   multiply("unknownServiceTier", metadata.batchMode === true ? "batch" : metadata.serviceTier, price.serviceTiers)
   multiply("unknownSpeed", metadata.speed, price.speeds)
   multiply("unknownInferenceGeo", metadata.inferenceGeo, price.inferenceGeos)
-  if (metadata.region !== undefined && price.regions !== undefined && !price.regions.includes(metadata.region)) {
-    flags.push({ kind: "unknownRegion", subject: metadata.region })
+  const { region } = metadata
+  if (region !== undefined && (price.regions?.includes(region) === false || price.exceptRegions?.includes(region))) {
+    flags.push({ kind: "unknownRegion", subject: region })
   }
   return { rates, multiplier }
 }

@@ -123,7 +123,7 @@ export const layer: Layer.Layer<CostLedger> = Layer.effect(
     const record = Effect.fnUntraced(function*(metadata: Cost.CostMetadata) {
       const pricing = yield* Pricing.Pricing
       const cost = isStated(metadata) ? Result.getOrUndefined(Pricing.costWith(metadata, pricing)) : undefined
-      const { model = "", provider = "" } = metadata
+      const { model = metadata.requestedModel ?? "", provider = "" } = metadata
       yield* Ref.update(ledger, (map) => {
         const key = JSON.stringify([provider, model])
         const entry = map.get(key) ??

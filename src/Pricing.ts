@@ -83,7 +83,9 @@ export const ModelPrice = Schema.Struct({
   /** Multiplier of all token prices by inference geography. */
   inferenceGeos: multipliers,
   /** The cloud regions that the price holds for; absent when it is the same everywhere. */
-  regions: Schema.optionalKey(Schema.Array(Schema.String))
+  regions: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** The cloud regions that the price does not hold for, where it holds for all others. */
+  exceptRegions: Schema.optionalKey(Schema.Array(Schema.String))
 }).annotate({ identifier: "ModelPrice" })
 
 /**
@@ -222,7 +224,8 @@ export const snapshot: ReadonlyArray<PriceTable> = [openai, anthropic, bedrock, 
 
 // What ends an id and does not change the model: a date, a version, `latest`, Bedrock's context size.
 const versionSuffix = /(?:[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest|v\d+)|:\d+k?|:mm)$/
-const arn = /^arn:[^:]*:bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)\/(.+)$/
+// Without GovCloud, which has prices of its own.
+const arn = /^arn:(?!aws-us-gov)[^:]*:bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)\/(.+)$/
 const fineTuned = /^(?:ft:([^:]+):.*|(.+)\.ft-.*)$/
 
 /**
@@ -369,8 +372,15 @@ const withDefaults = (price: ModelPrice, defaults: ModelPrice): ModelPrice => ({
 
 // Tool fees, tiers and regions are those of the provider that serves the model, not of the one that made it.
 const ratesOnly = (
-  { inferenceGeos: _geos, regions: _regions, serverTools: _tools, serviceTiers: _tiers, speeds: _speeds, ...rates }:
-    ModelPrice
+  {
+    exceptRegions: _except,
+    inferenceGeos: _geos,
+    regions: _regions,
+    serverTools: _tools,
+    serviceTiers: _tiers,
+    speeds: _speeds,
+    ...rates
+  }: ModelPrice
 ): ModelPrice => rates
 
 /**
@@ -454,7 +464,7 @@ export const costWith: {
 } = dual(2, (metadata: CostMetadata, pricing: Service): Result.Result<Cost, UnknownModel> => {
   const stated = fromStated(metadata)
   if (stated !== undefined) return Result.succeed(stated)
-  const { model, provider } = metadata
+  const { model = metadata.requestedModel, provider } = metadata
   return provider === undefined || model === undefined
     ? Result.fail(
       new UnknownModel({

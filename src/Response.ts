@@ -176,12 +176,14 @@ export const accumulator = (): Accumulator => {
     model ??= chunk.model
     costMetadata.add(chunk)
     let finished = 0
+    let commonFinishReasons: ReadonlyArray<FinishReason> | undefined
     for (const delta of chunk.choiceDeltas) {
       let choice = choices.get(delta.index)
       if (choice === undefined) choices.set(delta.index, choice = new ChoiceState(delta.index))
       choice.add(delta)
       if (delta.finishReason !== undefined) {
-        common.set(delta.index, chunk.commonFinishReasons[finished++] ?? "other")
+        commonFinishReasons ??= chunk.commonFinishReasons
+        common.set(delta.index, commonFinishReasons[finished++] ?? "other")
       }
     }
     if (chunk.audioDelta !== undefined) {
@@ -276,10 +278,26 @@ interface ToolCallState {
   arguments: string
 }
 
+const follows = (call: ToolCallState, delta: Chunk.ToolCallDelta): boolean =>
+  call.id === undefined && delta.id === undefined && call.name !== "" && delta.name !== undefined &&
+  delta.arguments.trim() !== "" && isWhole(call.arguments)
+
+// Nothing that could come after it would leave it JSON.
+const isWhole = (text: string): boolean => {
+  if (!text.trimEnd().endsWith("}")) return false
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * Assembles tool calls from their pieces. Which call a piece belongs to, in this order: the call at its index, unless
  * the piece has another id (some hosts reuse one index for parallel calls); without an index the call with its id, or a
- * new one; without either, the last call, unless the piece names another tool.
+ * new one; without either, the last call, unless the piece names another tool. Where there are no ids, a piece
+ * that names a tool is another call when the arguments of the one before are whole: such hosts send each in one piece.
  */
 class ToolCallsState {
   private readonly calls: Array<ToolCallState> = []
@@ -299,15 +317,15 @@ class ToolCallsState {
   private find(delta: Chunk.ToolCallDelta): ToolCallState | undefined {
     if (delta.index !== undefined) {
       const call = this.byIndex.get(delta.index)
-      if (call === undefined || delta.id === undefined || call.id === undefined || call.id === delta.id) return call
+      if (call === undefined || follows(call, delta)) return undefined
+      if (delta.id === undefined || call.id === undefined || call.id === delta.id) return call
       const known = this.byId.get(delta.id)
       return known?.index === delta.index ? known : undefined
     }
     if (delta.id !== undefined) return this.byId.get(delta.id)
     const last = this.calls.at(-1)
-    return delta.name === undefined || last === undefined || last.name === "" || last.name === delta.name
-      ? last
-      : undefined
+    if (last === undefined || follows(last, delta)) return undefined
+    return delta.name === undefined || last.name === "" || last.name === delta.name ? last : undefined
   }
 
   private open(delta: Chunk.ToolCallDelta): ToolCallState {

@@ -20,6 +20,8 @@ const tokens = Schema.optionalKey(Schema.Natural)
  *   and `cacheWrite1hTokens` one hour.
  * - `outputTokens` includes `reasoningTokens`, and accepted and rejected prediction tokens.
  * - `serverToolRequests` counts requests (not tokens) made by tools that the provider runs itself, by kind.
+ * - `clampedCounts` names the counts that were stated as what no count is (negative, fractional, too large) and are
+ *   here clamped; absent when there are none.
  *
  * @example
  * ```ts
@@ -48,7 +50,8 @@ export class Usage extends Schema.Class<Usage>("effect-llm-stream/Usage")({
   outputAudioTokens: tokens,
   acceptedPredictionTokens: tokens,
   rejectedPredictionTokens: tokens,
-  serverToolRequests: Schema.optionalKey(Schema.Record(Schema.String, Schema.Natural))
+  serverToolRequests: Schema.optionalKey(Schema.Record(Schema.String, Schema.Natural)),
+  clampedCounts: Schema.optionalKey(Schema.Array(Schema.String))
 }) {
   /**
    * Input plus output tokens; `undefined` unless both were stated.
@@ -69,7 +72,12 @@ export class Usage extends Schema.Class<Usage>("effect-llm-stream/Usage")({
  * @since 0.1.0
  */
 export type Stated =
-  & { readonly [K in Exclude<keyof typeof Usage.fields, "serverToolRequests">]?: number | null | undefined }
+  & {
+    readonly [K in Exclude<keyof typeof Usage.fields, "serverToolRequests" | "clampedCounts">]?:
+      | number
+      | null
+      | undefined
+  }
   & { readonly serverToolRequests?: Readonly<Record<string, number | null | undefined>> | undefined }
 
 /**
@@ -111,23 +119,29 @@ export const count = (stated: number | null | undefined): number | undefined =>
  */
 export const fromStated = (stated: Stated): Usage | undefined => {
   const { serverToolRequests, ...counts } = stated
-  const fields: Record<string, number> = {}
-  let empty = true
-  for (const [key, value] of Object.entries(counts)) {
+  const clampedCounts: Array<string> = []
+  const read = (name: string, value: number | null | undefined): number | undefined => {
     const n = count(value)
-    if (n !== undefined) {
-      fields[key] = n
-      empty = false
-    }
+    if (n !== undefined && n !== value) clampedCounts.push(name)
+    return n
+  }
+  const fields: Record<string, number> = {}
+  for (const [key, value] of Object.entries(counts)) {
+    const n = read(key, value)
+    if (n !== undefined) fields[key] = n
   }
   const requests: Record<string, number> = {}
   for (const [kind, value] of Object.entries(serverToolRequests ?? {})) {
-    const n = count(value)
+    const n = read(`serverToolRequests.${kind}`, value)
     if (n !== undefined) requests[kind] = n
   }
   const hasRequests = Object.keys(requests).length > 0
-  if (empty && !hasRequests) return undefined
-  return withInputTotal(hasRequests ? { ...fields, serverToolRequests: requests } : fields)
+  if (Object.keys(fields).length === 0 && !hasRequests) return undefined
+  return withInputTotal({
+    ...fields,
+    ...(hasRequests ? { serverToolRequests: requests } : undefined),
+    ...(clampedCounts.length > 0 ? { clampedCounts } : undefined)
+  })
 }
 
 /**
@@ -149,7 +163,15 @@ export const fromStated = (stated: Stated): Usage | undefined => {
 export const merge: {
   (that: Usage): (self: Usage) => Usage
   (self: Usage, that: Usage): Usage
-} = dual(2, (self: Usage, that: Usage): Usage => withInputTotal({ ...self, ...that }))
+} = dual(2, (self: Usage, that: Usage): Usage => {
+  const { clampedCounts: _, ...counts } = { ...self, ...that }
+  const clampedCounts = [
+    // What is stated again counts as it is stated then.
+    ...(self.clampedCounts ?? []).filter((name) => !Object.hasOwn(that, name.replace(/\..*/s, ""))),
+    ...(that.clampedCounts ?? [])
+  ]
+  return withInputTotal({ ...counts, ...(clampedCounts.length > 0 ? { clampedCounts } : undefined) })
+})
 
 type Fields = { readonly [K in keyof typeof Usage.fields]?: Exclude<Usage[K], undefined> }
 
@@ -161,6 +183,10 @@ const withInputTotal = (fields: Fields): Usage =>
       ? fields
       : {
         ...fields,
-        inputTokens: fields.uncachedInputTokens + (fields.cachedTokens ?? 0) + (fields.cacheWriteTokens ?? 0)
+        // Absurd counts may add up to more than a safe integer.
+        inputTokens: Math.min(
+          fields.uncachedInputTokens + (fields.cachedTokens ?? 0) + (fields.cacheWriteTokens ?? 0),
+          Number.MAX_SAFE_INTEGER
+        )
       }
   )

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line's entry point, the only module that is tied to Node.
+ * The command line's entry point, tied to Node as no other module is but `testing/NodeReplayServer`.
  *
  * @since 0.1.0
  */

@@ -161,6 +161,26 @@ describe("calculate", () => {
     assert.deepStrictEqual(quantities(cost), { input: 60, inputAudio: 40, outputAudio: 50 })
   })
 
+  it("says when pieces of audio or images do not state their tokens, which are then within the text", () => {
+    const price: Price = { ...gpt4o, inputAudio: 32, outputAudio: 64, inputImage: 5 }
+    const metadata = {
+      inputTokens: 100,
+      outputTokens: 50,
+      audio: [{ durationSeconds: 3 }, { tokens: 10 }],
+      audioOutput: [{ durationSeconds: 3 }],
+      images: [{ width: 512, height: 512 }]
+    }
+    assert.deepStrictEqual(costOf(metadata, price).flags, [
+      { kind: "missingCount", subject: "audio" },
+      { kind: "missingCount", subject: "audioOutput" },
+      { kind: "missingCount", subject: "images" }
+    ])
+    const stated = { ...metadata, inputAudioTokens: 40, outputAudioTokens: 50, inputImageTokens: 20 }
+    assert.deepStrictEqual(costOf(stated, price).flags, [])
+    // Images that cost what text costs need no count.
+    assert.notInclude(costOf(metadata, gpt4o).flags.map(({ subject }) => subject), "images")
+  })
+
   it("leaves audio without a price out and says so", () => {
     const cost = costOf({ inputTokens: 1000, inputAudioTokens: 800, outputTokens: 0 }, gpt4o)
     // 200 × 2.50
@@ -274,10 +294,14 @@ describe("calculate", () => {
       outputTokens: 10.7,
       reasoningTokens: Number.NaN,
       outputAudioTokens: Number.POSITIVE_INFINITY,
+      inputImageTokens: -1,
+      cachedImageTokens: 0.5,
       serverToolRequests: { web_search: -1 }
     }, sonnet)
     assert.deepStrictEqual(quantities(cost), { output: 10 })
     assert.deepStrictEqual(cost.flags.map(({ kind, subject }) => [kind, subject]), [
+      ["invalidCount", "cachedImageTokens"],
+      ["invalidCount", "inputImageTokens"],
       ["invalidCount", "inputTokens"],
       ["invalidCount", "outputAudioTokens"],
       ["invalidCount", "outputTokens"],

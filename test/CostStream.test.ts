@@ -109,6 +109,24 @@ describe("Pricing.priced", () => {
     }))
 })
 
+describe("Counts on the wire that are none", () => {
+  it.effect("are flagged in the cost of the stream, until they are stated well", () =>
+    Effect.gen(function*() {
+      const odd = usage(1000.5, 0, -3)
+      const flags = (...chunks: ReadonlyArray<OpenAiChunk>) =>
+        Stream.fromIterable(chunks).pipe(
+          ChunkStream.response,
+          Effect.flatMap(Pricing.priced),
+          Effect.map(({ cost }) => cost?.flags.map(({ kind, subject }) => [kind, subject]))
+        )
+      assert.deepStrictEqual(yield* flags(text("a"), odd), [
+        ["invalidCount", "inputTokens"],
+        ["invalidCount", "outputTokens"]
+      ])
+      assert.deepStrictEqual(yield* flags(odd, stated), [])
+    }))
+})
+
 describe("CostLedger", () => {
   const spent = Effect.map(CostLedger.CostLedger.use((ledger) => ledger.total), usd)
 

@@ -92,6 +92,11 @@ describe("OpenAiCompatible", () => {
         { reason: "InvalidRequest", message: "Bad", status: 400, code: "400", retryable: false }
       ],
       [
+        "flat, as an event of type error without that name",
+        { type: "error", message: "Oops", code: "server_error" },
+        { reason: "ServerError", message: "Oops", status: undefined, code: "server_error", retryable: true }
+      ],
+      [
         "in an event of its own",
         errorEvent({ message: "Oops", type: "server_error" }),
         { reason: "ServerError", message: "Oops", status: undefined, code: "server_error", retryable: true }

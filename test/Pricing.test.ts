@@ -3,6 +3,7 @@ import { Arbitrary, BigDecimal, Effect, Layer, Result, Schema } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { stripTypeScriptTypes } from "node:module"
 import { gzipSync } from "node:zlib"
+import { rolldown } from "rolldown"
 import { generate } from "../scripts/generate-prices.ts"
 import * as Cost from "../src/Cost.ts"
 import * as Pricing from "../src/Pricing.ts"
@@ -145,6 +146,7 @@ describe("lookup", () => {
         ["bedrock", "global.anthropic.claude-sonnet-5-5"],
         ["bedrock", "eu.amazon.nova-pro-v1:0"],
         ["bedrock", "us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0"],
+        ["bedrock", "arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/anthropic.claude-3-haiku-20240307-v1:0"],
         ["bedrock", "claude-sonnet-4-5-20250929"],
         ["bedrock", "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123"],
         ["groq", "gpt-4o"],
@@ -256,6 +258,13 @@ describe("cost", () => {
     const long = { provider: "openai", model: "gpt-5.4", outputTokens: 1000 }
     assert.strictEqual(costOf({ ...long, inputTokens: 272_000 }), "1.3825")
     assert.strictEqual(costOf({ ...long, inputTokens: 271_999 }), "0.6949975")
+    // On Bedrock, Sonnet 4 and 4.5 have a long-context price from 200,001: 200001 × 6 + 1000 × 22.50, and 10 % more
+    const sonnet = { provider: "bedrock", inputTokens: 200_001, outputTokens: 1000 }
+    assert.strictEqual(costOf({ ...sonnet, model: "global.anthropic.claude-sonnet-4-5-20250929-v1:0" }), "1.222506")
+    assert.strictEqual(costOf({ ...sonnet, model: "us.anthropic.claude-sonnet-4-20250514-v1:0" }), "1.222506")
+    assert.strictEqual(costOf({ ...sonnet, model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0" }), "1.3447566")
+    // Later ones have none: 200001 × 3 + 1000 × 15
+    assert.strictEqual(costOf({ ...sonnet, model: "global.anthropic.claude-sonnet-4-6" }), "0.615003")
     // Text and audio: 20 × 2.50 + 80 × 40 + 10 × 10 + 90 × 80
     assert.strictEqual(
       costOf({
@@ -351,6 +360,10 @@ describe("cost", () => {
       subject: "eu-west-1"
     }])
     assert.deepStrictEqual(flags("eu.anthropic.claude-opus-4-8", "eu-west-1"), [])
+    assert.deepStrictEqual(flags("anthropic.claude-sonnet-4-5-20250929-v1:0", "us-gov-west-1"), [{
+      kind: "unknownRegion",
+      subject: "us-gov-west-1"
+    }])
   })
 
   it("is what the provider stated, even for a model without a price", () => {
@@ -378,6 +391,26 @@ describe("cost", () => {
     assert.isTrue(Result.isFailure(cost) || !BigDecimal.isNegative(cost.success.total))
   })
 })
+
+/** The price tables that a bundler leaves in a program. */
+const tablesIn = async (program: string): Promise<ReadonlyArray<string>> => {
+  const entry = new URL("./program.js", import.meta.url).pathname
+  const bundle = await rolldown({
+    input: entry,
+    platform: "browser",
+    logLevel: "silent",
+    plugins: [{
+      name: "program",
+      resolveId: (id) => id === entry ? id : null,
+      load: (id) => id === entry ? program : null
+    }]
+  })
+  const { output } = await bundle.generate({ format: "esm" })
+  return output
+    .flatMap((file) => file.type === "chunk" ? Object.entries(file.modules) : [])
+    .flatMap(([id, { renderedLength }]) => renderedLength > 0 ? [/pricing\/(\w+)\.ts$/.exec(id)?.[1] ?? []].flat() : [])
+    .sort()
+}
 
 describe("snapshot", () => {
   it("is made of valid prices", () => {
@@ -410,8 +443,20 @@ describe("snapshot", () => {
     assert.include(notice, "Copyright (c) Pydantic Services Inc.")
   })
 
-  it("costs nothing to programs that only compute with prices of their own", () => {
-    const source = readFileSync(new URL("../src/Cost.ts", import.meta.url), "utf8")
-    assert.notMatch(source, /^import (?!type ).*[Pp]ricing/m)
+  it("is not in programs that do not ask for prices, however they import the rest", async () => {
+    const index = `from "${new URL("../src/index.ts", import.meta.url).pathname}"`
+    const providers = ["Anthropic", "AzureInference", "AzureOpenAi", "Bedrock", "BedrockInvoke", "Groq", "OpenAi"]
+    assert.deepStrictEqual(
+      await tablesIn(`import { Pricing } ${index}; console.log(Pricing.cost)`),
+      ["anthropic", "azure", "bedrock", "groq", "openai"]
+    )
+    assert.deepStrictEqual(
+      await tablesIn(
+        `import { ChunkStream, ${providers.join()} } ${index}
+         console.log(ChunkStream.text, ChunkStream.response, ${providers.map((name) => `${name}.layerConfig`).join()})`
+      ),
+      []
+    )
+    assert.deepStrictEqual(await tablesIn(`import { Cost } ${index}; console.log(Cost.calculate)`), [])
   })
 })

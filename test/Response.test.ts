@@ -71,6 +71,15 @@ describe("Response", () => {
     assert.strictEqual(response.content, "abc")
   })
 
+  it("does work linear in the number of choices of a chunk", { timeout: 3_000 }, () => {
+    const choices = Array.from(
+      { length: 20_000 },
+      (_, index) => ({ index, delta: { content: "a" }, finish_reason: "stop" })
+    )
+    const response = Response.fromChunks([Schema.decodeUnknownSync(OpenAiChunk.FromPayload)({ choices })])
+    assert.lengthOf(response.commonFinishReasons, choices.length)
+  })
+
   it("counts usage once, however often it is stated", () => {
     const usage = { prompt_tokens: 10, completion_tokens: 4 }
     const response = Response.fromChunks([chunk({ usage }), chunk({ usage: null }), chunk({ usage })])
@@ -159,6 +168,22 @@ describe("Response", () => {
       assert.deepStrictEqual(toolDeltas(call({ index: 0, name: "f", arguments: "{}" })), [
         { id: "call_0", generatedId: true, name: "f", arguments: "{}" }
       ])
+    })
+
+    it("keeps whole calls of a host without ids apart, though they are of one tool, at one index or at none", () => {
+      for (const index of [{}, { index: 0 }]) {
+        const [x, y] = ["{\"x\":1}", "{\"x\":2}"] as const
+        const expected = [
+          { id: "call_0", generatedId: true, name: "f", arguments: x },
+          { id: "call_1", generatedId: true, name: "f", arguments: y }
+        ] as const
+        const pieces = [call({ ...index, name: "f", arguments: x }), call({ ...index, name: "f", arguments: y })]
+        assert.deepStrictEqual(toolDeltas(...pieces), expected)
+        const together = Schema.decodeUnknownSync(OpenAiChunk.FromPayload)({
+          choices: [{ delta: { tool_calls: pieces } }]
+        })
+        assert.deepStrictEqual(Response.fromChunks([together]).toolCalls, expected)
+      }
     })
 
     it("survives ids and indexes that are made to break objects and arrays", () => {

@@ -41,6 +41,28 @@ describe("Usage", () => {
       assert.strictEqual(usage?.inputTokens, 123)
     })
 
+    it("names the counts that it clamped", () => {
+      const usage = Usage.fromStated({
+        inputTokens: -5,
+        cachedTokens: 1.5,
+        reasoningTokens: 1e300,
+        outputTokens: 7,
+        serverToolRequests: { web_search: -1, web_fetch: 2 }
+      })
+      assert.deepStrictEqual(usage?.clampedCounts, [
+        "inputTokens",
+        "cachedTokens",
+        "reasoningTokens",
+        "serverToolRequests.web_search"
+      ])
+      assert.isUndefined(Usage.fromStated({ inputTokens: 5, outputTokens: null })?.clampedCounts)
+    })
+
+    it("stays a valid usage however large the parts are", () => {
+      const usage = Usage.fromStated({ uncachedInputTokens: 1e300, cachedTokens: 1e300 })
+      assert.isTrue(Schema.is(Usage.Usage)(usage))
+    })
+
     it("passes on counts that disagree with one another", () => {
       const usage = Usage.fromStated({ inputTokens: 10, cachedTokens: 64 })
       assert.strictEqual(usage?.inputTokens, 10)
@@ -66,6 +88,13 @@ describe("Usage", () => {
       const [a, b, c] = counts.map((count) => Usage.fromStated(count) ?? new Usage.Usage({}))
       if (a === undefined || b === undefined || c === undefined) return
       assert.deepStrictEqual(Usage.merge(Usage.merge(a, b), c), Usage.merge(a, Usage.merge(b, c)))
+    })
+
+    it("keeps that a count was clamped until it is stated again", () => {
+      const start = Usage.fromStated({ inputTokens: -1, outputTokens: -1 }) ?? assert.fail()
+      const end = Usage.fromStated({ outputTokens: 9, cachedTokens: 0.5 }) ?? assert.fail()
+      assert.deepStrictEqual(Usage.merge(start, end).clampedCounts, ["inputTokens", "cachedTokens"])
+      assert.isUndefined(Usage.merge(start, new Usage.Usage({ inputTokens: 1, outputTokens: 1 })).clampedCounts)
     })
 
     it("recomputes the input when its parts come in different chunks", () => {

@@ -82,7 +82,7 @@ describe("validator", () => {
         "text",
         { id: 1 },
         { choices: {} },
-        { choices: [null] },
+        { choices: [7] },
         choice({ content: 5 }),
         choice({ content: [{ text: 5 }] }),
         choice({ tool_calls: [{ index: "0" }] }),

@@ -68,7 +68,7 @@ export type AnthropicOptions = typeof AnthropicOptions.Type
  * @since 0.1.0
  */
 export type AnthropicRequest = ChatRequest & {
-  readonly options?: { readonly anthropic?: AnthropicOptions }
+  readonly options?: { readonly anthropic?: AnthropicOptions } | undefined
 }
 
 /**

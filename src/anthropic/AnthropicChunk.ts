@@ -11,6 +11,7 @@ import type { Attributes, AudioDelta, ChoiceDelta, ToolCallDelta } from "../Chun
 import type { CostMetadata } from "../Cost.ts"
 import * as FinishReason from "../FinishReason.ts"
 import * as CostMetadataOf from "../internal/costMetadata.ts"
+import { elements } from "../internal/open.ts"
 import type * as Usage from "../Usage.ts"
 import { type Citation, type ContentBlock, finishReasons, Payload, usageOf, type WireUsage } from "./Messages.ts"
 
@@ -91,7 +92,7 @@ export class AnthropicChunk extends Schema.Class<AnthropicChunk>("effect-llm-str
   get content(): string {
     const event = this.chunk
     return event.type === "content_block_delta"
-      ? event.delta.type === "text_delta" ? event.delta.text : ""
+      ? event.delta?.type === "text_delta" ? event.delta.text : ""
       : this.contentBlocks.map((block) => block.type === "text" ? block.text ?? "" : "").join("")
   }
 
@@ -170,13 +171,13 @@ export class AnthropicChunk extends Schema.Class<AnthropicChunk>("effect-llm-str
     const event = this.chunk
     switch (event.type) {
       case "content_block_delta":
-        return event.delta.type === "input_json_delta" && (this.block ?? "tool_use") === "tool_use"
+        return event.delta?.type === "input_json_delta" && (this.block ?? "tool_use") === "tool_use"
           ? [{ index: event.index, arguments: event.delta.partial_json }]
           : []
       case "content_block_start":
-        return toolCallOf(event.content_block, event.index)
+        return event.content_block === null ? [] : toolCallOf(event.content_block, event.index)
       default:
-        return this.contentBlocks.flatMap(toolCallOf)
+        return (this.message?.content ?? []).flatMap((block, index) => block === null ? [] : toolCallOf(block, index))
     }
   }
 
@@ -234,7 +235,8 @@ export class AnthropicChunk extends Schema.Class<AnthropicChunk>("effect-llm-str
    * @since 0.1.0
    */
   get blockType(): string | undefined {
-    return this.chunk.type === "content_block_start" ? String(this.chunk.content_block.type) : this.block
+    if (this.chunk.type !== "content_block_start") return this.block
+    return this.chunk.content_block === null ? undefined : String(this.chunk.content_block.type)
   }
 
   /**
@@ -244,7 +246,9 @@ export class AnthropicChunk extends Schema.Class<AnthropicChunk>("effect-llm-str
    * @since 0.1.0
    */
   get contentBlocks(): ReadonlyArray<ContentBlock> {
-    return this.chunk.type === "content_block_start" ? [this.chunk.content_block] : this.message?.content ?? []
+    return elements(
+      this.chunk.type === "content_block_start" ? [this.chunk.content_block] : this.message?.content
+    )
   }
 
   /**
@@ -255,7 +259,7 @@ export class AnthropicChunk extends Schema.Class<AnthropicChunk>("effect-llm-str
   get thinking(): string | undefined {
     const event = this.chunk
     if (event.type === "content_block_delta") {
-      return event.delta.type === "thinking_delta" ? event.delta.thinking : undefined
+      return event.delta?.type === "thinking_delta" ? event.delta.thinking : undefined
     }
     const pieces = this.contentBlocks.flatMap((block) => block.type === "thinking" ? [block.thinking ?? ""] : [])
     return pieces.length === 0 ? undefined : pieces.join("")
@@ -271,9 +275,9 @@ export class AnthropicChunk extends Schema.Class<AnthropicChunk>("effect-llm-str
     const event = this.chunk
     switch (event.type) {
       case "content_block_delta":
-        return event.delta.type === "signature_delta" ? event.delta.signature : undefined
+        return event.delta?.type === "signature_delta" ? event.delta.signature : undefined
       case "content_block_start":
-        return event.content_block.type === "thinking" ? event.content_block.signature || undefined : undefined
+        return event.content_block?.type === "thinking" ? event.content_block.signature || undefined : undefined
       default:
         return undefined
     }
@@ -286,7 +290,7 @@ export class AnthropicChunk extends Schema.Class<AnthropicChunk>("effect-llm-str
    */
   get redactedThinking(): string | undefined {
     const event = this.chunk
-    return event.type === "content_block_start" && event.content_block.type === "redacted_thinking"
+    return event.type === "content_block_start" && event.content_block?.type === "redacted_thinking"
       ? event.content_block.data ?? undefined
       : undefined
   }
@@ -299,8 +303,8 @@ export class AnthropicChunk extends Schema.Class<AnthropicChunk>("effect-llm-str
   get citations(): ReadonlyArray<Citation> {
     const event = this.chunk
     return event.type === "content_block_delta"
-      ? event.delta.type === "citations_delta" ? [event.delta.citation] : []
-      : this.contentBlocks.flatMap((block) => block.type === "text" ? block.citations ?? [] : [])
+      ? event.delta?.type === "citations_delta" ? elements([event.delta.citation ?? null]) : []
+      : this.contentBlocks.flatMap((block) => block.type === "text" ? elements(block.citations) : [])
   }
 
   /**
@@ -311,7 +315,7 @@ export class AnthropicChunk extends Schema.Class<AnthropicChunk>("effect-llm-str
    */
   get partialJson(): string | undefined {
     const event = this.chunk
-    return event.type === "content_block_delta" && event.delta.type === "input_json_delta"
+    return event.type === "content_block_delta" && event.delta?.type === "input_json_delta"
       ? event.delta.partial_json
       : undefined
   }

@@ -11,7 +11,7 @@ import type * as ChatRequest from "../ChatRequest.ts"
 import type * as FinishReason from "../FinishReason.ts"
 import { failureOf } from "../internal/httpFailure.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
-import { nullish, open } from "../internal/open.ts"
+import { list, nullish, open } from "../internal/open.ts"
 import * as Prompt from "../internal/prompt.ts"
 import { sseFraming } from "../internal/sseFraming.ts"
 import { validator } from "../internal/validator.ts"
@@ -93,10 +93,17 @@ const toolUseFields = {
   caller: nullish(open({ type: nullish(Schema.String), tool_id: nullish(Schema.String) }))
 }
 
-const toolResult = <const Type extends string, Content extends Schema.Constraint>(type: Type, content: Content) =>
+const part = open({ type: nullish(Schema.String), text: nullish(Schema.String) })
+
+/** The result is an object or a list, as documented for each tool; hosts with tools of their own send any of these. */
+const toolResult = <const Type extends string, Result extends Schema.Constraint, Item extends Schema.Constraint>(
+  type: Type,
+  result: Result,
+  item: Item
+) =>
   tagged(type, {
     tool_use_id: nullish(Schema.String),
-    content: nullish(content),
+    content: nullish(Schema.Union([Schema.String, list(item), result])),
     is_error: nullish(Schema.Boolean),
     caller: nullish(open({ type: nullish(Schema.String), tool_id: nullish(Schema.String) }))
   })
@@ -109,7 +116,7 @@ const executionResult = open({
   stdout: nullish(Schema.String),
   stderr: nullish(Schema.String),
   return_code: nullish(Schema.Finite),
-  content: nullish(Schema.Array(open({ type: nullish(Schema.String), file_id: nullish(Schema.String) })))
+  content: nullish(list(open({ type: nullish(Schema.String), file_id: nullish(Schema.String) })))
 })
 
 /**
@@ -120,7 +127,7 @@ const executionResult = open({
  * @since 0.1.0
  */
 export const ContentBlock = openUnion([
-  tagged("text", { text: nullish(Schema.String), citations: nullish(Schema.Array(Citation)) }),
+  tagged("text", { text: nullish(Schema.String), citations: nullish(list(Citation)) }),
   tagged("thinking", { thinking: nullish(Schema.String), signature: nullish(Schema.String) }),
   tagged("redacted_thinking", { data: nullish(Schema.String) }),
   tagged("tool_use", toolUseFields),
@@ -128,16 +135,14 @@ export const ContentBlock = openUnion([
   tagged("mcp_tool_use", { ...toolUseFields, server_name: nullish(Schema.String) }),
   toolResult(
     "web_search_tool_result",
-    Schema.Union([
-      Schema.Array(open({
-        type: nullish(Schema.String),
-        url: nullish(Schema.String),
-        title: nullish(Schema.String),
-        page_age: nullish(Schema.String),
-        encrypted_content: nullish(Schema.String)
-      })),
-      open(resultFields)
-    ])
+    open(resultFields),
+    open({
+      type: nullish(Schema.String),
+      url: nullish(Schema.String),
+      title: nullish(Schema.String),
+      page_age: nullish(Schema.String),
+      encrypted_content: nullish(Schema.String)
+    })
   ),
   toolResult(
     "web_fetch_tool_result",
@@ -146,27 +151,23 @@ export const ContentBlock = openUnion([
       url: nullish(Schema.String),
       retrieved_at: nullish(Schema.String),
       content: Schema.optionalKey(Schema.Unknown)
-    })
+    }),
+    part
   ),
-  toolResult("code_execution_tool_result", executionResult),
-  toolResult("bash_code_execution_tool_result", executionResult),
-  toolResult("text_editor_code_execution_tool_result", open(resultFields)),
+  toolResult("code_execution_tool_result", executionResult, part),
+  toolResult("bash_code_execution_tool_result", executionResult, part),
+  toolResult("text_editor_code_execution_tool_result", open(resultFields), part),
   toolResult(
     "tool_search_tool_result",
     open({
       ...resultFields,
       tool_references: nullish(
-        Schema.Array(open({ type: nullish(Schema.String), tool_name: nullish(Schema.String) }))
+        list(open({ type: nullish(Schema.String), tool_name: nullish(Schema.String) }))
       )
-    })
+    }),
+    part
   ),
-  toolResult(
-    "mcp_tool_result",
-    Schema.Union([
-      Schema.String,
-      Schema.Array(open({ type: nullish(Schema.String), text: nullish(Schema.String) }))
-    ])
-  ),
+  toolResult("mcp_tool_result", open(resultFields), part),
   toolResult(
     "advisor_tool_result",
     open({
@@ -174,7 +175,8 @@ export const ContentBlock = openUnion([
       text: nullish(Schema.String),
       stop_reason: nullish(Schema.String),
       encrypted_content: nullish(Schema.String)
-    })
+    }),
+    part
   ),
   tagged("container_upload", { file_id: nullish(Schema.String) }),
   tagged("compaction", { content: nullish(Schema.String), encrypted_content: nullish(Schema.String) })
@@ -193,7 +195,7 @@ const deltas = [
   tagged("input_json_delta", { partial_json: Schema.String }),
   tagged("thinking_delta", { thinking: Schema.String, estimated_tokens: nullish(Schema.Finite) }),
   tagged("signature_delta", { signature: Schema.String }),
-  tagged("citations_delta", { citation: Citation }),
+  tagged("citations_delta", { citation: nullish(Citation) }),
   tagged("compaction_delta", { content: nullish(Schema.String), encrypted_content: nullish(Schema.String) })
 ] as const
 
@@ -256,7 +258,7 @@ const stopFields = {
 }
 
 const contextManagement = nullish(open({
-  applied_edits: nullish(Schema.Array(open({ type: nullish(Schema.String) })))
+  applied_edits: nullish(list(open({ type: nullish(Schema.String) })))
 }))
 
 const index = Schema.Finite
@@ -278,14 +280,14 @@ export const Payload = openUnion([
       type: nullish(Schema.String),
       role: nullish(Schema.String),
       model: nullish(Schema.String),
-      content: nullish(Schema.Array(ContentBlock)),
+      content: nullish(list(ContentBlock)),
       usage: nullish(WireUsage),
       context_management: contextManagement,
       ...stopFields
     }))
   }),
-  tagged("content_block_start", { index, content_block: ContentBlock }),
-  tagged("content_block_delta", { index, delta: ContentBlockDelta }),
+  tagged("content_block_start", { index, content_block: Schema.NullOr(ContentBlock) }),
+  tagged("content_block_delta", { index, delta: Schema.NullOr(ContentBlockDelta) }),
   tagged("content_block_stop", { index }),
   tagged("message_delta", {
     delta: nullish(open(stopFields)),
@@ -471,7 +473,7 @@ export const events = <C>(options: {
   let id: string | undefined
   let stopped = false
   let done = false
-  const blocks = new Map<number, string>()
+  const blocks = new Map<number, string | undefined>()
 
   const incomplete = () =>
     new ProviderError.IncompleteStream({
@@ -490,7 +492,7 @@ export const events = <C>(options: {
           : malformed(`continues content block ${payload.index}, which was not started`, ["index"])
       case "content_block_start":
         started = true
-        blocks.set(payload.index, String(payload.content_block.type))
+        blocks.set(payload.index, typeOf(payload.content_block))
         return undefined
       case "message_start": {
         started = true
@@ -502,7 +504,7 @@ export const events = <C>(options: {
           id = message.id
         }
         if (message?.stop_reason) stopped = true
-        message?.content?.forEach((block, position) => blocks.set(position, String(block.type)))
+        message?.content?.forEach((block, position) => blocks.set(position, typeOf(block)))
         return undefined
       }
       case "message_delta":
@@ -551,6 +553,9 @@ export const events = <C>(options: {
     end: () => stopped ? undefined : incomplete()
   }
 }
+
+// Some hosts start a block without saying which.
+const typeOf = (block: ContentBlock | null): string | undefined => block === null ? undefined : String(block.type)
 
 const statesError = (json: { readonly [key: string]: unknown }, event: string | undefined): boolean =>
   json["type"] === "error" || event === "error" ||

@@ -5,11 +5,14 @@
  */
 import * as Schema from "effect/Schema"
 import { CostMetadata } from "../Cost.ts"
-import { nullish, open } from "../internal/open.ts"
+import { elements, list, nullish, open } from "../internal/open.ts"
 import { trusted } from "../internal/trusted.ts"
 import { ChatCompletionChunk, choiceFields, chunkFields, deltaFields, fromPayload } from "../openai/ChatCompletions.ts"
 
-const severity = nullish(open({ filtered: nullish(Schema.Boolean), severity: nullish(Schema.String) }))
+const severity = nullish(
+  // A word (`safe`, `low`, `medium`, `high`), or a level as Azure's content safety states it.
+  open({ filtered: nullish(Schema.Boolean), severity: nullish(Schema.Union([Schema.String, Schema.Finite])) })
+)
 
 const detection = nullish(open({ filtered: nullish(Schema.Boolean), detected: nullish(Schema.Boolean) }))
 
@@ -73,12 +76,12 @@ const AzureDelta = open({
   ...deltaFields,
   // "On your data".
   context: nullish(open({
-    citations: nullish(Schema.Array(open({
+    citations: nullish(list(open({
       content: nullish(Schema.String),
       title: nullish(Schema.String),
       url: nullish(Schema.String),
       filepath: nullish(Schema.String),
-      chunk_id: nullish(Schema.String)
+      chunk_id: nullish(Schema.Union([Schema.String, Schema.Finite]))
     }))),
     intent: nullish(Schema.Union([Schema.String, Schema.Array(Schema.String)]))
   }))
@@ -108,9 +111,9 @@ const AzureChoice = open({
  */
 export const AzurePayload = open({
   ...chunkFields(AzureChoice),
-  prompt_filter_results: nullish(Schema.Array(PromptFilterResult)),
+  prompt_filter_results: nullish(list(PromptFilterResult)),
   // Its name in versions of the API before 2023-06-01.
-  prompt_annotations: nullish(Schema.Array(PromptFilterResult)),
+  prompt_annotations: nullish(list(PromptFilterResult)),
   latency_checkpoint: nullish(Schema.Record(Schema.String, Schema.Unknown))
 })
 
@@ -151,7 +154,9 @@ export class AzureChunk extends ChatCompletionChunk.extend<AzureChunk>("effect-l
   provider: Schema.tag("azure"),
   chunk: AzurePayload,
   /** The region that answers (`eastus2`), from the response's headers; absent when they do not state it. */
-  region: Schema.optionalKey(Schema.String)
+  region: Schema.optionalKey(Schema.String),
+  /** The model or deployment that was asked for; absent in a recording. */
+  requestedModel: Schema.optionalKey(Schema.String)
 }) {
   /**
    * What the content filter found in the prompts; `[]` when this chunk does not say.
@@ -159,7 +164,7 @@ export class AzureChunk extends ChatCompletionChunk.extend<AzureChunk>("effect-l
    * @since 0.1.0
    */
   get promptFilterResults(): ReadonlyArray<PromptFilterResult> {
-    return this.chunk.prompt_filter_results ?? this.chunk.prompt_annotations ?? []
+    return elements(this.chunk.prompt_filter_results ?? this.chunk.prompt_annotations)
   }
 
   /**
@@ -169,14 +174,19 @@ export class AzureChunk extends ChatCompletionChunk.extend<AzureChunk>("effect-l
    * @since 0.1.0
    */
   get contentFilterResults(): ContentFilterResults | undefined {
-    return this.chunk.choices?.find(({ index }, position) => (index ?? position) === 0)?.content_filter_results ??
+    return this.chunk.choices?.find((choice, position) => choice !== null && (choice.index ?? position) === 0)
+      ?.content_filter_results ??
       undefined
   }
 
   /** @since 0.1.0 */
   override get costMetadata(): CostMetadata {
-    const metadata = super.costMetadata
-    return this.region === undefined ? metadata : trusted(CostMetadata, { ...metadata, region: this.region })
+    const { region, requestedModel } = this
+    return trusted(CostMetadata, {
+      ...super.costMetadata,
+      ...(region === undefined ? undefined : { region }),
+      ...(requestedModel === undefined ? undefined : { requestedModel })
+    })
   }
 
   /**

@@ -12,6 +12,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
+import { azureAuthorization } from "../internal/azureAuthorization.ts"
 import { nullish, open } from "../internal/open.ts"
 import * as Service from "../internal/service.ts"
 import * as ChatCompletions from "../openai/ChatCompletions.ts"
@@ -51,7 +52,7 @@ export type AzureInferenceOptions = typeof AzureInferenceOptions.Type
  * @since 0.1.0
  */
 export type AzureInferenceRequest = ChatRequest & {
-  readonly options?: { readonly "azure-inference"?: AzureInferenceOptions }
+  readonly options?: { readonly azureInference?: AzureInferenceOptions } | undefined
 }
 
 /**
@@ -157,12 +158,12 @@ export const make = (options: Options): Effect.Effect<AzureInference["Service"],
   return ChatCompletions.make({
     ...options,
     protocol: protocol(),
-    optionsKey: "azure-inference",
+    optionsKey: "azureInference",
     url: () => `${endpoint}/chat/completions?api-version=${version}`,
     quirks: { maxTokensField: "max_tokens", includeUsage: true, ...options.quirks },
     headers: { "extra-parameters": "pass-through", ...options.headers },
     authorization: Effect.map(
-      AzureOpenAi.authorization(options, "pass `apiKey` or `token`, or set AZURE_INFERENCE_CREDENTIAL"),
+      azureAuthorization(options, "pass `apiKey` or `token`, or set AZURE_INFERENCE_CREDENTIAL"),
       (headers) => ({ ...bearerOf(headers["api-key"]), ...headers })
     )
   })

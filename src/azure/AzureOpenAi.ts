@@ -12,6 +12,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
+import { azureAuthorization } from "../internal/azureAuthorization.ts"
 import { nullish, open } from "../internal/open.ts"
 import * as Service from "../internal/service.ts"
 import { trusted } from "../internal/trusted.ts"
@@ -50,7 +51,7 @@ export type AzureOpenAiOptions = typeof AzureOpenAiOptions.Type
  * @since 0.1.0
  */
 export type AzureOpenAiRequest = ChatRequest & {
-  readonly options?: { readonly azure?: AzureOpenAiOptions }
+  readonly options?: { readonly azure?: AzureOpenAiOptions } | undefined
 }
 
 /**
@@ -153,8 +154,13 @@ export const protocol = (): Provider.Protocol<AzureChunk> =>
   ChatCompletions.protocol({
     provider: "azure",
     payload: AzurePayload,
-    make: (chunk, { region }) =>
-      trusted(AzureChunk, { provider: "azure", chunk, ...(region === undefined ? undefined : { region }) }),
+    make: (chunk, { model, region }) =>
+      trusted(AzureChunk, {
+        provider: "azure",
+        chunk,
+        ...(region === undefined ? undefined : { region }),
+        ...(model === undefined ? undefined : { requestedModel: model })
+      }),
     errors
   })
 
@@ -202,18 +208,9 @@ export const make = (options: Options): Effect.Effect<AzureOpenAi["Service"], ne
       includeUsage: isRecent,
       ...options.quirks
     },
-    authorization: authorization(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY")
+    authorization: azureAuthorization(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY")
   })
 }
-
-/** @internal */
-export const authorization = (
-  { apiKey, token }: Pick<Options, "apiKey" | "token">,
-  howToSet: string
-): Effect.Effect<Service.Headers, ProviderError.Reason> =>
-  token === undefined
-    ? Effect.map(Effect.fromResult(Service.credential(apiKey, howToSet)), (key) => ({ "api-key": key }))
-    : Effect.flatMap(token, (token) => Service.bearer(token, "`token` yielded an empty one"))
 
 /**
  * A layer with Azure OpenAI as its own service and as the common `Provider`.

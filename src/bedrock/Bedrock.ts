@@ -74,7 +74,7 @@ export type BedrockOptions = typeof BedrockOptions.Type
  * @since 0.1.0
  */
 export type BedrockRequest = ChatRequest & {
-  readonly options?: { readonly bedrock?: BedrockOptions }
+  readonly options?: { readonly bedrock?: BedrockOptions } | undefined
 }
 
 /**

@@ -10,6 +10,7 @@ import type { CostMetadata } from "../Cost.ts"
 import * as FinishReason from "../FinishReason.ts"
 import * as BedrockEvent from "../internal/bedrockEvent.ts"
 import * as CostMetadataOf from "../internal/costMetadata.ts"
+import { elements } from "../internal/open.ts"
 import type * as Usage from "../Usage.ts"
 import { type Citation, finishReasons, Payload, type Trace, usageOf } from "./Converse.ts"
 
@@ -266,8 +267,8 @@ export class BedrockChunk extends Schema.Class<BedrockChunk>("effect-llm-stream/
    *
    * @since 0.1.0
    */
-  get toolResultContent(): NonNullable<BlockDelta["toolResult"]> {
-    return this.delta?.toolResult ?? []
+  get toolResultContent(): ReadonlyArray<NonNullable<NonNullable<BlockDelta["toolResult"]>[number]>> {
+    return elements(this.delta?.toolResult)
   }
 
   /**

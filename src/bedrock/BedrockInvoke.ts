@@ -66,7 +66,7 @@ export type BedrockInvokeOptions = typeof BedrockInvokeOptions.Type
  * @since 0.1.0
  */
 export type BedrockInvokeRequest = ChatRequest & {
-  readonly options?: { readonly bedrockInvoke?: BedrockInvokeOptions }
+  readonly options?: { readonly bedrockInvoke?: BedrockInvokeOptions } | undefined
 }
 
 /**

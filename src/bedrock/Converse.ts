@@ -9,7 +9,7 @@ import type * as ChatRequest from "../ChatRequest.ts"
 import type * as FinishReason from "../FinishReason.ts"
 import * as BedrockEvent from "../internal/bedrockEvent.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
-import { nullish, open } from "../internal/open.ts"
+import { list, nullish, open } from "../internal/open.ts"
 import * as Prompt from "../internal/prompt.ts"
 import { validator } from "../internal/validator.ts"
 import type * as Provider from "../Provider.ts"
@@ -32,7 +32,7 @@ const anything = Schema.Record(Schema.String, Schema.Unknown)
 export const Citation = open({
   title: nullish(Schema.String),
   source: nullish(Schema.String),
-  sourceContent: nullish(Schema.Array(open({ text: nullish(Schema.String) }))),
+  sourceContent: nullish(list(open({ text: nullish(Schema.String) }))),
   /** One of these, depending on what is cited. */
   location: nullish(open({
     web: nullish(open({ url: nullish(Schema.String), domain: nullish(Schema.String) })),
@@ -86,7 +86,7 @@ const ContentBlockDelta = open({
   text: nullish(Schema.String),
   toolUse: nullish(open({ input: nullish(Schema.String) })),
   toolResult: nullish(
-    Schema.Array(open({ text: nullish(Schema.String), json: Schema.optionalKey(Schema.Unknown) }))
+    list(open({ text: nullish(Schema.String), json: Schema.optionalKey(Schema.Unknown) }))
   ),
   reasoningContent: nullish(open({
     text: nullish(Schema.String),
@@ -114,7 +114,7 @@ const TokenUsage = open({
   // The same counts under their older names.
   cacheReadInputTokenCount: nullish(Schema.Finite),
   cacheWriteInputTokenCount: nullish(Schema.Finite),
-  cacheDetails: nullish(Schema.Array(open({ ttl: nullish(Schema.String), inputTokens: nullish(Schema.Finite) }))),
+  cacheDetails: nullish(list(open({ ttl: nullish(Schema.String), inputTokens: nullish(Schema.Finite) }))),
   /** Requests of tools that the provider runs itself, by kind. */
   serverToolUsage: nullish(anything)
 })
@@ -136,9 +136,9 @@ export type TokenUsage = typeof TokenUsage.Type
 export const Trace = open({
   /** Assessments by the guardrail's id. */
   guardrail: nullish(open({
-    modelOutput: nullish(Schema.Array(Schema.String)),
-    inputAssessment: nullish(Schema.Record(Schema.String, anything)),
-    outputAssessments: nullish(Schema.Record(Schema.String, Schema.Array(anything))),
+    modelOutput: nullish(list(Schema.String)),
+    inputAssessment: nullish(Schema.Record(Schema.String, Schema.NullOr(anything))),
+    outputAssessments: nullish(Schema.Record(Schema.String, Schema.NullOr(list(anything)))),
     actionReason: nullish(Schema.String)
   })),
   promptRouter: nullish(open({ invokedModelId: nullish(Schema.String) }))
@@ -266,7 +266,7 @@ export const usageOf = (usage: TokenUsage | null | undefined): Usage.Usage | und
 
 const writtenFor = (ttl: string, { cacheDetails }: TokenUsage): number | undefined => {
   const counts = (cacheDetails ?? []).flatMap((detail) =>
-    detail.ttl === ttl && typeof detail.inputTokens === "number" ? [detail.inputTokens] : []
+    detail?.ttl === ttl && typeof detail.inputTokens === "number" ? [detail.inputTokens] : []
   )
   return counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count)
 }

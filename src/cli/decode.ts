@@ -6,6 +6,7 @@ import * as Stream from "effect/Stream"
 import * as ChunkStream from "../ChunkStream.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
+import type { ProviderError } from "../ProviderError.ts"
 import * as Json from "./json.ts"
 import type * as Providers from "./providers.ts"
 import { Failed } from "./status.ts"
@@ -30,6 +31,12 @@ export const decode = Effect.fn("cli.decode")(function*(
 
   const complain = (text: string) => Effect.ignore(Stream.run(Stream.make(text), stdio.stderr()))
 
+  // The usual reason for a recording without a single chunk.
+  const suspect = (file: string, error: ProviderError) =>
+    error.emitted || error.reason._tag !== "MalformedEvent" && error.reason._tag !== "IncompleteStream"
+      ? Effect.void
+      : complain(`llm-stream decode: ${file}: no chunk in it; is it a recording of ${input.provider.id}?\n`)
+
   const lines = (file: string): Stream.Stream<string> => {
     const bytes = file === "-" ? stdio.stdin : fileSystem.stream(file)
     const chunks = bytes.pipe(Provider.decode(protocol, { framing: file.endsWith(".jsonl") ? "lines" : "body" }))
@@ -39,11 +46,17 @@ export const decode = Effect.fn("cli.decode")(function*(
       ]).pipe(
         Stream.catchTag("ProviderError", (error) => {
           status = status === 2 ? 2 : 1
-          return Stream.fromEffectDrain(complain(`${file}: ${Text.fromError(error)}`))
+          return Stream.fromEffectDrain(
+            Effect.andThen(complain(`${file}: ${Text.fromError(error)}`), suspect(file, error))
+          )
         })
       )
-      : Stream.fromEffect(Effect.map(ChunkStream.outcome(chunks), (response) => {
-        if (response.error !== undefined) status = status === 2 ? 2 : 1
+      : Stream.fromEffect(Effect.gen(function*() {
+        const response = yield* ChunkStream.outcome(chunks)
+        if (response.error !== undefined) {
+          status = status === 2 ? 2 : 1
+          yield* suspect(file, response.error)
+        }
         return Json.line({ file, ...Json.fromResponse(response, protocol.provider, pricing) })
       }))
     return Stream.catchTag(output, "PlatformError", (error) => {

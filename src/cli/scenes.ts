@@ -9,7 +9,7 @@ import * as Wire from "../testing/Wire.ts"
  * @internal
  */
 export interface Scene {
-  readonly request: Pick<ChatRequest, "maxTokens" | "options"> & { readonly prompt: string }
+  readonly request: Pick<ChatRequest, "maxTokens" | "model" | "options"> & { readonly prompt: string }
   readonly reply: ReplayServer.Reply
   /** What the layer's base URL ends with. */
   readonly path: string
@@ -146,6 +146,20 @@ export const scenes: Readonly<Record<string, Scene>> = {
       { delay: "270 millis", interval: "35 millis" }
     )
   },
+  "bedrock-invoke": {
+    request: { prompt: "And what sets them apart?" },
+    path: "",
+    environment: { AWS_REGION: "eu-west-1" },
+    reply: ReplayServer.stream(
+      Wire.bedrockInvoke,
+      Answer.bedrockInvoke(Answer.make({
+        model: "claude-haiku-4-5-20251001",
+        content: "A river never says why it stopped.",
+        usage: { inputTokens: 17, cachedTokens: 0, outputTokens: 12 }
+      })),
+      { delay: "220 millis", interval: "35 millis" }
+    )
+  },
   groq: {
     request: { prompt: "Name three things that are better streamed." },
     path: "/openai/v1",
@@ -174,6 +188,21 @@ export const scenes: Readonly<Record<string, Scene>> = {
         usage: { inputTokens: 18, cachedTokens: 0, outputTokens: 17 }
       })),
       { delay: "260 millis", interval: "38 millis" }
+    )
+  },
+  "azure-inference": {
+    request: { model: "gpt-4.1-mini", prompt: "Who may be asked here?" },
+    path: "/models",
+    environment: {},
+    reply: ReplayServer.stream(
+      Wire.azure,
+      Answer.azure(Answer.make({
+        id: "chatcmpl-demo",
+        model: "gpt-4.1-mini-2025-04-14",
+        content: "Models of many makers, all in one format.",
+        usage: { inputTokens: 14, cachedTokens: 0, outputTokens: 10 }
+      })),
+      { delay: "180 millis", interval: "30 millis" }
     )
   }
 }

@@ -4,8 +4,11 @@ import type { ProviderError } from "../ProviderError.ts"
 import type { Response } from "../Response.ts"
 import * as CliCost from "./cost.ts"
 
+const excerptLength = 200
+
 /**
- * A provider's failure, with what is known of it: one line, and one with the details if there are any.
+ * A provider's failure, with what is known of it: one line, one with the details if there are any, and one with the
+ * start of a body that was not understood, such as that of a wrong address.
  *
  * @internal
  */
@@ -16,7 +19,13 @@ export const fromError = (error: ProviderError): string => {
     ...(error.requestId === undefined ? [] : [`request ${error.requestId}`]),
     ...(error.retryAfter === undefined ? [] : [`retry after ${Duration.format(error.retryAfter)}`])
   ]
-  return `${error.message}\n${details.length === 0 ? "" : `  ${details.join(", ")}\n`}`
+  const body = error.reason.body?.slice(0, excerptLength).replace(/[\s\p{Cc}]+/gu, " ").trim() ?? ""
+  return [
+    error.message,
+    ...(details.length === 0 ? [] : [details.join(", ")]),
+    ...(body === "" ? [] : [`body ${body}`])
+  ]
+    .map((line, position) => `${position === 0 ? "" : "  "}${line}\n`).join("")
 }
 
 /** @internal */

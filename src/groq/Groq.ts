@@ -68,7 +68,7 @@ export type GroqOptions = typeof GroqOptions.Type
  * @since 0.1.0
  */
 export type GroqRequest = ChatRequest & {
-  readonly options?: { readonly groq?: GroqOptions }
+  readonly options?: { readonly groq?: GroqOptions } | undefined
 }
 
 /**

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { nullish, open } from "../internal/open.ts"
+import { list, nullish, open } from "../internal/open.ts"
 import {
   ChatCompletionChunk,
   choiceFields,
@@ -33,28 +33,29 @@ const Annotation = open({
 const ExecutedTool = open({
   index: nullish(Schema.Finite),
   type: nullish(Schema.String),
-  arguments: nullish(Schema.String),
-  output: nullish(Schema.String),
+  // Strings by the specification, but each tool's own.
+  arguments: nullish(Schema.Union([Schema.String, open({}), Schema.Array(Schema.Unknown)])),
+  output: nullish(Schema.Union([Schema.String, open({}), Schema.Array(Schema.Unknown)])),
   search_results: nullish(open({
     images: nullish(Schema.Array(Schema.Unknown)),
-    results: nullish(Schema.Array(open({
+    results: nullish(list(open({
       title: nullish(Schema.String),
       url: nullish(Schema.String),
       content: nullish(Schema.String),
       score: nullish(Schema.Finite)
     })))
   })),
-  browser_results: nullish(Schema.Array(open({
+  browser_results: nullish(list(open({
     title: nullish(Schema.String),
     url: nullish(Schema.String),
     content: nullish(Schema.String),
     live_view_url: nullish(Schema.String)
   }))),
-  code_results: nullish(Schema.Array(open({
+  code_results: nullish(list(open({
     text: nullish(Schema.String),
     png: nullish(Schema.String),
-    chart: nullish(open({})),
-    charts: nullish(Schema.Array(open({})))
+    chart: Schema.optionalKey(Schema.Unknown),
+    charts: nullish(Schema.Array(Schema.Unknown))
   })))
 })
 
@@ -72,23 +73,23 @@ const XGroq = open({
   seed: nullish(Schema.Finite),
   usage: nullish(GroqUsage),
   usage_breakdown: nullish(open({
-    models: nullish(Schema.Array(open({ model: nullish(Schema.String), usage: nullish(GroqUsage) })))
+    models: nullish(list(open({ model: nullish(Schema.String), usage: nullish(GroqUsage) })))
   })),
   // A string by the specification; an object like that of any other error has been seen.
   error: nullish(Schema.Union([Schema.String, open({ message: nullish(Schema.String) })])),
   debug: nullish(open({
-    input_token_ids: nullish(Schema.Array(Schema.Finite)),
-    input_tokens: nullish(Schema.Array(Schema.String)),
-    output_token_ids: nullish(Schema.Array(Schema.Finite)),
-    output_tokens: nullish(Schema.Array(Schema.String))
+    input_token_ids: nullish(list(Schema.Finite)),
+    input_tokens: nullish(list(Schema.String)),
+    output_token_ids: nullish(list(Schema.Finite)),
+    output_tokens: nullish(list(Schema.String))
   }))
 })
 
 const GroqDelta = open({
   ...deltaFields,
   channel: nullish(Schema.String),
-  annotations: nullish(Schema.Array(Annotation)),
-  executed_tools: nullish(Schema.Array(ExecutedTool))
+  annotations: nullish(list(Annotation)),
+  executed_tools: nullish(list(ExecutedTool))
 })
 
 /**

@@ -54,7 +54,11 @@ export const accumulator = () => {
       metadata = mergeMetadata(metadata, chunk.costMetadata)
     },
     usage: (): Usage | undefined => usage,
-    metadata: (): CostMetadata =>
-      usage === undefined ? metadata : trusted(CostMetadata, { ...metadata, ...usageFields(usage) })
+    metadata: (): CostMetadata => {
+      if (usage === undefined) return metadata
+      // A count that was clamped at first may have been stated well later.
+      const { clampedCounts: _, ...stated } = metadata
+      return trusted(CostMetadata, { ...stated, ...usageFields(usage) })
+    }
   }
 }

@@ -56,6 +56,12 @@ export const streamJson = <C>(options: {
         })
       )
     }
+    // JavaScript callers: `Prompt.make` lets it through.
+    if (request.prompt === undefined) {
+      return yield* fail(
+        new ProviderError.InvalidRequest({ message: "No prompt: give the request a `prompt`, a text or messages" })
+      )
+    }
     const normalized = yield* Effect.try({
       try: () => ChatRequest.normalize(request),
       catch: (cause) =>
@@ -122,6 +128,11 @@ export const credential = (
   value: Redacted.Redacted | undefined,
   howToSet: string
 ): Result.Result<Redacted.Redacted, ProviderError.Authentication> => {
+  if (value !== undefined && !Redacted.isRedacted(value)) {
+    return Result.fail(
+      new ProviderError.Authentication({ message: "The API key is no `Redacted`: wrap it in `Redacted.make`" })
+    )
+  }
   const trimmed = value === undefined ? "" : Redacted.value(value).trim()
   if (trimmed === "") return Result.fail(new ProviderError.Authentication({ message: `No API key: ${howToSet}` }))
   return /^[\x21-\x7e]+$/.test(trimmed)
@@ -154,9 +165,15 @@ export const postJson = (
   url: string,
   body: Readonly<Record<string, unknown>>
 ): Effect.Effect<HttpClientRequest.HttpClientRequest, ProviderError.InvalidRequest> =>
-  HttpClientRequest.bodyJson(HttpClientRequest.post(url), body).pipe(
-    Effect.mapError(() => new ProviderError.InvalidRequest({ message: "The request cannot be written as JSON" }))
-  )
+  /^https?:\/\//i.test(url)
+    ? HttpClientRequest.bodyJson(HttpClientRequest.post(url), body).pipe(
+      Effect.mapError(() => new ProviderError.InvalidRequest({ message: "The request cannot be written as JSON" }))
+    )
+    : Effect.fail(
+      new ProviderError.InvalidRequest({
+        message: "The base URL (`baseUrl` or `endpoint`) has to start with http:// or https://"
+      })
+    )
 
 /** @internal */
 export const setHeaders = (headers: Headers) => (request: HttpClientRequest.HttpClientRequest) =>

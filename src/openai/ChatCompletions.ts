@@ -23,7 +23,7 @@ import * as FinishReason from "../FinishReason.ts"
 import * as CostMetadataOf from "../internal/costMetadata.ts"
 import { excerpt, failureOf } from "../internal/httpFailure.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
-import { nullish, open } from "../internal/open.ts"
+import { elements, list, nullish, open } from "../internal/open.ts"
 import * as Prompt from "../internal/prompt.ts"
 import * as Service from "../internal/service.ts"
 import { sseFraming } from "../internal/sseFraming.ts"
@@ -50,22 +50,18 @@ const ToolCall = open({
   custom: nullish(open({ name: nullish(Schema.String), input: nullish(Schema.String) }))
 })
 
-const TopLogprob = open({
-  token: Schema.String,
+const logprobFields = {
+  token: nullish(Schema.String),
   bytes: nullish(Schema.Array(Schema.Finite)),
-  logprob: Schema.Finite
-})
+  // Of a token that can't come it is minus infinity, which JSON has only `null` for.
+  logprob: nullish(Schema.Finite)
+}
 
-const TokenLogprob = open({
-  token: Schema.String,
-  bytes: nullish(Schema.Array(Schema.Finite)),
-  logprob: Schema.Finite,
-  top_logprobs: nullish(Schema.Array(TopLogprob))
-})
+const TokenLogprob = open({ ...logprobFields, top_logprobs: nullish(list(open(logprobFields))) })
 
 const Logprobs = open({
-  content: nullish(Schema.Array(TokenLogprob)),
-  refusal: nullish(Schema.Array(TokenLogprob))
+  content: nullish(list(TokenLogprob)),
+  refusal: nullish(list(TokenLogprob))
 })
 
 /**
@@ -78,14 +74,14 @@ export const deltaFields = {
   role: nullish(Schema.String),
   // A string by the specification; some hosts send parts.
   content: nullish(
-    Schema.Union([Schema.String, Schema.Array(open({ type: nullish(Schema.String), text: nullish(Schema.String) }))])
+    Schema.Union([Schema.String, list(open({ type: nullish(Schema.String), text: nullish(Schema.String) }))])
   ),
   refusal: nullish(Schema.String),
   // Not in OpenAI's own types: the two names under which other hosts send reasoning text.
   reasoning: nullish(Schema.String),
   reasoning_content: nullish(Schema.String),
   function_call: nullish(ToolCallFunction),
-  tool_calls: nullish(Schema.Array(ToolCall)),
+  tool_calls: nullish(list(ToolCall)),
   audio: nullish(open({
     id: nullish(Schema.String),
     data: nullish(Schema.String),
@@ -172,9 +168,10 @@ export const choiceFields = <D extends Schema.Constraint>(delta: D) => ({
 export const chunkFields = <C extends Schema.Constraint>(choice: C) => ({
   id: nullish(Schema.String),
   object: nullish(Schema.String),
-  created: nullish(Schema.Finite),
+  // Seconds by the specification; some hosts send a date.
+  created: nullish(Schema.Union([Schema.Finite, Schema.String])),
   model: nullish(Schema.String),
-  choices: nullish(Schema.Array(choice)),
+  choices: nullish(list(choice)),
   usage: nullish(WireUsage),
   service_tier: nullish(Schema.String),
   system_fingerprint: nullish(Schema.String),
@@ -204,7 +201,7 @@ export type Payload = typeof Payload.Type
  * @category models
  * @since 0.1.0
  */
-export type Choice = NonNullable<Payload["choices"]>[number]
+export type Choice = NonNullable<NonNullable<Payload["choices"]>[number]>
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Chunk
@@ -232,7 +229,7 @@ const indexOf = (choice: Choice, position: number): number => choice.index ?? po
 const contentOf = (choice: Choice): string => {
   const content = choice.delta?.content
   if (content === null || content === undefined) return ""
-  return typeof content === "string" ? content : content.map((part) => part.text ?? "").join("")
+  return typeof content === "string" ? content : content.map((part) => part?.text ?? "").join("")
 }
 
 const refusalOf = (choice: Choice): string => choice.delta?.refusal ?? ""
@@ -240,7 +237,7 @@ const refusalOf = (choice: Choice): string => choice.delta?.refusal ?? ""
 const toolCallDeltasOf = (choice: Choice): ReadonlyArray<ToolCallDelta> => {
   const delta = choice.delta
   if (delta?.tool_calls !== null && delta?.tool_calls !== undefined) {
-    return delta.tool_calls.map((call) => ({
+    return elements(delta.tool_calls).map((call) => ({
       ...(call.index === null || call.index === undefined ? undefined : { index: call.index }),
       ...(call.id === null || call.id === undefined || call.id === "" ? undefined : { id: call.id }),
       ...nameOf(call.function?.name ?? call.custom?.name),
@@ -335,7 +332,8 @@ export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effe
     const choices = this.chunk.choices
     if (choices === null || choices === undefined) return undefined
     const [choice] = choices
-    return choice === undefined || indexOf(choice, 0) === 0 ? choice : choices.find((c, i) => indexOf(c, i) === 0)
+    if (choice === undefined || choice !== null && indexOf(choice, 0) === 0) return choice
+    return choices.find((choice, position) => choice !== null && indexOf(choice, position) === 0) ?? undefined
   }
 
   /** @since 0.1.0 */
@@ -358,7 +356,7 @@ export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effe
 
   /** @since 0.1.0 */
   get finishReasons(): ReadonlyArray<string> {
-    return (this.chunk.choices ?? []).flatMap((choice) => finishReasonOf(choice) ?? [])
+    return elements(this.chunk.choices).flatMap((choice) => finishReasonOf(choice) ?? [])
   }
 
   /** @since 0.1.0 */
@@ -378,7 +376,7 @@ export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effe
 
   /** @since 0.1.0 */
   get usage(): Usage.Usage | undefined {
-    return usageOf(this.chunk.choices?.find((choice) => choice.usage)?.usage, this.chunk.usage)
+    return usageOf(this.chunk.choices?.find((choice) => choice?.usage)?.usage, this.chunk.usage)
   }
 
   /** @since 0.1.0 */
@@ -427,14 +425,16 @@ export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effe
 
   /** @since 0.1.0 */
   get choiceDeltas(): ReadonlyArray<ChoiceDelta> {
-    return (this.chunk.choices ?? []).map((choice, position) => ({
-      index: indexOf(choice, position),
-      content: contentOf(choice),
-      reasoning: this.reasoningOf(choice),
-      refusal: refusalOf(choice),
-      toolCallDeltas: toolCallDeltasOf(choice),
-      finishReason: finishReasonOf(choice)
-    }))
+    return (this.chunk.choices ?? []).flatMap((choice, position) =>
+      choice === null ? [] : [{
+        index: indexOf(choice, position),
+        content: contentOf(choice),
+        reasoning: this.reasoningOf(choice),
+        refusal: refusalOf(choice),
+        toolCallDeltas: toolCallDeltasOf(choice),
+        finishReason: finishReasonOf(choice)
+      }]
+    )
   }
 
   /** @since 0.1.0 */
@@ -565,7 +565,7 @@ export const protocol = <P extends Payload, C extends Attributes>(options: {
         if (choices === null || choices === undefined) return
         for (let position = 0; position < choices.length; position++) {
           const choice = choices[position]
-          if (choice === undefined) continue
+          if (choice === undefined || choice === null) continue
           const index = indexOf(choice, position)
           if (choice.finish_reason) {
             unfinished.set(index, false)
@@ -585,7 +585,7 @@ export const protocol = <P extends Payload, C extends Attributes>(options: {
       return {
         event: (event, out) => {
           const position = count++
-          if (event.data === "[DONE]") {
+          if (isTerminator(event.data)) {
             done = true
             return chunks === 0 ? incomplete() : undefined
           }
@@ -632,13 +632,20 @@ export const protocol = <P extends Payload, C extends Attributes>(options: {
   })
 }
 
-// `{"error": …}`, or flat as vLLM sends it.
+// `{` first is every real event.
+const isTerminator = (data: string): boolean => data.charCodeAt(0) !== 123 && data.trim() === "[DONE]"
+
+// `{"error": …}`, or flat as vLLM and others send it.
 const isFailure = (json: { readonly [key: string]: unknown }): boolean =>
-  (json["error"] !== undefined && json["error"] !== null) || json["object"] === "error"
+  statesError(json["error"]) || json["object"] === "error" || json["type"] === "error"
+
+// Some hosts have the field in every chunk.
+const statesError = (error: unknown): boolean =>
+  error !== undefined && error !== null && error !== "" && error !== false
 
 const choiceFailure = (payload: Payload): ProviderError.Failure | undefined => {
-  for (const choice of payload.choices ?? []) {
-    if (choice["error"] !== undefined && choice["error"] !== null) return failureOf(choice)
+  for (const choice of elements(payload.choices)) {
+    if (statesError(choice["error"])) return failureOf(choice)
   }
   return undefined
 }

@@ -70,7 +70,7 @@ export type OpenAiOptions = typeof OpenAiOptions.Type
  * @since 0.1.0
  */
 export type OpenAiRequest = ChatRequest & {
-  readonly options?: { readonly openai?: OpenAiOptions }
+  readonly options?: { readonly openai?: OpenAiOptions } | undefined
 }
 
 /**

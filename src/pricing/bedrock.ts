@@ -20,7 +20,10 @@ export const table: PriceTable = {
   provider: "bedrock",
   source: "@pydantic/genai-prices 0.1.8",
   date: "2026-09-23",
-  defaults: { serviceTiers: { default: 1, standard: 1, batch: 0.5 } },
+  defaults: {
+    serviceTiers: { default: 1, standard: 1, batch: 0.5 },
+    exceptRegions: ["us-gov-east-1", "us-gov-west-1"]
+  },
   models: {
     "amazon.nova-2-sonic-v1:0": {
       input: 0.33,
@@ -81,13 +84,20 @@ export const table: PriceTable = {
     "global.anthropic.claude-opus-4-8-v1:0": { input: 5, cacheWrite: 6.25, cached: 0.5, output: 25, cacheWrite1h: 10 },
     "global.anthropic.claude-opus-5": { input: 5, cacheWrite: 6.25, cached: 0.5, output: 25, cacheWrite1h: 10 },
     "global.anthropic.claude-opus-5-5": { input: 4, cacheWrite: 5, cached: 0.2, output: 20, cacheWrite1h: 8 },
-    "global.anthropic.claude-sonnet-4-20250514-v1:0": { input: 3, cacheWrite: 3.75, cached: 0.3, output: 15 },
+    "global.anthropic.claude-sonnet-4-20250514-v1:0": {
+      input: 3,
+      cacheWrite: 3.75,
+      cached: 0.3,
+      output: 15,
+      longContext: { above: 200000, input: 6, cacheWrite: 7.5, cached: 0.6, output: 22.5 }
+    },
     "global.anthropic.claude-sonnet-4-5-20250929-v1:0": {
       input: 3,
       cacheWrite: 3.75,
       cached: 0.3,
       output: 15,
-      cacheWrite1h: 6
+      cacheWrite1h: 6,
+      longContext: { above: 200000, input: 6, cacheWrite: 7.5, cached: 0.6, cacheWrite1h: 12, output: 22.5 }
     },
     "global.anthropic.claude-sonnet-4-6-v1:0": { input: 3, cacheWrite: 3.75, cached: 0.3, output: 15, cacheWrite1h: 6 },
     "global.anthropic.claude-sonnet-5-v1:0": { input: 2, cacheWrite: 2.5, cached: 0.2, output: 10, cacheWrite1h: 4 },
@@ -227,13 +237,20 @@ export const table: PriceTable = {
     },
     "regional.anthropic.claude-opus-5": { input: 5.5, cacheWrite: 6.875, cached: 0.55, output: 27.5, cacheWrite1h: 11 },
     "regional.anthropic.claude-opus-5-5": { input: 4.4, cacheWrite: 5.5, cached: 0.22, output: 22, cacheWrite1h: 8.8 },
-    "regional.anthropic.claude-sonnet-4-20250514-v1:0": { input: 3, cacheWrite: 3.75, cached: 0.3, output: 15 },
+    "regional.anthropic.claude-sonnet-4-20250514-v1:0": {
+      input: 3,
+      cacheWrite: 3.75,
+      cached: 0.3,
+      output: 15,
+      longContext: { above: 200000, input: 6, cacheWrite: 7.5, cached: 0.6, output: 22.5 }
+    },
     "regional.anthropic.claude-sonnet-4-5-20250929-v1:0": {
       input: 3.3,
       cacheWrite: 4.125,
       cached: 0.33,
       output: 16.5,
-      cacheWrite1h: 6.6
+      cacheWrite1h: 6.6,
+      longContext: { above: 200000, input: 6.6, cacheWrite: 8.25, cached: 0.66, cacheWrite1h: 13.2, output: 24.75 }
     },
     "regional.anthropic.claude-sonnet-4-6-v1:0": {
       input: 3.3,

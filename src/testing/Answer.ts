@@ -221,7 +221,7 @@ const choiceCount = (answer: Answer): number => 1 + Math.max(0, ...answer.pieces
 const callId = (choice: number, call: number): string => `call_${choice}_${call}`
 
 type Payload = ChatCompletionChunk["chunk"]
-type Delta = NonNullable<NonNullable<Payload["choices"]>[number]["delta"]>
+type Delta = NonNullable<NonNullable<NonNullable<Payload["choices"]>[number]>["delta"]>
 
 /**
  * The chunks of an answer as OpenAI streams it: for each choice a first chunk with the role, the pieces, a chunk with

@@ -220,7 +220,7 @@ describe("AnthropicChunk", () => {
       tool_use_id: "srvtoolu_1",
       content: [{ type: "web_search_result", url: "https://example.com", title: "Example" }]
     }))
-    const results = chunk.type === "content_block_start" && chunk.content_block.type === "web_search_tool_result"
+    const results = chunk.type === "content_block_start" && chunk.content_block?.type === "web_search_tool_result"
       ? chunk.content_block.content
       : undefined
     const urls: unknown = Array.isArray(results) ? results.map(({ url }: { readonly url?: string }) => url) : []

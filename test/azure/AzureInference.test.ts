@@ -30,7 +30,7 @@ describe("AzureInference", () => {
         model: "DeepSeek-R1",
         prompt: "hi",
         maxTokens: 5,
-        options: { "azure-inference": { safe_prompt: true } }
+        options: { azureInference: { safe_prompt: true } }
       }
       const { first, response } = yield* Host.send(
         AzureInference.layer({ endpoint: foundry, apiKey, apiVersion: "2025-04-01" }),

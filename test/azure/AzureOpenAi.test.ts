@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
 import { Headers, HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
-import { AzureChunk, AzureOpenAi, ChunkStream, ProviderError } from "../../src/index.ts"
+import { AzureChunk, AzureOpenAi, ChunkStream, Cost, Pricing, ProviderError } from "../../src/index.ts"
 import { Arbitraries, Wire } from "../../src/testing.ts"
 import * as Host from "../support/host.ts"
 
@@ -376,6 +376,26 @@ describe("AzureOpenAi", () => {
           { headers: { "x-ms-region": "East US 2" }, body: Host.sse(delta({ content: "Hi" }), finish("stop"), done) }
         )
         assert.strictEqual(response.costMetadata.region, "eastus2")
+      }))
+
+    it.effect("is priced by the model that the stream states, or by the deployment that was asked for", () =>
+      Effect.gen(function*() {
+        const usage = { choices: [], usage: { prompt_tokens: 1000, completion_tokens: 100 } }
+        const priced = (names: object) =>
+          Host.send(
+            AzureOpenAi.layer({ endpoint, apiKey, deployment: "prod-chat" }),
+            { prompt: "hi" },
+            { body: Host.sse(prompts, { ...delta({ content: "Hi" }), ...names }, finish("stop", names), usage, done) }
+          ).pipe(
+            Effect.flatMap(({ response }) => Pricing.priced(response)),
+            Effect.map(({ cost }) => cost && [Cost.toJson(cost).total, ...cost.pricedAs]),
+            Effect.provide(Pricing.layer({ deployments: { "prod-chat": "gpt-4o" } }))
+          )
+        // 1000 × 2.50 + 100 × 10; 1000 × 0.15 + 100 × 0.60
+        assert.deepStrictEqual(yield* priced({ model: "" }), [0.0035, "azure/gpt-4o"])
+        assert.deepStrictEqual(yield* priced({ model: "gpt-4o-mini-2024-07-18" }), [0.00021, "azure/gpt-4o-mini"])
+        // What the deployment is called is no reason to price a model that is not known.
+        assert.isUndefined(yield* priced({ model: "gpt-99" }))
       }))
 
     const blocked = {

@@ -1,5 +1,6 @@
 import {
   BedrockRuntimeClient,
+  type BedrockRuntimeClientConfig,
   BedrockRuntimeServiceException,
   ConverseStreamCommand,
   type ConverseStreamCommandInput,
@@ -24,6 +25,9 @@ import {
   Provider,
   type ProviderError
 } from "../../src/index.ts"
+import { ReplayServer, Wire as TestingWire } from "../../src/testing.ts"
+import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
+import { overHttp1 } from "./http1.ts"
 import * as Wire from "./wire.ts"
 
 const protocol = Bedrock.protocol()
@@ -821,6 +825,34 @@ describe("AWS's own client", () => {
       yield* verify(server)
     }))
 
+  it.live("reads the same stream as ours from the replay server", () =>
+    Effect.gen(function*() {
+      const { url, requests } = yield* ReplayServer.ReplayServer
+      const theirs = yield* Effect.promise(() => readByAws(url, overHttp1))
+      const chunks = yield* Bedrock.Bedrock.use((bedrock) => Stream.runCollect(bedrock.stream({ model, prompt: "hi" })))
+        .pipe(
+          Effect.provide(
+            Bedrock.layer({ region, credentials: keys, endpoint: url }).pipe(Layer.provide(FetchHttpClient.layer))
+          )
+        )
+      assert.isUndefined(theirs.error)
+      assert.deepStrictEqual(theirs.events, Wire.answer.map(withoutPadding))
+      assert.deepStrictEqual(payloadsOf(chunks).map(withoutPadding), theirs.events)
+      const path = `/model/${encodeURIComponent(model)}/converse-stream`
+      assert.deepStrictEqual((yield* requests).map(({ body, path }) => [path, body]), [
+        [path, { messages: converse.messages }],
+        [path, { messages: converse.messages }]
+      ])
+    }).pipe(
+      Effect.provide(NodeReplayServer.layer([
+        ReplayServer.stream(
+          TestingWire.bedrock,
+          Wire.answer.map((event) => Schema.decodeUnknownSync(BedrockChunk.FromPayload)(event)),
+          { reads: { seed: 1 } }
+        )
+      ]))
+    ))
+
   for (
     const [type, reason] of [
       ["throttlingException", "RateLimited"],
@@ -874,12 +906,16 @@ const signedByAws = async (endpoint: string, bytes: Uint8Array) => {
 
 const millisOf = (date = ""): number => Date.parse(date.replace(/^(\d{4})(\d\d)(\d\dT\d\d)(\d\d)/, "$1-$2-$3:$4:"))
 
-const readByAws = async (endpoint: string) => {
+const readByAws = async (
+  endpoint: string,
+  handler: Pick<BedrockRuntimeClientConfig, "requestHandler"> = {}
+) => {
   const client = new BedrockRuntimeClient({
     region,
     endpoint,
     credentials: { accessKeyId, secretAccessKey },
-    maxAttempts: 1
+    maxAttempts: 1,
+    ...handler
   })
   const events: Array<unknown> = []
   try {

@@ -1,8 +1,7 @@
 import { BedrockRuntimeClient, InvokeModelWithResponseStreamCommand } from "@aws-sdk/client-bedrock-runtime"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer, Redacted, Schema } from "effect"
-import { HttpClient, type HttpClientRequest, HttpClientResponse } from "effect/http"
-import { createServer } from "node:http2"
+import { ConfigProvider, Effect, Layer, Redacted, Schema, Stream } from "effect"
+import { FetchHttpClient, HttpClient, type HttpClientRequest, HttpClientResponse } from "effect/http"
 import {
   Anthropic,
   AnthropicChunk,
@@ -10,9 +9,14 @@ import {
   BedrockInvokeChunk,
   Chunk,
   ChunkStream,
-  Provider
+  Pricing,
+  Provider,
+  Response as LlmResponse
 } from "../../src/index.ts"
+import { ReplayServer, Wire as TestingWire } from "../../src/testing.ts"
+import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as Claude from "../anthropic/wire.ts"
+import { overHttp1 } from "./http1.ts"
 import * as Wire from "./wire.ts"
 
 const protocol = BedrockInvoke.protocol()
@@ -355,11 +359,30 @@ describe("BedrockInvoke", () => {
       assert.include(seen[0]?.request.url, "https://bedrock-runtime.eu-west-1.amazonaws.com/")
     }))
 
-  it.live("streams what AWS's own client reads from a socket", () =>
+  it.live("reads the same stream as AWS's own client from the replay server, and is priced as what was asked for", () =>
     Effect.gen(function*() {
-      const theirs = yield* Effect.promise(readByAws)
+      const { url } = yield* ReplayServer.ReplayServer
+      const theirs = yield* Effect.promise(() => readByAws(url))
       assert.deepStrictEqual(theirs, answer)
-    }))
+      const chunks = yield* BedrockInvoke.BedrockInvoke.use((bedrock) =>
+        Stream.runCollect(bedrock.stream({ model, prompt: "hi" }))
+      ).pipe(
+        Effect.provide(
+          BedrockInvoke.layer({ region, endpoint: url, apiKey: Redacted.make("bedrock-api-key") }).pipe(
+            Layer.provide(FetchHttpClient.layer)
+          )
+        )
+      )
+      assert.deepStrictEqual<unknown>(chunks.map(({ chunk }) => chunk), theirs)
+      const { cost } = yield* Pricing.priced(LlmResponse.fromChunks(chunks))
+      assert.deepStrictEqual(cost?.pricedAs, ["bedrock/regional.anthropic.claude-haiku-4-5-20251001-v1:0"])
+    }).pipe(
+      Effect.provide(NodeReplayServer.layer([
+        ReplayServer.stream(TestingWire.bedrockInvoke, answer.map((chunk) => new AnthropicChunk({ chunk })), {
+          reads: { seed: 1 }
+        })
+      ]))
+    ))
 })
 
 const invoke = { modelId: model, contentType: "application/json", body: new TextEncoder().encode("{}") }
@@ -395,16 +418,8 @@ const headersByAws = async (): Promise<Readonly<Record<string, string>>> => {
   return requests[0]?.headers ?? {}
 }
 
-const readByAws = async (): Promise<ReadonlyArray<unknown>> => {
-  const server = createServer((request, response) => {
-    request.resume()
-    response.writeHead(200, headers)
-    response.end(body)
-  })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const address = server.address()
-  const port = typeof address === "object" ? address?.port : undefined
-  const aws = client({ endpoint: `http://127.0.0.1:${port}` })
+const readByAws = async (endpoint: string): Promise<ReadonlyArray<unknown>> => {
+  const aws = client({ endpoint, ...overHttp1 })
   try {
     const { body } = await aws.send(new InvokeModelWithResponseStreamCommand(invoke))
     const events: Array<unknown> = []
@@ -414,6 +429,5 @@ const readByAws = async (): Promise<ReadonlyArray<unknown>> => {
     return events
   } finally {
     aws.destroy()
-    server.close()
   }
 }

@@ -103,6 +103,13 @@ describe("ask", () => {
         assert.lengthOf(requests, 1, "the pause that the provider asks for is longer than one waits")
       }))
 
+    it.live("prints the start of a body that was not understood, without what a terminal would obey", () =>
+      Effect.gen(function*() {
+        const page = ReplayServer.text("Cannot POST\n\u001b[31m/chat/completions", { status: 404 })
+        const { stdout } = yield* asking(page, "hello")
+        assert.match(stdout, /^openai: NotFound: .+\n {2}status 404\n {2}body Cannot POST \[31m\/chat\/completions\n$/)
+      }))
+
     it.live("prints the text that came first", () =>
       Effect.gen(function*() {
         const { status, stdout } = yield* asking(stream({ fault: { kind: "end", after: { events: 3 } } }), "hello")

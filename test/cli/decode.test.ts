@@ -155,6 +155,18 @@ describe("decode", () => {
       assert.match(stderr, /src: is a directory, not a file\n/)
     }))
 
+  for (const args of [[], ["--chunks"]]) {
+    it.live(`asks whether a recording without a chunk is the provider's (${args.join() || "responses"})`, () =>
+      Effect.gen(function*() {
+        const recording = { "anthropic.sse": sse(`"message_start"`), "cut.sse": sse(first), "a.sse": hello }
+        const { paths, status, stderr } = yield* decoding(recording, ...args)
+        assert.strictEqual(status, 1)
+        assert.deepStrictEqual(stderr.split("\n").filter((line) => line.includes("is it a recording")), [
+          `llm-stream decode: ${paths[0]}: no chunk in it; is it a recording of openai?`
+        ])
+      }))
+  }
+
   it.live("finds nothing in an empty file but an incomplete stream", () =>
     Effect.gen(function*() {
       const { status, stdout } = yield* decoding({ "empty.sse": "" })

@@ -135,6 +135,17 @@ describe("OpenAi", () => {
       )
     }))
 
+  it.effect("leaves out what is undefined", () =>
+    Effect.gen(function*() {
+      const { seen } = yield* send({ apiKey, model: "gpt-4.1" }, {
+        prompt: "hi",
+        model: undefined,
+        temperature: undefined,
+        options: undefined
+      })
+      assert.deepStrictEqual(Object.keys(seen[0]?.body ?? {}), ["model", "messages", "stream", "stream_options"])
+    }))
+
   it.effect("takes its default model when the request names none", () =>
     Effect.gen(function*() {
       const { seen } = yield* send({ apiKey, model: "gpt-4.1" }, { prompt: "hi" })
@@ -161,10 +172,31 @@ describe("OpenAi", () => {
       ["without a model", { apiKey }, { prompt: "hi" }, "InvalidRequest", /No model/],
       [
         "with a base URL that is none",
-        { apiKey, baseUrl: "not a url" },
+        { apiKey, baseUrl: "http://[not a url" },
         { model: "m", prompt: "hi" },
         "InvalidRequest",
         /URL/
+      ],
+      [
+        "with a base URL without a scheme",
+        { apiKey, baseUrl: "localhost:8000/v1" },
+        { model: "m", prompt: "hi" },
+        "InvalidRequest",
+        /has to start with http/
+      ],
+      [
+        "with a key that is a plain string, as JavaScript lets pass",
+        JSON.parse("{\"apiKey\":\"sk-plain\"}"),
+        { model: "m", prompt: "hi" },
+        "Authentication",
+        /Redacted\.make/
+      ],
+      [
+        "without a prompt, as JavaScript lets pass",
+        { apiKey },
+        JSON.parse("{\"model\":\"m\",\"messages\":[]}"),
+        "InvalidRequest",
+        /No prompt/
       ],
       [
         "with a part that is no text",

@@ -46,16 +46,21 @@ describe("our costs and those of the source's calculator", () => {
     for (let i = 0; i < Math.max(usages, cases.length); i++) {
       const { id, model, provider } = cases[i % cases.length] ?? assert.fail("no models")
       const entry = calcPrice({}, id, { providerId: sourceIds[provider] })?.model.id
-      const correction = corrections.find((correction) =>
+      const corrected = corrections.filter((correction) =>
         correction.provider === provider && (correction.model === model || correction.model === entry)
       )
-      const { metadata, usage } = randomUsage(random, provider, id, correction?.set ?? {})
+      const correction = corrected.find((correction) => !isAvoidable(correction))
+      const { metadata, usage } = randomUsage(
+        random,
+        provider,
+        id,
+        corrected.reduce((all, { set }): Pricing.ModelPrice => ({ ...all, ...set }), {})
+      )
       const theirs = calcPrice(usage, id, { providerId: sourceIds[provider], timestamp })
       const ours = Pricing.costWith(metadata, pricing)
       const difference = compare(ours, theirs?.total_price, theirs?.model_price, metadata)
-      const reason = correction !== undefined && !isAvoidable(correction)
-        ? correction.reason
-        : allowed.find(({ applies }) => applies(provider, id, model))?.reason
+      const reason = correction?.reason ??
+        allowed.find(({ applies }) => applies(provider, id, model))?.reason
       if (difference === undefined) compared++
       else if (reason === undefined) wrong.push(`${provider} ${id}: ${difference}`)
       else used.add(reason)
@@ -158,7 +163,9 @@ const randomUsage = (
   corrected: Pricing.ModelPrice
 ): { readonly metadata: Cost.CostMetadata; readonly usage: Usage } => {
   const price: Pricing.ModelPrice = Result.getOrElse(pricing.lookup(provider, model), () => ({}))
-  const upTo = (limit: number) => Math.floor(random() * limit)
+  // Where the long-context rates are corrected, little enough not to need them.
+  const share = corrected.longContext === undefined ? 1 : 0.4
+  const upTo = (limit: number) => Math.floor(random() * limit * share)
   // Seldom what has no price: those differences are explained below, and not the point.
   const some = (bucket: keyof Pricing.Rates) =>
     corrected[bucket] === undefined && random() < (price[bucket] === undefined ? 0.03 : 0.6) ? upTo(100_000) : 0

@@ -260,6 +260,27 @@ describe("EventStream", () => {
         assert.deepStrictEqual(read(Array.from(bytes, (byte) => Uint8Array.of(byte))).messages, messages, file)
       }
     })
+
+    it("notices every changed byte of the shortest ones", () => {
+      const recordings = ["bedrock", "bedrock-invoke"].flatMap((api) =>
+        globSync(`${api}/**/*.eventstream`, { cwd: corpus })
+          .map((file) => ({ file, bytes: Uint8Array.from(readFileSync(`${corpus}/${file}`)) }))
+          .toSorted((a, b) => a.bytes.length - b.bytes.length)
+          .slice(0, 3)
+      )
+      assert.isNotEmpty(recordings)
+      for (const { bytes, file } of recordings) {
+        const whole = EventStream.decodeAll(bytes).messages
+        for (let at = 0; at < bytes.length; at++) {
+          const changed = bytes.slice()
+          changed[at] = (changed[at] ?? 0) ^ (1 + (at % 255))
+          const { failure, messages } = EventStream.decodeAll(changed)
+          assert.isDefined(failure, `${file}, byte ${at}`)
+          assert.strictEqual(failure?.frame, messages.length)
+          assert.isBelow(messages.length, whole.length)
+        }
+      }
+    })
   })
 })
 

@@ -1,0 +1,17 @@
+import * as Effect from "effect/Effect"
+import type { Options } from "../azure/AzureOpenAi.ts"
+import type * as ProviderError from "../ProviderError.ts"
+import * as Service from "./service.ts"
+
+/**
+ * The headers of an Azure resource's key or Entra token.
+ *
+ * @internal
+ */
+export const azureAuthorization = (
+  { apiKey, token }: Pick<Options, "apiKey" | "token">,
+  howToSet: string
+): Effect.Effect<Service.Headers, ProviderError.Reason> =>
+  token === undefined
+    ? Effect.map(Effect.fromResult(Service.credential(apiKey, howToSet)), (key) => ({ "api-key": key }))
+    : Effect.flatMap(token, (token) => Service.bearer(token, "`token` yielded an empty one"))
