@@ -239,6 +239,19 @@ describe("Provider.stream", () => {
       }))
   })
 
+  it.effect("says which address answered with what no provider answers", () =>
+    Effect.gen(function*() {
+      const client = scripted(() =>
+        new Response("<h1>Not here</h1>", { status: 404, headers: { "content-type": "text/html" } })
+      )
+      const response = yield* stream(client.layer).pipe(ChunkStream.outcome)
+      assert.strictEqual(
+        response.error?.reason.message,
+        "HTTP 404 with a body of text/html from POST https://api.openai.com/v1/chat/completions"
+      )
+      assert.strictEqual(response.error?.reason.body, "<h1>Not here</h1>")
+    }))
+
   describe("reads", () => {
     it.effect("chunks come as their bytes arrive", () =>
       Effect.gen(function*() {

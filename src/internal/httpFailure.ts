@@ -206,7 +206,7 @@ export const refusal = (
     }
     const errorType = response.headers["x-amzn-errortype"]?.split(":", 1)[0]
     return ProviderError.classify({
-      message: `HTTP ${response.status}${mediaType === "" ? "" : ` with a body of ${mediaType}`}`,
+      message: `HTTP ${response.status}${mediaType === "" ? "" : ` with a body of ${mediaType}`}${addressed(response)}`,
       ...(stated === undefined ? { body: excerpt(body) } : stated),
       ...(errorType === undefined ? undefined : { code: errorType }),
       status: ok ? stated?.status : response.status,
@@ -215,6 +215,12 @@ export const refusal = (
       shouldRetry: shouldRetry(response.headers)
     }, table)
   }
+}
+
+// Of use where it is not the provider that answers: a wrong base URL. Without query and user, which may be secret.
+const addressed = ({ request }: HttpClientResponse.HttpClientResponse): string => {
+  const url = URL.canParse(request.url) ? new URL(request.url) : undefined
+  return url === undefined ? "" : ` from ${request.method} ${url.origin}${url.pathname}`
 }
 
 const shouldRetry = (headers: Headers.Headers): boolean | undefined => {

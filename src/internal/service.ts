@@ -9,6 +9,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
 import * as ChatRequest from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
@@ -67,7 +69,7 @@ export const streamJson = <C>(options: {
       catch: (cause) =>
         fail(
           new ProviderError.InvalidRequest({
-            message: `The prompt is not valid: ${cause instanceof Error ? cause.message : String(cause)}`
+            message: `The prompt is not valid${whereOf(cause)}`
           })
         )
     })
@@ -86,6 +88,16 @@ export const streamJson = <C>(options: {
       secrets
     }, options.policy)
   }))
+}
+
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const whereOf = (cause: unknown): string => {
+  const issue = Schema.isSchemaError(cause) ? issuesOf(cause.issue).issues[0] : undefined
+  const path = (issue?.path ?? []).map((segment) => `[${JSON.stringify(segment)}]`).join("")
+  return `${
+    path === "" ? "" : ` at ${path}`
+  }: it is a text, or messages with a \`role\` and the \`content\` of that role`
 }
 
 const credentialHeaders = ["authorization", "api-key", "x-api-key", "x-amz-security-token"]

@@ -192,6 +192,13 @@ describe("OpenAi", () => {
         /Redacted\.make/
       ],
       [
+        "with a message of no role that there is, as JavaScript lets pass",
+        { apiKey },
+        JSON.parse("{\"model\":\"m\",\"prompt\":[{\"role\":\"robot\",\"content\":\"hi\"}]}"),
+        "InvalidRequest",
+        /^openai: InvalidRequest: The prompt is not valid at \[0\](\["role"\])?: it is a text, or messages with a `role`/
+      ],
+      [
         "without a prompt, as JavaScript lets pass",
         { apiKey },
         JSON.parse("{\"model\":\"m\",\"messages\":[]}"),
