@@ -66,6 +66,10 @@ export interface ResponseInfo {
   readonly model?: string | undefined
   /** The cloud region that the request was sent to. */
   readonly region?: string | undefined
+  /** The service tier that served the request, from the response's headers. */
+  readonly serviceTier?: string | undefined
+  /** The latency that the request was served with (`standard`, `optimized`), from the response's headers. */
+  readonly latency?: string | undefined
 }
 
 /**
@@ -489,7 +493,10 @@ const openOnce = Effect.fnUntraced(function*<C>(
   const info: ResponseInfo = {
     ...route.info,
     requestId: HttpFailure.requestId(response.headers),
-    region: HttpFailure.region(response.headers) ?? route.info.region
+    region: HttpFailure.region(response.headers) ?? route.info.region,
+    // AWS states them here for bodies that are in a model's own format.
+    serviceTier: response.headers["x-amzn-bedrock-service-tier"],
+    latency: response.headers["x-amzn-bedrock-performanceconfig-latency"]
   }
   const scrubbed = Effect.mapError(
     chunkPull(protocol, protocol.body(info), reads, progress),

@@ -145,7 +145,9 @@ const events = (info: Provider.ResponseInfo): Provider.EventDecoder<EventStream.
     provider: "bedrock",
     ...(info.requestId === undefined ? undefined : { requestId: info.requestId }),
     ...(info.model === undefined ? undefined : { modelId: info.model }),
-    ...(info.region === undefined ? undefined : { region: info.region })
+    ...(info.region === undefined ? undefined : { region: info.region }),
+    ...(info.serviceTier === undefined ? undefined : { serviceTier: info.serviceTier }),
+    ...(info.latency === undefined ? undefined : { latency: info.latency })
   } as const
   let count = 0
   let first: string | undefined

@@ -72,7 +72,11 @@ export class BedrockInvokeChunk
     /** The model id, inference profile or ARN that was asked for. */
     modelId: Schema.optionalKey(Schema.String),
     /** The AWS region that the request was sent to. */
-    region: Schema.optionalKey(Schema.String)
+    region: Schema.optionalKey(Schema.String),
+    /** The tier that served the request, from the response's header `x-amzn-bedrock-service-tier`. */
+    serviceTier: Schema.optionalKey(Schema.String),
+    /** The latency it was served with, from the header `x-amzn-bedrock-performanceconfig-latency`. */
+    latency: Schema.optionalKey(Schema.String)
   })
 {
   /** @since 0.1.0 */
@@ -92,7 +96,9 @@ export class BedrockInvokeChunk
       ...super.costMetadata,
       // The prefix of what was asked for decides the price; `message_start` states the model without it.
       ...(this.modelId ? { model: this.modelId } : undefined),
-      ...(this.region ? { region: this.region } : undefined)
+      ...(this.region ? { region: this.region } : undefined),
+      ...(this.serviceTier ? { serviceTier: this.serviceTier } : undefined),
+      ...(this.latency ? { speed: this.latency } : undefined)
     })
   }
 

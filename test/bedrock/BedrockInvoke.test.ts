@@ -246,13 +246,13 @@ const bodyOf = (request: HttpClientRequest.HttpClientRequest): Readonly<Record<s
 
 const headers = { "content-type": "application/vnd.amazon.eventstream", "x-amzn-requestid": "c198e874" }
 
-const answering = (seen: Array<Seen>) =>
+const answering = (seen: Array<Seen>, served: Readonly<Record<string, string>> = {}) =>
   Layer.succeed(
     HttpClient.HttpClient,
     HttpClient.make((request) =>
       Effect.sync(() => {
         seen.push({ request, body: bodyOf(request) })
-        return HttpClientResponse.fromWeb(request, new Response(body, { headers }))
+        return HttpClientResponse.fromWeb(request, new Response(body, { headers: { ...headers, ...served } }))
       })
     )
   )
@@ -288,6 +288,19 @@ describe("BedrockInvoke", () => {
       assert.strictEqual(response.id, "msg_1")
       assert.strictEqual(response.costMetadata.model, model)
       assert.strictEqual(response.costMetadata.region, region)
+    }))
+
+  it.effect("takes the tier and latency that served the request from the headers, as the body does not state them", () =>
+    Effect.gen(function*() {
+      const served = {
+        "x-amzn-bedrock-service-tier": "priority",
+        "x-amzn-bedrock-performanceconfig-latency": "optimized"
+      }
+      const response = yield* BedrockInvoke.BedrockInvoke.use((bedrock) =>
+        ChunkStream.response(bedrock.stream({ model, prompt: "hi" }))
+      ).pipe(Effect.provide(BedrockInvoke.layer({ region, apiKey }).pipe(Layer.provide(answering([], served)))))
+      assert.strictEqual(response.costMetadata.serviceTier, "priority")
+      assert.strictEqual(response.costMetadata.speed, "optimized")
     }))
 
   it.effect("sends betas in the body, and what AWS takes as headers in signed headers", () =>
