@@ -148,7 +148,7 @@ export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/
   batchMode: Schema.optionalKey(Schema.Boolean),
   /** The service tier that served the request, in the provider's words (`default`, `flex`, `priority`, …). */
   serviceTier: Schema.optionalKey(Schema.String),
-  /** Anthropic's `usage.speed`: `standard` or `fast`. */
+  /** Anthropic's `usage.speed` (`standard`, `fast`), Bedrock's latency (`standard`, `optimized`). */
   speed: Schema.optionalKey(Schema.String),
   /** The cloud region that the request was sent to. */
   region: Schema.optionalKey(Schema.String),
