@@ -5,6 +5,7 @@
  */
 import * as Prompt from "effect/ai/Prompt"
 import * as Schema from "effect/Schema"
+import { defined } from "./internal/defined.ts"
 
 /**
  * Schema of a chat request, in the form that can be stored and sent: the prompt is normalised.
@@ -74,9 +75,6 @@ export type ChatRequest = { readonly [K in Exclude<keyof Normalized, "prompt">]?
  * @since 0.1.0
  */
 export const normalize = ({ prompt, ...fields }: ChatRequest): Normalized => ({
-  ...withoutUndefined(fields),
+  ...defined(fields),
   prompt: Prompt.make(prompt)
 })
-
-const withoutUndefined = (fields: Omit<ChatRequest, "prompt">): Omit<Normalized, "prompt"> =>
-  Object.assign({}, ...Object.entries(fields).map(([key, value]) => value === undefined ? {} : { [key]: value }))

@@ -234,9 +234,7 @@ export const withCost = <C extends Chunk.Attributes, E, R>(
     const metadata = CostMetadataOf.accumulator()
     let cost: RunningCost
     return Stream.map(self, (chunk) => {
-      metadata.add(chunk)
-      const isStated = chunk.usage !== undefined || chunk.costMetadata.statedCost !== undefined
-      if (isStated) cost = Pricing.costWith(metadata.metadata(), pricing)
+      if (metadata.add(chunk)) cost = Pricing.costWith(metadata.metadata(), pricing)
       return [chunk, cost] as const
     })
   }))

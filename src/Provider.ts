@@ -222,15 +222,22 @@ const bodyDecoder = <Event, C>(
 
 const lineFraming = <Event>(fromLine: (line: string) => Event): ReturnType<Framing<Event>["make"]> => {
   const utf8 = new TextDecoder()
-  let rest = ""
-  const events = (lines: ReadonlyArray<string>) => lines.filter((line) => line.trim() !== "").map(fromLine)
+  // Pieces of the line that the last read left unfinished, joined once when it ends: appending would be quadratic.
+  let pending: Array<string> = []
+  const events = (text: string) => text.split(/\r\n|\n/).filter((line) => line.trim() !== "").map(fromLine)
   return {
     push: (read) => {
-      const lines = (rest + utf8.decode(read, { stream: true })).split(/\r\n|\n/)
-      rest = lines.pop() ?? ""
+      const text = utf8.decode(read, { stream: true })
+      const end = text.lastIndexOf("\n")
+      if (end === -1) {
+        pending.push(text)
+        return []
+      }
+      const lines = [...pending, text.slice(0, end)].join("")
+      pending = [text.slice(end + 1)]
       return events(lines)
     },
-    end: () => events([rest + utf8.decode()]),
+    end: () => events([...pending, utf8.decode()].join("")),
     failure: undefined
   }
 }

@@ -166,7 +166,6 @@ export const accumulator = (): Accumulator => {
   const costMetadata = CostMetadataOf.accumulator()
   let chunks = 0
   const choices = new Map<number, ChoiceState>()
-  const common = new Map<number, FinishReason>()
   let audio: AudioState | undefined
 
   const add = (chunk: Chunk.Attributes): void => {
@@ -183,7 +182,7 @@ export const accumulator = (): Accumulator => {
       choice.add(delta)
       if (delta.finishReason !== undefined) {
         commonFinishReasons ??= chunk.commonFinishReasons
-        common.set(delta.index, commonFinishReasons[finished++] ?? "other")
+        choice.commonFinishReason = commonFinishReasons[finished++] ?? "other"
       }
     }
     if (chunk.audioDelta !== undefined) {
@@ -197,7 +196,6 @@ export const accumulator = (): Accumulator => {
     const states = Array.from(choices.values()).sort((a, b) => a.index - b.index)
     const all = states.map((state) => state.choice())
     const first = all.find((choice) => choice.index === 0)
-    const finished = all.filter((choice) => choice.finishReason !== undefined)
     return trusted(Response, {
       ...(provider === undefined ? undefined : { provider }),
       ...(id === undefined ? undefined : { id }),
@@ -206,8 +204,8 @@ export const accumulator = (): Accumulator => {
       reasoning: first?.reasoning ?? "",
       refusal: first?.refusal ?? "",
       toolCalls: first?.toolCalls ?? [],
-      finishReasons: finished.flatMap((choice) => choice.finishReason ?? []),
-      commonFinishReasons: finished.map((choice) => common.get(choice.index) ?? "other"),
+      finishReasons: all.flatMap((choice) => choice.finishReason ?? []),
+      commonFinishReasons: states.flatMap((state) => state.commonFinishReason ?? []),
       choices: all,
       ...(usage === undefined ? undefined : { usage }),
       ...(audio === undefined ? undefined : { audio: audio.audio() }),
@@ -245,6 +243,8 @@ class ChoiceState {
   private reasoning = ""
   private refusal = ""
   private finishReason: string | undefined
+  /** Of the last finish reason. */
+  commonFinishReason: FinishReason | undefined
   private readonly toolCalls = new ToolCallsState()
 
   constructor(index: number) {

@@ -6,11 +6,11 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { Attributes, AudioDelta, ChoiceDelta, ToolCallDelta } from "../Chunk.ts"
 import type { CostMetadata } from "../Cost.ts"
 import * as FinishReason from "../FinishReason.ts"
 import * as CostMetadataOf from "../internal/costMetadata.ts"
+import { fromPayload } from "../internal/fromPayload.ts"
 import { elements } from "../internal/open.ts"
 import type * as Usage from "../Usage.ts"
 import { type Citation, type ContentBlock, finishReasons, Payload, usageOf, type WireUsage } from "./Messages.ts"
@@ -361,13 +361,5 @@ export class AnthropicChunk extends Schema.Class<AnthropicChunk>("effect-llm-str
    *
    * @since 0.1.0
    */
-  static readonly FromPayload = Payload.pipe(
-    Schema.decodeTo(
-      Schema.toType(AnthropicChunk),
-      SchemaTransformation.transform({
-        decode: (chunk) => new AnthropicChunk({ chunk }),
-        encode: ({ chunk }) => chunk
-      })
-    )
-  )
+  static readonly FromPayload = fromPayload(Payload, AnthropicChunk)
 }

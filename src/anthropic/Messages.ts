@@ -4,11 +4,11 @@
  *
  * @since 0.1.0
  */
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../ChatRequest.ts"
 import type * as FinishReason from "../FinishReason.ts"
+import { defined } from "../internal/defined.ts"
 import { failureOf } from "../internal/httpFailure.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
 import { list, nullish, open } from "../internal/open.ts"
@@ -306,25 +306,7 @@ export const Payload = openUnion([
  */
 export type Payload = typeof Payload.Type
 
-// Nearly all events are deltas, and looking for the member of a union costs more than checking it.
-const deltaValidators = new Map(
-  deltas.map((delta) =>
-    [
-      delta.schema.fields.type.literal as string,
-      validator<Payload>(Schema.toType(tagged("content_block_delta", { index, delta })))
-    ] as const
-  )
-)
-
-const isAnyPayload = validator(Schema.toType(Payload))
-
-const isPayload = (json: { readonly [key: string]: unknown }): json is Payload => {
-  const delta = json["type"] === "content_block_delta" ? json["delta"] : undefined
-  const isDelta = Predicate.isObject(delta) && typeof delta["type"] === "string"
-    ? deltaValidators.get(delta["type"])
-    : undefined
-  return (isDelta ?? isAnyPayload)(json)
-}
+const isPayload: (json: unknown) => json is Payload = validator(Schema.toType(Payload))
 
 const invalid = JsonEvent.invalidPayload(Schema.toType(Payload))
 
@@ -626,7 +608,7 @@ export const encodeRequest = (
   maxTokens: number
 ): Result.Result<Readonly<Record<string, unknown>>, ProviderError.InvalidRequest> =>
   Result.map(Prompt.systemAndMessages(request), ({ messages, system }) => ({
-    ...Prompt.defined({
+    ...defined({
       model,
       max_tokens: request.maxTokens ?? maxTokens,
       system: system.length === 0 ? undefined : Prompt.content(system),

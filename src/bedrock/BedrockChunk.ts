@@ -4,12 +4,12 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { Attributes, AudioDelta, ChoiceDelta, ToolCallDelta } from "../Chunk.ts"
 import type { CostMetadata } from "../Cost.ts"
 import * as FinishReason from "../FinishReason.ts"
 import * as BedrockEvent from "../internal/bedrockEvent.ts"
 import * as CostMetadataOf from "../internal/costMetadata.ts"
+import { fromPayload } from "../internal/fromPayload.ts"
 import { elements } from "../internal/open.ts"
 import type * as Usage from "../Usage.ts"
 import { type Citation, finishReasons, Payload, type Trace, usageOf } from "./Converse.ts"
@@ -369,13 +369,5 @@ export class BedrockChunk extends Schema.Class<BedrockChunk>("effect-llm-stream/
    *
    * @since 0.1.0
    */
-  static readonly FromPayload = Payload.pipe(
-    Schema.decodeTo(
-      Schema.toType(BedrockChunk),
-      SchemaTransformation.transform({
-        decode: (chunk) => new BedrockChunk({ chunk }),
-        encode: ({ chunk }) => chunk
-      })
-    )
-  )
+  static readonly FromPayload = fromPayload(Payload, BedrockChunk)
 }

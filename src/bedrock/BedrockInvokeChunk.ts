@@ -4,10 +4,10 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import { AnthropicChunk } from "../anthropic/AnthropicChunk.ts"
 import { Payload } from "../anthropic/Messages.ts"
 import { CostMetadata } from "../Cost.ts"
+import { fromPayload } from "../internal/fromPayload.ts"
 import { nullish, open } from "../internal/open.ts"
 import { trusted } from "../internal/trusted.ts"
 import { validator } from "../internal/validator.ts"
@@ -118,13 +118,5 @@ export class BedrockInvokeChunk
    *
    * @since 0.1.0
    */
-  static readonly FromPayload = Payload.pipe(
-    Schema.decodeTo(
-      Schema.toType(BedrockInvokeChunk),
-      SchemaTransformation.transform({
-        decode: (chunk) => new BedrockInvokeChunk({ chunk }),
-        encode: ({ chunk }) => chunk
-      })
-    )
-  )
+  static readonly FromPayload = fromPayload(Payload, BedrockInvokeChunk)
 }

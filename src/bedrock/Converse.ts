@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../ChatRequest.ts"
 import type * as FinishReason from "../FinishReason.ts"
 import * as BedrockEvent from "../internal/bedrockEvent.ts"
+import { defined } from "../internal/defined.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
 import { list, nullish, open } from "../internal/open.ts"
 import * as Prompt from "../internal/prompt.ts"
@@ -392,7 +393,7 @@ export const encodeRequest = (
 ): Result.Result<Readonly<Record<string, unknown>>, ProviderError.InvalidRequest> =>
   Result.map(Prompt.systemAndMessages(request), ({ messages, system }) => {
     const { inferenceConfig: own, ...rest } = options
-    const inferenceConfig = Prompt.defined({
+    const inferenceConfig = defined({
       maxTokens: request.maxTokens,
       temperature: request.temperature,
       topP: request.topP,

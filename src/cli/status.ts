@@ -1,7 +1,7 @@
 import type * as Config from "effect/Config"
 import * as Data from "effect/Data"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
+import { schemaIssues } from "../internal/schemaIssues.ts"
 
 /**
  * Why a command ends with another exit status than 0: 1 when a provider failed, 2 for wrong usage.
@@ -20,8 +20,6 @@ export const wrongUsage = (message: string): Failed => new Failed({ status: 2, m
 /** @internal */
 export const providerFailed: Failed = new Failed({ status: 1, message: undefined })
 
-const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
-
 /**
  * A variable that is missing, or holds what it can't hold.
  *
@@ -30,8 +28,8 @@ const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 export const wrongConfiguration = ({ cause, message }: Config.ConfigError): Failed =>
   wrongUsage(
     Schema.isSchemaError(cause)
-      ? issuesOf(cause.issue).issues
-        .map(({ message, path = [] }) => `${path.map(String).join(".")} is not set, or not valid (${message})`)
+      ? schemaIssues(cause)
+        .map(({ message, path }) => `${path.join(".")} is not set, or not valid (${message})`)
         .join("; ")
       : message
   )

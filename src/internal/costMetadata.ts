@@ -48,10 +48,13 @@ export const accumulator = () => {
   let usage: Usage | undefined
   let metadata = new CostMetadata({})
   return {
-    add: (chunk: Attributes): void => {
+    /** Whether the chunk states usage or cost. */
+    add: (chunk: Attributes): boolean => {
       const stated = chunk.usage
       if (stated !== undefined) usage = usage === undefined ? stated : merge(usage, stated)
-      metadata = mergeMetadata(metadata, chunk.costMetadata)
+      const own = chunk.costMetadata
+      metadata = mergeMetadata(metadata, own)
+      return stated !== undefined || own.statedCost !== undefined
     },
     usage: (): Usage | undefined => usage,
     metadata: (): CostMetadata => {

@@ -94,14 +94,24 @@ export const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): 
   }, text)
 
 /**
- * The names of the headers that hold one of the caller's secrets.
+ * The headers that providers take credentials in.
+ *
+ * @internal
+ */
+export const credentialHeaders = ["authorization", "api-key", "x-api-key", "x-amz-security-token"]
+
+/**
+ * The names of the headers that hold credentials, or another of the caller's secrets.
  *
  * @internal
  */
 export const secretHeaders = (
   headers: Headers.Headers,
   secrets: ReadonlyArray<Redacted.Redacted>
-): ReadonlyArray<string> => Object.keys(headers).filter((name) => clean(headers[name] ?? "", secrets) !== headers[name])
+): ReadonlyArray<string> => [
+  ...credentialHeaders,
+  ...Object.keys(headers).filter((name) => clean(headers[name] ?? "", secrets) !== headers[name])
+]
 
 /**
  * Cuts the caller's secrets out of everything that the provider may have echoed.

@@ -1,8 +1,8 @@
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import * as ProviderError from "../ProviderError.ts"
+import { schemaIssues } from "./schemaIssues.ts"
 
 /**
  * What the data of an event holds: a JSON object, nothing (a heartbeat), or something malformed.
@@ -68,14 +68,10 @@ const mask = (data: string): string => {
  */
 export const invalidPayload = <T>(schema: Schema.Codec<T, T>) => {
   const decode = Schema.decodeUnknownResult(schema)
-  const format = SchemaIssue.makeFormatterStandardSchemaV1()
   return (json: unknown, data: string, event: number): ProviderError.MalformedEvent => {
     const result = decode(json)
-    const issue = Result.isFailure(result) ? format(result.failure.issue).issues[0] : undefined
-    const path = (issue?.path ?? []).map((segment) => {
-      const key = typeof segment === "object" ? segment.key : segment
-      return typeof key === "number" ? key : String(key)
-    })
+    const issue = Result.isFailure(result) ? schemaIssues(result.failure)[0] : undefined
+    const path = issue?.path ?? []
     const where = path.map((key) => typeof key === "number" ? `[${key}]` : `.${key}`).join("").replace(/^\./, "")
     return malformed({ event, data, path, message: `Event ${event}: ${issue?.message ?? "invalid"} at ${where}` })
   }

@@ -60,14 +60,6 @@ export const systemAndMessages = (
   }))
 
 /**
- * The fields that are set.
- *
- * @internal
- */
-export const defined = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
-
-/**
  * Texts as OpenAI and Anthropic take them: a string when there is one, else parts.
  *
  * @internal

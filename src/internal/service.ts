@@ -2,7 +2,6 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as EffectHeaders from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
@@ -10,12 +9,13 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
 import * as ChatRequest from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
+import * as HttpFailure from "./httpFailure.ts"
+import { schemaIssues } from "./schemaIssues.ts"
 
 /** @internal */
 export type Headers = Readonly<Record<string, string | Redacted.Redacted>>
@@ -90,21 +90,17 @@ export const streamJson = <C>(options: {
   }))
 }
 
-const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
-
 const whereOf = (cause: unknown): string => {
-  const issue = Schema.isSchemaError(cause) ? issuesOf(cause.issue).issues[0] : undefined
+  const issue = Schema.isSchemaError(cause) ? schemaIssues(cause)[0] : undefined
   const path = (issue?.path ?? []).map((segment) => `[${JSON.stringify(segment)}]`).join("")
   return `${
     path === "" ? "" : ` at ${path}`
   }: it is a text, or messages with a \`role\` and the \`content\` of that role`
 }
 
-const credentialHeaders = ["authorization", "api-key", "x-api-key", "x-amz-security-token"]
-
 // `Bearer <token>`, `AWS4-HMAC-SHA256 Credential=<key>/…, Signature=<signature>`, or the key alone.
 const credentials = (request: HttpClientRequest.HttpClientRequest): ReadonlyArray<Redacted.Redacted> =>
-  credentialHeaders.flatMap((name) => {
+  HttpFailure.credentialHeaders.flatMap((name) => {
     const value = request.headers[name] ?? ""
     const words = [value.split(/ |, Signature=/).at(-1), /^AWS4-HMAC-SHA256 Credential=([^/]+)\//.exec(value)?.[1]]
     return words.flatMap((word) => word === undefined || word === "" ? [] : [Redacted.make(word)])
@@ -127,7 +123,7 @@ export const client: Effect.Effect<HttpClient.HttpClient, never, HttpClient.Http
             redirect: "manual",
             ...Option.getOrUndefined(init)
           })
-      ).pipe(Effect.updateService(EffectHeaders.CurrentRedactedNames, (names) => [...names, ...credentialHeaders]))
+      )
   )
 })
 

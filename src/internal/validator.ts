@@ -69,10 +69,12 @@ const expression = (ast: SchemaAST.AST, v: string, guards: Array<Guard>, functio
     case "Any":
       return "true"
     case "Union":
-      // A union of many objects is better looked up by its discriminator.
-      return ast.types.filter(SchemaAST.isObjects).length > 1
-        ? delegate()
-        : `(${ast.types.map((type) => expression(type, v, guards, functions)).reverse().join(" || ")})`
+      // `null` first, then as declared: members that are objects fail at their discriminator.
+      return `(${
+        [...ast.types.filter(SchemaAST.isNull), ...ast.types.filter((type) => !SchemaAST.isNull(type))]
+          .map((type) => expression(type, v, guards, functions))
+          .join(" || ")
+      })`
     case "Arrays": {
       const [item, ...more] = ast.rest
       if (item === undefined || more.length > 0 || ast.elements.length > 0) return delegate()

@@ -14,13 +14,14 @@ import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import type * as Stream from "effect/Stream"
 import type * as ChatRequest from "../ChatRequest.ts"
 import type { Attributes, AudioDelta, ChoiceDelta, ToolCallDelta } from "../Chunk.ts"
 import type { CostMetadata } from "../Cost.ts"
 import * as FinishReason from "../FinishReason.ts"
 import * as CostMetadataOf from "../internal/costMetadata.ts"
+import { defined } from "../internal/defined.ts"
+import * as FromPayload from "../internal/fromPayload.ts"
 import { excerpt, failureOf } from "../internal/httpFailure.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
 import { elements, list, nullish, open } from "../internal/open.ts"
@@ -473,16 +474,7 @@ const statedCostOf = (usage: WireUsage | null | undefined): number | undefined =
 export const fromPayload = <P extends Payload, C extends { readonly chunk: P }>(
   payload: Schema.Codec<P, P>,
   chunk: Schema.Schema<C> & (new(fields: { readonly chunk: P }) => C)
-) =>
-  payload.pipe(
-    Schema.decodeTo(
-      Schema.toType(chunk),
-      SchemaTransformation.transform({
-        decode: (payload: P) => new chunk({ chunk: payload }),
-        encode: (self: C) => self.chunk
-      })
-    )
-  )
+) => FromPayload.fromPayload(payload, chunk)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Protocol
@@ -704,7 +696,7 @@ export const encodeRequest = (
   Result.map(Prompt.messages(request), (messages) => ({
     ...(model === undefined ? undefined : { model }),
     messages: messages.map(({ role, texts }) => ({ role, content: Prompt.content(texts) })),
-    ...Prompt.defined({
+    ...defined({
       [quirks.maxTokensField]: request.maxTokens,
       temperature: request.temperature,
       top_p: request.topP,

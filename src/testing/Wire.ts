@@ -12,6 +12,7 @@ import { dual } from "effect/Function"
 import * as Random from "effect/Random"
 import type { AnthropicChunk } from "../anthropic/AnthropicChunk.ts"
 import type { BedrockChunk } from "../bedrock/BedrockChunk.ts"
+import * as Bytes from "../internal/bytes.ts"
 import * as EventStream from "../wire/EventStream.ts"
 import * as Sse from "../wire/Sse.ts"
 
@@ -225,15 +226,7 @@ export const byteOrderMark: Uint8Array = Uint8Array.of(0xef, 0xbb, 0xbf)
  * @category combinators
  * @since 0.1.0
  */
-export const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const all = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0))
-  let offset = 0
-  for (const piece of pieces) {
-    all.set(piece, offset)
-    offset += piece.length
-  }
-  return all
-}
+export const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => Bytes.concat(pieces)
 
 /**
  * Cuts a body into reads. None of them is empty.
