@@ -22,8 +22,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ChatRequest } from "./ChatRequest.ts"
 import type * as Chunk from "./Chunk.ts"
-import * as HttpFailure from "./internal/httpFailure.ts"
-import * as ResponseBody from "./internal/responseBody.ts"
+import * as HttpFailure from "./engine/httpFailure.ts"
+import * as ResponseBody from "./engine/responseBody.ts"
 import * as ProviderError from "./ProviderError.ts"
 
 /**

@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { AnthropicChunk } from "../anthropic/AnthropicChunk.ts"
-import { Payload } from "../anthropic/Messages.ts"
+import { Payload } from "../protocols/Messages.ts"
 import { CostMetadata } from "../Cost.ts"
 import { fromPayload } from "../internal/fromPayload.ts"
 import { nullish, open } from "../internal/open.ts"

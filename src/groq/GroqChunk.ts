@@ -13,7 +13,7 @@ import {
   fromPayload,
   usageFields,
   usageOf
-} from "../openai/ChatCompletions.ts"
+} from "../protocols/ChatCompletions.ts"
 import type { Usage } from "../Usage.ts"
 
 const Annotation = open({

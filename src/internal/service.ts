@@ -14,7 +14,7 @@ import * as ChatRequest from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
-import * as HttpFailure from "./httpFailure.ts"
+import * as HttpFailure from "../engine/httpFailure.ts"
 import { schemaIssues } from "./schemaIssues.ts"
 
 /** @internal */

@@ -17,7 +17,7 @@ import * as Service from "../internal/service.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Provider from "../Provider.ts"
 import type * as ProviderError from "../ProviderError.ts"
-import * as ChatCompletions from "./ChatCompletions.ts"
+import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
 
 /**

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ChatCompletionChunk, type Choice, fromPayload, Payload } from "./ChatCompletions.ts"
+import { ChatCompletionChunk, type Choice, fromPayload, Payload } from "../protocols/ChatCompletions.ts"
 
 /**
  * A chunk of OpenAI's chat completions, or of a host that speaks the same format; `provider` tells which.

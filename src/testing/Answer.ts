@@ -12,7 +12,7 @@ import { AzureChunk } from "../azure/AzureChunk.ts"
 import { BedrockChunk } from "../bedrock/BedrockChunk.ts"
 import { BedrockInvokeChunk } from "../bedrock/BedrockInvokeChunk.ts"
 import { GroqChunk } from "../groq/GroqChunk.ts"
-import type { ChatCompletionChunk } from "../openai/ChatCompletions.ts"
+import type { ChatCompletionChunk } from "../protocols/ChatCompletions.ts"
 import { OpenAiChunk } from "../openai/OpenAiChunk.ts"
 
 const choice = {

@@ -27,7 +27,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { replyAt } from "../internal/replyAt.ts"
+import { replyAt } from "./replyAt.ts"
 import * as Wire from "./Wire.ts"
 
 /**

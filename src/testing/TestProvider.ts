@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type * as Chunk from "../Chunk.ts"
-import { replyAt } from "../internal/replyAt.ts"
+import { replyAt } from "./replyAt.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 

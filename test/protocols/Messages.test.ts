@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema, Stream } from "effect"
 import { ChunkStream, type ProviderError } from "../../src/index.ts"
-import * as Wire from "./wire.ts"
+import * as Wire from "../anthropic/wire.ts"
 
 interface Answer extends Readonly<Record<string, unknown>> {
   readonly chunks: number

@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { concat } from "./bytes.ts"
+import { concat } from "../internal/bytes.ts"
 
 type Reads<E> = Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E>
 
