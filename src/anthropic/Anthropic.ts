@@ -16,10 +16,10 @@ import type { ChatRequest } from "../ChatRequest.ts"
 import { nullish, open } from "../internal/open.ts"
 import * as Service from "../internal/service.ts"
 import { trusted } from "../internal/trusted.ts"
+import * as Messages from "../protocols/Messages.ts"
 import * as Provider from "../Provider.ts"
 import type * as ProviderError from "../ProviderError.ts"
 import { AnthropicChunk } from "./AnthropicChunk.ts"
-import * as Messages from "../protocols/Messages.ts"
 
 /**
  * Schema of Anthropic's own request fields, by their names on the wire; fields that it does not list are sent as they

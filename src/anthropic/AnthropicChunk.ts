@@ -12,8 +12,15 @@ import * as FinishReason from "../FinishReason.ts"
 import * as CostMetadataOf from "../internal/costMetadata.ts"
 import { fromPayload } from "../internal/fromPayload.ts"
 import { elements } from "../internal/open.ts"
+import {
+  type Citation,
+  type ContentBlock,
+  finishReasons,
+  Payload,
+  usageOf,
+  type WireUsage
+} from "../protocols/Messages.ts"
 import type * as Usage from "../Usage.ts"
-import { type Citation, type ContentBlock, finishReasons, Payload, usageOf, type WireUsage } from "../protocols/Messages.ts"
 
 type Event<Type extends string> = Extract<Payload, { readonly type: Type }>
 

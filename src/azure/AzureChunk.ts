@@ -7,7 +7,13 @@ import * as Schema from "effect/Schema"
 import { CostMetadata } from "../Cost.ts"
 import { elements, list, nullish, open } from "../internal/open.ts"
 import { trusted } from "../internal/trusted.ts"
-import { ChatCompletionChunk, choiceFields, chunkFields, deltaFields, fromPayload } from "../protocols/ChatCompletions.ts"
+import {
+  ChatCompletionChunk,
+  choiceFields,
+  chunkFields,
+  deltaFields,
+  fromPayload
+} from "../protocols/ChatCompletions.ts"
 
 const severity = nullish(
   // A word (`safe`, `low`, `medium`, `high`), or a level as Azure's content safety states it.

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
-import type { Options } from "./AzureOpenAi.ts"
-import type * as ProviderError from "../ProviderError.ts"
 import * as Service from "../internal/service.ts"
+import type * as ProviderError from "../ProviderError.ts"
+import type { Options } from "./AzureOpenAi.ts"
 
 /**
  * The headers of an Azure resource's key or Entra token.

@@ -12,15 +12,15 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
-import * as Runtime from "./runtime.ts"
 import { nullish, open } from "../internal/open.ts"
 import * as Service from "../internal/service.ts"
 import { trusted } from "../internal/trusted.ts"
+import * as Converse from "../protocols/Converse.ts"
 import * as Provider from "../Provider.ts"
 import type * as ProviderError from "../ProviderError.ts"
 import type * as AwsCredentials from "./AwsCredentials.ts"
 import { BedrockChunk } from "./BedrockChunk.ts"
-import * as Converse from "../protocols/Converse.ts"
+import * as Runtime from "./runtime.ts"
 
 /**
  * Schema of Converse's own request fields, by their names on the wire; fields that it does not list are sent as they

@@ -7,12 +7,12 @@ import * as Schema from "effect/Schema"
 import type { Attributes, AudioDelta, ChoiceDelta, ToolCallDelta } from "../Chunk.ts"
 import type { CostMetadata } from "../Cost.ts"
 import * as FinishReason from "../FinishReason.ts"
-import * as BedrockEvent from "../protocols/awsEvent.ts"
 import * as CostMetadataOf from "../internal/costMetadata.ts"
 import { fromPayload } from "../internal/fromPayload.ts"
 import { elements } from "../internal/open.ts"
-import type * as Usage from "../Usage.ts"
+import * as BedrockEvent from "../protocols/awsEvent.ts"
 import { type Citation, finishReasons, Payload, type Trace, usageOf } from "../protocols/Converse.ts"
+import type * as Usage from "../Usage.ts"
 
 type BlockStart = NonNullable<NonNullable<Payload["contentBlockStart"]>["start"]>
 

@@ -5,12 +5,12 @@
  */
 import * as Schema from "effect/Schema"
 import { AnthropicChunk } from "../anthropic/AnthropicChunk.ts"
-import { Payload } from "../protocols/Messages.ts"
 import { CostMetadata } from "../Cost.ts"
 import { fromPayload } from "../internal/fromPayload.ts"
 import { nullish, open } from "../internal/open.ts"
 import { trusted } from "../internal/trusted.ts"
 import { validator } from "../internal/validator.ts"
+import { Payload } from "../protocols/Messages.ts"
 import * as Usage from "../Usage.ts"
 
 const InvocationMetrics = open({

@@ -12,9 +12,9 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as ChatRequest from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
+import * as HttpFailure from "../engine/httpFailure.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
-import * as HttpFailure from "../engine/httpFailure.ts"
 import { schemaIssues } from "./schemaIssues.ts"
 
 /** @internal */

@@ -13,9 +13,9 @@ import type * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import * as Service from "../internal/service.ts"
 import { trusted } from "../internal/trusted.ts"
+import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import * as Provider from "../Provider.ts"
 import type * as ProviderError from "../ProviderError.ts"
-import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
 
 /**

@@ -1,7 +1,7 @@
-import * as ProviderError from "../ProviderError.ts"
-import type { Message } from "../wire/EventStream.ts"
 import { excerpt, failureOf } from "../engine/httpFailure.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
+import * as ProviderError from "../ProviderError.ts"
+import type { Message } from "../wire/EventStream.ts"
 
 // AWS's exceptions: the HTTP status that each stands for, and its reason where the status does not say it.
 const exceptions: Readonly<Record<string, readonly [status: number, reason?: ProviderError.StatedReason]>> = {

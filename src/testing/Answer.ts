@@ -12,8 +12,8 @@ import { AzureChunk } from "../azure/AzureChunk.ts"
 import { BedrockChunk } from "../bedrock/BedrockChunk.ts"
 import { BedrockInvokeChunk } from "../bedrock/BedrockInvokeChunk.ts"
 import { GroqChunk } from "../groq/GroqChunk.ts"
-import type { ChatCompletionChunk } from "../protocols/ChatCompletions.ts"
 import { OpenAiChunk } from "../openai/OpenAiChunk.ts"
+import type { ChatCompletionChunk } from "../protocols/ChatCompletions.ts"
 
 const choice = {
   /** Which of the alternative answers the piece belongs to. Absent: the first, 0. */

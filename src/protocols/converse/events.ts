@@ -1,0 +1,104 @@
+/**
+ * From the events of one response to chunks, and what tells a finished response from one that was cut off.
+ *
+ * @since 0.2.0
+ */
+import * as Schema from "effect/Schema"
+import * as JsonEvent from "../../internal/jsonEvent.ts"
+import { validator } from "../../internal/validator.ts"
+import type * as Provider from "../../Provider.ts"
+import * as ProviderError from "../../ProviderError.ts"
+import type * as EventStream from "../../wire/EventStream.ts"
+import * as BedrockEvent from "../awsEvent.ts"
+import { members, Payload } from "./payload.ts"
+
+// The type is known from the frame: only the member's own schema has to be looked at.
+const validators = new Map<string, (json: unknown) => boolean>(
+  Object.entries(members).map(([type, member]) => [type, validator<object>(Schema.toType(member))])
+)
+
+const isPayload = (_payload: object, { json, type }: BedrockEvent.Event): _payload is Payload =>
+  validators.get(type)?.(json) ?? true
+
+const invalid = JsonEvent.invalidPayload(Schema.toType(Payload))
+
+/**
+ * Makes a chunk of an event that passed the schema. `block` is what was said of the content block when it started, for
+ * events that continue or stop it: `toolUse`, `server_tool_use`, `toolResult` or `image`; `undefined` for other events,
+ * and for blocks that have no start.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type MakeChunk<C> = (payload: Payload, block: string | undefined, info: Provider.ResponseInfo) => C
+
+/**
+ * The event decoder of this format. Its state is what tells a finished response from a cut-off one, and what each content
+ * block is: the events that continue a block do not say it.
+ *
+ * - The response is complete when `messageStop` was seen. The format has no terminal signal: usage and traces come in
+ *   the `metadata` after `messageStop`. With both, the rest of the body is not read, as the socket may stay open; without
+ *   `metadata` the body is read to its end.
+ * - Exceptions and errors fail the stream, those of unknown types, too.
+ *
+ * @example
+ * ```ts
+ * import { BedrockChunk, Converse } from "effect-llm-stream"
+ *
+ * const decoder = Converse.events({ make: (chunk) => new BedrockChunk({ chunk }) })({})
+ * const chunks: Array<BedrockChunk> = []
+ * decoder.event({
+ *   headers: { ":message-type": "event", ":event-type": "messageStop" },
+ *   body: new TextEncoder().encode("{\"stopReason\": \"end_turn\"}")
+ * }, chunks)
+ * chunks[0]?.commonFinishReasons // ["stop"]
+ * decoder.end() // undefined
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const events =
+  <C>(options: { readonly make: MakeChunk<C> }) =>
+  (info: Provider.ResponseInfo): Provider.EventDecoder<EventStream.Message, C> => {
+    let count = 0
+    let chunks = 0
+    let stopped = false
+    let hasMetadata = false
+    const blocks = new Map<number | undefined, string>()
+
+    const observe = (payload: Payload): string | undefined => {
+      const { contentBlockDelta, contentBlockStart, contentBlockStop } = payload
+      if (payload.messageStop !== undefined) stopped = true
+      if (payload.metadata !== undefined) hasMetadata = true
+      if (contentBlockStart !== undefined) {
+        const kind = BedrockEvent.blockOf(contentBlockStart.start)
+        if (kind !== undefined) blocks.set(contentBlockStart.contentBlockIndex ?? undefined, kind)
+      }
+      const continued = contentBlockDelta ?? contentBlockStop
+      return continued === undefined ? undefined : blocks.get(continued.contentBlockIndex ?? undefined)
+    }
+
+    return {
+      event: (message, out) => {
+        const position = count++
+        const event = BedrockEvent.read(message, position)
+        if (event === undefined || "_tag" in event) return event
+        const payload = { [event.type]: event.json }
+        if (!isPayload(payload, event)) return invalid(payload, event.text, position)
+        const block = observe(payload)
+        chunks++
+        out.push(options.make(payload, block, info))
+        return undefined
+      },
+      get done() {
+        return stopped && hasMetadata
+      },
+      end: () =>
+        stopped ? undefined : new ProviderError.IncompleteStream({
+          message: chunks === 0
+            ? "The stream ended without a single chunk"
+            : `The stream ended after ${chunks} chunks without a stop reason`
+        })
+    }
+  }
