@@ -9,7 +9,7 @@ import { streamText } from "ai"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import OpenAI from "openai"
-import { OpenAi, Provider } from "../src/index.ts"
+import { OpenAi, Protocol } from "../src/index.ts"
 
 const events = 20_000
 const encoder = new TextEncoder()
@@ -113,7 +113,7 @@ const oursDecodeOnly = (chunks: ReadonlyArray<Uint8Array>): Promise<number> => {
   let seen = 0
   let length = 0
   return Stream.fromReadableStream({ evaluate: () => webBody(chunks), onError: () => "never" as const }).pipe(
-    Provider.decode(OpenAi.protocol()),
+    Protocol.decode(OpenAi.protocol()),
     Stream.runForEachArray((array) =>
       Effect.sync(() => {
         for (const chunk of array) length += chunk.content.length

@@ -5,7 +5,7 @@
  * Run: `node --expose-gc bench/large.ts`
  */
 import { Effect, Stream } from "effect"
-import { ChunkStream, OpenAi, Provider } from "../src/index.ts"
+import { ChunkStream, OpenAi, Protocol } from "../src/index.ts"
 
 const encoder = new TextEncoder()
 const mebibyte = 1024 * 1024
@@ -25,7 +25,7 @@ const pieces = (size: number): ReadonlyArray<Uint8Array> => {
 }
 
 const decode = (reads: Iterable<Uint8Array>) =>
-  Stream.fromIterable(reads).pipe(Stream.rechunk(1), Provider.decode(OpenAi.protocol()))
+  Stream.fromIterable(reads).pipe(Stream.rechunk(1), Protocol.decode(OpenAi.protocol()))
 
 console.log(`Node ${process.version}\n\n| one event of | ms | relative to half the size |\n|---|---:|---:|`)
 let previous: number | undefined

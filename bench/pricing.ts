@@ -3,11 +3,12 @@
  */
 import * as Result from "effect/Result"
 import * as Cost from "../src/Cost.ts"
+import * as CostMetadata from "../src/CostMetadata.ts"
 import * as Pricing from "../src/Pricing.ts"
 
 const rounds = 15
 const pricing = Pricing.make()
-const metadata = new Cost.CostMetadata({
+const metadata = new CostMetadata.CostMetadata({
   provider: "anthropic",
   model: "claude-sonnet-4-5-20250929",
   inputTokens: 4000,

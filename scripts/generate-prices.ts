@@ -5,7 +5,7 @@
 import { type MatchLogic, type ModelInfo, type ModelPrice as SourcePrice, waitForUpdate } from "@pydantic/genai-prices"
 import { execFileSync } from "node:child_process"
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs"
-import type { ModelPrice, PriceTable } from "../src/Pricing.ts"
+import type { ModelPrice, PriceTable } from "../src/Price.ts"
 import {
   bedrockGeographies,
   bedrockRegions,
@@ -235,7 +235,7 @@ const render = (table: Omit<PriceTable, "fallback">, others: ReadonlyArray<Provi
  *
  * @since 0.1.0
  */
-import type { PriceTable } from "../Pricing.ts"
+import type { PriceTable } from "../Price.ts"
 ${others.map((other) => `import { table as ${other} } from "./${other}.ts"\n`).join("")}
 /**
  * Prices of ${titles[table.provider as Provider]}, as of ${table.date}.

@@ -6,7 +6,7 @@
  * figure was taken from a list that cites it (LiteLLM's `model_prices_and_context_window.json` of August 2026). Where a
  * price could not be established, the source's is removed: an unknown price is reported as unknown.
  */
-import type { ModelPrice } from "../src/Pricing.ts"
+import type { ModelPrice } from "../src/Price.ts"
 
 /** The providers of the snapshot, in our names. */
 export type Provider = "openai" | "anthropic" | "bedrock" | "groq" | "azure"

@@ -4,8 +4,11 @@
  * @since 0.1.0
  */
 import * as Prompt from "effect/ai/Prompt"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { defined } from "./internal/defined.ts"
+import { schemaIssues } from "./internal/schemaIssues.ts"
+import * as ProviderError from "./ProviderError.ts"
 
 /**
  * Schema of a chat request, in the form that can be stored and sent: the prompt is normalised.
@@ -60,21 +63,40 @@ export type ChatRequest = { readonly [K in Exclude<keyof Normalized, "prompt">]?
 }
 
 /**
- * Normalises a request: its prompt becomes a `Prompt`, and fields that are `undefined` are left out. Throws when the prompt
- * is none; the services turn that into an `InvalidRequest`.
+ * Normalises a request: its prompt becomes a `Prompt`, and fields that are `undefined` are left out. Fails with
+ * `InvalidRequest` when the prompt is not valid.
  *
  * @example
  * ```ts
  * import { ChatRequest } from "effect-llm-stream"
+ * import { Result } from "effect"
  *
- * const request = ChatRequest.normalize({ model: "gpt-4o-mini", prompt: "Say hello" })
+ * const request = Result.getOrThrow(ChatRequest.normalize({ model: "gpt-4o-mini", prompt: "Say hello" }))
  * request.prompt.content[0]?.role // "user"
  * ```
  *
  * @category constructors
  * @since 0.1.0
  */
-export const normalize = ({ prompt, ...fields }: ChatRequest): Normalized => ({
-  ...defined(fields),
-  prompt: Prompt.make(prompt)
-})
+export const normalize = (
+  { prompt, ...fields }: ChatRequest
+): Result.Result<Normalized, ProviderError.InvalidRequest> => {
+  // For callers in JavaScript: `Prompt.make` lets it through.
+  if (prompt === undefined) {
+    return Result.fail(
+      new ProviderError.InvalidRequest({ message: "No prompt: give the request a `prompt`, a text or messages" })
+    )
+  }
+  return Result.try({
+    try: () => ({ ...defined(fields), prompt: Prompt.make(prompt) }),
+    catch: (cause) => new ProviderError.InvalidRequest({ message: `The prompt is not valid${whereOf(cause)}` })
+  })
+}
+
+const whereOf = (cause: unknown): string => {
+  const issue = Schema.isSchemaError(cause) ? schemaIssues(cause)[0] : undefined
+  const path = (issue?.path ?? []).map((segment) => `[${JSON.stringify(segment)}]`).join("")
+  return `${
+    path === "" ? "" : ` at ${path}`
+  }: it is a text, or messages with a \`role\` and the \`content\` of that role`
+}

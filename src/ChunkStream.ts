@@ -13,7 +13,7 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type * as Chunk from "./Chunk.ts"
 import * as Cost from "./Cost.ts"
-import * as CostMetadataOf from "./internal/costMetadata.ts"
+import * as CostMetadata from "./CostMetadata.ts"
 import * as Pricing from "./Pricing.ts"
 import * as ProviderError from "./ProviderError.ts"
 import * as Response from "./Response.ts"
@@ -38,7 +38,7 @@ import * as Response from "./Response.ts"
  * @category combinators
  * @since 0.1.0
  */
-export const text = <C extends Chunk.Attributes, E, R>(self: Stream.Stream<C, E, R>): Stream.Stream<string, E, R> =>
+export const text = <C extends Chunk.Chunk, E, R>(self: Stream.Stream<C, E, R>): Stream.Stream<string, E, R> =>
   pieces(self, (chunk) => chunk.content)
 
 /**
@@ -61,7 +61,7 @@ export const text = <C extends Chunk.Attributes, E, R>(self: Stream.Stream<C, E,
  * @category combinators
  * @since 0.1.0
  */
-export const reasoning = <C extends Chunk.Attributes, E, R>(
+export const reasoning = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<string, E, R> => pieces(self, (chunk) => chunk.reasoning)
 
@@ -89,7 +89,7 @@ const pieces = <C, E, R>(self: Stream.Stream<C, E, R>, piece: (chunk: C) => stri
  * @category combinators
  * @since 0.1.0
  */
-export const toolCalls = <C extends Chunk.Attributes, E, R>(
+export const toolCalls = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<Response.ToolCall, E, R> =>
   Stream.unwrap(Effect.map(response(self), ({ toolCalls }) => Stream.fromIterable(toolCalls)))
@@ -114,7 +114,7 @@ export const toolCalls = <C extends Chunk.Attributes, E, R>(
  * @category combinators
  * @since 0.1.0
  */
-export const accumulate = <C extends Chunk.Attributes, E, R>(
+export const accumulate = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<readonly [chunk: C, soFar: Response.Response], E, R> =>
   Stream.suspend(() => {
@@ -131,9 +131,9 @@ export const accumulate = <C extends Chunk.Attributes, E, R>(
  * @category sinks
  * @since 0.1.0
  */
-export const responseSink: Sink.Sink<Response.Response, Chunk.Attributes> = Sink.suspend(() => {
+export const responseSink: Sink.Sink<Response.Response, Chunk.Chunk> = Sink.suspend(() => {
   const accumulator = Response.accumulator()
-  return Sink.forEachArray((chunks: Arr.NonEmptyReadonlyArray<Chunk.Attributes>) =>
+  return Sink.forEachArray((chunks: Arr.NonEmptyReadonlyArray<Chunk.Chunk>) =>
     Effect.sync(() => chunks.forEach(accumulator.add))
   ).pipe(Sink.map(() => accumulator.response()))
 })
@@ -156,7 +156,7 @@ export const responseSink: Sink.Sink<Response.Response, Chunk.Attributes> = Sink
  * @category destructors
  * @since 0.1.0
  */
-export const response = <C extends Chunk.Attributes, E, R>(
+export const response = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Effect.Effect<Response.Response, E, R> => Stream.run(self, responseSink)
 
@@ -180,7 +180,7 @@ export const response = <C extends Chunk.Attributes, E, R>(
  * @category destructors
  * @since 0.1.0
  */
-export const outcome = <C extends Chunk.Attributes, E, R>(
+export const outcome = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E | ProviderError.ProviderError, R>
 ): Effect.Effect<Response.Response, E, R> =>
   Effect.suspend(() => {
@@ -227,11 +227,11 @@ export type RunningCost = Result.Result<Cost.Cost, Pricing.UnknownModel> | undef
  * @category combinators
  * @since 0.1.0
  */
-export const withCost = <C extends Chunk.Attributes, E, R>(
+export const withCost = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<readonly [chunk: C, cost: RunningCost], E, R> =>
   Stream.unwrap(Effect.map(Pricing.Pricing, (pricing) => {
-    const metadata = CostMetadataOf.accumulator()
+    const metadata = CostMetadata.accumulator()
     let cost: RunningCost
     return Stream.map(self, (chunk) => {
       if (metadata.add(chunk)) cost = Pricing.costWith(metadata.metadata(), pricing)
@@ -303,14 +303,14 @@ export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("Budget
 export const withBudget: {
   (
     limit: BigDecimal.BigDecimal | string
-  ): <C extends Chunk.Attributes, E, R>(
+  ): <C extends Chunk.Chunk, E, R>(
     self: Stream.Stream<C, E, R>
   ) => Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R>
-  <C extends Chunk.Attributes, E, R>(
+  <C extends Chunk.Chunk, E, R>(
     self: Stream.Stream<C, E, R>,
     limit: BigDecimal.BigDecimal | string
   ): Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R>
-} = /* @__PURE__ */ dual(2, <C extends Chunk.Attributes, E, R>(
+} = /* @__PURE__ */ dual(2, <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>,
   limit: BigDecimal.BigDecimal | string
 ): Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R> => {

@@ -1,5 +1,5 @@
 /**
- * What a streamed completion costs: what the price depends on, and the computation.
+ * What a streamed completion costs: the value, and its computation from what chunks state and a price.
  *
  * Everything here is pure and exact: amounts are decimals, never floats, and a token is priced in one bucket only. What
  * could not be priced is said in `flags`; it is never guessed and never priced as something else.
@@ -9,194 +9,17 @@
 import * as BigDecimal from "effect/BigDecimal"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
+import * as Buckets from "./CostBuckets.ts"
+import type { CostMetadata } from "./CostMetadata.ts"
 import { trusted } from "./internal/trusted.ts"
-import type { Price } from "./Pricing.ts"
-import { count } from "./Usage.ts"
-
-// Any number, not only naturals: what a caller or a recording states has to be representable to be flagged.
-const quantity = Schema.optionalKey(Schema.Number)
+import { type Price, type Rates, type TokenAmount, tokenComponentNames, tokenComponents } from "./Price.ts"
 
 /**
- * Schema of an image in the prompt. Its tokens are part of the input tokens.
+ * Schema of the components that a cost is made of: those of `Price.tokenComponents`, and
  *
- * @category schemas
- * @since 0.1.0
- */
-export const Image = Schema.Struct({
-  /** Pixels. */
-  width: quantity,
-  /** Pixels. */
-  height: quantity,
-  /** OpenAI's `image_url.detail`: `low`, `high` or `auto`. */
-  detail: Schema.optionalKey(Schema.String),
-  /** Tokens that the image takes, where known. */
-  tokens: quantity
-}).annotate({ identifier: "Image" })
-
-/**
- * An image in the prompt.
- *
- * @category models
- * @since 0.1.0
- */
-export type Image = typeof Image.Type
-
-/**
- * Schema of a piece of audio in the prompt or in the answer. Its tokens are part of the input or output tokens.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const Audio = Schema.Struct({
-  durationSeconds: quantity,
-  /** Tokens that the audio takes, where known. */
-  tokens: quantity
-}).annotate({ identifier: "Audio" })
-
-/**
- * A piece of audio in the prompt or in the answer.
- *
- * @category models
- * @since 0.1.0
- */
-export type Audio = typeof Audio.Type
-
-/**
- * Schema of a PDF in the prompt. Its tokens are part of the input tokens.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const Pdf = Schema.Struct({
-  pageCount: quantity,
-  /** Tokens of the pages' text, where known. */
-  textTokens: quantity,
-  images: Schema.optionalKey(Schema.Array(Image)),
-  /** Whether the provider read it from its prompt cache. */
-  cached: Schema.optionalKey(Schema.Boolean)
-}).annotate({ identifier: "Pdf" })
-
-/**
- * A PDF in the prompt.
- *
- * @category models
- * @since 0.1.0
- */
-export type Pdf = typeof Pdf.Type
-
-/**
- * Everything that a price can depend on, as far as a chunk, a stream or a request states it. `undefined` means that it
- * was not stated.
- *
- * Token counts have the meaning of `Usage`: `inputTokens` includes `cachedTokens` and `cacheWriteTokens`, text, audio
- * and images; `outputTokens` includes `reasoningTokens` and audio. Counts may be any number, even negative, fractional
- * or `NaN`: {@link calculate} clamps them and says so.
- *
- * @example
- * ```ts
- * import { Cost } from "effect-llm-stream"
- *
- * const metadata = new Cost.CostMetadata({
- *   provider: "openai",
- *   model: "gpt-4o",
- *   inputTokens: 1000,
- *   cachedTokens: 200,
- *   outputTokens: 100
- * })
- * ```
- *
- * @category models
- * @since 0.1.0
- */
-export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/CostMetadata")({
-  provider: Schema.optionalKey(Schema.String),
-  /** The model that answered; for Bedrock the id that was asked for, because its prefix decides the price. */
-  model: Schema.optionalKey(Schema.String),
-  /** Azure: the model or deployment that was asked for; it decides the price where `model` is not stated. */
-  requestedModel: Schema.optionalKey(Schema.String),
-  inputTokens: quantity,
-  cachedTokens: quantity,
-  /** Audio tokens within `cachedTokens`. */
-  cachedAudioTokens: quantity,
-  /** Image tokens within `cachedTokens`. */
-  cachedImageTokens: quantity,
-  cacheWriteTokens: quantity,
-  cacheWrite5mTokens: quantity,
-  cacheWrite1hTokens: quantity,
-  /** Audio tokens within `inputTokens`. */
-  inputAudioTokens: quantity,
-  /** Image tokens within `inputTokens`. */
-  inputImageTokens: quantity,
-  outputTokens: quantity,
-  reasoningTokens: quantity,
-  /** Audio tokens within `outputTokens`. */
-  outputAudioTokens: quantity,
-  /** Image tokens within `outputTokens`. */
-  outputImageTokens: quantity,
-  /** Tokens of tool definitions, calls and results within `inputTokens`. Not priced apart by any of these providers. */
-  toolUseTokens: quantity,
-  /** Requests made by tools that the provider runs itself, by kind (`web_search`, `web_fetch`, …). */
-  serverToolRequests: Schema.optionalKey(Schema.Record(Schema.String, Schema.Number)),
-  /** Whether the response was streamed. Not priced apart by any of these providers. */
-  streamingMode: Schema.optionalKey(Schema.Boolean),
-  /** Whether the response came from a cache in front of the provider, which may then not have billed it. */
-  cachedResponse: Schema.optionalKey(Schema.Boolean),
-  /** Size of the model's context window in tokens. Long-context prices depend on `inputTokens`, not on this. */
-  contextLength: quantity,
-  /** Whether the request went through the provider's batch API. */
-  batchMode: Schema.optionalKey(Schema.Boolean),
-  /** The service tier that served the request, in the provider's words (`default`, `flex`, `priority`, …). */
-  serviceTier: Schema.optionalKey(Schema.String),
-  /** Anthropic's `usage.speed` (`standard`, `fast`), Bedrock's latency (`standard`, `optimized`). */
-  speed: Schema.optionalKey(Schema.String),
-  /** The cloud region that the request was sent to. */
-  region: Schema.optionalKey(Schema.String),
-  /** Anthropic's `usage.inference_geo`: where inference ran. */
-  inferenceGeo: Schema.optionalKey(Schema.String),
-  /** Images in the prompt. */
-  images: Schema.optionalKey(Schema.Array(Image)),
-  /** Audio in the prompt. */
-  audio: Schema.optionalKey(Schema.Array(Audio)),
-  /** Audio in the answer. */
-  audioOutput: Schema.optionalKey(Schema.Array(Audio)),
-  pdf: Schema.optionalKey(Pdf),
-  /** USD, when the provider itself states the cost of the response. */
-  statedCost: quantity,
-  /** Names of the counts that were stated as what no count is, and are clamped already (see `Usage`). */
-  clampedCounts: Schema.optionalKey(Schema.Array(Schema.String))
-}) {}
-
-/**
- * Merges what two chunks of one stream state: per field, the later stated value wins.
- *
- * @example
- * ```ts
- * import { Cost } from "effect-llm-stream"
- *
- * const start = new Cost.CostMetadata({ model: "claude-sonnet-4-5", outputTokens: 1 })
- * const end = new Cost.CostMetadata({ outputTokens: 15 })
- * Cost.mergeMetadata(start, end).outputTokens // 15
- * ```
- *
- * @category combinators
- * @since 0.1.0
- */
-export const mergeMetadata: {
-  (that: CostMetadata): (self: CostMetadata) => CostMetadata
-  (self: CostMetadata, that: CostMetadata): CostMetadata
-} = dual(2, (self: CostMetadata, that: CostMetadata): CostMetadata => trusted(CostMetadata, { ...self, ...that }))
-
-/**
- * Schema of the buckets that a cost is made of. A token is in exactly one of them.
- *
- * - `input`: input tokens that were neither cached, written to a cache, audio nor separately priced images
- * - `cached`, `cachedAudio`, `cachedImage`: cache reads
- * - `cacheWrite`: cache writes of the provider's default lifetime (Anthropic and Bedrock: five minutes)
- * - `cacheWrite1h`: cache writes that live one hour
- * - `inputAudio`, `inputImage`: audio, and images where they have a price of their own
  * - `image`: images priced by the piece
- * - `output`, `outputAudio`, `outputImage`: output tokens; `output` includes reasoning
  * - `request`: the request itself, where it has a fee
  * - `serverTool`: requests of a tool that the provider runs; `kind` says which
  * - `stated`: the cost that the provider itself stated, in place of all others
@@ -205,25 +28,15 @@ export const mergeMetadata: {
  * @since 0.1.0
  */
 export const ComponentName = Schema.Literals([
-  "input",
-  "cached",
-  "cachedAudio",
-  "cachedImage",
-  "cacheWrite",
-  "cacheWrite1h",
-  "inputAudio",
-  "inputImage",
+  ...tokenComponentNames,
   "image",
-  "output",
-  "outputAudio",
-  "outputImage",
   "request",
   "serverTool",
   "stated"
 ]).annotate({ identifier: "ComponentName" })
 
 /**
- * The name of a bucket.
+ * The name of a component of a cost.
  *
  * @category models
  * @since 0.1.0
@@ -322,10 +135,10 @@ export type Flag = typeof Flag.Type
  *
  * @example
  * ```ts
- * import { Cost, Pricing } from "effect-llm-stream"
+ * import { CostMetadata, Pricing } from "effect-llm-stream"
  * import { BigDecimal, Effect } from "effect"
  *
- * const metadata = new Cost.CostMetadata({
+ * const metadata = new CostMetadata.CostMetadata({
  *   provider: "openai",
  *   model: "gpt-4o",
  *   inputTokens: 1000,
@@ -357,7 +170,7 @@ export class Cost extends Schema.Class<Cost>("effect-llm-stream/Cost")({
    * @since 0.1.0
    */
   get input(): BigDecimal.BigDecimal {
-    return amountOf(this, ["input"])
+    return amountOf(this, "input")
   }
   /**
    * USD for cache reads, audio and images apart.
@@ -365,7 +178,7 @@ export class Cost extends Schema.Class<Cost>("effect-llm-stream/Cost")({
    * @since 0.1.0
    */
   get cached(): BigDecimal.BigDecimal {
-    return amountOf(this, ["cached"])
+    return amountOf(this, "cached")
   }
   /**
    * USD for cache writes of any lifetime.
@@ -373,7 +186,7 @@ export class Cost extends Schema.Class<Cost>("effect-llm-stream/Cost")({
    * @since 0.1.0
    */
   get cacheWrite(): BigDecimal.BigDecimal {
-    return amountOf(this, ["cacheWrite", "cacheWrite1h"])
+    return amountOf(this, "cacheWrite")
   }
   /**
    * USD for output tokens, reasoning included, audio and images apart.
@@ -381,7 +194,7 @@ export class Cost extends Schema.Class<Cost>("effect-llm-stream/Cost")({
    * @since 0.1.0
    */
   get output(): BigDecimal.BigDecimal {
-    return amountOf(this, ["output"])
+    return amountOf(this, "output")
   }
   /**
    * USD for audio in and out, cached or not.
@@ -389,7 +202,7 @@ export class Cost extends Schema.Class<Cost>("effect-llm-stream/Cost")({
    * @since 0.1.0
    */
   get audio(): BigDecimal.BigDecimal {
-    return amountOf(this, ["inputAudio", "cachedAudio", "outputAudio"])
+    return amountOf(this, "audio")
   }
   /**
    * USD for images that are priced apart from text.
@@ -397,7 +210,7 @@ export class Cost extends Schema.Class<Cost>("effect-llm-stream/Cost")({
    * @since 0.1.0
    */
   get image(): BigDecimal.BigDecimal {
-    return amountOf(this, ["inputImage", "cachedImage", "image", "outputImage"])
+    return amountOf(this, "image")
   }
   /**
    * USD for fees by the request: the completion's own and those of the provider's tools.
@@ -405,7 +218,7 @@ export class Cost extends Schema.Class<Cost>("effect-llm-stream/Cost")({
    * @since 0.1.0
    */
   get requests(): BigDecimal.BigDecimal {
-    return amountOf(this, ["request", "serverTool"])
+    return amountOf(this, "requests")
   }
   /**
    * Whether everything was priced as stated, that is whether there are no flags.
@@ -419,10 +232,18 @@ export class Cost extends Schema.Class<Cost>("effect-llm-stream/Cost")({
 
 const zeroAmount = BigDecimal.normalize(BigDecimal.fromBigInt(0n))
 
-const amountOf = (self: Cost, names: ReadonlyArray<ComponentName>): BigDecimal.BigDecimal =>
+const amountOf = (self: Cost, name: TokenAmount | "requests"): BigDecimal.BigDecimal =>
   BigDecimal.normalize(BigDecimal.sumAll(
-    self.components.filter((component) => names.includes(component.name)).map((component) => component.amount)
+    self.components.filter((component) => amountNames[component.name] === name).map((component) => component.amount)
   ))
+
+const amountNames: Readonly<Record<ComponentName, TokenAmount | "requests" | undefined>> = {
+  ...Record.map(tokenComponents, ({ amount }): TokenAmount => amount),
+  image: "image",
+  request: "requests",
+  serverTool: "requests",
+  stated: undefined
+}
 
 /**
  * A cost of nothing: the neutral element of {@link sum}.
@@ -449,10 +270,10 @@ export const zero: Cost = trusted(Cost, {
  *
  * @example
  * ```ts
- * import { Cost } from "effect-llm-stream"
+ * import { Cost, CostMetadata } from "effect-llm-stream"
  * import { BigDecimal } from "effect"
  *
- * const metadata = new Cost.CostMetadata({ inputTokens: 1000, cachedTokens: 200, outputTokens: 100 })
+ * const metadata = new CostMetadata.CostMetadata({ inputTokens: 1000, cachedTokens: 200, outputTokens: 100 })
  * const price = { provider: "openai", model: "gpt-4o", input: 2.5, cached: 1.25, output: 10 }
  * const cost = Cost.calculate(metadata, price)
  * BigDecimal.format(cost.total) // "0.00325"
@@ -471,8 +292,17 @@ export const calculate: {
   const flags = (metadata.clampedCounts ?? []).map((subject): Flag => ({ kind: "invalidCount", subject }))
   if (metadata.statedCost !== undefined) flags.push({ kind: "invalidCount", subject: "statedCost" })
   const components: Array<Component> = []
-  const buckets = bucketsOf(metadata, price, flags)
-  const { multiplier, rates } = ratesOf(metadata, price, buckets.inputTokens, flags)
+  if (metadata.cachedResponse === true) flags.push({ kind: "cachedResponse", subject: "cachedResponse" })
+  const report: Buckets.Report = (kind, subject) => {
+    flags.push({ kind, subject })
+  }
+  const buckets = Buckets.split(metadata, price, report)
+  const { multiplier, rates } = ratesOf(
+    metadata,
+    price,
+    Buckets.clean("inputTokens", metadata.inputTokens, () => {}),
+    flags
+  )
 
   const add = (
     name: ComponentName,
@@ -494,13 +324,18 @@ export const calculate: {
     })
   }
 
-  for (const name of tokenBuckets) add(name, buckets.tokens[name], perToken(rates[name], multiplier))
+  for (const name of tokenComponentNames) add(name, buckets[name], perToken(rates[name], multiplier))
   // Images have no fee of their own unless the price says so: their tokens are in the input.
   if (price.image !== undefined) add("image", metadata.images?.length ?? 0, usd(price.image))
   if (price.request !== undefined) add("request", 1, usd(price.request))
   for (const [field, requests] of Object.entries(metadata.serverToolRequests ?? {})) {
     const kind = field.replace(/_(?:requests|calls)$/, "")
-    add("serverTool", clean(`serverToolRequests.${field}`, requests, flags), usd(own(price.serverTools, kind)), kind)
+    add(
+      "serverTool",
+      Buckets.clean(`serverToolRequests.${field}`, requests, report),
+      usd(own(price.serverTools, kind)),
+      kind
+    )
   }
 
   return make(components, flags, [`${price.provider}/${price.model}`], price.date)
@@ -511,10 +346,10 @@ export const calculate: {
  *
  * @example
  * ```ts
- * import { Cost } from "effect-llm-stream"
+ * import { Cost, CostMetadata } from "effect-llm-stream"
  *
- * Cost.fromStated(new Cost.CostMetadata({ inputTokens: 1000 })) // undefined
- * Cost.fromStated(new Cost.CostMetadata({ statedCost: 0.002 }))?.components.length // 1
+ * Cost.fromStated(new CostMetadata.CostMetadata({ inputTokens: 1000 })) // undefined
+ * Cost.fromStated(new CostMetadata.CostMetadata({ statedCost: 0.002 }))?.components.length // 1
  * ```
  *
  * @category constructors
@@ -526,112 +361,6 @@ export const fromStated = (metadata: CostMetadata): Cost | undefined => {
     ? undefined
     : make([{ name: "stated", quantity: 1, unitPrice: amount, amount }], [], [], undefined)
 }
-
-const tokenBuckets = [
-  "input",
-  "cached",
-  "cachedAudio",
-  "cachedImage",
-  "cacheWrite",
-  "cacheWrite1h",
-  "inputAudio",
-  "inputImage",
-  "output",
-  "outputAudio",
-  "outputImage"
-] as const satisfies ReadonlyArray<ComponentName>
-
-type TokenBucket = typeof tokenBuckets[number]
-
-type Rates = { readonly [K in TokenBucket]?: number | undefined }
-
-interface Buckets {
-  readonly inputTokens: number
-  readonly tokens: Readonly<Record<TokenBucket, number>>
-}
-
-const clean = (field: string, stated: number | undefined, flags: Array<Flag>): number => {
-  if (stated === undefined) return 0
-  const valid = count(stated) ?? 0
-  if (valid !== stated) flags.push({ kind: "invalidCount", subject: field })
-  return valid
-}
-
-const bucketsOf = (metadata: CostMetadata, price: Price, flags: Array<Flag>): Buckets => {
-  const read = (field: CountField): number => clean(field, metadata[field], flags)
-  const part = (field: CountField, tokens: number, of: number): number => {
-    if (tokens > of) flags.push({ kind: "inconsistentCounts", subject: field })
-    return Math.min(tokens, of)
-  }
-  for (const field of ["inputTokens", "outputTokens"] as const) {
-    if (metadata[field] === undefined) flags.push({ kind: "missingCount", subject: field })
-  }
-  if (metadata.cachedResponse === true) flags.push({ kind: "cachedResponse", subject: "cachedResponse" })
-
-  const input = read("inputTokens")
-  const allCached = part("cachedTokens", read("cachedTokens"), input)
-  let rest = input - allCached
-
-  // A total without its split, or more than its split, was written with the provider's default lifetime.
-  const writes1h = part("cacheWrite1hTokens", read("cacheWrite1hTokens"), rest)
-  rest -= writes1h
-  const writesTotal = read("cacheWriteTokens")
-  const writes5m = read("cacheWrite5mTokens")
-  if (metadata.cacheWriteTokens !== undefined && writesTotal < writes5m + writes1h) {
-    flags.push({ kind: "inconsistentCounts", subject: "cacheWriteTokens" })
-  }
-  const writes = part("cacheWriteTokens", Math.max(writes5m, writesTotal - writes1h), rest)
-  rest -= writes
-
-  // Pieces that do not state their tokens are within the text, which the flag says.
-  const sumOf = (field: "audio" | "audioOutput" | "images"): number => {
-    const parts = metadata[field] ?? []
-    if (parts.some(({ tokens }) => tokens === undefined)) flags.push({ kind: "missingCount", subject: field })
-    return clean(field, parts.reduce((sum, { tokens }) => sum + (tokens ?? 0), 0), flags)
-  }
-  const audioIn = metadata.inputAudioTokens === undefined ? sumOf("audio") : read("inputAudioTokens")
-  const cachedAudio = part("cachedAudioTokens", read("cachedAudioTokens"), Math.min(allCached, audioIn))
-  const inputAudio = part("inputAudioTokens", audioIn - cachedAudio, rest)
-  rest -= inputAudio
-
-  // Without a price of their own, image tokens are billed like text (OpenAI, Anthropic).
-  const imagesApart = price.inputImage !== undefined
-  const imageStated = read("inputImageTokens")
-  const cachedImageStated = read("cachedImageTokens")
-  const imageIn = !imagesApart ? 0 : metadata.inputImageTokens === undefined ? sumOf("images") : imageStated
-  const cachedImage = imagesApart
-    ? part("cachedImageTokens", cachedImageStated, Math.min(allCached - cachedAudio, imageIn))
-    : 0
-  const inputImage = part("inputImageTokens", imageIn - cachedImage, rest)
-  rest -= inputImage
-
-  const output = read("outputTokens")
-  part("reasoningTokens", read("reasoningTokens"), output)
-  const audioOut = metadata.outputAudioTokens === undefined ? sumOf("audioOutput") : read("outputAudioTokens")
-  const outputAudio = part("outputAudioTokens", audioOut, output)
-  const outputImage = part("outputImageTokens", read("outputImageTokens"), output - outputAudio)
-
-  return {
-    inputTokens: input,
-    tokens: {
-      input: rest,
-      cached: allCached - cachedAudio - cachedImage,
-      cachedAudio,
-      cachedImage,
-      cacheWrite: writes,
-      cacheWrite1h: writes1h,
-      inputAudio,
-      inputImage,
-      output: output - outputAudio - outputImage,
-      outputAudio,
-      outputImage
-    }
-  }
-}
-
-type CountField = {
-  [K in keyof typeof CostMetadata.fields]-?: number extends CostMetadata[K] ? K : never
-}[keyof typeof CostMetadata.fields]
 
 const ratesOf = (
   metadata: CostMetadata,

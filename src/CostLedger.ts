@@ -14,7 +14,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Chunk from "./Chunk.ts"
 import * as Cost from "./Cost.ts"
-import * as CostMetadataOf from "./internal/costMetadata.ts"
+import * as CostMetadata from "./CostMetadata.ts"
 import { trusted } from "./internal/trusted.ts"
 import * as Pricing from "./Pricing.ts"
 
@@ -73,7 +73,7 @@ export class Entry extends Schema.Class<Entry>("effect-llm-stream/CostLedger/Ent
  */
 export class CostLedger extends Context.Service<CostLedger, {
   /** Adds what one response stated. A response that stated no usage and no cost counts as unpriced. */
-  readonly record: (metadata: Cost.CostMetadata) => Effect.Effect<void>
+  readonly record: (metadata: CostMetadata.CostMetadata) => Effect.Effect<void>
   /** The sums so far, by provider, then model. */
   readonly entries: Effect.Effect<ReadonlyArray<Entry>>
   /** The sum of all entries. */
@@ -97,13 +97,13 @@ export const costMetric = Metric.counter("llm_stream_cost_usd", {
  *
  * @example
  * ```ts
- * import { Cost, CostLedger } from "effect-llm-stream"
+ * import { CostLedger, CostMetadata } from "effect-llm-stream"
  * import { Effect } from "effect"
  *
  * const entries = Effect.gen(function*() {
  *   const ledger = yield* CostLedger.CostLedger
  *   yield* ledger.record(
- *     new Cost.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1000, outputTokens: 100 })
+ *     new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1000, outputTokens: 100 })
  *   )
  *   return yield* ledger.entries
  * }).pipe(Effect.provide(CostLedger.layer))
@@ -120,7 +120,7 @@ export const layer: Layer.Layer<CostLedger> = Layer.effect(
       Ref.get(ledger),
       (map) => Array.from(map.values()).sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model))
     )
-    const record = Effect.fnUntraced(function*(metadata: Cost.CostMetadata) {
+    const record = Effect.fnUntraced(function*(metadata: CostMetadata.CostMetadata) {
       const pricing = yield* Pricing.Pricing
       const cost = isStated(metadata) ? Result.getOrUndefined(Pricing.costWith(metadata, pricing)) : undefined
       const { model = metadata.requestedModel ?? "", provider = "" } = metadata
@@ -156,7 +156,7 @@ export const layer: Layer.Layer<CostLedger> = Layer.effect(
 
 const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
 
-const isStated = (metadata: Cost.CostMetadata): boolean =>
+const isStated = (metadata: CostMetadata.CostMetadata): boolean =>
   metadata.inputTokens !== undefined || metadata.outputTokens !== undefined || metadata.statedCost !== undefined
 
 /**
@@ -176,11 +176,11 @@ const isStated = (metadata: Cost.CostMetadata): boolean =>
  * @category combinators
  * @since 0.1.0
  */
-export const track = <C extends Chunk.Attributes, E, R>(
+export const track = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<C, E, R | CostLedger> =>
   Stream.unwrap(Effect.map(CostLedger, (ledger) => {
-    const metadata = CostMetadataOf.accumulator()
+    const metadata = CostMetadata.accumulator()
     let seen = false
     return self.pipe(
       Stream.map((chunk) => {

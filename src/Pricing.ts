@@ -12,8 +12,10 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { calculate, type Cost, type CostMetadata, fromStated } from "./Cost.ts"
+import { calculate, type Cost, fromStated } from "./Cost.ts"
+import type { CostMetadata } from "./CostMetadata.ts"
 import { trusted } from "./internal/trusted.ts"
+import type { ModelPrice, Price, PriceTable } from "./Price.ts"
 import { table as anthropic } from "./pricing/anthropic.ts"
 import { table as azure } from "./pricing/azure.ts"
 import { table as bedrock } from "./pricing/bedrock.ts"
@@ -21,152 +23,16 @@ import { table as groq } from "./pricing/groq.ts"
 import { table as openai } from "./pricing/openai.ts"
 import { Response } from "./Response.ts"
 
-const rate = Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))
-
-/**
- * Schema of token prices: USD per million tokens. An absent price is unknown: such tokens are flagged, never priced as
- * something else. A price of 0 is free.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const Rates = Schema.Struct({
-  /** Input tokens that are in none of the other input buckets. */
-  input: rate,
-  /** Cache reads. */
-  cached: rate,
-  cachedAudio: rate,
-  cachedImage: rate,
-  /** Cache writes of the provider's default lifetime (Anthropic and Bedrock: five minutes). */
-  cacheWrite: rate,
-  /** Cache writes that live one hour. */
-  cacheWrite1h: rate,
-  inputAudio: rate,
-  /** Absent: images are billed like text. */
-  inputImage: rate,
-  /** Output tokens, reasoning included. */
-  output: rate,
-  outputAudio: rate,
-  outputImage: rate
-}).annotate({ identifier: "Rates" })
-
-/**
- * Token prices: USD per million tokens.
- *
- * @category models
- * @since 0.1.0
- */
-export type Rates = typeof Rates.Type
-
-const multipliers = Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite))
-
-/**
- * Schema of everything that a model's price consists of.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const ModelPrice = Schema.Struct({
-  ...Rates.fields,
-  /** USD per image in the prompt, where images are priced by the piece. */
-  image: rate,
-  /** USD per request. */
-  request: rate,
-  /** USD per request of a tool that the provider runs, by kind; 0 is free. */
-  serverTools: multipliers,
-  /** The rates of the whole request once it has more than `above` input tokens; rates not given stay as they are. */
-  longContext: Schema.optionalKey(Schema.Struct({ ...Rates.fields, above: Schema.Natural })),
-  /** By service tier as served (batch is `batch`): a multiplier of all token prices, or the tier's own rates. */
-  serviceTiers: Schema.optionalKey(Schema.Record(Schema.String, Schema.Union([Schema.Finite, Rates]))),
-  /** Multiplier of all token prices by speed. */
-  speeds: multipliers,
-  /** Multiplier of all token prices by inference geography. */
-  inferenceGeos: multipliers,
-  /** The cloud regions that the price holds for; absent when it is the same everywhere. */
-  regions: Schema.optionalKey(Schema.Array(Schema.String)),
-  /** The cloud regions that the price does not hold for, where it holds for all others. */
-  exceptRegions: Schema.optionalKey(Schema.Array(Schema.String))
-}).annotate({ identifier: "ModelPrice" })
-
-/**
- * Everything that a model's price consists of.
- *
- * @example
- * ```ts
- * import type { Pricing } from "effect-llm-stream"
- *
- * const price: Pricing.ModelPrice = {
- *   input: 3,
- *   cached: 0.3,
- *   cacheWrite: 3.75,
- *   cacheWrite1h: 6,
- *   output: 15,
- *   serverTools: { web_search: 0.01 },
- *   longContext: { above: 200_000, input: 6, cached: 0.6, cacheWrite: 7.5, cacheWrite1h: 12, output: 22.5 },
- *   serviceTiers: { batch: 0.5 }
- * }
- * ```
- *
- * @category models
- * @since 0.1.0
- */
-export type ModelPrice = typeof ModelPrice.Type
-
-/**
- * Schema of a price as looked up: whose it is, and as of when.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const Price = Schema.Struct({
-  ...ModelPrice.fields,
-  provider: Schema.String,
-  /** The entry of the price table, which may be less specific than the id that was looked up. */
-  model: Schema.String,
-  /** Date (`YYYY-MM-DD`) of the snapshot; absent for prices that the program supplied. */
-  date: Schema.optionalKey(Schema.String)
-}).annotate({ identifier: "Price" })
-
-/**
- * A price as looked up: whose it is, and as of when.
- *
- * @category models
- * @since 0.1.0
- */
-export type Price = typeof Price.Type
-
-/**
- * The prices of one provider.
- *
- * @category models
- * @since 0.1.0
- */
-export interface PriceTable {
-  readonly provider: string
-  /** Where the prices come from. */
-  readonly source: string
-  /** Date (`YYYY-MM-DD`) of the source. */
-  readonly date: string
-  /** What holds for all models of the provider unless a model says otherwise; records are merged key by key. */
-  readonly defaults: ModelPrice
-  /** By entry; lower case. */
-  readonly models: Readonly<Record<string, ModelPrice>>
-  /** Further ids of the entries; lower case. */
-  readonly names: Readonly<Record<string, string>>
-  /** Tables whose token rates hold for models that this table does not list. */
-  readonly fallback?: ReadonlyArray<PriceTable> | undefined
-}
-
 /**
  * No price is known for the model. Give one by {@link layer}: an override, or, for an Azure deployment or a Bedrock
  * application inference profile, the model behind it.
  *
  * @example
  * ```ts
- * import { Cost, Pricing } from "effect-llm-stream"
+ * import { Cost, CostMetadata, Pricing } from "effect-llm-stream"
  * import { Effect } from "effect"
  *
- * const metadata = new Cost.CostMetadata({ provider: "azure", model: "prod-chat", inputTokens: 1, outputTokens: 1 })
+ * const metadata = new CostMetadata.CostMetadata({ provider: "azure", model: "prod-chat", inputTokens: 1, outputTokens: 1 })
  * const cost = Pricing.cost(metadata).pipe(
  *   Effect.catchTag("UnknownModel", (error) => Effect.as(Effect.logWarning(error.message), Cost.zero))
  * )
@@ -448,10 +314,10 @@ export const lookup = (provider: string, model: string): Effect.Effect<Price, Un
  *
  * @example
  * ```ts
- * import { Cost, Pricing } from "effect-llm-stream"
+ * import { CostMetadata, Pricing } from "effect-llm-stream"
  * import { Result } from "effect"
  *
- * const metadata = new Cost.CostMetadata({ provider: "groq", model: "nobody-knows", inputTokens: 1, outputTokens: 1 })
+ * const metadata = new CostMetadata.CostMetadata({ provider: "groq", model: "nobody-knows", inputTokens: 1, outputTokens: 1 })
  * Result.isFailure(Pricing.costWith(metadata, Pricing.make())) // true
  * ```
  *
@@ -481,10 +347,10 @@ export const costWith: {
  *
  * @example
  * ```ts
- * import { Cost, Pricing } from "effect-llm-stream"
+ * import { Cost, CostMetadata, Pricing } from "effect-llm-stream"
  * import { Effect } from "effect"
  *
- * const metadata = new Cost.CostMetadata({
+ * const metadata = new CostMetadata.CostMetadata({
  *   provider: "anthropic",
  *   model: "claude-haiku-4-5-20251001",
  *   inputTokens: 1000,

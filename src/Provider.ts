@@ -1,30 +1,48 @@
 /**
- * The common service, and the pieces that make a provider: a protocol (how the body's events become chunks), a route
- * (where a request goes and with which credentials) and a policy (timeouts and retries).
+ * The common service, and the one way to build a provider: a protocol (how its answers are decoded), a request format
+ * (how its requests are written), an endpoint (where they go) and an auth (what signs them).
  *
  * @since 0.1.0
  */
-import * as Arr from "effect/Array"
-import * as Cause from "effect/Cause"
-import * as Channel from "effect/Channel"
-import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Headers from "effect/http/Headers"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
-import type * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as Pull from "effect/Pull"
-import * as Random from "effect/Random"
-import type * as Redacted from "effect/Redacted"
-import * as Scope from "effect/Scope"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import type { ChatRequest } from "./ChatRequest.ts"
-import type * as Chunk from "./Chunk.ts"
-import * as HttpFailure from "./engine/httpFailure.ts"
-import * as ResponseBody from "./engine/responseBody.ts"
+import type * as Auth from "./Auth.ts"
+import * as ChatRequest from "./ChatRequest.ts"
+import type { Chunk } from "./Chunk.ts"
+import type { Endpoint } from "./Endpoint.ts"
+import * as Transport from "./engine/transport.ts"
+import type { Protocol, ResponseInfo } from "./Protocol.ts"
 import * as ProviderError from "./ProviderError.ts"
+import type { Encoded, RequestFormat } from "./RequestFormat.ts"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Service
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * What every provider does: stream the chunks of one chat completion. `C` is the provider's own chunk class, or any
+ * class with the attributes that all chunks have.
+ *
+ * @category services
+ * @since 0.2.0
+ */
+export interface Service<out C extends Chunk = Chunk> {
+  /** The provider's name, as its chunks and errors state it. */
+  readonly name: string
+  /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
+  readonly stream: (request: ChatRequest.ChatRequest) => Stream.Stream<C, ProviderError.ProviderError>
+}
 
 /**
  * Any provider: a program written against this service changes provider by changing a layer.
@@ -46,290 +64,11 @@ import * as ProviderError from "./ProviderError.ts"
  * @category services
  * @since 0.1.0
  */
-export class Provider extends Context.Service<Provider, {
-  /** The provider's name, as its chunks and errors state it. */
-  readonly name: string
-  /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
-  readonly stream: (request: ChatRequest) => Stream.Stream<Chunk.Chunk, ProviderError.ProviderError>
-}>()("effect-llm-stream/Provider") {}
+export class Provider extends Context.Service<Provider, Service>()("effect-llm-stream/Provider") {}
 
-/**
- * What is known of a response before its body: some providers state these nowhere else.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ResponseInfo {
-  /** The provider's id of the request, from the response's headers. */
-  readonly requestId?: string | undefined
-  /** The model that was asked for. */
-  readonly model?: string | undefined
-  /** The cloud region that the request was sent to. */
-  readonly region?: string | undefined
-  /** The service tier that served the request, from the response's headers. */
-  readonly serviceTier?: string | undefined
-  /** The latency that the request was served with (`standard`, `optimized`), from the response's headers. */
-  readonly latency?: string | undefined
-}
-
-/**
- * Turns the bytes of one body into wire events, incrementally.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Framing<Event> {
-  /** Media types of the bodies that it reads. */
-  readonly contentTypes: ReadonlyArray<string>
-  readonly make: () => {
-    readonly push: (read: Uint8Array) => ReadonlyArray<Event>
-    readonly end: () => ReadonlyArray<Event>
-    /** Why nothing more can be framed; the events given out before still count. */
-    readonly failure: { readonly message: string } | undefined
-  }
-  /** The event of one line of a `.jsonl` recording, which holds payloads without framing. */
-  readonly fromLine: (line: string) => Event
-}
-
-/**
- * Turns the wire events of one response into chunks. Its only state is what it takes to tell a finished response from
- * one that was cut off.
- *
- * @category models
- * @since 0.1.0
- */
-export interface EventDecoder<Event, C> {
-  /** Appends the event's chunks to `out`; returns the reason when the event is, or states, a failure. */
-  readonly event: (event: Event, out: Array<C>) => ProviderError.Reason | undefined
-  /** True once the terminal signal has come: the rest of the body, if any, is not read. */
-  readonly done: boolean
-  /** Called when the body ends on its own: the reason when the response is then incomplete. */
-  readonly end: () => ProviderError.Reason | undefined
-}
-
-/**
- * Turns the reads of one body into chunks; all the work of a read is done synchronously.
- *
- * @category models
- * @since 0.1.0
- */
-export interface BodyDecoder<C> {
-  readonly push: (read: Uint8Array) => ReadonlyArray<C>
-  readonly end: () => ReadonlyArray<C>
-  /** Set once; the chunks that the same call returned come before it. */
-  readonly failure: ProviderError.Reason | undefined
-  readonly done: boolean
-}
-
-/**
- * How a provider's API talks: everything that does not depend on where a request goes.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Protocol<C> {
-  readonly provider: string
-  readonly contentTypes: ReadonlyArray<string>
-  /** A decoder for a body in the provider's own framing. */
-  readonly body: (info: ResponseInfo) => BodyDecoder<C>
-  /** A decoder for a body with one payload a line. */
-  readonly lines: (info: ResponseInfo) => BodyDecoder<C>
-  readonly errors: ProviderError.Table
-}
-
-/**
- * Makes a protocol from a framing and an event decoder.
- *
- * @example
- * ```ts
- * import { OpenAiChunk, Provider, Sse } from "effect-llm-stream"
- *
- * // A host that sends one word an event and nothing else.
- * const words = Provider.protocol<Sse.Event, OpenAiChunk>({
- *   provider: "words",
- *   framing: {
- *     contentTypes: ["text/event-stream"],
- *     make: () => Sse.make(),
- *     fromLine: (line) => ({ event: undefined, data: line, unterminated: false })
- *   },
- *   events: () => ({
- *     event: ({ data }, out) => {
- *       out.push(new OpenAiChunk({ provider: "words", chunk: { choices: [{ index: 0, delta: { content: data } }] } }))
- *       return undefined
- *     },
- *     done: false,
- *     end: () => undefined
- *   }),
- *   errors: { codes: {} }
- * })
- * words.provider // "words"
- * ```
- *
- * @category constructors
- * @since 0.1.0
- */
-export const protocol = <Event, C>(options: {
-  readonly provider: string
-  readonly framing: Framing<Event>
-  readonly events: (info: ResponseInfo) => EventDecoder<Event, C>
-  readonly errors: ProviderError.Table
-}): Protocol<C> => ({
-  provider: options.provider,
-  contentTypes: options.framing.contentTypes,
-  errors: options.errors,
-  body: (info) => bodyDecoder(options.framing.make(), options.events(info)),
-  lines: (info) => bodyDecoder(lineFraming(options.framing.fromLine), options.events(info))
-})
-
-const bodyDecoder = <Event, C>(
-  framing: ReturnType<Framing<Event>["make"]>,
-  events: EventDecoder<Event, C>
-): BodyDecoder<C> => {
-  let failure: ProviderError.Reason | undefined
-  let count = 0
-  const decode = (framed: ReadonlyArray<Event>): ReadonlyArray<C> => {
-    const out: Array<C> = []
-    for (const event of framed) {
-      if (events.done || failure !== undefined) return out
-      failure = events.event(event, out)
-      count++
-    }
-    if (framing.failure !== undefined && failure === undefined && !events.done) {
-      failure = new ProviderError.MalformedEvent({
-        message: framing.failure.message,
-        event: count,
-        path: [],
-        excerpt: ""
-      })
-    }
-    return out
-  }
-  return {
-    push: (read) => decode(framing.push(read)),
-    end: () => {
-      const out = decode(framing.end())
-      if (failure === undefined && !events.done) failure = events.end()
-      return out
-    },
-    get failure() {
-      return failure
-    },
-    get done() {
-      return events.done
-    }
-  }
-}
-
-const lineFraming = <Event>(fromLine: (line: string) => Event): ReturnType<Framing<Event>["make"]> => {
-  const utf8 = new TextDecoder()
-  // Pieces of the line that the last read left unfinished, joined once when it ends: appending would be quadratic.
-  let pending: Array<string> = []
-  const events = (text: string) => text.split(/\r\n|\n/).filter((line) => line.trim() !== "").map(fromLine)
-  return {
-    push: (read) => {
-      const text = utf8.decode(read, { stream: true })
-      const end = text.lastIndexOf("\n")
-      if (end === -1) {
-        pending.push(text)
-        return []
-      }
-      const lines = [...pending, text.slice(0, end)].join("")
-      pending = [text.slice(end + 1)]
-      return events(lines)
-    },
-    end: () => events([...pending, utf8.decode()].join("")),
-    failure: undefined
-  }
-}
-
-/**
- * Decodes a body into chunks: one array of chunks for each read, what was decoded before a failure always first.
- *
- * @example
- * ```ts
- * import { OpenAi, Provider } from "effect-llm-stream"
- * import { Stream } from "effect"
- *
- * declare const recording: Stream.Stream<Uint8Array>
- *
- * const chunks = recording.pipe(Provider.decode(OpenAi.protocol()))
- * ```
- *
- * @category decoding
- * @since 0.1.0
- */
-export const decode = <C>(protocol: Protocol<C>, options?: {
-  readonly info?: ResponseInfo | undefined
-  /** `lines` for a recording with one payload a line. Default: the provider's own framing. */
-  readonly framing?: "body" | "lines" | undefined
-}) =>
-<E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Stream.Stream<C, E | ProviderError.ProviderError, R> =>
-  Stream.transformPull(bytes, (pull) =>
-    Effect.sync(() => {
-      const progress = { emitted: false }
-      return chunkPull(protocol, protocol[options?.framing ?? "body"](options?.info ?? {}), pull, progress)
-    }))
-
-interface Progress {
-  emitted: boolean
-}
-
-type ChunkPull<C, E, R> = Pull.Pull<Arr.NonEmptyReadonlyArray<C>, E | ProviderError.ProviderError, void, R>
-
-const chunkPull = <C, E, R>(
-  protocol: Protocol<C>,
-  decoder: BodyDecoder<C>,
-  pull: Pull.Pull<ReadonlyArray<Uint8Array>, E, void, R>,
-  progress: Progress
-): ChunkPull<C, E, R> => {
-  let ended = false
-  const read = Pull.catchDone(
-    Effect.map(pull, (reads) => {
-      const [only] = reads
-      return reads.length === 1 && only !== undefined
-        ? decoder.push(only)
-        : reads.flatMap((bytes) => decoder.push(bytes))
-    }),
-    () =>
-      Effect.sync(() => {
-        ended = true
-        return decoder.end()
-      })
-  )
-  const next: ChunkPull<C, E, R> = Effect.suspend(() => {
-    if (decoder.failure !== undefined) {
-      return Effect.fail(
-        new ProviderError.ProviderError({
-          provider: protocol.provider,
-          reason: decoder.failure,
-          emitted: progress.emitted
-        })
-      )
-    }
-    if (ended || decoder.done) return Cause.done()
-    return Effect.flatMap(read, (chunks) => {
-      if (!Arr.isReadonlyArrayNonEmpty(chunks)) return next
-      progress.emitted = true
-      return Effect.succeed(chunks)
-    })
-  })
-  return next
-}
-
-/**
- * Where one request goes: the request with its credentials, and what must not show in an error.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Route<C> {
-  readonly protocol: Protocol<C>
-  /** Made anew for every attempt, so that credentials are fresh and signatures valid. */
-  readonly request: Effect.Effect<HttpClientRequest.HttpClientRequest, ProviderError.ProviderError>
-  readonly info: ResponseInfo
-  /** Values that are cut out of whatever the provider echoes. */
-  readonly secrets: ReadonlyArray<Redacted.Redacted>
-}
+// ---------------------------------------------------------------------------------------------------------------------
+// Options
+// ---------------------------------------------------------------------------------------------------------------------
 
 /**
  * Timeouts and retries of a provider.
@@ -354,172 +93,331 @@ export interface Policy {
 }
 
 /**
- * Sends a request and decodes its response. A failed attempt is repeated, as far as the policy allows it and the error
- * is retryable, until the first chunk has been delivered; never after that.
+ * What sends the requests: an `HttpClient`, whatever errors its own policies add to it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Client {
+  readonly execute: (
+    request: HttpClientRequest.HttpClientRequest
+  ) => Effect.Effect<HttpClientResponse.HttpClientResponse, unknown>
+}
+
+/**
+ * What can be set for every provider.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface CommonOptions extends Policy {
+  /** Headers to add to every request; they win over those that this library sets. `Redacted` values are kept secret. */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+  /** The model of requests that name none. */
+  readonly model?: string | undefined
+  /**
+   * Changes the HTTP client of this provider: a rate limiter, a circuit breaker, a proxy. Errors that such policies add
+   * become a `ProviderError`: `RateLimited`, `Overloaded`, or `Unknown` with the error's tag as its code.
+   */
+  readonly transformClient?: ((client: HttpClient.HttpClient) => Client) | undefined
+}
+
+/**
+ * The configs that a layer's options can come from.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export type Configs<Options> = { readonly [K in keyof Options]?: Config.Config<Options[K]> }
+
+/**
+ * A config that is `undefined` when it is not set.
  *
  * @example
  * ```ts
- * import { OpenAiCompatible, Provider } from "effect-llm-stream"
- * import { Effect, Stream } from "effect"
- * import { HttpClient, HttpClientRequest } from "effect/http"
+ * import { Provider } from "effect-llm-stream"
+ * import { Config } from "effect"
  *
- * const chunks = Stream.unwrap(Effect.gen(function*() {
- *   const client = yield* HttpClient.HttpClient
- *   return Provider.stream(client, {
- *     protocol: OpenAiCompatible.protocol({ provider: "local" }),
- *     request: Effect.succeed(
- *       HttpClientRequest.post("http://localhost:8000/v1/chat/completions").pipe(
- *         HttpClientRequest.bodyJsonUnsafe({ model: "llama", stream: true, messages: [{ role: "user", content: "Hi" }] })
- *       )
- *     ),
- *     info: { model: "llama" },
- *     secrets: []
- *   }, { idleTimeout: "30 seconds", maxRetries: 0 })
- * }))
+ * const apiKey = Provider.optional(Config.Redacted("GATEWAY_API_KEY"))
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
+  Config.map(Config.option(config), Option.getOrUndefined)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Definition
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * A provider as a value: protocol × request format × endpoint × auth, and what the caller set.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Definition<C> {
+  /** Decodes the answers; its `provider` is the provider's name. */
+  readonly protocol: Protocol<C>
+  /** Encodes the requests. */
+  readonly format: RequestFormat
+  /** Where the requests go. */
+  readonly endpoint: Endpoint
+  /** What signs them. */
+  readonly auth: Auth.Auth
+  /** Headers that the API always wants, such as a version; the caller's win over them. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** What the caller set. */
+  readonly options?: CommonOptions | undefined
+}
+
+/**
+ * A request as it is sent, but for its credentials.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Prepared {
+  readonly method: "POST"
+  /** Absolute, with its query. */
+  readonly url: string
+  /** Names in lower case; the values of credentials and of the caller's `Redacted` headers are `<redacted>`. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Readonly<Record<string, unknown>>
+  /** What was asked for and is not in the body, one sentence an option. */
+  readonly ignored: ReadonlyArray<string>
+}
+
+const redacted = "<redacted>"
+
+/**
+ * The request that a provider would send, without sending it: no credential is looked up and nothing is downloaded.
+ *
+ * Fails with the `InvalidRequest` that the stream would fail with.
+ *
+ * @example
+ * ```ts
+ * import { OpenAi, Provider } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const prepared = Provider.prepare(OpenAi.define({}), { model: "gpt-4o-mini", prompt: "Say hello" })
+ * Result.map(prepared, ({ url }) => url) // Result.succeed("https://api.openai.com/v1/chat/completions")
+ * ```
+ *
+ * @category encoding
+ * @since 0.2.0
+ */
+export const prepare = <C>(
+  definition: Definition<C>,
+  request: ChatRequest.ChatRequest
+): Result.Result<Prepared, ProviderError.ProviderError> =>
+  Result.map(
+    Result.mapError(plan(definition, request), (reason) => failure(definition, reason)),
+    ({ encoded, headers, url }) => ({
+      method: "POST",
+      url,
+      headers: {
+        ...Object.fromEntries(definition.auth.headerNames.map((name) => [name, redacted])),
+        ...Object.fromEntries(
+          Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? value : redacted])
+        )
+      },
+      body: encoded.body,
+      ignored: encoded.ignored
+    })
+  )
+
+const failure = <C>({ protocol }: Definition<C>, reason: ProviderError.Reason): ProviderError.ProviderError =>
+  new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: false })
+
+interface Plan {
+  readonly encoded: Encoded
+  readonly url: string
+  readonly info: ResponseInfo
+  /** All headers but the credentials; names in lower case. */
+  readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
+}
+
+const plan = <C>(
+  { endpoint, format, headers, options, protocol }: Definition<C>,
+  request: ChatRequest.ChatRequest
+): Result.Result<Plan, ProviderError.InvalidRequest> =>
+  Result.gen(function*() {
+    const model = request.model ?? options?.model
+    if (model === undefined || model === "") {
+      return yield* Result.fail(
+        new ProviderError.InvalidRequest({
+          message: "No model: give the request a `model`, or the layer a default one"
+        })
+      )
+    }
+    const encoded = yield* format.encode(yield* ChatRequest.normalize(request), model)
+    const { info, url } = yield* endpoint(model)
+    return {
+      encoded,
+      url,
+      info: { ...info, model },
+      headers: lowerCase({
+        accept: protocol.contentTypes.join(", "),
+        "content-type": "application/json",
+        ...headers,
+        ...encoded.headers,
+        ...lowerCase(options?.headers ?? {})
+      })
+    }
+  })
+
+const lowerCase = <A>(headers: Readonly<Record<string, A>>): Readonly<Record<string, A>> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+const utf8 = new TextEncoder()
+
+/**
+ * Makes a provider from its definition and an HTTP client in the context.
+ *
+ * @example
+ * ```ts
+ * import { Auth, ChatCompletions, Endpoint, OpenAiChunk, Provider } from "effect-llm-stream"
+ *
+ * // A host that speaks the chat-completions format, as a provider of its own.
+ * const gateway = Provider.make({
+ *   protocol: ChatCompletions.protocol({
+ *     provider: "gateway",
+ *     payload: ChatCompletions.Payload,
+ *     make: (chunk) => new OpenAiChunk({ provider: "gateway", chunk }),
+ *     errors: ChatCompletions.errors
+ *   }),
+ *   format: ChatCompletions.format({ provider: "gateway" }),
+ *   endpoint: Endpoint.path("https://gateway.example/v1", "/chat/completions"),
+ *   auth: Auth.none
+ * })
  * ```
  *
  * @category constructors
- * @since 0.1.0
+ * @since 0.2.0
  */
-export const stream = <C>(
-  client: HttpClient.HttpClient,
-  route: Route<C>,
-  policy: Policy = {}
-): Stream.Stream<C, ProviderError.ProviderError> =>
-  Stream.fromChannel(
-    Channel.fromTransform((_upstream, scope) =>
-      Effect.sync(() => {
-        let pull: ChunkPull<C, never, never> | undefined
-        const first = Effect.map(openWithRetries(client, route, policy, scope), (opened) => {
-          pull = opened.pull
-          return opened.first
-        })
-        return Effect.suspend(() => pull ?? first)
-      })
-    )
+export const make = Effect.fnUntraced(function*<C extends Chunk>(
+  definition: Definition<C>
+): Effect.fn.Return<Service<C>, never, HttpClient.HttpClient> {
+  const { auth, options = {}, protocol } = definition
+  const client = withoutRedirects(
+    (options.transformClient ?? ((client: HttpClient.HttpClient): Client => client))(yield* HttpClient.HttpClient)
   )
-
-interface Opened<C> {
-  readonly first: Arr.NonEmptyReadonlyArray<C>
-  readonly pull: ChunkPull<C, never, never>
-}
-
-const openWithRetries = <C>(
-  client: HttpClient.HttpClient,
-  route: Route<C>,
-  policy: Policy,
-  scope: Scope.Scope
-): Pull.Pull<Opened<C>, ProviderError.ProviderError> => {
-  const maxRetries = policy.maxRetries ?? 2
-  const maxDelay = Duration.toMillis(Duration.fromInputUnsafe(policy.maxRetryDelay ?? Duration.seconds(60)))
-  const attempt = (retries: number): Pull.Pull<Opened<C>, ProviderError.ProviderError> =>
-    Effect.gen(function*() {
-      const attemptScope = yield* Scope.fork(scope)
-      return yield* openOnce(client, route, policy, attemptScope).pipe(
-        // The socket of a failed attempt is closed before the pause, not at the end of the stream.
-        Effect.onError((cause) => Scope.close(attemptScope, Exit.failCause(cause)))
-      )
-    }).pipe(
-      Effect.catchTag("ProviderError", (error) => {
-        if (retries >= maxRetries || !error.isRetryable || error.emitted) return Effect.fail(error)
-        return Effect.flatMap(pause(error, retries), (millis) =>
-          millis > maxDelay
-            ? Effect.fail(error)
-            : Effect.andThen(Effect.sleep(Duration.millis(millis)), attempt(retries + 1)))
+  const authorize = yield* auth.make
+  const policy = toPolicy(options)
+  return {
+    name: protocol.provider,
+    stream: (request) =>
+      Stream.suspend(() => {
+        const planned = plan(definition, request)
+        return Result.isFailure(planned)
+          ? Stream.fail(failure(definition, planned.failure))
+          : logIgnored(
+            Transport.stream(client, {
+              protocol,
+              info: planned.success.info,
+              attempt: attempt(planned.success, auth, authorize)
+            }, policy),
+            protocol.provider,
+            planned.success.encoded.ignored
+          )
       })
-    )
-  return attempt(0)
-}
-
-// What the provider asks for, else 0.5 s doubled per attempt and capped at 8 s, with up to a quarter of jitter.
-const pause = (error: ProviderError.ProviderError, retries: number): Effect.Effect<number> =>
-  error.retryAfter !== undefined
-    ? Effect.succeed(Duration.toMillis(error.retryAfter))
-    : Effect.map(Random.next, (random) => Math.min(500 * 2 ** retries, 8000) * (1 - random / 4))
-
-const openOnce = Effect.fnUntraced(function*<C>(
-  client: HttpClient.HttpClient,
-  route: Route<C>,
-  policy: Policy,
-  scope: Scope.Scope
-): Effect.fn.Return<Opened<C>, ProviderError.ProviderError | Cause.Done> {
-  const { protocol } = route
-  const progress: Progress = { emitted: false }
-  const fail = (reason: ProviderError.Reason) =>
-    new ProviderError.ProviderError({
-      provider: protocol.provider,
-      reason: HttpFailure.scrub(reason, route.secrets),
-      emitted: progress.emitted
-    })
-  const timedOut = (kind: ProviderError.Timeout["kind"], duration: Duration.Duration) =>
-    fail(
-      new ProviderError.Timeout({
-        kind,
-        message: `No byte ${kind === "idle" ? "since the last one" : "of the response"} within ${
-          Duration.format(duration)
-        }`
-      })
-    )
-  const firstByteTimeout = Duration.fromInputUnsafe(policy.firstByteTimeout ?? Duration.minutes(4))
-  const idleTimeout = Duration.fromInputUnsafe(policy.idleTimeout ?? Duration.minutes(2))
-
-  const [response, bytes, firstRead] = yield* Effect.gen(function*() {
-    const request = yield* route.request
-    const secretHeaders = HttpFailure.secretHeaders(request.headers, route.secrets)
-    const response = yield* client.execute(request).pipe(
-      Effect.provideService(HttpClient.TracerPropagationEnabled, policy.propagateTrace ?? false),
-      Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, ...secretHeaders]),
-      Effect.mapError((error) => fail(HttpFailure.fromClient(error)))
-    )
-    const bytes = yield* ResponseBody.pull(response, scope, {
-      idleTimeout,
-      onIdle: () => timedOut("idle", idleTimeout),
-      onError: (error) => fail(HttpFailure.fromClient(error))
-    })
-    const firstRead = yield* Pull.catchDone(bytes, () => Effect.succeed([]))
-    return [response, bytes, firstRead] as const
-  }).pipe(Effect.timeoutOrElse({
-    duration: firstByteTimeout,
-    orElse: () => Effect.fail(timedOut("firstByte", firstByteTimeout))
-  }))
-
-  let head: ReadonlyArray<Uint8Array> = firstRead
-  while (head.length > 0 && HttpFailure.isUndecided(response, protocol.contentTypes, head)) {
-    const more = yield* Pull.catchDone(bytes, () => Effect.succeed([]))
-    if (more.length === 0) break
-    head = [...head, ...more]
   }
-  const reads = replayFirst(head, bytes)
-  const refusal = HttpFailure.refusal(response, protocol.contentTypes, head)
-  if (refusal !== undefined) {
-    // Before it is cut to an excerpt, which may end within a secret.
-    const body = HttpFailure.clean(yield* HttpFailure.readText(reads), route.secrets)
-    const now = yield* Clock.currentTimeMillis
-    return yield* fail(refusal({ body, now, table: protocol.errors }))
-  }
-  const info: ResponseInfo = {
-    ...route.info,
-    requestId: HttpFailure.requestId(response.headers),
-    region: HttpFailure.region(response.headers) ?? route.info.region,
-    // AWS states them here for bodies that are in a model's own format.
-    serviceTier: response.headers["x-amzn-bedrock-service-tier"],
-    latency: response.headers["x-amzn-bedrock-performanceconfig-latency"]
-  }
-  const scrubbed = Effect.mapError(
-    chunkPull(protocol, protocol.body(info), reads, progress),
-    (error) => Cause.isDone(error) ? error : fail(HttpFailure.withRequestId(error.reason, info.requestId))
-  )
-  return { first: yield* scrubbed, pull: scrubbed }
 })
 
-const replayFirst = <A, E, R>(
-  first: ReadonlyArray<A>,
-  pull: Pull.Pull<ReadonlyArray<A>, E, void, R>
-): Pull.Pull<ReadonlyArray<A>, E, void, R> => {
-  let replayed = first.length === 0
-  return Effect.suspend(() => {
-    if (replayed) return pull
-    replayed = true
-    return Effect.succeed(first)
+const logIgnored = <C, E>(
+  self: Stream.Stream<C, E>,
+  provider: string,
+  ignored: ReadonlyArray<string>
+): Stream.Stream<C, E> =>
+  ignored.length === 0
+    ? self
+    : Stream.onStart(
+      self,
+      Effect.logWarning(`${provider} takes no such options, so they are not sent: ${ignored.join("; ")}`)
+    )
+
+const attempt = (
+  { encoded, headers, info, url }: Plan,
+  auth: Auth.Auth,
+  authorize: Auth.Authorize
+): Effect.Effect<Transport.Attempt, ProviderError.Reason> =>
+  Effect.gen(function*() {
+    // The bytes that are signed are the bytes that are sent.
+    const body = yield* Effect.try({
+      try: () => utf8.encode(JSON.stringify(encoded.body)),
+      catch: () => new ProviderError.InvalidRequest({ message: "The request cannot be written as JSON" })
+    })
+    const own = Object.entries(headers).map(([name, value]) =>
+      [name, typeof value === "string" ? value : Redacted.value(value)] as const
+    )
+    const outgoing = { method: "POST", url, headers: Object.fromEntries(own), body, info } as const
+    // Headers that the caller sets win, so there is nothing left to authorize when they are all there.
+    const isAuthorized = auth.headerNames.length > 0 && auth.headerNames.every((name) => Object.hasOwn(headers, name))
+    const authorization = isAuthorized ? { headers: {}, secrets: [] } : yield* authorize(outgoing)
+    const secretNames = [
+      ...auth.headerNames,
+      ...Object.keys(headers).filter((name) => Redacted.isRedacted(headers[name]))
+    ]
+    return {
+      request: HttpClientRequest.post(url).pipe(
+        HttpClientRequest.bodyUint8Array(body, "application/json"),
+        HttpClientRequest.setHeaders({ ...authorization.headers, ...outgoing.headers })
+      ),
+      secretHeaders: secretNames,
+      secrets: [
+        ...authorization.secrets,
+        ...own.flatMap(([name, value]) => secretNames.includes(name) ? [Redacted.make(value)] : [])
+      ]
+    }
   })
-}
+
+// Fetch would carry keys in custom headers along.
+const withoutRedirects = (client: Client): Client => ({
+  execute: (request) =>
+    Effect.flatMap(
+      Effect.serviceOption(FetchHttpClient.RequestInit),
+      (init) =>
+        Effect.provideService(client.execute(request), FetchHttpClient.RequestInit, {
+          redirect: "manual",
+          ...Option.getOrUndefined(init)
+        })
+    )
+})
+
+const toPolicy = (policy: Policy): Transport.Policy => ({
+  firstByteTimeout: Duration.fromInputUnsafe(policy.firstByteTimeout ?? Duration.minutes(4)),
+  idleTimeout: Duration.fromInputUnsafe(policy.idleTimeout ?? Duration.minutes(2)),
+  maxRetries: policy.maxRetries ?? 2,
+  maxRetryDelay: Duration.fromInputUnsafe(policy.maxRetryDelay ?? Duration.seconds(60)),
+  propagateTrace: policy.propagateTrace ?? false
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Layers
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * A layer with a provider as its own service and as the common {@link Provider}.
+ *
+ * @example
+ * ```ts
+ * import { type Chunk, OpenAi, Provider } from "effect-llm-stream"
+ * import { Context, Redacted } from "effect"
+ *
+ * class Main extends Context.Service<Main, Provider.Service<Chunk.Chunk>>()("app/Main") {}
+ *
+ * const layer = Provider.layer(Main, OpenAi.define({ apiKey: Redacted.make("sk-…") }))
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer = <Self, C extends Chunk>(
+  service: Context.Key<Self, Service<C>>,
+  definition: Definition<C>
+): Layer.Layer<Self | Provider, never, HttpClient.HttpClient> =>
+  Layer.effectContext(
+    Effect.map(make(definition), (provider) => Context.make(service, provider).pipe(Context.add(Provider, provider)))
+  )

@@ -5,7 +5,6 @@
  */
 import * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
 const common = {
@@ -283,7 +282,7 @@ const retryable: Readonly<Record<Reason["_tag"], boolean>> = {
  * import { Chunk, ProviderError } from "effect-llm-stream"
  * import { Effect, Stream } from "effect"
  *
- * declare const chunks: Stream.Stream<Chunk.Attributes, ProviderError.ProviderError>
+ * declare const chunks: Stream.Stream<Chunk.Chunk, ProviderError.ProviderError>
  *
  * const program = Stream.runDrain(chunks).pipe(
  *   Effect.catchReason("ProviderError", "RateLimited", (reason) => Effect.log("wait", reason.retryAfter))
@@ -362,7 +361,7 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
  * @category guards
  * @since 0.1.0
  */
-export const isProviderError = (u: unknown): u is ProviderError => Predicate.isTagged(u, "ProviderError")
+export const isProviderError = (u: unknown): u is ProviderError => u instanceof ProviderError
 
 /**
  * What a provider said of a failure, before it is classified. Everything is optional but the message.

@@ -5,10 +5,10 @@
  */
 import * as Schema from "effect/Schema"
 import type * as Chunk from "./Chunk.ts"
-import { Cost, CostMetadata } from "./Cost.ts"
+import { Cost } from "./Cost.ts"
+import * as Metadata from "./CostMetadata.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { concat } from "./internal/bytes.ts"
-import * as CostMetadataOf from "./internal/costMetadata.ts"
 import { trusted } from "./internal/trusted.ts"
 import { ProviderError } from "./ProviderError.ts"
 import { Usage } from "./Usage.ts"
@@ -121,7 +121,7 @@ export class Response extends Schema.Class<Response>("effect-llm-stream/Response
   choices: Schema.Array(Choice),
   usage: Schema.optionalKey(Usage),
   audio: Schema.optionalKey(Audio),
-  costMetadata: CostMetadata,
+  costMetadata: Metadata.CostMetadata,
   /** Set by `Pricing.priced`, when the price of the model is known. */
   cost: Schema.optionalKey(Cost),
   /** Number of chunks. */
@@ -137,7 +137,7 @@ export class Response extends Schema.Class<Response>("effect-llm-stream/Response
  * @since 0.1.0
  */
 export interface Accumulator {
-  readonly add: (chunk: Chunk.Attributes) => void
+  readonly add: (chunk: Chunk.Chunk) => void
   /** The response so far. Later additions do not change a response already taken. */
   readonly response: (error?: ProviderError) => Response
 }
@@ -149,7 +149,7 @@ export interface Accumulator {
  * ```ts
  * import { Chunk, Response } from "effect-llm-stream"
  *
- * declare const chunks: ReadonlyArray<Chunk.Attributes>
+ * declare const chunks: ReadonlyArray<Chunk.Chunk>
  *
  * const accumulator = Response.accumulator()
  * for (const chunk of chunks) accumulator.add(chunk)
@@ -163,12 +163,12 @@ export const accumulator = (): Accumulator => {
   let provider: string | undefined
   let id: string | undefined
   let model: string | undefined
-  const costMetadata = CostMetadataOf.accumulator()
+  const costMetadata = Metadata.accumulator()
   let chunks = 0
   const choices = new Map<number, ChoiceState>()
   let audio: AudioState | undefined
 
-  const add = (chunk: Chunk.Attributes): void => {
+  const add = (chunk: Chunk.Chunk): void => {
     chunks++
     provider ??= chunk.provider
     id ??= chunk.id
@@ -231,7 +231,7 @@ export const accumulator = (): Accumulator => {
  * @category constructors
  * @since 0.1.0
  */
-export const fromChunks = (chunks: Iterable<Chunk.Attributes>): Response => {
+export const fromChunks = (chunks: Iterable<Chunk.Chunk>): Response => {
   const state = accumulator()
   for (const chunk of chunks) state.add(chunk)
   return state.response()

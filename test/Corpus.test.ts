@@ -10,6 +10,7 @@ import * as ChunkStream from "../src/ChunkStream.ts"
 import { providers } from "../src/cli/providers.ts"
 import { GroqChunk } from "../src/groq/GroqChunk.ts"
 import { OpenAiChunk } from "../src/openai/OpenAiChunk.ts"
+import * as Protocol from "../src/Protocol.ts"
 import * as Provider from "../src/Provider.ts"
 import * as ProviderError from "../src/ProviderError.ts"
 import type * as LlmResponse from "../src/Response.ts"
@@ -40,7 +41,7 @@ for (const row of providers) {
           recordings,
           Effect.fnUntraced(function*({ bytes, expected, framing, path }) {
             const response = yield* Stream.fromIterable(yield* cut(bytes)).pipe(
-              Provider.decode(protocol, { framing }),
+              Protocol.decode(protocol, { framing }),
               ChunkStream.outcome
             )
             return different(path, fieldsOf(response, expected), fieldsOfExpected(expected))
@@ -58,7 +59,7 @@ for (const row of providers) {
         const encode = Schema.encodeUnknownSync(codec)
         for (const recording of recordings) {
           const chunks = yield* Stream.make(recording.bytes).pipe(
-            Provider.decode(protocol, { framing: recording.framing }),
+            Protocol.decode(protocol, { framing: recording.framing }),
             Stream.catchTag("ProviderError", () => Stream.empty),
             Stream.runCollect
           )

@@ -1,13 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, BigDecimal, Schema } from "effect"
 import * as Cost from "../src/Cost.ts"
-import * as Pricing from "../src/Pricing.ts"
-
-type Price = Pricing.Price
+import * as CostMetadata from "../src/CostMetadata.ts"
+import * as Price from "../src/Price.ts"
 
 // List prices in USD per million tokens, as the providers publish them.
-const gpt4o: Price = { provider: "openai", model: "gpt-4o", date: "2026-01-01", input: 2.5, cached: 1.25, output: 10 }
-const sonnet: Price = {
+const gpt4o: Price.Price = {
+  provider: "openai",
+  model: "gpt-4o",
+  date: "2026-01-01",
+  input: 2.5,
+  cached: 1.25,
+  output: 10
+}
+const sonnet: Price.Price = {
   provider: "anthropic",
   model: "claude-sonnet-4-5",
   date: "2026-01-01",
@@ -23,7 +29,7 @@ const sonnet: Price = {
   inferenceGeos: { global: 1, us: 1.1 }
 }
 
-const everything: Price = {
+const everything: Price.Price = {
   provider: "test",
   model: "everything",
   input: 1.1,
@@ -55,22 +61,25 @@ const consistent = Arbitrary.map(
 )
 
 const costs = Arbitrary.map(
-  Arbitrary.array(Arbitrary.schema(Schema.Tuple([Cost.CostMetadata, Pricing.Price])), { minLength: 1, maxLength: 2 }),
+  Arbitrary.array(Arbitrary.schema(Schema.Tuple([CostMetadata.CostMetadata, Price.Price])), {
+    minLength: 1,
+    maxLength: 2
+  }),
   (pairs) => Cost.sumAll(pairs.map(([metadata, price]) => Cost.calculate(metadata, price)))
 )
 
 describe("CostMetadata", () => {
   it("can state counts that no usage should have", () => {
-    const metadata = new Cost.CostMetadata({ inputTokens: -1, outputTokens: 0.5, cachedTokens: Number.NaN })
+    const metadata = new CostMetadata.CostMetadata({ inputTokens: -1, outputTokens: 0.5, cachedTokens: Number.NaN })
     assert.strictEqual(metadata.inputTokens, -1)
-    assert.deepStrictEqual(Schema.decodeUnknownSync(Cost.CostMetadata)({ inputTokens: -1 }).inputTokens, -1)
+    assert.deepStrictEqual(Schema.decodeUnknownSync(CostMetadata.CostMetadata)({ inputTokens: -1 }).inputTokens, -1)
   })
 
   it("is merged field by field, the later statement winning", () => {
-    const start = new Cost.CostMetadata({ model: "m", serviceTier: "auto", outputTokens: 1 })
-    const end = new Cost.CostMetadata({ serviceTier: "default", outputTokens: 15 })
-    const merged = Cost.mergeMetadata(start, end)
-    assert.instanceOf(merged, Cost.CostMetadata)
+    const start = new CostMetadata.CostMetadata({ model: "m", serviceTier: "auto", outputTokens: 1 })
+    const end = new CostMetadata.CostMetadata({ serviceTier: "default", outputTokens: 15 })
+    const merged = CostMetadata.merge(start, end)
+    assert.instanceOf(merged, CostMetadata.CostMetadata)
     assert.deepStrictEqual({ ...merged }, { model: "m", serviceTier: "default", outputTokens: 15 })
   })
 })
@@ -102,7 +111,7 @@ describe("calculate", () => {
   })
 
   it("reads data-last too", () => {
-    const metadata = new Cost.CostMetadata({ inputTokens: 1000, outputTokens: 0 })
+    const metadata = new CostMetadata.CostMetadata({ inputTokens: 1000, outputTokens: 0 })
     assert.strictEqual(total(Cost.calculate(gpt4o)(metadata)), "0.0025")
   })
 
@@ -142,7 +151,7 @@ describe("calculate", () => {
 
   it("prices audio and text apart, in and out", () => {
     // 200 × 2.50 + 800 × 32 + 20 × 10 + 80 × 64 = 500 + 25600 + 200 + 5120
-    const price: Price = { ...gpt4o, inputAudio: 32, outputAudio: 64 }
+    const price: Price.Price = { ...gpt4o, inputAudio: 32, outputAudio: 64 }
     const cost = costOf(
       { inputTokens: 1000, inputAudioTokens: 800, outputTokens: 100, outputAudioTokens: 80 },
       price
@@ -162,7 +171,7 @@ describe("calculate", () => {
   })
 
   it("says when pieces of audio or images do not state their tokens, which are then within the text", () => {
-    const price: Price = { ...gpt4o, inputAudio: 32, outputAudio: 64, inputImage: 5 }
+    const price: Price.Price = { ...gpt4o, inputAudio: 32, outputAudio: 64, inputImage: 5 }
     const metadata = {
       inputTokens: 100,
       outputTokens: 50,
@@ -234,7 +243,7 @@ describe("calculate", () => {
   })
 
   it("takes a tier's own rates where it lists them, below the long-context threshold", () => {
-    const price: Price = {
+    const price: Price.Price = {
       ...gpt4o,
       longContext: { above: 1000, input: 5 },
       serviceTiers: { priority: { input: 4, output: 17 } }
@@ -347,7 +356,7 @@ describe("calculate", () => {
 
   it.prop(
     "never throws, is never negative and adds up, whatever the metadata and the price",
-    [Cost.CostMetadata, Pricing.Price],
+    [CostMetadata.CostMetadata, Price.Price],
     ([metadata, price]) => {
       const cost = Cost.calculate(metadata, price)
       assert.isFalse(BigDecimal.isNegative(cost.total))
@@ -365,7 +374,7 @@ describe("calculate", () => {
 
   it.prop("puts every token into exactly one bucket", [consistent], ([metadata]) => {
     const { output = 0, outputAudio = 0, ...input } = quantities(
-      Cost.calculate(new Cost.CostMetadata(metadata), everything)
+      Cost.calculate(new CostMetadata.CostMetadata(metadata), everything)
     )
     assert.strictEqual(Object.values(input).reduce((a, b) => a + b, 0), metadata.inputTokens)
     assert.strictEqual(output + outputAudio, metadata.outputTokens)
@@ -374,17 +383,23 @@ describe("calculate", () => {
   it.prop("is the sum of the costs of its buckets", [consistent], ([metadata]) => {
     const { cachedTokens, cacheWrite1hTokens, cacheWriteTokens, inputAudioTokens, inputTokens } = metadata
     const apart = [
-      new Cost.CostMetadata({ inputTokens: cachedTokens, cachedTokens }),
-      new Cost.CostMetadata({ inputTokens: cacheWriteTokens, cacheWriteTokens, cacheWrite1hTokens }),
-      new Cost.CostMetadata({ inputTokens: inputAudioTokens, inputAudioTokens }),
-      new Cost.CostMetadata({ inputTokens: inputTokens - cachedTokens - cacheWriteTokens - inputAudioTokens }),
-      new Cost.CostMetadata({ outputTokens: metadata.outputTokens, outputAudioTokens: metadata.outputAudioTokens })
+      new CostMetadata.CostMetadata({ inputTokens: cachedTokens, cachedTokens }),
+      new CostMetadata.CostMetadata({ inputTokens: cacheWriteTokens, cacheWriteTokens, cacheWrite1hTokens }),
+      new CostMetadata.CostMetadata({ inputTokens: inputAudioTokens, inputAudioTokens }),
+      new CostMetadata.CostMetadata({ inputTokens: inputTokens - cachedTokens - cacheWriteTokens - inputAudioTokens }),
+      new CostMetadata.CostMetadata({
+        outputTokens: metadata.outputTokens,
+        outputAudioTokens: metadata.outputAudioTokens
+      })
     ].map(Cost.calculate(everything))
-    assert.strictEqual(total(Cost.sumAll(apart)), total(Cost.calculate(new Cost.CostMetadata(metadata), everything)))
+    assert.strictEqual(
+      total(Cost.sumAll(apart)),
+      total(Cost.calculate(new CostMetadata.CostMetadata(metadata), everything))
+    )
   })
 
   it.prop("never falls when tokens are added", [consistent, extra, extra], ([metadata, input, output]) => {
-    const more = new Cost.CostMetadata({
+    const more = new CostMetadata.CostMetadata({
       ...metadata,
       inputTokens: metadata.inputTokens + input,
       outputTokens: metadata.outputTokens + output
@@ -393,7 +408,7 @@ describe("calculate", () => {
       assert.isTrue(
         BigDecimal.isGreaterThanOrEqualTo(
           Cost.calculate(more, price).total,
-          Cost.calculate(new Cost.CostMetadata(metadata), price).total
+          Cost.calculate(new CostMetadata.CostMetadata(metadata), price).total
         )
       )
     }
@@ -452,8 +467,8 @@ const total = (cost: Cost.Cost): string => BigDecimal.format(cost.total)
 
 const encode = Schema.encodeSync(Cost.Cost)
 
-function costOf(metadata: ConstructorParameters<typeof Cost.CostMetadata>[0], price: Price): Cost.Cost {
-  return Cost.calculate(new Cost.CostMetadata(metadata), price)
+function costOf(metadata: ConstructorParameters<typeof CostMetadata.CostMetadata>[0], price: Price.Price): Cost.Cost {
+  return Cost.calculate(new CostMetadata.CostMetadata(metadata), price)
 }
 
 const quantities = (cost: Cost.Cost): Record<string, number> =>

@@ -701,7 +701,7 @@ for (const [client, layer] of Object.entries(clients)) {
 }
 
 // What depends on the provider: its address, its credentials and its wire format.
-const provider = <C extends Chunk.Attributes>(options: {
+const provider = <C extends Chunk.Chunk>(options: {
   readonly path: string
   readonly format: Wire.WireFormat<C>
   readonly chunks: ReadonlyArray<C>

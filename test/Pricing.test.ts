@@ -5,7 +5,8 @@ import { stripTypeScriptTypes } from "node:module"
 import { gzipSync } from "node:zlib"
 import { rolldown } from "rolldown"
 import { generate } from "../scripts/generate-prices.ts"
-import * as Cost from "../src/Cost.ts"
+import * as CostMetadata from "../src/CostMetadata.ts"
+import * as Price from "../src/Price.ts"
 import * as Pricing from "../src/Pricing.ts"
 import { table as groq } from "../src/pricing/groq.ts"
 
@@ -242,8 +243,8 @@ describe("lookup", () => {
 })
 
 describe("cost", () => {
-  const costOf = (metadata: ConstructorParameters<typeof Cost.CostMetadata>[0], service = pricing): string =>
-    Result.match(Pricing.costWith(new Cost.CostMetadata(metadata), service), {
+  const costOf = (metadata: ConstructorParameters<typeof CostMetadata.CostMetadata>[0], service = pricing): string =>
+    Result.match(Pricing.costWith(new CostMetadata.CostMetadata(metadata), service), {
       onSuccess: ({ total }) => BigDecimal.format(total),
       onFailure: ({ _tag }) => _tag
     })
@@ -351,7 +352,7 @@ describe("cost", () => {
   it("is flagged for a Bedrock region that the price is not known for, where prices differ by region", () => {
     const flags = (model: string, region: string) =>
       Result.getOrThrow(Pricing.costWith(
-        new Cost.CostMetadata({ provider: "bedrock", model, region, inputTokens: 1, outputTokens: 1 }),
+        new CostMetadata.CostMetadata({ provider: "bedrock", model, region, inputTokens: 1, outputTokens: 1 }),
         pricing
       )).flags
     assert.deepStrictEqual(flags("amazon.nova-pro-v1:0", "us-west-2"), [])
@@ -377,7 +378,12 @@ describe("cost", () => {
 
   it.effect("takes prices from the context", () =>
     Effect.gen(function*() {
-      const metadata = new Cost.CostMetadata({ provider: "local", model: "m", inputTokens: 10, outputTokens: 0 })
+      const metadata = new CostMetadata.CostMetadata({
+        provider: "local",
+        model: "m",
+        inputTokens: 10,
+        outputTokens: 0
+      })
       assert.strictEqual((yield* Effect.flip(Pricing.cost(metadata)))._tag, "UnknownModel")
       const cost = yield* Effect.provide(
         Pricing.cost(metadata),
@@ -386,7 +392,7 @@ describe("cost", () => {
       assert.strictEqual(BigDecimal.format(cost.total), "0.00001")
     }))
 
-  it.prop("never throws and is never negative, whatever the model", [Cost.CostMetadata], ([metadata]) => {
+  it.prop("never throws and is never negative, whatever the model", [CostMetadata.CostMetadata], ([metadata]) => {
     const cost = Pricing.costWith(metadata, pricing)
     assert.isTrue(Result.isFailure(cost) || !BigDecimal.isNegative(cost.success.total))
   })
@@ -415,7 +421,7 @@ const tablesIn = async (program: string): Promise<ReadonlyArray<string>> => {
 describe("snapshot", () => {
   it("is made of valid prices", () => {
     for (const { defaults, models, names } of Pricing.snapshot) {
-      for (const price of [defaults, ...Object.values(models)]) Schema.asserts(Pricing.ModelPrice, price)
+      for (const price of [defaults, ...Object.values(models)]) Schema.asserts(Price.ModelPrice, price)
       for (const [alias, model] of Object.entries(names)) assert.property(models, model, alias)
       for (const id of [...Object.keys(models), ...Object.keys(names)]) assert.strictEqual(id, id.toLowerCase())
     }

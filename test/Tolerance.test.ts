@@ -1,18 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { Anthropic, AzureOpenAi, Bedrock, type Chunk, ChunkStream, Groq, OpenAi, Provider } from "../src/index.ts"
+import { Anthropic, AzureOpenAi, Bedrock, type Chunk, ChunkStream, Groq, OpenAi, Protocol } from "../src/index.ts"
 import { delta, done, finish, sse } from "./support/host.ts"
 
 type Odd = Readonly<Record<string, object | string>>
 
-const decoded = <C extends Chunk.Attributes>(
-  protocol: Provider.Protocol<C>,
+const decoded = <C extends Chunk.Chunk>(
+  protocol: Protocol.Protocol<C>,
   body: string,
   framing: "body" | "lines" = "body"
-) => Stream.make(new TextEncoder().encode(body)).pipe(Provider.decode(protocol, { framing }), ChunkStream.outcome)
+) => Stream.make(new TextEncoder().encode(body)).pipe(Protocol.decode(protocol, { framing }), ChunkStream.outcome)
 
-const survives = <C extends Chunk.Attributes>(
-  protocol: Provider.Protocol<C>,
+const survives = <C extends Chunk.Chunk>(
+  protocol: Protocol.Protocol<C>,
   odd: Odd,
   bodyOf: (odd: object | string) => string,
   framing?: "lines"

@@ -5,6 +5,7 @@ import { expectTypeOf } from "vitest"
 import {
   Anthropic,
   AnthropicChunk,
+  AnyChunk,
   AzureInference,
   AzureOpenAi,
   Bedrock,
@@ -19,6 +20,7 @@ import {
   OpenAiChunk,
   OpenAiCompatible,
   Pricing,
+  Protocol,
   Provider,
   ProviderError,
   Response,
@@ -79,15 +81,12 @@ describe("Services", () => {
   })
 
   it("of one provider can stand in for the common one", () => {
-    expectTypeOf<OpenAi.OpenAi["Service"]["stream"]>().toExtend<Provider.Provider["Service"]["stream"]>()
+    expectTypeOf<OpenAi.OpenAi["Service"]>().toExtend<Provider.Provider["Service"]>()
   })
 })
 
 describe("Requests", () => {
   const stream: (request: ChatRequest.ChatRequest) => void = () => undefined
-  const openai: (request: OpenAi.OpenAiRequest) => void = () => undefined
-
-  const anthropic: (request: Anthropic.AnthropicRequest) => void = () => undefined
 
   it("take a prompt as a string or as messages", () => {
     stream({ prompt: "Hello" })
@@ -100,20 +99,10 @@ describe("Requests", () => {
     stream({ prompt: "Hello", temperature: "hot" })
     stream({ prompt: "Hello", model: process.env["MODEL"], seed: undefined, options: undefined })
   })
-
-  it("type the options of the provider they go to, and let unlisted ones through", () => {
-    openai({ prompt: "Hello", options: { openai: { logprobs: true, n: 2, brand_new_option: { on: true } } } })
-    anthropic({ prompt: "Hello", options: { anthropic: { thinking: { type: "enabled", budget_tokens: 1024 } } } })
-    // @ts-expect-error: not a boolean
-    openai({ prompt: "Hello", options: { openai: { logprobs: "yes" } } })
-    // @ts-expect-error: not a number
-    anthropic({ prompt: "Hello", options: { anthropic: { top_k: "many" } } })
-  })
 })
 
 describe("Chunks", () => {
   it("have the common attributes, whichever provider sent them", () => {
-    expectTypeOf<Chunk.Chunk>().toExtend<Chunk.Attributes>()
     expectTypeOf<Chunk.Chunk["content"]>().toEqualTypeOf<string>()
     expectTypeOf<Chunk.Chunk["finishReasons"]>().toEqualTypeOf<ReadonlyArray<string>>()
     expectTypeOf<Chunk.Chunk["commonFinishReasons"]>().toEqualTypeOf<ReadonlyArray<FinishReason.FinishReason>>()
@@ -133,6 +122,17 @@ describe("Chunks", () => {
       }
     }
     expectTypeOf(own).toBeFunction()
+    const byTag = (chunk: AnyChunk.AnyChunk) => {
+      switch (chunk._tag) {
+        case "GroqChunk":
+          return expectTypeOf(chunk).toEqualTypeOf<GroqChunk>()
+        case "OpenAiChunk":
+          return expectTypeOf(chunk).toEqualTypeOf<OpenAiChunk>()
+        default:
+          return undefined
+      }
+    }
+    expectTypeOf(byTag).toBeFunction()
     // @ts-expect-error: no chunk has a field of this name
     const wrong = (chunk: Chunk.Chunk) => chunk.text
     expectTypeOf(wrong).toBeFunction()
@@ -140,7 +140,8 @@ describe("Chunks", () => {
 
   it("are schemas", () => {
     expectTypeOf(Schema.decodeUnknownSync(OpenAiChunk.FromPayload)).returns.toEqualTypeOf<OpenAiChunk>()
-    expectTypeOf<typeof Chunk.Chunk.Type>().toEqualTypeOf<Chunk.Chunk>()
+    expectTypeOf<typeof AnyChunk.AnyChunk.Type>().toEqualTypeOf<AnyChunk.AnyChunk>()
+    expectTypeOf<AnyChunk.AnyChunk>().toExtend<Chunk.Chunk>()
   })
 })
 
@@ -203,11 +204,11 @@ describe("Operators", () => {
   })
 
   it("sum up as a sink that neither fails nor needs anything", () => {
-    expectTypeOf(ChunkStream.responseSink).toEqualTypeOf<Sink.Sink<Response.Response, Chunk.Attributes>>()
+    expectTypeOf(ChunkStream.responseSink).toEqualTypeOf<Sink.Sink<Response.Response, Chunk.Chunk>>()
   })
 
   it("decode bytes beside the errors of their source", () => {
-    const decode = (bytes: Stream.Stream<Uint8Array, Boom, Clock>) => Provider.decode(OpenAi.protocol())(bytes)
+    const decode = (bytes: Stream.Stream<Uint8Array, Boom, Clock>) => Protocol.decode(OpenAi.protocol())(bytes)
     expectTypeOf(decode).returns.toEqualTypeOf<Stream.Stream<OpenAiChunk, Boom | ProviderError.ProviderError, Clock>>()
   })
 })

@@ -7,18 +7,16 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
-import type { ChatRequest } from "../ChatRequest.ts"
+import * as Auth from "../Auth.ts"
+import * as Endpoint from "../Endpoint.ts"
 import { nullish, open } from "../internal/open.ts"
-import * as Service from "../internal/service.ts"
 import { trusted } from "../internal/trusted.ts"
+import * as Protocol from "../Protocol.ts"
 import * as Messages from "../protocols/Messages.ts"
 import * as Provider from "../Provider.ts"
-import type * as ProviderError from "../ProviderError.ts"
 import { AnthropicChunk } from "./AnthropicChunk.ts"
 
 /**
@@ -62,16 +60,6 @@ export const AnthropicOptions = open({
 export type AnthropicOptions = typeof AnthropicOptions.Type
 
 /**
- * A chat request with Anthropic's own fields typed.
- *
- * @category models
- * @since 0.1.0
- */
-export type AnthropicRequest = ChatRequest & {
-  readonly options?: { readonly anthropic?: AnthropicOptions } | undefined
-}
-
-/**
  * Anthropic's Messages API.
  *
  * @example
@@ -95,10 +83,9 @@ export type AnthropicRequest = ChatRequest & {
  * @category services
  * @since 0.1.0
  */
-export class Anthropic extends Context.Service<Anthropic, {
-  /** Streams one message. Nothing is sent before the stream is run, and every run sends one request. */
-  readonly stream: (request: AnthropicRequest) => Stream.Stream<AnthropicChunk, ProviderError.ProviderError>
-}>()("effect-llm-stream/Anthropic") {}
+export class Anthropic extends Context.Service<Anthropic, Provider.Service<AnthropicChunk>>()(
+  "effect-llm-stream/Anthropic"
+) {}
 
 /**
  * Where Anthropic, or a host that speaks its format, is and how to talk to it.
@@ -106,7 +93,7 @@ export class Anthropic extends Context.Service<Anthropic, {
  * @category configuration
  * @since 0.1.0
  */
-export interface Options extends Provider.Policy {
+export interface Options extends Provider.CommonOptions {
   /** Sent as `x-api-key`. Needed by Anthropic itself; hosts with another `baseUrl` may do without. */
   readonly apiKey?: Redacted.Redacted | undefined
   /** With or without `/v1` at its end. Default: `https://api.anthropic.com`. */
@@ -115,12 +102,10 @@ export interface Options extends Provider.Policy {
   readonly version?: string | undefined
   /** Beta features to turn on, sent as `anthropic-beta`; a request can add to them with its option `betas`. */
   readonly betas?: ReadonlyArray<string> | undefined
-  /** Headers to add to every request. */
-  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** The model of requests that name none. */
-  readonly model?: string | undefined
   /** The `maxTokens` of requests that state none: the API requires a limit. Default: 4096. */
   readonly maxTokens?: number | undefined
+  /** What signs requests in place of `apiKey`: a bearer token, for Claude at another host. */
+  readonly auth?: Auth.Auth | undefined
   /** The name that chunks and errors state. Default: `anthropic`. */
   readonly provider?: string | undefined
 }
@@ -128,28 +113,66 @@ export interface Options extends Provider.Policy {
 const defaultBaseUrl = "https://api.anthropic.com"
 
 /**
- * The protocol of Anthropic's Messages API; it decodes recordings without a network, see `Provider.decode`.
+ * The protocol of Anthropic's Messages API; it decodes recordings without a network, see `Protocol.decode`.
  *
  * @example
  * ```ts
- * import { Anthropic, Provider } from "effect-llm-stream"
+ * import { Anthropic, Protocol } from "effect-llm-stream"
  * import { Stream } from "effect"
  *
  * declare const recording: Stream.Stream<Uint8Array>
  *
- * const chunks = recording.pipe(Provider.decode(Anthropic.protocol()))
+ * const chunks = recording.pipe(Protocol.decode(Anthropic.protocol()))
  * ```
  *
  * @category decoding
  * @since 0.1.0
  */
-export const protocol = (provider = "anthropic"): Provider.Protocol<AnthropicChunk> =>
+export const protocol = (provider = "anthropic"): Protocol.Protocol<AnthropicChunk> =>
   Messages.protocol({
     provider,
     make: (chunk, block) =>
-      trusted(AnthropicChunk, block === undefined ? { provider, chunk } : { provider, chunk, block }),
+      trusted(AnthropicChunk, {
+        _tag: "AnthropicChunk",
+        provider,
+        chunk,
+        ...(block === undefined ? undefined : { block })
+      }),
     errors: Messages.errors
   })
+
+/**
+ * Anthropic as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
+ *
+ * @example
+ * ```ts
+ * import { Anthropic, Provider } from "effect-llm-stream"
+ * import { Redacted, Result } from "effect"
+ *
+ * const definition = Anthropic.define({ apiKey: Redacted.make("sk-ant-…") })
+ * const prepared = Provider.prepare(definition, { model: "claude-haiku-4-5", prompt: "Say hello" })
+ * Result.getOrThrow(prepared).url // "https://api.anthropic.com/v1/messages"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const define = (options: Options): Provider.Definition<AnthropicChunk> => {
+  const { betas, maxTokens, provider, version } = options
+  // Anthropic's own tools want it without the version, others with it.
+  const baseUrl = (options.baseUrl ?? defaultBaseUrl).trim().replace(/\/(v1\/?)?$/, "")
+  return {
+    protocol: protocol(provider),
+    format: Messages.format({ provider: provider ?? "anthropic", optionsKey: "anthropic", betas, maxTokens }),
+    endpoint: Endpoint.path(baseUrl, "/v1/messages"),
+    // A proxy may add the key itself.
+    auth: options.auth ?? (options.apiKey === undefined && baseUrl !== defaultBaseUrl
+      ? Auth.none
+      : Auth.header("x-api-key", options.apiKey, "pass `apiKey`, or set ANTHROPIC_API_KEY")),
+    headers: { "anthropic-version": version ?? "2023-06-01" },
+    options
+  }
+}
 
 /**
  * Makes the service from an HTTP client in the context.
@@ -168,40 +191,8 @@ export const protocol = (provider = "anthropic"): Provider.Protocol<AnthropicChu
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function*(
-  options: Options
-): Effect.fn.Return<Anthropic["Service"], never, HttpClient.HttpClient> {
-  const client = yield* Service.client
-  const baseUrl = Service.trimSlash(options.baseUrl ?? defaultBaseUrl).replace(/\/v1$/, "")
-  const headers: Service.Headers = options.headers ?? {}
-  const credential = options.apiKey === undefined && baseUrl !== defaultBaseUrl
-    ? undefined
-    : Service.credential(options.apiKey, "pass `apiKey`, or set ANTHROPIC_API_KEY")
-  const betas = options.betas ?? []
-  return {
-    stream: Service.streamJson({
-      client,
-      protocol: protocol(options.provider),
-      policy: options,
-      optionsKey: "anthropic",
-      defaultModel: options.model,
-      encode: (request, model, fields) => Messages.encodeRequest(request, model, fields, options.maxTokens ?? 4096),
-      send: Effect.fnUntraced(function*({ betas: requested, ...body }) {
-        const all = [...betas, ...(Array.isArray(requested) ? requested : [])]
-        return (yield* Service.postJson(`${baseUrl}/v1/messages`, body)).pipe(
-          HttpClientRequest.accept("text/event-stream"),
-          Service.setHeaders({
-            "anthropic-version": options.version ?? "2023-06-01",
-            ...(all.length === 0 ? undefined : { "anthropic-beta": all.join(",") }),
-            ...(credential === undefined ? undefined : { "x-api-key": yield* Effect.fromResult(credential) }),
-            ...headers
-          })
-        )
-      }),
-      secrets: Service.secrets(options.apiKey, headers)
-    })
-  }
-})
+export const make = (options: Options): Effect.Effect<Anthropic["Service"], never, HttpClient.HttpClient> =>
+  Provider.make(define(options))
 
 /**
  * A layer with Anthropic as its own service and as the common `Provider`.
@@ -222,7 +213,28 @@ export const make = Effect.fnUntraced(function*(
  * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<Anthropic | Provider.Provider, never, HttpClient.HttpClient> =>
-  Service.layer(Anthropic, options.provider ?? "anthropic", make(options))
+  Provider.layer(Anthropic, define(options))
+
+/**
+ * The options that {@link layerConfig} reads.
+ *
+ * @example
+ * ```ts
+ * import { Anthropic } from "effect-llm-stream"
+ * import { Config, Effect } from "effect"
+ *
+ * const definition = Effect.map(Anthropic.config({ model: Config.succeed("claude-haiku-4-5") }), Anthropic.define)
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
+  Config.all({
+    apiKey: Provider.optional(Config.Redacted("ANTHROPIC_API_KEY")),
+    baseUrl: Provider.optional(Config.String("ANTHROPIC_BASE_URL")),
+    ...configs
+  })
 
 /**
  * A layer whose options come from configuration: by default `ANTHROPIC_API_KEY` and `ANTHROPIC_BASE_URL`. A missing key
@@ -240,15 +252,6 @@ export const layer = (options: Options): Layer.Layer<Anthropic | Provider.Provid
  * @since 0.1.0
  */
 export const layerConfig = (
-  configs: { readonly [K in keyof Options]?: Config.Config<Options[K]> } = {}
+  configs: Provider.Configs<Options> = {}
 ): Layer.Layer<Anthropic | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(
-    Effect.map(
-      Config.all({
-        apiKey: Service.optional(Config.Redacted("ANTHROPIC_API_KEY")),
-        baseUrl: Service.optional(Config.String("ANTHROPIC_BASE_URL")),
-        ...configs
-      }),
-      layer
-    )
-  )
+  Layer.unwrap(Effect.map(config(configs), layer))

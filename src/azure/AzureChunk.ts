@@ -4,16 +4,10 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { CostMetadata } from "../Cost.ts"
+import { fromPayload } from "../Chunk.ts"
+import type * as CostMetadata from "../CostMetadata.ts"
 import { elements, list, nullish, open } from "../internal/open.ts"
-import { trusted } from "../internal/trusted.ts"
-import {
-  ChatCompletionChunk,
-  choiceFields,
-  chunkFields,
-  deltaFields,
-  fromPayload
-} from "../protocols/ChatCompletions.ts"
+import { ChatCompletionChunk, choiceFields, chunkFields, deltaFields } from "../protocols/ChatCompletions.ts"
 
 const severity = nullish(
   // A word (`safe`, `low`, `medium`, `high`), or a level as Azure's content safety states it.
@@ -157,6 +151,7 @@ export type AzurePayload = typeof AzurePayload.Type
  * @since 0.1.0
  */
 export class AzureChunk extends ChatCompletionChunk.extend<AzureChunk>("effect-llm-stream/AzureChunk")({
+  _tag: Schema.tag("AzureChunk"),
   provider: Schema.tag("azure"),
   chunk: AzurePayload,
   /** The region that answers (`eastus2`), from the response's headers; absent when they do not state it. */
@@ -185,14 +180,14 @@ export class AzureChunk extends ChatCompletionChunk.extend<AzureChunk>("effect-l
       undefined
   }
 
-  /** @since 0.1.0 */
-  override get costMetadata(): CostMetadata {
+  /** @since 0.2.0 */
+  override get costDetails(): CostMetadata.Fields | undefined {
     const { region, requestedModel } = this
-    return trusted(CostMetadata, {
-      ...super.costMetadata,
+    return region === undefined && requestedModel === undefined ? super.costDetails : {
+      ...super.costDetails,
       ...(region === undefined ? undefined : { region }),
       ...(requestedModel === undefined ? undefined : { requestedModel })
-    })
+    }
   }
 
   /**

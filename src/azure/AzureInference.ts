@@ -10,14 +10,13 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
-import type { ChatRequest } from "../ChatRequest.ts"
+import * as Endpoint from "../Endpoint.ts"
 import { nullish, open } from "../internal/open.ts"
-import * as Service from "../internal/service.ts"
+import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/ChatCompletions.ts"
-import type * as Provider from "../Provider.ts"
-import type * as ProviderError from "../ProviderError.ts"
-import { azureAuthorization } from "./authorization.ts"
+import * as Provider from "../Provider.ts"
+import * as ProviderError from "../ProviderError.ts"
+import * as AzureAuth from "./auth.ts"
 import type { AzureChunk } from "./AzureChunk.ts"
 import * as AzureOpenAi from "./AzureOpenAi.ts"
 
@@ -46,16 +45,6 @@ export const AzureInferenceOptions = open({
 export type AzureInferenceOptions = typeof AzureInferenceOptions.Type
 
 /**
- * A chat request with the fields of Azure AI's model inference typed.
- *
- * @category models
- * @since 0.1.0
- */
-export type AzureInferenceRequest = ChatRequest & {
-  readonly options?: { readonly azureInference?: AzureInferenceOptions } | undefined
-}
-
-/**
  * Chat completions of Azure AI's model inference.
  *
  * @example
@@ -79,10 +68,9 @@ export type AzureInferenceRequest = ChatRequest & {
  * @category services
  * @since 0.1.0
  */
-export class AzureInference extends Context.Service<AzureInference, {
-  /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
-  readonly stream: (request: AzureInferenceRequest) => Stream.Stream<AzureChunk, ProviderError.ProviderError>
-}>()("effect-llm-stream/AzureInference") {}
+export class AzureInference extends Context.Service<AzureInference, Provider.Service<AzureChunk>>()(
+  "effect-llm-stream/AzureInference"
+) {}
 
 /**
  * Where model inference is and how to talk to it.
@@ -90,7 +78,7 @@ export class AzureInference extends Context.Service<AzureInference, {
  * @category configuration
  * @since 0.1.0
  */
-export interface Options extends Provider.Policy {
+export interface Options extends Provider.CommonOptions {
   /**
    * Address of the endpoint, which `/chat/completions` is added to: `https://{resource}.services.ai.azure.com/models`
    * (where `/models` may be left out), or that of a model deployed on its own.
@@ -107,30 +95,64 @@ export interface Options extends Provider.Policy {
   readonly apiVersion?: string | undefined
   /** Headers to add to every request. `extra-parameters` is `pass-through` unless it is set here. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** The model of requests that name none. */
-  readonly model?: string | undefined
   /** What the model does otherwise. */
   readonly quirks?: Partial<ChatCompletions.RequestQuirks> | undefined
 }
 
 /**
  * The protocol of model inference, that of all chat completions at Azure; it decodes recordings without a network, see
- * `Provider.decode`.
+ * `Protocol.decode`.
  *
  * @example
  * ```ts
- * import { AzureInference, Provider } from "effect-llm-stream"
+ * import { AzureInference, Protocol } from "effect-llm-stream"
  * import { Stream } from "effect"
  *
  * declare const recording: Stream.Stream<Uint8Array>
  *
- * const chunks = recording.pipe(Provider.decode(AzureInference.protocol()))
+ * const chunks = recording.pipe(Protocol.decode(AzureInference.protocol()))
  * ```
  *
  * @category decoding
  * @since 0.1.0
  */
-export const protocol: () => Provider.Protocol<AzureChunk> = AzureOpenAi.protocol
+export const protocol: () => Protocol.Protocol<AzureChunk> = AzureOpenAi.protocol
+
+/**
+ * Azure AI Inference as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
+ *
+ * @example
+ * ```ts
+ * import { AzureInference, Provider } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const definition = AzureInference.define({ endpoint: "https://mine.services.ai.azure.com" })
+ * const prepared = Provider.prepare(definition, { model: "Phi-4", prompt: "Say hello" })
+ * Result.getOrThrow(prepared).url // "https://mine.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const define = (options: Options): Provider.Definition<AzureChunk> => {
+  const endpoint = options.endpoint.trim().replace(/\/+$/, "").replace(
+    /^(https:\/\/[^/]+\.services\.ai\.azure\.com)$/,
+    "$1/models"
+  )
+  return {
+    protocol: protocol(),
+    format: ChatCompletions.format({
+      provider: "azure",
+      optionsKey: "azureInference",
+      quirks: { maxTokensField: "max_tokens", includeUsage: true, ...options.quirks }
+    }),
+    endpoint: () =>
+      Endpoint.join(endpoint, "/chat/completions", { "api-version": options.apiVersion ?? "2024-05-01-preview" }),
+    auth: AzureAuth.both(options, "pass `apiKey` or `token`, or set AZURE_INFERENCE_CREDENTIAL"),
+    headers: { "extra-parameters": "pass-through" },
+    options
+  }
+}
 
 /**
  * Makes the service from an HTTP client in the context.
@@ -149,28 +171,8 @@ export const protocol: () => Provider.Protocol<AzureChunk> = AzureOpenAi.protoco
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<AzureInference["Service"], never, HttpClient.HttpClient> => {
-  const endpoint = Service.trimSlash(options.endpoint).replace(
-    /^(https:\/\/[^/]+\.services\.ai\.azure\.com)$/,
-    "$1/models"
-  )
-  const version = encodeURIComponent(options.apiVersion ?? "2024-05-01-preview")
-  return ChatCompletions.make({
-    ...options,
-    protocol: protocol(),
-    optionsKey: "azureInference",
-    url: () => `${endpoint}/chat/completions?api-version=${version}`,
-    quirks: { maxTokensField: "max_tokens", includeUsage: true, ...options.quirks },
-    headers: { "extra-parameters": "pass-through", ...options.headers },
-    authorization: Effect.map(
-      azureAuthorization(options, "pass `apiKey` or `token`, or set AZURE_INFERENCE_CREDENTIAL"),
-      (headers) => ({ ...bearerOf(headers["api-key"]), ...headers })
-    )
-  })
-}
-
-const bearerOf = (key: string | Redacted.Redacted | undefined) =>
-  Redacted.isRedacted(key) ? { authorization: Redacted.make(`Bearer ${Redacted.value(key)}`) } : undefined
+export const make = (options: Options): Effect.Effect<AzureInference["Service"], never, HttpClient.HttpClient> =>
+  Provider.make(define(options))
 
 /**
  * A layer with model inference as its own service and as the common `Provider`.
@@ -193,7 +195,28 @@ const bearerOf = (key: string | Redacted.Redacted | undefined) =>
 export const layer = (
   options: Options
 ): Layer.Layer<AzureInference | Provider.Provider, never, HttpClient.HttpClient> =>
-  Service.layer(AzureInference, "azure", make(options))
+  Provider.layer(AzureInference, define(options))
+
+/**
+ * The options that {@link layerConfig} reads.
+ *
+ * @example
+ * ```ts
+ * import { AzureInference } from "effect-llm-stream"
+ * import { Config, Effect } from "effect"
+ *
+ * const definition = Effect.map(AzureInference.config({ model: Config.succeed("Phi-4") }), AzureInference.define)
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
+  Config.all({
+    endpoint: Config.String("AZURE_INFERENCE_ENDPOINT"),
+    apiKey: Provider.optional(Config.Redacted("AZURE_INFERENCE_CREDENTIAL")),
+    ...configs
+  })
 
 /**
  * A layer whose options come from configuration: by default `AZURE_INFERENCE_ENDPOINT`, which has to be there, and
@@ -211,15 +234,6 @@ export const layer = (
  * @since 0.1.0
  */
 export const layerConfig = (
-  configs: { readonly [K in keyof Options]?: Config.Config<Options[K]> } = {}
+  configs: Provider.Configs<Options> = {}
 ): Layer.Layer<AzureInference | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(
-    Effect.map(
-      Config.all({
-        endpoint: Config.String("AZURE_INFERENCE_ENDPOINT"),
-        apiKey: Service.optional(Config.Redacted("AZURE_INFERENCE_CREDENTIAL")),
-        ...configs
-      }),
-      layer
-    )
-  )
+  Layer.unwrap(Effect.map(config(configs), layer))

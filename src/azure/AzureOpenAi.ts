@@ -9,17 +9,17 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
-import type { ChatRequest } from "../ChatRequest.ts"
+import * as Endpoint from "../Endpoint.ts"
 import { nullish, open } from "../internal/open.ts"
-import * as Service from "../internal/service.ts"
 import { trusted } from "../internal/trusted.ts"
 import { OpenAiOptions } from "../openai/OpenAi.ts"
+import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/ChatCompletions.ts"
-import type * as Provider from "../Provider.ts"
-import type * as ProviderError from "../ProviderError.ts"
-import { azureAuthorization } from "./authorization.ts"
+import * as Provider from "../Provider.ts"
+import * as ProviderError from "../ProviderError.ts"
+import * as AzureAuth from "./auth.ts"
 import { AzureChunk, AzurePayload } from "./AzureChunk.ts"
 
 /**
@@ -45,16 +45,6 @@ export const AzureOpenAiOptions = open({
 export type AzureOpenAiOptions = typeof AzureOpenAiOptions.Type
 
 /**
- * A chat request with Azure OpenAI's own fields typed. `model` is the name of the deployment, unless the layer has one.
- *
- * @category models
- * @since 0.1.0
- */
-export type AzureOpenAiRequest = ChatRequest & {
-  readonly options?: { readonly azure?: AzureOpenAiOptions } | undefined
-}
-
-/**
  * Azure OpenAI's chat completions.
  *
  * @example
@@ -78,10 +68,9 @@ export type AzureOpenAiRequest = ChatRequest & {
  * @category services
  * @since 0.1.0
  */
-export class AzureOpenAi extends Context.Service<AzureOpenAi, {
-  /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
-  readonly stream: (request: AzureOpenAiRequest) => Stream.Stream<AzureChunk, ProviderError.ProviderError>
-}>()("effect-llm-stream/AzureOpenAi") {}
+export class AzureOpenAi extends Context.Service<AzureOpenAi, Provider.Service<AzureChunk>>()(
+  "effect-llm-stream/AzureOpenAi"
+) {}
 
 /**
  * Where an Azure OpenAI resource is and how to talk to it.
@@ -89,7 +78,7 @@ export class AzureOpenAi extends Context.Service<AzureOpenAi, {
  * @category configuration
  * @since 0.1.0
  */
-export interface Options extends Provider.Policy {
+export interface Options extends Provider.CommonOptions {
   /** Address of the resource: `https://{resource}.openai.azure.com`, with or without `/openai/v1`. */
   readonly endpoint: string
   /** A key of the resource, sent as `api-key`. */
@@ -106,10 +95,6 @@ export interface Options extends Provider.Policy {
   readonly apiVersion?: string | undefined
   /** The deployment of all requests. Default: the one that the request names as its `model`. */
   readonly deployment?: string | undefined
-  /** Headers to add to every request. */
-  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** The model of requests that name none. */
-  readonly model?: string | undefined
   /** What the API version does otherwise. Default: by `apiVersion`. */
   readonly quirks?: Partial<ChatCompletions.RequestQuirks> | undefined
 }
@@ -134,35 +119,103 @@ export const errors: ProviderError.Table = {
   ]
 }
 
+// Azure states the region by its display name (`East US 2`), which is its name (`eastus2`) but for case and spaces.
+const headers: Protocol.ResponseHeaders = {
+  requestId: ["x-request-id", "apim-request-id"],
+  info: (headers) => {
+    const region = headers["x-ms-region"]?.toLowerCase().replaceAll(" ", "")
+    return region === undefined ? {} : { region }
+  }
+}
+
 /**
- * The protocol of chat completions at Azure; it decodes recordings without a network, see `Provider.decode`.
+ * The protocol of chat completions at Azure; it decodes recordings without a network, see `Protocol.decode`.
  *
  * @example
  * ```ts
- * import { AzureOpenAi, Provider } from "effect-llm-stream"
+ * import { AzureOpenAi, Protocol } from "effect-llm-stream"
  * import { Stream } from "effect"
  *
  * declare const recording: Stream.Stream<Uint8Array>
  *
- * const chunks = recording.pipe(Provider.decode(AzureOpenAi.protocol()))
+ * const chunks = recording.pipe(Protocol.decode(AzureOpenAi.protocol()))
  * ```
  *
  * @category decoding
  * @since 0.1.0
  */
-export const protocol = (): Provider.Protocol<AzureChunk> =>
+export const protocol = (): Protocol.Protocol<AzureChunk> =>
   ChatCompletions.protocol({
     provider: "azure",
     payload: AzurePayload,
     make: (chunk, { model, region }) =>
       trusted(AzureChunk, {
+        _tag: "AzureChunk",
         provider: "azure",
         chunk,
         ...(region === undefined ? undefined : { region }),
         ...(model === undefined ? undefined : { requestedModel: model })
       }),
-    errors
+    errors,
+    headers
   })
+
+/**
+ * Azure OpenAI as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
+ *
+ * @example
+ * ```ts
+ * import { AzureOpenAi, Provider } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const definition = AzureOpenAi.define({ endpoint: "https://mine.openai.azure.com" })
+ * const prepared = Provider.prepare(definition, { model: "gpt-4o", prompt: "Say hello" })
+ * Result.getOrThrow(prepared).url // "https://mine.openai.azure.com/openai/v1/chat/completions"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const define = (options: Options): Provider.Definition<AzureChunk> => {
+  const { apiVersion, deployment } = options
+  const resource = options.endpoint.trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
+  const isDated = apiVersion !== undefined && /^\d/.test(apiVersion)
+  // Versions are dates, which sort as text.
+  const isRecent = !isDated || apiVersion >= "2024-09-01"
+  const query = apiVersion === undefined ? {} : { "api-version": apiVersion }
+  return {
+    protocol: protocol(),
+    format: ChatCompletions.format({
+      provider: "azure",
+      optionsKey: "azure",
+      bodyModel: (model) => isDated ? undefined : deployment ?? model,
+      quirks: {
+        maxTokensField: isRecent ? "max_completion_tokens" : "max_tokens",
+        includeUsage: isRecent,
+        ...options.quirks
+      }
+    }),
+    endpoint: isDated
+      ? (model) => deploymentEndpoint(resource, deployment ?? model, query)
+      : () => Endpoint.join(resource, "/openai/v1/chat/completions", query),
+    auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
+    options: { ...options, model: options.model ?? deployment }
+  }
+}
+
+const deploymentEndpoint = (
+  resource: string,
+  deployment: string,
+  query: Readonly<Record<string, string>>
+): ReturnType<Endpoint.Endpoint> =>
+  // As a segment of a path these would lead elsewhere, and the key with them.
+  deployment === "." || deployment === ".."
+    ? Result.fail(
+      new ProviderError.InvalidRequest({
+        message: `There is no deployment with the name ${JSON.stringify(deployment)}`
+      })
+    )
+    : Endpoint.join(resource, `/openai/deployments/${encodeURIComponent(deployment)}/chat/completions`, query)
 
 /**
  * Makes the service from an HTTP client in the context.
@@ -187,30 +240,8 @@ export const protocol = (): Provider.Protocol<AzureChunk> =>
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<AzureOpenAi["Service"], never, HttpClient.HttpClient> => {
-  const { apiVersion, deployment } = options
-  const resource = Service.trimSlash(options.endpoint).replace(/\/openai(\/v1)?$/, "")
-  const query = apiVersion === undefined ? "" : `?api-version=${encodeURIComponent(apiVersion)}`
-  const isDated = apiVersion !== undefined && /^\d/.test(apiVersion)
-  // Versions are dates, which sort as text.
-  const isRecent = !isDated || apiVersion >= "2024-09-01"
-  return ChatCompletions.make({
-    ...options,
-    model: options.model ?? deployment,
-    protocol: protocol(),
-    url: (model) =>
-      isDated
-        ? `${resource}/openai/deployments/${encodeURIComponent(deployment ?? model)}/chat/completions${query}`
-        : `${resource}/openai/v1/chat/completions${query}`,
-    bodyModel: (model) => isDated ? undefined : deployment ?? model,
-    quirks: {
-      maxTokensField: isRecent ? "max_completion_tokens" : "max_tokens",
-      includeUsage: isRecent,
-      ...options.quirks
-    },
-    authorization: azureAuthorization(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY")
-  })
-}
+export const make = (options: Options): Effect.Effect<AzureOpenAi["Service"], never, HttpClient.HttpClient> =>
+  Provider.make(define(options))
 
 /**
  * A layer with Azure OpenAI as its own service and as the common `Provider`.
@@ -231,10 +262,31 @@ export const make = (options: Options): Effect.Effect<AzureOpenAi["Service"], ne
  * @category layers
  * @since 0.1.0
  */
-export const layer = (
-  options: Options
-): Layer.Layer<AzureOpenAi | Provider.Provider, never, HttpClient.HttpClient> =>
-  Service.layer(AzureOpenAi, "azure", make(options))
+export const layer = (options: Options): Layer.Layer<AzureOpenAi | Provider.Provider, never, HttpClient.HttpClient> =>
+  Provider.layer(AzureOpenAi, define(options))
+
+/**
+ * The options that {@link layerConfig} reads.
+ *
+ * @example
+ * ```ts
+ * import { AzureOpenAi } from "effect-llm-stream"
+ * import { Config, Effect } from "effect"
+ *
+ * const definition = Effect.map(AzureOpenAi.config({ deployment: Config.succeed("gpt-4o") }), AzureOpenAi.define)
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
+  Config.all({
+    endpoint: Config.String("AZURE_OPENAI_ENDPOINT"),
+    apiKey: Provider.optional(Config.Redacted("AZURE_OPENAI_API_KEY")),
+    apiVersion: Provider.optional(Config.String("AZURE_OPENAI_API_VERSION")),
+    deployment: Provider.optional(Config.String("AZURE_OPENAI_DEPLOYMENT")),
+    ...configs
+  })
 
 /**
  * A layer whose options come from configuration: by default `AZURE_OPENAI_ENDPOINT`, which has to be there, and
@@ -253,17 +305,6 @@ export const layer = (
  * @since 0.1.0
  */
 export const layerConfig = (
-  configs: { readonly [K in keyof Options]?: Config.Config<Options[K]> } = {}
+  configs: Provider.Configs<Options> = {}
 ): Layer.Layer<AzureOpenAi | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(
-    Effect.map(
-      Config.all({
-        endpoint: Config.String("AZURE_OPENAI_ENDPOINT"),
-        apiKey: Service.optional(Config.Redacted("AZURE_OPENAI_API_KEY")),
-        apiVersion: Service.optional(Config.String("AZURE_OPENAI_API_VERSION")),
-        deployment: Service.optional(Config.String("AZURE_OPENAI_DEPLOYMENT")),
-        ...configs
-      }),
-      layer
-    )
-  )
+  Layer.unwrap(Effect.map(config(configs), layer))

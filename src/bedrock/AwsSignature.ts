@@ -13,6 +13,7 @@ import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import type { Authorization } from "../Auth.ts"
 import type { Auth, Credentials } from "./AwsCredentials.ts"
 
 /**
@@ -134,32 +135,35 @@ export const sign = Effect.fnUntraced(function*(
 })
 
 /**
- * The headers that authorise a request: the API key as it is, or a signature.
+ * What authorizes a request: the API key as it is, or a signature.
  *
  * @example
  * ```ts
  * import { AwsCredentials, AwsSignature } from "effect-llm-stream"
  * import { Effect } from "effect"
  *
- * const headers = await Effect.runPromise(
+ * const { headers } = await Effect.runPromise(
  *   AwsSignature.authorize(
- *     {
- *       method: "POST",
- *       url: "https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.nova-lite-v1%3A0/converse-stream",
- *       headers: { "content-type": "application/json" },
- *       body: new TextEncoder().encode("{}")
- *     },
- *     AwsCredentials.fromApiKey("bedrock-api-key-example"),
+ *     { method: "POST", url: "https://bedrock-runtime.us-east-1.amazonaws.com/", headers: {}, body: new Uint8Array() },
+ *     AwsCredentials.fromApiKey("bedrock-api-key"),
  *     { region: "us-east-1" }
  *   )
  * )
- * headers.authorization // "Bearer bedrock-api-key-example"
+ * headers["authorization"] // "Bearer bedrock-api-key"
  * ```
  *
  * @category combinators
  * @since 0.1.0
  */
-export const authorize = (request: Request, auth: Auth, scope: Scope): Effect.Effect<AuthHeaders> =>
+export const authorize = (request: Request, auth: Auth, scope: Scope): Effect.Effect<Authorization> =>
   auth._tag === "BearerToken"
-    ? Effect.succeed({ authorization: `Bearer ${Redacted.value(auth.token)}` })
-    : sign(request, auth, scope)
+    ? Effect.succeed({ headers: { authorization: `Bearer ${Redacted.value(auth.token)}` }, secrets: [auth.token] })
+    : Effect.map(sign(request, auth, scope), (headers) => ({
+      headers: { ...headers },
+      secrets: [
+        auth.accessKeyId,
+        auth.secretAccessKey,
+        ...(auth.sessionToken === undefined ? [] : [auth.sessionToken]),
+        Redacted.make(headers.authorization)
+      ]
+    }))

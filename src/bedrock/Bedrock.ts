@@ -8,17 +8,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
-import type { ChatRequest } from "../ChatRequest.ts"
 import { nullish, open } from "../internal/open.ts"
-import * as Service from "../internal/service.ts"
 import { trusted } from "../internal/trusted.ts"
+import * as Protocol from "../Protocol.ts"
 import * as Converse from "../protocols/Converse.ts"
 import * as Provider from "../Provider.ts"
-import type * as ProviderError from "../ProviderError.ts"
-import type * as AwsCredentials from "./AwsCredentials.ts"
 import { BedrockChunk } from "./BedrockChunk.ts"
 import * as Runtime from "./runtime.ts"
 
@@ -68,16 +63,6 @@ export const BedrockOptions = open({
 export type BedrockOptions = typeof BedrockOptions.Type
 
 /**
- * A chat request with Converse's own fields typed.
- *
- * @category models
- * @since 0.1.0
- */
-export type BedrockRequest = ChatRequest & {
-  readonly options?: { readonly bedrock?: BedrockOptions } | undefined
-}
-
-/**
  * AWS Bedrock's Converse API.
  *
  * @example
@@ -101,10 +86,9 @@ export type BedrockRequest = ChatRequest & {
  * @category services
  * @since 0.1.0
  */
-export class Bedrock extends Context.Service<Bedrock, {
-  /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
-  readonly stream: (request: BedrockRequest) => Stream.Stream<BedrockChunk, ProviderError.ProviderError>
-}>()("effect-llm-stream/Bedrock") {}
+export class Bedrock extends Context.Service<Bedrock, Provider.Service<BedrockChunk>>()(
+  "effect-llm-stream/Bedrock"
+) {}
 
 /**
  * Where Bedrock is and how to talk to it.
@@ -112,65 +96,64 @@ export class Bedrock extends Context.Service<Bedrock, {
  * @category configuration
  * @since 0.1.0
  */
-export interface Options extends Provider.Policy {
-  /**
-   * The AWS region that takes the request, such as `us-east-1`. Default: the region in the model's ARN, or in the
-   * endpoint's host.
-   */
-  readonly region?: string | undefined
-  /** A Bedrock API key, sent as a bearer token in place of a signature. It goes before `credentials`. */
-  readonly apiKey?: Redacted.Redacted | undefined
-  /**
-   * What requests are signed with: AWS keys, or an Effect that gives keys or an API key and is asked again before they
-   * expire. Default: the environment, else AWS's default provider chain (`AwsCredentials.automatic`).
-   */
-  readonly credentials?:
-    | AwsCredentials.Keys
-    | Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError>
-    | undefined
-  /** Takes the place of AWS's public endpoint: a VPC or FIPS endpoint, a gateway, a test server. */
-  readonly endpoint?: string | undefined
-  /** Headers to add to every request. Those that start with `x-amz` are signed. */
-  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** The model id, inference profile or ARN of requests that name none. */
-  readonly model?: string | undefined
-}
+export interface Options extends Runtime.Options {}
 
 /**
- * The protocol of Bedrock's Converse API; it decodes recordings without a network, see `Provider.decode`.
+ * The protocol of Bedrock's Converse API; it decodes recordings without a network, see `Protocol.decode`.
  *
  * @example
  * ```ts
- * import { Bedrock, Provider } from "effect-llm-stream"
+ * import { Bedrock, Protocol } from "effect-llm-stream"
  * import { Stream } from "effect"
  *
  * declare const recording: Stream.Stream<Uint8Array>
  *
  * const chunks = recording.pipe(
- *   Provider.decode(Bedrock.protocol(), { info: { model: "us.amazon.nova-lite-v1:0", region: "us-east-1" } })
+ *   Protocol.decode(Bedrock.protocol(), { info: { model: "us.amazon.nova-lite-v1:0", region: "us-east-1" } })
  * )
  * ```
  *
  * @category decoding
  * @since 0.1.0
  */
-export const protocol = (): Provider.Protocol<BedrockChunk> =>
-  Provider.protocol({
+export const protocol = (): Protocol.Protocol<BedrockChunk> =>
+  Converse.protocol({
     provider: "bedrock",
-    framing: Runtime.framing,
-    events: Converse.events({
-      make: (chunk, block, { model, region, requestId }) =>
-        trusted(BedrockChunk, {
-          provider: "bedrock",
-          chunk,
-          ...(block === undefined ? undefined : { block }),
-          ...(requestId === undefined ? undefined : { requestId }),
-          ...(model === undefined ? undefined : { modelId: model }),
-          ...(region === undefined ? undefined : { region })
-        })
-    }),
-    errors: Converse.errors
+    make: (chunk, block, { model, region, requestId }) =>
+      trusted(BedrockChunk, {
+        _tag: "BedrockChunk",
+        provider: "bedrock",
+        chunk,
+        ...(block === undefined ? undefined : { block }),
+        ...(requestId === undefined ? undefined : { requestId }),
+        ...(model === undefined ? undefined : { modelId: model }),
+        ...(region === undefined ? undefined : { region })
+      })
   })
+
+/**
+ * Bedrock's Converse API as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
+ *
+ * @example
+ * ```ts
+ * import { Bedrock, Provider } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const definition = Bedrock.define({ region: "us-east-1" })
+ * const prepared = Provider.prepare(definition, { model: "amazon.nova-lite-v1:0", prompt: "Say hello" })
+ * Result.getOrThrow(prepared).url // "https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.nova-lite-v1%3A0/converse-stream"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const define = (options: Options): Provider.Definition<BedrockChunk> => ({
+  protocol: protocol(),
+  format: Converse.format({ provider: "bedrock", optionsKey: "bedrock" }),
+  endpoint: Runtime.endpoint("converse-stream", options),
+  auth: Runtime.auth(options),
+  options
+})
 
 /**
  * Makes the service from an HTTP client in the context.
@@ -190,13 +173,7 @@ export const protocol = (): Provider.Protocol<BedrockChunk> =>
  * @since 0.1.0
  */
 export const make = (options: Options): Effect.Effect<Bedrock["Service"], never, HttpClient.HttpClient> =>
-  Runtime.make({
-    ...options,
-    operation: "converse-stream",
-    protocol: protocol(),
-    optionsKey: "bedrock",
-    encode: Converse.encodeRequest
-  })
+  Provider.make(define(options))
 
 /**
  * A layer with Bedrock as its own service and as the common `Provider`.
@@ -219,7 +196,24 @@ export const make = (options: Options): Effect.Effect<Bedrock["Service"], never,
  * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<Bedrock | Provider.Provider, never, HttpClient.HttpClient> =>
-  Service.layer(Bedrock, "bedrock", make(options))
+  Provider.layer(Bedrock, define(options))
+
+/**
+ * The options that {@link layerConfig} reads.
+ *
+ * @example
+ * ```ts
+ * import { Bedrock } from "effect-llm-stream"
+ * import { Config, Effect } from "effect"
+ *
+ * const definition = Effect.map(Bedrock.config({ region: Config.succeed("us-east-1") }), Bedrock.define)
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
+  Config.all({ ...Runtime.configs, ...configs })
 
 /**
  * A layer whose options come from configuration: by default `AWS_REGION` (else `AWS_DEFAULT_REGION`),
@@ -239,6 +233,6 @@ export const layer = (options: Options): Layer.Layer<Bedrock | Provider.Provider
  * @since 0.1.0
  */
 export const layerConfig = (
-  configs: { readonly [K in keyof Options]?: Config.Config<Options[K]> } = {}
+  configs: Provider.Configs<Options> = {}
 ): Layer.Layer<Bedrock | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Config.all({ ...Runtime.configs, ...configs }), layer))
+  Layer.unwrap(Effect.map(config(configs), layer))

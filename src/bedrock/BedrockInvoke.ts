@@ -11,19 +11,16 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
 import { AnthropicOptions } from "../anthropic/Anthropic.ts"
-import type { ChatRequest } from "../ChatRequest.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
 import { nullish, open } from "../internal/open.ts"
-import * as Service from "../internal/service.ts"
 import { trusted } from "../internal/trusted.ts"
+import * as Protocol from "../Protocol.ts"
 import * as BedrockEvent from "../protocols/awsEvent.ts"
 import * as Messages from "../protocols/Messages.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import type * as EventStream from "../wire/EventStream.ts"
-import type * as Bedrock from "./Bedrock.ts"
 import { BedrockInvokeChunk } from "./BedrockInvokeChunk.ts"
 import * as Runtime from "./runtime.ts"
 
@@ -60,16 +57,6 @@ export const BedrockInvokeOptions = open({
 export type BedrockInvokeOptions = typeof BedrockInvokeOptions.Type
 
 /**
- * A chat request with the native stream's own fields typed.
- *
- * @category models
- * @since 0.1.0
- */
-export type BedrockInvokeRequest = ChatRequest & {
-  readonly options?: { readonly bedrockInvoke?: BedrockInvokeOptions } | undefined
-}
-
-/**
  * Claude's native stream on AWS Bedrock.
  *
  * @example
@@ -93,10 +80,9 @@ export type BedrockInvokeRequest = ChatRequest & {
  * @category services
  * @since 0.1.0
  */
-export class BedrockInvoke extends Context.Service<BedrockInvoke, {
-  /** Streams one message. Nothing is sent before the stream is run, and every run sends one request. */
-  readonly stream: (request: BedrockInvokeRequest) => Stream.Stream<BedrockInvokeChunk, ProviderError.ProviderError>
-}>()("effect-llm-stream/BedrockInvoke") {}
+export class BedrockInvoke extends Context.Service<BedrockInvoke, Provider.Service<BedrockInvokeChunk>>()(
+  "effect-llm-stream/BedrockInvoke"
+) {}
 
 /**
  * Where Bedrock is and how to talk to it.
@@ -104,7 +90,7 @@ export class BedrockInvoke extends Context.Service<BedrockInvoke, {
  * @category configuration
  * @since 0.1.0
  */
-export interface Options extends Bedrock.Options {
+export interface Options extends Runtime.Options {
   /** Sent as `anthropic_version`. Default: `bedrock-2023-05-31`. */
   readonly version?: string | undefined
   /** Beta features to turn on, sent as `anthropic_beta`; a request can add to them with its option `betas`. */
@@ -114,34 +100,36 @@ export interface Options extends Bedrock.Options {
 }
 
 /**
- * The protocol of Claude's native stream on Bedrock; it decodes recordings without a network, see `Provider.decode`.
+ * The protocol of Claude's native stream on Bedrock; it decodes recordings without a network, see `Protocol.decode`.
  *
  * Events are told apart and the response is complete as in Anthropic's own stream (`Messages.events`). The answer of
  * another family of models, each of which has a format of its own, fails with `MalformedEvent`.
  *
  * @example
  * ```ts
- * import { BedrockInvoke, Provider } from "effect-llm-stream"
+ * import { BedrockInvoke, Protocol } from "effect-llm-stream"
  * import { Stream } from "effect"
  *
  * declare const recording: Stream.Stream<Uint8Array>
  *
- * const chunks = recording.pipe(Provider.decode(BedrockInvoke.protocol()))
+ * const chunks = recording.pipe(Protocol.decode(BedrockInvoke.protocol()))
  * ```
  *
  * @category decoding
  * @since 0.1.0
  */
-export const protocol = (): Provider.Protocol<BedrockInvokeChunk> =>
-  Provider.protocol({
+export const protocol = (): Protocol.Protocol<BedrockInvokeChunk> =>
+  Protocol.make({
     provider: "bedrock",
-    framing: Runtime.framing,
+    framing: BedrockEvent.framing,
     events,
-    errors: BedrockEvent.errors
+    errors: BedrockEvent.errors,
+    headers: BedrockEvent.headers
   })
 
-const events = (info: Provider.ResponseInfo): Provider.EventDecoder<EventStream.Message, BedrockInvokeChunk> => {
+const events = (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.Message, BedrockInvokeChunk> => {
   const fields = {
+    _tag: "BedrockInvokeChunk",
     provider: "bedrock",
     ...(info.requestId === undefined ? undefined : { requestId: info.requestId }),
     ...(info.model === undefined ? undefined : { modelId: info.model }),
@@ -208,6 +196,36 @@ const isUntyped = (data: string): boolean => {
 }
 
 /**
+ * Claude's native stream on Bedrock as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
+ *
+ * @example
+ * ```ts
+ * import { BedrockInvoke, Provider } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const definition = BedrockInvoke.define({ region: "us-east-1" })
+ * const prepared = Provider.prepare(definition, { model: "anthropic.claude-3-haiku-20240307-v1:0", prompt: "Say hello" })
+ * Result.getOrThrow(prepared).url // "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke-with-response-stream"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const define = (options: Options): Provider.Definition<BedrockInvokeChunk> => ({
+  protocol: protocol(),
+  format: Messages.bedrockFormat({
+    provider: "bedrock",
+    optionsKey: "bedrockInvoke",
+    betas: options.betas,
+    maxTokens: options.maxTokens,
+    version: options.version
+  }),
+  endpoint: Runtime.endpoint("invoke-with-response-stream", options),
+  auth: Runtime.auth(options),
+  options
+})
+
+/**
  * Makes the service from an HTTP client in the context.
  *
  * @example
@@ -225,44 +243,7 @@ const isUntyped = (data: string): boolean => {
  * @since 0.1.0
  */
 export const make = (options: Options): Effect.Effect<BedrockInvoke["Service"], never, HttpClient.HttpClient> =>
-  Runtime.make({
-    ...options,
-    operation: "invoke-with-response-stream",
-    protocol: protocol(),
-    optionsKey: "bedrockInvoke",
-    encode: (request, { anthropic_beta, betas, ...fields }) =>
-      Result.map(
-        Messages.encodeRequest(request, undefined, fields, options.maxTokens ?? 4096),
-        // The operation says that it streams.
-        ({ stream: _stream, ...body }) => {
-          const all = [options.betas, betas, anthropic_beta].flatMap((names) => Array.isArray(names) ? names : [])
-          return {
-            anthropic_version: options.version ?? "bedrock-2023-05-31",
-            ...(all.length === 0 ? undefined : { anthropic_beta: all }),
-            ...body
-          }
-        }
-      ),
-    split: (encoded) => {
-      const entries = Object.entries(encoded)
-      return {
-        headers: Object.fromEntries(
-          entries.flatMap(([name, value]) =>
-            Object.hasOwn(headerNames, name) && typeof value === "string" ? [[headerNames[name] ?? name, value]] : []
-          )
-        ),
-        body: Object.fromEntries(entries.filter(([name]) => !Object.hasOwn(headerNames, name)))
-      }
-    }
-  })
-
-const headerNames: Readonly<Record<string, string>> = {
-  guardrailIdentifier: "x-amzn-bedrock-guardrailidentifier",
-  guardrailVersion: "x-amzn-bedrock-guardrailversion",
-  performanceConfigLatency: "x-amzn-bedrock-performanceconfig-latency",
-  serviceTier: "x-amzn-bedrock-service-tier",
-  trace: "x-amzn-bedrock-trace"
-}
+  Provider.make(define(options))
 
 /**
  * A layer with Claude's native stream on Bedrock as its own service and as the common `Provider`.
@@ -282,10 +263,25 @@ const headerNames: Readonly<Record<string, string>> = {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (
-  options: Options
-): Layer.Layer<BedrockInvoke | Provider.Provider, never, HttpClient.HttpClient> =>
-  Service.layer(BedrockInvoke, "bedrock", make(options))
+export const layer = (options: Options): Layer.Layer<BedrockInvoke | Provider.Provider, never, HttpClient.HttpClient> =>
+  Provider.layer(BedrockInvoke, define(options))
+
+/**
+ * The options that {@link layerConfig} reads.
+ *
+ * @example
+ * ```ts
+ * import { BedrockInvoke } from "effect-llm-stream"
+ * import { Config, Effect } from "effect"
+ *
+ * const definition = Effect.map(BedrockInvoke.config({ region: Config.succeed("us-east-1") }), BedrockInvoke.define)
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
+  Config.all({ ...Runtime.configs, ...configs })
 
 /**
  * A layer whose options come from configuration, by default from the variables of `Bedrock.layerConfig`. Missing
@@ -303,6 +299,6 @@ export const layer = (
  * @since 0.1.0
  */
 export const layerConfig = (
-  configs: { readonly [K in keyof Options]?: Config.Config<Options[K]> } = {}
+  configs: Provider.Configs<Options> = {}
 ): Layer.Layer<BedrockInvoke | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Config.all({ ...Runtime.configs, ...configs }), layer))
+  Layer.unwrap(Effect.map(config(configs), layer))

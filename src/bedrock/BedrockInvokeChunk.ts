@@ -4,13 +4,11 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { AnthropicChunk } from "../anthropic/AnthropicChunk.ts"
-import { CostMetadata } from "../Cost.ts"
-import { fromPayload } from "../internal/fromPayload.ts"
+import { fromPayload } from "../Chunk.ts"
+import type * as CostMetadata from "../CostMetadata.ts"
 import { nullish, open } from "../internal/open.ts"
-import { trusted } from "../internal/trusted.ts"
 import { validator } from "../internal/validator.ts"
-import { Payload } from "../protocols/Messages.ts"
+import { MessagesChunk, Payload } from "../protocols/Messages.ts"
 import * as Usage from "../Usage.ts"
 
 const InvocationMetrics = open({
@@ -60,7 +58,8 @@ const isInvocationMetrics = validator(Schema.toType(InvocationMetrics))
  * @since 0.1.0
  */
 export class BedrockInvokeChunk
-  extends AnthropicChunk.extend<BedrockInvokeChunk>("effect-llm-stream/BedrockInvokeChunk")({
+  extends MessagesChunk.extend<BedrockInvokeChunk>("effect-llm-stream/BedrockInvokeChunk")({
+    _tag: Schema.tag("BedrockInvokeChunk"),
     provider: Schema.tag("bedrock"),
     /**
      * True where `usage` comes from AWS's metrics, because the events before it stated none. The decoder of a stream
@@ -90,16 +89,16 @@ export class BedrockInvokeChunk
     })
   }
 
-  /** @since 0.1.0 */
-  override get costMetadata(): CostMetadata {
-    return trusted(CostMetadata, {
-      ...super.costMetadata,
+  /** @since 0.2.0 */
+  override get costDetails(): CostMetadata.Fields | undefined {
+    return {
+      ...super.costDetails,
       // The prefix of what was asked for decides the price; `message_start` states the model without it.
       ...(this.modelId ? { model: this.modelId } : undefined),
       ...(this.region ? { region: this.region } : undefined),
       ...(this.serviceTier ? { serviceTier: this.serviceTier } : undefined),
       ...(this.latency ? { speed: this.latency } : undefined)
-    })
+    }
   }
 
   /**

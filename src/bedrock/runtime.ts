@@ -1,133 +1,87 @@
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
-import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Redacted from "effect/Redacted"
-import type * as Result from "effect/Result"
-import type * as Stream from "effect/Stream"
-import type * as ChatRequest from "../ChatRequest.ts"
-import * as JsonEvent from "../internal/jsonEvent.ts"
-import * as Service from "../internal/service.ts"
-import type * as Provider from "../Provider.ts"
+import * as Result from "effect/Result"
+import * as Auth from "../Auth.ts"
+import type { Endpoint } from "../Endpoint.ts"
+import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
-import * as EventStream from "../wire/EventStream.ts"
 import * as AwsCredentials from "./AwsCredentials.ts"
 import * as AwsSignature from "./AwsSignature.ts"
-import type { Options } from "./Bedrock.ts"
 import * as BedrockEndpoint from "./BedrockEndpoint.ts"
 
-const contentType = "application/vnd.amazon.eventstream"
-
-const utf8 = new TextEncoder()
-
 /**
- * The framing of the Bedrock runtime's streams. In a recording with one payload a line, the payload is under its type:
- * `{"contentBlockDelta": {…}}`.
+ * What the operations of the Bedrock runtime have in common.
  *
  * @internal
  */
-export const framing: Provider.Framing<EventStream.Message> = {
-  contentTypes: [contentType],
-  make: () => EventStream.make(),
-  fromLine: (line) => {
-    const json = JsonEvent.parse(line, 0)
-    const [member, ...others] = json === undefined || json instanceof ProviderError.MalformedEvent
-      ? []
-      : Object.entries(json)
-    // The decoder of the events says what is wrong with it.
-    if (member === undefined || others.length > 0) {
-      return { headers: { ":message-type": "event" }, body: utf8.encode(line) }
-    }
-    const [type, payload] = member
-    return {
-      headers: type.endsWith("Exception")
-        ? { ":message-type": "exception", ":exception-type": type }
-        : { ":message-type": "event", ":event-type": type },
-      body: utf8.encode(JSON.stringify(payload))
-    }
-  }
+export interface Options extends Provider.CommonOptions {
+  /**
+   * The AWS region that takes the request, such as `us-east-1`. Default: the region in the model's ARN, or in the
+   * endpoint's host.
+   */
+  readonly region?: string | undefined
+  /** A Bedrock API key, sent as a bearer token in place of a signature. It goes before `credentials`. */
+  readonly apiKey?: Redacted.Redacted | undefined
+  /**
+   * What requests are signed with: AWS keys, or an Effect that gives keys or an API key and is asked again before they
+   * expire. Default: the environment, else AWS's default provider chain (`AwsCredentials.automatic`).
+   */
+  readonly credentials?:
+    | AwsCredentials.Keys
+    | Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError>
+    | undefined
+  /** Takes the place of AWS's public endpoint: a VPC or FIPS endpoint, a gateway, a test server. */
+  readonly endpoint?: string | undefined
+  /** Headers to add to every request. Those that start with `x-amz` are signed. */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+  /** The model id, inference profile or ARN of requests that name none. */
+  readonly model?: string | undefined
 }
 
 /**
- * The `stream` function of an operation of the Bedrock runtime.
+ * Where an operation of the Bedrock runtime is for a model.
  *
  * @internal
  */
-export const make = Effect.fnUntraced(function*<C>(
-  options: Options & {
-    readonly operation: BedrockEndpoint.Operation
-    readonly protocol: Provider.Protocol<C>
-    readonly optionsKey: string
-    readonly encode: (
-      request: ChatRequest.Normalized,
-      options: Readonly<Record<string, unknown>>
-    ) => Result.Result<Readonly<Record<string, unknown>>, ProviderError.Reason>
-    /** The headers and the body that make up an encoded request. */
-    readonly split?: (encoded: Readonly<Record<string, unknown>>) => {
-      readonly headers: Service.Headers
-      readonly body: Readonly<Record<string, unknown>>
-    }
-  }
-): Effect.fn.Return<
-  { readonly stream: (request: ChatRequest.ChatRequest) => Stream.Stream<C, ProviderError.ProviderError> },
-  never,
-  HttpClient.HttpClient
-> {
-  const client = yield* Service.client
-  const auth = yield* AwsCredentials.cached(yield* source(options))
-  const headers: Service.Headers = options.headers ?? {}
-  const endpointOf = (model: string) =>
-    BedrockEndpoint.resolve({
-      operation: options.operation,
-      model,
-      region: options.region,
-      endpoint: options.endpoint
-    })
-  const split = options.split ?? ((body) => ({ headers: {}, body }))
-  return {
-    stream: Service.streamJson({
-      client,
-      protocol: options.protocol,
-      policy: options,
-      optionsKey: options.optionsKey,
-      defaultModel: options.model,
-      info: (model) => {
-        const endpoint = endpointOf(model)
-        return endpoint._tag === "Success" ? { region: endpoint.success.region } : {}
-      },
-      encode: (request, _model, fields) => options.encode(request, fields),
-      send: Effect.fnUntraced(function*(encoded, model) {
-        const { region, url } = yield* Effect.fromResult(endpointOf(model)).pipe(
-          Effect.mapError(({ message }) => new ProviderError.InvalidRequest({ message }))
+export const endpoint =
+  (operation: BedrockEndpoint.Operation, { endpoint, region }: Pick<Options, "endpoint" | "region">): Endpoint =>
+  (model) =>
+    BedrockEndpoint.resolve({ operation, model, region, endpoint }).pipe(
+      Result.map(({ region, url }) => ({ url, info: { region } })),
+      Result.mapError(({ message }) => new ProviderError.InvalidRequest({ message }))
+    )
+
+/**
+ * A signature, or a Bedrock API key as a bearer token: whichever the credentials are.
+ *
+ * @internal
+ */
+export const auth = (options: Options): Auth.Auth => ({
+  name: "aws",
+  headerNames: ["authorization"],
+  make: Effect.map(
+    Effect.flatMap(source(options), AwsCredentials.cached),
+    (credentials): Auth.Authorize =>
+      Effect.fnUntraced(function*({ body, headers, info, method, url }) {
+        const auth = yield* Effect.mapError(
+          credentials,
+          ({ message }) => new ProviderError.Authentication({ message })
         )
-        const own = split(encoded)
-        // The bytes that are signed are the bytes that are sent.
-        const body = yield* Effect.try({
-          try: () => utf8.encode(JSON.stringify(own.body)),
-          catch: () => new ProviderError.InvalidRequest({ message: "The request cannot be written as JSON" })
-        })
-        const request = HttpClientRequest.post(url).pipe(
-          HttpClientRequest.bodyUint8Array(body, "application/json"),
-          HttpClientRequest.accept(contentType),
-          Service.setHeaders({ ...own.headers, ...headers })
+        return yield* AwsSignature.authorize(
+          { method, url, headers: signedHeaders(headers), body },
+          auth,
+          { region: info.region ?? "" }
         )
-        const authHeaders = yield* AwsSignature.authorize(
-          { method: request.method, url, headers: signedHeaders(request), body },
-          yield* Effect.mapError(auth, ({ message }) => new ProviderError.Authentication({ message })),
-          { region }
-        )
-        return HttpClientRequest.setHeaders(request, { ...authHeaders })
-      }),
-      secrets: Service.secrets(options.apiKey, headers)
-    })
-  }
+      })
+  )
 })
 
 // A proxy may change the others.
-const signedHeaders = (request: HttpClientRequest.HttpClientRequest): Readonly<Record<string, string>> =>
+const signedHeaders = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
   Object.fromEntries(
-    Object.entries(request.headers).filter(([name]) => name === "content-type" || name.startsWith("x-amz"))
+    Object.entries(headers).filter(([name]) => name === "content-type" || name.startsWith("x-amz"))
   )
 
 type Source = Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError | ProviderError.Authentication>
@@ -135,7 +89,7 @@ type Source = Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError
 const source = ({ apiKey, credentials, region }: Options): Effect.Effect<Source> => {
   if (apiKey !== undefined) {
     return Effect.succeed(Effect.map(
-      Effect.fromResult(Service.credential(apiKey, "pass `apiKey`, or set AWS_BEARER_TOKEN_BEDROCK")),
+      Effect.fromResult(Auth.validate(apiKey, "pass `apiKey`, or set AWS_BEARER_TOKEN_BEDROCK")),
       (key) => AwsCredentials.fromApiKey(Redacted.make(Redacted.value(key)))
     ))
   }
@@ -156,7 +110,7 @@ const source = ({ apiKey, credentials, region }: Options): Effect.Effect<Source>
 }
 
 const text = (name: string): Config.Config<string | undefined> =>
-  Config.map(Service.optional(Config.String(name)), (value) => value?.trim() || undefined)
+  Config.map(Provider.optional(Config.String(name)), (value) => value?.trim() || undefined)
 
 /**
  * What a layer of the Bedrock runtime reads from the configuration by itself; its credentials look there, too.

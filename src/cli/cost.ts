@@ -1,6 +1,7 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as Result from "effect/Result"
 import * as Cost from "../Cost.ts"
+import type { CostMetadata } from "../CostMetadata.ts"
 import * as Pricing from "../Pricing.ts"
 
 /**
@@ -8,11 +9,11 @@ import * as Pricing from "../Pricing.ts"
  *
  * @internal
  */
-export const json = (metadata: Cost.CostMetadata, pricing: Pricing.Service): Cost.Json | null =>
+export const json = (metadata: CostMetadata, pricing: Pricing.Service): Cost.Json | null =>
   Result.match(Pricing.costWith(metadata, pricing), { onFailure: () => null, onSuccess: Cost.toJson })
 
 /** @internal */
-export const text = (metadata: Cost.CostMetadata, pricing: Pricing.Service): string =>
+export const text = (metadata: CostMetadata, pricing: Pricing.Service): string =>
   Result.match(Pricing.costWith(metadata, pricing), {
     onFailure: () => "unknown",
     onSuccess: (cost) =>

@@ -5,7 +5,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as ChunkStream from "../ChunkStream.ts"
 import * as Pricing from "../Pricing.ts"
-import * as Provider from "../Provider.ts"
+import * as Protocol from "../Protocol.ts"
 import type { ProviderError } from "../ProviderError.ts"
 import * as Json from "./json.ts"
 import type * as Providers from "./providers.ts"
@@ -39,7 +39,7 @@ export const decode = Effect.fn("cli.decode")(function*(
 
   const lines = (file: string): Stream.Stream<string> => {
     const bytes = file === "-" ? stdio.stdin : fileSystem.stream(file)
-    const chunks = bytes.pipe(Provider.decode(protocol, { framing: file.endsWith(".jsonl") ? "lines" : "body" }))
+    const chunks = bytes.pipe(Protocol.decode(protocol, { framing: file.endsWith(".jsonl") ? "lines" : "body" }))
     const output = input.chunks
       ? Stream.mapArray(chunks, (chunks): readonly [string] => [
         chunks.map((chunk) => Json.line({ file, ...Json.fromChunk(chunk) })).join("")

@@ -98,7 +98,7 @@ const played = (row: Providers.Row, scene: Scene): ConfigProvider.ConfigProvider
   })
 
 // The reasoning in a line of its own, then the text.
-const prose = (chunks: Stream.Stream<Chunk.Attributes>): Stream.Stream<string> =>
+const prose = (chunks: Stream.Stream<Chunk.Chunk>): Stream.Stream<string> =>
   Stream.suspend(() => {
     let kind: "reasoning" | "content" | undefined
     const piece = (next: "reasoning" | "content", text: string): string => {

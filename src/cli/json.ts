@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Base64 from "effect/encoding/Base64"
 import type * as Chunk from "../Chunk.ts"
-import { CostMetadata } from "../Cost.ts"
+import { CostMetadata } from "../CostMetadata.ts"
 import type * as Pricing from "../Pricing.ts"
 import type { ProviderError } from "../ProviderError.ts"
 import type { Response } from "../Response.ts"
@@ -20,7 +20,7 @@ export const line = (value: object): string => `${JSON.stringify(value)}\n`
  *
  * @internal
  */
-export const fromChunk = (chunk: Chunk.Attributes) => {
+export const fromChunk = (chunk: Chunk.Chunk) => {
   const usage = chunk.usage
   const audio = chunk.audio
   return {

@@ -20,7 +20,7 @@ export interface Observed<C> {
 }
 
 /** @internal */
-export const observe = <C extends Chunk.Attributes>(
+export const observe = <C extends Chunk.Chunk>(
   stream: Stream.Stream<C, ProviderError>
 ): Effect.Effect<Observed<C>> =>
   Effect.map(Clock.currentTimeMillis, (start) => {

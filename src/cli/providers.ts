@@ -5,6 +5,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Chunk from "../Chunk.ts"
+import type * as Protocol from "../Protocol.ts"
 import type * as Provider from "../Provider.ts"
 
 /**
@@ -21,7 +22,7 @@ export interface Settings {
 
 /** @internal */
 export interface Module {
-  readonly protocol: Provider.Protocol<Chunk.Attributes>
+  readonly protocol: Protocol.Protocol<Chunk.Chunk>
   readonly layer: (settings: Settings) => Layer.Layer<Provider.Provider, Config.ConfigError, HttpClient.HttpClient>
 }
 

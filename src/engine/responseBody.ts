@@ -25,7 +25,8 @@ const maxBytes = 16 * 1024
 const patience = 4
 
 /**
- * The reads of a response body, which fail when none comes for the idle timeout. Closing the scope closes the socket.
+ * The reads of a response body, which fail when none comes for the idle timeout after the one before; for the first
+ * one the caller has a timeout of its own. Closing the scope closes the socket.
  *
  * A web body is read without a fiber per read: racing each read against a timer costs more than decoding the event
  * that it brings.
@@ -47,11 +48,16 @@ const fromStream = <E>(
   scope: Scope.Scope,
   { idleTimeout, onError, onIdle }: Options<E>
 ): Effect.Effect<Reads<E>> =>
-  Effect.map(Stream.toPull(response.stream).pipe(Scope.provide(scope)), (pull) =>
-    pull.pipe(
-      Effect.mapError((error) => Cause.isDone(error) ? error : onError(error)),
-      Effect.timeoutOrElse({ duration: idleTimeout, orElse: () => Effect.fail(onIdle()) })
-    ))
+  Effect.map(Stream.toPull(response.stream).pipe(Scope.provide(scope)), (pull) => {
+    const first = Effect.mapError(pull, (error) => Cause.isDone(error) ? error : onError(error))
+    const later = Effect.timeoutOrElse(first, { duration: idleTimeout, orElse: () => Effect.fail(onIdle()) })
+    let next = first
+    return Effect.suspend(() => {
+      const read = next
+      next = later
+      return read
+    })
+  })
 
 const fromWeb = <E>(
   response: HttpClientResponse.HttpClientResponse,
@@ -66,6 +72,7 @@ const fromWeb = <E>(
     const limit = Duration.toMillis(idleTimeout)
     let waiting: ((result: Reads<E>) => void) | undefined
     let since = clock.currentTimeMillisUnsafe()
+    let hasRead = false
     let reading = false
     let arrived: Array<Uint8Array> = []
     let arrivedBytes = 0
@@ -98,6 +105,7 @@ const fromWeb = <E>(
     const onRead = (result: ReadableStreamReadResult<Uint8Array>) => {
       reading = false
       if (result.done) return onHalt(Cause.done())
+      hasRead = true
       arrived.push(result.value)
       arrivedBytes += result.value.byteLength
       since = clock.currentTimeMillisUnsafe()
@@ -130,7 +138,7 @@ const fromWeb = <E>(
     const watchdog = Effect.gen(function*() {
       while (true) {
         // While nobody waits for a read it is the consumer that is slow, not the provider.
-        const left = waiting === undefined ? limit : since + limit - clock.currentTimeMillisUnsafe()
+        const left = waiting === undefined || !hasRead ? limit : since + limit - clock.currentTimeMillisUnsafe()
         if (left <= 0) return settle(Effect.fail(onIdle()))
         yield* Effect.sleep(Duration.millis(left))
       }

@@ -10,15 +10,15 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
-import type { ChatRequest } from "../ChatRequest.ts"
-import { failureOf } from "../engine/httpFailure.ts"
+import * as Auth from "../Auth.ts"
+import * as Endpoint from "../Endpoint.ts"
+import { failureOf } from "../engine/errorBody.ts"
 import { nullish, open } from "../internal/open.ts"
-import * as Service from "../internal/service.ts"
 import { trusted } from "../internal/trusted.ts"
+import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/ChatCompletions.ts"
-import type * as Provider from "../Provider.ts"
-import type * as ProviderError from "../ProviderError.ts"
+import * as Provider from "../Provider.ts"
+import * as ProviderError from "../ProviderError.ts"
 import { GroqChunk, GroqPayload } from "./GroqChunk.ts"
 
 /**
@@ -62,16 +62,6 @@ export const GroqOptions = open({
 export type GroqOptions = typeof GroqOptions.Type
 
 /**
- * A chat request with Groq's own fields typed.
- *
- * @category models
- * @since 0.1.0
- */
-export type GroqRequest = ChatRequest & {
-  readonly options?: { readonly groq?: GroqOptions } | undefined
-}
-
-/**
  * Groq's chat completions.
  *
  * @example
@@ -95,10 +85,9 @@ export type GroqRequest = ChatRequest & {
  * @category services
  * @since 0.1.0
  */
-export class Groq extends Context.Service<Groq, {
-  /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
-  readonly stream: (request: GroqRequest) => Stream.Stream<GroqChunk, ProviderError.ProviderError>
-}>()("effect-llm-stream/Groq") {}
+export class Groq extends Context.Service<Groq, Provider.Service<GroqChunk>>()(
+  "effect-llm-stream/Groq"
+) {}
 
 /**
  * How to talk to Groq.
@@ -106,15 +95,13 @@ export class Groq extends Context.Service<Groq, {
  * @category configuration
  * @since 0.1.0
  */
-export interface Options extends Provider.Policy {
+export interface Options extends Provider.CommonOptions {
   readonly apiKey?: Redacted.Redacted | undefined
   /** Default: `https://api.groq.com/openai/v1`. */
   readonly baseUrl?: string | undefined
-  /** Headers to add to every request. */
-  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** The model of requests that name none. */
-  readonly model?: string | undefined
 }
+
+const quirks: ChatCompletions.RequestQuirks = { maxTokensField: "max_completion_tokens", includeUsage: true }
 
 const { rate_limit_exceeded: _, ...codes } = ChatCompletions.errors.codes
 
@@ -140,29 +127,53 @@ export const errors: ProviderError.Table = {
 }
 
 /**
- * The protocol of Groq's chat completions; it decodes recordings without a network, see `Provider.decode`.
+ * The protocol of Groq's chat completions; it decodes recordings without a network, see `Protocol.decode`.
  *
  * @example
  * ```ts
- * import { Groq, Provider } from "effect-llm-stream"
+ * import { Groq, Protocol } from "effect-llm-stream"
  * import { Stream } from "effect"
  *
  * declare const recording: Stream.Stream<Uint8Array>
  *
- * const chunks = recording.pipe(Provider.decode(Groq.protocol()))
+ * const chunks = recording.pipe(Protocol.decode(Groq.protocol()))
  * ```
  *
  * @category decoding
  * @since 0.1.0
  */
-export const protocol = (): Provider.Protocol<GroqChunk> =>
+export const protocol = (): Protocol.Protocol<GroqChunk> =>
   ChatCompletions.protocol({
     provider: "groq",
     payload: GroqPayload,
-    make: (chunk) => trusted(GroqChunk, { provider: "groq", chunk }),
+    make: (chunk) => trusted(GroqChunk, { _tag: "GroqChunk", provider: "groq", chunk }),
     errors,
     failure: ({ x_groq }) => x_groq?.error ? failureOf(x_groq) : undefined
   })
+
+/**
+ * Groq as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
+ *
+ * @example
+ * ```ts
+ * import { Groq, Provider } from "effect-llm-stream"
+ * import { Redacted, Result } from "effect"
+ *
+ * const definition = Groq.define({ apiKey: Redacted.make("gsk_…") })
+ * const prepared = Provider.prepare(definition, { model: "llama-3.3-70b-versatile", prompt: "Say hello" })
+ * Result.getOrThrow(prepared).url // "https://api.groq.com/openai/v1/chat/completions"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const define = (options: Options): Provider.Definition<GroqChunk> => ({
+  protocol: protocol(),
+  format: ChatCompletions.format({ provider: "groq", optionsKey: "groq", quirks }),
+  endpoint: Endpoint.path(options.baseUrl ?? "https://api.groq.com/openai/v1", "/chat/completions"),
+  auth: Auth.bearer(options.apiKey, "pass `apiKey`, or set GROQ_API_KEY"),
+  options
+})
 
 /**
  * Makes the service from an HTTP client in the context.
@@ -182,13 +193,7 @@ export const protocol = (): Provider.Protocol<GroqChunk> =>
  * @since 0.1.0
  */
 export const make = (options: Options): Effect.Effect<Groq["Service"], never, HttpClient.HttpClient> =>
-  ChatCompletions.make({
-    ...options,
-    protocol: protocol(),
-    url: () => `${Service.trimSlash(options.baseUrl ?? "https://api.groq.com/openai/v1")}/chat/completions`,
-    quirks: { maxTokensField: "max_completion_tokens", includeUsage: true },
-    authorization: Service.bearer(options.apiKey, "pass `apiKey`, or set GROQ_API_KEY")
-  })
+  Provider.make(define(options))
 
 /**
  * A layer with Groq as its own service and as the common `Provider`.
@@ -205,7 +210,28 @@ export const make = (options: Options): Effect.Effect<Groq["Service"], never, Ht
  * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<Groq | Provider.Provider, never, HttpClient.HttpClient> =>
-  Service.layer(Groq, "groq", make(options))
+  Provider.layer(Groq, define(options))
+
+/**
+ * The options that {@link layerConfig} reads.
+ *
+ * @example
+ * ```ts
+ * import { Groq } from "effect-llm-stream"
+ * import { Config, Effect } from "effect"
+ *
+ * const definition = Effect.map(Groq.config({ model: Config.succeed("llama-3.3-70b-versatile") }), Groq.define)
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
+  Config.all({
+    apiKey: Provider.optional(Config.Redacted("GROQ_API_KEY")),
+    baseUrl: Provider.optional(Config.String("GROQ_BASE_URL")),
+    ...configs
+  })
 
 /**
  * A layer whose options come from configuration: by default `GROQ_API_KEY` and `GROQ_BASE_URL`. A missing key shows as
@@ -223,15 +249,6 @@ export const layer = (options: Options): Layer.Layer<Groq | Provider.Provider, n
  * @since 0.1.0
  */
 export const layerConfig = (
-  configs: { readonly [K in keyof Options]?: Config.Config<Options[K]> } = {}
+  configs: Provider.Configs<Options> = {}
 ): Layer.Layer<Groq | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(
-    Effect.map(
-      Config.all({
-        apiKey: Service.optional(Config.Redacted("GROQ_API_KEY")),
-        baseUrl: Service.optional(Config.String("GROQ_BASE_URL")),
-        ...configs
-      }),
-      layer
-    )
-  )
+  Layer.unwrap(Effect.map(config(configs), layer))

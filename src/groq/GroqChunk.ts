@@ -4,13 +4,13 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { fromPayload } from "../Chunk.ts"
 import { list, nullish, open } from "../internal/open.ts"
 import {
   ChatCompletionChunk,
   choiceFields,
   chunkFields,
   deltaFields,
-  fromPayload,
   usageFields,
   usageOf
 } from "../protocols/ChatCompletions.ts"
@@ -136,6 +136,7 @@ export type GroqPayload = typeof GroqPayload.Type
  * @since 0.1.0
  */
 export class GroqChunk extends ChatCompletionChunk.extend<GroqChunk>("effect-llm-stream/GroqChunk")({
+  _tag: Schema.tag("GroqChunk"),
   provider: Schema.tag("groq"),
   chunk: GroqPayload
 }) {

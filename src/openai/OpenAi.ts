@@ -10,14 +10,14 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
-import type { ChatRequest } from "../ChatRequest.ts"
+import * as Auth from "../Auth.ts"
+import * as Endpoint from "../Endpoint.ts"
+import { defined } from "../internal/defined.ts"
 import { nullish, open } from "../internal/open.ts"
-import * as Service from "../internal/service.ts"
 import { trusted } from "../internal/trusted.ts"
+import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import * as Provider from "../Provider.ts"
-import type * as ProviderError from "../ProviderError.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
 
 /**
@@ -64,16 +64,6 @@ export const OpenAiOptions = open({
 export type OpenAiOptions = typeof OpenAiOptions.Type
 
 /**
- * A chat request with OpenAI's own fields typed.
- *
- * @category models
- * @since 0.1.0
- */
-export type OpenAiRequest = ChatRequest & {
-  readonly options?: { readonly openai?: OpenAiOptions } | undefined
-}
-
-/**
  * OpenAI's chat completions.
  *
  * @example
@@ -97,10 +87,9 @@ export type OpenAiRequest = ChatRequest & {
  * @category services
  * @since 0.1.0
  */
-export class OpenAi extends Context.Service<OpenAi, {
-  /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
-  readonly stream: (request: OpenAiRequest) => Stream.Stream<OpenAiChunk, ProviderError.ProviderError>
-}>()("effect-llm-stream/OpenAi") {}
+export class OpenAi extends Context.Service<OpenAi, Provider.Service<OpenAiChunk>>()(
+  "effect-llm-stream/OpenAi"
+) {}
 
 /**
  * Where OpenAI is and how to talk to it. For other hosts that speak its format see `OpenAiCompatible`.
@@ -108,7 +97,7 @@ export class OpenAi extends Context.Service<OpenAi, {
  * @category configuration
  * @since 0.1.0
  */
-export interface Options extends Provider.Policy {
+export interface Options extends Provider.CommonOptions {
   /** Needed by OpenAI itself; a proxy at another `baseUrl` may do without. */
   readonly apiKey?: Redacted.Redacted | undefined
   /** Default: `https://api.openai.com/v1`. */
@@ -117,10 +106,6 @@ export interface Options extends Provider.Policy {
   readonly organization?: string | undefined
   /** Sent as `OpenAI-Project`. */
   readonly project?: string | undefined
-  /** Headers to add to every request. */
-  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** The model of requests that name none. */
-  readonly model?: string | undefined
 }
 
 const defaultBaseUrl = "https://api.openai.com/v1"
@@ -128,28 +113,59 @@ const defaultBaseUrl = "https://api.openai.com/v1"
 const quirks: ChatCompletions.RequestQuirks = { maxTokensField: "max_completion_tokens", includeUsage: true }
 
 /**
- * The protocol of OpenAI's chat completions; it decodes recordings without a network, see `Provider.decode`.
+ * The protocol of OpenAI's chat completions; it decodes recordings without a network, see `Protocol.decode`.
  *
  * @example
  * ```ts
- * import { OpenAi, Provider } from "effect-llm-stream"
+ * import { OpenAi, Protocol } from "effect-llm-stream"
  * import { Stream } from "effect"
  *
  * declare const recording: Stream.Stream<Uint8Array>
  *
- * const chunks = recording.pipe(Provider.decode(OpenAi.protocol()))
+ * const chunks = recording.pipe(Protocol.decode(OpenAi.protocol()))
  * ```
  *
  * @category decoding
  * @since 0.1.0
  */
-export const protocol = (): Provider.Protocol<OpenAiChunk> =>
+export const protocol = (): Protocol.Protocol<OpenAiChunk> =>
   ChatCompletions.protocol({
     provider: "openai",
     payload: ChatCompletions.Payload,
-    make: (chunk) => trusted(OpenAiChunk, { provider: "openai", chunk }),
+    make: (chunk) => trusted(OpenAiChunk, { _tag: "OpenAiChunk", provider: "openai", chunk }),
     errors: ChatCompletions.errors
   })
+
+/**
+ * OpenAI as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
+ *
+ * @example
+ * ```ts
+ * import { OpenAi, Provider } from "effect-llm-stream"
+ * import { Redacted, Result } from "effect"
+ *
+ * const definition = OpenAi.define({ apiKey: Redacted.make("sk-…") })
+ * const prepared = Provider.prepare(definition, { model: "gpt-4o-mini", prompt: "Say hello" })
+ * Result.getOrThrow(prepared).url // "https://api.openai.com/v1/chat/completions"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const define = (options: Options): Provider.Definition<OpenAiChunk> => {
+  const baseUrl = options.baseUrl ?? defaultBaseUrl
+  return {
+    protocol: protocol(),
+    format: ChatCompletions.format({ provider: "openai", optionsKey: "openai", quirks }),
+    endpoint: Endpoint.path(baseUrl, "/chat/completions"),
+    // A proxy may add the key itself.
+    auth: options.apiKey === undefined && baseUrl !== defaultBaseUrl
+      ? Auth.none
+      : Auth.bearer(options.apiKey, "pass `apiKey`, or set OPENAI_API_KEY"),
+    headers: defined({ "openai-organization": options.organization, "openai-project": options.project }),
+    options
+  }
+}
 
 /**
  * Makes the service from an HTTP client in the context.
@@ -168,26 +184,8 @@ export const protocol = (): Provider.Protocol<OpenAiChunk> =>
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function*(
-  options: Options
-): Effect.fn.Return<OpenAi["Service"], never, HttpClient.HttpClient> {
-  const baseUrl = Service.trimSlash(options.baseUrl ?? defaultBaseUrl)
-  return yield* ChatCompletions.make({
-    ...options,
-    protocol: protocol(),
-    optionsKey: "openai",
-    url: () => `${baseUrl}/chat/completions`,
-    quirks,
-    headers: {
-      ...(options.organization === undefined ? undefined : { "openai-organization": options.organization }),
-      ...(options.project === undefined ? undefined : { "openai-project": options.project }),
-      ...options.headers
-    },
-    authorization: options.apiKey === undefined && baseUrl !== defaultBaseUrl
-      ? undefined
-      : Service.bearer(options.apiKey, "pass `apiKey`, or set OPENAI_API_KEY")
-  })
-})
+export const make = (options: Options): Effect.Effect<OpenAi["Service"], never, HttpClient.HttpClient> =>
+  Provider.make(define(options))
 
 /**
  * A layer with OpenAI as its own service and as the common `Provider`.
@@ -204,7 +202,28 @@ export const make = Effect.fnUntraced(function*(
  * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<OpenAi | Provider.Provider, never, HttpClient.HttpClient> =>
-  Service.layer(OpenAi, "openai", make(options))
+  Provider.layer(OpenAi, define(options))
+
+/**
+ * The options that {@link layerConfig} reads.
+ *
+ * @example
+ * ```ts
+ * import { OpenAi } from "effect-llm-stream"
+ * import { Config, Effect } from "effect"
+ *
+ * const definition = Effect.map(OpenAi.config({ model: Config.succeed("gpt-4o-mini") }), OpenAi.define)
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
+  Config.all({
+    apiKey: Provider.optional(Config.Redacted("OPENAI_API_KEY")),
+    baseUrl: Provider.optional(Config.String("OPENAI_BASE_URL")),
+    ...configs
+  })
 
 /**
  * A layer whose options come from configuration: by default `OPENAI_API_KEY` and `OPENAI_BASE_URL`. A missing key shows
@@ -222,15 +241,6 @@ export const layer = (options: Options): Layer.Layer<OpenAi | Provider.Provider,
  * @since 0.1.0
  */
 export const layerConfig = (
-  configs: { readonly [K in keyof Options]?: Config.Config<Options[K]> } = {}
+  configs: Provider.Configs<Options> = {}
 ): Layer.Layer<OpenAi | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(
-    Effect.map(
-      Config.all({
-        apiKey: Service.optional(Config.Redacted("OPENAI_API_KEY")),
-        baseUrl: Service.optional(Config.String("OPENAI_BASE_URL")),
-        ...configs
-      }),
-      layer
-    )
-  )
+  Layer.unwrap(Effect.map(config(configs), layer))

@@ -5,7 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ChatCompletionChunk, type Choice, fromPayload, Payload } from "../protocols/ChatCompletions.ts"
+import { fromPayload } from "../Chunk.ts"
+import { ChatCompletionChunk, type Choice, Payload } from "../protocols/ChatCompletions.ts"
 
 /**
  * A chunk of OpenAI's chat completions, or of a host that speaks the same format; `provider` tells which.
@@ -32,6 +33,7 @@ import { ChatCompletionChunk, type Choice, fromPayload, Payload } from "../proto
  * @since 0.1.0
  */
 export class OpenAiChunk extends ChatCompletionChunk.extend<OpenAiChunk>("effect-llm-stream/OpenAiChunk")({
+  _tag: Schema.tag("OpenAiChunk"),
   provider: Schema.String.pipe(Schema.withConstructorDefault(Effect.succeed("openai"))),
   /** The field of `delta` with reasoning text, at a host that calls it neither `reasoning` nor `reasoning_content`. */
   reasoningField: Schema.optionalKey(Schema.String)

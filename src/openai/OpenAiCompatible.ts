@@ -9,13 +9,12 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import type * as Stream from "effect/Stream"
-import type { ChatRequest } from "../ChatRequest.ts"
-import * as Service from "../internal/service.ts"
+import * as Auth from "../Auth.ts"
+import * as Endpoint from "../Endpoint.ts"
 import { trusted } from "../internal/trusted.ts"
+import type * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import * as Provider from "../Provider.ts"
-import type * as ProviderError from "../ProviderError.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
 
 /**
@@ -24,17 +23,13 @@ import { OpenAiChunk } from "./OpenAiChunk.ts"
  * @category configuration
  * @since 0.1.0
  */
-export interface Options extends Provider.Policy {
+export interface Options extends Provider.CommonOptions {
   /** The name that chunks and errors state, and the key of the host's own fields in a request's `options`. */
   readonly provider: string
   /** What `/chat/completions` is added to, such as `http://localhost:11434/v1`. */
   readonly baseUrl: string
   /** Sent as a bearer token. Default: none is sent. */
   readonly apiKey?: Redacted.Redacted | undefined
-  /** Headers to add to every request. */
-  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** The model of requests that name none. */
-  readonly model?: string | undefined
   /** Default: `max_tokens`, `stream_options.include_usage` is understood, reasoning under one of its usual names. */
   readonly quirks?: Quirks | undefined
 }
@@ -58,38 +53,63 @@ export interface Quirks extends Partial<ChatCompletions.RequestQuirks> {
  * @category models
  * @since 0.1.0
  */
-export interface OpenAiCompatible {
-  readonly name: string
-  /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
-  readonly stream: (request: ChatRequest) => Stream.Stream<OpenAiChunk, ProviderError.ProviderError>
-}
+export interface OpenAiCompatible extends Provider.Service<OpenAiChunk> {}
 
 /**
- * The protocol of a host; it decodes recordings without a network, see `Provider.decode`.
+ * The protocol of a host; it decodes recordings without a network, see `Protocol.decode`.
  *
  * @example
  * ```ts
- * import { OpenAiCompatible, Provider } from "effect-llm-stream"
+ * import { OpenAiCompatible, Protocol } from "effect-llm-stream"
  * import { Stream } from "effect"
  *
  * declare const recording: Stream.Stream<Uint8Array>
  *
- * const chunks = recording.pipe(Provider.decode(OpenAiCompatible.protocol({ provider: "ollama" })))
+ * const chunks = recording.pipe(Protocol.decode(OpenAiCompatible.protocol({ provider: "ollama" })))
  * ```
  *
  * @category decoding
  * @since 0.1.0
  */
-export const protocol = (options: Pick<Options, "provider" | "quirks">): Provider.Protocol<OpenAiChunk> => {
+export const protocol = (options: Pick<Options, "provider" | "quirks">): Protocol.Protocol<OpenAiChunk> => {
   const { provider, quirks: { reasoningField } = {} } = options
   return ChatCompletions.protocol({
     provider,
     payload: ChatCompletions.Payload,
     make: (chunk) =>
-      trusted(OpenAiChunk, { provider, chunk, ...(reasoningField === undefined ? undefined : { reasoningField }) }),
+      trusted(OpenAiChunk, {
+        _tag: "OpenAiChunk",
+        provider,
+        chunk,
+        ...(reasoningField === undefined ? undefined : { reasoningField })
+      }),
     errors: ChatCompletions.errors
   })
 }
+
+/**
+ * A host as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiCompatible, Provider } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const definition = OpenAiCompatible.define({ provider: "ollama", baseUrl: "http://localhost:11434/v1" })
+ * const prepared = Provider.prepare(definition, { model: "llama3.2", prompt: "Say hello" })
+ * Result.getOrThrow(prepared).url // "http://localhost:11434/v1/chat/completions"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const define = (options: Options): Provider.Definition<OpenAiChunk> => ({
+  protocol: protocol(options),
+  format: ChatCompletions.format({ provider: options.provider, quirks: options.quirks }),
+  endpoint: Endpoint.path(options.baseUrl, "/chat/completions"),
+  auth: options.apiKey === undefined ? Auth.none : Auth.bearer(options.apiKey, "`apiKey` is empty"),
+  options
+})
 
 /**
  * Makes a host's `stream` function from an HTTP client in the context. With it, a host can be a service of its own
@@ -112,16 +132,7 @@ export const protocol = (options: Pick<Options, "provider" | "quirks">): Provide
  * @since 0.1.0
  */
 export const make = (options: Options): Effect.Effect<OpenAiCompatible, never, HttpClient.HttpClient> =>
-  Effect.map(
-    ChatCompletions.make({
-      ...options,
-      protocol: protocol(options),
-      url: () => `${Service.trimSlash(options.baseUrl)}/chat/completions`,
-      quirks: { maxTokensField: "max_tokens", includeUsage: true, ...options.quirks },
-      authorization: options.apiKey === undefined ? undefined : Service.bearer(options.apiKey, "`apiKey` is empty")
-    }),
-    ({ stream }) => ({ name: options.provider, stream })
-  )
+  Provider.make(define(options))
 
 /**
  * A layer with a host as the common `Provider`.

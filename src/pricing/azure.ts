@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import type { PriceTable } from "../Pricing.ts"
+import type { PriceTable } from "../Price.ts"
 import { table as anthropic } from "./anthropic.ts"
 import { table as openai } from "./openai.ts"
 

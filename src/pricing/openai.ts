@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import type { PriceTable } from "../Pricing.ts"
+import type { PriceTable } from "../Price.ts"
 
 /**
  * Prices of OpenAI, as of 2026-09-23.

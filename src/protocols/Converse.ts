@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export * from "./converse/chunk.ts"
 export * from "./converse/events.ts"
 export * from "./converse/payload.ts"
 export * from "./converse/request.ts"

@@ -1,7 +1,8 @@
-import { excerpt, failureOf } from "../engine/httpFailure.ts"
+import { excerpt, failureOf } from "../engine/errorBody.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
+import type * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
-import type { Message } from "../wire/EventStream.ts"
+import * as EventStream from "../wire/EventStream.ts"
 
 // AWS's exceptions: the HTTP status that each stands for, and its reason where the status does not say it.
 const exceptions: Readonly<Record<string, readonly [status: number, reason?: ProviderError.StatedReason]>> = {
@@ -71,7 +72,7 @@ const utf8 = new TextDecoder()
  *
  * @internal
  */
-export const read = (message: Message, position: number): Event | ProviderError.Reason | undefined => {
+export const read = (message: EventStream.Message, position: number): Event | ProviderError.Reason | undefined => {
   const { headers } = message
   const text = utf8.decode(message.body)
   switch (headers[":message-type"]) {
@@ -121,3 +122,46 @@ const failure = (type: string | undefined, text: string): ProviderError.Failure 
 export const blockOf = (
   start: { readonly toolUse?: { readonly type?: string | null } | null } | null | undefined
 ): string | undefined => start?.toolUse?.type || Object.keys(start ?? {})[0]
+
+/**
+ * What AWS states in the headers of a response.
+ *
+ * @internal
+ */
+export const headers: Protocol.ResponseHeaders = {
+  requestId: ["x-amzn-requestid"],
+  errorCode: (headers) => headers["x-amzn-errortype"]?.split(":", 1)[0],
+  // For bodies in a model's own format, which do not state them.
+  info: (headers) => ({
+    serviceTier: headers["x-amzn-bedrock-service-tier"],
+    latency: headers["x-amzn-bedrock-performanceconfig-latency"]
+  })
+}
+
+/**
+ * The framing of the Bedrock runtime's streams. In a recording with one payload a line, the payload is under its type:
+ * `{"contentBlockDelta": {…}}`.
+ *
+ * @internal
+ */
+export const framing: Protocol.Framing<EventStream.Message> = {
+  contentTypes: ["application/vnd.amazon.eventstream"],
+  make: () => EventStream.make(),
+  fromLine: (line) => {
+    const json = JsonEvent.parse(line, 0)
+    const [member, ...others] = json === undefined || json instanceof ProviderError.MalformedEvent
+      ? []
+      : Object.entries(json)
+    // The decoder of the events says what is wrong with it.
+    if (member === undefined || others.length > 0) {
+      return { headers: { ":message-type": "event" }, body: new TextEncoder().encode(line) }
+    }
+    const [type, payload] = member
+    return {
+      headers: type.endsWith("Exception")
+        ? { ":message-type": "exception", ":exception-type": type }
+        : { ":message-type": "event", ":event-type": type },
+      body: new TextEncoder().encode(JSON.stringify(payload))
+    }
+  }
+}

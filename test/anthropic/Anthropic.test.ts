@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Fiber, Layer, Redacted } from "effect"
 import { Headers, HttpClient, type HttpClientRequest, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
-import { Anthropic, ChunkStream, Provider } from "../../src/index.ts"
+import { Anthropic, type ChatRequest, ChunkStream, Provider } from "../../src/index.ts"
 import * as Wire from "./wire.ts"
 
 interface Seen {
@@ -42,7 +42,7 @@ const apiKey = Redacted.make("sk-ant-test")
 /** Sends one request, gives what came back and what was sent. */
 const send = (
   options: Anthropic.Options,
-  request: Anthropic.AnthropicRequest,
+  request: ChatRequest.ChatRequest,
   ...answers: ReadonlyArray<() => Response>
 ) =>
   Effect.gen(function*() {

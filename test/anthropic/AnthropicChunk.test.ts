@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { AnthropicChunk, Chunk, Messages } from "../../src/index.ts"
+import { AnthropicChunk, AnyChunk, Messages } from "../../src/index.ts"
 import * as Wire from "./wire.ts"
 
 const decode = Schema.decodeUnknownSync(AnthropicChunk.FromPayload)
@@ -64,7 +64,7 @@ describe("AnthropicChunk", () => {
     "is one of the chunks, whatever it holds, and all its attributes can be read",
     [AnthropicChunk],
     ([chunk]) => {
-      assert.isTrue(Schema.is(Chunk.Chunk)(chunk))
+      assert.isTrue(Schema.is(AnyChunk.AnyChunk)(chunk))
       const [choice] = chunk.choiceDeltas
       assert.strictEqual(choice?.content ?? "", chunk.content)
       assert.strictEqual(choice?.reasoning ?? "", chunk.reasoning)

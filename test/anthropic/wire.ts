@@ -1,6 +1,6 @@
 /** Streams in Anthropic's wire format, written by hand after its documentation. */
 import { Effect, Stream } from "effect"
-import { Anthropic, ChunkStream, Provider } from "../../src/index.ts"
+import { Anthropic, ChunkStream, Protocol } from "../../src/index.ts"
 
 export type Event = Readonly<Record<string, unknown>> & { readonly type: string }
 
@@ -93,7 +93,7 @@ export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text
 
 export const decode = (...reads: ReadonlyArray<Uint8Array | string>) =>
   Stream.fromIterable(reads.map((read) => typeof read === "string" ? bytes(read) : read)).pipe(
-    Provider.decode(Anthropic.protocol())
+    Protocol.decode(Anthropic.protocol())
   )
 
 /** The response that the events add up to, with what they failed for, if they did. */

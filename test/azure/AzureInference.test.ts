@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
-import { AzureInference } from "../../src/index.ts"
+import { AzureInference, type ChatRequest } from "../../src/index.ts"
 import * as Host from "../support/host.ts"
 
 const foundry = "https://res.services.ai.azure.com"
@@ -26,7 +26,7 @@ describe("AzureInference", () => {
 
   it.effect("sends key, API version and fields that are passed through to the model", () =>
     Effect.gen(function*() {
-      const request: AzureInference.AzureInferenceRequest = {
+      const request: ChatRequest.ChatRequest = {
         model: "DeepSeek-R1",
         prompt: "hi",
         maxTokens: 5,

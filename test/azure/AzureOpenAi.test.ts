@@ -2,7 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
 import { Headers, HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
-import { AzureChunk, AzureOpenAi, ChunkStream, Cost, Pricing, ProviderError } from "../../src/index.ts"
+import {
+  AzureChunk,
+  AzureOpenAi,
+  type ChatRequest,
+  ChunkStream,
+  Cost,
+  Pricing,
+  ProviderError
+} from "../../src/index.ts"
 import { Arbitraries, Wire } from "../../src/testing.ts"
 import * as Host from "../support/host.ts"
 
@@ -312,7 +320,7 @@ describe("AzureOpenAi", () => {
 
     it.effect("sends Azure's own fields", () =>
       Effect.gen(function*() {
-        const request: AzureOpenAi.AzureOpenAiRequest = {
+        const request: ChatRequest.ChatRequest = {
           model: "gpt",
           prompt: "hi",
           options: { azure: { data_sources: [{ type: "azure_search" }], reasoning_effort: "low" } }

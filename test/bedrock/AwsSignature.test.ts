@@ -1,6 +1,6 @@
 import { BedrockRuntimeClient, ConverseStreamCommand } from "@aws-sdk/client-bedrock-runtime"
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, DateTime, Effect, Schema } from "effect"
+import { Arbitrary, DateTime, Effect, Redacted, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as AwsCredentials from "../../src/bedrock/AwsCredentials.ts"
 import * as AwsSignature from "../../src/bedrock/AwsSignature.ts"
@@ -157,18 +157,24 @@ describe("AwsSignature", () => {
   describe("authorize", () => {
     it.effect("sends an API key as it is", () =>
       Effect.gen(function*() {
-        const headers = yield* AwsSignature.authorize(request, AwsCredentials.fromApiKey("bedrock-api-key-example"), {
-          region: "us-east-1"
-        })
+        const { headers, secrets } = yield* AwsSignature.authorize(
+          request,
+          AwsCredentials.fromApiKey("bedrock-api-key-example"),
+          { region: "us-east-1" }
+        )
         assert.deepStrictEqual(headers, { authorization: "Bearer bedrock-api-key-example" })
+        assert.deepStrictEqual(secrets.map(Redacted.value), ["bedrock-api-key-example"])
       }))
 
     it.effect("signs with credentials", () =>
       Effect.gen(function*() {
-        assert.deepStrictEqual(
-          yield* AwsSignature.authorize(request, credentials, { region: "us-east-1" }),
-          yield* AwsSignature.sign(request, credentials, { region: "us-east-1" })
-        )
+        const { headers, secrets } = yield* AwsSignature.authorize(request, credentials, { region: "us-east-1" })
+        assert.deepStrictEqual(headers, {
+          ...(yield* AwsSignature.sign(request, credentials, { region: "us-east-1" }))
+        })
+        for (const secret of [credentials.accessKeyId, credentials.secretAccessKey]) {
+          assert.include(secrets.map(Redacted.value), Redacted.value(secret))
+        }
       }))
   })
 })

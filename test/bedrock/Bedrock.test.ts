@@ -21,6 +21,7 @@ import {
   AwsSignature,
   Bedrock,
   BedrockChunk,
+  type ChatRequest,
   ChunkStream,
   Provider,
   type ProviderError
@@ -347,7 +348,7 @@ const answering = (seen: Array<Seen>, respond: () => Response = () => new Respon
   )
 
 /** Runs one request against a fake Bedrock and gives what was sent. */
-const send = (options: Bedrock.Options, request: Bedrock.BedrockRequest, respond?: () => Response) =>
+const send = (options: Bedrock.Options, request: ChatRequest.ChatRequest, respond?: () => Response) =>
   Effect.gen(function*() {
     const seen: Array<Seen> = []
     const response = yield* Bedrock.Bedrock.use((bedrock) => ChunkStream.outcome(bedrock.stream(request))).pipe(
@@ -516,7 +517,7 @@ describe("Bedrock", () => {
     }))
 
   describe("fails before anything is sent", () => {
-    const cases: ReadonlyArray<readonly [string, Bedrock.Options, Bedrock.BedrockRequest, string, RegExp]> = [
+    const cases: ReadonlyArray<readonly [string, Bedrock.Options, ChatRequest.ChatRequest, string, RegExp]> = [
       ["without a region", { apiKey }, { model, prompt: "hi" }, "InvalidRequest", /AWS_REGION/],
       ["with a region that is none", { apiKey, region: "a/b" }, { model, prompt: "hi" }, "InvalidRequest", /region/],
       [
@@ -793,7 +794,7 @@ describe("Bedrock", () => {
 describe("AWS's own client", () => {
   it.effect("signs our request as we do", () =>
     Effect.gen(function*() {
-      const request: Bedrock.BedrockRequest = { model, prompt: "Grüße", maxTokens: 5 }
+      const request: ChatRequest.ChatRequest = { model, prompt: "Grüße", maxTokens: 5 }
       const endpoint = "http://localhost:8080/gateway"
       const sent = (yield* send({ region, credentials: keys, endpoint }, request)).seen[0]
       if (sent === undefined) return assert.fail("nothing was sent")

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { BedrockChunk, Chunk, Converse } from "../../src/index.ts"
+import { AnyChunk, BedrockChunk, Converse } from "../../src/index.ts"
 import * as Wire from "./wire.ts"
 
 const decode = Schema.decodeUnknownSync(BedrockChunk.FromPayload)
@@ -63,7 +63,7 @@ describe("BedrockChunk", () => {
     "is one of the chunks, whatever it holds, and all its attributes can be read",
     [BedrockChunk],
     ([chunk]) => {
-      assert.isTrue(Schema.is(Chunk.Chunk)(chunk))
+      assert.isTrue(Schema.is(AnyChunk.AnyChunk)(chunk))
       const [choice] = chunk.choiceDeltas
       assert.strictEqual(choice?.content ?? "", chunk.content)
       assert.strictEqual(choice?.reasoning ?? "", chunk.reasoning)
@@ -76,7 +76,7 @@ describe("BedrockChunk", () => {
   )
 
   it.prop("crosses a process boundary as one of the chunks", [BedrockChunk], ([chunk]) => {
-    const codec = Schema.toCodecJson(Chunk.Chunk)
+    const codec = Schema.toCodecJson(AnyChunk.AnyChunk)
     const json: unknown = JSON.parse(JSON.stringify(Schema.encodeUnknownSync(codec)(chunk)))
     const again = Schema.decodeUnknownSync(codec)(json)
     assert.instanceOf(again, BedrockChunk)

@@ -5,10 +5,12 @@ import { FetchHttpClient, HttpClient, type HttpClientRequest, HttpClientResponse
 import {
   Anthropic,
   AnthropicChunk,
+  AnyChunk,
   BedrockInvoke,
   BedrockInvokeChunk,
-  Chunk,
+  type ChatRequest,
   ChunkStream,
+  Messages,
   Pricing,
   Provider,
   Response as LlmResponse
@@ -194,7 +196,7 @@ describe("BedrockInvoke.protocol", () => {
     )
   })
 })
-const attributesOf = (chunk: AnthropicChunk) => ({
+const attributesOf = (chunk: Messages.MessagesChunk) => ({
   provider: chunk.provider,
   block: chunk.block,
   content: chunk.content,
@@ -219,15 +221,15 @@ describe("BedrockInvokeChunk", () => {
     assert.deepStrictEqual<unknown>(encode(decode(payload)), payload)
   })
 
-  it.prop("is one of the chunks, and one of Anthropic's", [BedrockInvokeChunk], ([chunk]) => {
-    assert.isTrue(Schema.is(Chunk.Chunk)(chunk))
-    assert.instanceOf(chunk, AnthropicChunk)
+  it.prop("is one of the chunks, and one of the Messages format", [BedrockInvokeChunk], ([chunk]) => {
+    assert.isTrue(Schema.is(AnyChunk.AnyChunk)(chunk))
+    assert.instanceOf(chunk, Messages.MessagesChunk)
     assert.strictEqual(chunk.costMetadata.provider, "bedrock")
     assert.strictEqual(chunk.costMetadata.inputTokens, chunk.inputTokens)
   })
 
   it("crosses a process boundary as what it is", () => {
-    const codec = Schema.toCodecJson(Chunk.Chunk)
+    const codec = Schema.toCodecJson(AnyChunk.AnyChunk)
     for (const chunk of Wire.decode(protocol, [body], { model: "m", region: "us-west-2" }).chunks) {
       const again = Schema.decodeUnknownSync(codec)(JSON.parse(JSON.stringify(Schema.encodeUnknownSync(codec)(chunk))))
       assert.instanceOf(again, BedrockInvokeChunk)
@@ -257,7 +259,7 @@ const answering = (seen: Array<Seen>, served: Readonly<Record<string, string>> =
     )
   )
 
-const send = (options: BedrockInvoke.Options, request: BedrockInvoke.BedrockInvokeRequest) =>
+const send = (options: BedrockInvoke.Options, request: ChatRequest.ChatRequest) =>
   Effect.gen(function*() {
     const seen: Array<Seen> = []
     const response = yield* BedrockInvoke.BedrockInvoke.use((bedrock) => ChunkStream.outcome(bedrock.stream(request)))

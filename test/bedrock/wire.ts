@@ -1,5 +1,5 @@
 /** Streams in Bedrock's wire format, written by hand after its documentation. */
-import { type Chunk, EventStream, type Provider, Response } from "../../src/index.ts"
+import { type Chunk, EventStream, type Protocol, Response } from "../../src/index.ts"
 
 export type Payload = Readonly<Record<string, unknown>>
 
@@ -114,17 +114,17 @@ export const cut = (bytes: Uint8Array, ...at: ReadonlyArray<number>): ReadonlyAr
   [0, ...at].map((from, i) => bytes.subarray(from, at[i] ?? bytes.length))
 
 /** The chunks of a body, what they add up to, and why it fails, if it does. */
-export const decode = <C extends Chunk.Attributes>(
-  protocol: Provider.Protocol<C>,
+export const decode = <C extends Chunk.Chunk>(
+  protocol: Protocol.Protocol<C>,
   reads: ReadonlyArray<Uint8Array>,
-  info: Provider.ResponseInfo = {}
+  info: Protocol.ResponseInfo = {}
 ) => outcome(protocol.body(info), reads)
 
 /** The same for a recording with one payload a line. */
-export const decodeLines = <C extends Chunk.Attributes>(protocol: Provider.Protocol<C>, text: string) =>
+export const decodeLines = <C extends Chunk.Chunk>(protocol: Protocol.Protocol<C>, text: string) =>
   outcome(protocol.lines({}), [utf8.encode(text)])
 
-const outcome = <C extends Chunk.Attributes>(decoder: Provider.BodyDecoder<C>, reads: ReadonlyArray<Uint8Array>) => {
+const outcome = <C extends Chunk.Chunk>(decoder: Protocol.BodyDecoder<C>, reads: ReadonlyArray<Uint8Array>) => {
   const chunks: Array<C> = []
   for (const read of reads) if (decoder.failure === undefined && !decoder.done) chunks.push(...decoder.push(read))
   if (decoder.failure === undefined && !decoder.done) chunks.push(...decoder.end())

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { ChunkStream, Groq, GroqChunk, Response } from "../../src/index.ts"
+import { type ChatRequest, ChunkStream, Groq, GroqChunk, Response } from "../../src/index.ts"
 import { Arbitraries, Wire } from "../../src/testing.ts"
 import * as Host from "../support/host.ts"
 
@@ -220,7 +220,7 @@ describe("Groq", () => {
   describe("make", () => {
     it.effect("sends key, address and Groq's own fields", () =>
       Effect.gen(function*() {
-        const request: Groq.GroqRequest = {
+        const request: ChatRequest.ChatRequest = {
           model: "openai/gpt-oss-20b",
           prompt: "Say hi",
           maxTokens: 10,

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Redacted, Stream } from "effect"
 import { Headers, HttpClient, type HttpClientRequest, HttpClientResponse } from "effect/http"
-import { ChunkStream, OpenAi, Provider } from "../../src/index.ts"
+import { type ChatRequest, ChunkStream, OpenAi, Provider } from "../../src/index.ts"
 
 const answer = [
   {
@@ -23,7 +23,7 @@ const bodyOf = (request: HttpClientRequest.HttpClientRequest): Readonly<Record<s
   request.body._tag === "Uint8Array" ? JSON.parse(new TextDecoder().decode(request.body.body)) : {}
 
 /** Runs one request against a fake OpenAI and gives what was sent. */
-const send = (options: OpenAi.Options, request: OpenAi.OpenAiRequest) =>
+const send = (options: OpenAi.Options, request: ChatRequest.ChatRequest) =>
   Effect.gen(function*() {
     const seen: Array<Seen> = []
     const response = yield* OpenAi.OpenAi.use((openai) => ChunkStream.outcome(openai.stream(request))).pipe(
@@ -153,7 +153,7 @@ describe("OpenAi", () => {
     }))
 
   describe("fails before anything is sent", () => {
-    const cases: ReadonlyArray<readonly [string, OpenAi.Options, OpenAi.OpenAiRequest, string, RegExp]> = [
+    const cases: ReadonlyArray<readonly [string, OpenAi.Options, ChatRequest.ChatRequest, string, RegExp]> = [
       ["without a key", {}, { model: "m", prompt: "hi" }, "Authentication", /OPENAI_API_KEY/],
       [
         "with an empty key",

@@ -13,6 +13,7 @@ import {
   OpenAi,
   OpenAiChunk,
   Pricing,
+  Protocol,
   Provider,
   ProviderError
 } from "effect-llm-stream"
@@ -68,7 +69,7 @@ const program = Effect.gen(function*() {
   // One byte a read, which splits every multi-byte character.
   const decoded = yield* Stream.fromIterable(new TextEncoder().encode(body)).pipe(
     Stream.map((byte) => Uint8Array.of(byte)),
-    Provider.decode(OpenAi.protocol()),
+    Protocol.decode(OpenAi.protocol()),
     ChunkStream.response
   )
   const streamed = yield* ask.pipe(

@@ -7,6 +7,8 @@ import { BigDecimal, Result } from "effect"
 import { source, sourceIds } from "../../scripts/generate-prices.ts"
 import { type Correction, corrections, droppedBedrockNames, type Provider } from "../../scripts/prices-overlay.ts"
 import * as Cost from "../../src/Cost.ts"
+import * as CostMetadata from "../../src/CostMetadata.ts"
+import type * as Price from "../../src/Price.ts"
 import * as Pricing from "../../src/Pricing.ts"
 
 const usages = 1000
@@ -54,7 +56,7 @@ describe("our costs and those of the source's calculator", () => {
         random,
         provider,
         id,
-        corrected.reduce((all, { set }): Pricing.ModelPrice => ({ ...all, ...set }), {})
+        corrected.reduce((all, { set }): Price.ModelPrice => ({ ...all, ...set }), {})
       )
       const theirs = calcPrice(usage, id, { providerId: sourceIds[provider], timestamp })
       const ours = Pricing.costWith(metadata, pricing)
@@ -160,14 +162,14 @@ const randomUsage = (
   random: () => number,
   provider: Provider,
   model: string,
-  corrected: Pricing.ModelPrice
-): { readonly metadata: Cost.CostMetadata; readonly usage: Usage } => {
-  const price: Pricing.ModelPrice = Result.getOrElse(pricing.lookup(provider, model), () => ({}))
+  corrected: Price.ModelPrice
+): { readonly metadata: CostMetadata.CostMetadata; readonly usage: Usage } => {
+  const price: Price.ModelPrice = Result.getOrElse(pricing.lookup(provider, model), () => ({}))
   // Where the long-context rates are corrected, little enough not to need them.
   const share = corrected.longContext === undefined ? 1 : 0.4
   const upTo = (limit: number) => Math.floor(random() * limit * share)
   // Seldom what has no price: those differences are explained below, and not the point.
-  const some = (bucket: keyof Pricing.Rates) =>
+  const some = (bucket: keyof Price.Rates) =>
     corrected[bucket] === undefined && random() < (price[bucket] === undefined ? 0.03 : 0.6) ? upTo(100_000) : 0
   const cachedAudio = some("cachedAudio")
   const cachedImage = some("cachedImage")
@@ -183,7 +185,7 @@ const randomUsage = (
   const searches = price.serverTools?.["web_search"] === undefined ? 0 : upTo(5)
   const fileSearches = price.serverTools?.["file_search"] === undefined ? 0 : upTo(5)
   return {
-    metadata: new Cost.CostMetadata({
+    metadata: new CostMetadata.CostMetadata({
       provider,
       model,
       inputTokens: input,
@@ -236,7 +238,7 @@ const compare = (
   ours: Result.Result<Cost.Cost, Pricing.UnknownModel>,
   theirs: number | undefined,
   rates: NonNullable<ReturnType<typeof calcPrice>>["model_price"] | undefined,
-  metadata: Cost.CostMetadata
+  metadata: CostMetadata.CostMetadata
 ): string | undefined => {
   if (Result.isFailure(ours) || theirs === undefined || rates === undefined) {
     return Result.isFailure(ours) && theirs === undefined ? undefined : "known to one side only"

@@ -28,9 +28,14 @@ export const guides = (): ReadonlyArray<string> => ["README.md", "CHANGELOG.md",
 
 export const sources = (): ReadonlyArray<string> => files("src", ".ts")
 
-/** The modules that users can import: what the `exports` of package.json let through, without the barrels. */
+/**
+ * The modules with exports for users: what the `exports` of package.json let through, which are named as namespaces are,
+ * and what the namespaces of `protocols/` are made of.
+ */
 export const publicModules = (): ReadonlyArray<string> =>
-  sources().filter((file) => !/^src\/(internal\/|cli\/|(index|bin|testing)\.ts$)/.test(file))
+  sources().filter((file) => /\/[A-Z]\w+\.ts$/.test(file) && !/^export \* from/m.test(read(file)) || isInside(file))
+
+const isInside = (file: string): boolean => /^src\/protocols\/\w+\/\w+\.ts$/.test(file)
 
 /** Every ```ts block of a file. */
 export const examples = (file: string): ReadonlyArray<Example> => {

@@ -1,7 +1,7 @@
 /** A host in memory, for tests of what a provider sends and of what it makes of the answer. */
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
-import { type Chunk, ChunkStream, Provider, type ProviderError } from "../../src/index.ts"
+import { type Chunk, ChunkStream, Protocol, Provider, type ProviderError } from "../../src/index.ts"
 
 export interface Sent {
   readonly url: string
@@ -78,14 +78,14 @@ export const send = <E>(
   })
 
 /** The chunks of a body and, if it fails, the error. */
-export const decode = <C extends Chunk.Attributes>(
-  protocol: Provider.Protocol<C>,
+export const decode = <C extends Chunk.Chunk>(
+  protocol: Protocol.Protocol<C>,
   ...body: ReadonlyArray<object | string>
 ) =>
   Effect.gen(function*() {
     const chunks: Array<C> = []
     const response = yield* Stream.make(new TextEncoder().encode(sse(...body))).pipe(
-      Provider.decode(protocol),
+      Protocol.decode(protocol),
       Stream.tap((chunk) => Effect.sync(() => chunks.push(chunk))),
       ChunkStream.outcome
     )

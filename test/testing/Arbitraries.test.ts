@@ -13,15 +13,15 @@ import * as Groq from "../../src/groq/Groq.ts"
 import { GroqChunk } from "../../src/groq/GroqChunk.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
 import { OpenAiChunk } from "../../src/openai/OpenAiChunk.ts"
-import type * as Provider from "../../src/Provider.ts"
+import type * as Protocol from "../../src/Protocol.ts"
 import * as Response from "../../src/Response.ts"
 import { Answer, Arbitraries, Wire } from "../../src/testing.ts"
 
 const payloads = (chunks: ReadonlyArray<{ readonly chunk: unknown }>) => chunks.map(({ chunk }) => chunk)
 
 /** A provider's stream of an answer: what is sent, and what the provider's decoder makes of it. */
-const provider = <C extends Chunk.Attributes>(options: {
-  readonly protocol: Provider.Protocol<C>
+const provider = <C extends Chunk.Chunk>(options: {
+  readonly protocol: Protocol.Protocol<C>
   readonly format: Wire.WireFormat<C>
   readonly chunks: (answer: Answer.Answer) => ReadonlyArray<C>
   /** Whether the chunks before the one that states how the answer ended are all but this many. */
@@ -33,7 +33,7 @@ const provider = <C extends Chunk.Attributes>(options: {
   encode: (answer: Answer.Answer) => Wire.encode(options.format, options.chunks(answer)),
   decode: (reads: ReadonlyArray<Uint8Array>) => {
     const decoder = options.protocol.body({ model: "test-model", requestId: "answer-1" })
-    const chunks: ReadonlyArray<Chunk.Attributes> = [...reads.flatMap(decoder.push), ...decoder.end()]
+    const chunks: ReadonlyArray<Chunk.Chunk> = [...reads.flatMap(decoder.push), ...decoder.end()]
     return { chunks, failure: decoder.failure }
   }
 })
@@ -111,7 +111,7 @@ describe("Arbitraries", () => {
   describe("chunk", () => {
     for (const [name, { FromPayload }] of Object.entries(codecs)) {
       // The classes' codecs differ in type, not in what is asked of them.
-      const codec = FromPayload as unknown as Schema.Codec<Chunk.Attributes, unknown>
+      const codec = FromPayload as unknown as Schema.Codec<Chunk.Chunk, unknown>
       it.prop(`gives ${name}s that encoding, real JSON and decoding leave as they are`, [
         Arbitraries.chunk(codec)
       ], ([chunk]) => {

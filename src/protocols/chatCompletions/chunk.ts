@@ -6,12 +6,9 @@
 import * as Base64 from "effect/encoding/Base64"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import type { Attributes, AudioDelta, ChoiceDelta, ToolCallDelta } from "../../Chunk.ts"
-import type { CostMetadata } from "../../Cost.ts"
+import { type AudioDelta, Base, type ChoiceDelta, type Chunk, type ToolCallDelta } from "../../Chunk.ts"
+import * as CostMetadata from "../../CostMetadata.ts"
 import * as FinishReason from "../../FinishReason.ts"
-import * as CostMetadataOf from "../../internal/costMetadata.ts"
-import * as FromPayload from "../../internal/fromPayload.ts"
 import { elements } from "../../internal/open.ts"
 import * as Usage from "../../Usage.ts"
 import { type Choice, indexOf, Payload, type WireUsage } from "./payload.ts"
@@ -121,10 +118,9 @@ const statedUsage = (usage: WireUsage | null | undefined): Usage.Usage | undefin
  * @category models
  * @since 0.1.0
  */
-export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effect-llm-stream/ChatCompletionChunk")({
-  provider: Schema.String,
+export class ChatCompletionChunk extends Base.extend<ChatCompletionChunk>("effect-llm-stream/ChatCompletionChunk")({
   chunk: Payload
-}) implements Attributes {
+}) implements Chunk {
   /**
    * The reasoning text of a choice; for a host that sends it under a name of its own to override.
    *
@@ -143,75 +139,55 @@ export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effe
   }
 
   /** @since 0.1.0 */
-  get content(): string {
+  override get content(): string {
     const choice = this.first
     return choice === undefined ? "" : contentOf(choice)
   }
 
   /** @since 0.1.0 */
-  get reasoning(): string {
+  override get reasoning(): string {
     const choice = this.first
     return choice === undefined ? "" : this.reasoningOf(choice)
   }
 
   /** @since 0.1.0 */
-  get refusal(): string {
+  override get refusal(): string {
     const choice = this.first
     return choice === undefined ? "" : refusalOf(choice)
   }
 
   /** @since 0.1.0 */
-  get finishReasons(): ReadonlyArray<string> {
+  override get finishReasons(): ReadonlyArray<string> {
     return elements(this.chunk.choices).flatMap((choice) => finishReasonOf(choice) ?? [])
   }
 
-  /** @since 0.1.0 */
-  get commonFinishReasons(): ReadonlyArray<FinishReason.FinishReason> {
-    return this.finishReasons.map(toCommon)
+  /** @since 0.2.0 */
+  protected override commonFinishReasonOf(raw: string): FinishReason.FinishReason {
+    return toCommon(raw)
   }
 
   /** @since 0.1.0 */
-  get id(): string | undefined {
+  override get id(): string | undefined {
     return this.chunk.id || undefined
   }
 
   /** @since 0.1.0 */
-  get model(): string | undefined {
+  override get model(): string | undefined {
     return this.chunk.model || undefined
   }
 
   /** @since 0.1.0 */
-  get usage(): Usage.Usage | undefined {
+  override get usage(): Usage.Usage | undefined {
     return usageOf(this.chunk.choices?.find((choice) => choice?.usage)?.usage, this.chunk.usage)
   }
 
   /** @since 0.1.0 */
-  get inputTokens(): number | undefined {
-    return this.usage?.inputTokens
-  }
-
-  /** @since 0.1.0 */
-  get cachedTokens(): number | undefined {
-    return this.usage?.cachedTokens
-  }
-
-  /** @since 0.1.0 */
-  get outputTokens(): number | undefined {
-    return this.usage?.outputTokens
-  }
-
-  /** @since 0.1.0 */
-  get audio(): Uint8Array | undefined {
-    return this.audioDelta?.data
-  }
-
-  /** @since 0.1.0 */
-  get audioTranscript(): string | undefined {
+  override get audioTranscript(): string | undefined {
     return this.first?.delta?.audio?.transcript ?? undefined
   }
 
   /** @since 0.1.0 */
-  get audioDelta(): AudioDelta | undefined {
+  override get audioDelta(): AudioDelta | undefined {
     const audio = this.first?.delta?.audio
     if (audio === null || audio === undefined) return undefined
     const data = typeof audio.data === "string" ? Result.getOrUndefined(Base64.decode(audio.data)) : undefined
@@ -224,13 +200,13 @@ export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effe
   }
 
   /** @since 0.1.0 */
-  get toolCallDeltas(): ReadonlyArray<ToolCallDelta> {
+  override get toolCallDeltas(): ReadonlyArray<ToolCallDelta> {
     const choice = this.first
     return choice === undefined ? [] : toolCallDeltasOf(choice)
   }
 
   /** @since 0.1.0 */
-  get choiceDeltas(): ReadonlyArray<ChoiceDelta> {
+  override get choiceDeltas(): ReadonlyArray<ChoiceDelta> {
     return (this.chunk.choices ?? []).flatMap((choice, position) =>
       choice === null ? [] : [{
         index: indexOf(choice, position),
@@ -244,12 +220,17 @@ export class ChatCompletionChunk extends Schema.Class<ChatCompletionChunk>("effe
   }
 
   /** @since 0.1.0 */
-  get costMetadata(): CostMetadata {
+  override get costMetadata(): CostMetadata.CostMetadata {
+    return CostMetadata.fromChunk(this)
+  }
+
+  /** @since 0.2.0 */
+  override get costDetails(): CostMetadata.Fields | undefined {
     const statedCost = statedCostOf(this.chunk.usage)
-    return CostMetadataOf.fromChunk(this, {
-      ...(this.chunk.service_tier ? { serviceTier: this.chunk.service_tier } : undefined),
-      ...(statedCost === undefined ? undefined : { statedCost })
-    })
+    const serviceTier = this.chunk.service_tier
+    return serviceTier || statedCost !== undefined
+      ? { ...(serviceTier ? { serviceTier } : undefined), ...(statedCost === undefined ? undefined : { statedCost }) }
+      : undefined
   }
 }
 
@@ -259,24 +240,3 @@ const statedCostOf = (usage: WireUsage | null | undefined): number | undefined =
   const total = Predicate.hasProperty(cost, "total_cost") ? cost.total_cost : cost
   return typeof total === "number" && Number.isFinite(total) ? total : undefined
 }
-
-/**
- * The codec between a host's payload and its chunk: decoding wraps the payload, encoding gives it back unchanged.
- *
- * @example
- * ```ts
- * import { ChatCompletions, OpenAiChunk } from "effect-llm-stream"
- * import { Schema } from "effect"
- *
- * const FromPayload = ChatCompletions.fromPayload(ChatCompletions.Payload, OpenAiChunk)
- * const chunk = Schema.decodeUnknownSync(FromPayload)({ choices: [{ index: 0, delta: { content: "Hello" } }] })
- * chunk.content // "Hello"
- * ```
- *
- * @category decoding
- * @since 0.1.0
- */
-export const fromPayload = <P extends Payload, C extends { readonly chunk: P }>(
-  payload: Schema.Codec<P, P>,
-  chunk: Schema.Schema<C> & (new(fields: { readonly chunk: P }) => C)
-) => FromPayload.fromPayload(payload, chunk)

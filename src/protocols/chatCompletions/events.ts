@@ -4,13 +4,12 @@
  * @since 0.2.0
  */
 import type * as Schema from "effect/Schema"
-import type { Attributes } from "../../Chunk.ts"
-import { excerpt, failureOf } from "../../engine/httpFailure.ts"
+import type { Chunk } from "../../Chunk.ts"
+import { excerpt, failureOf } from "../../engine/errorBody.ts"
 import * as JsonEvent from "../../internal/jsonEvent.ts"
 import { elements } from "../../internal/open.ts"
-import { sseFraming } from "../../internal/sseFraming.ts"
 import { validator } from "../../internal/validator.ts"
-import * as Provider from "../../Provider.ts"
+import * as Protocol from "../../Protocol.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import { indexOf, type Payload } from "./payload.ts"
 
@@ -65,22 +64,25 @@ export const errors: ProviderError.Table = {
  * @category constructors
  * @since 0.1.0
  */
-export const protocol = <P extends Payload, C extends Attributes>(options: {
+export const protocol = <P extends Payload, C extends Chunk>(options: {
   readonly provider: string
   /** The host's payload schema; its encoded form is the payload itself. */
   readonly payload: Schema.Codec<P, P>
   /** The host's chunk from a payload that passed the schema. */
-  readonly make: (payload: P, info: Provider.ResponseInfo) => C
+  readonly make: (payload: P, info: Protocol.ResponseInfo) => C
   readonly errors: ProviderError.Table
   /** A failure that the host states in a place of its own. */
   readonly failure?: (payload: P) => ProviderError.Failure | undefined
-}): Provider.Protocol<C> => {
+  /** What the host states in the headers of its responses. Default: its id of the request, where most hosts have it. */
+  readonly headers?: Protocol.ResponseHeaders | undefined
+}): Protocol.Protocol<C> => {
   const isPayload = validator(options.payload)
   const invalid = JsonEvent.invalidPayload(options.payload)
-  return Provider.protocol({
+  return Protocol.make({
     provider: options.provider,
-    framing: sseFraming,
+    framing: Protocol.serverSentEvents,
     errors: options.errors,
+    headers: options.headers,
     events: (info) => {
       let count = 0
       let chunks = 0
@@ -176,7 +178,7 @@ const choiceFailure = (payload: Payload): ProviderError.Failure | undefined => {
   return undefined
 }
 
-const hasOutput = (chunk: Attributes): boolean =>
+const hasOutput = (chunk: Chunk): boolean =>
   chunk.usage !== undefined ||
   chunk.choiceDeltas.some((delta) =>
     delta.content !== "" || delta.reasoning !== "" || delta.refusal !== "" || delta.toolCallDeltas.length > 0

@@ -9,6 +9,7 @@ import type * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import * as Prompt from "../../internal/prompt.ts"
 import * as ProviderError from "../../ProviderError.ts"
+import type { RequestFormat } from "../../RequestFormat.ts"
 
 /**
  * What differs between the request bodies of the hosts of this format.
@@ -34,7 +35,7 @@ export interface RequestQuirks {
  * import { Result } from "effect"
  *
  * const body = ChatCompletions.encodeRequest(
- *   ChatRequest.normalize({ prompt: "Say hello", maxTokens: 10 }),
+ *   Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", maxTokens: 10 })),
  *   "llama3.2",
  *   { keep_alive: "5m" },
  *   { maxTokensField: "max_tokens", includeUsage: false }
@@ -74,3 +75,36 @@ export const encodeRequest = (
       }
       : undefined)
   }))
+
+/**
+ * Makes the request format of a host.
+ *
+ * @example
+ * ```ts
+ * import { ChatCompletions } from "effect-llm-stream"
+ *
+ * const format = ChatCompletions.format({ provider: "gateway" })
+ * format.name // "chat-completions"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const format = (options: {
+  readonly provider: string
+  readonly optionsKey?: string | undefined
+  readonly bodyModel?: ((model: string) => string | undefined) | undefined
+  readonly quirks?: Partial<RequestQuirks> | undefined
+}): RequestFormat => ({
+  name: "chat-completions",
+  encode: (request, model) =>
+    Result.map(
+      encodeRequest(
+        request,
+        (options.bodyModel ?? ((model: string) => model))(model),
+        request.options?.[options.optionsKey ?? options.provider] ?? {},
+        { maxTokensField: "max_tokens", includeUsage: true, ...options.quirks }
+      ),
+      (body) => ({ body, headers: {}, ignored: [] })
+    )
+})

@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import * as JsonEvent from "../../internal/jsonEvent.ts"
 import { validator } from "../../internal/validator.ts"
-import type * as Provider from "../../Provider.ts"
+import * as Protocol from "../../Protocol.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import type * as EventStream from "../../wire/EventStream.ts"
 import * as BedrockEvent from "../awsEvent.ts"
@@ -30,7 +30,7 @@ const invalid = JsonEvent.invalidPayload(Schema.toType(Payload))
  * @category models
  * @since 0.1.0
  */
-export type MakeChunk<C> = (payload: Payload, block: string | undefined, info: Provider.ResponseInfo) => C
+export type MakeChunk<C> = (payload: Payload, block: string | undefined, info: Protocol.ResponseInfo) => C
 
 /**
  * The event decoder of this format. Its state is what tells a finished response from a cut-off one, and what each content
@@ -60,7 +60,7 @@ export type MakeChunk<C> = (payload: Payload, block: string | undefined, info: P
  */
 export const events =
   <C>(options: { readonly make: MakeChunk<C> }) =>
-  (info: Provider.ResponseInfo): Provider.EventDecoder<EventStream.Message, C> => {
+  (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.Message, C> => {
     let count = 0
     let chunks = 0
     let stopped = false
@@ -102,3 +102,29 @@ export const events =
         })
     }
   }
+
+/**
+ * Makes the protocol of a host of this format.
+ *
+ * @example
+ * ```ts
+ * import { BedrockChunk, Converse } from "effect-llm-stream"
+ *
+ * const protocol = Converse.protocol({ provider: "bedrock", make: (chunk) => new BedrockChunk({ chunk }) })
+ * protocol.contentTypes // ["application/vnd.amazon.eventstream"]
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const protocol = <C>(options: {
+  readonly provider: string
+  readonly make: MakeChunk<C>
+}): Protocol.Protocol<C> =>
+  Protocol.make({
+    provider: options.provider,
+    framing: BedrockEvent.framing,
+    events: events(options),
+    errors: BedrockEvent.errors,
+    headers: BedrockEvent.headers
+  })

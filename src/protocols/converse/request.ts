@@ -8,6 +8,7 @@ import type * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import * as Prompt from "../../internal/prompt.ts"
 import * as ProviderError from "../../ProviderError.ts"
+import type { RequestFormat } from "../../RequestFormat.ts"
 
 /**
  * The request body for a chat request. `options` is merged into it last, field by field within `inferenceConfig`. A seed
@@ -18,8 +19,9 @@ import * as ProviderError from "../../ProviderError.ts"
  * @example
  * ```ts
  * import { ChatRequest, Converse } from "effect-llm-stream"
+ * import { Result } from "effect"
  *
- * const request = ChatRequest.normalize({ prompt: "Say hello", system: "Be brief", maxTokens: 100 })
+ * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", system: "Be brief", maxTokens: 100 }))
  * const body = Converse.encodeRequest(request, { additionalModelRequestFields: { top_k: 5 } })
  * ```
  *
@@ -66,3 +68,26 @@ const inTurns = (messages: ReadonlyArray<Prompt.TextMessage<string>>): ReadonlyA
   }
   return turns
 }
+
+/**
+ * Makes the request format of a host.
+ *
+ * @example
+ * ```ts
+ * import { Converse } from "effect-llm-stream"
+ *
+ * const format = Converse.format({ provider: "bedrock", optionsKey: "bedrock" })
+ * format.name // "converse"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const format = (options: { readonly provider: string; readonly optionsKey: string }): RequestFormat => ({
+  name: "converse",
+  encode: (request) =>
+    Result.map(
+      encodeRequest(request, request.options?.[options.optionsKey] ?? {}),
+      (body) => ({ body, headers: {}, ignored: [] })
+    )
+})

@@ -4,11 +4,10 @@
  * @since 0.2.0
  */
 import * as Schema from "effect/Schema"
-import { failureOf } from "../../engine/httpFailure.ts"
+import { failureOf } from "../../engine/errorBody.ts"
 import * as JsonEvent from "../../internal/jsonEvent.ts"
-import { sseFraming } from "../../internal/sseFraming.ts"
 import { validator } from "../../internal/validator.ts"
-import * as Provider from "../../Provider.ts"
+import * as Protocol from "../../Protocol.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import type * as Sse from "../../wire/Sse.ts"
 import { type ContentBlock, Payload } from "./payload.ts"
@@ -24,7 +23,7 @@ const invalid = JsonEvent.invalidPayload(Schema.toType(Payload))
  * @category models
  * @since 0.1.0
  */
-export type MakeChunk<C> = (payload: Payload, block: string | undefined, info: Provider.ResponseInfo) => C
+export type MakeChunk<C> = (payload: Payload, block: string | undefined, info: Protocol.ResponseInfo) => C
 
 /**
  * The event decoder of this format. Its state is what tells a finished response from a cut-off or mixed-up one, and
@@ -52,7 +51,7 @@ export const events = <C>(options: {
   readonly make: MakeChunk<C>
   readonly errors: ProviderError.Table
 }) =>
-(info: Provider.ResponseInfo): Provider.EventDecoder<Sse.Event, C> => {
+(info: Protocol.ResponseInfo): Protocol.EventDecoder<Sse.Event, C> => {
   let count = 0
   let chunks = 0
   let started = false
@@ -175,10 +174,13 @@ export const protocol = <C>(options: {
   readonly provider: string
   readonly make: MakeChunk<C>
   readonly errors: ProviderError.Table
-}): Provider.Protocol<C> =>
-  Provider.protocol({
+  /** What the host states in the headers of its responses. Default: its id of the request, where most hosts have it. */
+  readonly headers?: Protocol.ResponseHeaders | undefined
+}): Protocol.Protocol<C> =>
+  Protocol.make({
     provider: options.provider,
-    framing: sseFraming,
+    framing: Protocol.serverSentEvents,
     events: events(options),
-    errors: options.errors
+    errors: options.errors,
+    headers: options.headers
   })

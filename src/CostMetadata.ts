@@ -1,0 +1,342 @@
+/**
+ * What the price of a streamed completion depends on, as chunks state it.
+ *
+ * @since 0.2.0
+ */
+import { dual } from "effect/Function"
+import * as Schema from "effect/Schema"
+import { trusted } from "./internal/trusted.ts"
+import * as Usage from "./Usage.ts"
+
+// Any number, not only naturals: what a caller or a recording states has to be representable to be flagged.
+const quantity = Schema.optionalKey(Schema.Number)
+
+/**
+ * Schema of an image in the prompt. Its tokens are part of the input tokens.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Image = Schema.Struct({
+  /** Pixels. */
+  width: quantity,
+  /** Pixels. */
+  height: quantity,
+  /** OpenAI's `image_url.detail`: `low`, `high` or `auto`. */
+  detail: Schema.optionalKey(Schema.String),
+  /** Tokens that the image takes, where known. */
+  tokens: quantity
+}).annotate({ identifier: "Image" })
+
+/**
+ * An image in the prompt.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Image = typeof Image.Type
+
+/**
+ * Schema of a piece of audio in the prompt or in the answer. Its tokens are part of the input or output tokens.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Audio = Schema.Struct({
+  durationSeconds: quantity,
+  /** Tokens that the audio takes, where known. */
+  tokens: quantity
+}).annotate({ identifier: "Audio" })
+
+/**
+ * A piece of audio in the prompt or in the answer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Audio = typeof Audio.Type
+
+/**
+ * Schema of a PDF in the prompt. Its tokens are part of the input tokens.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Pdf = Schema.Struct({
+  pageCount: quantity,
+  /** Tokens of the pages' text, where known. */
+  textTokens: quantity,
+  images: Schema.optionalKey(Schema.Array(Image)),
+  /** Whether the provider read it from its prompt cache. */
+  cached: Schema.optionalKey(Schema.Boolean)
+}).annotate({ identifier: "Pdf" })
+
+/**
+ * A PDF in the prompt.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Pdf = typeof Pdf.Type
+
+/**
+ * Everything that a price can depend on, as far as a chunk, a stream or a request states it. `undefined` means that it
+ * was not stated.
+ *
+ * Token counts have the meaning of `Usage`: `inputTokens` includes `cachedTokens` and `cacheWriteTokens`, text, audio
+ * and images; `outputTokens` includes `reasoningTokens` and audio. Counts may be any number, even negative, fractional
+ * or `NaN`: `Cost.calculate` clamps them and says so.
+ *
+ * @example
+ * ```ts
+ * import { CostMetadata } from "effect-llm-stream"
+ *
+ * const metadata = new CostMetadata.CostMetadata({
+ *   provider: "openai",
+ *   model: "gpt-4o",
+ *   inputTokens: 1000,
+ *   cachedTokens: 200,
+ *   outputTokens: 100
+ * })
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/CostMetadata")({
+  provider: Schema.optionalKey(Schema.String),
+  /** The model that answered; for Bedrock the id that was asked for, because its prefix decides the price. */
+  model: Schema.optionalKey(Schema.String),
+  /** Azure: the model or deployment that was asked for; it decides the price where `model` is not stated. */
+  requestedModel: Schema.optionalKey(Schema.String),
+  inputTokens: quantity,
+  cachedTokens: quantity,
+  /** Audio tokens within `cachedTokens`. */
+  cachedAudioTokens: quantity,
+  /** Image tokens within `cachedTokens`. */
+  cachedImageTokens: quantity,
+  cacheWriteTokens: quantity,
+  cacheWrite5mTokens: quantity,
+  cacheWrite1hTokens: quantity,
+  /** Audio tokens within `inputTokens`. */
+  inputAudioTokens: quantity,
+  /** Image tokens within `inputTokens`. */
+  inputImageTokens: quantity,
+  outputTokens: quantity,
+  reasoningTokens: quantity,
+  /** Audio tokens within `outputTokens`. */
+  outputAudioTokens: quantity,
+  /** Image tokens within `outputTokens`. */
+  outputImageTokens: quantity,
+  /** Tokens of tool definitions, calls and results within `inputTokens`. Not priced apart by any of these providers. */
+  toolUseTokens: quantity,
+  /** Requests made by tools that the provider runs itself, by kind (`web_search`, `web_fetch`, …). */
+  serverToolRequests: Schema.optionalKey(Schema.Record(Schema.String, Schema.Number)),
+  /** Whether the response was streamed. Not priced apart by any of these providers. */
+  streamingMode: Schema.optionalKey(Schema.Boolean),
+  /** Whether the response came from a cache in front of the provider, which may then not have billed it. */
+  cachedResponse: Schema.optionalKey(Schema.Boolean),
+  /** Size of the model's context window in tokens. Long-context prices depend on `inputTokens`, not on this. */
+  contextLength: quantity,
+  /** Whether the request went through the provider's batch API. */
+  batchMode: Schema.optionalKey(Schema.Boolean),
+  /** The service tier that served the request, in the provider's words (`default`, `flex`, `priority`, …). */
+  serviceTier: Schema.optionalKey(Schema.String),
+  /** Anthropic's `usage.speed` (`standard`, `fast`), Bedrock's latency (`standard`, `optimized`). */
+  speed: Schema.optionalKey(Schema.String),
+  /** The cloud region that the request was sent to. */
+  region: Schema.optionalKey(Schema.String),
+  /** Anthropic's `usage.inference_geo`: where inference ran. */
+  inferenceGeo: Schema.optionalKey(Schema.String),
+  /** Images in the prompt. */
+  images: Schema.optionalKey(Schema.Array(Image)),
+  /** Audio in the prompt. */
+  audio: Schema.optionalKey(Schema.Array(Audio)),
+  /** Audio in the answer. */
+  audioOutput: Schema.optionalKey(Schema.Array(Audio)),
+  pdf: Schema.optionalKey(Pdf),
+  /** USD, when the provider itself states the cost of the response. */
+  statedCost: quantity,
+  /** Names of the counts that were stated as what no count is, and are clamped already (see `Usage`). */
+  clampedCounts: Schema.optionalKey(Schema.Array(Schema.String))
+}) {}
+
+/**
+ * Merges what two chunks of one stream state: per field, the later stated value wins.
+ *
+ * @example
+ * ```ts
+ * import { CostMetadata } from "effect-llm-stream"
+ *
+ * const start = new CostMetadata.CostMetadata({ model: "claude-sonnet-4-5", outputTokens: 1 })
+ * const end = new CostMetadata.CostMetadata({ outputTokens: 15 })
+ * CostMetadata.merge(start, end).outputTokens // 15
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const merge: {
+  (that: CostMetadata): (self: CostMetadata) => CostMetadata
+  (self: CostMetadata, that: CostMetadata): CostMetadata
+} = dual(2, (self: CostMetadata, that: CostMetadata): CostMetadata => trusted(CostMetadata, { ...self, ...that }))
+
+/**
+ * Which counts of a usage a price can depend on. The compiler asks for a decision when `Usage` gets a new field.
+ */
+const isPriced = {
+  inputTokens: true,
+  // Part of the total that is in `inputTokens`.
+  uncachedInputTokens: false,
+  cachedTokens: true,
+  cacheWriteTokens: true,
+  cacheWrite5mTokens: true,
+  cacheWrite1hTokens: true,
+  inputTextTokens: false,
+  inputAudioTokens: true,
+  inputImageTokens: true,
+  outputTokens: true,
+  reasoningTokens: true,
+  outputTextTokens: false,
+  outputAudioTokens: true,
+  acceptedPredictionTokens: false,
+  rejectedPredictionTokens: false,
+  serverToolRequests: true,
+  clampedCounts: true
+} as const satisfies Record<keyof typeof Usage.Usage.fields, boolean>
+
+type PricedField = { [K in keyof typeof isPriced]: typeof isPriced[K] extends true ? K : never }[keyof typeof isPriced]
+
+const pricedFields = (Object.keys(isPriced) as Array<keyof typeof isPriced>)
+  .filter((field): field is PricedField => isPriced[field])
+
+/**
+ * The counts of a usage that a price can depend on.
+ *
+ * @example
+ * ```ts
+ * import { CostMetadata, Usage } from "effect-llm-stream"
+ *
+ * CostMetadata.usageFields(new Usage.Usage({ outputTokens: 5, acceptedPredictionTokens: 2 })) // { outputTokens: 5 }
+ * ```
+ *
+ * @category conversions
+ * @since 0.2.0
+ */
+export const usageFields = (usage: Usage.Usage): Fields => {
+  const fields: Record<string, unknown> = {}
+  for (const field of pricedFields) {
+    if (usage[field] !== undefined) fields[field] = usage[field]
+  }
+  return fields satisfies Fields
+}
+
+/**
+ * Fields of {@link CostMetadata}, each absent when it was not stated.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Fields = { readonly [K in keyof typeof CostMetadata.fields]?: Exclude<CostMetadata[K], undefined> }
+
+/**
+ * The attributes of a chunk that cost metadata is made from.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Source {
+  readonly provider: string
+  readonly model: string | undefined
+  readonly usage: Usage.Usage | undefined
+  /** What else the chunk states that a price depends on; `undefined` when it states nothing else. */
+  readonly costDetails?: Fields | undefined
+}
+
+/**
+ * What one chunk states that a price can depend on: its provider, model and usage, and its `costDetails`, which win.
+ *
+ * @example
+ * ```ts
+ * import { CostMetadata, Usage } from "effect-llm-stream"
+ *
+ * const usage = new Usage.Usage({ inputTokens: 10, outputTokens: 5 })
+ * const metadata = CostMetadata.fromChunk({
+ *   provider: "groq",
+ *   model: "llama-3.1-8b-instant",
+ *   usage,
+ *   costDetails: { serviceTier: "flex" }
+ * })
+ * metadata.serviceTier // "flex"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const fromChunk = ({ costDetails, model, provider, usage }: Source): CostMetadata =>
+  trusted(CostMetadata, {
+    provider,
+    ...(model === undefined ? undefined : { model }),
+    ...(usage === undefined ? undefined : usageFields(usage)),
+    streamingMode: true,
+    ...costDetails
+  })
+
+/**
+ * Gathers what the chunks of one stream state together.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Accumulator {
+  /** Adds a chunk, and says whether it states usage or a cost. */
+  readonly add: (chunk: Source & { readonly costMetadata: CostMetadata }) => boolean
+  /** The merged usage; `undefined` when no chunk stated any. */
+  readonly usage: () => Usage.Usage | undefined
+  /** What the chunks so far state together. Later additions do not change metadata already taken. */
+  readonly metadata: () => CostMetadata
+}
+
+/**
+ * Makes an accumulator with no chunks yet. The counts are those of the merged usage: where a provider states disjoint
+ * parts in different chunks, their sum is more than any chunk says.
+ *
+ * @example
+ * ```ts
+ * import { type Chunk, CostMetadata } from "effect-llm-stream"
+ *
+ * declare const chunks: ReadonlyArray<Chunk.Chunk>
+ *
+ * const accumulator = CostMetadata.accumulator()
+ * for (const chunk of chunks) accumulator.add(chunk)
+ * const metadata = accumulator.metadata()
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const accumulator = (): Accumulator => {
+  let usage: Usage.Usage | undefined
+  let fields: Fields = {}
+  const details: Partial<Fields> = {}
+  return {
+    add: (chunk) => {
+      const { model = fields.model, provider, usage: stated } = chunk
+      if (stated !== undefined) usage = usage === undefined ? stated : Usage.merge(usage, stated)
+      if (provider !== fields.provider || model !== fields.model) {
+        fields = { provider, ...(model === undefined ? undefined : { model }), streamingMode: true }
+      }
+      // A chunk class that computes only the whole is asked for the whole.
+      const other: Fields | undefined = "costDetails" in chunk ? chunk.costDetails : chunk.costMetadata
+      if (other !== undefined) Object.assign(details, other)
+      return stated !== undefined || other?.statedCost !== undefined
+    },
+    usage: () => usage,
+    metadata: () => {
+      if (usage === undefined) return trusted(CostMetadata, { ...fields, ...details })
+      // A count that was clamped at first may have been stated well later.
+      const { clampedCounts: _, ...stated } = details
+      return trusted(CostMetadata, { ...fields, ...stated, ...usageFields(usage) })
+    }
+  }
+}

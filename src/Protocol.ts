@@ -1,0 +1,323 @@
+/**
+ * How a provider's API talks: from the bytes of a response's body to chunks, in two steps that know nothing of one
+ * another: framing (bytes to wire events) and events (wire events to chunks). Pure but for what a decoder remembers.
+ *
+ * @since 0.2.0
+ */
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Headers from "effect/http/Headers"
+import * as Pull from "effect/Pull"
+import * as Stream from "effect/Stream"
+import * as ProviderError from "./ProviderError.ts"
+import * as Sse from "./wire/Sse.ts"
+
+/**
+ * What is known of a response before its body: some providers state these nowhere else.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ResponseInfo {
+  /** The provider's id of the request, from the response's headers. */
+  readonly requestId?: string | undefined
+  /** The model that was asked for. */
+  readonly model?: string | undefined
+  /** The cloud region that the request was sent to. */
+  readonly region?: string | undefined
+  /** The service tier that served the request, from the response's headers. */
+  readonly serviceTier?: string | undefined
+  /** The latency that the request was served with (`standard`, `optimized`), from the response's headers. */
+  readonly latency?: string | undefined
+}
+
+/**
+ * What a vendor states in the headers of a response; their names differ from vendor to vendor.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ResponseHeaders {
+  /** Names of the headers with the provider's id of the request, the best first. Default: {@link requestIdHeaders}. */
+  readonly requestId?: ReadonlyArray<string> | undefined
+  /** The error code of a refusal, where it is in a header rather than in the body. */
+  readonly errorCode?: ((headers: Headers.Headers) => string | undefined) | undefined
+  /** What else the headers say of a response; it goes before what was known when the request was made. */
+  readonly info?: ((headers: Headers.Headers) => ResponseInfo) | undefined
+}
+
+/**
+ * The headers in which most hosts state their id of the request.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const requestIdHeaders: ReadonlyArray<string> = ["x-request-id", "request-id"]
+
+/**
+ * Turns the bytes of one body into wire events, incrementally.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Framing<Event> {
+  /** Media types of the bodies that it reads. */
+  readonly contentTypes: ReadonlyArray<string>
+  readonly make: () => {
+    readonly push: (read: Uint8Array) => ReadonlyArray<Event>
+    readonly end: () => ReadonlyArray<Event>
+    /** Why nothing more can be framed; the events given out before still count. */
+    readonly failure: { readonly message: string } | undefined
+  }
+  /** The event of one line of a `.jsonl` recording, which holds payloads without framing. */
+  readonly fromLine: (line: string) => Event
+}
+
+/**
+ * Turns the wire events of one response into chunks. Its only state is what it takes to tell a finished response from
+ * one that was cut off.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EventDecoder<Event, C> {
+  /** Appends the event's chunks to `out`; returns the reason when the event is, or states, a failure. */
+  readonly event: (event: Event, out: Array<C>) => ProviderError.Reason | undefined
+  /** True once the terminal signal has come: the rest of the body, if any, is not read. */
+  readonly done: boolean
+  /** Called when the body ends on its own: the reason when the response is then incomplete. */
+  readonly end: () => ProviderError.Reason | undefined
+}
+
+/**
+ * Turns the reads of one body into chunks; all the work of a read is done synchronously.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BodyDecoder<C> {
+  readonly push: (read: Uint8Array) => ReadonlyArray<C>
+  readonly end: () => ReadonlyArray<C>
+  /** Set once; the chunks that the same call returned come before it. */
+  readonly failure: ProviderError.Reason | undefined
+  readonly done: boolean
+}
+
+/**
+ * How a provider's API talks: everything that does not depend on where a request goes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Protocol<C> {
+  readonly provider: string
+  readonly contentTypes: ReadonlyArray<string>
+  /** A decoder for a body in the provider's own framing. */
+  readonly body: (info: ResponseInfo) => BodyDecoder<C>
+  /** A decoder for a body with one payload a line. */
+  readonly lines: (info: ResponseInfo) => BodyDecoder<C>
+  readonly errors: ProviderError.Table
+  readonly headers: ResponseHeaders
+}
+
+/**
+ * The framing of every provider that streams server-sent events.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const serverSentEvents: Framing<Sse.Event> = {
+  contentTypes: ["text/event-stream"],
+  make: () => Sse.make(),
+  fromLine: (line) => ({ event: undefined, data: line, unterminated: false })
+}
+
+/**
+ * Makes a protocol from a framing and an event decoder.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiChunk, Protocol } from "effect-llm-stream"
+ *
+ * // A host that sends one word an event and nothing else.
+ * const words = Protocol.make({
+ *   provider: "words",
+ *   framing: Protocol.serverSentEvents,
+ *   events: () => ({
+ *     event: ({ data }, out: Array<OpenAiChunk>) => {
+ *       out.push(new OpenAiChunk({ provider: "words", chunk: { choices: [{ index: 0, delta: { content: data } }] } }))
+ *       return undefined
+ *     },
+ *     done: false,
+ *     end: () => undefined
+ *   }),
+ *   errors: { codes: {} }
+ * })
+ * words.provider // "words"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <Event, C>(options: {
+  readonly provider: string
+  readonly framing: Framing<Event>
+  readonly events: (info: ResponseInfo) => EventDecoder<Event, C>
+  readonly errors: ProviderError.Table
+  /** Default: the headers that most hosts use. */
+  readonly headers?: ResponseHeaders | undefined
+}): Protocol<C> => ({
+  provider: options.provider,
+  contentTypes: options.framing.contentTypes,
+  errors: options.errors,
+  headers: options.headers ?? {},
+  body: (info) => bodyDecoder(options.framing.make(), options.events(info)),
+  lines: (info) => bodyDecoder(lineFraming(options.framing.fromLine), options.events(info))
+})
+
+const bodyDecoder = <Event, C>(
+  framing: ReturnType<Framing<Event>["make"]>,
+  events: EventDecoder<Event, C>
+): BodyDecoder<C> => {
+  let failure: ProviderError.Reason | undefined
+  let count = 0
+  const decode = (framed: ReadonlyArray<Event>): ReadonlyArray<C> => {
+    const out: Array<C> = []
+    for (const event of framed) {
+      if (events.done || failure !== undefined) return out
+      failure = events.event(event, out)
+      count++
+    }
+    if (framing.failure !== undefined && failure === undefined && !events.done) {
+      failure = new ProviderError.MalformedEvent({
+        message: framing.failure.message,
+        event: count,
+        path: [],
+        excerpt: ""
+      })
+    }
+    return out
+  }
+  return {
+    push: (read) => decode(framing.push(read)),
+    end: () => {
+      const out = decode(framing.end())
+      if (failure === undefined && !events.done) failure = events.end()
+      return out
+    },
+    get failure() {
+      return failure
+    },
+    get done() {
+      return events.done
+    }
+  }
+}
+
+const lineFraming = <Event>(fromLine: (line: string) => Event): ReturnType<Framing<Event>["make"]> => {
+  const utf8 = new TextDecoder()
+  // Pieces of the line that the last read left unfinished, joined once when it ends: appending would be quadratic.
+  let pending: Array<string> = []
+  const events = (text: string) => text.split(/\r\n|\n/).filter((line) => line.trim() !== "").map(fromLine)
+  return {
+    push: (read) => {
+      const text = utf8.decode(read, { stream: true })
+      const end = text.lastIndexOf("\n")
+      if (end === -1) {
+        pending.push(text)
+        return []
+      }
+      const lines = [...pending, text.slice(0, end)].join("")
+      pending = [text.slice(end + 1)]
+      return events(lines)
+    },
+    end: () => events([...pending, utf8.decode()].join("")),
+    failure: undefined
+  }
+}
+
+/**
+ * Decodes a body into chunks: one array of chunks for each read, what was decoded before a failure always first.
+ *
+ * @example
+ * ```ts
+ * import { OpenAi, Protocol } from "effect-llm-stream"
+ * import { Stream } from "effect"
+ *
+ * declare const recording: Stream.Stream<Uint8Array>
+ *
+ * const chunks = recording.pipe(Protocol.decode(OpenAi.protocol()))
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const decode = <C>(protocol: Protocol<C>, options?: {
+  readonly info?: ResponseInfo | undefined
+  /** `lines` for a recording with one payload a line. Default: the provider's own framing. */
+  readonly framing?: "body" | "lines" | undefined
+}) =>
+<E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Stream.Stream<C, E | ProviderError.ProviderError, R> =>
+  Stream.transformPull(bytes, (pull) =>
+    Effect.sync(() => {
+      const progress = { emitted: false }
+      return chunkPull(protocol, protocol[options?.framing ?? "body"](options?.info ?? {}), pull, progress)
+    }))
+
+/**
+ * Whether a stream has delivered a chunk.
+ *
+ * @internal
+ */
+export interface Progress {
+  emitted: boolean
+}
+
+/** @internal */
+export type ChunkPull<C, E, R> = Pull.Pull<Arr.NonEmptyReadonlyArray<C>, E | ProviderError.ProviderError, void, R>
+
+/**
+ * The chunks of a body's reads, as a pull.
+ *
+ * @internal
+ */
+export const chunkPull = <C, E, R>(
+  protocol: Protocol<C>,
+  decoder: BodyDecoder<C>,
+  pull: Pull.Pull<ReadonlyArray<Uint8Array>, E, void, R>,
+  progress: Progress
+): ChunkPull<C, E, R> => {
+  let ended = false
+  const read = Pull.catchDone(
+    Effect.map(pull, (reads) => {
+      const [only] = reads
+      return reads.length === 1 && only !== undefined
+        ? decoder.push(only)
+        : reads.flatMap((bytes) => decoder.push(bytes))
+    }),
+    () =>
+      Effect.sync(() => {
+        ended = true
+        return decoder.end()
+      })
+  )
+  const next: ChunkPull<C, E, R> = Effect.suspend(() => {
+    if (decoder.failure !== undefined) {
+      return Effect.fail(
+        new ProviderError.ProviderError({
+          provider: protocol.provider,
+          reason: decoder.failure,
+          emitted: progress.emitted
+        })
+      )
+    }
+    if (ended || decoder.done) return Cause.done()
+    return Effect.flatMap(read, (chunks) => {
+      if (!Arr.isReadonlyArrayNonEmpty(chunks)) return next
+      progress.emitted = true
+      return Effect.succeed(chunks)
+    })
+  })
+  return next
+}

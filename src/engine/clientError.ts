@@ -1,0 +1,78 @@
+import * as Duration from "effect/Duration"
+import * as HttpClientError from "effect/http/HttpClientError"
+import * as Predicate from "effect/Predicate"
+import * as ProviderError from "../ProviderError.ts"
+
+// The codes that Node's and undici's socket and timeout errors carry.
+const timeoutKinds: Readonly<Record<string, ProviderError.Timeout["kind"]>> = {
+  ETIMEDOUT: "connect",
+  UND_ERR_CONNECT_TIMEOUT: "connect",
+  UND_ERR_HEADERS_TIMEOUT: "firstByte",
+  UND_ERR_BODY_TIMEOUT: "idle"
+}
+
+/**
+ * The reason for which the HTTP client failed, without anything of the request in its message. The client may be the
+ * caller's own, with errors that are not HTTP errors.
+ *
+ * @internal
+ */
+export const fromClient = (error: unknown): ProviderError.Reason =>
+  HttpClientError.isHttpClientError(error)
+    ? fromHttp(error)
+    : ProviderError.isProviderError(error)
+    ? error.reason
+    : fromOther(error)
+
+const fromHttp = (error: HttpClientError.HttpClientError): ProviderError.Reason => {
+  const causes = causeChain(error.reason.cause)
+  const description = error.reason.description
+  const message = [...(description === undefined ? [] : [description]), ...causes.map((cause) => cause.message)]
+    .filter((text, position, all) => text !== "" && all.indexOf(text) === position)
+    .join(": ")
+  switch (error.reason._tag) {
+    case "InvalidUrlError":
+      return new ProviderError.InvalidRequest({ message: `The base URL is not a valid URL` })
+    case "EncodeError":
+      return new ProviderError.InvalidRequest({ message: message || "The request could not be encoded" })
+    default: {
+      const code = causes.find((cause) => cause.code !== undefined)?.code
+      const kind = code !== undefined && Object.hasOwn(timeoutKinds, code) ? timeoutKinds[code] : undefined
+      const fields = { message: message || "The connection failed", ...(code === undefined ? undefined : { code }) }
+      return kind === undefined ? new ProviderError.Network(fields) : new ProviderError.Timeout({ ...fields, kind })
+    }
+  }
+}
+
+// The errors of Effect's own rate limiter and circuit breaker, and of a policy of the caller's own.
+const fromOther = (error: unknown): ProviderError.Reason => {
+  const reason = Predicate.hasProperty(error, "reason") ? error.reason : undefined
+  const [retryAfter] = [error, reason].flatMap((value) =>
+    Predicate.hasProperty(value, "retryAfter") && Duration.isDuration(value.retryAfter) ? [value.retryAfter] : []
+  )
+  const code = tagOf(reason) ?? tagOf(error)
+  const stated = error instanceof Error && error.message !== "" ? `: ${error.message}` : ""
+  const fields = { ...(code === undefined ? undefined : { code }), ...(retryAfter && { retryAfter }) }
+  switch (tagOf(error)) {
+    case "RateLimiterError":
+      return new ProviderError.RateLimited({ ...fields, message: `The client's own rate limiter refused${stated}` })
+    case "CircuitBreakerError":
+      return new ProviderError.Overloaded({ ...fields, message: `The client's own circuit breaker refused${stated}` })
+    default:
+      return new ProviderError.Unknown({ ...fields, message: `The HTTP client failed${stated}` })
+  }
+}
+
+const tagOf = (value: unknown): string | undefined =>
+  Predicate.hasProperty(value, "_tag") && typeof value._tag === "string" ? value._tag : undefined
+
+const causeChain = (cause: unknown): ReadonlyArray<{ readonly message: string; readonly code: string | undefined }> => {
+  const chain: Array<{ readonly message: string; readonly code: string | undefined }> = []
+  let current = cause
+  while (current instanceof Error && chain.length < 5) {
+    const code = Predicate.hasProperty(current, "code") && typeof current.code === "string" ? current.code : undefined
+    chain.push({ message: current.message, code })
+    current = current.cause
+  }
+  return chain
+}

@@ -1,0 +1,161 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Headers from "effect/http/Headers"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
+import * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
+import { type Protocol, requestIdHeaders, type ResponseHeaders } from "../Protocol.ts"
+import * as ProviderError from "../ProviderError.ts"
+import { excerpt, parseErrorBody } from "./errorBody.ts"
+
+const maxBody = 64 * 1024
+
+/**
+ * The provider's id of the request, from a response's headers.
+ *
+ * @internal
+ */
+export const requestId = (headers: Headers.Headers, names: ResponseHeaders): string | undefined => {
+  for (const name of names.requestId ?? requestIdHeaders) {
+    const id = headers[name]
+    if (id !== undefined) return id
+  }
+  return undefined
+}
+
+interface Answer {
+  readonly body: string
+  /** Milliseconds since the epoch, which a `retry-after` date is measured from. */
+  readonly now: number
+}
+
+// What a response calls its body.
+const mediaTypeOf = (response: HttpClientResponse.HttpClientResponse): string =>
+  response.headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase() ?? ""
+
+const isOk = (response: HttpClientResponse.HttpClientResponse): boolean =>
+  response.status >= 200 && response.status < 300
+
+const start = (reads: ReadonlyArray<Uint8Array>): string => {
+  const utf8 = new TextDecoder()
+  let text = ""
+  for (const read of reads) {
+    text += utf8.decode(read.subarray(0, 64), { stream: true })
+    if (text.length > 64) break
+  }
+  return text.trimStart()
+}
+
+/**
+ * Whether so little of a body has come that it could still be anything. More than a kilobyte of blanks decides too.
+ *
+ * @internal
+ */
+export const isUndecided = (
+  response: HttpClientResponse.HttpClientResponse,
+  contentTypes: ReadonlyArray<string>,
+  reads: ReadonlyArray<Uint8Array>
+): boolean =>
+  isOk(response) && contentTypes.includes(sse) &&
+  start(reads).length < (isExpected(mediaTypeOf(response), contentTypes) ? 1 : "event:".length) &&
+  reads.reduce((size, read) => size + read.length, 0) < 1024
+
+const sse = "text/event-stream"
+
+const isExpected = (mediaType: string, contentTypes: ReadonlyArray<string>): boolean =>
+  mediaType === "" || contentTypes.includes(mediaType)
+
+// The header may be wrong; an event never starts as a JSON object does, nor the other way round.
+const isStream = (mediaType: string, contentTypes: ReadonlyArray<string>, text: string): boolean =>
+  !contentTypes.includes(sse)
+    ? isExpected(mediaType, contentTypes)
+    : isExpected(mediaType, contentTypes)
+    ? !text.startsWith("{")
+    : /^(data|event|id|retry)?:/.test(text)
+
+/**
+ * Why a response is not a stream to decode, as a function of its body; `undefined` when it is one.
+ *
+ * @internal
+ */
+export const refusal = (
+  response: HttpClientResponse.HttpClientResponse,
+  { contentTypes, errors, headers: names }: Pick<Protocol<unknown>, "contentTypes" | "errors" | "headers">,
+  reads: ReadonlyArray<Uint8Array>
+): ((answer: Answer) => ProviderError.Reason) | undefined => {
+  const mediaType = mediaTypeOf(response)
+  const text = start(reads)
+  const ok = isOk(response)
+  if (ok && isStream(mediaType, contentTypes, text)) return undefined
+  return ({ body, now }) => {
+    const stated = parseErrorBody(body)
+    if (ok && stated === undefined) {
+      return new ProviderError.UnexpectedContentType({
+        message: mediaType === "application/json" || text.startsWith("{")
+          ? "The body is JSON where a stream was asked for: the server may not support streaming"
+          : `The body is ${mediaType} where a stream of ${contentTypes.join(" or ")} was expected`,
+        contentType: mediaType,
+        status: response.status,
+        body: excerpt(body)
+      })
+    }
+    const code = names.errorCode?.(response.headers)
+    return ProviderError.classify({
+      message: `HTTP ${response.status}${mediaType === "" ? "" : ` with a body of ${mediaType}`}${addressed(response)}`,
+      ...(stated === undefined ? { body: excerpt(body) } : stated),
+      ...(code === undefined ? undefined : { code }),
+      status: ok ? stated?.status : response.status,
+      requestId: requestId(response.headers, names) ?? stated?.requestId,
+      retryAfter: retryAfter(response.headers, now),
+      shouldRetry: shouldRetry(response.headers)
+    }, errors)
+  }
+}
+
+// Of use where it is not the provider that answers: a wrong base URL. Without query and user, which may be secret.
+const addressed = ({ request }: HttpClientResponse.HttpClientResponse): string => {
+  const url = URL.canParse(request.url) ? new URL(request.url) : undefined
+  return url === undefined ? "" : ` from ${request.method} ${url.origin}${url.pathname}`
+}
+
+const shouldRetry = (headers: Headers.Headers): boolean | undefined => {
+  const value = headers["x-should-retry"]
+  return value === "true" ? true : value === "false" ? false : undefined
+}
+
+/**
+ * How long to wait by `retry-after-ms`, else `retry-after` (seconds, whole or not, or an HTTP date).
+ *
+ * @internal
+ */
+export const retryAfter = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
+  const millis = Number(headers["retry-after-ms"])
+  if (millis > 0 && Number.isFinite(millis)) return Duration.millis(millis)
+  const value = headers["retry-after"]?.trim()
+  if (value === undefined || value === "") return undefined
+  const seconds = Number(value)
+  if (seconds >= 0 && Number.isFinite(seconds)) return Duration.millis(seconds * 1000)
+  return Option.getOrUndefined(
+    Option.map(Result.getSuccess(Headers.parseRetryAfter(value)), (parsed) => Headers.retryAfterDelay(parsed, now))
+  )
+}
+
+/**
+ * The text of a body that is no stream, as far as it is of interest. A body that breaks off counts as far as it came.
+ *
+ * @internal
+ */
+export const readText = <E, R>(
+  pull: Pull.Pull<ReadonlyArray<Uint8Array>, E, void, R>
+): Effect.Effect<string, never, R> =>
+  Effect.gen(function*() {
+    const utf8 = new TextDecoder()
+    let body = ""
+    while (body.length < maxBody) {
+      const reads = yield* Effect.orElseSucceed(Pull.catchDone(pull, () => Effect.succeed([])), () => [])
+      if (reads.length === 0) break
+      for (const read of reads) body += utf8.decode(read, { stream: true })
+    }
+    return body + utf8.decode()
+  })

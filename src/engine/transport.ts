@@ -1,0 +1,205 @@
+import type * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Headers from "effect/http/Headers"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Pull from "effect/Pull"
+import * as Random from "effect/Random"
+import type * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Protocol from "../Protocol.ts"
+import * as ProviderError from "../ProviderError.ts"
+import { fromClient } from "./clientError.ts"
+import { withRequestId } from "./reason.ts"
+import * as Redaction from "./redaction.ts"
+import * as Refusal from "./refusal.ts"
+import * as ResponseBody from "./responseBody.ts"
+
+/** @internal */
+export interface Client {
+  readonly execute: (
+    request: HttpClientRequest.HttpClientRequest
+  ) => Effect.Effect<HttpClientResponse.HttpClientResponse, unknown>
+}
+
+/** @internal */
+export interface Attempt {
+  readonly request: HttpClientRequest.HttpClientRequest
+  /** Names of the headers whose values must not show in a span. */
+  readonly secretHeaders: ReadonlyArray<string>
+  /** Values that are cut out of whatever the provider echoes. */
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
+}
+
+/** @internal */
+export interface Route<C> {
+  readonly protocol: Protocol.Protocol<C>
+  /** Run for every attempt, so that credentials are fresh and signatures valid. */
+  readonly attempt: Effect.Effect<Attempt, ProviderError.Reason>
+  /** What is known of the response before it comes. */
+  readonly info: Protocol.ResponseInfo
+}
+
+/** @internal */
+export interface Policy {
+  readonly firstByteTimeout: Duration.Duration
+  readonly idleTimeout: Duration.Duration
+  readonly maxRetries: number
+  readonly maxRetryDelay: Duration.Duration
+  readonly propagateTrace: boolean
+}
+
+/**
+ * Sends a request and decodes its response. A failed attempt is repeated, as far as the policy allows it and the error
+ * is retryable, until the first chunk has been delivered; never after that.
+ *
+ * @internal
+ */
+export const stream = <C>(
+  client: Client,
+  route: Route<C>,
+  policy: Policy
+): Stream.Stream<C, ProviderError.ProviderError> =>
+  Stream.fromChannel(
+    Channel.fromTransform((_upstream, scope) =>
+      Effect.sync(() => {
+        let pull: Protocol.ChunkPull<C, never, never> | undefined
+        const first = Effect.map(openWithRetries(client, route, policy, scope), (opened) => {
+          pull = opened.pull
+          return opened.first
+        })
+        return Effect.suspend(() => pull ?? first)
+      })
+    )
+  )
+
+interface Opened<C> {
+  readonly first: Arr.NonEmptyReadonlyArray<C>
+  readonly pull: Protocol.ChunkPull<C, never, never>
+}
+
+const openWithRetries = <C>(
+  client: Client,
+  route: Route<C>,
+  policy: Policy,
+  scope: Scope.Scope
+): Pull.Pull<Opened<C>, ProviderError.ProviderError> => {
+  const maxDelay = Duration.toMillis(policy.maxRetryDelay)
+  const attempt = (retries: number): Pull.Pull<Opened<C>, ProviderError.ProviderError> =>
+    Effect.gen(function*() {
+      const attemptScope = yield* Scope.fork(scope)
+      return yield* openOnce(client, route, policy, attemptScope).pipe(
+        // The socket of a failed attempt is closed before the pause, not at the end of the stream.
+        Effect.onError((cause) => Scope.close(attemptScope, Exit.failCause(cause)))
+      )
+    }).pipe(
+      Effect.catchTag("ProviderError", (error) => {
+        if (retries >= policy.maxRetries || !error.isRetryable || error.emitted) return Effect.fail(error)
+        return Effect.flatMap(pause(error, retries), (millis) =>
+          millis > maxDelay
+            ? Effect.fail(error)
+            : Effect.andThen(Effect.sleep(Duration.millis(millis)), attempt(retries + 1)))
+      })
+    )
+  return attempt(0)
+}
+
+const firstPause = 500
+const longestPause = 8000
+
+// What the provider asks for, else half a second, doubled each time, with up to a quarter less by chance.
+const pause = (error: ProviderError.ProviderError, retries: number): Effect.Effect<number> =>
+  error.retryAfter !== undefined
+    ? Effect.succeed(Duration.toMillis(error.retryAfter))
+    : Effect.map(Random.next, (random) => Math.min(firstPause * 2 ** retries, longestPause) * (1 - random / 4))
+
+const openOnce = Effect.fnUntraced(function*<C>(
+  client: Client,
+  route: Route<C>,
+  policy: Policy,
+  scope: Scope.Scope
+): Effect.fn.Return<Opened<C>, ProviderError.ProviderError | Cause.Done> {
+  const { protocol } = route
+  const { firstByteTimeout, idleTimeout } = policy
+  const progress: Protocol.Progress = { emitted: false }
+  let secrets: ReadonlyArray<Redacted.Redacted> = []
+  const fail = (reason: ProviderError.Reason) =>
+    new ProviderError.ProviderError({
+      provider: protocol.provider,
+      reason: Redaction.scrub(reason, secrets),
+      emitted: progress.emitted
+    })
+  const timedOut = (kind: ProviderError.Timeout["kind"], duration: Duration.Duration) =>
+    fail(
+      new ProviderError.Timeout({
+        kind,
+        message: `No byte ${kind === "idle" ? "since the last one" : "of the response"} within ${
+          Duration.format(duration)
+        }`
+      })
+    )
+
+  const [response, bytes, firstRead] = yield* Effect.gen(function*() {
+    const attempt = yield* Effect.mapError(route.attempt, fail)
+    secrets = attempt.secrets
+    const response = yield* client.execute(attempt.request).pipe(
+      Effect.provideService(HttpClient.TracerPropagationEnabled, policy.propagateTrace),
+      Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, ...attempt.secretHeaders]),
+      Effect.mapError((error) => fail(fromClient(error)))
+    )
+    const bytes = yield* ResponseBody.pull(response, scope, {
+      idleTimeout,
+      onIdle: () => timedOut("idle", idleTimeout),
+      onError: (error) => fail(fromClient(error))
+    })
+    const firstRead = yield* Pull.catchDone(bytes, () => Effect.succeed([]))
+    return [response, bytes, firstRead] as const
+  }).pipe(Effect.timeoutOrElse({
+    duration: firstByteTimeout,
+    orElse: () => Effect.fail(timedOut("firstByte", firstByteTimeout))
+  }))
+
+  let head: ReadonlyArray<Uint8Array> = firstRead
+  while (head.length > 0 && Refusal.isUndecided(response, protocol.contentTypes, head)) {
+    const more = yield* Pull.catchDone(bytes, () => Effect.succeed([]))
+    if (more.length === 0) break
+    head = [...head, ...more]
+  }
+  const reads = replayFirst(head, bytes)
+  const refusal = Refusal.refusal(response, protocol, head)
+  if (refusal !== undefined) {
+    // Before it is cut to an excerpt, which may end within a secret.
+    const body = Redaction.clean(yield* Refusal.readText(reads), secrets)
+    const now = yield* Clock.currentTimeMillis
+    return yield* fail(refusal({ body, now }))
+  }
+  const info: Protocol.ResponseInfo = {
+    ...route.info,
+    ...protocol.headers.info?.(response.headers),
+    requestId: Refusal.requestId(response.headers, protocol.headers)
+  }
+  const scrubbed = Effect.mapError(
+    Protocol.chunkPull(protocol, protocol.body(info), reads, progress),
+    (error) => Cause.isDone(error) ? error : fail(withRequestId(error.reason, info.requestId))
+  )
+  return { first: yield* scrubbed, pull: scrubbed }
+})
+
+const replayFirst = <A, E, R>(
+  first: ReadonlyArray<A>,
+  pull: Pull.Pull<ReadonlyArray<A>, E, void, R>
+): Pull.Pull<ReadonlyArray<A>, E, void, R> => {
+  let replayed = first.length === 0
+  return Effect.suspend(() => {
+    if (replayed) return pull
+    replayed = true
+    return Effect.succeed(first)
+  })
+}

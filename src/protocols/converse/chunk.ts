@@ -1,0 +1,326 @@
+/**
+ * The common attributes of a chunk, computed from its payload.
+ *
+ * @since 0.2.0
+ */
+import * as Schema from "effect/Schema"
+import { Base, type ChoiceDelta, type Chunk, type ToolCallDelta } from "../../Chunk.ts"
+import * as CostMetadata from "../../CostMetadata.ts"
+import * as FinishReason from "../../FinishReason.ts"
+import { elements } from "../../internal/open.ts"
+import type * as Usage from "../../Usage.ts"
+import * as BedrockEvent from "../awsEvent.ts"
+import { type Citation, finishReasons, Payload, type Trace, usageOf } from "./payload.ts"
+
+type BlockStart = NonNullable<NonNullable<Payload["contentBlockStart"]>["start"]>
+
+type BlockDelta = NonNullable<NonNullable<Payload["contentBlockDelta"]>["delta"]>
+
+type Metadata = NonNullable<Payload["metadata"]>
+
+const toCommon = FinishReason.fromTable(finishReasons)
+
+/**
+ * A chunk of the Converse format: the payload, and the common attributes computed from it. Every event of a stream is a
+ * chunk, events of unknown types included; exceptions and errors fail the stream instead.
+ *
+ * The response's id and model are not in the payload: they come from the response's headers and from the request, and are
+ * absent in a recording. `refusal` is `""`: a refusal comes as the finish reason `content_filtered` or
+ * `guardrail_intervened`.
+ *
+ * @example
+ * ```ts
+ * import { Converse } from "effect-llm-stream"
+ *
+ * const chunk = new Converse.ConverseChunk({
+ *   provider: "gateway",
+ *   chunk: { contentBlockDelta: { contentBlockIndex: 0, delta: { text: "Hello" } } }
+ * })
+ * chunk.content // "Hello"
+ * ```
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export class ConverseChunk extends Base.extend<ConverseChunk>("effect-llm-stream/ConverseChunk")({
+  chunk: Payload,
+  /**
+   * What the content block is that a `contentBlockDelta` continues or a `contentBlockStop` ends: `toolUse`,
+   * `server_tool_use`, `toolResult` or `image`. The event itself does not state it: the decoder of a stream knows it from
+   * the block's start. Absent on other events, for blocks without a start (text, reasoning, citations), and when a chunk
+   * was made without a stream; a piece of a tool's input then counts as one of a `toolUse` block.
+   */
+  block: Schema.optionalKey(Schema.String),
+  /** AWS's id of the request, from the response's header `x-amzn-requestid`. */
+  requestId: Schema.optionalKey(Schema.String),
+  /** The model id, inference profile or ARN that was asked for. */
+  modelId: Schema.optionalKey(Schema.String),
+  /** The AWS region that the request was sent to. */
+  region: Schema.optionalKey(Schema.String)
+}) implements Chunk {
+  private get start(): BlockStart | undefined {
+    return this.chunk.contentBlockStart?.start ?? undefined
+  }
+
+  private get delta(): BlockDelta | undefined {
+    return this.chunk.contentBlockDelta?.delta ?? undefined
+  }
+
+  /** @since 0.1.0 */
+  override get content(): string {
+    return this.delta?.text ?? ""
+  }
+
+  /** @since 0.1.0 */
+  override get reasoning(): string {
+    return this.delta?.reasoningContent?.text ?? ""
+  }
+
+  /** @since 0.1.0 */
+  override get finishReasons(): ReadonlyArray<string> {
+    const reason = this.chunk.messageStop?.stopReason
+    return reason ? [reason] : []
+  }
+
+  /** @since 0.2.0 */
+  protected override commonFinishReasonOf(raw: string): FinishReason.FinishReason {
+    return toCommon(raw)
+  }
+
+  /**
+   * The request's id, as the stream has no other.
+   *
+   * @since 0.1.0
+   */
+  override get id(): string | undefined {
+    return this.requestId || undefined
+  }
+
+  /**
+   * The model that was asked for, as the stream does not state one.
+   *
+   * @since 0.1.0
+   */
+  override get model(): string | undefined {
+    return this.modelId || undefined
+  }
+
+  /** @since 0.1.0 */
+  override get usage(): Usage.Usage | undefined {
+    return usageOf(this.chunk.metadata?.usage)
+  }
+
+  /** @since 0.1.0 */
+  override get toolCallDeltas(): ReadonlyArray<ToolCallDelta> {
+    const use = this.start?.toolUse
+    const input = this.partialJson
+    if ((use === null || use === undefined) && input === undefined || this.blockType === "server_tool_use") return []
+    const index = this.blockIndex
+    return [{
+      ...(index === undefined ? undefined : { index }),
+      ...(use?.toolUseId ? { id: use.toolUseId } : undefined),
+      ...(use?.name ? { name: use.name } : undefined),
+      arguments: input ?? ""
+    }]
+  }
+
+  /** @since 0.1.0 */
+  override get choiceDeltas(): ReadonlyArray<ChoiceDelta> {
+    const { contentBlockDelta, contentBlockStart, messageStart, messageStop } = this.chunk
+    return (messageStart ?? contentBlockStart ?? contentBlockDelta ?? messageStop) === undefined ? [] : [{
+      index: 0,
+      content: this.content,
+      reasoning: this.reasoning,
+      refusal: "",
+      toolCallDeltas: this.toolCallDeltas,
+      finishReason: messageStop?.stopReason || undefined
+    }]
+  }
+
+  /** @since 0.1.0 */
+  override get costMetadata(): CostMetadata.CostMetadata {
+    return CostMetadata.fromChunk(this)
+  }
+
+  /** @since 0.2.0 */
+  override get costDetails(): CostMetadata.Fields | undefined {
+    // A prompt router has no price of its own.
+    const model = this.trace?.promptRouter?.invokedModelId
+    const { latency, region, serviceTier } = this
+    return {
+      ...(model ? { model } : undefined),
+      ...(serviceTier === undefined ? undefined : { serviceTier }),
+      ...(latency === undefined ? undefined : { speed: latency }),
+      ...(region ? { region } : undefined)
+    }
+  }
+
+  /**
+   * The event's type: the key of `chunk`.
+   *
+   * @since 0.1.0
+   */
+  get eventType(): string {
+    return Object.keys(this.chunk)[0] ?? ""
+  }
+
+  /**
+   * Who speaks, as `messageStart` states it.
+   *
+   * @since 0.1.0
+   */
+  get role(): string | undefined {
+    return this.chunk.messageStart?.role ?? undefined
+  }
+
+  /**
+   * The position of the content block that this chunk is about; `undefined` when it is about none.
+   *
+   * @since 0.1.0
+   */
+  get blockIndex(): number | undefined {
+    const { contentBlockDelta, contentBlockStart, contentBlockStop } = this.chunk
+    return (contentBlockDelta ?? contentBlockStart ?? contentBlockStop)?.contentBlockIndex ?? undefined
+  }
+
+  /**
+   * What the content block is that this chunk starts, continues or ends; `undefined` when it does none of these, or when
+   * it is not known (see `block`).
+   *
+   * @since 0.1.0
+   */
+  get blockType(): string | undefined {
+    const start = this.chunk.contentBlockStart
+    return start === undefined ? this.block : BedrockEvent.blockOf(start.start)
+  }
+
+  /**
+   * A piece of the JSON text of a tool's input, also of tools that the provider runs itself (`blockType` tells);
+   * `undefined` when this chunk has none.
+   *
+   * @since 0.1.0
+   */
+  get partialJson(): string | undefined {
+    return this.delta?.toolUse?.input ?? undefined
+  }
+
+  /**
+   * The tool use that this chunk starts, also of a tool that the provider runs itself; `undefined` when it starts none.
+   *
+   * @since 0.1.0
+   */
+  get toolUse(): NonNullable<BlockStart["toolUse"]> | undefined {
+    return this.start?.toolUse ?? undefined
+  }
+
+  /**
+   * The result that this chunk starts of a tool that the provider ran itself; `undefined` when it starts none.
+   *
+   * @since 0.1.0
+   */
+  get toolResult(): NonNullable<BlockStart["toolResult"]> | undefined {
+    return this.start?.toolResult ?? undefined
+  }
+
+  /**
+   * Pieces of the result of a tool that the provider ran itself, `[]` when this chunk has none.
+   *
+   * @since 0.1.0
+   */
+  get toolResultContent(): ReadonlyArray<NonNullable<NonNullable<BlockDelta["toolResult"]>[number]>> {
+    return elements(this.delta?.toolResult)
+  }
+
+  /**
+   * The signature of the reasoning block that this chunk is about, to be sent back with it unchanged; `undefined` when
+   * this chunk has none.
+   *
+   * @since 0.1.0
+   */
+  get signature(): string | undefined {
+    return this.delta?.reasoningContent?.signature ?? undefined
+  }
+
+  /**
+   * Encrypted reasoning in base64, to be sent back unchanged; `undefined` when this chunk has none.
+   *
+   * @since 0.1.0
+   */
+  get redactedContent(): string | undefined {
+    return this.delta?.reasoningContent?.redactedContent ?? undefined
+  }
+
+  /**
+   * A source that the text of this chunk's block cites; `undefined` when this chunk has none.
+   *
+   * @since 0.1.0
+   */
+  get citation(): Citation | undefined {
+    return this.delta?.citation ?? undefined
+  }
+
+  /**
+   * The format (`png`, …) of the image that this chunk starts; `undefined` when it starts none.
+   *
+   * @since 0.1.0
+   */
+  get imageFormat(): string | undefined {
+    return this.start?.image?.format ?? undefined
+  }
+
+  /**
+   * A piece of an image, in base64 or by its place in S3, or why there is none; `undefined` when this chunk has none.
+   *
+   * @since 0.1.0
+   */
+  get image(): NonNullable<BlockDelta["image"]> | undefined {
+    return this.delta?.image ?? undefined
+  }
+
+  /**
+   * The fields of the model's own response that the request asked for; `undefined` when this chunk has none.
+   *
+   * @since 0.1.0
+   */
+  get additionalModelResponseFields(): unknown {
+    return this.chunk.messageStop?.additionalModelResponseFields
+  }
+
+  /**
+   * How long the response took, by AWS's measure; `undefined` when this chunk does not state it.
+   *
+   * @since 0.1.0
+   */
+  get metrics(): NonNullable<Metadata["metrics"]> | undefined {
+    return this.chunk.metadata?.metrics ?? undefined
+  }
+
+  /**
+   * What guardrails and prompt routers did; `undefined` when this chunk does not state it.
+   *
+   * @since 0.1.0
+   */
+  get trace(): Trace | undefined {
+    return this.chunk.metadata?.trace ?? undefined
+  }
+
+  /**
+   * The latency that the request was served with (`standard`, `optimized`); `undefined` when this chunk does not state
+   * it.
+   *
+   * @since 0.1.0
+   */
+  get latency(): string | undefined {
+    return this.chunk.metadata?.performanceConfig?.latency || undefined
+  }
+
+  /**
+   * The tier that served the request (`default`, `flex`, `priority`, `reserved`); `undefined` when this chunk does not
+   * state it.
+   *
+   * @since 0.1.0
+   */
+  get serviceTier(): string | undefined {
+    return this.chunk.metadata?.serviceTier?.type || undefined
+  }
+}
