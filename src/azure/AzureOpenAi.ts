@@ -20,7 +20,8 @@ import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as AzureAuth from "./auth.ts"
-import { AzureChunk, AzurePayload } from "./AzureChunk.ts"
+import { AzureChunk } from "./AzureChunk.ts"
+import { AzurePayload } from "./AzurePayload.ts"
 
 /**
  * Schema of Azure OpenAI's own request fields, by their names on the wire: those of OpenAI, and Azure's extensions.

@@ -6,30 +6,42 @@
 import * as Schema from "effect/Schema"
 import { fromPayload } from "../Chunk.ts"
 import type * as CostMetadata from "../CostMetadata.ts"
+import { type Exact, exactly } from "../internal/exact.ts"
 import { nullish, open } from "../internal/open.ts"
 import { validator } from "../internal/validator.ts"
 import { MessagesChunk, Payload } from "../protocols/Messages.ts"
 import * as Usage from "../Usage.ts"
 
-const InvocationMetrics = open({
-  inputTokenCount: nullish(Schema.Finite),
-  outputTokenCount: nullish(Schema.Finite),
-  cacheReadInputTokenCount: nullish(Schema.Finite),
-  cacheWriteInputTokenCount: nullish(Schema.Finite),
-  /** Milliseconds. */
-  invocationLatency: nullish(Schema.Finite),
-  /** Milliseconds. */
-  firstByteLatency: nullish(Schema.Finite)
-})
-
 /**
- * What AWS adds to the last event of a stream (`amazon-bedrock-invocationMetrics`). The input tokens are exclusive of
- * cache reads and writes.
+ * What AWS adds to the last event of a stream (`amazon-bedrock-invocationMetrics`).
  *
  * @category models
  * @since 0.1.0
  */
-export type InvocationMetrics = typeof InvocationMetrics.Type
+export interface InvocationMetrics {
+  /** Tokens, without cache reads and writes. */
+  readonly inputTokenCount?: number | null
+  /** Tokens. */
+  readonly outputTokenCount?: number | null
+  /** Tokens. */
+  readonly cacheReadInputTokenCount?: number | null
+  /** Tokens. */
+  readonly cacheWriteInputTokenCount?: number | null
+  /** Milliseconds. */
+  readonly invocationLatency?: number | null
+  /** Milliseconds. */
+  readonly firstByteLatency?: number | null
+  readonly [key: string]: unknown
+}
+
+const InvocationMetrics: Exact<InvocationMetrics> = exactly(open({
+  inputTokenCount: nullish(Schema.Finite),
+  outputTokenCount: nullish(Schema.Finite),
+  cacheReadInputTokenCount: nullish(Schema.Finite),
+  cacheWriteInputTokenCount: nullish(Schema.Finite),
+  invocationLatency: nullish(Schema.Finite),
+  firstByteLatency: nullish(Schema.Finite)
+}))
 
 const isInvocationMetrics = validator(Schema.toType(InvocationMetrics))
 

@@ -19,7 +19,8 @@ import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
-import { GroqChunk, GroqPayload } from "./GroqChunk.ts"
+import { GroqChunk } from "./GroqChunk.ts"
+import { GroqPayload } from "./GroqPayload.ts"
 
 /**
  * Schema of Groq's own request fields, by their names on the wire; fields that it does not list are sent as they are.

@@ -393,9 +393,11 @@ describe("BedrockInvoke", () => {
       assert.deepStrictEqual(cost?.pricedAs, ["bedrock/regional.anthropic.claude-haiku-4-5-20251001-v1:0"])
     }).pipe(
       Effect.provide(NodeReplayServer.layer([
-        ReplayServer.stream(TestingWire.bedrockInvoke, answer.map((chunk) => new AnthropicChunk({ chunk })), {
-          reads: { seed: 1 }
-        })
+        ReplayServer.stream(
+          TestingWire.bedrockInvoke,
+          answer.map((event) => Schema.decodeUnknownSync(AnthropicChunk.FromPayload)(event)),
+          { reads: { seed: 1 } }
+        )
       ]))
     ))
 })

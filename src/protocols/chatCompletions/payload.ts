@@ -4,35 +4,192 @@
  * @since 0.2.0
  */
 import * as Schema from "effect/Schema"
+import { type Exact, exactly, type FieldsOf } from "../../internal/exact.ts"
 import { list, nullish, open } from "../../internal/open.ts"
 
-const ToolCallFunction = open({
-  name: nullish(Schema.String),
-  // A string by the specification; some hosts send the object itself.
-  arguments: nullish(Schema.Union([Schema.String, Schema.Record(Schema.String, Schema.Unknown)]))
-})
+/**
+ * The function that a tool call names, and a piece of its arguments.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ToolCallFunction {
+  readonly name?: string | null
+  /** A string by the specification; some hosts send the object itself. */
+  readonly arguments?: string | { readonly [key: string]: unknown } | null
+  readonly [key: string]: unknown
+}
 
-const ToolCall = open({
+const ToolCallFunction: Exact<ToolCallFunction> = exactly(open({
+  name: nullish(Schema.String),
+  arguments: nullish(Schema.Union([Schema.String, Schema.Record(Schema.String, Schema.Unknown)]))
+}))
+
+/**
+ * A piece of a tool call in `choices[].delta.tool_calls`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ToolCall {
+  /** Position of the call among those of its choice. */
+  readonly index?: number | null
+  readonly id?: string | null
+  /** `function`, or `custom` for a tool that takes free text. */
+  readonly type?: string | null
+  readonly function?: ToolCallFunction | null
+  readonly custom?: CustomToolCall | null
+  readonly [key: string]: unknown
+}
+
+/**
+ * A piece of a call of a tool that takes free text.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface CustomToolCall {
+  readonly name?: string | null
+  readonly input?: string | null
+  readonly [key: string]: unknown
+}
+
+const CustomToolCall: Exact<CustomToolCall> = exactly(
+  open({ name: nullish(Schema.String), input: nullish(Schema.String) })
+)
+
+const ToolCall: Exact<ToolCall> = exactly(open({
   index: nullish(Schema.Finite),
   id: nullish(Schema.String),
   type: nullish(Schema.String),
   function: nullish(ToolCallFunction),
-  custom: nullish(open({ name: nullish(Schema.String), input: nullish(Schema.String) }))
-})
+  custom: nullish(CustomToolCall)
+}))
 
-const logprobFields = {
+/**
+ * A token and its log probability.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface TopLogprob {
+  readonly token?: string | null
+  /** The token's bytes in UTF-8. */
+  readonly bytes?: ReadonlyArray<number> | null
+  /** `null` for a token that can't come: JSON has no minus infinity. */
+  readonly logprob?: number | null
+  readonly [key: string]: unknown
+}
+
+/**
+ * A token of the answer, its log probability, and the tokens that were likely at its place.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface TokenLogprob extends TopLogprob {
+  readonly top_logprobs?: ReadonlyArray<TopLogprob | null> | null
+}
+
+/**
+ * Log probabilities of the tokens in a choice.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Logprobs {
+  readonly content?: ReadonlyArray<TokenLogprob | null> | null
+  readonly refusal?: ReadonlyArray<TokenLogprob | null> | null
+  readonly [key: string]: unknown
+}
+
+const topLogprobFields = {
   token: nullish(Schema.String),
   bytes: nullish(Schema.Array(Schema.Finite)),
-  // Of a token that can't come it is minus infinity, which JSON has only `null` for.
   logprob: nullish(Schema.Finite)
 }
 
-const TokenLogprob = open({ ...logprobFields, top_logprobs: nullish(list(open(logprobFields))) })
+const TopLogprob: Exact<TopLogprob> = exactly(open(topLogprobFields))
 
-const Logprobs = open({
+const TokenLogprob: Exact<TokenLogprob> = exactly(
+  open({ ...topLogprobFields, top_logprobs: nullish(list(TopLogprob)) })
+)
+
+const Logprobs: Exact<Logprobs> = exactly(open({
   content: nullish(list(TokenLogprob)),
   refusal: nullish(list(TokenLogprob))
-})
+}))
+
+/**
+ * A part of a delta's content, at hosts that send parts instead of text.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ContentPart {
+  readonly type?: string | null
+  readonly text?: string | null
+  readonly [key: string]: unknown
+}
+
+const ContentPart: Exact<ContentPart> = exactly(open({ type: nullish(Schema.String), text: nullish(Schema.String) }))
+
+/**
+ * A piece of audio output.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Audio {
+  readonly id?: string | null
+  /** Base64. */
+  readonly data?: string | null
+  readonly transcript?: string | null
+  /** Unix seconds. */
+  readonly expires_at?: number | null
+  readonly [key: string]: unknown
+}
+
+const Audio: Exact<Audio> = exactly(open({
+  id: nullish(Schema.String),
+  data: nullish(Schema.String),
+  transcript: nullish(Schema.String),
+  expires_at: nullish(Schema.Finite)
+}))
+
+/**
+ * What a chunk adds to a choice, as it comes over the wire.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Delta {
+  readonly role?: string | null
+  /** A string by the specification; some hosts send parts. */
+  readonly content?: string | ReadonlyArray<ContentPart | null> | null
+  readonly refusal?: string | null
+  /** Reasoning text at hosts other than OpenAI. */
+  readonly reasoning?: string | null
+  /** Reasoning text at hosts other than OpenAI, under its other name. */
+  readonly reasoning_content?: string | null
+  readonly function_call?: ToolCallFunction | null
+  readonly tool_calls?: ReadonlyArray<ToolCall | null> | null
+  readonly audio?: Audio | null
+  readonly [key: string]: unknown
+}
+
+const ownDeltaFields = {
+  role: nullish(Schema.String),
+  content: nullish(Schema.Union([Schema.String, list(ContentPart)])),
+  refusal: nullish(Schema.String),
+  reasoning: nullish(Schema.String),
+  reasoning_content: nullish(Schema.String),
+  function_call: nullish(ToolCallFunction),
+  tool_calls: nullish(list(ToolCall)),
+  audio: nullish(Audio)
+}
+
+const Delta: Exact<Delta> = exactly(open(ownDeltaFields))
 
 /**
  * Fields of `choices[].delta`.
@@ -40,53 +197,83 @@ const Logprobs = open({
  * @category schemas
  * @since 0.1.0
  */
-export const deltaFields = {
-  role: nullish(Schema.String),
-  // A string by the specification; some hosts send parts.
-  content: nullish(
-    Schema.Union([Schema.String, list(open({ type: nullish(Schema.String), text: nullish(Schema.String) }))])
-  ),
-  refusal: nullish(Schema.String),
-  // Not in OpenAI's own types: the two names under which other hosts send reasoning text.
-  reasoning: nullish(Schema.String),
-  reasoning_content: nullish(Schema.String),
-  function_call: nullish(ToolCallFunction),
-  tool_calls: nullish(list(ToolCall)),
-  audio: nullish(open({
-    id: nullish(Schema.String),
-    data: nullish(Schema.String),
-    transcript: nullish(Schema.String),
-    expires_at: nullish(Schema.Finite)
-  }))
-}
+export const deltaFields: FieldsOf<Delta> = ownDeltaFields
 
 /**
- * Fields of `usage`.
+ * What the input tokens are.
  *
- * @category schemas
- * @since 0.1.0
+ * @category models
+ * @since 0.2.0
  */
-export const usageFields = {
+export interface PromptTokensDetails {
+  readonly audio_tokens?: number | null
+  readonly cache_write_tokens?: number | null
+  readonly cached_tokens?: number | null
+  readonly image_tokens?: number | null
+  readonly text_tokens?: number | null
+  readonly [key: string]: unknown
+}
+
+const PromptTokensDetails: Exact<PromptTokensDetails> = exactly(open({
+  audio_tokens: nullish(Schema.Finite),
+  cache_write_tokens: nullish(Schema.Finite),
+  cached_tokens: nullish(Schema.Finite),
+  image_tokens: nullish(Schema.Finite),
+  text_tokens: nullish(Schema.Finite)
+}))
+
+/**
+ * What the output tokens are.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface CompletionTokensDetails {
+  readonly accepted_prediction_tokens?: number | null
+  readonly audio_tokens?: number | null
+  readonly reasoning_tokens?: number | null
+  readonly rejected_prediction_tokens?: number | null
+  readonly text_tokens?: number | null
+  readonly [key: string]: unknown
+}
+
+const CompletionTokensDetails: Exact<CompletionTokensDetails> = exactly(open({
+  accepted_prediction_tokens: nullish(Schema.Finite),
+  audio_tokens: nullish(Schema.Finite),
+  reasoning_tokens: nullish(Schema.Finite),
+  rejected_prediction_tokens: nullish(Schema.Finite),
+  text_tokens: nullish(Schema.Finite)
+}))
+
+/**
+ * A `usage` object as it comes over the wire. All counts are tokens.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface WireUsage {
+  /** Cache reads and writes included. */
+  readonly prompt_tokens?: number | null
+  /** Reasoning included. */
+  readonly completion_tokens?: number | null
+  readonly total_tokens?: number | null
+  /** Cache reads, as DeepSeek states them. */
+  readonly prompt_cache_hit_tokens?: number | null
+  /** Cache reads, as Moonshot states them. */
+  readonly cached_tokens?: number | null
+  readonly prompt_tokens_details?: PromptTokensDetails | null
+  readonly completion_tokens_details?: CompletionTokensDetails | null
+  readonly [key: string]: unknown
+}
+
+const ownUsageFields = {
   prompt_tokens: nullish(Schema.Finite),
   completion_tokens: nullish(Schema.Finite),
   total_tokens: nullish(Schema.Finite),
-  // Cache reads outside of the details: DeepSeek's and Moonshot's names.
   prompt_cache_hit_tokens: nullish(Schema.Finite),
   cached_tokens: nullish(Schema.Finite),
-  prompt_tokens_details: nullish(open({
-    audio_tokens: nullish(Schema.Finite),
-    cache_write_tokens: nullish(Schema.Finite),
-    cached_tokens: nullish(Schema.Finite),
-    image_tokens: nullish(Schema.Finite),
-    text_tokens: nullish(Schema.Finite)
-  })),
-  completion_tokens_details: nullish(open({
-    accepted_prediction_tokens: nullish(Schema.Finite),
-    audio_tokens: nullish(Schema.Finite),
-    reasoning_tokens: nullish(Schema.Finite),
-    rejected_prediction_tokens: nullish(Schema.Finite),
-    text_tokens: nullish(Schema.Finite)
-  }))
+  prompt_tokens_details: nullish(PromptTokensDetails),
+  completion_tokens_details: nullish(CompletionTokensDetails)
 }
 
 /**
@@ -95,15 +282,43 @@ export const usageFields = {
  * @category schemas
  * @since 0.2.0
  */
-export const WireUsage = open(usageFields)
+export const WireUsage: Exact<WireUsage> = exactly(open(ownUsageFields))
 
 /**
- * A `usage` object as it comes over the wire.
+ * Fields of `usage`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const usageFields: FieldsOf<WireUsage> = ownUsageFields
+
+/**
+ * What a chunk says of one choice, as it comes over the wire.
  *
  * @category models
- * @since 0.2.0
+ * @since 0.1.0
  */
-export type WireUsage = typeof WireUsage.Type
+export interface Choice {
+  /** Left out by some hosts: the choice's position in the array then counts. */
+  readonly index?: number | null
+  readonly delta?: Delta | null
+  /** The host's word; `null` until the choice is finished. */
+  readonly finish_reason?: string | null
+  readonly logprobs?: Logprobs | null
+  /** Where some hosts state the usage; OpenAI has no such field. */
+  readonly usage?: WireUsage | null
+  readonly [key: string]: unknown
+}
+
+const ownChoiceFields = {
+  index: nullish(Schema.Finite),
+  delta: nullish(Delta),
+  finish_reason: nullish(Schema.String),
+  logprobs: nullish(Logprobs),
+  usage: nullish(WireUsage)
+}
+
+const Choice: Exact<Choice> = exactly(open(ownChoiceFields))
 
 /**
  * Fields of `choices[]`, with a provider's own delta.
@@ -120,14 +335,54 @@ export type WireUsage = typeof WireUsage.Type
  * @category schemas
  * @since 0.1.0
  */
-export const choiceFields = <D extends Schema.Constraint>(delta: D) => ({
-  index: nullish(Schema.Finite),
-  delta: nullish(delta),
-  finish_reason: nullish(Schema.String),
-  logprobs: nullish(Logprobs),
-  // Not in OpenAI's own types: some hosts state the usage here.
-  usage: nullish(WireUsage)
+export const choiceFields = <D extends Schema.Constraint>(delta: D): ChoiceFields<D> => ({
+  ...ownChoiceFields,
+  delta: nullish(delta)
 })
+
+/**
+ * Fields of `choices[]`, with a delta of schema `D`.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export type ChoiceFields<D extends Schema.Constraint> = {
+  readonly [K in keyof FieldsOf<Choice>]: K extends "delta" ? Schema.optionalKey<Schema.NullOr<D>> : FieldsOf<Choice>[K]
+}
+
+/**
+ * A chat-completions chunk as it comes over the wire.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Payload {
+  readonly id?: string | null
+  readonly object?: string | null
+  /** Unix seconds by the specification; some hosts send a date. */
+  readonly created?: number | string | null
+  readonly model?: string | null
+  readonly choices?: ReadonlyArray<Choice | null> | null
+  readonly usage?: WireUsage | null
+  readonly service_tier?: string | null
+  readonly system_fingerprint?: string | null
+  readonly obfuscation?: string | null
+  readonly moderation?: { readonly [key: string]: unknown } | null
+  readonly [key: string]: unknown
+}
+
+const ownChunkFields = {
+  id: nullish(Schema.String),
+  object: nullish(Schema.String),
+  created: nullish(Schema.Union([Schema.Finite, Schema.String])),
+  model: nullish(Schema.String),
+  choices: nullish(list(Choice)),
+  usage: nullish(WireUsage),
+  service_tier: nullish(Schema.String),
+  system_fingerprint: nullish(Schema.String),
+  obfuscation: nullish(Schema.String),
+  moderation: nullish(open({}))
+}
 
 /**
  * Fields of a chunk, with a provider's own choice.
@@ -147,19 +402,22 @@ export const choiceFields = <D extends Schema.Constraint>(delta: D) => ({
  * @category schemas
  * @since 0.1.0
  */
-export const chunkFields = <C extends Schema.Constraint>(choice: C) => ({
-  id: nullish(Schema.String),
-  object: nullish(Schema.String),
-  // Seconds by the specification; some hosts send a date.
-  created: nullish(Schema.Union([Schema.Finite, Schema.String])),
-  model: nullish(Schema.String),
-  choices: nullish(list(choice)),
-  usage: nullish(WireUsage),
-  service_tier: nullish(Schema.String),
-  system_fingerprint: nullish(Schema.String),
-  obfuscation: nullish(Schema.String),
-  moderation: nullish(open({}))
+export const chunkFields = <C extends Schema.Constraint>(choice: C): ChunkFields<C> => ({
+  ...ownChunkFields,
+  choices: nullish(list(choice))
 })
+
+/**
+ * Fields of a chunk, with choices of schema `C`.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export type ChunkFields<C extends Schema.Constraint> = {
+  readonly [K in keyof FieldsOf<Payload>]: K extends "choices"
+    ? Schema.optionalKey<Schema.NullOr<Schema.$Array<Schema.NullOr<C>>>>
+    : FieldsOf<Payload>[K]
+}
 
 /**
  * Schema of the payload that all hosts of this format share. Unknown fields and values are kept.
@@ -167,23 +425,7 @@ export const chunkFields = <C extends Schema.Constraint>(choice: C) => ({
  * @category schemas
  * @since 0.1.0
  */
-export const Payload = open(chunkFields(open(choiceFields(open(deltaFields)))))
-
-/**
- * A chat-completions chunk as it comes over the wire.
- *
- * @category models
- * @since 0.1.0
- */
-export type Payload = typeof Payload.Type
-
-/**
- * What a chunk says of one choice, as it comes over the wire.
- *
- * @category models
- * @since 0.1.0
- */
-export type Choice = NonNullable<NonNullable<Payload["choices"]>[number]>
+export const Payload: Exact<Payload> = exactly(open(ownChunkFields))
 
 /**
  * The index of a choice: a host that leaves it out means the position in the array.

@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import type * as FinishReason from "../../FinishReason.ts"
+import { type Exact, exactly } from "../../internal/exact.ts"
 import { list, nullish, open } from "../../internal/open.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as Usage from "../../Usage.ts"
@@ -22,18 +23,52 @@ export interface UnknownType {
   readonly toString: () => string
 }
 
-const tagged = <const Type extends string, const Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
-  open({ type: Schema.Literal(type), ...fields })
-
-interface Tagged extends Schema.Constraint {
-  readonly schema: { readonly fields: { readonly type: { readonly literal: string } } }
+/**
+ * An object of a type that this version does not know: an event, a content block or a delta, kept as it came.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Unknown {
+  readonly type: UnknownType
+  readonly [key: string]: unknown
 }
 
 /** One of the known members, or an object of any other type: a known type of the wrong shape is no unknown one. */
-const openUnion = <const Members extends ReadonlyArray<Tagged>>(members: Members) => {
-  const known = new Set(members.map((member) => member.schema.fields.type.literal))
-  const unknown = Schema.String.check(Schema.makeFilter((type) => !known.has(type)))
-  return Schema.Union([...members, open({ type: unknown as unknown as Schema.Codec<UnknownType, string> })])
+const openUnion = <Type extends string, Member extends Schema.Constraint>(
+  members: Readonly<Record<Type, Member>> & { readonly [T in Type]: { readonly Type: { readonly type: T } } }
+) => {
+  const isOther = Schema.String.check(Schema.makeFilter((type) => !Object.hasOwn(members, type)))
+  // A string when it runs; see `UnknownType`.
+  const other: Exact<Unknown> = exactly(open({ type: Schema.make<Exact<UnknownType>>(isOther.ast) }))
+  return Schema.Union([...Object.values<Member>(members), other])
+}
+
+/**
+ * Where a cited text is: the fields of all kinds of location, told apart by `type`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Citation {
+  /** `char_location`, `page_location`, `content_block_location`, `web_search_result_location`, … */
+  readonly type?: string | null
+  readonly cited_text?: string | null
+  readonly document_index?: number | null
+  readonly document_title?: string | null
+  readonly file_id?: string | null
+  readonly start_char_index?: number | null
+  readonly end_char_index?: number | null
+  readonly start_page_number?: number | null
+  readonly end_page_number?: number | null
+  readonly start_block_index?: number | null
+  readonly end_block_index?: number | null
+  readonly url?: string | null
+  readonly title?: string | null
+  readonly encrypted_index?: string | null
+  readonly source?: string | null
+  readonly search_result_index?: number | null
+  readonly [key: string]: unknown
 }
 
 /**
@@ -42,8 +77,7 @@ const openUnion = <const Members extends ReadonlyArray<Tagged>>(members: Members
  * @category schemas
  * @since 0.1.0
  */
-export const Citation = open({
-  /** `char_location`, `page_location`, `content_block_location`, `web_search_result_location`, … */
+export const Citation: Exact<Citation> = exactly(open({
   type: nullish(Schema.String),
   cited_text: nullish(Schema.String),
   document_index: nullish(Schema.Finite),
@@ -60,49 +94,500 @@ export const Citation = open({
   encrypted_index: nullish(Schema.String),
   source: nullish(Schema.String),
   search_result_index: nullish(Schema.Finite)
-})
+}))
 
 /**
- * Where a cited text is.
+ * Text.
  *
  * @category models
- * @since 0.1.0
+ * @since 0.2.0
  */
-export type Citation = typeof Citation.Type
+export interface TextBlock {
+  readonly type: "text"
+  readonly text?: string | null
+  readonly citations?: ReadonlyArray<Citation | null> | null
+  readonly [key: string]: unknown
+}
+
+const TextBlock: Exact<TextBlock> = exactly(
+  open({ type: Schema.Literal("text"), text: nullish(Schema.String), citations: nullish(list(Citation)) })
+)
+
+/**
+ * Thinking.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ThinkingBlock {
+  readonly type: "thinking"
+  readonly thinking?: string | null
+  /** To be sent back unchanged. */
+  readonly signature?: string | null
+  readonly [key: string]: unknown
+}
+
+const ThinkingBlock: Exact<ThinkingBlock> = exactly(
+  open({ type: Schema.Literal("thinking"), thinking: nullish(Schema.String), signature: nullish(Schema.String) })
+)
+
+/**
+ * Encrypted thinking.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface RedactedThinkingBlock {
+  readonly type: "redacted_thinking"
+  /** To be sent back unchanged. */
+  readonly data?: string | null
+  readonly [key: string]: unknown
+}
+
+const RedactedThinkingBlock: Exact<RedactedThinkingBlock> = exactly(
+  open({ type: Schema.Literal("redacted_thinking"), data: nullish(Schema.String) })
+)
+
+/**
+ * What called a tool: the model itself, or code that it ran.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Caller {
+  readonly type?: string | null
+  readonly tool_id?: string | null
+  readonly [key: string]: unknown
+}
+
+const Caller: Exact<Caller> = exactly(open({ type: nullish(Schema.String), tool_id: nullish(Schema.String) }))
+
+/**
+ * What all calls of tools state.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ToolUse {
+  readonly id?: string | null
+  readonly name?: string | null
+  /** `{}` when the input comes in deltas. */
+  readonly input?: unknown
+  readonly caller?: Caller | null
+  readonly [key: string]: unknown
+}
 
 const toolUseFields = {
   id: nullish(Schema.String),
   name: nullish(Schema.String),
-  /** `{}` when the input comes in deltas. */
   input: Schema.optionalKey(Schema.Unknown),
-  caller: nullish(open({ type: nullish(Schema.String), tool_id: nullish(Schema.String) }))
+  caller: nullish(Caller)
 }
 
-const part = open({ type: nullish(Schema.String), text: nullish(Schema.String) })
+/**
+ * A call of a tool that is the caller's to run.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ToolUseBlock extends ToolUse {
+  readonly type: "tool_use"
+}
 
-/** The result is an object or a list, as documented for each tool; hosts with tools of their own send any of these. */
-const toolResult = <const Type extends string, Result extends Schema.Constraint, Item extends Schema.Constraint>(
-  type: Type,
-  result: Result,
-  item: Item
-) =>
-  tagged(type, {
-    tool_use_id: nullish(Schema.String),
-    content: nullish(Schema.Union([Schema.String, list(item), result])),
-    is_error: nullish(Schema.Boolean),
-    caller: nullish(open({ type: nullish(Schema.String), tool_id: nullish(Schema.String) }))
-  })
+const ToolUseBlock: Exact<ToolUseBlock> = exactly(open({ type: Schema.Literal("tool_use"), ...toolUseFields }))
+
+/**
+ * A call of a tool that the provider runs.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ServerToolUseBlock extends ToolUse {
+  readonly type: "server_tool_use"
+}
+
+const ServerToolUseBlock: Exact<ServerToolUseBlock> = exactly(
+  open({ type: Schema.Literal("server_tool_use"), ...toolUseFields })
+)
+
+/**
+ * A call of a tool of an MCP server, which the provider runs.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface McpToolUseBlock extends ToolUse {
+  readonly type: "mcp_tool_use"
+  readonly server_name?: string | null
+}
+
+const McpToolUseBlock: Exact<McpToolUseBlock> = exactly(
+  open({ type: Schema.Literal("mcp_tool_use"), ...toolUseFields, server_name: nullish(Schema.String) })
+)
+
+/**
+ * What all results of tools state that the provider ran: an object or a list, as documented for each tool. Hosts with
+ * tools of their own send any of these, or a string.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ToolResult<Result, Item> {
+  readonly tool_use_id?: string | null
+  readonly content?: string | ReadonlyArray<Item | null> | Result | null
+  readonly is_error?: boolean | null
+  readonly caller?: Caller | null
+  readonly [key: string]: unknown
+}
+
+const toolResultFields = <Result, Item>(result: Exact<Result>, item: Exact<Item>) => ({
+  tool_use_id: nullish(Schema.String),
+  content: nullish(Schema.Union([Schema.String, list(item), result])),
+  is_error: nullish(Schema.Boolean),
+  caller: nullish(Caller)
+})
+
+/**
+ * A part of a tool's result.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ResultPart {
+  readonly type?: string | null
+  readonly text?: string | null
+  readonly [key: string]: unknown
+}
+
+const ResultPart: Exact<ResultPart> = exactly(open({ type: nullish(Schema.String), text: nullish(Schema.String) }))
 
 // Either the result or, with an `error_code`, the tool's failure.
 const resultFields = { type: nullish(Schema.String), error_code: nullish(Schema.String) }
 
-const executionResult = open({
-  ...resultFields,
-  stdout: nullish(Schema.String),
-  stderr: nullish(Schema.String),
-  return_code: nullish(Schema.Finite),
-  content: nullish(list(open({ type: nullish(Schema.String), file_id: nullish(Schema.String) })))
-})
+/**
+ * What a tool's result is, or why the tool failed.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ResultState {
+  readonly type?: string | null
+  /** Stated when the tool failed. */
+  readonly error_code?: string | null
+  readonly [key: string]: unknown
+}
+
+const ResultState: Exact<ResultState> = exactly(open(resultFields))
+
+/**
+ * A page that a web search found.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface WebSearchResult {
+  readonly type?: string | null
+  readonly url?: string | null
+  readonly title?: string | null
+  readonly page_age?: string | null
+  readonly encrypted_content?: string | null
+  readonly [key: string]: unknown
+}
+
+const WebSearchResult: Exact<WebSearchResult> = exactly(
+  open({
+    type: nullish(Schema.String),
+    url: nullish(Schema.String),
+    title: nullish(Schema.String),
+    page_age: nullish(Schema.String),
+    encrypted_content: nullish(Schema.String)
+  })
+)
+
+/**
+ * A page that was fetched.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface WebFetchResult extends ResultState {
+  readonly url?: string | null
+  readonly retrieved_at?: string | null
+  readonly content?: unknown
+}
+
+const WebFetchResult: Exact<WebFetchResult> = exactly(
+  open({
+    ...resultFields,
+    url: nullish(Schema.String),
+    retrieved_at: nullish(Schema.String),
+    content: Schema.optionalKey(Schema.Unknown)
+  })
+)
+
+/**
+ * A file that a run of code wrote.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ExecutionFile {
+  readonly type?: string | null
+  readonly file_id?: string | null
+  readonly [key: string]: unknown
+}
+
+const ExecutionFile: Exact<ExecutionFile> = exactly(
+  open({ type: nullish(Schema.String), file_id: nullish(Schema.String) })
+)
+
+/**
+ * What a run of code gave.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ExecutionResult extends ResultState {
+  readonly stdout?: string | null
+  readonly stderr?: string | null
+  readonly return_code?: number | null
+  readonly content?: ReadonlyArray<ExecutionFile | null> | null
+}
+
+const ExecutionResult: Exact<ExecutionResult> = exactly(
+  open({
+    ...resultFields,
+    stdout: nullish(Schema.String),
+    stderr: nullish(Schema.String),
+    return_code: nullish(Schema.Finite),
+    content: nullish(list(ExecutionFile))
+  })
+)
+
+/**
+ * A tool that a search for tools found.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ToolReference {
+  readonly type?: string | null
+  readonly tool_name?: string | null
+  readonly [key: string]: unknown
+}
+
+const ToolReference: Exact<ToolReference> = exactly(
+  open({ type: nullish(Schema.String), tool_name: nullish(Schema.String) })
+)
+
+/**
+ * What a search for tools found.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ToolSearchResult extends ResultState {
+  readonly tool_references?: ReadonlyArray<ToolReference | null> | null
+}
+
+const ToolSearchResult: Exact<ToolSearchResult> = exactly(
+  open({ ...resultFields, tool_references: nullish(list(ToolReference)) })
+)
+
+/**
+ * What the advisor model answered.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface AdvisorResult extends ResultState {
+  readonly text?: string | null
+  readonly stop_reason?: string | null
+  readonly encrypted_content?: string | null
+}
+
+const AdvisorResult: Exact<AdvisorResult> = exactly(
+  open({
+    ...resultFields,
+    text: nullish(Schema.String),
+    stop_reason: nullish(Schema.String),
+    encrypted_content: nullish(Schema.String)
+  })
+)
+
+/**
+ * The result of a web search.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface WebSearchToolResultBlock extends ToolResult<ResultState, WebSearchResult> {
+  readonly type: "web_search_tool_result"
+}
+
+const WebSearchToolResultBlock: Exact<WebSearchToolResultBlock> = exactly(
+  open({ type: Schema.Literal("web_search_tool_result"), ...toolResultFields(ResultState, WebSearchResult) })
+)
+
+/**
+ * The result of fetching a page.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface WebFetchToolResultBlock extends ToolResult<WebFetchResult, ResultPart> {
+  readonly type: "web_fetch_tool_result"
+}
+
+const WebFetchToolResultBlock: Exact<WebFetchToolResultBlock> = exactly(
+  open({ type: Schema.Literal("web_fetch_tool_result"), ...toolResultFields(WebFetchResult, ResultPart) })
+)
+
+/**
+ * The result of a run of code.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface CodeExecutionToolResultBlock extends ToolResult<ExecutionResult, ResultPart> {
+  readonly type: "code_execution_tool_result"
+}
+
+const CodeExecutionToolResultBlock: Exact<CodeExecutionToolResultBlock> = exactly(
+  open({ type: Schema.Literal("code_execution_tool_result"), ...toolResultFields(ExecutionResult, ResultPart) })
+)
+
+/**
+ * The result of a shell command.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface BashCodeExecutionToolResultBlock extends ToolResult<ExecutionResult, ResultPart> {
+  readonly type: "bash_code_execution_tool_result"
+}
+
+const BashCodeExecutionToolResultBlock: Exact<BashCodeExecutionToolResultBlock> = exactly(
+  open({ type: Schema.Literal("bash_code_execution_tool_result"), ...toolResultFields(ExecutionResult, ResultPart) })
+)
+
+/**
+ * The result of editing a file.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface TextEditorCodeExecutionToolResultBlock extends ToolResult<ResultState, ResultPart> {
+  readonly type: "text_editor_code_execution_tool_result"
+}
+
+const TextEditorCodeExecutionToolResultBlock: Exact<TextEditorCodeExecutionToolResultBlock> = exactly(
+  open({ type: Schema.Literal("text_editor_code_execution_tool_result"), ...toolResultFields(ResultState, ResultPart) })
+)
+
+/**
+ * The result of a search for tools.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ToolSearchToolResultBlock extends ToolResult<ToolSearchResult, ResultPart> {
+  readonly type: "tool_search_tool_result"
+}
+
+const ToolSearchToolResultBlock: Exact<ToolSearchToolResultBlock> = exactly(
+  open({ type: Schema.Literal("tool_search_tool_result"), ...toolResultFields(ToolSearchResult, ResultPart) })
+)
+
+/**
+ * The result of a tool of an MCP server.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface McpToolResultBlock extends ToolResult<ResultState, ResultPart> {
+  readonly type: "mcp_tool_result"
+}
+
+const McpToolResultBlock: Exact<McpToolResultBlock> = exactly(
+  open({ type: Schema.Literal("mcp_tool_result"), ...toolResultFields(ResultState, ResultPart) })
+)
+
+/**
+ * The result of asking the advisor model.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface AdvisorToolResultBlock extends ToolResult<AdvisorResult, ResultPart> {
+  readonly type: "advisor_tool_result"
+}
+
+const AdvisorToolResultBlock: Exact<AdvisorToolResultBlock> = exactly(
+  open({ type: Schema.Literal("advisor_tool_result"), ...toolResultFields(AdvisorResult, ResultPart) })
+)
+
+/**
+ * A file that was put into the container of the code execution tool.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ContainerUploadBlock {
+  readonly type: "container_upload"
+  readonly file_id?: string | null
+  readonly [key: string]: unknown
+}
+
+const ContainerUploadBlock: Exact<ContainerUploadBlock> = exactly(
+  open({ type: Schema.Literal("container_upload"), file_id: nullish(Schema.String) })
+)
+
+/**
+ * The summary that replaces the conversation so far.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface CompactionBlock {
+  readonly type: "compaction"
+  readonly content?: string | null
+  readonly encrypted_content?: string | null
+  readonly [key: string]: unknown
+}
+
+const CompactionBlock: Exact<CompactionBlock> = exactly(
+  open({
+    type: Schema.Literal("compaction"),
+    content: nullish(Schema.String),
+    encrypted_content: nullish(Schema.String)
+  })
+)
+
+/**
+ * A content block.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ContentBlock =
+  | TextBlock
+  | ThinkingBlock
+  | RedactedThinkingBlock
+  | ToolUseBlock
+  | ServerToolUseBlock
+  | McpToolUseBlock
+  | WebSearchToolResultBlock
+  | WebFetchToolResultBlock
+  | CodeExecutionToolResultBlock
+  | BashCodeExecutionToolResultBlock
+  | TextEditorCodeExecutionToolResultBlock
+  | ToolSearchToolResultBlock
+  | McpToolResultBlock
+  | AdvisorToolResultBlock
+  | ContainerUploadBlock
+  | CompactionBlock
+  | Unknown
 
 /**
  * Schema of a content block, as `content_block_start` and `message_start` state it. A block of a type that is not
@@ -111,86 +596,125 @@ const executionResult = open({
  * @category schemas
  * @since 0.1.0
  */
-export const ContentBlock = openUnion([
-  tagged("text", { text: nullish(Schema.String), citations: nullish(list(Citation)) }),
-  tagged("thinking", { thinking: nullish(Schema.String), signature: nullish(Schema.String) }),
-  tagged("redacted_thinking", { data: nullish(Schema.String) }),
-  tagged("tool_use", toolUseFields),
-  tagged("server_tool_use", toolUseFields),
-  tagged("mcp_tool_use", { ...toolUseFields, server_name: nullish(Schema.String) }),
-  toolResult(
-    "web_search_tool_result",
-    open(resultFields),
-    open({
-      type: nullish(Schema.String),
-      url: nullish(Schema.String),
-      title: nullish(Schema.String),
-      page_age: nullish(Schema.String),
-      encrypted_content: nullish(Schema.String)
-    })
-  ),
-  toolResult(
-    "web_fetch_tool_result",
-    open({
-      ...resultFields,
-      url: nullish(Schema.String),
-      retrieved_at: nullish(Schema.String),
-      content: Schema.optionalKey(Schema.Unknown)
-    }),
-    part
-  ),
-  toolResult("code_execution_tool_result", executionResult, part),
-  toolResult("bash_code_execution_tool_result", executionResult, part),
-  toolResult("text_editor_code_execution_tool_result", open(resultFields), part),
-  toolResult(
-    "tool_search_tool_result",
-    open({
-      ...resultFields,
-      tool_references: nullish(
-        list(open({ type: nullish(Schema.String), tool_name: nullish(Schema.String) }))
-      )
-    }),
-    part
-  ),
-  toolResult("mcp_tool_result", open(resultFields), part),
-  toolResult(
-    "advisor_tool_result",
-    open({
-      ...resultFields,
-      text: nullish(Schema.String),
-      stop_reason: nullish(Schema.String),
-      encrypted_content: nullish(Schema.String)
-    }),
-    part
-  ),
-  tagged("container_upload", { file_id: nullish(Schema.String) }),
-  tagged("compaction", { content: nullish(Schema.String), encrypted_content: nullish(Schema.String) })
-])
+export const ContentBlock: Exact<ContentBlock> = exactly(openUnion({
+  text: TextBlock,
+  thinking: ThinkingBlock,
+  redacted_thinking: RedactedThinkingBlock,
+  tool_use: ToolUseBlock,
+  server_tool_use: ServerToolUseBlock,
+  mcp_tool_use: McpToolUseBlock,
+  web_search_tool_result: WebSearchToolResultBlock,
+  web_fetch_tool_result: WebFetchToolResultBlock,
+  code_execution_tool_result: CodeExecutionToolResultBlock,
+  bash_code_execution_tool_result: BashCodeExecutionToolResultBlock,
+  text_editor_code_execution_tool_result: TextEditorCodeExecutionToolResultBlock,
+  tool_search_tool_result: ToolSearchToolResultBlock,
+  mcp_tool_result: McpToolResultBlock,
+  advisor_tool_result: AdvisorToolResultBlock,
+  container_upload: ContainerUploadBlock,
+  compaction: CompactionBlock
+}))
 
 /**
- * A content block.
+ * A piece of text.
  *
  * @category models
- * @since 0.1.0
+ * @since 0.2.0
  */
-export type ContentBlock = typeof ContentBlock.Type
+export interface TextDelta {
+  readonly type: "text_delta"
+  readonly text: string
+  readonly [key: string]: unknown
+}
 
-const deltas = [
-  tagged("text_delta", { text: Schema.String }),
-  tagged("input_json_delta", { partial_json: Schema.String }),
-  tagged("thinking_delta", { thinking: Schema.String, estimated_tokens: nullish(Schema.Finite) }),
-  tagged("signature_delta", { signature: Schema.String }),
-  tagged("citations_delta", { citation: nullish(Citation) }),
-  tagged("compaction_delta", { content: nullish(Schema.String), encrypted_content: nullish(Schema.String) })
-] as const
+const TextDelta: Exact<TextDelta> = exactly(open({ type: Schema.Literal("text_delta"), text: Schema.String }))
 
 /**
- * Schema of what a `content_block_delta` adds to its block. A delta of a type that is not listed here is kept as it is.
+ * A piece of a tool's input.
  *
- * @category schemas
- * @since 0.1.0
+ * @category models
+ * @since 0.2.0
  */
-export const ContentBlockDelta = openUnion(deltas)
+export interface InputJsonDelta {
+  readonly type: "input_json_delta"
+  /** A piece of JSON text. */
+  readonly partial_json: string
+  readonly [key: string]: unknown
+}
+
+const InputJsonDelta: Exact<InputJsonDelta> = exactly(
+  open({ type: Schema.Literal("input_json_delta"), partial_json: Schema.String })
+)
+
+/**
+ * A piece of thinking.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ThinkingDelta {
+  readonly type: "thinking_delta"
+  readonly thinking: string
+  readonly estimated_tokens?: number | null
+  readonly [key: string]: unknown
+}
+
+const ThinkingDelta: Exact<ThinkingDelta> = exactly(
+  open({ type: Schema.Literal("thinking_delta"), thinking: Schema.String, estimated_tokens: nullish(Schema.Finite) })
+)
+
+/**
+ * The signature of a thinking block.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface SignatureDelta {
+  readonly type: "signature_delta"
+  readonly signature: string
+  readonly [key: string]: unknown
+}
+
+const SignatureDelta: Exact<SignatureDelta> = exactly(
+  open({ type: Schema.Literal("signature_delta"), signature: Schema.String })
+)
+
+/**
+ * A source that the text of the block cites.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface CitationsDelta {
+  readonly type: "citations_delta"
+  readonly citation?: Citation | null
+  readonly [key: string]: unknown
+}
+
+const CitationsDelta: Exact<CitationsDelta> = exactly(
+  open({ type: Schema.Literal("citations_delta"), citation: nullish(Citation) })
+)
+
+/**
+ * The summary that replaces the conversation so far.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface CompactionDelta {
+  readonly type: "compaction_delta"
+  readonly content?: string | null
+  readonly encrypted_content?: string | null
+  readonly [key: string]: unknown
+}
+
+const CompactionDelta: Exact<CompactionDelta> = exactly(
+  open({
+    type: Schema.Literal("compaction_delta"),
+    content: nullish(Schema.String),
+    encrypted_content: nullish(Schema.String)
+  })
+)
 
 /**
  * What a `content_block_delta` adds to its block.
@@ -198,55 +722,355 @@ export const ContentBlockDelta = openUnion(deltas)
  * @category models
  * @since 0.1.0
  */
-export type ContentBlockDelta = typeof ContentBlockDelta.Type
-
-const WireUsage = open({
-  input_tokens: nullish(Schema.Finite),
-  cache_read_input_tokens: nullish(Schema.Finite),
-  cache_creation_input_tokens: nullish(Schema.Finite),
-  cache_creation: nullish(open({
-    ephemeral_5m_input_tokens: nullish(Schema.Finite),
-    ephemeral_1h_input_tokens: nullish(Schema.Finite)
-  })),
-  output_tokens: nullish(Schema.Finite),
-  output_tokens_details: nullish(open({ thinking_tokens: nullish(Schema.Finite) })),
-  server_tool_use: nullish(open({
-    web_search_requests: nullish(Schema.Finite),
-    web_fetch_requests: nullish(Schema.Finite)
-  })),
-  service_tier: nullish(Schema.String),
-  speed: nullish(Schema.String),
-  inference_geo: nullish(Schema.String),
-  /** One entry for each model call behind the response; those of type `compaction` are not in the totals above. */
-  iterations: nullish(Schema.Array(Schema.Unknown))
-})
+export type ContentBlockDelta =
+  | TextDelta
+  | InputJsonDelta
+  | ThinkingDelta
+  | SignatureDelta
+  | CitationsDelta
+  | CompactionDelta
+  | Unknown
 
 /**
- * A `usage` object as it comes over the wire.
+ * Schema of what a `content_block_delta` adds to its block. A delta of a type that is not listed here is kept as it is.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ContentBlockDelta: Exact<ContentBlockDelta> = exactly(openUnion({
+  text_delta: TextDelta,
+  input_json_delta: InputJsonDelta,
+  thinking_delta: ThinkingDelta,
+  signature_delta: SignatureDelta,
+  citations_delta: CitationsDelta,
+  compaction_delta: CompactionDelta
+}))
+
+/**
+ * Tokens written to the prompt cache, by how long they are kept.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface CacheCreation {
+  readonly ephemeral_5m_input_tokens?: number | null
+  readonly ephemeral_1h_input_tokens?: number | null
+  readonly [key: string]: unknown
+}
+
+const CacheCreation: Exact<CacheCreation> = exactly(
+  open({ ephemeral_5m_input_tokens: nullish(Schema.Finite), ephemeral_1h_input_tokens: nullish(Schema.Finite) })
+)
+
+/**
+ * What the output tokens are.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface OutputTokensDetails {
+  readonly thinking_tokens?: number | null
+  readonly [key: string]: unknown
+}
+
+const OutputTokensDetails: Exact<OutputTokensDetails> = exactly(open({ thinking_tokens: nullish(Schema.Finite) }))
+
+/**
+ * Requests of tools that the provider ran.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ServerToolUsage {
+  readonly web_search_requests?: number | null
+  readonly web_fetch_requests?: number | null
+  readonly [key: string]: unknown
+}
+
+const ServerToolUsage: Exact<ServerToolUsage> = exactly(
+  open({ web_search_requests: nullish(Schema.Finite), web_fetch_requests: nullish(Schema.Finite) })
+)
+
+/**
+ * A `usage` object as it comes over the wire. All counts are tokens.
  *
  * @category models
  * @since 0.1.0
  */
-export type WireUsage = typeof WireUsage.Type
+export interface WireUsage {
+  /** Without cache reads and writes. */
+  readonly input_tokens?: number | null
+  readonly cache_read_input_tokens?: number | null
+  readonly cache_creation_input_tokens?: number | null
+  readonly cache_creation?: CacheCreation | null
+  readonly output_tokens?: number | null
+  readonly output_tokens_details?: OutputTokensDetails | null
+  readonly server_tool_use?: ServerToolUsage | null
+  readonly service_tier?: string | null
+  readonly speed?: string | null
+  readonly inference_geo?: string | null
+  /** One entry for each model call behind the response; those of type `compaction` are not in the totals above. */
+  readonly iterations?: ReadonlyArray<unknown> | null
+  readonly [key: string]: unknown
+}
+
+const WireUsage: Exact<WireUsage> = exactly(open({
+  input_tokens: nullish(Schema.Finite),
+  cache_read_input_tokens: nullish(Schema.Finite),
+  cache_creation_input_tokens: nullish(Schema.Finite),
+  cache_creation: nullish(CacheCreation),
+  output_tokens: nullish(Schema.Finite),
+  output_tokens_details: nullish(OutputTokensDetails),
+  server_tool_use: nullish(ServerToolUsage),
+  service_tier: nullish(Schema.String),
+  speed: nullish(Schema.String),
+  inference_geo: nullish(Schema.String),
+  iterations: nullish(Schema.Array(Schema.Unknown))
+}))
+
+/**
+ * More about a stop reason.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface StopDetails {
+  readonly type?: string | null
+  /** With a refusal: what it is about. */
+  readonly category?: string | null
+  readonly explanation?: string | null
+  readonly [key: string]: unknown
+}
+
+const StopDetails: Exact<StopDetails> = exactly(
+  open({ type: nullish(Schema.String), category: nullish(Schema.String), explanation: nullish(Schema.String) })
+)
+
+/**
+ * The container of the code execution tool, which a later request can use again.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Container {
+  readonly id?: string | null
+  readonly expires_at?: string | null
+  readonly [key: string]: unknown
+}
+
+const Container: Exact<Container> = exactly(open({ id: nullish(Schema.String), expires_at: nullish(Schema.String) }))
+
+/**
+ * Why the answer stopped.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Stop {
+  readonly stop_reason?: string | null
+  readonly stop_sequence?: string | null
+  readonly stop_details?: StopDetails | null
+  readonly container?: Container | null
+  readonly [key: string]: unknown
+}
 
 const stopFields = {
   stop_reason: nullish(Schema.String),
   stop_sequence: nullish(Schema.String),
-  /** With a refusal: its `category` and an `explanation`. */
-  stop_details: nullish(open({
-    type: nullish(Schema.String),
-    category: nullish(Schema.String),
-    explanation: nullish(Schema.String)
-  })),
-  /** The container of the code execution tool, which a later request can use again. */
-  container: nullish(open({ id: nullish(Schema.String), expires_at: nullish(Schema.String) }))
+  stop_details: nullish(StopDetails),
+  container: nullish(Container)
 }
 
-const contextManagement = nullish(open({
-  applied_edits: nullish(list(open({ type: nullish(Schema.String) })))
+const Stop: Exact<Stop> = exactly(open(stopFields))
+
+/**
+ * A cut that the provider made.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface AppliedEdit {
+  readonly type?: string | null
+  readonly [key: string]: unknown
+}
+
+const AppliedEdit: Exact<AppliedEdit> = exactly(open({ type: nullish(Schema.String) }))
+
+/**
+ * What the provider cut out of the conversation.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ContextManagement {
+  readonly applied_edits?: ReadonlyArray<AppliedEdit | null> | null
+  readonly [key: string]: unknown
+}
+
+const ContextManagement: Exact<ContextManagement> = exactly(open({ applied_edits: nullish(list(AppliedEdit)) }))
+
+/**
+ * The answer as it starts.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Message extends Stop {
+  readonly id?: string | null
+  readonly type?: string | null
+  readonly role?: string | null
+  readonly model?: string | null
+  readonly content?: ReadonlyArray<ContentBlock | null> | null
+  readonly usage?: WireUsage | null
+  readonly context_management?: ContextManagement | null
+}
+
+const Message: Exact<Message> = exactly(open({
+  id: nullish(Schema.String),
+  type: nullish(Schema.String),
+  role: nullish(Schema.String),
+  model: nullish(Schema.String),
+  content: nullish(list(ContentBlock)),
+  usage: nullish(WireUsage),
+  context_management: nullish(ContextManagement),
+  ...stopFields
 }))
 
-const index = Schema.Finite
+/**
+ * The start of the answer.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface MessageStart {
+  readonly type: "message_start"
+  /** Some hosts send `null`. */
+  readonly message?: Message | null
+  readonly [key: string]: unknown
+}
+
+const MessageStart: Exact<MessageStart> = exactly(
+  open({ type: Schema.Literal("message_start"), message: nullish(Message) })
+)
+
+/**
+ * The start of a content block.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ContentBlockStart {
+  readonly type: "content_block_start"
+  readonly index: number
+  readonly content_block: ContentBlock | null
+  readonly [key: string]: unknown
+}
+
+const ContentBlockStart: Exact<ContentBlockStart> = exactly(
+  open({
+    type: Schema.Literal("content_block_start"),
+    index: Schema.Finite,
+    content_block: Schema.NullOr(ContentBlock)
+  })
+)
+
+/**
+ * A piece of a content block.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ContentBlockDeltaEvent {
+  readonly type: "content_block_delta"
+  readonly index: number
+  readonly delta: ContentBlockDelta | null
+  readonly [key: string]: unknown
+}
+
+const ContentBlockDeltaEvent: Exact<ContentBlockDeltaEvent> = exactly(
+  open({ type: Schema.Literal("content_block_delta"), index: Schema.Finite, delta: Schema.NullOr(ContentBlockDelta) })
+)
+
+/**
+ * The end of a content block.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ContentBlockStop {
+  readonly type: "content_block_stop"
+  readonly index: number
+  readonly [key: string]: unknown
+}
+
+const ContentBlockStop: Exact<ContentBlockStop> = exactly(
+  open({ type: Schema.Literal("content_block_stop"), index: Schema.Finite })
+)
+
+/**
+ * Why the answer stopped, and what it took.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface MessageDelta {
+  readonly type: "message_delta"
+  readonly delta?: Stop | null
+  readonly usage?: WireUsage | null
+  readonly context_management?: ContextManagement | null
+  readonly [key: string]: unknown
+}
+
+const MessageDelta: Exact<MessageDelta> = exactly(
+  open({
+    type: Schema.Literal("message_delta"),
+    delta: nullish(Stop),
+    usage: nullish(WireUsage),
+    context_management: nullish(ContextManagement)
+  })
+)
+
+/**
+ * The end of the answer.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface MessageStop {
+  readonly type: "message_stop"
+  readonly [key: string]: unknown
+}
+
+const MessageStop: Exact<MessageStop> = exactly(open({ type: Schema.Literal("message_stop") }))
+
+/**
+ * A sign of life.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Ping {
+  readonly type: "ping"
+  readonly [key: string]: unknown
+}
+
+const Ping: Exact<Ping> = exactly(open({ type: Schema.Literal("ping") }))
+
+/**
+ * An event's data as it comes over the wire.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Payload =
+  | MessageStart
+  | ContentBlockStart
+  | ContentBlockDeltaEvent
+  | ContentBlockStop
+  | MessageDelta
+  | MessageStop
+  | Ping
+  | Unknown
 
 /**
  * Schema of an event's data: a tagged union by `type`. Unknown fields are kept, and so are events of a type that is not
@@ -257,39 +1081,15 @@ const index = Schema.Finite
  * @category schemas
  * @since 0.1.0
  */
-export const Payload = openUnion([
-  tagged("message_start", {
-    // Some hosts send null.
-    message: nullish(open({
-      id: nullish(Schema.String),
-      type: nullish(Schema.String),
-      role: nullish(Schema.String),
-      model: nullish(Schema.String),
-      content: nullish(list(ContentBlock)),
-      usage: nullish(WireUsage),
-      context_management: contextManagement,
-      ...stopFields
-    }))
-  }),
-  tagged("content_block_start", { index, content_block: Schema.NullOr(ContentBlock) }),
-  tagged("content_block_delta", { index, delta: Schema.NullOr(ContentBlockDelta) }),
-  tagged("content_block_stop", { index }),
-  tagged("message_delta", {
-    delta: nullish(open(stopFields)),
-    usage: nullish(WireUsage),
-    context_management: contextManagement
-  }),
-  tagged("message_stop", {}),
-  tagged("ping", {})
-])
-
-/**
- * An event's data as it comes over the wire.
- *
- * @category models
- * @since 0.1.0
- */
-export type Payload = typeof Payload.Type
+export const Payload: Exact<Payload> = exactly(openUnion({
+  message_start: MessageStart,
+  content_block_start: ContentBlockStart,
+  content_block_delta: ContentBlockDeltaEvent,
+  content_block_stop: ContentBlockStop,
+  message_delta: MessageDelta,
+  message_stop: MessageStop,
+  ping: Ping
+}))
 
 /**
  * Anthropic's stop reasons.

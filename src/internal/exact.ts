@@ -1,0 +1,36 @@
+import * as Schema from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
+
+/**
+ * A schema of one named type: what it decodes to, what it encodes to, and what a constructor takes.
+ *
+ * @internal
+ */
+export type Exact<T> = Schema.Bottom<T, T, never, never, SchemaAST.AST, Schema.Codec<T>>
+
+/**
+ * The schemas of the known fields of `T`, which other schemas can spread.
+ *
+ * @internal
+ */
+export type FieldsOf<T> = {
+  readonly [K in keyof T as string extends K ? never : K]-?: {} extends Pick<T, K>
+    ? Schema.optionalKey<Exact<Exclude<T[K], undefined>>>
+    : Exact<T[K]>
+}
+
+/** Whether two types are the same: not just assignable to each other, but alike in what is optional, too. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+
+type Check<A, S extends Schema.Constraint> = Same<A, S["Type"]> extends true
+  ? Same<A, S["Encoded"]> extends true ? unknown : { readonly "the encoded type differs": S["Encoded"] }
+  : { readonly "the type differs": S["Type"] }
+
+/**
+ * Gives a schema the name of its type. It compiles only when the type that is written out and that of the schema are the
+ * same. The schema itself stays as it is.
+ *
+ * @internal
+ */
+export const exactly = <A, S extends Schema.Constraint>(schema: S & Check<A, S>): Exact<A> =>
+  Schema.make<Exact<A>>(schema.ast)
