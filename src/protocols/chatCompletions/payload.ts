@@ -428,6 +428,14 @@ export type ChunkFields<C extends Schema.Constraint> = {
 export const Payload: Exact<Payload> = exactly(open(ownChunkFields))
 
 /**
+ * The fields of {@link Payload}, for a host's own schema to spread.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const payloadFields: FieldsOf<Payload> = ownChunkFields
+
+/**
  * The index of a choice: a host that leaves it out means the position in the array.
  *
  * @internal
