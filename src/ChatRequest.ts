@@ -1,70 +1,400 @@
 /**
- * What is asked of a model, for any provider.
+ * What is asked of a model, for any provider: one request, which every provider's format encodes for its own API.
+ *
+ * The prompt is an `effect/ai` `Prompt`, tools are `effect/ai` tools or plain definitions, and an answer's format is an
+ * Effect `Schema` or a JSON Schema.
  *
  * @since 0.1.0
  */
 import * as Prompt from "effect/ai/Prompt"
+import * as Tool from "effect/ai/Tool"
+import type * as Toolkit from "effect/ai/Toolkit"
+import type * as JsonSchema from "effect/JsonSchema"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { defined } from "./internal/defined.ts"
+import * as SchemaAST from "effect/SchemaAST"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as JsonSchemaArbitrary from "./internal/jsonSchemaArbitrary.ts"
+import { nearest } from "./internal/nearest.ts"
+import { place } from "./internal/place.ts"
+import * as PromptArbitrary from "./internal/promptArbitrary.ts"
 import { schemaIssues } from "./internal/schemaIssues.ts"
 import * as ProviderError from "./ProviderError.ts"
 
 /**
- * Schema of a chat request, in the form that can be stored and sent: the prompt is normalised.
+ * The keys of the bundled providers in a request's `options`, and in those of its parts and messages.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
+export const providerKeys = [
+  "openai",
+  "openaiResponses",
+  "groq",
+  "azure",
+  "azureInference",
+  "anthropic",
+  "bedrock",
+  "bedrockInvoke"
+] as const
+
+/**
+ * How much a model reasons before it answers; each model knows some of these.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Effort = Schema.Literals(["none", "minimal", "low", "medium", "high", "xhigh", "max"])
+
+/**
+ * How much a model reasons before it answers; each model knows some of these.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Effort = typeof Effort.Type
+
+/**
+ * How a model reasons. Effort and budget are two ways to say how much; each API has one of them, or both.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Reasoning {
+  /** How much to reason. */
+  readonly effort?: Effort
+  /** Most tokens to reason with. They count towards `maxTokens`. Claude's and Bedrock's word. */
+  readonly budgetTokens?: number
+  /** Asks for a summary of the reasoning. The Responses API's word. */
+  readonly summary?: "auto" | "concise" | "detailed"
+}
+
+/**
+ * A tool in a form that can be stored and sent.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ToolDefinition {
+  /** The name by which the model calls the tool: letters, digits, `_` and `-`; most APIs take 64 characters. */
+  readonly name: string
+  /** What the tool does, for the model. */
+  readonly description?: string
+  /** JSON Schema of the arguments. Its root describes an object. */
+  readonly parameters: Schema.JsonObject
+  /** Makes the provider keep the arguments to the schema, where it can. When absent, it does not have to. */
+  readonly strict?: boolean
+  /** What a provider wants to know of this tool, by provider, such as `anthropic: { cacheControl }`. */
+  readonly options?: Prompt.ProviderOptions
+}
+
+/**
+ * Which tools the model may call: `auto` leaves it to the model, `none` forbids calls, `required` asks for at least one
+ * call, and `{ tool }` asks for a call of that tool. When absent, it is up to the model.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type ToolChoice = "auto" | "none" | "required" | { readonly tool: string }
+
+/**
+ * A JSON Schema that the answer keeps to.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface SchemaFormat {
+  /** A name for the schema. Where an API requires one, `response` stands in. */
+  readonly name?: string
+  /** What the answer is, for the model. */
+  readonly description?: string
+  /** The JSON Schema. */
+  readonly schema: Schema.JsonObject
+  /** Makes the provider guarantee the schema, where it can. When absent, each API does what it does by default. */
+  readonly strict?: boolean
+}
+
+/**
+ * Spoken answers: the voice, and the format of the sound.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface AudioOutput {
+  /** The provider's name of the voice, such as `alloy`. */
+  readonly voice: string
+  /** The format of the sound. Streams of OpenAI give `pcm16` only. */
+  readonly format: string
+}
+
+/**
+ * A request in the form that formats encode and that can be stored and sent: the prompt is a `Prompt`, tools and the
+ * answer's format are plain, and a field that is not set is not there.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Normalized {
+  /** The provider's model id. When absent, the layer's default model is used; without either, `InvalidRequest`. */
+  readonly model?: string
+  /** The conversation. */
+  readonly prompt: Prompt.Prompt
+  /** Instructions to the model, put before those in the prompt. */
+  readonly system?: string
+  /** Most tokens to generate, reasoning included. When absent, the provider's default, or what the model can do. */
+  readonly maxTokens?: number
+  /** How freely tokens are drawn, 0 to 2; Anthropic and Bedrock take up to 1. */
+  readonly temperature?: number
+  /** Share of the probability from which tokens are drawn, 0 to 1. */
+  readonly topP?: number
+  /** How many of the most likely tokens are drawn from. Claude's and Nova's word. */
+  readonly topK?: number
+  /** Lowers the probability of tokens by how often they have come up, -2 to 2. */
+  readonly frequencyPenalty?: number
+  /** Lowers the probability of tokens that have come up at all, -2 to 2. */
+  readonly presencePenalty?: number
+  /** Texts at which the model stops. */
+  readonly stop?: ReadonlyArray<string>
+  /** Makes answers to equal requests alike, as far as the provider can. */
+  readonly seed?: number
+  /** The tools that the model may call. */
+  readonly tools?: ReadonlyArray<ToolDefinition>
+  /** Which of the tools the model may call, or has to. */
+  readonly toolChoice?: ToolChoice
+  /** `false` allows one call at a time. When absent, it is up to the model. */
+  readonly parallelToolCalls?: boolean
+  /** The form of the answer: text, any JSON, or JSON of a schema. When absent, text. */
+  readonly responseFormat?: "text" | "json" | SchemaFormat
+  /** How the model reasons. */
+  readonly reasoning?: Reasoning
+  /** The provider's name of a class of service, such as `flex` or `priority`. */
+  readonly serviceTier?: string
+  /** Your id of the end user, for the provider's abuse detection. */
+  readonly user?: string
+  /** Your own labels of the request, kept by the provider. */
+  readonly metadata?: { readonly [label: string]: string }
+  /** Asks for the log probabilities of each token, and of this many alternatives, 0 to 20. */
+  readonly logprobs?: number
+  /** Asks for a spoken answer. */
+  readonly audio?: AudioOutput
+  /** Fields of the provider's own request body, by provider; see {@link ProviderOptions}. */
+  readonly options?: { readonly [provider: string]: Schema.JsonObject }
+}
+
+/**
+ * A normalised request as JSON carries it: the prompt is a list of messages in `effect/ai`'s encoding.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface NormalizedEncoded extends Omit<Normalized, "prompt"> {
+  readonly prompt: ReadonlyArray<Prompt.MessageEncoded>
+}
+
+const JsonObject: Schema.Codec<Schema.JsonObject> = Schema.declare(Schema.is(Schema.JsonObject), {
+  identifier: "JsonObject",
+  expected: "an object of JSON values",
+  toCodecArbitrary: JsonSchemaArbitrary.toCodecArbitrary
+})
+
+const Conversation: Schema.Codec<Prompt.Prompt, ReadonlyArray<Prompt.MessageEncoded>> = Schema.Array(Prompt.Message)
+  .pipe(
+    Schema.decodeTo(
+      Schema.declare(Prompt.isPrompt, {
+        identifier: "Prompt",
+        toCodecArbitrary: PromptArbitrary.toCodecArbitrary
+      }),
+      SchemaTransformation.transform({ decode: Prompt.fromMessages, encode: ({ content }) => content })
+    )
+  )
+
+const Text = Schema.String.check(Schema.isNonEmpty())
+const Penalty = Schema.Finite.check(Schema.isBetween({ minimum: -2, maximum: 2 }))
+// No API takes a name of other letters, or a longer one.
+const Name = Schema.String.check(Schema.isPattern(/^[a-zA-Z0-9_-]{1,128}$/))
+
+const fields = {
+  model: Schema.optionalKey(Schema.String),
+  prompt: Conversation,
+  system: Schema.optionalKey(Schema.String),
+  maxTokens: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
+  temperature: Schema.optionalKey(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 2 }))),
+  topP: Schema.optionalKey(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
+  topK: Schema.optionalKey(Schema.Natural),
+  frequencyPenalty: Schema.optionalKey(Penalty),
+  presencePenalty: Schema.optionalKey(Penalty),
+  stop: Schema.optionalKey(Schema.Array(Text)),
+  seed: Schema.optionalKey(Schema.Int),
+  tools: Schema.optionalKey(Schema.Array(Schema.Struct({
+    name: Name,
+    description: Schema.optionalKey(Schema.String),
+    parameters: JsonObject,
+    strict: Schema.optionalKey(Schema.Boolean),
+    options: Schema.optionalKey(Prompt.ProviderOptions)
+  }))),
+  toolChoice: Schema.optionalKey(
+    Schema.Union([Schema.Literals(["auto", "none", "required"]), Schema.Struct({ tool: Name })])
+  ),
+  parallelToolCalls: Schema.optionalKey(Schema.Boolean),
+  responseFormat: Schema.optionalKey(Schema.Union([
+    Schema.Literals(["text", "json"]),
+    Schema.Struct({
+      name: Schema.optionalKey(Name),
+      description: Schema.optionalKey(Schema.String),
+      schema: JsonObject,
+      strict: Schema.optionalKey(Schema.Boolean)
+    })
+  ])),
+  reasoning: Schema.optionalKey(Schema.Struct({
+    effort: Schema.optionalKey(Effort),
+    budgetTokens: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
+    summary: Schema.optionalKey(Schema.Literals(["auto", "concise", "detailed"]))
+  })),
+  serviceTier: Schema.optionalKey(Text),
+  user: Schema.optionalKey(Text),
+  metadata: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  logprobs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 }))),
+  audio: Schema.optionalKey(Schema.Struct({ voice: Text, format: Text })),
+  options: Schema.optionalKey(Schema.Record(Schema.String, Schema.JsonObject))
+} satisfies Record<keyof Normalized, Schema.Constraint>
+
+/**
+ * Schema of a normalised request. Its JSON is what `ask --request FILE` reads and what a request looks like when it is
+ * stored or sent.
  *
  * @category schemas
  * @since 0.1.0
  */
-export const Normalized = Schema.Struct({
-  /** The provider's model id. When absent, the layer's default model is used; without either, `InvalidRequest`. */
-  model: Schema.optionalKey(Schema.String),
-  /** The conversation. Only text can be sent so far; other parts fail with `InvalidRequest`. */
-  prompt: Prompt.Prompt,
-  /** Instructions to the model, put before those in the prompt. */
-  system: Schema.optionalKey(Schema.String),
-  /** Most tokens to generate, reasoning included. */
-  maxTokens: Schema.optionalKey(Schema.Natural),
-  /** Sent as it is; how far it may go is up to the provider: to 1 for Anthropic, to 2 for OpenAI. */
-  temperature: Schema.optionalKey(Schema.Finite),
-  /** Share of the probability from which tokens are drawn, 0 to 1. */
-  topP: Schema.optionalKey(Schema.Finite),
-  /** This and the next, and `seed`, are left out where the provider's format has nothing like them. */
-  frequencyPenalty: Schema.optionalKey(Schema.Finite),
-  presencePenalty: Schema.optionalKey(Schema.Finite),
-  /** Texts at which the model stops. */
-  stop: Schema.optionalKey(Schema.Array(Schema.String)),
-  seed: Schema.optionalKey(Schema.Int),
-  /**
-   * Fields of a provider's own request body, by provider: `openai`, `anthropic`, `bedrock`, `bedrockInvoke`, `groq`,
-   * `azure`, `azureInference`, or the name of another host. They are merged into the body last, so that nothing a
-   * provider offers is out of reach; the other providers do not see them.
-   */
-  options: Schema.optionalKey(Schema.Record(Schema.String, Schema.Record(Schema.String, Schema.Unknown)))
-}).annotate({ identifier: "ChatRequest" })
+export const Normalized: Schema.Codec<Normalized, NormalizedEncoded> = Schema.Struct(fields).annotate({
+  identifier: "ChatRequest"
+})
 
 /**
- * A chat request whose prompt is normalised.
+ * A tool as one writes it: the arguments are an Effect `Schema`, or a JSON Schema.
  *
  * @category models
- * @since 0.1.0
+ * @since 0.2.0
  */
-export type Normalized = typeof Normalized.Type
-
-/**
- * A chat request as one writes it: `prompt` is a string, messages in `effect/ai`'s encoding, or a `Prompt`.
- *
- * @category models
- * @since 0.1.0
- */
-export type ChatRequest = { readonly [K in Exclude<keyof Normalized, "prompt">]?: Normalized[K] | undefined } & {
-  /** A string is one message of the user. Only text can be sent so far; other parts fail with `InvalidRequest`. */
-  readonly prompt: Prompt.RawInput
+export interface ToolInput {
+  /** The name by which the model calls the tool: letters, digits, `_` and `-`; most APIs take 64 characters. */
+  readonly name: string
+  /** What the tool does, for the model. */
+  readonly description?: string | undefined
+  /** Schema or JSON Schema of the arguments. It describes an object. */
+  readonly parameters: Schema.Constraint | JsonSchema.JsonSchema
+  /** Makes the provider keep the arguments to the schema, where it can. When absent, it does not have to. */
+  readonly strict?: boolean | undefined
+  /** What a provider wants to know of this tool, by provider, such as `anthropic: { cacheControl }`. */
+  readonly options?: Prompt.ProviderOptions | undefined
 }
 
 /**
- * Normalises a request: its prompt becomes a `Prompt`, and fields that are `undefined` are left out. Fails with
- * `InvalidRequest` when the prompt is not valid.
+ * The form of an answer as one writes it: an Effect `Schema`, or a JSON Schema.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface SchemaFormatInput {
+  /** A name for the schema. Default: the schema's `identifier`, if it has one. */
+  readonly name?: string | undefined
+  /** What the answer is, for the model. */
+  readonly description?: string | undefined
+  /** Schema or JSON Schema of the answer. */
+  readonly schema: Schema.Constraint | JsonSchema.JsonSchema
+  /** Makes the provider guarantee the schema, where it can. When absent, each API does what it does by default. */
+  readonly strict?: boolean | undefined
+}
+
+/**
+ * Fields of the providers' own request bodies, by provider. They are merged into the body last, so that nothing that a
+ * provider offers is out of reach; the other providers don't see them.
+ *
+ * Each provider module adds its key. Add the key of a host of your own in the same way. A field that its provider has,
+ * but this library does not know yet, goes in by {@link unchecked}.
+ *
+ * @example
+ * ```ts
+ * import { ChatRequest } from "effect-llm-stream"
+ *
+ * declare module "effect-llm-stream/ChatRequest" {
+ *   interface ProviderOptions {
+ *     readonly ollama?: { readonly keep_alive?: string | undefined } | undefined
+ *   }
+ * }
+ *
+ * const request: ChatRequest.ChatRequest = { prompt: "Say hello", options: { ollama: { keep_alive: "5m" } } }
+ * ```
+ *
+ * @category models
+ * @since 0.2.0
+ */
+// oxlint-disable-next-line typescript/no-empty-object-type -- provider modules add to it
+export interface ProviderOptions {}
+
+/**
+ * A chat request as one writes it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ChatRequest extends
+  WithUndefined<
+    Omit<Normalized, "prompt" | "tools" | "responseFormat" | "reasoning" | "options">
+  >
+{
+  /** The conversation: a text of the user, messages in `effect/ai`'s encoding, or a `Prompt`. */
+  readonly prompt: Prompt.RawInput
+  /** The tools that the model may call: `effect/ai` tools, a toolkit, or plain definitions. */
+  readonly tools?: ReadonlyArray<Tool.Any | ToolInput> | Toolkit.Any | undefined
+  /** The form of the answer: text, any JSON, or what a schema describes. When absent, text. */
+  readonly responseFormat?: "text" | "json" | SchemaFormatInput | undefined
+  /** How the model reasons. */
+  readonly reasoning?: WithUndefined<Reasoning> | undefined
+  /** Fields of the provider's own request body, by provider. */
+  readonly options?: ProviderOptions | undefined
+}
+
+type WithUndefined<T> = { readonly [K in keyof T]: T[K] | undefined }
+
+const uncheckedKey = "~effect-llm-stream/unchecked"
+
+/**
+ * Marks fields of a provider's body that are neither typed nor checked: a field that this library does not know, or
+ * knows in another form. They are sent as they are.
+ *
+ * @example
+ * ```ts
+ * import { ChatRequest } from "effect-llm-stream"
+ *
+ * const request: ChatRequest.ChatRequest = {
+ *   prompt: "Say hello",
+ *   options: { openai: { verbosity: "low", ...ChatRequest.unchecked({ brand_new_field: true }) } }
+ * }
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const unchecked = (fields: Schema.JsonObject): Record<never, never> => ({ [uncheckedKey]: fields })
+
+/**
+ * The fields in a provider's record of `options`, with those that {@link unchecked} marks apart.
+ *
+ * @internal
+ */
+export const splitUnchecked = (
+  record: Schema.JsonObject
+): { readonly checked: Schema.JsonObject; readonly unchecked: Schema.JsonObject } => {
+  const { [uncheckedKey]: marked, ...checked } = record
+  return { checked, unchecked: isJsonRecord(marked) ? marked : {} }
+}
+
+const isJsonRecord = (u: Schema.Json | undefined): u is Schema.JsonObject => Predicate.isObject(u)
+
+/**
+ * Normalises a request: the prompt becomes a `Prompt`, tools and schemas become plain, and fields that are `undefined`
+ * go. Fails with an `InvalidRequest` that says what is wrong and where; never throws.
  *
  * @example
  * ```ts
@@ -78,25 +408,248 @@ export type ChatRequest = { readonly [K in Exclude<keyof Normalized, "prompt">]?
  * @category constructors
  * @since 0.1.0
  */
-export const normalize = (
-  { prompt, ...fields }: ChatRequest
-): Result.Result<Normalized, ProviderError.InvalidRequest> => {
-  // For callers in JavaScript: `Prompt.make` lets it through.
-  if (prompt === undefined) {
-    return Result.fail(
-      new ProviderError.InvalidRequest({ message: "No prompt: give the request a `prompt`, a text or messages" })
-    )
-  }
-  return Result.try({
-    try: () => ({ ...defined(fields), prompt: Prompt.make(prompt) }),
-    catch: (cause) => new ProviderError.InvalidRequest({ message: `The prompt is not valid${whereOf(cause)}` })
-  })
+export const normalize = (request: ChatRequest): Result.Result<Normalized, ProviderError.InvalidRequest> =>
+  total(() =>
+    Result.gen(function*() {
+      const { prompt, responseFormat, tools, ...rest } = yield* knownFields(request)
+      return yield* check(
+        yield* decoded(decodeType({
+          ...definedFields(rest),
+          prompt: yield* promptOf(prompt),
+          ...(tools === undefined ? {} : { tools: yield* toolsOf(tools) }),
+          ...(responseFormat === undefined ? {} : { responseFormat: formatOf(responseFormat) })
+        }))
+      )
+    })
+  )
+
+/**
+ * Reads a request from JSON, such as a file of `ask --request`. Fails with an `InvalidRequest` that names the unknown
+ * field, or the value of the wrong type.
+ *
+ * @example
+ * ```ts
+ * import { ChatRequest } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * Result.isSuccess(ChatRequest.fromJson({ prompt: "Say hello", temperature: 0.5 })) // true
+ * const typo = ChatRequest.fromJson({ prompt: "Say hello", temprature: 0.5 })
+ * Result.isFailure(typo) && typo.failure.message // "temprature: no such field; did you mean `temperature`?"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const fromJson = (json: unknown): Result.Result<Normalized, ProviderError.InvalidRequest> =>
+  total(() =>
+    Result.gen(function*() {
+      const { prompt, ...rest } = yield* knownFields(json)
+      const encoded = typeof prompt === "string"
+        ? [{ role: "user", content: [{ type: "text", text: prompt }] }]
+        : prompt
+      if (encoded === undefined) return yield* invalid(noPrompt)
+      return yield* check(yield* decoded(decodeJson({ ...rest, prompt: encoded })))
+    })
+  )
+
+/**
+ * Checks what holds for every API and what no type says: names of tools differ, a tool that is asked for exists, and in
+ * the conversation every call has its result and every result its call. Every format runs it on what it encodes.
+ *
+ * @example
+ * ```ts
+ * import { ChatRequest } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello" }))
+ * Result.isSuccess(ChatRequest.check(request)) // true
+ * ```
+ *
+ * @category guards
+ * @since 0.2.0
+ */
+export const check = (request: Normalized): Result.Result<Normalized, ProviderError.InvalidRequest> => {
+  const problem = toolProblem(request) ?? promptProblem(request.prompt)
+  return problem === undefined ? Result.succeed(request) : invalid(problem)
 }
 
-const whereOf = (cause: unknown): string => {
-  const issue = Schema.isSchemaError(cause) ? schemaIssues(cause)[0] : undefined
-  const path = (issue?.path ?? []).map((segment) => `[${JSON.stringify(segment)}]`).join("")
-  return `${
-    path === "" ? "" : ` at ${path}`
-  }: it is a text, or messages with a \`role\` and the \`content\` of that role`
+const invalid = (message: string) => Result.fail(new ProviderError.InvalidRequest({ message }))
+
+// What a caller's getters and iterables throw, or a value that is nested too deeply, is a bad request, too.
+const total = <A>(
+  evaluate: () => Result.Result<A, ProviderError.InvalidRequest>
+): Result.Result<A, ProviderError.InvalidRequest> => {
+  try {
+    return evaluate()
+  } catch (error) {
+    return invalid(
+      error instanceof RangeError
+        ? "The request is nested too deeply"
+        : `The request cannot be read: ${error instanceof Error ? error.message : String(error)}`
+    )
+  }
 }
+
+const noPrompt = "prompt: missing; it is a text, or messages with a `role` and the `content` of that role"
+
+const knownFields = (request: unknown): Result.Result<Record<string, unknown>, ProviderError.InvalidRequest> => {
+  if (!Predicate.isObject(request)) return invalid("The request is not an object")
+  for (const [key, value] of Object.entries(request)) {
+    if (!Object.hasOwn(fields, key) && value !== undefined) {
+      const meant = nearest(key, Object.keys(fields))
+      return invalid(`${place([key])}: no such field${meant === undefined ? "" : `; did you mean \`${meant}\`?`}`)
+    }
+  }
+  return Result.succeed({ ...request })
+}
+
+const decodeType = Schema.decodeUnknownResult(Schema.toType(Normalized), { onExcessProperty: "error" })
+const decodeJson = Schema.decodeUnknownResult(Normalized, { onExcessProperty: "error" })
+const decodeMessages = Schema.decodeUnknownResult(Schema.Array(Prompt.Message))
+const decodeMessagesType = Schema.decodeUnknownResult(Schema.toType(Schema.Array(Prompt.Message)))
+
+const decoded = <A>(
+  result: Result.Result<A, Schema.SchemaError>,
+  root: ReadonlyArray<string | number> = []
+): Result.Result<A, ProviderError.InvalidRequest> =>
+  Result.mapError(result, (error) => {
+    const issue = schemaIssues(error)[0]
+    const path = [...root, ...issue?.path ?? []]
+    const message = path[0] === "prompt" && issue?.message.startsWith("Expected {") === true
+      ? path.length > 2
+        ? "not a part that a message of this role can hold: its `type` is not among them"
+        : "not a message: it has no `role` of `system`, `user`, `assistant` or `tool`"
+      : issue?.message ?? "not valid"
+    return new ProviderError.InvalidRequest({ message: `${place(path)}: ${message}` })
+  })
+
+const promptOf = (prompt: unknown): Result.Result<Prompt.Prompt, ProviderError.InvalidRequest> => {
+  if (typeof prompt === "string") return Result.succeed(Prompt.make(prompt))
+  if (Prompt.isPrompt(prompt)) return Result.map(decoded(decodeMessagesType(prompt.content), ["prompt"]), () => prompt)
+  return Predicate.isIterable(prompt)
+    ? Result.map(decoded(decodeMessages(Array.from(prompt)), ["prompt"]), Prompt.fromMessages)
+    : invalid(noPrompt)
+}
+
+// JSON has no `undefined`: a field that is undefined is a field that is not set.
+const definedFields = (record: object): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(record).flatMap(([key, field]) => field === undefined ? [] : [[key, definedValue(field)]])
+  )
+
+const definedValue = (value: unknown): unknown =>
+  Array.isArray(value) ? value.map(definedValue) : isPlainObject(value) ? definedFields(value) : value
+
+const isPlainObject = (u: unknown): u is object =>
+  Predicate.isObject(u) && [Object.prototype, null].includes(Object.getPrototypeOf(u))
+
+const toolsOf = (
+  tools: unknown
+): Result.Result<ReadonlyArray<unknown>, ProviderError.InvalidRequest> => {
+  const list: unknown = Predicate.hasProperty(tools, "tools") ? Object.values(Object(tools.tools)) : tools
+  if (!Array.isArray(list)) return invalid("tools: neither a list nor a toolkit")
+  return Result.all(list.map(toolOf))
+}
+
+const toolOf = (tool: unknown, index: number): Result.Result<unknown, ProviderError.InvalidRequest> => {
+  if (Tool.isProviderDefined(tool)) {
+    return invalid(
+      `${
+        place(["tools", index])
+      }: ${tool.name} is defined by a provider; give that provider's own fields in \`options\``
+    )
+  }
+  return Result.succeed(
+    isEffectTool(tool)
+      ? definedFields({
+        name: tool.name,
+        description: Tool.getDescription(tool),
+        parameters: Tool.isDynamic(tool) && tool.jsonSchema !== undefined
+          ? tool.jsonSchema
+          : jsonSchemaOf(tool.parametersSchema),
+        strict: Tool.getStrictMode(tool)
+      })
+      : isPlainObject(tool) && "parameters" in tool
+      ? definedFields({ ...tool, parameters: jsonSchemaOf(tool.parameters) })
+      : tool
+  )
+}
+
+const isEffectTool = (u: unknown): u is Tool.Any => Tool.isUserDefined(u) || Tool.isDynamic(u)
+
+// Closed objects, as decoding drops what a schema does not list, and the dialects of strict schemas ask for it.
+const jsonSchemaOf = (schema: unknown): unknown => {
+  if (!Schema.isSchema(schema)) return schema
+  const document = Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" })
+  return withoutSafeBounds(
+    Object.keys(document.definitions).length === 0
+      ? document.schema
+      : { ...document.schema, $defs: document.definitions }
+  )
+}
+
+// `Schema.Int` states the bounds of safe integers, which say nothing to a model and are more than some dialects take.
+const withoutSafeBounds = (schema: unknown): unknown => {
+  if (Array.isArray(schema)) return schema.map(withoutSafeBounds)
+  if (!isPlainObject(schema)) return schema
+  return Object.fromEntries(
+    Object.entries(schema).flatMap(([key, value]) =>
+      (key === "minimum" && value === Number.MIN_SAFE_INTEGER) ||
+        (key === "maximum" && value === Number.MAX_SAFE_INTEGER)
+        ? []
+        : [[key, withoutSafeBounds(value)]]
+    )
+  )
+}
+
+const formatOf = (format: unknown): unknown => {
+  if (!isPlainObject(format) || !("schema" in format)) return format
+  const { schema } = format
+  const name = Schema.isSchema(schema) ? SchemaAST.resolveIdentifier(schema.ast) : undefined
+  return {
+    ...(name === undefined ? {} : { name: name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64) }),
+    ...definedFields({ ...format, schema: jsonSchemaOf(schema) })
+  }
+}
+
+const toolProblem = ({ toolChoice, tools = [] }: Normalized): string | undefined => {
+  const names = tools.map(({ name }) => name)
+  const twice = names.findIndex((name, index) => names.indexOf(name) < index)
+  if (twice !== -1) {
+    return `${place(["tools", twice, "name"])}: ${names[twice]} is the name of another tool, too`
+  }
+  if (toolChoice === "required" && tools.length === 0) return "toolChoice: a call is required, but there are no tools"
+  if (typeof toolChoice === "object" && !names.includes(toolChoice.tool)) {
+    return `toolChoice: there is no tool ${toolChoice.tool}`
+  }
+  return undefined
+}
+
+const promptProblem = ({ content: messages }: Prompt.Prompt): string | undefined => {
+  if (messages.length === 0) return "prompt: no messages"
+  const calls = new Set<string>()
+  // Calls of the assistant's turn that have no result yet, with their places.
+  const open = new Map<string, string>()
+  for (const [i, message] of messages.entries()) {
+    if (message.role === "system" || message.role === "user") continue
+    if (message.role === "assistant" && i > 0 && messages[i - 1]?.role !== "assistant" && open.size > 0) break
+    for (const [j, part] of message.content.entries()) {
+      const here = place(["prompt", i, "content", j])
+      if (part.type === "tool-call" && !part.providerExecuted) {
+        if (calls.has(part.id)) return `${here}.id: ${part.id} is the id of another call, too`
+        if (!isArguments(part.params)) return `${here}.params: the arguments of a call are an object`
+        calls.add(part.id)
+        open.set(part.id, `${here}: the call ${part.id} of ${part.name}`)
+      } else if (part.type === "tool-result" && !part.providerExecuted && !open.delete(part.id)) {
+        return calls.has(part.id)
+          ? `${here}.id: the call ${part.id} has a result already`
+          : `${here}.id: there is no call ${part.id} before this result`
+      }
+    }
+  }
+  const [call] = open.values()
+  return call === undefined ? undefined : `${call} has no result`
+}
+
+// Models write nothing, or `null`, for no arguments.
+const isArguments = (params: unknown): boolean => params === undefined || params === null || Predicate.isObject(params)

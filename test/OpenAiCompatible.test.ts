@@ -3,6 +3,12 @@ import { Config, ConfigProvider, Context, Effect, Layer } from "effect"
 import { ChunkStream, OpenAiCompatible } from "../src/index.ts"
 import * as Host from "./support/host.ts"
 
+declare module "../src/ChatRequest.ts" {
+  interface ProviderOptions {
+    readonly ollama?: { readonly keep?: number } | undefined
+  }
+}
+
 const { delta, done, errorEvent, finish } = Host
 
 const decode = (...body: ReadonlyArray<object | string>) =>

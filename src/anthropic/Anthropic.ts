@@ -59,6 +59,12 @@ export const AnthropicOptions = open({
  */
 export type AnthropicOptions = typeof AnthropicOptions.Type
 
+declare module "../ChatRequest.ts" {
+  interface ProviderOptions {
+    readonly anthropic?: AnthropicOptions | undefined
+  }
+}
+
 /**
  * Anthropic's Messages API.
  *

@@ -44,6 +44,12 @@ export const AzureInferenceOptions = open({
  */
 export type AzureInferenceOptions = typeof AzureInferenceOptions.Type
 
+declare module "../ChatRequest.ts" {
+  interface ProviderOptions {
+    readonly azureInference?: AzureInferenceOptions | undefined
+  }
+}
+
 /**
  * Chat completions of Azure AI's model inference.
  *
@@ -143,8 +149,8 @@ export const define = (options: Options): Provider.Definition<AzureChunk> => {
     protocol: protocol(),
     format: ChatCompletions.format({
       provider: "azure",
-      optionsKey: "azureInference",
-      quirks: { maxTokensField: "max_tokens", includeUsage: true, ...options.quirks }
+      dialect: { ...ChatCompletions.azureInference, ...options.quirks },
+      options: { keys: ["azureInference"], schema: AzureInferenceOptions }
     }),
     endpoint: () =>
       Endpoint.join(endpoint, "/chat/completions", { "api-version": options.apiVersion ?? "2024-05-01-preview" }),

@@ -45,6 +45,12 @@ export const AzureOpenAiOptions = open({
  */
 export type AzureOpenAiOptions = typeof AzureOpenAiOptions.Type
 
+declare module "../ChatRequest.ts" {
+  interface ProviderOptions {
+    readonly azure?: AzureOpenAiOptions | undefined
+  }
+}
+
 /**
  * Azure OpenAI's chat completions.
  *
@@ -188,11 +194,10 @@ export const define = (options: Options): Provider.Definition<AzureChunk> => {
     protocol: protocol(),
     format: ChatCompletions.format({
       provider: "azure",
-      optionsKey: "azure",
+      options: { keys: ["azure"], schema: AzureOpenAiOptions },
       bodyModel: (model) => isDated ? undefined : deployment ?? model,
-      quirks: {
-        maxTokensField: isRecent ? "max_completion_tokens" : "max_tokens",
-        includeUsage: isRecent,
+      dialect: {
+        ...(isRecent ? ChatCompletions.azure : ChatCompletions.azureBefore202409),
         ...options.quirks
       }
     }),

@@ -62,6 +62,12 @@ export const BedrockOptions = open({
  */
 export type BedrockOptions = typeof BedrockOptions.Type
 
+declare module "../ChatRequest.ts" {
+  interface ProviderOptions {
+    readonly bedrock?: BedrockOptions | undefined
+  }
+}
+
 /**
  * AWS Bedrock's Converse API.
  *

@@ -56,6 +56,12 @@ export const BedrockInvokeOptions = open({
  */
 export type BedrockInvokeOptions = typeof BedrockInvokeOptions.Type
 
+declare module "../ChatRequest.ts" {
+  interface ProviderOptions {
+    readonly bedrockInvoke?: BedrockInvokeOptions | undefined
+  }
+}
+
 /**
  * Claude's native stream on AWS Bedrock.
  *

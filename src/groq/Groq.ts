@@ -62,6 +62,12 @@ export const GroqOptions = open({
  */
 export type GroqOptions = typeof GroqOptions.Type
 
+declare module "../ChatRequest.ts" {
+  interface ProviderOptions {
+    readonly groq?: GroqOptions | undefined
+  }
+}
+
 /**
  * Groq's chat completions.
  *
@@ -101,8 +107,6 @@ export interface Options extends Provider.CommonOptions {
   /** Default: `https://api.groq.com/openai/v1`. */
   readonly baseUrl?: string | undefined
 }
-
-const quirks: ChatCompletions.RequestQuirks = { maxTokensField: "max_completion_tokens", includeUsage: true }
 
 const { rate_limit_exceeded: _, ...codes } = ChatCompletions.errors.codes
 
@@ -170,7 +174,11 @@ export const protocol = (): Protocol.Protocol<GroqChunk> =>
  */
 export const define = (options: Options): Provider.Definition<GroqChunk> => ({
   protocol: protocol(),
-  format: ChatCompletions.format({ provider: "groq", optionsKey: "groq", quirks }),
+  format: ChatCompletions.format({
+    provider: "groq",
+    dialect: ChatCompletions.groq,
+    options: { keys: ["groq"], schema: GroqOptions }
+  }),
   endpoint: Endpoint.path(options.baseUrl ?? "https://api.groq.com/openai/v1", "/chat/completions"),
   auth: Auth.bearer(options.apiKey, "pass `apiKey`, or set GROQ_API_KEY"),
   options

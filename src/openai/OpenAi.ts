@@ -63,6 +63,12 @@ export const OpenAiOptions = open({
  */
 export type OpenAiOptions = typeof OpenAiOptions.Type
 
+declare module "../ChatRequest.ts" {
+  interface ProviderOptions {
+    readonly openai?: OpenAiOptions | undefined
+  }
+}
+
 /**
  * OpenAI's chat completions.
  *
@@ -110,8 +116,6 @@ export interface Options extends Provider.CommonOptions {
 
 const defaultBaseUrl = "https://api.openai.com/v1"
 
-const quirks: ChatCompletions.RequestQuirks = { maxTokensField: "max_completion_tokens", includeUsage: true }
-
 /**
  * The protocol of OpenAI's chat completions; it decodes recordings without a network, see `Protocol.decode`.
  *
@@ -156,7 +160,11 @@ export const define = (options: Options): Provider.Definition<OpenAiChunk> => {
   const baseUrl = options.baseUrl ?? defaultBaseUrl
   return {
     protocol: protocol(),
-    format: ChatCompletions.format({ provider: "openai", optionsKey: "openai", quirks }),
+    format: ChatCompletions.format({
+      provider: "openai",
+      dialect: ChatCompletions.openai,
+      options: { keys: ["openai"], schema: OpenAiOptions }
+    }),
     endpoint: Endpoint.path(baseUrl, "/chat/completions"),
     // A proxy may add the key itself.
     auth: options.apiKey === undefined && baseUrl !== defaultBaseUrl

@@ -105,7 +105,10 @@ export const protocol = (options: Pick<Options, "provider" | "quirks">): Protoco
  */
 export const define = (options: Options): Provider.Definition<OpenAiChunk> => ({
   protocol: protocol(options),
-  format: ChatCompletions.format({ provider: options.provider, quirks: options.quirks }),
+  format: ChatCompletions.format({
+    provider: options.provider,
+    dialect: { ...ChatCompletions.compatible, ...options.quirks }
+  }),
   endpoint: Endpoint.path(options.baseUrl, "/chat/completions"),
   auth: options.apiKey === undefined ? Auth.none : Auth.bearer(options.apiKey, "`apiKey` is empty"),
   options

@@ -196,21 +196,21 @@ describe("OpenAi", () => {
         { apiKey },
         JSON.parse("{\"model\":\"m\",\"prompt\":[{\"role\":\"robot\",\"content\":\"hi\"}]}"),
         "InvalidRequest",
-        /^openai: InvalidRequest: The prompt is not valid at \[0\](\["role"\])?: it is a text, or messages with a `role`/
+        /prompt\[0\]: not a message/
       ],
       [
         "without a prompt, as JavaScript lets pass",
         { apiKey },
-        JSON.parse("{\"model\":\"m\",\"messages\":[]}"),
+        JSON.parse("{\"model\":\"m\"}"),
         "InvalidRequest",
-        /No prompt/
+        /prompt: missing/
       ],
       [
-        "with a part that is no text",
+        "with a file that is not taken",
         { apiKey },
-        { model: "m", prompt: [{ role: "user", content: [{ type: "file", mediaType: "image/png", data: "AAAA" }] }] },
+        { model: "m", prompt: [{ role: "user", content: [{ type: "file", mediaType: "image/tiff", data: "AAAA" }] }] },
         "InvalidRequest",
-        /type file/
+        /prompt\[0\]\.content\[0\]\.mediaType/
       ]
     ]
     for (const [when, options, request, reason, message] of cases) {

@@ -35,7 +35,7 @@ export const sources = (): ReadonlyArray<string> => files("src", ".ts")
 export const publicModules = (): ReadonlyArray<string> =>
   sources().filter((file) => /\/[A-Z]\w+\.ts$/.test(file) && !/^export \* from/m.test(read(file)) || isInside(file))
 
-const isInside = (file: string): boolean => /^src\/protocols\/\w+\/\w+\.ts$/.test(file)
+const isInside = (file: string): boolean => /^src\/protocols\/(?!request\/)\w+\/\w+\.ts$/.test(file)
 
 /** Every ```ts block of a file. */
 export const examples = (file: string): ReadonlyArray<Example> => {
@@ -165,7 +165,9 @@ export const headerOf = (file: string): string => {
   return lines[0] === "/**" ? docBefore(lines, lines.indexOf(" */") + 1) : ""
 }
 
-const docBefore = (lines: ReadonlyArray<string>, index: number): string => {
+const docBefore = (lines: ReadonlyArray<string>, declaration: number): string => {
+  // A note to the linter may stand between.
+  const index = lines[declaration - 1]?.startsWith("// oxlint-") === true ? declaration - 1 : declaration
   if (lines[index - 1]?.endsWith("*/") !== true) return ""
   const start = lines.slice(0, index).findLastIndex((line) => line.startsWith("/**"))
   return lines.slice(start, index).map((line) => line.replace(/^(\/\*\*| \*\/| \* ?)/, "").replace(/ ?\*\/$/, ""))
