@@ -75,19 +75,15 @@ for (const row of providers) {
   describe.skipIf(errors.length === 0)(`${row.id}: ${errors.length} recorded error responses`, () => {
     it.effect("are classified", () =>
       Effect.gen(function*() {
-        const { layer } = yield* Effect.promise(row.load)
+        const { definition } = yield* Effect.promise(row.load)
+        const settings = { model: undefined, baseUrl: "http://127.0.0.1:1", idleTimeout: undefined, maxRetries: 0 }
         const disagreements = yield* Effect.forEach(
           errors,
           Effect.fnUntraced(function*({ expected, path, response }) {
-            const error = yield* Provider.Provider.use((provider) =>
-              Stream.runDrain(provider.stream({ model: "a-model", prompt: "Hello" }))
-            ).pipe(
+            const error = yield* Effect.flatMap(definition(settings), Provider.make).pipe(
+              Effect.flatMap((provider) => Stream.runDrain(provider.stream({ model: "a-model", prompt: "Hello" }))),
               Effect.flip,
-              Effect.provide(
-                layer({ model: undefined, baseUrl: "http://127.0.0.1:1", idleTimeout: undefined, maxRetries: 0 }).pipe(
-                  Layer.provide([answering(response), credentials])
-                )
-              )
+              Effect.provide([answering(response), credentials])
             )
             assert.instanceOf(error, ProviderError.ProviderError)
             return different(path, {

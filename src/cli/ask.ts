@@ -1,50 +1,72 @@
-import * as Duration from "effect/Duration"
+import type * as Config from "effect/Config"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
+import type * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import type * as ChatRequest from "../ChatRequest.ts"
+import type * as Chunk from "../Chunk.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
+import * as ProviderError from "../ProviderError.ts"
+import * as Response from "../Response.ts"
 import * as Json from "./json.ts"
 import { observe } from "./observe.ts"
 import * as Providers from "./providers.ts"
+import * as Request from "./request.ts"
 import * as Spinner from "./spinner.ts"
 import { type Failed, providerFailed, wrongConfiguration, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
 
 /** @internal */
-export interface Input {
+export interface Input extends Request.Input {
   readonly provider: Option.Option<Providers.Row>
   readonly model: Option.Option<string>
   readonly baseUrl: Option.Option<string>
-  readonly system: Option.Option<string>
   readonly idleTimeout: Option.Option<Duration.Duration>
   readonly maxRetries: Option.Option<number>
   readonly json: boolean
-  readonly prompt: string
+  readonly dryRun: boolean
 }
 
 /** @internal */
 export const ask = Effect.fn("cli.ask")(function*(
   input: Input
-): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | HttpClient.HttpClient> {
+): Effect.fn.Return<
+  void,
+  Failed | PlatformError,
+  Stdio.Stdio | HttpClient.HttpClient | FileSystem.FileSystem | Path.Path
+> {
   const row = Option.isSome(input.provider) ? input.provider.value : yield* defaultProvider
-  const prompt = input.prompt === "-" ? yield* readStdin : input.prompt
-  if (prompt.trim() === "") return yield* wrongUsage("The prompt is empty")
-  const { layer } = yield* Effect.promise(row.load)
-  yield* Effect.scoped(run(input, row, prompt)).pipe(
-    Effect.provide(layer({
+  const module = yield* Effect.promise(row.load)
+  const definition = yield* configured(
+    module.definition({
       model: Option.getOrUndefined(input.model),
       baseUrl: Option.getOrUndefined(input.baseUrl),
       idleTimeout: Option.getOrUndefined(input.idleTimeout),
       maxRetries: Option.getOrUndefined(input.maxRetries)
-    })),
-    Effect.catchTag("ConfigError", (error) => Effect.fail(wrongConfiguration(error)))
+    })
   )
+  const fail = (reason: ProviderError.Reason) =>
+    refused(input, new ProviderError.ProviderError({ provider: module.protocol.provider, reason, emitted: false }))
+  const request = yield* Effect.catchTag(
+    Request.make(input, { asked: Option.getOrUndefined(input.model), fallback: row.model }),
+    "InvalidRequest",
+    fail
+  )
+  if (input.dryRun) return yield* show(input, definition, request)
+  const provider = yield* Provider.make(definition)
+  yield* Effect.scoped(answer(input, provider, request))
 })
+
+const configured = <A>(config: Config.Config<A>): Effect.Effect<A, Failed> =>
+  Effect.mapError(config, wrongConfiguration)
 
 const defaultProvider: Effect.Effect<Providers.Row, Failed> = Effect.gen(function*() {
   for (const row of Providers.providers) {
@@ -57,34 +79,55 @@ const defaultProvider: Effect.Effect<Providers.Row, Failed> = Effect.gen(functio
   )
 })
 
-const readStdin: Effect.Effect<string, Failed, Stdio.Stdio> = Stdio.Stdio.use(({ stdin }) =>
-  stdin.pipe(
-    Stream.decodeText(),
-    Stream.mkString,
-    Effect.mapError((error) => wrongUsage(`Standard input cannot be read: ${error.message}`))
-  )
-)
+const print = (text: string): Effect.Effect<void, PlatformError, Stdio.Stdio> =>
+  Stdio.Stdio.use((stdio) => Stream.run(Stream.make(text), stdio.stdout()))
 
-const run = Effect.fnUntraced(function*(
+// Nothing is lost when it can't be written: the exit status tells, too.
+const complain = (text: string): Effect.Effect<void, never, Stdio.Stdio> =>
+  text === "" ? Effect.void : Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(text), stdio.stderr())))
+
+/** What is said of a request that was not sent. */
+const refused = (
+  { json, dryRun }: Input,
+  error: ProviderError.ProviderError
+): Effect.Effect<never, Failed | PlatformError, Stdio.Stdio> =>
+  Effect.gen(function*() {
+    if (json || dryRun) {
+      const pricing = yield* Pricing.Pricing
+      const response = Json.fromResponse(Response.accumulator().response(error), error.provider, pricing)
+      yield* print(Json.line({ type: "error", error: response.error, response }))
+    } else {
+      yield* complain(Text.fromError(error))
+    }
+    return yield* providerFailed
+  })
+
+const show = (
   input: Input,
-  row: Providers.Row,
-  prompt: string
-): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | Provider.Provider | Scope.Scope> {
+  definition: Provider.Definition<Chunk.Chunk>,
+  request: ChatRequest.Normalized
+): Effect.Effect<void, Failed | PlatformError, Stdio.Stdio> => {
+  const prepared = Provider.prepare(definition, request)
+  if (Result.isFailure(prepared)) return refused(input, prepared.failure)
+  const { ignored, ...sent } = prepared.success
+  return print(Json.line({ type: "request", request: sent, ignored }))
+}
+
+const answer = Effect.fnUntraced(function*(
+  input: Input,
+  provider: Provider.Service,
+  request: ChatRequest.Normalized
+): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | Scope.Scope> {
   const stdio = yield* Stdio.Stdio
-  const provider = yield* Provider.Provider
   const pricing = yield* Pricing.Pricing
-  const model = Option.getOrElse(input.model, () => row.model)
-  const { chunks, millisToFirstChunk, response } = yield* observe(provider.stream({
-    prompt,
-    ...(model === undefined ? undefined : { model }),
-    ...(Option.isNone(input.system) ? undefined : { system: input.system.value })
-  }))
+  const { chunks, millisToFirstChunk, response } = yield* observe(provider.stream(request))
   const removeSpinner = yield* Spinner.start
+  const fromResponse = () => Json.fromResponse(response(), provider.name, pricing)
 
   const output = input.json
     ? Stream.map(chunks, (chunk) => Json.line({ type: "chunk", ...Json.fromChunk(chunk) })).pipe(
       Stream.concat(Stream.suspend(() => {
-        const json = Json.fromResponse(response(), provider.name, pricing)
+        const json = fromResponse()
         return Stream.make(Json.line(
           json.error === null
             ? { type: "response", response: json }
@@ -92,13 +135,14 @@ const run = Effect.fnUntraced(function*(
         ))
       }))
     )
-    : Stream.map(chunks, (chunk) => chunk.content + chunk.refusal).pipe(
-      endWithNewline,
-      Stream.concat(Stream.suspend(() => {
-        const { error } = response()
-        return error === undefined ? Stream.empty : Stream.make(Text.fromError(error))
-      }))
-    )
+    : Stream.suspend(() => {
+      const reasoning = Text.section("[reasoning] ")
+      return chunks.pipe(
+        Stream.tap((chunk) => complain(reasoning(chunk.reasoning, chunk.content !== ""))),
+        Stream.map((chunk) => chunk.content + chunk.refusal),
+        endWithNewline
+      )
+    })
   yield* output.pipe(
     Stream.filter((text) => text !== ""),
     Stream.onFirst(() => removeSpinner),
@@ -107,8 +151,10 @@ const run = Effect.fnUntraced(function*(
   yield* removeSpinner
   const outcome = response()
   if (!input.json) {
-    const summary = Text.summary(outcome, millisToFirstChunk(), pricing)
-    yield* Effect.ignore(Stream.run(Stream.make(summary), stdio.stderr()))
+    yield* complain(
+      Text.toolCalls(outcome) + (outcome.error === undefined ? "" : Text.fromError(outcome.error)) +
+        Text.summary(outcome, millisToFirstChunk(), pricing)
+    )
   }
   if (outcome.error !== undefined) return yield* providerFailed
 })

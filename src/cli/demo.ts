@@ -1,8 +1,6 @@
 import * as ConfigProvider from "effect/ConfigProvider"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
-import * as Layer from "effect/Layer"
 import type { PlatformError } from "effect/PlatformError"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
@@ -62,15 +60,15 @@ const play = (
 ): Stream.Stream<string, Failed, HttpClient.HttpClient> =>
   Stream.unwrap(Effect.gen(function*() {
     const live = yield* Providers.hasKey(row)
-    const { layer } = yield* Effect.promise(row.load)
+    const { definition } = yield* Effect.promise(row.load)
     const configuration = live ? yield* ConfigProvider.ConfigProvider : played(row, scene)
     const baseUrl = live ? undefined : `${(yield* Effect.orDie(NodeReplayServer.make([scene.reply]))).url}${scene.path}`
-    const context = yield* layer({ model: undefined, baseUrl, idleTimeout: undefined, maxRetries: undefined }).pipe(
-      Layer.provide(ConfigProvider.layer(configuration)),
-      Layer.build
-    )
+    const provider = yield* Effect.flatMap(
+      definition({ model: undefined, baseUrl, idleTimeout: undefined, maxRetries: undefined }),
+      Provider.make
+    ).pipe(Effect.provideService(ConfigProvider.ConfigProvider, configuration))
     const { chunks, millisToFirstChunk, response } = yield* observe(
-      Context.get(context, Provider.Provider).stream({
+      provider.stream({
         ...scene.request,
         ...(row.model === undefined ? undefined : { model: row.model })
       })
@@ -82,7 +80,7 @@ const play = (
         done({ row, live, response: outcome, millisToFirstChunk: millisToFirstChunk() })
         return Stream.make([
           "\n",
-          ...outcome.toolCalls.map((call) => `[tool call] ${call.name} ${call.arguments}\n`),
+          Text.toolCalls(outcome),
           outcome.error === undefined ? "" : Text.fromError(outcome.error),
           "\n"
         ].join(""))

@@ -39,8 +39,45 @@ const duration = (text: string): Option.Option<Duration.Duration> => {
 const askCommand = Command.make("ask", {
   provider: provider.pipe(Flag.optional),
   model: Flag.String("model").pipe(
+    Flag.withAlias("m"),
     Flag.withMetavar("M"),
     Flag.withDescription("The provider's model id. Default: depends on the provider"),
+    Flag.optional
+  ),
+  request: Flag.String("request").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("The whole request as JSON, in place of PROMPT; - is standard input"),
+    Flag.optional
+  ),
+  dryRun: Flag.Boolean("dry-run").pipe(
+    Flag.withDescription("Print the request that would be sent, and send nothing"),
+    Flag.withDefault(false)
+  ),
+  images: Flag.String("image").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Image to send before the prompt: a file or a URL; may be repeated"),
+    Flag.atLeast(0)
+  ),
+  files: Flag.String("file").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Document or sound to send before the prompt: a file or a URL; may be repeated"),
+    Flag.atLeast(0)
+  ),
+  schema: Flag.String("schema").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("JSON Schema of the answer"),
+    Flag.optional
+  ),
+  maxTokens: Flag.Int("max-tokens").pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription("Most tokens to generate, reasoning included"),
+    Flag.filter((tokens) => tokens > 0, () => "above 0"),
+    Flag.optional
+  ),
+  temperature: Flag.Finite("temperature").pipe(
+    Flag.withMetavar("T"),
+    Flag.withDescription("How freely to draw tokens, 0 to 2"),
+    Flag.filter((temperature) => temperature >= 0 && temperature <= 2, () => "0 to 2"),
     Flag.optional
   ),
   baseUrl: Flag.String("base-url").pipe(
@@ -49,6 +86,7 @@ const askCommand = Command.make("ask", {
     Flag.optional
   ),
   system: Flag.String("system").pipe(
+    Flag.withAlias("s"),
     Flag.withMetavar("S"),
     Flag.withDescription("Instructions to the model"),
     Flag.optional
@@ -69,7 +107,10 @@ const askCommand = Command.make("ask", {
     Flag.withDescription("One JSON object a line: every chunk, then the response or the error"),
     Flag.withDefault(false)
   ),
-  prompt: Argument.String("PROMPT").pipe(Argument.withDescription("What to ask; - reads standard input"))
+  prompt: Argument.String("PROMPT").pipe(
+    Argument.withDescription("What to ask, after what is piped in; - is standard input alone"),
+    Argument.optional
+  )
 }, (input) => Effect.flatMap(Effect.promise(() => import("./ask.ts")), ({ ask }) => ask(input))).pipe(
   Command.withDescription("Ask a model and print its answer as it arrives")
 )

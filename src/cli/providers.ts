@@ -1,8 +1,6 @@
 import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as HttpClient from "effect/http/HttpClient"
-import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Chunk from "../Chunk.ts"
 import type * as Protocol from "../Protocol.ts"
@@ -23,7 +21,8 @@ export interface Settings {
 /** @internal */
 export interface Module {
   readonly protocol: Protocol.Protocol<Chunk.Chunk>
-  readonly layer: (settings: Settings) => Layer.Layer<Provider.Provider, Config.ConfigError, HttpClient.HttpClient>
+  /** The provider as a value: it shows a request without sending it, and makes the service that sends it. */
+  readonly definition: (settings: Settings) => Config.Config<Provider.Definition<Chunk.Chunk>>
 }
 
 /** @internal */
@@ -72,7 +71,7 @@ export const providers: ReadonlyArray<Row> = [
       const OpenAi = await import("../openai/OpenAi.ts")
       return {
         protocol: OpenAi.protocol(),
-        layer: (settings) => OpenAi.layerConfig(configs(settings))
+        definition: (settings) => Config.map(OpenAi.config(configs(settings)), OpenAi.define)
       }
     }
   },
@@ -84,7 +83,7 @@ export const providers: ReadonlyArray<Row> = [
       const Anthropic = await import("../anthropic/Anthropic.ts")
       return {
         protocol: Anthropic.protocol(),
-        layer: (settings) => Anthropic.layerConfig(configs(settings))
+        definition: (settings) => Config.map(Anthropic.config(configs(settings)), Anthropic.define)
       }
     }
   },
@@ -94,7 +93,10 @@ export const providers: ReadonlyArray<Row> = [
     model: bedrockModel,
     load: async () => {
       const Bedrock = await import("../bedrock/Bedrock.ts")
-      return { protocol: Bedrock.protocol(), layer: (settings) => Bedrock.layerConfig(endpointConfigs(settings)) }
+      return {
+        protocol: Bedrock.protocol(),
+        definition: (settings) => Config.map(Bedrock.config(endpointConfigs(settings)), Bedrock.define)
+      }
     }
   },
   {
@@ -105,7 +107,7 @@ export const providers: ReadonlyArray<Row> = [
       const BedrockInvoke = await import("../bedrock/BedrockInvoke.ts")
       return {
         protocol: BedrockInvoke.protocol(),
-        layer: (settings) => BedrockInvoke.layerConfig(endpointConfigs(settings))
+        definition: (settings) => Config.map(BedrockInvoke.config(endpointConfigs(settings)), BedrockInvoke.define)
       }
     }
   },
@@ -115,7 +117,10 @@ export const providers: ReadonlyArray<Row> = [
     model: "openai/gpt-oss-20b",
     load: async () => {
       const Groq = await import("../groq/Groq.ts")
-      return { protocol: Groq.protocol(), layer: (settings) => Groq.layerConfig(configs(settings)) }
+      return {
+        protocol: Groq.protocol(),
+        definition: (settings) => Config.map(Groq.config(configs(settings)), Groq.define)
+      }
     }
   },
   {
@@ -126,9 +131,12 @@ export const providers: ReadonlyArray<Row> = [
       const AzureOpenAi = await import("../azure/AzureOpenAi.ts")
       return {
         protocol: AzureOpenAi.protocol(),
-        layer: (settings) => {
+        definition: (settings) => {
           const { model: deployment, ...rest } = endpointConfigs(settings)
-          return AzureOpenAi.layerConfig({ ...rest, ...(deployment === undefined ? undefined : { deployment }) })
+          return Config.map(
+            AzureOpenAi.config({ ...rest, ...(deployment === undefined ? undefined : { deployment }) }),
+            AzureOpenAi.define
+          )
         }
       }
     }
@@ -141,7 +149,7 @@ export const providers: ReadonlyArray<Row> = [
       const AzureInference = await import("../azure/AzureInference.ts")
       return {
         protocol: AzureInference.protocol(),
-        layer: (settings) => AzureInference.layerConfig(endpointConfigs(settings))
+        definition: (settings) => Config.map(AzureInference.config(endpointConfigs(settings)), AzureInference.define)
       }
     }
   }

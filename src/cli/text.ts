@@ -76,3 +76,23 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string =>
     row.map((cell, column) => cell.padEnd(Math.max(...rows.map((other) => other[column]?.length ?? 0)))).join("  ")
       .trimEnd() + "\n"
   ).join("")
+
+/**
+ * Opens with a heading, goes on with the pieces, and ends with a line end once something else has begun.
+ *
+ * @internal
+ */
+export const section = (heading: string): (piece: string, isOver: boolean) => string => {
+  let isOpen = false
+  return (piece, isOver) => {
+    const start = piece !== "" && !isOpen ? heading : ""
+    if (piece !== "") isOpen = true
+    const end = isOpen && isOver ? "\n" : ""
+    if (end !== "") isOpen = false
+    return start + piece + end
+  }
+}
+
+/** @internal */
+export const toolCalls = (response: Response): string =>
+  response.toolCalls.map((call) => `[tool call] ${call.name} ${call.arguments}\n`).join("")

@@ -1,10 +1,11 @@
 import { NodeServices } from "@effect/platform-node"
-import { ConfigProvider, Console, Effect, Layer, Schema, Sink, Stdio, Stream } from "effect"
+import { ConfigProvider, Console, Effect, type FileSystem, Layer, Schema, Sink, Stdio, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { main } from "../../src/cli/main.ts"
+import * as Stdin from "../../src/cli/stdin.ts"
 
 export interface Outcome {
   readonly status: number | null
@@ -15,6 +16,8 @@ export interface Outcome {
 export interface Options {
   readonly env?: Readonly<Record<string, string>> | undefined
   readonly stdin?: Stream.Stream<Uint8Array> | undefined
+  /** What standard input is. Default: a terminal or nothing, which is not read. */
+  readonly stdinKind?: FileSystem.File.Type | undefined
   readonly stderrIsTerminal?: boolean | undefined
   /** Called with each piece that is written to standard output. */
   readonly onStdout?: ((piece: string) => void) | undefined
@@ -48,6 +51,7 @@ export const run = (args: ReadonlyArray<string>, options: Options = {}): Effect.
     return main("1.2.3").pipe(
       Effect.map((status) => ({ status, stdout: out.join(""), stderr: err.join("") })),
       Effect.provideService(Console.Console, console),
+      Effect.provideService(Stdin.Kind, Effect.succeed(options.stdinKind)),
       Effect.provide(Layer.mergeAll(
         Layer.merge(NodeServices.layer, stdio),
         FetchHttpClient.layer,

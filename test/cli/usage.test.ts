@@ -7,7 +7,7 @@ import { run, start } from "./harness.ts"
 const wrong: ReadonlyArray<readonly [title: string, args: ReadonlyArray<string>, message: RegExp]> = [
   ["an unknown command", ["aks"], /Unknown subcommand "aks"/],
   ["an unknown flag", ["ask", "--colour", "hello"], /Unrecognized flag: --colour/],
-  ["no PROMPT", ["ask", "--provider", "openai"], /Missing required argument: PROMPT/],
+  ["no PROMPT", ["ask", "--provider", "openai"], /No PROMPT/],
   ["two PROMPTs", ["ask", "--provider", "openai", "hello", "world"], /Unexpected positional argument: "world"/],
   ["an empty PROMPT", ["ask", "--provider", "openai", " "], /The prompt is empty/],
   ["an unknown provider", ["ask", "--provider", "openia", "hello"], /"openia".*one of openai, /],

@@ -1,0 +1,179 @@
+import type * as Prompt from "effect/ai/Prompt"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type * as Stdio from "effect/Stdio"
+import * as ChatRequest from "../ChatRequest.ts"
+import * as ProviderError from "../ProviderError.ts"
+import { type Failed, wrongUsage } from "./status.ts"
+import * as Stdin from "./stdin.ts"
+
+/** @internal */
+export interface Input {
+  readonly request: Option.Option<string>
+  readonly system: Option.Option<string>
+  readonly maxTokens: Option.Option<number>
+  readonly temperature: Option.Option<number>
+  readonly images: ReadonlyArray<string>
+  readonly files: ReadonlyArray<string>
+  readonly schema: Option.Option<string>
+  readonly prompt: Option.Option<string>
+}
+
+type Read<A> = Effect.Effect<A, Failed | ProviderError.InvalidRequest, Stdio.Stdio | FileSystem.FileSystem | Path.Path>
+
+/**
+ * The request that the command line states, for a model that stands in where it names none.
+ *
+ * @internal
+ */
+export const make = Effect.fnUntraced(function*(
+  input: Input,
+  model: { readonly asked: string | undefined; readonly fallback: string | undefined }
+): Effect.fn.Return<
+  ChatRequest.Normalized,
+  Failed | ProviderError.InvalidRequest,
+  Stdio.Stdio | FileSystem.FileSystem | Path.Path
+> {
+  const own = yield* Option.match(input.request, {
+    onNone: () => fromPrompt(input),
+    onSome: (file) => fromFile(file, input)
+  })
+  const asked = model.asked ?? own.model ?? model.fallback
+  const responseFormat = Option.isNone(input.schema) ? undefined : yield* schemaOf(input.schema.value)
+  return {
+    ...own,
+    ...(asked === undefined ? undefined : { model: asked }),
+    ...Option.match(input.system, { onNone: () => undefined, onSome: (system) => ({ system }) }),
+    ...Option.match(input.maxTokens, { onNone: () => undefined, onSome: (maxTokens) => ({ maxTokens }) }),
+    ...Option.match(input.temperature, { onNone: () => undefined, onSome: (temperature) => ({ temperature }) }),
+    ...(responseFormat === undefined ? undefined : { responseFormat })
+  }
+})
+
+const fromFile = (file: string, input: Input): Read<ChatRequest.Normalized> =>
+  Effect.gen(function*() {
+    if (Option.isSome(input.prompt) || input.images.length > 0 || input.files.length > 0) {
+      return yield* wrongUsage("--request holds the whole conversation: leave out PROMPT, --image and --file")
+    }
+    const text = file === "-" ? yield* Stdin.text : yield* readText(file)
+    return yield* Effect.fromResult(ChatRequest.fromJson(yield* jsonOf(text)))
+  })
+
+const fromPrompt = (input: Input): Read<ChatRequest.Normalized> =>
+  Effect.gen(function*() {
+    const prompt = Option.getOrElse(input.prompt, () => "")
+    const piped = prompt === "-" ? yield* Stdin.text : yield* Stdin.piped
+    // What is piped in ends its last line; the blank line between is ours.
+    const before = prompt === "-" ? piped : piped.replace(/\r?\n$/, "")
+    const text = [before, prompt === "-" ? "" : prompt].filter((part) => part.trim() !== "").join("\n\n")
+    const parts = yield* Effect.forEach(
+      [...input.images.map((at) => [at, "image"] as const), ...input.files.map((at) => [at, "file"] as const)],
+      ([at, kind]) => filePart(at, kind)
+    )
+    if (text === "" && parts.length === 0) {
+      return yield* wrongUsage(
+        Option.isNone(input.prompt)
+          ? "No PROMPT: give one, or the whole request by --request FILE"
+          : "The prompt is empty"
+      )
+    }
+    return yield* Effect.fromResult(ChatRequest.normalize({
+      prompt: [{
+        role: "user",
+        content: [...parts, ...(text === "" ? [] : [{ type: "text" as const, text }])]
+      }]
+    }))
+  })
+
+const mediaTypes: Readonly<Record<string, string>> = {
+  png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  gif: "image/gif",
+  webp: "image/webp",
+  pdf: "application/pdf",
+  txt: "text/plain",
+  md: "text/markdown",
+  csv: "text/csv",
+  html: "text/html",
+  json: "application/json",
+  doc: "application/msword",
+  docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  xls: "application/vnd.ms-excel",
+  xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+  mp3: "audio/mpeg",
+  wav: "audio/wav"
+}
+
+const filePart = (at: string, kind: "image" | "file"): Read<Prompt.FilePartEncoded> =>
+  Effect.gen(function*() {
+    const path = yield* Path.Path
+    const isUrl = /^https?:\/\//i.test(at)
+    const name = isUrl ? new URL(at).pathname : at
+    const extension = path.extname(name).slice(1).toLowerCase()
+    const mediaType = Object.hasOwn(mediaTypes, extension)
+      ? mediaTypes[extension]
+      : isUrl && kind === "image"
+      ? "image/*"
+      : undefined
+    if (mediaType === undefined || kind === "image" && !mediaType.startsWith("image/")) {
+      return yield* wrongUsage(
+        `--${kind} ${at}: not a file type that can be sent (${
+          Object.keys(mediaTypes).filter((type) => kind === "file" || mediaTypes[type]?.startsWith("image/")).join(", ")
+        })`
+      )
+    }
+    return {
+      type: "file",
+      mediaType,
+      fileName: path.basename(name),
+      data: isUrl ? at : yield* readBytes(at)
+    }
+  })
+
+const schemaOf = (file: string): Read<ChatRequest.SchemaFormat> =>
+  Effect.gen(function*() {
+    const path = yield* Path.Path
+    const schema = yield* jsonOf(yield* readText(file))
+    if (!Predicate.isObject(schema)) {
+      return yield* new ProviderError.InvalidRequest({ message: `--schema ${file}: a JSON Schema is an object` })
+    }
+    const json = yield* Effect.fromResult(
+      Result.mapError(
+        Schema.decodeUnknownResult(Schema.JsonObject)(schema),
+        () => new ProviderError.InvalidRequest({ message: `--schema ${file}: not a JSON Schema` })
+      )
+    )
+    const name = path.basename(file).replace(/(\.schema)?\.json$/, "").replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64)
+    return { ...(name === "" ? undefined : { name }), schema: json }
+  })
+
+const jsonOf = (text: string): Effect.Effect<unknown, ProviderError.InvalidRequest> =>
+  Effect.try({
+    try: (): unknown => JSON.parse(text),
+    catch: (cause) =>
+      new ProviderError.InvalidRequest({
+        message: `The request is not JSON${cause instanceof Error ? `: ${cause.message}` : ""}`
+      })
+  })
+
+const readText = (file: string): Effect.Effect<string, Failed, FileSystem.FileSystem> =>
+  FileSystem.FileSystem.use((fileSystem) => unreadable(file, fileSystem.readFileString(file)))
+
+const readBytes = (file: string): Effect.Effect<Uint8Array, Failed, FileSystem.FileSystem> =>
+  FileSystem.FileSystem.use((fileSystem) => unreadable(file, fileSystem.readFile(file)))
+
+const unreadable = <A>(
+  file: string,
+  read: ReturnType<FileSystem.FileSystem["readFile"]> extends Effect.Effect<unknown, infer E> ? Effect.Effect<A, E>
+    : never
+): Effect.Effect<A, Failed> =>
+  Effect.mapError(
+    read,
+    (error) => wrongUsage(`${file}: ${error.reason._tag === "NotFound" ? "no such file" : error.message}`)
+  )

@@ -1,0 +1,67 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import { type Failed, wrongUsage } from "./status.ts"
+
+/**
+ * The whole of standard input.
+ *
+ * @internal
+ */
+export const text: Effect.Effect<string, Failed, Stdio.Stdio> = Stdio.Stdio.use(({ stdin }) =>
+  stdin.pipe(
+    Stream.decodeText(),
+    Stream.mkString,
+    Effect.mapError((error) => wrongUsage(`Standard input cannot be read: ${error.message}`))
+  )
+)
+
+/**
+ * What standard input is, as the system sees it.
+ *
+ * @internal
+ */
+export const Kind: Context.Reference<Effect.Effect<FileSystem.File.Type | undefined, never, FileSystem.FileSystem>> =
+  Context.Reference("effect-llm-stream/cli/Stdin/Kind", {
+    defaultValue: () =>
+      FileSystem.FileSystem.use((fileSystem) => Effect.option(fileSystem.stat("/dev/stdin"))).pipe(
+        Effect.map((info) => Option.getOrUndefined(info)?.type)
+      )
+  })
+
+/**
+ * What was piped in; `""` when nothing was. A socket is what programs hand down that start others, often without ever
+ * closing it: one that stays silent for a moment counts as nothing.
+ *
+ * @internal
+ */
+export const piped: Effect.Effect<string, Failed, Stdio.Stdio | FileSystem.FileSystem> = Effect.gen(function*() {
+  const kind = yield* (yield* Kind)
+  switch (kind) {
+    case "File":
+    case "FIFO":
+      return yield* text
+    case "Socket": {
+      const stdio = yield* Stdio.Stdio
+      let silent = true
+      const stdin = Stream.tap(stdio.stdin, () =>
+        Effect.sync(() => {
+          silent = false
+        }))
+      return yield* Effect.raceFirst(
+        Effect.provideService(text, Stdio.Stdio, Stdio.make({ ...stdio, stdin })),
+        Effect.andThen(
+          Effect.sleep(silence),
+          Effect.suspend(() => silent ? Effect.succeed("") : Effect.never)
+        )
+      )
+    }
+    default:
+      return ""
+  }
+})
+
+const silence = "300 millis"
