@@ -5,6 +5,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { main } from "../../src/cli/main.ts"
+import { FinishReason } from "../../src/index.ts"
 
 export interface Outcome {
   readonly status: number | null
@@ -86,9 +87,7 @@ export const lines = (stdout: string): ReadonlyArray<Record<string, unknown>> =>
 
 const Tokens = Schema.NullOr(Schema.Natural)
 const Text = Schema.NullOr(Schema.String)
-const FinishReasons = Schema.Array(
-  Schema.Literals(["stop", "length", "tool_calls", "content_filter", "pause", "error", "other"])
-)
+const FinishReasons = Schema.Array(FinishReason.FinishReason)
 
 export const Usage = Schema.Struct({
   inputTokens: Tokens,
