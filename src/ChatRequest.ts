@@ -329,7 +329,6 @@ export interface SchemaFormatInput {
  * @category models
  * @since 0.2.0
  */
-// oxlint-disable-next-line typescript/no-empty-object-type -- provider modules add to it
 export interface ProviderOptions {}
 
 /**

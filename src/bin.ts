@@ -1,34 +1,40 @@
 #!/usr/bin/env node
 /**
- * The command line's entry point, tied to Node as no other module is but `testing/NodeReplayServer`.
+ * The command line's entry point. What it runs on, `@effect/platform-node`, is an optional peer dependency: when it is
+ * not installed, one line says so.
  *
  * @since 0.1.0
  */
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as FileSystem from "effect/FileSystem"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as Layer from "effect/Layer"
-import * as Path from "effect/Path"
-import * as Runtime from "effect/Runtime"
-import { main } from "./cli/main.ts"
+import { readFileSync } from "node:fs"
 
-const version = Effect.gen(function*() {
-  const fileSystem = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const manifest = yield* path.fromFileUrl(new URL("../package.json", import.meta.url))
-  return JSON.parse(yield* fileSystem.readFileString(manifest)).version
-})
+interface Manifest {
+  readonly version: string
+  readonly peerDependencies: Readonly<Record<string, string>>
+}
 
-Effect.orDie(version).pipe(
-  Effect.flatMap(main),
-  Effect.provide(Layer.merge(NodeServices.layer, FetchHttpClient.layer)),
-  NodeRuntime.runMain({
-    teardown: (exit, onExit) =>
-      Exit.isSuccess(exit) && typeof exit.value === "number"
-        ? onExit(exit.value)
-        : Runtime.defaultTeardown(exit, onExit)
-  })
+const name = "llm-stream"
+const platform = "@effect/platform-node"
+
+const { peerDependencies, version }: Manifest = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8")
 )
+
+const isMissing = (error: unknown): boolean =>
+  typeof error === "object" && error !== null && "code" in error && error.code === "ERR_MODULE_NOT_FOUND" &&
+  String(error).includes(platform)
+
+const [flag = "", ...others] = process.argv.slice(2)
+if (["--version", "-v"].includes(flag) && others.length === 0) {
+  // What the command line itself would print, without loading it.
+  console.log(`${name} v${version}`)
+} else {
+  import("./cli/node.ts").then(({ start }) => start(version), (error: unknown) => {
+    if (!isMissing(error)) throw error
+    console.error(
+      `${name}: the command line needs ${platform}, which is not installed: npm install "${platform}@${
+        peerDependencies[platform]
+      }"`
+    )
+    process.exitCode = 2
+  })
+}

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Layer, Random, Schema, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import type { HttpClient } from "effect/http"
 import { isDeepStrictEqual } from "node:util"
 import { AnthropicChunk } from "../src/anthropic/AnthropicChunk.ts"
 import { AzureChunk } from "../src/azure/AzureChunk.ts"
@@ -14,6 +14,7 @@ import * as Protocol from "../src/Protocol.ts"
 import * as Provider from "../src/Provider.ts"
 import * as ProviderError from "../src/ProviderError.ts"
 import type * as LlmResponse from "../src/Response.ts"
+import * as Client from "./support/client.ts"
 import * as Corpus from "./support/corpus.ts"
 
 const codecs: Readonly<Record<string, Schema.Codec<unknown, unknown>>> = {
@@ -252,12 +253,7 @@ const payloadOfFrame = ({ body, headers }: Frame): ReadonlyArray<unknown> => {
 }
 
 const answering = ({ body, headers, status }: Corpus.ErrorResponse): Layer.Layer<HttpClient.HttpClient> =>
-  Layer.succeed(
-    HttpClient.HttpClient,
-    HttpClient.make((request) =>
-      Effect.succeed(HttpClientResponse.fromWeb(request, new Response(body, { status, headers })))
-    )
-  )
+  Client.make(() => new Response(body, { status, headers })).layer
 
 const credentials = ConfigProvider.layer(ConfigProvider.fromEnv({
   env: {

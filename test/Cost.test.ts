@@ -236,7 +236,9 @@ describe("calculate", () => {
     assert.strictEqual(total(costOf(metadata, sonnet)), "0.0148")
     assert.strictEqual(total(costOf({ ...metadata, serviceTier: "batch" }, sonnet)), "0.0124")
     assert.strictEqual(total(costOf({ ...metadata, batchMode: true }, sonnet)), "0.0124")
-    assert.strictEqual(total(costOf({ ...metadata, batchMode: true, serviceTier: "batch" }, sonnet)), "0.0124")
+    for (const serviceTier of ["batch", "standard", "priority"]) {
+      assert.strictEqual(total(costOf({ ...metadata, batchMode: true, serviceTier }, sonnet)), "0.0124")
+    }
     assert.strictEqual(total(costOf({ ...metadata, speed: "standard", inferenceGeo: "global" }, sonnet)), "0.0148")
     // 4800 × 6 × 1.1 = 31680
     assert.strictEqual(total(costOf({ ...metadata, speed: "fast", inferenceGeo: "us" }, sonnet)), "0.04168")

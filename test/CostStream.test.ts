@@ -179,6 +179,15 @@ describe("CostLedger", () => {
       )
     }).pipe(Effect.provide(CostLedger.layer)))
 
+  it.effect("counts responses that are not wholly priced, and holds no flag of theirs", () =>
+    Effect.gen(function*() {
+      const flagged = chunk({ usage: { prompt_tokens: 1, completion_tokens: 1 }, service_tier: "unheard-of" })
+      yield* Stream.make(flagged).pipe(CostLedger.track, Stream.runDrain)
+      yield* Stream.make(flagged).pipe(CostLedger.track, Stream.runDrain)
+      const entries = yield* CostLedger.CostLedger.use((ledger) => ledger.entries)
+      assert.deepStrictEqual(entries.map(({ cost, incomplete }) => [incomplete, cost.flags]), [[2, []]])
+    }).pipe(Effect.provide(CostLedger.layer)))
+
   it.effect("keeps the sum as a metric, by provider and model", () =>
     Effect.gen(function*() {
       const metric = Metric.withAttributes(CostLedger.costMetric, { provider: "openai", model: "gpt-4o" })

@@ -468,6 +468,9 @@ const cases: Readonly<Record<string, Case>> = {
   }
 }
 
+// Milliseconds. The replies would go on for longer than any test; a busy machine may keep a closed socket waiting.
+const soon = 1000
+
 for (const [client, layer] of Object.entries(clients)) {
   describe(`Faults, with ${client}`, onSockets, () => {
     for (const [name, expected] of Object.entries(cases)) {
@@ -482,7 +485,7 @@ for (const [client, layer] of Object.entries(clients)) {
           assert.strictEqual(error?.provider, "openai")
           assert.strictEqual(error?.emitted, expected.chunks > 0)
           assert.deepInclude({ ...error?.reason }, { ...expected.fields })
-          assert.isAtMost(seen.closedAfter, 50)
+          assert.isAtMost(seen.closedAfter, soon)
           assert.isAtMost(error?.reason.body?.length ?? 0, 1025)
           // What is not read is not sent: socket buffers aside, the server stops soon after the first 64 KB.
           assert.isBelow(seen.closed.bytes, 16 * 1024 * 1024)
@@ -556,7 +559,7 @@ for (const [client, layer] of Object.entries(clients)) {
           const seen = yield* observe([reply])
           assert.isUndefined(seen.error, String(seen.error))
           assert.deepStrictEqual(seen.contents, contents)
-          assert.isAtMost(seen.closedAfter, 50)
+          assert.isAtMost(seen.closedAfter, soon)
         }).pipe(Effect.provide(layer)))
     }
 
@@ -640,9 +643,9 @@ for (const [client, layer] of Object.entries(clients)) {
               yield* Effect.orDie(stop(stream, server))
               const stopped = yield* Clock.currentTimeMillis
               const request = yield* server.request(0)
-              const closed = yield* Effect.timeout(request.closed, "500 millis")
+              const closed = yield* Effect.timeout(request.closed, "5 seconds")
               assert.strictEqual(closed.by, "client")
-              assert.isAtMost(closed.at - stopped, 50)
+              assert.isAtMost(closed.at - stopped, soon)
             })
           ).pipe(Effect.provide(layer)))
       }
@@ -725,7 +728,7 @@ const provider = <C extends Chunk.Chunk>(options: {
       Effect.exit
     )
     const request = yield* server.request(0)
-    const closed = yield* Effect.timeout(request.closed, "500 millis")
+    const closed = yield* Effect.timeout(request.closed, "5 seconds")
     return { payloads, path: request.path, closed, error: Exit.isSuccess(exit) ? undefined : typed(exit.cause) }
   })
 })

@@ -1,16 +1,40 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { ChatCompletions, FinishReason } from "../src/index.ts"
+import { ChatCompletions, Converse, FinishReason, Messages } from "../src/index.ts"
 
 describe("FinishReason", () => {
   const fromOpenAi = FinishReason.fromTable(ChatCompletions.finishReasons)
 
-  it("maps the words of chat completions", () => {
-    assert.deepStrictEqual(
-      ["stop", "length", "tool_calls", "function_call", "content_filter"].map(fromOpenAi),
-      ["stop", "length", "tool_calls", "tool_calls", "content_filter"]
-    )
-  })
+  const common: ReadonlyArray<
+    readonly [
+      FinishReason.FinishReason,
+      chat: ReadonlyArray<string>,
+      messages: ReadonlyArray<string>,
+      converse: ReadonlyArray<string>
+    ]
+  > = [
+    ["stop", ["stop"], ["end_turn", "stop_sequence"], ["end_turn", "stop_sequence"]],
+    [
+      "length",
+      ["length"],
+      ["max_tokens", "model_context_window_exceeded"],
+      ["max_tokens", "model_context_window_exceeded"]
+    ],
+    ["tool_calls", ["tool_calls", "function_call"], ["tool_use"], ["tool_use"]],
+    ["content_filter", ["content_filter"], ["refusal"], ["guardrail_intervened", "content_filtered"]],
+    ["pause", [], ["pause_turn"], []],
+    ["error", [], [], ["malformed_model_output", "malformed_tool_use"]],
+    ["other", ["brand_new"], ["brand_new"], ["brand_new"]]
+  ]
+  const wires = [ChatCompletions.finishReasons, Messages.finishReasons, Converse.finishReasons]
+  for (const [reason, ...words] of common) {
+    it(`${reason} is what each wire format says with its own words`, () => {
+      assert.deepStrictEqual(
+        wires.map((table, wire) => (words[wire] ?? []).map(FinishReason.fromTable(table))),
+        words.map((list) => list.map(() => reason))
+      )
+    })
+  }
 
   it.prop("is total: any other word is `other`", [Schema.String], ([word]) => {
     if (!Object.hasOwn(ChatCompletions.finishReasons, word)) assert.strictEqual(fromOpenAi(word), "other")

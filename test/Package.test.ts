@@ -22,20 +22,29 @@ describe("Package", { timeout: 60_000 }, () => {
   const project = Path.join(temporary, "project")
   const consumer = Path.join(temporary, "consumer")
   const installed = Path.join(consumer, "node_modules/effect-llm-stream")
+  const manifest = JSON.parse(Fs.readFileSync(Path.join(root, "package.json"), "utf8"))
+  const command = "node_modules/effect-llm-stream/dist/bin.js"
+  const install = (...packages: ReadonlyArray<string>) =>
+    succeed(
+      "npm",
+      ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error", ...packages],
+      consumer
+    )
   let tarball = ""
 
   beforeAll(async () => {
     Fs.mkdirSync(project)
-    for (const name of ["src", "package.json", "tsconfig.json", "README.md", "LICENSE"]) {
+    // As a clean clone has it: not built.
+    const { devDependencies, files } = manifest
+    for (const name of [...files, "package.json", "tsconfig.json", "README.md", "LICENSE"]) {
+      if (name === "dist" || !Fs.existsSync(Path.join(root, name))) continue
       Fs.cpSync(Path.join(root, name), Path.join(project, name), { recursive: true })
     }
     Fs.symlinkSync(Path.join(root, "node_modules"), Path.join(project, "node_modules"))
-    await succeed("npm", ["run", "-s", "build"], project)
-    const packed = await succeed("npm", ["pack", "--silent", "--ignore-scripts"], project)
+    const packed = await succeed("npm", ["pack", "--silent"], project)
     tarball = Path.join(project, packed.trim().split("\n").at(-1) ?? "")
 
     Fs.mkdirSync(consumer)
-    const { devDependencies } = JSON.parse(Fs.readFileSync(Path.join(root, "package.json"), "utf8"))
     Fs.writeFileSync(
       Path.join(consumer, "package.json"),
       JSON.stringify({
@@ -44,7 +53,7 @@ describe("Package", { timeout: 60_000 }, () => {
         dependencies: { "effect": devDependencies.effect, "effect-llm-stream": `file:${tarball}` }
       })
     )
-    await succeed("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], consumer)
+    await install()
   }, 120_000)
 
   afterAll(() => Fs.rmSync(temporary, { recursive: true, force: true }))
@@ -57,15 +66,31 @@ describe("Package", { timeout: 60_000 }, () => {
     await succeed(process.execPath, [bin("attw"), tarball, "--profile", "esm-only", "--no-color", "--no-emoji"])
   })
 
-  it("holds sources, what they compile to, and nothing else", () => {
+  it("holds sources, what they compile to, what is written about them, and nothing else", () => {
     const strange = filesOf(installed).filter((file) =>
-      !/^(LICENSE|README\.md|package\.json|src\/.*\.ts|src\/pricing\/LICENSE-.*\.txt|dist\/.*\.(js|d\.ts)(\.map)?)$/
+      !/^(LICENSE|package\.json|\w+\.md|docs\/.*\.(md|svg)|examples\/.*\.(md|ts|json)|src\/.*\.ts|src\/pricing\/LICENSE-.*\.txt|dist\/.*\.(js|d\.ts)(\.map)?)$/
         .test(file)
     )
     assert.deepStrictEqual(strange, [])
     const modules = filesOf(Path.join(root, "src")).filter((file) => file.endsWith(".ts"))
       .map((file) => file.replace(/\.ts$/, ".js"))
     assert.includeMembers(filesOf(Path.join(installed, "dist")), modules)
+  })
+
+  it("holds what its documents link to", () => {
+    const dead = filesOf(installed).filter((file) => file.endsWith(".md")).flatMap((file) =>
+      Array.from(
+        Fs.readFileSync(Path.join(installed, file), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g),
+        ([, target = ""]) => Path.join(Path.dirname(file), target)
+      ).filter((target) => !Fs.existsSync(Path.join(installed, target))).map((target) => `${file} -> ${target}`)
+    )
+    assert.deepStrictEqual(dead, [])
+  })
+
+  it("brings neither redis nor undici along", async () => {
+    const tree = await succeed("npm", ["ls", "--omit=dev", "--all", "--parseable"], consumer)
+    assert.match(tree, /node_modules\/effect$/m)
+    assert.notMatch(tree, /node_modules\/(redis|undici|ws|@redis\/.*|@effect\/platform-node)$/m)
   })
 
   it("mentions no path of the machine that built it", () => {
@@ -119,36 +144,94 @@ describe("Package", { timeout: 60_000 }, () => {
       })
     }
 
-    it("has the command llm-stream", async () => {
-      const help = await succeed(Path.join(consumer, "node_modules/.bin/llm-stream"), ["--help"], consumer)
-      for (const command of ["ask", "decode", "demo"]) assert.include(help, command)
+    it("says which package the command line needs, when it is not installed", async () => {
+      for (const { path } of runtimes.filter(({ name }) => name !== "deno")) {
+        const missing = await run(path, [command, "demo"], { cwd: consumer })
+        assert.deepStrictEqual(missing, {
+          status: 2,
+          output: "llm-stream: the command line needs @effect/platform-node, which is not installed: " +
+            `npm install "@effect/platform-node@${manifest.peerDependencies["@effect/platform-node"]}"\n`
+        })
+      }
     })
 
-    for (const { name, path, version } of runtimes.filter(({ name }) => name === "node")) {
-      it(`decodes a recording with the command on ${name} ${version}`, async () => {
-        const recording = Path.join(consumer, "recording.sse")
-        Fs.writeFileSync(
-          recording,
-          `data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n`
-        )
-        const args = ["node_modules/effect-llm-stream/dist/bin.js", "decode", "--provider", "openai", recording]
-        const { content, finishReasons, usage } = JSON.parse(await succeed(path, args, consumer))
-        assert.deepStrictEqual([content, finishReasons, usage], ["Hi", ["stop"], null])
-      })
-    }
+    it("states its version without it", async () => {
+      assert.strictEqual(
+        await succeed(process.execPath, [command, "--version"], consumer),
+        `llm-stream v${manifest.version}\n`
+      )
+    })
 
-    it("hides what is internal", async () => {
-      for (const path of ["internal/open", "cli/main", "bin", "index"]) {
-        const { output, status } = await run(
-          process.execPath,
-          ["-e", `import("effect-llm-stream/${path}").catch((error) => console.log(error.code))`],
-          { cwd: consumer }
-        )
-        assert.deepStrictEqual([path, status, output.trim()], [path, 0, "ERR_PACKAGE_PATH_NOT_EXPORTED"])
+    describe("with the package that the command line needs", () => {
+      beforeAll(
+        () => install(`@effect/platform-node@${manifest.peerDependencies["@effect/platform-node"]}`),
+        120_000
+      )
+
+      it("has the command llm-stream", async () => {
+        const help = await succeed(Path.join(consumer, "node_modules/.bin/llm-stream"), ["--help"], consumer)
+        for (const command of ["ask", "decode", "demo"]) assert.include(help, command)
+      })
+
+      for (const flag of ["--version", "-v"]) {
+        it(`answers ${flag} as the command line itself does`, async () => {
+          const [quick, whole] = await Promise.all(
+            [[flag], ["ask", flag]].map((args) => succeed(process.execPath, [command, ...args], consumer))
+          )
+          assert.strictEqual(quick, whole)
+        })
       }
+
+      for (const { name, path, version } of runtimes.filter(({ name }) => name === "node")) {
+        it(`decodes a recording with the command on ${name} ${version}`, async () => {
+          const recording = Path.join(consumer, "recording.sse")
+          Fs.writeFileSync(
+            recording,
+            `data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n`
+          )
+          const args = [command, "decode", "--provider", "openai", recording]
+          const { content, finishReasons, usage } = JSON.parse(await succeed(path, args, consumer))
+          assert.deepStrictEqual([content, finishReasons, usage], ["Hi", ["stop"], null])
+        })
+      }
+    })
+
+    it("does not evaluate AWS's signer until something is signed", async () => {
+      const loaded = await succeed(
+        process.execPath,
+        [
+          "--input-type=module",
+          "-e",
+          `import { createRequire } from "node:module"
+           await import("effect-llm-stream")
+           console.log(JSON.stringify(Object.keys(createRequire(import.meta.url).cache)))`
+        ],
+        consumer
+      )
+      assert.notInclude(loaded, "signature-v4")
+    })
+
+    it("hides what is internal, and nothing else", async () => {
+      const modules = filesOf(Path.join(installed, "dist")).filter((file) => file.endsWith(".js"))
+        .map((file) => file.replace(/\.js$/, ""))
+      const reached = await succeed(
+        process.execPath,
+        [
+          "--input-type=module",
+          "-e",
+          `const reached = (path) => { try { return import.meta.resolve("effect-llm-stream/" + path) } catch { return undefined } }
+           console.log(JSON.stringify(${JSON.stringify(modules)}.filter((path) => reached(path) !== undefined)))`
+        ],
+        consumer
+      )
+      assert.deepStrictEqual(JSON.parse(reached), modules.filter(isPublic))
     })
   })
 })
+
+// Modules of users are namespaces, and named so; price tables are data.
+const isPublic = (module: string): boolean =>
+  !/^(cli|engine|internal)\//.test(module) && /^(testing$|pricing\/|.*\/[A-Z][^/]*$|[A-Z][^/]*$)/.test(module)
 
 async function succeed(command: string, args: ReadonlyArray<string>, cwd = root): Promise<string> {
   const { output, status } = await run(command, args, { cwd })

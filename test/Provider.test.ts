@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Redacted, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import type { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { ChunkStream, OpenAi, Provider, type ProviderError, type Response as LlmResponse } from "../src/index.ts"
+import * as Client from "./support/client.ts"
 
 const encoder = new TextEncoder()
 const frame = (content: string) =>
@@ -10,25 +11,6 @@ const frame = (content: string) =>
 const finish = encoder.encode(
   `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })}\n\ndata: [DONE]\n\n`
 )
-
-type Script = (attempt: number) => Response | Promise<Response>
-
-/** A client that answers each attempt by script, in the way of fetch. */
-const scripted = (script: Script) => {
-  let attempts = 0
-  return {
-    attempts: () => attempts,
-    layer: Layer.succeed(
-      HttpClient.HttpClient,
-      HttpClient.make((request) =>
-        Effect.map(
-          Effect.promise(async () => script(attempts++)),
-          (response) => HttpClientResponse.fromWeb(request, response)
-        )
-      )
-    )
-  }
-}
 
 const stream = (client: Layer.Layer<HttpClient.HttpClient>, policy: Provider.Policy = {}) =>
   Stream.unwrap(OpenAi.OpenAi.use((openai) => Effect.succeed(openai.stream({ model: "m", prompt: "hi" })))).pipe(
@@ -41,48 +23,19 @@ const sse = (body: ReadableStream<Uint8Array> | Uint8Array | null, init: Respons
     ...init
   })
 
-/** A body whose reads the test hands out. */
-const manual = () => {
-  let controller: ReadableStreamDefaultController<Uint8Array> | undefined
-  let cancelled = false
-  let pulls = 0
-  const body = new ReadableStream<Uint8Array>({
-    start: (c) => {
-      controller = c
-    },
-    pull: () => {
-      pulls++
-    },
-    cancel: () => {
-      cancelled = true
-    }
-  })
-  return {
-    body,
-    push: (bytes: Uint8Array) => Effect.sync(() => controller?.enqueue(bytes)).pipe(Effect.andThen(settle)),
-    cancelled: () => cancelled,
-    pulls: () => pulls
-  }
-}
-
-// Lets promises and fibers go on until nothing is left to do at this moment of the test clock.
-const settle = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve))).pipe(
-  Effect.repeat({ times: 5 })
-)
-
 const reasonOf = (response: LlmResponse.Response): ProviderError.Reason | undefined => response.error?.reason
 
 describe("Provider.stream", () => {
   describe("timeouts", () => {
     it.effect("fails when no byte comes for the idle timeout, after what had come", () =>
       Effect.gen(function*() {
-        const source = manual()
-        const client = scripted(() => sse(source.body))
+        const source = Client.manual()
+        const client = Client.make(() => sse(source.body))
         const fiber = yield* stream(client.layer, { idleTimeout: "30 seconds" }).pipe(
           ChunkStream.outcome,
           Effect.forkChild
         )
-        yield* settle
+        yield* Client.settle
         yield* source.push(frame("a"))
         yield* TestClock.adjust("29 seconds")
         yield* source.push(encoder.encode(": heartbeat\n\n"))
@@ -93,23 +46,23 @@ describe("Provider.stream", () => {
         assert.strictEqual(response.content, "ab")
         assert.deepInclude(reasonOf(response), { _tag: "Timeout", kind: "idle" })
         assert.isTrue(response.error?.emitted)
-        assert.strictEqual(client.attempts(), 1)
+        assert.strictEqual(client.sent.length, 1)
         assert.isTrue(source.cancelled())
       }))
 
     it.effect("does not count the time that the consumer takes", () =>
       Effect.gen(function*() {
-        const source = manual()
-        const client = scripted(() => sse(source.body))
+        const source = Client.manual()
+        const client = Client.make(() => sse(source.body))
         const fiber = yield* stream(client.layer, { idleTimeout: "30 seconds" }).pipe(
           Stream.tap((chunk) => chunk.content === "slow" ? Effect.sleep("5 minutes") : Effect.void),
           ChunkStream.outcome,
           Effect.forkChild
         )
-        yield* settle
+        yield* Client.settle
         yield* source.push(frame("slow"))
         yield* TestClock.adjust("5 minutes")
-        yield* settle
+        yield* Client.settle
         yield* source.push(finish)
         const response = yield* Fiber.join(fiber)
         assert.isUndefined(response.error)
@@ -118,28 +71,28 @@ describe("Provider.stream", () => {
 
     it.effect("fails when the first byte does not come in time, and tries again", () =>
       Effect.gen(function*() {
-        const client = scripted((attempt) => attempt === 0 ? new Promise<Response>(() => undefined) : sse(finish))
+        const client = Client.make((attempt) => attempt === 0 ? new Promise<Response>(() => undefined) : sse(finish))
         const fiber = yield* stream(client.layer, { firstByteTimeout: "10 seconds" }).pipe(
           ChunkStream.outcome,
           Effect.forkChild
         )
-        yield* settle
+        yield* Client.settle
         yield* TestClock.adjust("10 seconds")
-        yield* settle
+        yield* Client.settle
         yield* TestClock.adjust("1 second")
         const response = yield* Fiber.join(fiber)
         assert.isUndefined(response.error)
-        assert.strictEqual(client.attempts(), 2)
+        assert.strictEqual(client.sent.length, 2)
       }))
 
     it.effect("names the kind when attempts are used up", () =>
       Effect.gen(function*() {
-        const client = scripted(() => new Promise<Response>(() => undefined))
+        const client = Client.make(() => new Promise<Response>(() => undefined))
         const fiber = yield* stream(client.layer, { firstByteTimeout: "10 seconds", maxRetries: 0 }).pipe(
           ChunkStream.outcome,
           Effect.forkChild
         )
-        yield* settle
+        yield* Client.settle
         yield* TestClock.adjust("10 seconds")
         const response = yield* Fiber.join(fiber)
         assert.deepInclude(reasonOf(response), { _tag: "Timeout", kind: "firstByte" })
@@ -154,75 +107,53 @@ describe("Provider.stream", () => {
         headers: { "content-type": "application/json", ...headers }
       })
 
-    const waits = (headers: Record<string, string>, expected: Duration.Input) =>
-      Effect.gen(function*() {
-        const client = scripted((attempt) => attempt === 0 ? refused(429, headers) : sse(finish))
-        const fiber = yield* stream(client.layer).pipe(ChunkStream.outcome, Effect.forkChild)
-        yield* settle
-        yield* TestClock.adjust(Duration.subtract(Duration.fromInputUnsafe(expected), Duration.millis(1)))
-        yield* settle
-        assert.strictEqual(client.attempts(), 1)
-        yield* TestClock.adjust("1 millis")
-        const response = yield* Fiber.join(fiber)
-        assert.strictEqual(client.attempts(), 2)
-        assert.isUndefined(response.error)
-      })
-
-    it.effect("wait as long as retry-after says, in seconds", () => waits({ "retry-after": "7" }, "7 seconds"))
-
-    it.effect("wait as long as retry-after-ms says, before retry-after", () =>
-      waits({ "retry-after-ms": "1500", "retry-after": "7" }, "1500 millis"))
-
-    it.effect("wait until the date that retry-after says", () =>
-      waits({ "retry-after": "Thu, 01 Jan 1970 00:00:20 GMT" }, "20 seconds"))
-
     it.effect("are left to the caller when the provider asks for more than the cap", () =>
       Effect.gen(function*() {
-        const client = scripted(() => refused(429, { "retry-after": "400" }))
+        const client = Client.make(() => refused(429, { "retry-after": "400" }))
         const response = yield* stream(client.layer).pipe(ChunkStream.outcome)
-        assert.strictEqual(client.attempts(), 1)
+        assert.strictEqual(client.sent.length, 1)
         assert.deepStrictEqual(response.error?.retryAfter, Duration.seconds(400))
       }))
 
     it.effect("are as many as the policy allows, and the last error is given out", () =>
       Effect.gen(function*() {
-        const client = scripted(() => refused(503))
+        const client = Client.make(() => refused(503))
         const fiber = yield* stream(client.layer, { maxRetries: 3 }).pipe(ChunkStream.outcome, Effect.forkChild)
-        yield* settle
+        yield* Client.settle
         for (let i = 0; i < 4; i++) {
           yield* TestClock.adjust("10 seconds")
-          yield* settle
+          yield* Client.settle
         }
         const response = yield* Fiber.join(fiber)
-        assert.strictEqual(client.attempts(), 4)
+        assert.strictEqual(client.sent.length, 4)
         assert.strictEqual(reasonOf(response)?._tag, "ServerError")
       }))
 
     it.effect("are not made for errors that would come again", () =>
       Effect.gen(function*() {
-        const client = scripted(() => refused(400))
+        const client = Client.make(() => refused(400))
         const response = yield* stream(client.layer).pipe(ChunkStream.outcome)
-        assert.strictEqual(client.attempts(), 1)
+        assert.strictEqual(client.sent.length, 1)
         assert.strictEqual(reasonOf(response)?._tag, "InvalidRequest")
       }))
 
     it.effect("are made when the error is the first event of the stream", () =>
       Effect.gen(function*() {
         const failed = encoder.encode("data: {\"error\":{\"message\":\"busy\",\"type\":\"server_error\"}}\n\n")
-        const client = scripted((attempt) => sse(attempt === 0 ? failed : finish))
+        const client = Client.make((attempt) => sse(attempt === 0 ? failed : finish))
         const fiber = yield* stream(client.layer).pipe(ChunkStream.outcome, Effect.forkChild)
-        yield* settle
+        yield* Client.settle
         yield* TestClock.adjust("1 second")
         const response = yield* Fiber.join(fiber)
-        assert.strictEqual(client.attempts(), 2)
+        assert.strictEqual(client.sent.length, 2)
         assert.isUndefined(response.error)
       }))
 
     it.effect("are never made once a chunk was delivered", () =>
       Effect.gen(function*() {
-        const client = scripted(() => sse(frame("a")))
+        const client = Client.make(() => sse(frame("a")))
         const response = yield* stream(client.layer).pipe(ChunkStream.outcome)
-        assert.strictEqual(client.attempts(), 1)
+        assert.strictEqual(client.sent.length, 1)
         assert.strictEqual(response.content, "a")
         assert.strictEqual(reasonOf(response)?._tag, "IncompleteStream")
         assert.isTrue(response.error?.emitted)
@@ -230,18 +161,18 @@ describe("Provider.stream", () => {
 
     it.effect("are interruptible while they wait", () =>
       Effect.gen(function*() {
-        const client = scripted(() => refused(429, { "retry-after": "30" }))
+        const client = Client.make(() => refused(429, { "retry-after": "30" }))
         const fiber = yield* stream(client.layer).pipe(ChunkStream.outcome, Effect.forkChild)
-        yield* settle
+        yield* Client.settle
         yield* Fiber.interrupt(fiber)
         yield* TestClock.adjust("1 minute")
-        assert.strictEqual(client.attempts(), 1)
+        assert.strictEqual(client.sent.length, 1)
       }))
   })
 
   it.effect("says which address answered with what no provider answers", () =>
     Effect.gen(function*() {
-      const client = scripted(() =>
+      const client = Client.make(() =>
         new Response("<h1>Not here</h1>", { status: 404, headers: { "content-type": "text/html" } })
       )
       const response = yield* stream(client.layer).pipe(ChunkStream.outcome)
@@ -255,13 +186,13 @@ describe("Provider.stream", () => {
   describe("reads", () => {
     it.effect("chunks come as their bytes arrive", () =>
       Effect.gen(function*() {
-        const source = manual()
+        const source = Client.manual()
         const seen: Array<string> = []
-        const fiber = yield* stream(scripted(() => sse(source.body)).layer).pipe(
+        const fiber = yield* stream(Client.make(() => sse(source.body)).layer).pipe(
           Stream.runForEach((chunk) => Effect.sync(() => seen.push(chunk.content))),
           Effect.forkChild
         )
-        yield* settle
+        yield* Client.settle
         yield* source.push(frame("a"))
         assert.deepStrictEqual(seen, ["a"])
         yield* source.push(frame("b"))
@@ -273,13 +204,13 @@ describe("Provider.stream", () => {
 
     it.effect("a consumer that takes enough closes the body", () =>
       Effect.gen(function*() {
-        const source = manual()
-        const fiber = yield* stream(scripted(() => sse(source.body)).layer).pipe(
+        const source = Client.manual()
+        const fiber = yield* stream(Client.make(() => sse(source.body)).layer).pipe(
           Stream.take(1),
           Stream.runDrain,
           Effect.forkChild
         )
-        yield* settle
+        yield* Client.settle
         yield* source.push(frame("a"))
         yield* Fiber.join(fiber)
         assert.isTrue(source.cancelled())
@@ -287,9 +218,12 @@ describe("Provider.stream", () => {
 
     it.effect("the terminator ends the stream although the body stays open", () =>
       Effect.gen(function*() {
-        const source = manual()
-        const fiber = yield* stream(scripted(() => sse(source.body)).layer).pipe(ChunkStream.outcome, Effect.forkChild)
-        yield* settle
+        const source = Client.manual()
+        const fiber = yield* stream(Client.make(() => sse(source.body)).layer).pipe(
+          ChunkStream.outcome,
+          Effect.forkChild
+        )
+        yield* Client.settle
         yield* source.push(frame("a"))
         yield* source.push(finish)
         const response = yield* Fiber.join(fiber)
@@ -306,20 +240,20 @@ describe("Provider.stream", () => {
             controller.enqueue(frame("x"))
           }
         })
-        const fiber = yield* stream(scripted(() => sse(endless)).layer).pipe(
+        const fiber = yield* stream(Client.make(() => sse(endless)).layer).pipe(
           Stream.runForEach(() => Effect.sleep("1 second")),
           Effect.forkChild
         )
-        yield* settle
+        yield* Client.settle
         yield* TestClock.adjust("10 seconds")
-        yield* settle
+        yield* Client.settle
         assert.isBelow(produced, 200)
         yield* Fiber.interrupt(fiber)
       }))
 
     it.effect("an empty body is an incomplete stream", () =>
       Effect.gen(function*() {
-        const response = yield* stream(scripted(() => sse(null)).layer, { maxRetries: 0 }).pipe(ChunkStream.outcome)
+        const response = yield* stream(Client.make(() => sse(null)).layer, { maxRetries: 0 }).pipe(ChunkStream.outcome)
         assert.strictEqual(reasonOf(response)?._tag, "IncompleteStream")
       }))
   })

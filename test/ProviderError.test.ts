@@ -12,6 +12,10 @@ describe("ProviderError", () => {
     it("puts the code before the message, the message before the status and the status before the type", () => {
       assert.strictEqual(classify({ message: "quota", status: 429, code: "insufficient_quota" })._tag, "QuotaExceeded")
       assert.strictEqual(
+        classify({ message: "This model's maximum context length is 8192 tokens", code: "rate_limit_exceeded" })._tag,
+        "RateLimited"
+      )
+      assert.strictEqual(
         classify({ message: "This model's maximum context length is 8192 tokens", status: 400 })._tag,
         "ContextLengthExceeded"
       )
@@ -35,6 +39,12 @@ describe("ProviderError", () => {
       assert.isTrue(failed(classify({ message: "?", status: 400, shouldRetry: true })).isRetryable)
     })
 
+    it("takes what a content policy forbids for filtered", () => {
+      for (const code of ["content_filter", "content_policy_violation"]) {
+        assert.strictEqual(classify({ message: "?", status: 400, code })._tag, "ContentFiltered")
+      }
+    })
+
     it("does not take codes from the prototype of objects", () => {
       assert.strictEqual(classify({ message: "?", code: "constructor" })._tag, "Unknown")
     })
@@ -55,6 +65,13 @@ describe("ProviderError", () => {
       [error.status, error.code, error.requestId, error.retryAfter],
       [429, "rate_limit_exceeded", "req_1", Duration.seconds(7)]
     )
+  })
+
+  it("is told from whatever else has its tag", () => {
+    const error = failed(new ProviderError.Overloaded({ message: "busy" }))
+    assert.isTrue(ProviderError.isProviderError(error))
+    assert.isFalse(ProviderError.isProviderError({ _tag: "ProviderError" }))
+    assert.isFalse(ProviderError.isProviderError({ ...error, reason: error.reason, message: error.message }))
   })
 
   it.effect("is handled by reason", () =>

@@ -141,6 +141,17 @@ describe("Response", () => {
       )
     })
 
+    it("goes on with a call at its own index alone: at another index its id opens another call", () => {
+      assert.deepStrictEqual(
+        toolDeltas(
+          call({ index: 0, id: "a", name: "f", arguments: "1" }),
+          call({ index: 1, id: "b", name: "g", arguments: "2" }),
+          call({ index: 1, id: "a", name: "h", arguments: "3" })
+        ).map(({ arguments: text, name }) => [name, text]),
+        [["f", "1"], ["g", "2"], ["h", "3"]]
+      )
+    })
+
     it("correlates fragments without index by id, and those without id with the last call", () => {
       assert.deepStrictEqual(
         toolDeltas(

@@ -7,14 +7,19 @@
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
  * @since 0.1.0
  */
-import { Sha256 } from "@smithy/core/checksum"
-import { SignatureV4 } from "@smithy/signature-v4"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { Authorization } from "../Auth.ts"
 import type { Auth, Credentials } from "./AwsCredentials.ts"
+
+// Loaded by the first signature: a program with no AWS keys never evaluates it.
+const signing = Effect.promise(() =>
+  Promise.all([import("@smithy/core/checksum"), import("@smithy/signature-v4")]).then(
+    ([{ Sha256 }, { SignatureV4 }]) => ({ Sha256, SignatureV4 })
+  )
+)
 
 /**
  * The request to authorise, exactly as it will be sent.
@@ -100,6 +105,7 @@ export const sign = Effect.fnUntraced(function*(
   scope: Scope
 ): Effect.fn.Return<AuthHeaders> {
   const url = new URL(request.url)
+  const { Sha256, SignatureV4 } = yield* signing
   const signer = new SignatureV4({
     credentials: {
       accessKeyId: Redacted.value(credentials.accessKeyId),

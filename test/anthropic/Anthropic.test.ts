@@ -1,17 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Fiber, Layer, Redacted } from "effect"
-import { Headers, HttpClient, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import { Headers } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Anthropic, type ChatRequest, ChunkStream, Provider } from "../../src/index.ts"
+import * as Client from "../support/client.ts"
 import * as Wire from "./wire.ts"
-
-interface Seen {
-  readonly request: HttpClientRequest.HttpClientRequest
-  readonly body: Readonly<Record<string, unknown>>
-}
-
-const bodyOf = (request: HttpClientRequest.HttpClientRequest): Readonly<Record<string, unknown>> =>
-  request.body._tag === "Uint8Array" ? JSON.parse(new TextDecoder().decode(request.body.body)) : {}
 
 const streamed = (events: ReadonlyArray<Wire.Event>) => () =>
   new Response(Wire.sse(events), {
@@ -24,19 +17,6 @@ const refused = (status: number, type: string, message: string, headers: Readonl
     headers: { "content-type": "application/json", ...headers }
   })
 
-/** A fake Anthropic that gives its answers in turn, the last one for good. */
-const fake = (seen: Array<Seen>, ...answers: ReadonlyArray<() => Response>) =>
-  Layer.succeed(
-    HttpClient.HttpClient,
-    HttpClient.make((request) =>
-      Effect.sync(() => {
-        const answer = answers[Math.min(seen.length, answers.length - 1)]
-        seen.push({ request, body: bodyOf(request) })
-        return HttpClientResponse.fromWeb(request, answer?.() ?? new Response())
-      })
-    )
-  )
-
 const apiKey = Redacted.make("sk-ant-test")
 
 /** Sends one request, gives what came back and what was sent. */
@@ -46,11 +26,11 @@ const send = (
   ...answers: ReadonlyArray<() => Response>
 ) =>
   Effect.gen(function*() {
-    const seen: Array<Seen> = []
+    const seen: Array<Client.Sent> = []
     const response = yield* Anthropic.Anthropic.use((anthropic) => ChunkStream.outcome(anthropic.stream(request))).pipe(
       Effect.provide(
         Anthropic.layer(options).pipe(
-          Layer.provide(fake(seen, ...(answers.length === 0 ? [streamed(Wire.answer)] : answers)))
+          Layer.provide(Client.layer(seen, Client.inTurn(answers[0] ?? streamed(Wire.answer), ...answers.slice(1))))
         )
       )
     )
@@ -197,14 +177,14 @@ describe("Anthropic", () => {
 
   it.effect("is configured by ANTHROPIC_API_KEY and ANTHROPIC_BASE_URL", () =>
     Effect.gen(function*() {
-      const seen: Array<Seen> = []
+      const seen: Array<Client.Sent> = []
       const name = yield* Provider.Provider.use((provider) =>
         Effect.as(ChunkStream.response(provider.stream(hello)), provider.name)
       ).pipe(
         Effect.provide(
           Anthropic.layerConfig().pipe(
             Layer.provide([
-              fake(seen, streamed(Wire.answer)),
+              Client.layer(seen, streamed(Wire.answer)),
               ConfigProvider.layer(ConfigProvider.fromEnv({
                 env: { ANTHROPIC_API_KEY: "sk-ant-env", ANTHROPIC_BASE_URL: "http://localhost:1234/" }
               }))

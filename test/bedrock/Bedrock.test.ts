@@ -10,7 +10,7 @@ import {
 import { assert, describe, it } from "@effect/vitest"
 import type { FinalizeRequestMiddleware } from "@smithy/types"
 import { Clock, Config, ConfigProvider, DateTime, Effect, Layer, Redacted, Schema, Stream, Tracer } from "effect"
-import { FetchHttpClient, HttpClient, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import { FetchHttpClient, type HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { createHash } from "node:crypto"
 import { createServer as createHttpServer } from "node:http"
@@ -28,6 +28,7 @@ import {
 } from "../../src/index.ts"
 import { ReplayServer, Wire as TestingWire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
+import * as Client from "../support/client.ts"
 import { overHttp1 } from "./http1.ts"
 import * as Wire from "./wire.ts"
 
@@ -324,33 +325,17 @@ describe("Bedrock.protocol", () => {
 const isRetryable = (reason: ProviderError.Reason) => retryable.has(reason._tag)
 const retryable = new Set(["RateLimited", "ServerError", "Timeout"])
 
-interface Seen {
-  readonly request: HttpClientRequest.HttpClientRequest
-  readonly bytes: Uint8Array
-  readonly body: Readonly<Record<string, unknown>>
-}
-
-const bytesOf = (request: HttpClientRequest.HttpClientRequest): Uint8Array =>
-  request.body._tag === "Uint8Array" ? request.body.body : new Uint8Array()
-
 const headers = { "content-type": "application/vnd.amazon.eventstream", "x-amzn-requestid": "c198e874" }
 
-const answering = (seen: Array<Seen>, respond: () => Response = () => new Response(body, { headers })) =>
-  Layer.succeed(
-    HttpClient.HttpClient,
-    HttpClient.make((request) =>
-      Effect.sync(() => {
-        const bytes = bytesOf(request)
-        seen.push({ request, bytes, body: JSON.parse(new TextDecoder().decode(bytes)) })
-        return HttpClientResponse.fromWeb(request, respond())
-      })
-    )
-  )
+const answering = (
+  seen: Array<Client.Sent>,
+  respond: () => Response = () => new Response(body, { headers })
+) => Client.layer(seen, respond)
 
 /** Runs one request against a fake Bedrock and gives what was sent. */
 const send = (options: Bedrock.Options, request: ChatRequest.ChatRequest, respond?: () => Response) =>
   Effect.gen(function*() {
-    const seen: Array<Seen> = []
+    const seen: Array<Client.Sent> = []
     const response = yield* Bedrock.Bedrock.use((bedrock) => ChunkStream.outcome(bedrock.stream(request))).pipe(
       Effect.provide(Bedrock.layer(options).pipe(Layer.provide(answering(seen, respond))))
     )
@@ -484,7 +469,7 @@ describe("Bedrock", () => {
           expiration: DateTime.makeUnsafe(now + 3_600_000)
         })
       })
-      const seen: Array<Seen> = []
+      const seen: Array<Client.Sent> = []
       yield* Bedrock.Bedrock.use((bedrock) => {
         const request = Stream.runDrain(bedrock.stream({ model, prompt: "hi" }))
         return request.pipe(
@@ -675,7 +660,7 @@ describe("Bedrock", () => {
           return span
         }
       })
-      const seen: Array<Seen> = []
+      const seen: Array<Client.Sent> = []
       const echoing = answering(seen, () => {
         const sent = JSON.stringify(seen.at(-1)?.request.headers)
         return new Response(JSON.stringify({ message: `The canonical request should have been ${sent}` }), {
@@ -722,7 +707,7 @@ describe("Bedrock", () => {
       configs?: Parameters<typeof Bedrock.layerConfig>[0]
     ) =>
       Effect.gen(function*() {
-        const seen: Array<Seen> = []
+        const seen: Array<Client.Sent> = []
         const response = yield* Bedrock.Bedrock.use((bedrock) =>
           ChunkStream.outcome(bedrock.stream({ model, prompt: "hi" }))
         ).pipe(

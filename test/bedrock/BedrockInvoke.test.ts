@@ -1,7 +1,7 @@
 import { BedrockRuntimeClient, InvokeModelWithResponseStreamCommand } from "@aws-sdk/client-bedrock-runtime"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Redacted, Schema, Stream } from "effect"
-import { FetchHttpClient, HttpClient, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import { FetchHttpClient } from "effect/http"
 import {
   Anthropic,
   AnthropicChunk,
@@ -18,6 +18,7 @@ import {
 import { ReplayServer, Wire as TestingWire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as Claude from "../anthropic/wire.ts"
+import * as Client from "../support/client.ts"
 import { overHttp1 } from "./http1.ts"
 import * as Wire from "./wire.ts"
 
@@ -238,30 +239,14 @@ describe("BedrockInvokeChunk", () => {
   })
 })
 
-interface Seen {
-  readonly request: HttpClientRequest.HttpClientRequest
-  readonly body: Readonly<Record<string, unknown>>
-}
-
-const bodyOf = (request: HttpClientRequest.HttpClientRequest): Readonly<Record<string, unknown>> =>
-  request.body._tag === "Uint8Array" ? JSON.parse(new TextDecoder().decode(request.body.body)) : {}
-
 const headers = { "content-type": "application/vnd.amazon.eventstream", "x-amzn-requestid": "c198e874" }
 
-const answering = (seen: Array<Seen>, served: Readonly<Record<string, string>> = {}) =>
-  Layer.succeed(
-    HttpClient.HttpClient,
-    HttpClient.make((request) =>
-      Effect.sync(() => {
-        seen.push({ request, body: bodyOf(request) })
-        return HttpClientResponse.fromWeb(request, new Response(body, { headers: { ...headers, ...served } }))
-      })
-    )
-  )
+const answering = (seen: Array<Client.Sent>, served: Readonly<Record<string, string>> = {}) =>
+  Client.layer(seen, () => new Response(body, { headers: { ...headers, ...served } }))
 
 const send = (options: BedrockInvoke.Options, request: ChatRequest.ChatRequest) =>
   Effect.gen(function*() {
-    const seen: Array<Seen> = []
+    const seen: Array<Client.Sent> = []
     const response = yield* BedrockInvoke.BedrockInvoke.use((bedrock) => ChunkStream.outcome(bedrock.stream(request)))
       .pipe(Effect.provide(BedrockInvoke.layer(options).pipe(Layer.provide(answering(seen)))))
     return { response, seen }
@@ -353,7 +338,7 @@ describe("BedrockInvoke", () => {
 
   it.effect("is the common Provider, too, and reads the same variables as Bedrock", () =>
     Effect.gen(function*() {
-      const seen: Array<Seen> = []
+      const seen: Array<Client.Sent> = []
       const [name, response] = yield* Provider.Provider.use((provider) =>
         Effect.map(
           ChunkStream.response(provider.stream({ model, prompt: "hi" })),

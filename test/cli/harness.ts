@@ -6,6 +6,7 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { main } from "../../src/cli/main.ts"
 import * as Stdin from "../../src/cli/stdin.ts"
+import { FinishReason } from "../../src/index.ts"
 
 export interface Outcome {
   readonly status: number | null
@@ -90,9 +91,7 @@ export const lines = (stdout: string): ReadonlyArray<Record<string, unknown>> =>
 
 const Tokens = Schema.NullOr(Schema.Natural)
 const Text = Schema.NullOr(Schema.String)
-const FinishReasons = Schema.Array(
-  Schema.Literals(["stop", "length", "tool_calls", "content_filter", "pause", "error", "other"])
-)
+const FinishReasons = Schema.Array(FinishReason.FinishReason)
 
 export const Usage = Schema.Struct({
   inputTokens: Tokens,

@@ -168,8 +168,17 @@ describe("ask PROMPT", () => {
         "person.json": JSON.stringify(schema)
       })
       const { request } = yield* dryRun([
-        ...["--provider", "openai", "--image", file("a.png"), "--image", "https://a.example/b.jpg"],
-        ...["--file", file("b.pdf"), "--schema", file("person.json"), "Who is it?"]
+        "--provider",
+        "openai",
+        "--image",
+        file("a.png"),
+        "--image",
+        "https://a.example/b.jpg",
+        "--file",
+        file("b.pdf"),
+        "--schema",
+        file("person.json"),
+        "Who is it?"
       ])
       const [message] = Schema.decodeUnknownSync(Schema.Array(Schema.Struct({ content: Schema.Array(Part) })))(
         request?.body["messages"]

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Redacted, Stream } from "effect"
-import { Headers, HttpClient, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import { Headers } from "effect/http"
 import { type ChatRequest, ChunkStream, OpenAi, Provider } from "../../src/index.ts"
+import * as Client from "../support/client.ts"
 
 const answer = [
   {
@@ -14,36 +15,20 @@ const answer = [
   { choices: [], usage: { prompt_tokens: 9, completion_tokens: 1, prompt_tokens_details: { cached_tokens: 4 } } }
 ].map((payload) => `data: ${JSON.stringify(payload)}\n\n`).join("") + "data: [DONE]\n\n"
 
-interface Seen {
-  readonly request: HttpClientRequest.HttpClientRequest
-  readonly body: Readonly<Record<string, unknown>>
-}
-
-const bodyOf = (request: HttpClientRequest.HttpClientRequest): Readonly<Record<string, unknown>> =>
-  request.body._tag === "Uint8Array" ? JSON.parse(new TextDecoder().decode(request.body.body)) : {}
-
 /** Runs one request against a fake OpenAI and gives what was sent. */
 const send = (options: OpenAi.Options, request: ChatRequest.ChatRequest) =>
   Effect.gen(function*() {
-    const seen: Array<Seen> = []
+    const seen: Array<Client.Sent> = []
     const response = yield* OpenAi.OpenAi.use((openai) => ChunkStream.outcome(openai.stream(request))).pipe(
       Effect.provide(OpenAi.layer(options).pipe(Layer.provide(fakeOpenAi(seen))))
     )
     return { response, seen }
   })
 
-const fakeOpenAi = (seen: Array<Seen>) =>
-  Layer.succeed(
-    HttpClient.HttpClient,
-    HttpClient.make((request) =>
-      Effect.sync(() => {
-        seen.push({ request, body: bodyOf(request) })
-        return HttpClientResponse.fromWeb(
-          request,
-          new Response(answer, { headers: { "content-type": "text/event-stream", "x-request-id": "req_1" } })
-        )
-      })
-    )
+const fakeOpenAi = (seen: Array<Client.Sent>) =>
+  Client.layer(
+    seen,
+    () => new Response(answer, { headers: { "content-type": "text/event-stream", "x-request-id": "req_1" } })
   )
 
 const apiKey = Redacted.make("sk-test")
@@ -234,7 +219,7 @@ describe("OpenAi", () => {
 
   it.effect("is the common Provider too", () =>
     Effect.gen(function*() {
-      const seen: Array<Seen> = []
+      const seen: Array<Client.Sent> = []
       const [name, response] = yield* Provider.Provider.use((provider) =>
         Effect.map(
           ChunkStream.response(provider.stream({ model: "m", prompt: "hi" })),
@@ -249,7 +234,7 @@ describe("OpenAi", () => {
 
   it.effect("sends one request for every run of a stream", () =>
     Effect.gen(function*() {
-      const seen: Array<Seen> = []
+      const seen: Array<Client.Sent> = []
       yield* OpenAi.OpenAi.use((openai) => {
         const stream = openai.stream({ model: "m", prompt: "hi" })
         return Effect.andThen(Stream.runDrain(stream), Stream.runDrain(stream))
@@ -260,7 +245,7 @@ describe("OpenAi", () => {
   describe("layerConfig", () => {
     const configured = (env: Record<string, string>) =>
       Effect.gen(function*() {
-        const seen: Array<Seen> = []
+        const seen: Array<Client.Sent> = []
         const response = yield* OpenAi.OpenAi.use((openai) =>
           ChunkStream.outcome(openai.stream({ model: "m", prompt: "hi" }))
         ).pipe(

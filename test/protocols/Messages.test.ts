@@ -310,6 +310,8 @@ describe("a faulty stream of an Anthropic message", () => {
       ["permission_error", "PermissionDenied", 403, false],
       ["not_found_error", "NotFound", 404, false],
       ["conflict_error", "InvalidRequest", 409, true],
+      ["memory_path_conflict_error", "InvalidRequest", 409, true],
+      ["memory_precondition_failed_error", "InvalidRequest", 412, false],
       ["request_too_large", "InvalidRequest", 413, false],
       ["rate_limit_error", "RateLimited", 429, true],
       ["api_error", "ServerError", 500, true],

@@ -1,13 +1,10 @@
 /** A host in memory, for tests of what a provider sends and of what it makes of the answer. */
 import { Effect, Layer, Redacted, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import { type HttpClient, HttpClientRequest } from "effect/http"
 import { type Chunk, ChunkStream, Protocol, Provider, type ProviderError } from "../../src/index.ts"
+import * as Client from "./client.ts"
 
-export interface Sent {
-  readonly url: string
-  readonly headers: Readonly<Record<string, string | undefined>>
-  readonly body: Readonly<Record<string, unknown>>
-}
+export type Sent = Client.Sent
 
 export interface Answer {
   readonly status?: number
@@ -37,28 +34,23 @@ export const finish = (finish_reason: string, rest: object = {}) => ({ ...delta(
 /** A client whose first request gets the first answer and so on; the last one is repeated. */
 export const layer = (
   sent: Array<Sent>,
-  ...answers: readonly [Answer, ...ReadonlyArray<Answer>]
-): Layer.Layer<HttpClient.HttpClient> =>
-  Layer.succeed(
-    HttpClient.HttpClient,
-    HttpClient.make((request) =>
-      Effect.sync(() => {
-        const { body, headers, status = 200 } = answers[Math.min(sent.length, answers.length - 1)] ?? answers[0]
-        sent.push({
-          url: request.url,
-          headers: request.headers,
-          body: request.body._tag === "Uint8Array" ? JSON.parse(new TextDecoder().decode(request.body.body)) : {}
-        })
-        return HttpClientResponse.fromWeb(
-          request,
-          new Response(body, {
-            status,
-            headers: { "content-type": status === 200 ? "text/event-stream" : "application/json", ...headers }
-          })
-        )
-      })
-    )
-  )
+  ...[first, ...others]: readonly [Answer, ...ReadonlyArray<Answer>]
+): Layer.Layer<HttpClient.HttpClient> => Client.layer(sent, Client.inTurn(respond(first), ...others.map(respond)))
+
+const respond = ({ body, headers, status = 200 }: Answer) => () =>
+  new Response(body, {
+    status,
+    headers: { "content-type": status === 200 ? "text/event-stream" : "application/json", ...headers }
+  })
+
+const nothing: Sent = {
+  request: HttpClientRequest.empty,
+  url: "",
+  headers: {},
+  shown: {},
+  bytes: new Uint8Array(),
+  body: {}
+}
 
 const answer = sse(delta({ content: "Hi" }), finish("stop"), done)
 
@@ -74,7 +66,7 @@ export const send = <E>(
     const response = yield* Provider.Provider.use(({ stream }) => ChunkStream.outcome(stream(request))).pipe(
       Effect.provide(provider.pipe(Layer.provide(layer(sent, first, ...rest))))
     )
-    return { response, sent, first: sent[0] ?? { url: "", headers: {}, body: {} } }
+    return { response, sent, first: sent[0] ?? nothing }
   })
 
 /** The chunks of a body and, if it fails, the error. */

@@ -1149,21 +1149,8 @@ const serverToolRequestsOf = (counts: object): Readonly<Record<string, number>> 
  * @since 0.1.0
  */
 export const errors: ProviderError.Table = {
-  codes: {
-    invalid_request_error: "InvalidRequest",
-    authentication_error: "Authentication",
-    billing_error: "QuotaExceeded",
-    permission_error: "PermissionDenied",
-    not_found_error: "NotFound",
-    conflict_error: "InvalidRequest",
-    request_too_large: "InvalidRequest",
-    memory_precondition_failed_error: "InvalidRequest",
-    memory_path_conflict_error: "InvalidRequest",
-    rate_limit_error: "RateLimited",
-    api_error: "ServerError",
-    timeout_error: "Timeout",
-    overloaded_error: "Overloaded"
-  },
+  // The provider states types and no codes: a type means its status, and that a reason.
+  codes: {},
   messages: [
     [/prompt is too long|exceed context limit/i, "ContextLengthExceeded"],
     [/credit balance is too low|reached your specified (workspace )?API usage limits/i, "QuotaExceeded"]

@@ -90,7 +90,7 @@ const isWildcard = (type: string): boolean => type.endsWith("/*")
 const sameKind = (a: string, b: string): boolean => a.split("/")[0] === b.split("/")[0]
 
 const signatures: ReadonlyArray<readonly [start: RegExp, type: string]> = [
-  [/^\x89PNG\r\n\x1a\n/, "image/png"],
+  [/^\x89PNG\r\n/, "image/png"],
   [/^\xff\xd8\xff/, "image/jpeg"],
   [/^GIF8[79]a/, "image/gif"],
   [/^RIFF[^]{4}WEBP/, "image/webp"],

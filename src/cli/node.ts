@@ -1,0 +1,27 @@
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import { main } from "./main.ts"
+
+/**
+ * Runs the command line on Node; the process exits with its status.
+ *
+ * @internal
+ */
+export const start = (version: string): void =>
+  main(version).pipe(
+    Effect.provide(Layer.merge(NodeServices.layer, FetchHttpClient.layer)),
+    NodeRuntime.runMain({
+      teardown: (exit, onExit) => {
+        // Standard input that was read and that nobody closes would keep the process alive.
+        process.stdin.destroy()
+        return Exit.isSuccess(exit) && typeof exit.value === "number"
+          ? onExit(exit.value)
+          : Runtime.defaultTeardown(exit, onExit)
+      }
+    })
+  )
