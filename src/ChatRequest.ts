@@ -193,7 +193,6 @@ export interface NormalizedEncoded extends Omit<Normalized, "prompt"> {
 }
 
 const JsonObject: Schema.Codec<Schema.JsonObject> = Schema.declare(Schema.is(Schema.JsonObject), {
-  identifier: "JsonObject",
   expected: "an object of JSON values",
   toCodecArbitrary: JsonSchemaArbitrary.toCodecArbitrary
 })
@@ -212,7 +211,9 @@ const Conversation: Schema.Codec<Prompt.Prompt, ReadonlyArray<Prompt.MessageEnco
 const Text = Schema.String.check(Schema.isNonEmpty())
 const Penalty = Schema.Finite.check(Schema.isBetween({ minimum: -2, maximum: 2 }))
 // No API takes a name of other letters, or a longer one.
-const Name = Schema.String.check(Schema.isPattern(/^[a-zA-Z0-9_-]{1,128}$/))
+const Name = Schema.String.check(
+  Schema.isPattern(/^[a-zA-Z0-9_-]{1,128}$/, { expected: "a name of 1 to 128 letters, digits, _ and -" })
+)
 
 const fields = {
   model: Schema.optionalKey(Schema.String),
@@ -259,6 +260,9 @@ const fields = {
   options: Schema.optionalKey(Schema.Record(Schema.String, Schema.JsonObject))
 } satisfies Record<keyof Normalized, Schema.Constraint>
 
+// The schema may not leave out what the interface has.
+const equal = <A>() => <S extends Schema.Constraint>(schema: A extends S["Type"] ? S : never): S => schema
+
 /**
  * Schema of a normalised request. Its JSON is what `ask --request FILE` reads and what a request looks like when it is
  * stored or sent.
@@ -266,9 +270,9 @@ const fields = {
  * @category schemas
  * @since 0.1.0
  */
-export const Normalized: Schema.Codec<Normalized, NormalizedEncoded> = Schema.Struct(fields).annotate({
-  identifier: "ChatRequest"
-})
+export const Normalized: Schema.Codec<Normalized, NormalizedEncoded> = equal<Normalized>()(
+  Schema.Struct(fields).annotate({ identifier: "ChatRequest" })
+)
 
 /**
  * A tool as one writes it: the arguments are an Effect `Schema`, or a JSON Schema.
@@ -446,7 +450,7 @@ export const fromJson = (json: unknown): Result.Result<Normalized, ProviderError
       const encoded = typeof prompt === "string"
         ? [{ role: "user", content: [{ type: "text", text: prompt }] }]
         : prompt
-      if (encoded === undefined) return yield* invalid(noPrompt)
+      if (!Array.isArray(encoded)) return yield* invalid(noPrompt)
       return yield* check(yield* decoded(decodeJson({ ...rest, prompt: encoded })))
     })
   )
@@ -458,10 +462,10 @@ export const fromJson = (json: unknown): Result.Result<Normalized, ProviderError
  * @example
  * ```ts
  * import { ChatRequest } from "effect-llm-stream"
+ * import { Prompt } from "effect/ai"
  * import { Result } from "effect"
  *
- * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello" }))
- * Result.isSuccess(ChatRequest.check(request)) // true
+ * Result.isSuccess(ChatRequest.check({ prompt: Prompt.make("Hi"), toolChoice: { tool: "search" } })) // false
  * ```
  *
  * @category guards
@@ -489,7 +493,7 @@ const total = <A>(
   }
 }
 
-const noPrompt = "prompt: missing; it is a text, or messages with a `role` and the `content` of that role"
+const noPrompt = "prompt: missing or not readable; it is a text, or a list of messages with `role` and `content`"
 
 const knownFields = (request: unknown): Result.Result<Record<string, unknown>, ProviderError.InvalidRequest> => {
   if (!Predicate.isObject(request)) return invalid("The request is not an object")
@@ -651,4 +655,5 @@ const promptProblem = ({ content: messages }: Prompt.Prompt): string | undefined
 }
 
 // Models write nothing, or `null`, for no arguments.
-const isArguments = (params: unknown): boolean => params === undefined || params === null || Predicate.isObject(params)
+const isArguments = (params: unknown): boolean =>
+  params === undefined || params === null || params === "" || Predicate.isObject(params)

@@ -14,6 +14,7 @@ import * as Fields from "../request/fields.ts"
 import * as Files from "../request/files.ts"
 import * as Ids from "../request/ids.ts"
 import { make } from "../request/make.ts"
+import * as OpenAi from "../request/openai.ts"
 import { type OwnOptions, rawFields } from "../request/options.ts"
 import { ownOptions } from "../request/ownOptions.ts"
 import * as RawFields from "../request/rawFields.ts"
@@ -51,7 +52,7 @@ export interface Dialect extends RequestQuirks {
   /** The formats of sound in which answers can be streamed. */
   readonly audioFormats?: ReadonlyArray<string> | undefined
   /** Most pairs of `metadata`, and most characters of a label and of its text. */
-  readonly metadata?: { readonly pairs: number; readonly label: number; readonly text: number } | undefined
+  readonly metadata?: OpenAi.MetadataLimits | undefined
   /** Longest id of a tool call, in characters; longer ones are shortened, in the call and in its result. */
   readonly maxIdLength?: number | undefined
   /** Whether parameters of tools may not have `anyOf` and the like at their root. */
@@ -119,8 +120,6 @@ const openaiFields: Fields.Treatments = {
   options: "encoded"
 }
 
-const imageTypes = ["image/png", "image/jpeg", "image/webp", "image/gif"]
-
 /**
  * OpenAI's dialect.
  *
@@ -132,14 +131,14 @@ export const openai: Dialect = {
   maxTokensField: "max_completion_tokens",
   includeUsage: true,
   maxStops: 4,
-  serviceTiers: ["auto", "default", "flex", "scale", "priority", "fast"],
+  serviceTiers: OpenAi.serviceTiers,
   audioFormats: ["pcm16"],
-  metadata: { pairs: 16, label: 64, text: 512 },
+  metadata: OpenAi.metadataLimits,
   maxIdLength: 40,
   plainParameters: true,
   jsonWord: true,
   imageDetails: ["auto", "low", "high", "original"],
-  images: imageTypes,
+  images: OpenAi.imageTypes,
   documents: true,
   sounds: true,
   soundUrls: false,
@@ -183,7 +182,7 @@ export const groq: Dialect = {
   plainParameters: false,
   jsonWord: true,
   imageDetails: ["auto", "low", "high"],
-  images: imageTypes,
+  images: OpenAi.imageTypes,
   documents: false,
   sounds: false,
   soundUrls: false,
@@ -211,7 +210,7 @@ export const azureInference: Dialect = {
   plainParameters: false,
   jsonWord: false,
   imageDetails: ["auto", "low", "high"],
-  images: imageTypes,
+  images: OpenAi.imageTypes,
   documents: false,
   sounds: true,
   soundUrls: true,
@@ -283,12 +282,11 @@ const rawShape: RawFields.Shape = {
  * @example
  * ```ts
  * import { ChatCompletions, ChatRequest } from "effect-llm-stream"
- * import { Result, Schema } from "effect"
+ * import { Result } from "effect"
  *
  * const format = ChatCompletions.format({
  *   provider: "ollama",
- *   dialect: { ...ChatCompletions.compatible, includeUsage: false },
- *   options: { keys: ["ollama"], schema: Schema.Struct({ keep_alive: Schema.optionalKey(Schema.String) }) }
+ *   dialect: { ...ChatCompletions.compatible, includeUsage: false }
  * })
  * const body = ChatRequest.normalize({ prompt: "Say hello", maxTokens: 10 }).pipe(
  *   Result.flatMap((request) => format.encode(request, "llama3.2")),
@@ -335,9 +333,11 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
           parallelToolCalls: tools.length === 0 ? {} : defined({ parallel_tool_calls: request.parallelToolCalls }),
           responseFormat: yield* responseFormatOf(request, dialect),
           reasoning: yield* reasoningOf(request, dialect),
-          serviceTier: yield* serviceTierOf(request, dialect),
+          serviceTier: defined({ service_tier: yield* OpenAi.serviceTier(request, dialect.serviceTiers) }),
           user: isEncoded(dialect, "user") ? defined({ user: request.user }) : {},
-          metadata: isEncoded(dialect, "metadata") ? yield* metadataOf(request, dialect) : {},
+          metadata: isEncoded(dialect, "metadata")
+            ? defined({ metadata: yield* OpenAi.metadata(request, dialect.metadata) })
+            : {},
           logprobs: request.logprobs === undefined ? {} : { logprobs: true, top_logprobs: request.logprobs },
           audio: yield* audioOf(request, dialect)
         }
@@ -387,35 +387,6 @@ const reasoningOf = (
     : Result.succeed(defined({ reasoning_effort: effort }))
 }
 
-const serviceTierOf = (
-  { serviceTier }: ChatRequest.Normalized,
-  { serviceTiers }: Dialect
-): Result.Result<Fields, string> =>
-  serviceTier !== undefined && serviceTiers?.includes(serviceTier) === false
-    ? Result.fail(`serviceTier: there is no tier ${serviceTier}; there are ${serviceTiers.join(", ")}`)
-    : Result.succeed(defined({ service_tier: serviceTier }))
-
-const metadataOf = (
-  { metadata }: ChatRequest.Normalized,
-  { metadata: limits }: Dialect
-): Result.Result<Fields, string> => {
-  const entries = Object.entries(metadata ?? {})
-  if (limits !== undefined) {
-    if (entries.length > limits.pairs) {
-      return Result.fail(`metadata: ${entries.length} pairs, at most ${limits.pairs} are taken`)
-    }
-    const long = entries.find(([label, text]) => label.length > limits.label || text.length > limits.text)
-    if (long !== undefined) {
-      return Result.fail(
-        `${
-          place(["metadata", long[0].slice(0, 80)])
-        }: labels have at most ${limits.label} characters, their texts ${limits.text}`
-      )
-    }
-  }
-  return Result.succeed(defined({ metadata }))
-}
-
 const audioOf = (
   { audio }: ChatRequest.Normalized,
   { audioFormats }: Dialect
@@ -462,8 +433,8 @@ const responseFormatOf = (
   const { responseFormat } = request
   if (responseFormat === undefined || responseFormat === "text") return Result.succeed({})
   if (responseFormat === "json") {
-    return jsonWord && !texts(request).some((text) => /json/i.test(text))
-      ? Result.fail("responseFormat: the API gives JSON only when some text of the prompt has the word JSON in it")
+    return jsonWord && !OpenAi.saysJson(request)
+      ? Result.fail(OpenAi.noJsonWord)
       : Result.succeed({ response_format: { type: "json_object" } })
   }
   const { description, name = "response", schema, strict } = responseFormat
@@ -477,21 +448,6 @@ const responseFormatOf = (
     })
   )
 }
-
-const texts = ({ prompt, system = "" }: ChatRequest.Normalized): ReadonlyArray<string> => [
-  system,
-  ...prompt.content.flatMap((message) =>
-    message.role === "system"
-      ? [message.content]
-      : message.content.flatMap((part) =>
-        part.type === "text"
-          ? [part.text]
-          : part.type === "tool-result"
-          ? [JSON.stringify(part.result) ?? ""]
-          : []
-      )
-  )
-]
 
 interface Call {
   readonly id: string

@@ -1,0 +1,467 @@
+/**
+ * The request body.
+ *
+ * @since 0.2.0
+ */
+import type * as Prompt from "effect/ai/Prompt"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type * as ChatRequest from "../../ChatRequest.ts"
+import { defined } from "../../internal/defined.ts"
+import { place } from "../../internal/place.ts"
+import type * as RequestFormat from "../../RequestFormat.ts"
+import * as Fields from "../request/fields.ts"
+import * as Files from "../request/files.ts"
+import * as Ids from "../request/ids.ts"
+import { make } from "../request/make.ts"
+import * as OpenAi from "../request/openai.ts"
+import { type OwnOptions, rawFields } from "../request/options.ts"
+import { ownOptions } from "../request/ownOptions.ts"
+import * as RawFields from "../request/rawFields.ts"
+import { each } from "../request/results.ts"
+import * as JsonSchemas from "../request/schema.ts"
+import * as ToolResults from "../request/toolResults.ts"
+
+/**
+ * How requests become the body of one host of the Responses API.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface FormatOptions {
+  /** The provider's name, for messages. */
+  readonly provider: string
+  /** The host's own fields in a request's `options`. */
+  readonly options: OwnOptions
+  /** The key of the host's data on parts and messages, such as `openai`. */
+  readonly partKey: string
+}
+
+/**
+ * What becomes of each field of a request.
+ *
+ * @category dialects
+ * @since 0.2.0
+ */
+export const fields: Fields.Treatments = {
+  model: "encoded",
+  prompt: "encoded",
+  system: "encoded",
+  maxTokens: "encoded",
+  temperature: "encoded",
+  topP: "encoded",
+  topK: { ignored: "the API takes none" },
+  frequencyPenalty: { ignored: "the API takes none" },
+  presencePenalty: { ignored: "the API takes none" },
+  stop: { refused: "the API takes no stop texts" },
+  seed: { ignored: "the API takes none" },
+  tools: "encoded",
+  toolChoice: "encoded",
+  parallelToolCalls: "encoded",
+  responseFormat: "encoded",
+  reasoning: "encoded",
+  serviceTier: "encoded",
+  user: "encoded",
+  metadata: "encoded",
+  logprobs: "encoded",
+  audio: { refused: "the API gives no spoken answers" },
+  options: "encoded"
+}
+
+const bodyFields = [
+  "background",
+  "conversation",
+  "include",
+  "input",
+  "instructions",
+  "max_output_tokens",
+  "max_tool_calls",
+  "metadata",
+  "model",
+  "parallel_tool_calls",
+  "previous_response_id",
+  "prompt",
+  "prompt_cache_key",
+  "prompt_cache_retention",
+  "reasoning",
+  "safety_identifier",
+  "service_tier",
+  "store",
+  "stream",
+  "stream_options",
+  "temperature",
+  "text",
+  "tool_choice",
+  "tools",
+  "top_logprobs",
+  "top_p",
+  "truncation",
+  "user"
+]
+
+const rawShape: RawFields.Shape = {
+  content: ["input", "instructions", "tools"],
+  objects: { reasoning: [], text: ["format"], metadata: [], stream_options: [] }
+}
+
+/**
+ * The format of the Responses API.
+ *
+ * Function tools say whether they are strict, as the API makes them strict otherwise. Reasoning goes back when it has its
+ * encrypted content or its id. With `store: false` among the raw fields, encrypted reasoning is asked for.
+ *
+ * @example
+ * ```ts
+ * import { ChatRequest } from "effect-llm-stream"
+ * import * as Responses from "effect-llm-stream/protocols/responses/request"
+ * import { Result, Schema } from "effect"
+ *
+ * const format = Responses.format({
+ *   provider: "openai",
+ *   options: { keys: ["openaiResponses", "openai"], schema: Schema.Struct({}) },
+ *   partKey: "openai"
+ * })
+ * const body = ChatRequest.normalize({ prompt: "Say hello", system: "Be brief" }).pipe(
+ *   Result.flatMap((request) => format.encode(request, "gpt-5")),
+ *   Result.map(({ body }) => body["instructions"])
+ * )
+ * Result.getOrThrow(body) // "Be brief"
+ * ```
+ *
+ * @category encoding
+ * @since 0.2.0
+ */
+export const format = ({ options, partKey, provider }: FormatOptions): RequestFormat.RequestFormat => {
+  const raw = rawFields(options, bodyFields)
+  const items = itemsOf(partKey)
+  return make({
+    name: "responses",
+    provider,
+    encode: (request, model) =>
+      Result.gen(function*() {
+        const ignored = [...yield* Fields.leftOut(request, fields)]
+        const tools = yield* toolsOf(request, partKey)
+        if (tools.length === 0) {
+          for (const field of ["toolChoice", "parallelToolCalls"] as const) {
+            if (request[field] !== undefined) ignored.push(`${field}: there are no tools`)
+          }
+        }
+        const { fields: rawBody, path } = yield* raw(request)
+        if ("stream" in rawBody && rawBody["stream"] !== true) {
+          return yield* Result.fail(`${path}.stream: answers are streamed, and that can't be turned off`)
+        }
+        const { maxTokens } = request
+        if (maxTokens !== undefined && maxTokens < 16) {
+          return yield* Result.fail(`maxTokens: ${maxTokens} is less than 16, the least that the API takes`)
+        }
+        const { include: rawInclude, ...others } = rawBody
+        const include = [
+          ...(request.logprobs === undefined ? [] : ["message.output_text.logprobs"]),
+          ...(rawBody["store"] === false && reasons(model) ? ["reasoning.encrypted_content"] : []),
+          ...(Array.isArray(rawInclude) ? rawInclude : [])
+        ]
+        const encoded: { readonly [K in EncodedField]: Fields } = {
+          model: { model },
+          system: defined({ instructions: request.system === "" ? undefined : request.system }),
+          prompt: { input: yield* items(request, model, ignored) },
+          maxTokens: defined({ max_output_tokens: maxTokens }),
+          temperature: defined({ temperature: request.temperature }),
+          topP: defined({ top_p: request.topP }),
+          tools: tools.length === 0 ? {} : { tools },
+          toolChoice: tools.length === 0 ? {} : defined({ tool_choice: choiceOf(request.toolChoice) }),
+          parallelToolCalls: tools.length === 0 ? {} : defined({ parallel_tool_calls: request.parallelToolCalls }),
+          responseFormat: yield* responseFormatOf(request),
+          reasoning: yield* reasoningOf(request),
+          serviceTier: defined({ service_tier: yield* OpenAi.serviceTier(request, OpenAi.serviceTiers) }),
+          user: defined({ user: request.user }),
+          metadata: defined({ metadata: yield* OpenAi.metadata(request, OpenAi.metadataLimits) }),
+          logprobs: defined({ top_logprobs: request.logprobs })
+        }
+        const body = {
+          ...Object.assign({}, ...Object.values(encoded)),
+          ...(include.length === 0 ? {} : { include: [...new Set(include)] }),
+          stream: true
+        }
+        return { body: yield* RawFields.merge(body, others, rawShape, path), headers: {}, ignored }
+      })
+  })
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+type EncodedField = Exclude<
+  keyof ChatRequest.Normalized,
+  "options" | "topK" | "frequencyPenalty" | "presencePenalty" | "stop" | "seed" | "audio"
+>
+
+// OpenAI's models before gpt-5 and the o series, and its chat models, refuse reasoning items.
+const reasons = (model: string): boolean => !/gpt-[34]|-chat/.test(model)
+
+const reasoningOf = ({ reasoning = {} }: ChatRequest.Normalized): Result.Result<Fields, string> => {
+  const { budgetTokens, effort, summary } = reasoning
+  if (budgetTokens !== undefined) {
+    return Result.fail("reasoning.budgetTokens: the API has an effort only, state reasoning.effort")
+  }
+  return Result.succeed(
+    effort === undefined && summary === undefined ? {} : { reasoning: defined({ effort, summary }) }
+  )
+}
+
+const noToolOptions = ownOptions(Schema.Struct({}))
+
+const toolsOf = (
+  { tools = [] }: ChatRequest.Normalized,
+  key: string
+): Result.Result<ReadonlyArray<Fields>, string> =>
+  each(tools, ({ description, name, options, parameters, strict = false }, index) =>
+    Result.gen(function*() {
+      const path = place(["tools", index])
+      yield* noToolOptions(options, key, path)
+      const schema = yield* JsonSchemas.parameters(parameters, `${path}.parameters`)
+      const combination = JsonSchemas.rootCombination(schema, `${path}.parameters`)
+      if (combination !== undefined) yield* Result.fail(combination)
+      return defined({
+        type: "function",
+        name,
+        description: description === "" ? undefined : description,
+        parameters: strict ? yield* JsonSchemas.strict(schema, `${path}.parameters`) : schema,
+        strict
+      })
+    }))
+
+const choiceOf = (choice: ChatRequest.ToolChoice | undefined): unknown =>
+  typeof choice === "object" ? { type: "function", name: choice.tool } : choice
+
+const responseFormatOf = (request: ChatRequest.Normalized): Result.Result<Fields, string> => {
+  const { responseFormat } = request
+  if (responseFormat === undefined || responseFormat === "text") return Result.succeed({})
+  if (responseFormat === "json") {
+    return OpenAi.saysJson(request)
+      ? Result.succeed({ text: { format: { type: "json_object" } } })
+      : Result.fail(OpenAi.noJsonWord)
+  }
+  const { description, name = "response", schema, strict } = responseFormat
+  if (name.length > 64) return Result.fail("responseFormat.name: longer than 64 characters")
+  return Result.map(
+    strict === true
+      ? JsonSchemas.strict(schema, "responseFormat.schema")
+      : Result.succeed(JsonSchemas.inlineRoot(schema)),
+    (schema) => ({ text: { format: defined({ type: "json_schema", name, description, schema, strict }) } })
+  )
+}
+
+interface ReasoningItem {
+  readonly type: "reasoning"
+  id: string | undefined
+  readonly summary: Array<{ readonly type: "summary_text"; readonly text: string }>
+  encrypted_content: string | undefined
+}
+
+const Breakpoint = Schema.NullOr(Schema.Struct({ mode: Schema.Literal("explicit") }))
+
+const Id = (prefix: string) => Schema.NullOr(Schema.String.check(Schema.isStartingWith(prefix)))
+
+// What stands on parts for another API of the same provider, and means nothing here.
+const unused = { audioId: Schema.optionalKey(Schema.Unknown) }
+
+const plainOptions = ownOptions(Schema.Struct({
+  ...unused,
+  itemId: Schema.optionalKey(Schema.Unknown),
+  encryptedContent: Schema.optionalKey(Schema.Unknown)
+}))
+const inputOptions = ownOptions(Schema.Struct({ ...unused, promptCacheBreakpoint: Schema.optionalKey(Breakpoint) }))
+const imageOptions = ownOptions(Schema.Struct({
+  ...unused,
+  promptCacheBreakpoint: Schema.optionalKey(Breakpoint),
+  imageDetail: Schema.optionalKey(Schema.NullOr(Schema.Literals(["auto", "low", "high", "original"])))
+}))
+const reasoningOptions = ownOptions(Schema.Struct({
+  ...unused,
+  itemId: Schema.optionalKey(Id("rs_")),
+  encryptedContent: Schema.optionalKey(Schema.NullOr(Schema.String))
+}))
+const answerOptions = ownOptions(Schema.Struct({ ...unused, itemId: Schema.optionalKey(Id("msg_")) }))
+const callOptions = ownOptions(Schema.Struct({ ...unused, itemId: Schema.optionalKey(Id("fc_")) }))
+
+const itemsOf = (key: string) => {
+  const textPart = (part: Prompt.TextPart, path: string): Result.Result<Fields, string> =>
+    Result.map(inputOptions(part.options, key, path), ({ promptCacheBreakpoint }) =>
+      defined({
+        type: "input_text",
+        text: part.text,
+        prompt_cache_breakpoint: promptCacheBreakpoint ?? undefined
+      }))
+
+  const filePart = (part: Prompt.FilePart, path: string): Result.Result<Fields, string> =>
+    Result.flatMap(Files.media(part, path), (media): Result.Result<Fields, string> => {
+      const url = "url" in media ? media.url : undefined
+      if (url !== undefined && !/^https?:/i.test(url)) {
+        return Result.fail(`${path}.data: a file is taken by its http(s) URL or as data, not from another address`)
+      }
+      const data = "base64" in media ? `data:${media.mediaType};base64,${media.base64}` : undefined
+      if (media.mediaType.startsWith("image/")) {
+        const isOpen = media.mediaType === "image/*"
+        if (isOpen && url === undefined) return Result.fail(`${path}.mediaType: the type of the image is not known`)
+        if (!isOpen && !OpenAi.imageTypes.includes(media.mediaType)) {
+          return Result.fail(
+            `${path}.mediaType: images of type ${media.mediaType} are not taken, but ${OpenAi.imageTypes.join(", ")}`
+          )
+        }
+        return Result.map(imageOptions(part.options, key, path), ({ imageDetail, promptCacheBreakpoint }) =>
+          defined({
+            type: "input_image",
+            image_url: url ?? data,
+            detail: imageDetail ?? undefined,
+            prompt_cache_breakpoint: promptCacheBreakpoint ?? undefined
+          }))
+      }
+      if (media.mediaType !== "application/pdf") {
+        return Result.fail(`${path}.mediaType: files of type ${media.mediaType} are not taken`)
+      }
+      const name = media.fileName === undefined || media.fileName === "" ? "document.pdf" : media.fileName
+      return Result.map(inputOptions(part.options, key, path), ({ promptCacheBreakpoint }) =>
+        defined({
+          type: "input_file",
+          ...(url === undefined ? { filename: name, file_data: data } : { file_url: url }),
+          prompt_cache_breakpoint: promptCacheBreakpoint ?? undefined
+        }))
+    })
+
+  const inputParts = (
+    parts: ReadonlyArray<Prompt.TextPart | Prompt.FilePart>,
+    path: string
+  ): Result.Result<ReadonlyArray<Fields>, string> =>
+    Result.map(
+      each(parts, (part, index) => {
+        const here = `${path}[${index}]`
+        switch (part.type) {
+          case "text":
+            return textPart(part, here)
+          case "file":
+            return filePart(part, here)
+        }
+      }),
+      // Empty texts go where something stands beside them.
+      (encoded) => {
+        const full = encoded.filter(({ text }) => text !== "")
+        return full.length === 0 ? encoded.slice(0, 1) : full
+      }
+    )
+
+  const output = (part: Prompt.ToolResultPart, path: string): Result.Result<unknown, string> =>
+    part.modelOutput === undefined
+      ? ToolResults.text(part, path)
+      : Result.map(inputParts(part.modelOutput, `${path}.modelOutput`), (parts) => parts.length === 0 ? "" : parts)
+
+  return (
+    request: ChatRequest.Normalized,
+    model: string,
+    ignored: Array<string>
+  ): Result.Result<ReadonlyArray<Fields>, string> =>
+    Result.gen(function*() {
+      const out: Array<Fields | ReasoningItem> = []
+      const ids = Ids.accepted(callIds(request.prompt), { foreign: /(?!)/g, maxLength: 64 })
+      const idOf = (id: string) => ids.get(id) ?? id
+      for (const [i, message] of request.prompt.content.entries()) {
+        const path = place(["prompt", i])
+        yield* plainOptions(message.options, key, path)
+        switch (message.role) {
+          case "system":
+            if (message.content !== "") out.push({ role: "system", content: message.content })
+            break
+          case "user": {
+            const content = yield* inputParts(message.content, `${path}.content`)
+            if (content.length > 0) out.push({ role: "user", content })
+            break
+          }
+          case "tool":
+          case "assistant": {
+            // Ids tie an answer to the reasoning before it: without that, the answer has to do without its id as well.
+            let isWhole = true
+            for (const [j, part] of message.content.entries()) {
+              const here = `${path}.content[${j}]`
+              switch (part.type) {
+                case "text": {
+                  const { itemId } = yield* answerOptions(part.options, key, here)
+                  if (part.text === "") break
+                  out.push(defined({
+                    type: "message",
+                    role: "assistant",
+                    id: isWhole ? itemId ?? undefined : undefined,
+                    content: [{ type: "output_text", text: part.text }]
+                  }))
+                  break
+                }
+                case "reasoning": {
+                  const { encryptedContent, itemId } = yield* reasoningOptions(part.options, key, here)
+                  if (!reasons(model) || (encryptedContent ?? itemId ?? undefined) === undefined) {
+                    isWhole = false
+                    ignored.push(
+                      reasons(model)
+                        ? `${here}: reasoning without encrypted content or an id can't be sent back`
+                        : `${here}: ${model} does not reason, and takes no reasoning back`
+                    )
+                    break
+                  }
+                  const last = out.at(-1)
+                  const item = isReasoning(last) && last.id !== undefined && last.id === itemId ? last : {
+                    type: "reasoning" as const,
+                    id: itemId ?? undefined,
+                    summary: [],
+                    encrypted_content: undefined
+                  }
+                  if (item !== last) out.push(item)
+                  if (part.text !== "") item.summary.push({ type: "summary_text", text: part.text })
+                  item.encrypted_content = encryptedContent ?? item.encrypted_content
+                  break
+                }
+                case "file":
+                  return yield* Result.fail(`${here}: a file of the assistant can't be sent back`)
+                case "tool-call": {
+                  if (part.providerExecuted) return yield* executed(here)
+                  const { itemId } = yield* callOptions(part.options, key, here)
+                  out.push(defined({
+                    type: "function_call",
+                    id: isWhole ? itemId ?? undefined : undefined,
+                    call_id: idOf(part.id),
+                    name: part.name,
+                    arguments: JSON.stringify(yield* ToolResults.argumentsOf(part, here))
+                  }))
+                  break
+                }
+                case "tool-result":
+                  if (part.providerExecuted) return yield* executed(here)
+                  yield* plainOptions(part.options, key, here)
+                  out.push({
+                    type: "function_call_output",
+                    call_id: idOf(part.id),
+                    output: yield* output(part, here)
+                  })
+                  break
+                // Approvals are for the program that runs the tools.
+                case "tool-approval-request":
+                case "tool-approval-response":
+                  break
+              }
+            }
+            break
+          }
+        }
+      }
+      return out.length === 0
+        ? yield* Result.fail("prompt: there is no message with anything in it")
+        : out.map((item) => isReasoning(item) ? defined({ ...item }) : item)
+    })
+}
+
+const executed = (path: string): Result.Result<never, string> =>
+  Result.fail(`${path}.providerExecuted: a call that its provider executed can't be sent back`)
+
+const isReasoning = (item: Fields | ReasoningItem | undefined): item is ReasoningItem => item?.["type"] === "reasoning"
+
+const callIds = ({ content }: Prompt.Prompt): ReadonlyArray<string> =>
+  content.flatMap((message) =>
+    message.role === "assistant"
+      ? message.content.flatMap((part) => part.type === "tool-call" ? [part.id] : [])
+      : []
+  )
