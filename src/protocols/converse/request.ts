@@ -215,7 +215,7 @@ const familyOf = (model: string): Family =>
     ? "nova"
     : /gpt-oss/.test(model)
     ? "gpt-oss"
-    : /^arn:/.test(model) && !/foundation-model|:inference-profile/.test(model)
+    : model.startsWith("arn:") && !/foundation-model|:inference-profile/.test(model)
     ? "unknown"
     : "other"
 
