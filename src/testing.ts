@@ -7,5 +7,6 @@
 export * as Answer from "./testing/Answer.ts"
 export * as Arbitraries from "./testing/Arbitraries.ts"
 export * as ReplayServer from "./testing/ReplayServer.ts"
+export * as RequestCheck from "./testing/RequestCheck.ts"
 export * as TestProvider from "./testing/TestProvider.ts"
 export * as Wire from "./testing/Wire.ts"

@@ -169,7 +169,12 @@ export const define = (options: Options): Provider.Definition<AnthropicChunk> =>
   const baseUrl = (options.baseUrl ?? defaultBaseUrl).trim().replace(/\/(v1\/?)?$/, "")
   return {
     protocol: protocol(provider),
-    format: Messages.format({ provider: provider ?? "anthropic", optionsKey: "anthropic", betas, maxTokens }),
+    format: Messages.format({
+      provider: provider ?? "anthropic",
+      options: { keys: ["anthropic"], schema: AnthropicOptions },
+      betas,
+      maxTokens
+    }),
     endpoint: Endpoint.path(baseUrl, "/v1/messages"),
     // A proxy may add the key itself.
     auth: options.auth ?? (options.apiKey === undefined && baseUrl !== defaultBaseUrl

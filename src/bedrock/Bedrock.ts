@@ -155,7 +155,7 @@ export const protocol = (): Protocol.Protocol<BedrockChunk> =>
  */
 export const define = (options: Options): Provider.Definition<BedrockChunk> => ({
   protocol: protocol(),
-  format: Converse.format({ provider: "bedrock", optionsKey: "bedrock" }),
+  format: Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: BedrockOptions } }),
   endpoint: Runtime.endpoint("converse-stream", options),
   auth: Runtime.auth(options),
   options

@@ -221,7 +221,7 @@ export const define = (options: Options): Provider.Definition<BedrockInvokeChunk
   protocol: protocol(),
   format: Messages.bedrockFormat({
     provider: "bedrock",
-    optionsKey: "bedrockInvoke",
+    options: { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions },
     betas: options.betas,
     maxTokens: options.maxTokens,
     version: options.version

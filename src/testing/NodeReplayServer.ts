@@ -37,11 +37,12 @@ import * as ReplayServer from "./ReplayServer.ts"
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
-  script: ReplayServer.Script
+  script: ReplayServer.Script,
+  options?: ReplayServer.Options
 ): Effect.fn.Return<ReplayServer.ReplayServer["Service"], HttpServerError.ServeError, Scope.Scope> {
   const node = createServer()
   const server = yield* NodeHttpServer.make(() => node, { host: "127.0.0.1", port: 0 })
-  const replay = yield* Effect.provideService(ReplayServer.make(script), HttpServer.HttpServer, server)
+  const replay = yield* Effect.provideService(ReplayServer.make(script, options), HttpServer.HttpServer, server)
   // Closing waits for connections that clients keep open otherwise.
   yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
   return replay
@@ -64,6 +65,7 @@ export const make = Effect.fnUntraced(function*(
  * @since 0.1.0
  */
 export const layer = (
-  script: ReplayServer.Script
+  script: ReplayServer.Script,
+  options?: ReplayServer.Options
 ): Layer.Layer<ReplayServer.ReplayServer, HttpServerError.ServeError> =>
-  Layer.effect(ReplayServer.ReplayServer, make(script))
+  Layer.effect(ReplayServer.ReplayServer, make(script, options))

@@ -28,6 +28,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { replyAt } from "./replyAt.ts"
+import * as RequestCheck from "./RequestCheck.ts"
 import * as Wire from "./Wire.ts"
 
 /**
@@ -89,6 +90,21 @@ export interface Reply extends ReplyOptions {
 export type Script =
   | readonly [Reply, ...ReadonlyArray<Reply>]
   | ((request: Request, index: number) => Reply)
+
+/**
+ * How a server behaves whatever its script says.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface Options {
+  /**
+   * Whether requests are checked as the provider would check them (see `RequestCheck`), and by whose rules; a request that
+   * the provider would refuse gets the provider's refusal in place of its reply. `true` tells the API by the address, and
+   * lets everything else pass. Default: `true`.
+   */
+  readonly check?: boolean | RequestCheck.Api | undefined
+}
 
 /**
  * How a response came to its end.
@@ -258,7 +274,7 @@ interface Socket {
   readonly stopped: Effect.Effect<void>
 }
 
-const replay = (script: Script, socket?: Socket): Replay => {
+const replay = (script: Script, { check = true }: Options = {}, socket?: Socket): Replay => {
   const requests: Array<Request> = []
   const waiting = new Map<number, Deferred.Deferred<Request>>()
   const arrival = (index: number): Deferred.Deferred<Request> => {
@@ -287,9 +303,18 @@ const replay = (script: Script, socket?: Socket): Replay => {
       }
       const index = requests.push(request) - 1
       yield* Deferred.succeed(arrival(index), request)
-      return yield* respond(replyAt(script, request, index), closed, socket)
+      return yield* respond(refusal(request, check) ?? replyAt(script, request, index), closed, socket)
     }).pipe(Effect.interruptible)
   }
+}
+
+const refusal = (request: Request, check: boolean | RequestCheck.Api): Reply | undefined => {
+  if (check === false || request.method !== "POST") return undefined
+  const api = check === true ? RequestCheck.apiOf(request) : check
+  const finding = api === undefined ? undefined : RequestCheck.findings(api, request)[0]
+  if (api === undefined || finding === undefined) return undefined
+  const { body, headers, status } = RequestCheck.refusal(api, finding)
+  return json(body, { status, headers })
 }
 
 const pathOf = (url: string): string => url.replace(/^[a-z]+:\/\/[^/]*/i, "")
@@ -370,11 +395,12 @@ const until = (events: ReadonlyArray<Uint8Array>, fault: Fault | undefined): Rea
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
-  script: Script
+  script: Script,
+  options?: Options
 ): Effect.fn.Return<ReplayServer["Service"], never, HttpServer.HttpServer | Scope.Scope> {
   const server = yield* HttpServer.HttpServer
   const stopped = yield* Deferred.make<void>()
-  const { exchange, service } = replay(script, { flush, stopped: Deferred.await(stopped) })
+  const { exchange, service } = replay(script, options, { flush, stopped: Deferred.await(stopped) })
   yield* HttpServer.serveEffect(exchange)
   yield* Effect.addFinalizer(() => Deferred.succeed(stopped, undefined))
   return { ...service, url: urlOf(server.address) }
@@ -413,8 +439,10 @@ const urlOf = (address: NetAddress.SocketAddress): string =>
  * @category layers
  * @since 0.1.0
  */
-export const layer = (script: Script): Layer.Layer<ReplayServer, never, HttpServer.HttpServer> =>
-  Layer.effect(ReplayServer, make(script))
+export const layer = (
+  script: Script,
+  options?: Options
+): Layer.Layer<ReplayServer, never, HttpServer.HttpServer> => Layer.effect(ReplayServer, make(script, options))
 
 /**
  * A layer with an HTTP client that answers from a script without a socket, whatever the address: for platforms that
@@ -437,9 +465,12 @@ export const layer = (script: Script): Layer.Layer<ReplayServer, never, HttpServ
  * @category layers
  * @since 0.1.0
  */
-export const layerHttpClient = (script: Script): Layer.Layer<HttpClient.HttpClient | ReplayServer> =>
+export const layerHttpClient = (
+  script: Script,
+  options?: Options
+): Layer.Layer<HttpClient.HttpClient | ReplayServer> =>
   Layer.effectContext(Effect.sync(() => {
-    const { exchange, service } = replay(script)
+    const { exchange, service } = replay(script, options)
     const client = HttpClient.make((request) =>
       exchange.pipe(
         Effect.provideService(

@@ -107,7 +107,6 @@ describe("Anthropic", () => {
     Effect.gen(function*() {
       const { body } = yield* send({ apiKey, maxTokens: 100 }, {
         ...hello,
-        system: "Be brief.",
         options: {
           anthropic: {
             system: [{ type: "text", text: "Cached", cache_control: { type: "ephemeral" } }],
@@ -121,7 +120,7 @@ describe("Anthropic", () => {
       })
       assert.deepStrictEqual(body, {
         model: "claude-test-1",
-        max_tokens: 100,
+        max_tokens: 150,
         system: [{ type: "text", text: "Cached", cache_control: { type: "ephemeral" } }],
         messages: [{ role: "user", content: "Say hello" }],
         thinking: { type: "enabled", budget_tokens: 50 },
@@ -164,7 +163,10 @@ describe("Anthropic", () => {
         [{ apiKey }, { prompt: "Hi" }, "InvalidRequest"],
         [{ apiKey }, {
           ...hello,
-          prompt: [{ role: "user", content: [{ type: "file", mediaType: "image/png", data: "https://a.test/b.png" }] }]
+          prompt: [{
+            role: "user",
+            content: [{ type: "file", mediaType: "image/tiff", data: "https://a.test/b.tiff" }]
+          }]
         }, "InvalidRequest"]
       ] as const
       for (const [options, request, tag] of cases) {

@@ -547,11 +547,11 @@ describe("Bedrock", () => {
         /There are none/
       ],
       [
-        "with a part that is no text",
+        "with a file that the API does not take",
         { apiKey, region },
-        { model, prompt: [{ role: "user", content: [{ type: "file", mediaType: "image/png", data: "AAAA" }] }] },
+        { model, prompt: [{ role: "user", content: [{ type: "file", mediaType: "image/tiff", data: "AAAA" }] }] },
         "InvalidRequest",
-        /type file/
+        /image\/tiff/
       ]
     ]
     for (const [when, options, request, reason, message] of cases) {

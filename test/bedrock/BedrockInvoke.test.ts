@@ -387,7 +387,15 @@ describe("BedrockInvoke", () => {
     ))
 })
 
-const invoke = { modelId: model, contentType: "application/json", body: new TextEncoder().encode("{}") }
+const invoke = {
+  modelId: model,
+  contentType: "application/json",
+  body: new TextEncoder().encode(JSON.stringify({
+    anthropic_version: "bedrock-2023-05-31",
+    max_tokens: 100,
+    messages: [{ role: "user", content: "Say hello" }]
+  }))
+}
 
 const client = (options: Partial<ConstructorParameters<typeof BedrockRuntimeClient>[0]>) =>
   new BedrockRuntimeClient({

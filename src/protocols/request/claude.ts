@@ -1,0 +1,117 @@
+import * as Result from "effect/Result"
+import type * as ChatRequest from "../../ChatRequest.ts"
+import { defined } from "../../internal/defined.ts"
+
+/**
+ * What the id of a Claude model tells about what the model takes. A model of another name is taken to take everything:
+ * the provider knows.
+ */
+interface Abilities {
+  /** `budget_tokens` and `effort` with adaptive thinking, as the model takes them. */
+  readonly thinking: "budget" | "adaptive" | "either"
+  readonly effort: boolean
+  /** Thinking can be turned off. */
+  readonly disabled: boolean
+}
+
+const versions = /claude-(?:([a-z]+)-)?(\d{1,2})(?:[-.](\d{1,2})(?!\d))?(?!\d)/
+
+const abilities = (model: string): Abilities => {
+  const [, family, major, minor = "0"] = versions.exec(model) ?? []
+  if (major === undefined) return { thinking: "either", effort: true, disabled: true }
+  const version = Number(major) * 100 + Number(minor)
+  return {
+    thinking: version < 406 ? "budget" : version < 407 ? "either" : "adaptive",
+    effort: version >= 406 || family === "opus" && version === 405,
+    disabled: family !== "fable" && version < 505
+  }
+}
+
+/**
+ * Claude's `thinking` and effort.
+ *
+ * @internal
+ */
+export interface Thinking {
+  readonly thinking?: Readonly<Record<string, unknown>> | undefined
+  readonly effort?: string | undefined
+}
+
+/**
+ * The reasoning that a request asks for, in Claude's words; fails with a sentence when the model has no such thing. The
+ * budget is for the caller to compare with `maxTokens`.
+ *
+ * @internal
+ */
+export const thinking = (
+  { budgetTokens, effort, summary }: NonNullable<ChatRequest.Normalized["reasoning"]>,
+  model: string
+): Result.Result<Thinking, string> => {
+  const able = abilities(model)
+  if (effort === "minimal") return Result.fail("reasoning.effort: Claude has no effort minimal; the least is low")
+  if (effort === "none") {
+    if (budgetTokens !== undefined) {
+      return Result.fail("reasoning.budgetTokens: effort none turns reasoning off, so there is nothing to budget")
+    }
+    if (summary !== undefined) {
+      return Result.fail("reasoning.summary: effort none turns reasoning off, so there is nothing to summarise")
+    }
+    return able.disabled
+      ? Result.succeed({ thinking: { type: "disabled" } })
+      : Result.fail(`reasoning.effort: ${model} can't be told not to reason; the least effort is low`)
+  }
+  if (effort !== undefined && !able.effort) {
+    return Result.fail(`reasoning.effort: ${model} takes no effort, state reasoning.budgetTokens instead`)
+  }
+  // Newer models think without a word of it unless they are asked to show a summary; there is one kind only.
+  const display = summary === undefined ? undefined : "summarized"
+  if (budgetTokens !== undefined) {
+    if (able.thinking === "adaptive") {
+      return Result.fail(`reasoning.budgetTokens: ${model} takes no budget, state reasoning.effort instead`)
+    }
+    if (budgetTokens < 1024) return Result.fail(`reasoning.budgetTokens: ${budgetTokens} is less than Claude's 1024`)
+    return Result.succeed({ thinking: defined({ type: "enabled", budget_tokens: budgetTokens, display }), effort })
+  }
+  if (effort === undefined) {
+    return summary === undefined
+      ? Result.succeed({})
+      : Result.fail("reasoning.summary: Claude reasons when asked to, state reasoning.effort or reasoning.budgetTokens")
+  }
+  return Result.succeed({
+    thinking: able.thinking === "budget" ? undefined : defined({ type: "adaptive", display }),
+    effort
+  })
+}
+
+/**
+ * Whether Claude thinks, and so takes no sampling parameters.
+ *
+ * @internal
+ */
+export const thinks = ({ thinking }: Thinking): boolean =>
+  thinking?.["type"] === "enabled" || thinking?.["type"] === "adaptive"
+
+/**
+ * Which option of a request does not go with Claude's thinking, as a sentence; `undefined` when all do.
+ *
+ * @internal
+ */
+export const conflict = (
+  request: ChatRequest.Normalized,
+  asked: Thinking,
+  maxTokens: number | undefined
+): string | undefined => {
+  if (!thinks(asked)) return undefined
+  const { maxTokens: _, temperature, toolChoice, topK, topP } = request
+  if (temperature !== undefined && temperature !== 1) return "temperature: Claude takes none but 1 while it reasons"
+  if (topK !== undefined) return "topK: Claude takes none while it reasons"
+  if (topP !== undefined && topP < 0.95) return "topP: Claude takes 0.95 to 1 while it reasons"
+  const budget = request.reasoning?.budgetTokens
+  if (budget === undefined) return undefined
+  if (toolChoice === "required" || typeof toolChoice === "object") {
+    return "toolChoice: Claude can't be made to call a tool while it reasons with a budget; use auto"
+  }
+  return maxTokens !== undefined && budget >= maxTokens
+    ? `reasoning.budgetTokens: the budget of ${budget} has to be less than maxTokens, ${maxTokens}, which counts both`
+    : undefined
+}

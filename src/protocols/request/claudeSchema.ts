@@ -1,0 +1,104 @@
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
+
+type Json = Schema.JsonObject
+
+const isObject = (value: unknown): value is Json => Predicate.isObject(value)
+
+const unsupported = [
+  "minimum",
+  "maximum",
+  "exclusiveMinimum",
+  "exclusiveMaximum",
+  "multipleOf",
+  "minLength",
+  "maxLength",
+  "maxItems",
+  "uniqueItems",
+  "minProperties",
+  "maxProperties",
+  "patternProperties",
+  "not",
+  "if",
+  "oneOf"
+]
+
+/**
+ * A schema as Claude's guarantee takes it: what says nothing of further properties is closed. Fails with a sentence when
+ * it says what Claude can't guarantee.
+ *
+ * @internal
+ */
+export const claudeSchema = (schema: Json, path: string): Result.Result<Json, string> => {
+  const cycle = cycleOf(schema)
+  return cycle !== undefined
+    ? Result.fail(`${path}: Claude takes no recursive schema, and ${cycle} is`)
+    : closed(schema, path)
+}
+
+const closed = (schema: Json, path: string): Result.Result<Json, string> =>
+  Result.gen(function*() {
+    const keyword = unsupported.find((each) => each in schema)
+    if (keyword !== undefined) return yield* Result.fail(`${path}.${keyword}: Claude does not take ${keyword} here`)
+    const { minItems } = schema
+    if (typeof minItems === "number" && minItems > 1) {
+      return yield* Result.fail(`${path}.minItems: Claude takes 0 and 1`)
+    }
+    const out: Record<string, Schema.Json> = { ...schema }
+    for (const key of ["properties", "$defs", "definitions"]) {
+      const group = schema[key]
+      if (!isObject(group)) continue
+      const entries: Array<[string, Schema.Json]> = []
+      for (const [name, each] of Object.entries(group)) {
+        entries.push([name, isObject(each) ? yield* closed(each, `${path}.${key}.${name}`) : each])
+      }
+      out[key] = Object.fromEntries(entries)
+    }
+    const { items } = schema
+    if (isObject(items)) out["items"] = yield* closed(items, `${path}.items`)
+    for (const key of ["anyOf", "allOf", "prefixItems"]) {
+      const group = schema[key]
+      if (!Array.isArray(group)) continue
+      const members: Array<Schema.Json> = []
+      for (const [index, each] of group.entries()) {
+        members.push(isObject(each) ? yield* closed(each, `${path}.${key}[${index}]`) : each)
+      }
+      out[key] = members
+    }
+    const { additionalProperties, properties, type } = schema
+    if (type === "object" || Array.isArray(type) && type.includes("object") || isObject(properties)) {
+      if (additionalProperties === undefined && isObject(properties)) out["additionalProperties"] = false
+      else if (additionalProperties !== false) {
+        return yield* Result.fail(`${path}.additionalProperties: Claude can't guarantee an open object`)
+      }
+    }
+    return out
+  })
+
+const cycleOf = (schema: Json): string | undefined => {
+  const definitions = new Map<string, unknown>()
+  for (const key of ["$defs", "definitions"]) {
+    const group = schema[key]
+    if (isObject(group)) { for (const [name, each] of Object.entries(group)) definitions.set(`#/${key}/${name}`, each) }
+  }
+  const visit = (node: unknown, above: ReadonlyArray<string>): string | undefined => {
+    if (Array.isArray(node)) return first(node, (each) => visit(each, above))
+    if (!isObject(node)) return undefined
+    const { $ref } = node
+    if (typeof $ref === "string") {
+      if ($ref === "#" || above.includes($ref)) return $ref
+      if (definitions.has($ref)) return visit(definitions.get($ref), [...above, $ref])
+    }
+    return first(Object.values(node), (each) => visit(each, above))
+  }
+  return visit(schema, [])
+}
+
+const first = <A>(items: ReadonlyArray<A>, f: (item: A) => string | undefined): string | undefined => {
+  for (const item of items) {
+    const found = f(item)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

@@ -1,0 +1,117 @@
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { place } from "../../internal/place.ts"
+
+/**
+ * What a provider refuses: a field that has to be there, one that it does not know, or one that holds what it does not
+ * take.
+ *
+ * @internal
+ */
+export interface Finding {
+  readonly kind: "missing" | "unknown" | "invalid"
+  /** The place in the body, such as `messages[0].content`; empty for the body itself. */
+  readonly path: string
+  /** What is wrong there, without the place. */
+  readonly message: string
+}
+
+/**
+ * @internal
+ */
+export const invalid = (path: string, message: string): Finding => ({ kind: "invalid", path, message })
+
+const messages = { missing: "is required", unknown: "is not a field of this API" }
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (issue) =>
+    issue._tag === "MissingKey"
+      ? messages.missing
+      : issue._tag === "UnexpectedKey"
+      ? messages.unknown
+      : SchemaIssue.defaultLeafHook(issue)
+})
+
+/**
+ * Reads a body as a schema has it. Providers either refuse fields that they do not know or pass over them.
+ *
+ * @internal
+ */
+export const shape = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, onExcessProperty: "error" | "ignore") => {
+  const decode = Schema.decodeUnknownResult(schema, { errors: "all", onExcessProperty })
+  return (body: unknown): Result.Result<S["Type"], ReadonlyArray<Finding>> =>
+    Result.mapError(decode(body), ({ issue }) =>
+      format(issue).issues.map(({ message, path = [] }) => ({
+        kind: message === messages.missing ? "missing" : message === messages.unknown ? "unknown" : "invalid",
+        path: place(path.map((segment) => {
+          const key = typeof segment === "object" ? segment.key : segment
+          return typeof key === "number" ? key : String(key)
+        })),
+        message
+      })))
+}
+
+/**
+ * A JSON object of any fields.
+ *
+ * @internal
+ */
+export const JsonObject = Schema.Record(Schema.String, Schema.Unknown)
+
+/**
+ * Bytes in base64, at least one.
+ *
+ * @internal
+ */
+export const Base64 = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9+/]+={0,2}$/, { expected: "base64 of at least one byte" })
+)
+
+/**
+ * A name of a tool.
+ *
+ * @internal
+ */
+export const Name = (maxLength: number) =>
+  Schema.String.check(
+    Schema.isPattern(new RegExp(`^[a-zA-Z0-9_-]{1,${maxLength}}$`), {
+      expected: `1 to ${maxLength} letters, digits, underscores and hyphens`
+    })
+  )
+
+/**
+ * @internal
+ */
+export const between = (minimum: number, maximum: number) => Schema.Finite.check(Schema.isBetween({ minimum, maximum }))
+
+/**
+ * @internal
+ */
+export const isBlank = (text: string): boolean => text.trim() === ""
+
+/**
+ * Whatever comes a second time, with its position.
+ *
+ * @internal
+ */
+export const repeated = (values: ReadonlyArray<string>): ReadonlyArray<readonly [value: string, index: number]> =>
+  values.flatMap((value, index) => values.indexOf(value) < index ? [[value, index] as const] : [])
+
+// The first bytes of images, in base64.
+const images: ReadonlyArray<readonly [mediaType: string, start: RegExp]> = [
+  ["image/png", /^iVBORw0KGgo/],
+  ["image/jpeg", /^\/9j\//],
+  ["image/gif", /^R0lGOD/],
+  ["image/webp", /^UklGR/]
+]
+
+/**
+ * What the bytes of an image are, if not what they are said to be.
+ *
+ * @internal
+ */
+export const otherImage = (base64: string, mediaType: string): string | undefined => {
+  const found = images.find(([, start]) => start.test(base64))?.[0]
+  return found === mediaType ? undefined : found
+}
