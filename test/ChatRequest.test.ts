@@ -285,7 +285,7 @@ describe("ChatRequest", () => {
 
   describe("options", () => {
     it("are typed by the provider's name", () => {
-      const send = (_: ChatRequest.ChatRequest) => {}
+      const send = (_request: ChatRequest.ChatRequest) => {}
       send({ prompt: "Hi", options: { openai: { verbosity: "low" }, groq: { reasoning_format: "parsed" } } })
       // @ts-expect-error no such provider
       send({ prompt: "Hi", options: { opena: { verbosity: "low" } } })

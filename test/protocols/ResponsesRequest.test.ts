@@ -325,7 +325,7 @@ const requestOf = (body: Json, api: typeof apis[number]): Json | undefined => {
     temperature,
     user,
     toolChoice: Predicate.isObject(tool_choice) && "name" in tool_choice ? { tool: tool_choice.name } : tool_choice,
-    tools: definitions?.map(({ type: _, ...tool }) => stated(tool)),
+    tools: definitions?.map(({ type: _type, ...tool }) => stated(tool)),
     options: { [api === "openai-responses" ? "openai" : "azure"]: { ...raw, reasoning: others } }
   }
   return stated(fields)
