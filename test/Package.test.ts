@@ -56,7 +56,7 @@ describe("Package", { timeout: 60_000 }, () => {
     await install()
   }, 120_000)
 
-  afterAll(() => Fs.rmSync(temporary, { recursive: true, force: true }))
+  afterAll(() => Fs.rmSync(temporary, { recursive: true, force: true }), 60_000)
 
   it("passes publint", async () => {
     await succeed(process.execPath, [bin("publint"), "run", tarball, "--strict"])
