@@ -56,7 +56,7 @@ describe("Package", { timeout: 60_000 }, () => {
     await install()
   }, 120_000)
 
-  afterAll(() => Fs.rmSync(temporary, { recursive: true, force: true }))
+  afterAll(() => Fs.rmSync(temporary, { recursive: true, force: true }), 60_000)
 
   it("passes publint", async () => {
     await succeed(process.execPath, [bin("publint"), "run", tarball, "--strict"])
@@ -110,6 +110,42 @@ describe("Package", { timeout: 60_000 }, () => {
     )
     assert.includeMembers(needing, ["bin.js", "testing/NodeReplayServer.js"])
     assert.deepStrictEqual(needing.filter((file) => !/^(bin\.js$|cli\/|testing\/Node)/.test(file)), [])
+  })
+
+  it("has declarations that one can read", () => {
+    const dist = Path.join(installed, "dist")
+    const sizes = filesOf(dist).filter((file) => file.endsWith(".d.ts")).map((file) => ({
+      file,
+      size: withoutComments(Fs.readFileSync(Path.join(dist, file), "utf8")).length
+    }))
+    assert.deepStrictEqual(sizes.filter(({ size }) => size > 30_000), [])
+    assert.isBelow(sizes.reduce((sum, { size }) => sum + size, 0), 350_000)
+  })
+
+  // With the declarations of `effect` checked, too, an older compiler needs 20 seconds.
+  describe("in a project that sets `strict` and nothing else", { timeout: 300_000 }, () => {
+    beforeAll(() => Fs.copyFileSync(Path.join(root, "test/package/consumer.ts"), Path.join(consumer, "consumer.ts")))
+
+    for (const { name, version } of compilers()) {
+      for (const [module, moduleResolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]]) {
+        it(`compiles under ${moduleResolution} with TypeScript ${version}`, async () => {
+          const compilerOptions = {
+            target: "es2022",
+            lib: ["es2023", "dom", "dom.iterable"],
+            module,
+            moduleResolution,
+            strict: true,
+            skipLibCheck: false,
+            declaration: true,
+            outDir: `consumer-${version}-${moduleResolution}`,
+            types: []
+          }
+          const project = `tsconfig.${version}.${moduleResolution}.json`
+          Fs.writeFileSync(Path.join(consumer, project), JSON.stringify({ compilerOptions, files: ["consumer.ts"] }))
+          await succeed(process.execPath, [Path.join(root, "node_modules", name, "bin/tsc"), "-p", project], consumer)
+        })
+      }
+    }
   })
 
   describe("in a project that installs it", () => {
@@ -238,6 +274,18 @@ async function succeed(command: string, args: ReadonlyArray<string>, cwd = root)
   assert.strictEqual(status, 0, `${command} ${args.join(" ")}\n${output}`)
   return output
 }
+
+/** The versions of TypeScript that the project has: `typescript` itself, and older ones under names of their own. */
+function compilers(): ReadonlyArray<{ readonly name: string; readonly version: string }> {
+  const { devDependencies } = JSON.parse(Fs.readFileSync(Path.join(root, "package.json"), "utf8"))
+  return Object.keys(devDependencies).filter((name) => /^typescript(-|$)/.test(name)).map((name) => ({
+    name,
+    version: JSON.parse(Fs.readFileSync(Path.join(root, "node_modules", name, "package.json"), "utf8")).version
+  }))
+}
+
+const withoutComments = (declarations: string): string =>
+  declarations.replaceAll(/\/\*[^]*?\*\//g, "").replaceAll(/^\s*\/\/.*$/gm, "").replaceAll(/\n\s*\n/g, "\n")
 
 const filesOf = (folder: string): Array<string> =>
   Fs.readdirSync(folder, { recursive: true, withFileTypes: true })

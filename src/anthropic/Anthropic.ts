@@ -9,47 +9,14 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
-import { nullish, open } from "../internal/open.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as Messages from "../protocols/Messages.ts"
 import * as Provider from "../Provider.ts"
 import { AnthropicChunk } from "./AnthropicChunk.ts"
-
-/**
- * Schema of Anthropic's own request fields, by their names on the wire; fields that it does not list are sent as they
- * are. `betas` is the exception: it is sent as the header `anthropic-beta`, added to those of the layer.
- *
- * See the request body of `POST /v1/messages`.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const AnthropicOptions = open({
-  betas: nullish(Schema.Array(Schema.String)),
-  cache_control: nullish(open({ type: Schema.String, ttl: nullish(Schema.String) })),
-  container: nullish(Schema.Unknown),
-  context_management: nullish(Schema.Unknown),
-  inference_geo: nullish(Schema.String),
-  max_tokens: nullish(Schema.Finite),
-  mcp_servers: nullish(Schema.Array(Schema.Unknown)),
-  metadata: nullish(open({ user_id: nullish(Schema.String) })),
-  output_config: nullish(open({ effort: nullish(Schema.String), format: nullish(Schema.Unknown) })),
-  service_tier: nullish(Schema.String),
-  speed: nullish(Schema.String),
-  system: nullish(Schema.Union([Schema.String, Schema.Array(Schema.Unknown)])),
-  thinking: nullish(open({
-    type: Schema.String,
-    budget_tokens: nullish(Schema.Finite),
-    display: nullish(Schema.String)
-  })),
-  tool_choice: nullish(Schema.Unknown),
-  tools: nullish(Schema.Array(Schema.Unknown)),
-  top_k: nullish(Schema.Finite)
-})
+import { AnthropicOptions } from "./AnthropicOptions.ts"
 
 /**
  * Anthropic's own request fields.
@@ -57,13 +24,7 @@ export const AnthropicOptions = open({
  * @category models
  * @since 0.1.0
  */
-export type AnthropicOptions = typeof AnthropicOptions.Type
-
-declare module "../ChatRequest.ts" {
-  interface ProviderOptions {
-    readonly anthropic?: AnthropicOptions | undefined
-  }
-}
+export { AnthropicOptions }
 
 /**
  * Anthropic's Messages API.

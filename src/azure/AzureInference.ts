@@ -9,46 +9,23 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import * as Endpoint from "../Endpoint.ts"
-import { nullish, open } from "../internal/open.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as AzureAuth from "./auth.ts"
 import type { AzureChunk } from "./AzureChunk.ts"
+import { AzureInferenceOptions } from "./AzureInferenceOptions.ts"
 import * as AzureOpenAi from "./AzureOpenAi.ts"
 
 /**
- * Schema of the request fields of Azure AI's model inference, by their names on the wire. Fields that it does not list
- * are sent as they are and passed through to the model.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const AzureInferenceOptions = open({
-  max_tokens: nullish(Schema.Finite),
-  modalities: nullish(Schema.Array(Schema.String)),
-  reasoning_effort: nullish(Schema.String),
-  response_format: nullish(Schema.Unknown),
-  tool_choice: nullish(Schema.Unknown),
-  tools: nullish(Schema.Array(Schema.Unknown))
-})
-
-/**
- * The request fields of Azure AI's model inference.
+ * The own request fields of Azure AI's model inference.
  *
  * @category models
  * @since 0.1.0
  */
-export type AzureInferenceOptions = typeof AzureInferenceOptions.Type
-
-declare module "../ChatRequest.ts" {
-  interface ProviderOptions {
-    readonly azureInference?: AzureInferenceOptions | undefined
-  }
-}
+export { AzureInferenceOptions }
 
 /**
  * Chat completions of Azure AI's model inference.

@@ -10,32 +10,16 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import * as Endpoint from "../Endpoint.ts"
-import { nullish, open } from "../internal/open.ts"
 import { trusted } from "../internal/trusted.ts"
-import { OpenAiOptions } from "../openai/OpenAi.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as AzureAuth from "./auth.ts"
 import { AzureChunk } from "./AzureChunk.ts"
+import { AzureOpenAiOptions } from "./AzureOpenAiOptions.ts"
 import { AzurePayload } from "./AzurePayload.ts"
-
-/**
- * Schema of Azure OpenAI's own request fields, by their names on the wire: those of OpenAI, and Azure's extensions.
- * Fields that it does not list are sent as they are.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const AzureOpenAiOptions = open({
-  ...OpenAiOptions.schema.fields,
-  /** "On your data": where to look for the answer. */
-  data_sources: nullish(Schema.Array(Schema.Unknown)),
-  user_security_context: nullish(Schema.Unknown)
-})
 
 /**
  * Azure OpenAI's own request fields.
@@ -43,13 +27,7 @@ export const AzureOpenAiOptions = open({
  * @category models
  * @since 0.1.0
  */
-export type AzureOpenAiOptions = typeof AzureOpenAiOptions.Type
-
-declare module "../ChatRequest.ts" {
-  interface ProviderOptions {
-    readonly azure?: AzureOpenAiOptions | undefined
-  }
-}
+export { AzureOpenAiOptions }
 
 /**
  * Azure OpenAI's chat completions.

@@ -8,51 +8,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
-import { nullish, open } from "../internal/open.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as Converse from "../protocols/Converse.ts"
 import * as Provider from "../Provider.ts"
 import { BedrockChunk } from "./BedrockChunk.ts"
+import { BedrockOptions } from "./BedrockOptions.ts"
 import * as Runtime from "./runtime.ts"
-
-/**
- * Schema of Converse's own request fields, by their names on the wire; fields that it does not list are sent as they
- * are.
- *
- * See the request body of `POST /model/{modelId}/converse-stream`.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const BedrockOptions = open({
-  /** The model's own parameters, such as `top_k`, `thinking` or `anthropic_beta`. */
-  additionalModelRequestFields: nullish(Schema.Record(Schema.String, Schema.Unknown)),
-  /** JSON pointers into the model's own response, such as `/stop_sequence`. */
-  additionalModelResponseFieldPaths: nullish(Schema.Array(Schema.String)),
-  guardrailConfig: nullish(open({
-    guardrailIdentifier: nullish(Schema.String),
-    guardrailVersion: nullish(Schema.String),
-    trace: nullish(Schema.String),
-    streamProcessingMode: nullish(Schema.String)
-  })),
-  inferenceConfig: nullish(open({
-    maxTokens: nullish(Schema.Finite),
-    temperature: nullish(Schema.Finite),
-    topP: nullish(Schema.Finite),
-    stopSequences: nullish(Schema.Array(Schema.String))
-  })),
-  outputConfig: nullish(open({})),
-  performanceConfig: nullish(open({ latency: nullish(Schema.String) })),
-  /** The values of the variables of a prompt from prompt management, whose ARN is then the model. */
-  promptVariables: nullish(Schema.Record(Schema.String, open({ text: nullish(Schema.String) }))),
-  /** Goes into AWS's invocation logs. */
-  requestMetadata: nullish(Schema.Record(Schema.String, Schema.String)),
-  serviceTier: nullish(open({ type: nullish(Schema.String) })),
-  system: nullish(Schema.Array(Schema.Unknown)),
-  toolConfig: nullish(open({ tools: nullish(Schema.Array(Schema.Unknown)), toolChoice: nullish(Schema.Unknown) }))
-})
 
 /**
  * Converse's own request fields.
@@ -60,13 +22,7 @@ export const BedrockOptions = open({
  * @category models
  * @since 0.1.0
  */
-export type BedrockOptions = typeof BedrockOptions.Type
-
-declare module "../ChatRequest.ts" {
-  interface ProviderOptions {
-    readonly bedrock?: BedrockOptions | undefined
-  }
-}
+export { BedrockOptions }
 
 /**
  * AWS Bedrock's Converse API.

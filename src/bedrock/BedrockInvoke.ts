@@ -10,10 +10,7 @@ import * as Base64 from "effect/encoding/Base64"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import { AnthropicOptions } from "../anthropic/Anthropic.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
-import { nullish, open } from "../internal/open.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as BedrockEvent from "../protocols/awsEvent.ts"
@@ -22,31 +19,8 @@ import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import type * as EventStream from "../wire/EventStream.ts"
 import { BedrockInvokeChunk } from "./BedrockInvokeChunk.ts"
+import { BedrockInvokeOptions } from "./BedrockInvokeOptions.ts"
 import * as Runtime from "./runtime.ts"
-
-// What only Anthropic itself takes.
-const { inference_geo: _inferenceGeo, service_tier: _serviceTier, ...anthropicFields } = AnthropicOptions.schema.fields
-
-/**
- * Schema of the native stream's own request fields: those of Anthropic's Messages, by their names on the wire, and those
- * that AWS takes as headers, by their names in AWS's SDKs. Fields that it does not list are sent as they are. `betas` is
- * added to the layer's and to `anthropic_beta`.
- *
- * See the request of `POST /model/{modelId}/invoke-with-response-stream`.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const BedrockInvokeOptions = open({
-  ...anthropicFields,
-  anthropic_beta: nullish(Schema.Array(Schema.String)),
-  anthropic_version: nullish(Schema.String),
-  guardrailIdentifier: nullish(Schema.String),
-  guardrailVersion: nullish(Schema.String),
-  performanceConfigLatency: nullish(Schema.String),
-  serviceTier: nullish(Schema.String),
-  trace: nullish(Schema.String)
-})
 
 /**
  * The native stream's own request fields.
@@ -54,13 +28,7 @@ export const BedrockInvokeOptions = open({
  * @category models
  * @since 0.1.0
  */
-export type BedrockInvokeOptions = typeof BedrockInvokeOptions.Type
-
-declare module "../ChatRequest.ts" {
-  interface ProviderOptions {
-    readonly bedrockInvoke?: BedrockInvokeOptions | undefined
-  }
-}
+export { BedrockInvokeOptions }
 
 /**
  * Claude's native stream on AWS Bedrock.

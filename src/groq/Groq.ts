@@ -9,50 +9,17 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { failureOf } from "../engine/errorBody.ts"
-import { nullish, open } from "../internal/open.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { GroqChunk } from "./GroqChunk.ts"
+import { GroqOptions } from "./GroqOptions.ts"
 import { GroqPayload } from "./GroqPayload.ts"
-
-/**
- * Schema of Groq's own request fields, by their names on the wire; fields that it does not list are sent as they are.
- *
- * See the request body of `POST /openai/v1/chat/completions`.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const GroqOptions = open({
-  citation_options: nullish(Schema.String),
-  compound_custom: nullish(Schema.Unknown),
-  disable_tool_validation: nullish(Schema.Boolean),
-  documents: nullish(Schema.Array(Schema.Unknown)),
-  include_reasoning: nullish(Schema.Boolean),
-  logit_bias: nullish(Schema.Record(Schema.String, Schema.Finite)),
-  logprobs: nullish(Schema.Boolean),
-  top_logprobs: nullish(Schema.Finite),
-  max_completion_tokens: nullish(Schema.Finite),
-  metadata: nullish(Schema.Record(Schema.String, Schema.String)),
-  n: nullish(Schema.Finite),
-  parallel_tool_calls: nullish(Schema.Boolean),
-  reasoning_effort: nullish(Schema.String),
-  reasoning_format: nullish(Schema.String),
-  response_format: nullish(Schema.Unknown),
-  search_settings: nullish(Schema.Unknown),
-  service_tier: nullish(Schema.String),
-  store: nullish(Schema.Boolean),
-  tool_choice: nullish(Schema.Unknown),
-  tools: nullish(Schema.Array(Schema.Unknown)),
-  user: nullish(Schema.String)
-})
 
 /**
  * Groq's own request fields.
@@ -60,13 +27,7 @@ export const GroqOptions = open({
  * @category models
  * @since 0.1.0
  */
-export type GroqOptions = typeof GroqOptions.Type
-
-declare module "../ChatRequest.ts" {
-  interface ProviderOptions {
-    readonly groq?: GroqOptions | undefined
-  }
-}
+export { GroqOptions }
 
 /**
  * Groq's chat completions.

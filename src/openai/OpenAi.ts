@@ -9,51 +9,15 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { defined } from "../internal/defined.ts"
-import { nullish, open } from "../internal/open.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import * as Provider from "../Provider.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
-
-/**
- * Schema of OpenAI's own request fields, by their names on the wire; fields that it does not list are sent as they are.
- *
- * See the request body of `POST /v1/chat/completions`.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const OpenAiOptions = open({
-  audio: nullish(Schema.Struct({ format: Schema.String, voice: Schema.String })),
-  logit_bias: nullish(Schema.Record(Schema.String, Schema.Finite)),
-  logprobs: nullish(Schema.Boolean),
-  top_logprobs: nullish(Schema.Finite),
-  max_completion_tokens: nullish(Schema.Finite),
-  max_tokens: nullish(Schema.Finite),
-  metadata: nullish(Schema.Record(Schema.String, Schema.String)),
-  modalities: nullish(Schema.Array(Schema.String)),
-  n: nullish(Schema.Finite),
-  parallel_tool_calls: nullish(Schema.Boolean),
-  prediction: nullish(Schema.Unknown),
-  prompt_cache_key: nullish(Schema.String),
-  prompt_cache_retention: nullish(Schema.String),
-  reasoning_effort: nullish(Schema.String),
-  response_format: nullish(Schema.Unknown),
-  safety_identifier: nullish(Schema.String),
-  service_tier: nullish(Schema.String),
-  store: nullish(Schema.Boolean),
-  stream_options: nullish(open({ include_obfuscation: nullish(Schema.Boolean) })),
-  tool_choice: nullish(Schema.Unknown),
-  tools: nullish(Schema.Array(Schema.Unknown)),
-  user: nullish(Schema.String),
-  verbosity: nullish(Schema.String),
-  web_search_options: nullish(Schema.Unknown)
-})
+import { OpenAiOptions } from "./OpenAiOptions.ts"
 
 /**
  * OpenAI's own request fields.
@@ -61,13 +25,7 @@ export const OpenAiOptions = open({
  * @category models
  * @since 0.1.0
  */
-export type OpenAiOptions = typeof OpenAiOptions.Type
-
-declare module "../ChatRequest.ts" {
-  interface ProviderOptions {
-    readonly openai?: OpenAiOptions | undefined
-  }
-}
+export { OpenAiOptions }
 
 /**
  * OpenAI's chat completions.

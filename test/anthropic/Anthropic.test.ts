@@ -46,6 +46,9 @@ const send = (
 
 const hello = { model: "claude-test-1", prompt: "Say hello" }
 
+// Fields that the types do not list.
+const notYetKnown: object = { stream: false, brand_new: true }
+
 describe("Anthropic", () => {
   it.effect("sends key, version, address and a streaming body with the output limit that the API requires", () =>
     Effect.gen(function*() {
@@ -112,8 +115,7 @@ describe("Anthropic", () => {
             system: [{ type: "text", text: "Cached", cache_control: { type: "ephemeral" } }],
             thinking: { type: "enabled", budget_tokens: 50 },
             top_k: 5,
-            stream: false,
-            brand_new: true
+            ...notYetKnown
           },
           openai: { logprobs: true }
         }

@@ -7,6 +7,9 @@ const foundry = "https://res.services.ai.azure.com"
 
 const apiKey = Host.key
 
+// Fields that the types do not list.
+const notYetKnown: object = { safe_prompt: true }
+
 describe("AzureInference", () => {
   const addresses: ReadonlyArray<readonly [endpoint: string, base: string]> = [
     [`${foundry}/models`, `${foundry}/models`],
@@ -30,7 +33,7 @@ describe("AzureInference", () => {
         model: "DeepSeek-R1",
         prompt: "hi",
         maxTokens: 5,
-        options: { azureInference: { safe_prompt: true } }
+        options: { azureInference: { ...notYetKnown } }
       }
       const { first, response } = yield* Host.send(
         AzureInference.layer({ endpoint: foundry, apiKey, apiVersion: "2025-04-01" }),

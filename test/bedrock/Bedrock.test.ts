@@ -38,6 +38,9 @@ const body = Wire.concat(frames)
 const payloadsOf = (chunks: ReadonlyArray<BedrockChunk>) => chunks.map(({ chunk }) => chunk)
 const partial = [Wire.start, Wire.delta(0, { text: "Partial" })]
 
+// Fields that the types do not list.
+const notYetKnown: object = { notYetKnown: { a: 1 } }
+
 describe("Bedrock.protocol", () => {
   it("decodes every event to a chunk with the payload that came, padding included", () => {
     const { chunks, reason } = Wire.decode(protocol, [body])
@@ -399,7 +402,7 @@ describe("Bedrock", () => {
             additionalModelRequestFields: { inferenceConfig: { topK: 3 } },
             guardrailConfig: { guardrailIdentifier: "abc", guardrailVersion: "1", trace: "enabled" },
             serviceTier: { type: "flex" },
-            notYetKnown: { a: 1 }
+            ...notYetKnown
           },
           anthropic: { top_k: 3 }
         }

@@ -34,6 +34,9 @@ const answer = [...Claude.answer.slice(0, -1), stop]
 const frames = answer.map(frame)
 const body = Wire.concat(frames)
 
+// Fields that the types do not list.
+const notYetKnown: object = { not_yet_known: 1 }
+
 describe("BedrockInvoke.protocol", () => {
   it("decodes every event to a chunk with the event that Claude sent", () => {
     const { chunks, reason } = Wire.decode(protocol, [body])
@@ -312,7 +315,7 @@ describe("BedrockInvoke", () => {
             trace: "ENABLED",
             performanceConfigLatency: "optimized",
             serviceTier: "flex",
-            not_yet_known: 1
+            ...notYetKnown
           },
           anthropic: { top_k: 4 }
         }

@@ -33,6 +33,9 @@ const fakeOpenAi = (seen: Array<Client.Sent>) =>
 
 const apiKey = Redacted.make("sk-test")
 
+// Fields that the types do not list.
+const notYetKnown: object = { not_yet_known: { a: 1 } }
+
 describe("OpenAi", () => {
   it.effect("sends key, address and a streaming body that asks for usage", () =>
     Effect.gen(function*() {
@@ -73,7 +76,7 @@ describe("OpenAi", () => {
             service_tier: "flex",
             temperature: 1,
             stream_options: { include_obfuscation: false },
-            not_yet_known: { a: 1 }
+            ...notYetKnown
           },
           anthropic: { top_k: 3 }
         }

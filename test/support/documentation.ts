@@ -146,16 +146,15 @@ export interface Export {
   readonly doc: string
 }
 
-/** The declarations that a module exports, each with its doc comment. */
+/** What a module exports by declaring or naming it, each with its doc comment. */
 export const exportsOf = (file: string): ReadonlyArray<Export> => {
   const lines = read(file).split("\n")
   return lines.flatMap((text, index) => {
-    const [, kind, name] =
-      /^export (?:declare |abstract |async )*(const|let|function\*?|class|interface|type|namespace) (\w+)/.exec(text) ??
-        []
-    return kind === undefined || name === undefined
-      ? []
-      : [{ line: index + 1, kind, name, doc: docBefore(lines, index) }]
+    const [, kind = "const", declared, named] =
+      /^export (?:(?:declare |abstract |async )*(const|let|function\*?|class|interface|type|namespace) (\w+)|\{ (\w+) \})/
+        .exec(text) ?? []
+    const name = declared ?? named
+    return name === undefined ? [] : [{ line: index + 1, kind, name, doc: docBefore(lines, index) }]
   })
 }
 
