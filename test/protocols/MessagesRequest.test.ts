@@ -245,7 +245,9 @@ describe("the request body of Messages", () => {
     const { body } = encoded({
       prompt: "Hi",
       responseFormat: { schema },
-      options: { anthropic: { output_config: { effort: "low" }, max_tokens: 7, brand_new: true } }
+      options: {
+        anthropic: { output_config: { effort: "low" }, max_tokens: 7, ...ChatRequest.unchecked({ brand_new: true }) }
+      }
     })
     assert.deepStrictEqual(body["output_config"], { format: { type: "json_schema", schema }, effort: "low" })
     assert.strictEqual(body["max_tokens"], 7)
