@@ -8,7 +8,10 @@ import { root } from "./support/process.ts"
  * its own layer and those before it; imports of types count. The linter holds that no import runs in a circle.
  */
 const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
-  ["vocabulary", /^(ChatRequest|Chunk|Cost|CostBuckets|CostMetadata|FinishReason|Price|ProviderError|Usage)$/],
+  [
+    "vocabulary",
+    /^(ChatRequest|Chunk|Cost|CostBuckets|CostMetadata|FinishReason|Price|PromptTemplate|ProviderError|Usage)$/
+  ],
   ["wire", /^wire\//],
   ["engine", /^(Auth|Endpoint|Protocol|Provider|RequestFormat)$|^engine\//],
   ["protocols", /^protocols\//],
