@@ -1,12 +1,17 @@
 import { defineConfig } from "vitest/config"
 
-// What needs the built package, sockets, processes or recordings: seconds instead of milliseconds.
+// What needs sockets, processes, a bundler, recordings or the packed package, and what tries every cut of a body.
 const integration = [
   "test/Corpus.test.ts",
   "test/Documentation.test.ts",
   "test/Faults.test.ts",
   "test/Package.test.ts",
-  "test/cli/**",
+  "test/Pricing.test.ts",
+  "test/Validator.test.ts",
+  "test/bedrock/Bedrock.test.ts",
+  "test/bedrock/BedrockInvoke.test.ts",
+  "test/cli/*.test.ts",
+  "test/testing/Arbitraries.test.ts",
   "test/testing/ReplayServer.test.ts"
 ]
 
@@ -17,10 +22,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     projects: [
       { extends: true, test: { name: "unit", include: ["test/**/*.test.ts"], exclude: integration } },
-      {
-        extends: true,
-        test: { name: "integration", include: integration.map((path) => path.replace("**", "**/*.test.ts")) }
-      }
+      { extends: true, test: { name: "integration", include: integration } }
     ]
   }
 })

@@ -263,7 +263,7 @@ const plan = <C>(
         "content-type": "application/json",
         ...headers,
         ...encoded.headers,
-        ...lowerCase(options?.headers ?? {})
+        ...options?.headers
       })
     }
   })

@@ -101,7 +101,7 @@ const openWithRetries = <C>(
       )
     }).pipe(
       Effect.catchTag("ProviderError", (error) => {
-        if (retries >= policy.maxRetries || !error.isRetryable || error.emitted) return Effect.fail(error)
+        if (retries >= policy.maxRetries || !error.isRetryable) return Effect.fail(error)
         return Effect.flatMap(pause(error, retries), (millis) =>
           millis > maxDelay
             ? Effect.fail(error)

@@ -114,7 +114,7 @@ describe("ReplayServer", () => {
             const pieces: Array<Uint8Array> = []
             const exit = yield* Effect.flatMap(post(path), ({ stream }) =>
               Stream.runForEach(stream, (piece) => Effect.sync(() => pieces.push(piece)))).pipe(
-                Effect.timeoutOption("100 millis"),
+                Effect.timeoutOption("1 second"),
                 Effect.exit
               )
             return [
