@@ -93,6 +93,11 @@ describe("a provider of another package, with payload, wire, chunk class, reques
     assert.strictEqual(Result.getOrThrow(Result.flip(prepared)).reason.message, "A part of type file can't be sent")
   })
 
+  it("refuses what its format does not encode", () => {
+    const prepared = Provider.prepare(Gemini.define({ apiKey }), { ...request, seed: 1 })
+    assert.strictEqual(Result.getOrThrow(Result.flip(prepared)).reason.message, "seed can't be sent")
+  })
+
   it.live("works with ChunkStream.text, reasoning and toolCalls", () =>
     withServer([answer()], () =>
       Effect.gen(function*() {

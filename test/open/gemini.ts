@@ -6,7 +6,6 @@ const open = <const Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.StructWithRest(Schema.Struct(fields), [Schema.Record(Schema.String, Schema.Unknown)])
 const text = Schema.optionalKey(Schema.String)
 const count = Schema.optionalKey(Schema.Finite)
-
 const Call = Schema.optionalKey(open({ id: text, name: Schema.String, args: Schema.optionalKey(Schema.Unknown) }))
 const Part = open({ text, thought: Schema.optionalKey(Schema.Boolean), functionCall: Call })
 const Content = open({ parts: Schema.optionalKey(Schema.Array(Part)) })
@@ -24,7 +23,6 @@ export const Payload = open({
   modelVersion: text,
   error: Schema.optionalKey(Failure)
 })
-
 const filters = {
   SAFETY: "content_filter",
   RECITATION: "content_filter",
@@ -77,10 +75,8 @@ export class GeminiChunk extends Chunk.Base.extend<GeminiChunk>("gemini/GeminiCh
 
 const messages = [[/API key not valid/, "Authentication"]] as const
 const errors: ProviderError.Table = { codes: {}, messages, statuses: { 503: "Overloaded" } }
-
 const failure = ({ code, message, status }: typeof Failure.Type) =>
   ProviderError.classify({ message, status: code, code: status }, errors)
-
 const read = Protocol.payload(Payload)
 
 export const protocol = Protocol.make({
@@ -93,8 +89,8 @@ export const protocol = Protocol.make({
     return {
       event: ({ data, unterminated }, out: Array<GeminiChunk>) => {
         const payload = read(data, events++)
-        if (payload === undefined || unterminated && payload instanceof ProviderError.MalformedEvent) return undefined
-        if (payload instanceof ProviderError.MalformedEvent) return payload
+        if (payload === undefined) return undefined
+        if (payload instanceof ProviderError.MalformedEvent) return unterminated ? undefined : payload
         if (payload.error !== undefined) return failure(payload.error)
         const chunk = new GeminiChunk({ chunk: payload })
         finished ||= chunk.finishReasons.length > 0
@@ -110,8 +106,9 @@ export const protocol = Protocol.make({
 
 const format: Provider.Definition<GeminiChunk>["format"] = {
   name: "generate-content",
-  encode: ({ maxTokens, options, prompt, stop, system, temperature, topP }) =>
+  encode: ({ maxTokens, options, prompt, stop, system, temperature, topP, ...others }) =>
     Result.gen(function*() {
+      yield* Result.all(Object.keys(others).filter((field) => field !== "model").map(refuse))
       const instructions = system === undefined ? [] : [{ text: system }]
       const contents: Array<object> = []
       for (const { content, role } of prompt.content) {
@@ -126,17 +123,21 @@ const format: Provider.Definition<GeminiChunk>["format"] = {
 }
 
 const roles = { user: "user", assistant: "model", tool: "user" }
-
+const refuse = (what: string) => Result.fail(new ProviderError.InvalidRequest({ message: `${what} can't be sent` }))
 const encodePart = (part: { readonly type: string; readonly text?: string }) =>
-  part.type === "text"
-    ? Result.succeed({ text: part.text })
-    : Result.fail(new ProviderError.InvalidRequest({ message: `A part of type ${part.type} can't be sent` }))
+  part.type === "text" ? Result.succeed({ text: part.text }) : refuse(`A part of type ${part.type}`)
+
+declare module "effect-llm-stream/ChatRequest" {
+  interface ProviderOptions {
+    readonly gemini?: Schema.JsonObject | undefined
+  }
+}
 
 export class Gemini extends Context.Service<Gemini, Provider.Service<GeminiChunk>>()("gemini/Gemini") {}
 
-export const define = (
-  options: Provider.CommonOptions & { readonly apiKey: Redacted.Redacted; readonly baseUrl?: string }
-): Provider.Definition<GeminiChunk> => ({
+type Options = Provider.CommonOptions & { readonly apiKey: Redacted.Redacted; readonly baseUrl?: string }
+
+export const define = (options: Options): Provider.Definition<GeminiChunk> => ({
   protocol,
   format,
   endpoint: (model) => {
@@ -146,5 +147,4 @@ export const define = (
   auth: Auth.header("x-goog-api-key", options.apiKey, "pass `apiKey`"),
   options
 })
-
-export const layer = (options: Parameters<typeof define>[0]) => Provider.layer(Gemini, define(options))
+export const layer = (options: Options) => Provider.layer(Gemini, define(options))

@@ -4,7 +4,7 @@ import { Auth, ChatCompletions, Endpoint, Provider } from "effect-llm-stream"
 
 const Payload = Schema.StructWithRest(
   Schema.Struct({
-    ...ChatCompletions.Payload.schema.fields,
+    ...ChatCompletions.payloadFields,
     citations: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String)))
   }),
   [Schema.Record(Schema.String, Schema.Unknown)]
@@ -28,7 +28,10 @@ export const layer = (options: { readonly apiKey: Redacted.Redacted; readonly ba
       make: (chunk) => new PerplexityChunk({ chunk }),
       errors: ChatCompletions.errors
     }),
-    format: ChatCompletions.format({ provider: "perplexity", quirks: { includeUsage: false } }),
+    format: ChatCompletions.format({
+      provider: "perplexity",
+      dialect: { ...ChatCompletions.compatible, includeUsage: false }
+    }),
     endpoint: Endpoint.path(options.baseUrl ?? "https://api.perplexity.ai", "/chat/completions"),
     auth: Auth.bearer(options.apiKey, "pass `apiKey`")
   })
