@@ -4,9 +4,11 @@ import { defineConfig } from "vitest/config"
 const integration = [
   "test/Corpus.test.ts",
   "test/Documentation.test.ts",
+  "test/Examples.test.ts",
   "test/Faults.test.ts",
   "test/Package.test.ts",
   "test/cli/**",
+  "test/open/**",
   "test/testing/ReplayServer.test.ts"
 ]
 

@@ -18,7 +18,7 @@ import { fastest } from "../examples/race.ts"
 import { ask, Ledgers } from "../examples/tenant-budget.ts"
 
 // Its own tests.
-import "../examples/properties.test.ts"
+await import("../examples/properties.test.ts")
 
 const openai = (content: string, options?: ReplayServer.ReplyOptions) =>
   ReplayServer.stream(Wire.openai, Answer.openai(Answer.make({ content })), options)

@@ -51,11 +51,12 @@ const attributes: Readonly<Record<keyof Chunk.Chunk, true>> = {
 const valuesOf = (chunk: AnyChunk.AnyChunk): ReadonlyArray<readonly [string, unknown]> =>
   Object.entries({ ...attributes, _tag: true }).map(([name]) => [name, Reflect.get(chunk, name)])
 
-const comesBack = (chunk: AnyChunk.AnyChunk): void => {
+const comesBack = (chunk: AnyChunk.AnyChunk): AnyChunk.AnyChunk => {
   const back = decode(JSON.parse(JSON.stringify(encode(chunk))))
   assert.strictEqual(back.constructor, chunk.constructor)
   // Much quicker than the assertion, which is for the report.
   if (!isDeepStrictEqual(valuesOf(back), valuesOf(chunk))) assert.deepStrictEqual(valuesOf(back), valuesOf(chunk))
+  return back
 }
 
 const protocols: Readonly<Record<string, Protocol.Protocol<AnyChunk.AnyChunk>>> = {
@@ -88,11 +89,14 @@ describe("AnyChunk", () => {
 
   it("is not misled by a payload that looks like another provider's", () => {
     const choices = [{ index: 0, delta: { content: "Hello", thoughts: "Hm" } }]
-    comesBack(new OpenAiChunk({ chunk: { type: "content_block_delta", choices } }))
-    comesBack(new OpenAiChunk({ provider: "azure", reasoningField: "thoughts", chunk: { choices } }))
-    comesBack(new OpenAiChunk({ provider: "anthropic", chunk: { choices } }))
     const delta = { type: "text_delta", text: "Hello" } as const
-    comesBack(new AnthropicChunk({ provider: "groq", chunk: { type: "content_block_delta", index: 0, delta } }))
+    const chunks = [
+      new OpenAiChunk({ chunk: { type: "content_block_delta", choices } }),
+      new OpenAiChunk({ provider: "azure", reasoningField: "thoughts", chunk: { choices } }),
+      new OpenAiChunk({ provider: "anthropic", chunk: { choices } }),
+      new AnthropicChunk({ provider: "groq", chunk: { type: "content_block_delta", index: 0, delta } })
+    ]
+    assert.deepStrictEqual(chunks.map((chunk) => comesBack(chunk).content), ["Hello", "Hello", "Hello", "Hello"])
   })
 
   for (const [api, protocol] of Object.entries(protocols)) {
@@ -106,7 +110,7 @@ describe("AnyChunk", () => {
             Stream.catchTag("ProviderError", () => Stream.empty),
             Stream.runCollect
           )
-          chunks.forEach(comesBack)
+          for (const chunk of chunks) comesBack(chunk)
         }
       }), 60_000)
   }
