@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config"
 const integration = [
   "test/Corpus.test.ts",
   "test/Documentation.test.ts",
+  "test/Examples.test.ts",
   "test/Faults.test.ts",
   "test/Package.test.ts",
   "test/Pricing.test.ts",
@@ -12,6 +13,7 @@ const integration = [
   "test/bedrock/BedrockInvoke.test.ts",
   "test/cli/*.test.ts",
   "test/testing/Arbitraries.test.ts",
+  "test/open/*.test.ts",
   "test/testing/ReplayServer.test.ts"
 ]
 

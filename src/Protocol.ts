@@ -9,7 +9,10 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import * as Pull from "effect/Pull"
+import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as JsonEvent from "./internal/jsonEvent.ts"
+import { validator } from "./internal/validator.ts"
 import * as ProviderError from "./ProviderError.ts"
 import * as Sse from "./wire/Sse.ts"
 
@@ -131,6 +134,39 @@ export const serverSentEvents: Framing<Sse.Event> = {
   contentTypes: ["text/event-stream"],
   make: () => Sse.make(),
   fromLine: (line) => ({ event: undefined, data: line, unterminated: false })
+}
+
+/**
+ * Makes a function that reads the data of an event as JSON and checks it against the schema of a provider's payload.
+ * The payload is the parsed object itself, fields that the schema does not know included.
+ *
+ * Gives `undefined` for an event without data (a heartbeat), and `MalformedEvent` for data that is no JSON object or in
+ * which a known field has another type. `event` is the event's position in the stream, which the error states.
+ *
+ * @example
+ * ```ts
+ * import { Protocol, ProviderError } from "effect-llm-stream"
+ * import { Schema } from "effect"
+ *
+ * const read = Protocol.payload(Schema.Struct({ word: Schema.String }))
+ * read(`{"word":"Hello","more":1}`, 0) // { word: "Hello", more: 1 }
+ * read(`{"word":1}`, 1) instanceof ProviderError.MalformedEvent // true
+ * ```
+ *
+ * @category decoding
+ * @since 0.2.0
+ */
+export const payload = <P>(
+  schema: Schema.Codec<P, P>
+): (data: string, event: number) => P | ProviderError.MalformedEvent | undefined => {
+  const isPayload = validator(schema)
+  const invalid = JsonEvent.invalidPayload(schema)
+  return (data, event) => {
+    const json = JsonEvent.parse(data, event)
+    return json === undefined || json instanceof ProviderError.MalformedEvent || isPayload(json)
+      ? json
+      : invalid(json, data, event)
+  }
 }
 
 /**

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Layer, Schema } from "effect"
 import * as Fs from "node:fs"
+import * as Os from "node:os"
 import * as Path from "node:path"
 import * as Documentation from "./support/documentation.ts"
-import { root } from "./support/process.ts"
+import { root, run } from "./support/process.ts"
 
 describe("Documentation", () => {
   const examples = [...Documentation.guides(), ...Documentation.sources()].flatMap(Documentation.examples)
@@ -33,6 +34,20 @@ describe("Documentation", () => {
         .map((target) => `${guide}: ${target}`)
     )
     assert.deepStrictEqual(broken, [])
+  })
+
+  it("has a reference with every export, which a command writes", { timeout: 30_000 }, async () => {
+    const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "api-"))
+    const { output, status } = await run(process.execPath, ["scripts/api-reference.ts", folder])
+    assert.strictEqual(status, 0, output)
+    const missing = Documentation.publicModules().filter((file) => /\/[A-Z]\w+\.ts$/.test(file)).flatMap((file) => {
+      const page = Fs.readFileSync(Path.join(folder, file.replace(/^src\/(.*)\.ts$/, "$1.md")), "utf8")
+      return Documentation.exportsOf(file)
+        .filter(({ doc, name }) => !doc.includes("@internal") && !page.includes(`### ${name}\n`))
+        .map(({ name }) => `${file}: ${name}`)
+    })
+    Fs.rmSync(folder, { recursive: true })
+    assert.deepStrictEqual(missing, [])
   })
 
   // The rule. A module opens with what it is for and the version it came with. Every export has a doc comment of at

@@ -24,7 +24,14 @@ const files = (folder: string, extension: string): ReadonlyArray<string> =>
 
 export const read = (file: string): string => Fs.readFileSync(Path.join(root, file), "utf8")
 
-export const guides = (): ReadonlyArray<string> => ["README.md", "CHANGELOG.md", ...files("docs", ".md")]
+export const guides = (): ReadonlyArray<string> => [
+  "README.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  ...files("examples", ".md"),
+  // The API reference is generated from the sources.
+  ...files("docs", ".md").filter((file) => !file.startsWith("docs/api/"))
+]
 
 export const sources = (): ReadonlyArray<string> => files("src", ".ts")
 

@@ -1,0 +1,23 @@
+/**
+ * When one provider can't answer, another one does; but not once text has arrived, as the two answers would be mixed.
+ *
+ *     OPENAI_API_KEY=… ANTHROPIC_API_KEY=… node examples/fallback.ts
+ */
+import { Config, Effect, ExecutionPlan, Stream } from "effect"
+import { Anthropic, ChunkStream, OpenAi, Provider } from "effect-llm-stream"
+import { FetchHttpClient } from "effect/http"
+
+const plan = ExecutionPlan.make(
+  { provide: OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") }) },
+  { provide: Anthropic.layerConfig({ model: Config.succeed("claude-haiku-4-5") }) }
+)
+
+export const answer = (prompt: string) =>
+  Stream.unwrap(Provider.Provider.useSync(({ stream }) => stream({ prompt }))).pipe(
+    Stream.withExecutionPlan(plan, { preventFallbackOnPartialStream: true })
+  )
+
+if (import.meta.main) {
+  const text = answer("Why is the sky blue?").pipe(ChunkStream.text, Stream.mkString)
+  console.log(await Effect.runPromise(text.pipe(Effect.provide(FetchHttpClient.layer))))
+}

@@ -1,0 +1,262 @@
+import { NodeHttpServer, NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Console, Effect, Layer, Redacted, Stream } from "effect"
+import { type Chunk, ChunkStream, Groq, OpenAi, type Provider, ProviderError } from "effect-llm-stream"
+import { Answer, ReplayServer, TestProvider, Wire } from "effect-llm-stream/testing"
+import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
+import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
+import * as Fs from "node:fs"
+import { createServer } from "node:http"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { makeAsk } from "../examples/async-iterable.ts"
+import { batch } from "../examples/batch.ts"
+import { routes } from "../examples/chat-server.ts"
+import { answer } from "../examples/fallback.ts"
+import { hello } from "../examples/hello.ts"
+import { fastest } from "../examples/race.ts"
+import { ask, Ledgers } from "../examples/tenant-budget.ts"
+
+// Its own tests.
+await import("../examples/properties.test.ts")
+
+const openai = (content: string, options?: ReplayServer.ReplyOptions) =>
+  ReplayServer.stream(Wire.openai, Answer.openai(Answer.make({ content })), options)
+
+const anthropic = (content: string) => ReplayServer.stream(Wire.anthropic, Answer.anthropic(Answer.make({ content })))
+
+const hang = { interval: "1 millis", fault: { kind: "hang" } } as const
+const refusal = ReplayServer.json({ error: { message: "No such key", code: "invalid_api_key" } }, { status: 401 })
+
+const apiKey = Redacted.make("key")
+
+/** OpenAI at a replay server. */
+const openaiAt = (url: string) =>
+  OpenAi.layer({ apiKey, baseUrl: `${url}/v1`, model: "gpt-4o-mini" }).pipe(Layer.provide(FetchHttpClient.layer))
+
+describe("examples/chat-server", () => {
+  const serve = Effect.fnUntraced(function*(script: ReplayServer.Script) {
+    const provider = yield* NodeReplayServer.make(script)
+    const context = yield* Layer.build(
+      HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+        Layer.provide(openaiAt(provider.url)),
+        Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 }))
+      )
+    )
+    const { address } = yield* Effect.provide(HttpServer.HttpServer, context)
+    return { provider, url: HttpServer.formatAddress(address) }
+  })
+
+  it.live("streams the text as server-sent events", () =>
+    Effect.gen(function*() {
+      const { provider, url } = yield* serve([openai("Hello, world!")])
+      const response = yield* Effect.promise(() => fetch(`${url}/chat?prompt=Say%20hello`))
+      assert.strictEqual(response.headers.get("content-type"), "text/event-stream")
+      assert.strictEqual(
+        yield* Effect.promise(() => response.text()),
+        "event: text\ndata: \"Hello,\"\n\nevent: text\ndata: \" world!\"\n\nevent: end\ndata: \n\n"
+      )
+      const { body } = yield* provider.request(0)
+      assert.deepNestedInclude(body, { "messages[0].content": "Say hello" })
+    }))
+
+  it.live("closes the provider's connection when the browser stops", () =>
+    Effect.gen(function*() {
+      const { provider, url } = yield* serve([openai("Hello, world!", hang)])
+      const stop = new AbortController()
+      const response = yield* Effect.promise(() => fetch(`${url}/chat?prompt=Say%20hello`, { signal: stop.signal }))
+      yield* Effect.promise(async () => {
+        for await (const _ of response.body ?? []) break
+      })
+      stop.abort()
+      const { closed } = yield* provider.request(0)
+      assert.strictEqual((yield* closed).by, "client")
+    }))
+
+  it.live("tells the browser why there is no more text, and nothing of the key", () =>
+    Effect.gen(function*() {
+      const { url } = yield* serve([refusal])
+      const text = yield* Effect.promise(() => fetch(`${url}/chat?prompt=Hi`).then((response) => response.text()))
+      assert.strictEqual(text, "event: failure\ndata: Authentication\n\nevent: end\ndata: \n\n")
+    }))
+
+  it.live("serves a page with a stop button", () =>
+    Effect.gen(function*() {
+      const { url } = yield* serve([openai("Hello, world!")])
+      const html = yield* Effect.promise(() => fetch(url).then((response) => response.text()))
+      assert.include(html, "<button id=\"stop\">Stop</button>")
+    }))
+})
+
+describe("examples/fallback", () => {
+  const run = Effect.fnUntraced(function*(script: ReplayServer.Script) {
+    const server = yield* NodeReplayServer.make(script)
+    const environment = ConfigProvider.fromUnknown({
+      OPENAI_API_KEY: "key",
+      OPENAI_BASE_URL: `${server.url}/v1`,
+      ANTHROPIC_API_KEY: "key",
+      ANTHROPIC_BASE_URL: server.url
+    })
+    const response = yield* ChunkStream.outcome(answer("Say hello")).pipe(
+      Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(environment)])
+    )
+    return { response, paths: (yield* server.requests).map(({ path }) => path) }
+  })
+
+  it.live("asks the second provider when the first refuses", () =>
+    Effect.gen(function*() {
+      const { paths, response } = yield* run([refusal, anthropic("Hello from the other")])
+      assert.deepStrictEqual(paths, ["/v1/chat/completions", "/v1/messages"])
+      assert.deepStrictEqual([response.provider, response.content], ["anthropic", "Hello from the other"])
+    }))
+
+  it.live("fails once text has arrived", () =>
+    Effect.gen(function*() {
+      const { paths, response } = yield* run([
+        openai("Hello, world!", { fault: { kind: "end", after: { events: 2 } } }),
+        anthropic("Hello from the other")
+      ])
+      assert.deepStrictEqual(paths, ["/v1/chat/completions"])
+      assert.deepStrictEqual([response.content, response.error?.reason._tag], ["Hello,", "IncompleteStream"])
+    }))
+})
+
+describe("examples/race", () => {
+  it.live("goes on with the text that comes first, and closes the other connection", () =>
+    Effect.gen(function*() {
+      const quick = yield* NodeReplayServer.make([openai("Quick answer")])
+      const silent = yield* NodeReplayServer.make([openai("", hang)])
+      const groqAt = (url: string) => Groq.layer({ apiKey, baseUrl: url }).pipe(Layer.provide(FetchHttpClient.layer))
+      const text = yield* fastest("Say hello").pipe(
+        Stream.mkString,
+        Effect.provide([openaiAt(silent.url), groqAt(quick.url)])
+      )
+      assert.strictEqual(text, "Quick answer")
+      const { closed } = yield* silent.request(0)
+      assert.strictEqual((yield* closed).by, "client")
+    }))
+})
+
+describe("examples/batch", () => {
+  const questions = new Map(Array.from({ length: 250 }, (_, n) => [`${n}`, `Question ${n}`]))
+  const run = Effect.fnUntraced(function*(path: string, script: (prompt: string) => TestProvider.Reply<Chunk.Chunk>) {
+    const logged: Array<unknown> = []
+    const summary = yield* batch(questions, path).pipe(
+      Effect.provideService(Console.Console, { ...console, log: (line: unknown) => logged.push(line) }),
+      Effect.provide([NodeServices.layer, TestProvider.layer(({ prompt }) => script(String(prompt)))])
+    )
+    return { logged, summary }
+  })
+  const right = (prompt: string) => ({ chunks: Answer.openai(Answer.make({ content: `Answer to ${prompt}` })) })
+  const file = Effect.acquireRelease(
+    Effect.sync(() => Path.join(Fs.mkdtempSync(Path.join(Os.tmpdir(), "batch-")), "answers.jsonl")),
+    (path) => Effect.sync(() => Fs.rmSync(Path.dirname(path), { recursive: true }))
+  )
+  const linesOf = (path: string): ReadonlyArray<{ readonly id: string; readonly content: string }> =>
+    Fs.readFileSync(path, "utf8").split("\n").filter((line) => line !== "").map((line) => JSON.parse(line))
+
+  it.live("answers every question once, with progress", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const { logged, summary } = yield* run(path, right)
+      assert.deepStrictEqual(summary, { done: 250, left: 0 })
+      assert.deepStrictEqual(logged, ["100 of 250", "200 of 250"])
+      assert.deepStrictEqual(
+        new Map(linesOf(path).map(({ content, id }) => [id, content])),
+        new Map(Array.from(questions, ([id, prompt]) => [id, `Answer to ${prompt}`]))
+      )
+    }))
+
+  it.live("goes on where a run was stopped", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const limited = (prompt: string) =>
+        Number(prompt.slice(9)) < 120
+          ? right(prompt)
+          : { error: new ProviderError.RateLimited({ message: "Slow down" }) }
+      assert.deepStrictEqual((yield* run(path, limited)).summary, { done: 120, left: 130 })
+      // The process was killed in the middle of a line.
+      Fs.appendFileSync(path, "{\"id\":\"120\",\"cont")
+      const asked: Array<string> = []
+      const { summary } = yield* run(path, (prompt) => {
+        asked.push(prompt)
+        return right(prompt)
+      })
+      assert.deepStrictEqual(summary, { done: 250, left: 0 })
+      assert.strictEqual(asked.length, 130)
+      assert.include(asked, "Question 120")
+    }))
+})
+
+describe("examples/tenant-budget", () => {
+  it.live("refuses a tenant that has used up its budget, and no other", () =>
+    Effect.gen(function*() {
+      const usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 1000 } // USD 0.0006
+      const chunks = Answer.openai(Answer.make({ content: "A poem", usage, model: "gpt-4o-mini" }))
+      yield* Effect.gen(function*() {
+        yield* ask("acme", "Write a poem.")
+        yield* ask("acme", "Write a poem.")
+        const refused = yield* Effect.flip(ask("acme", "Write a poem."))
+        assert.strictEqual(refused._tag, "BudgetUsedUp")
+        assert.strictEqual((yield* ask("initech", "Write a poem.")).content, "A poem")
+        assert.strictEqual((yield* (yield* TestProvider.TestProvider).requests).length, 3)
+      }).pipe(Effect.provide([Ledgers.layer, TestProvider.layer([{ chunks }])]))
+    }))
+})
+
+describe("examples/async-iterable", () => {
+  it.live("gives the text to a loop, and closes the connection when the loop is left", () =>
+    Effect.gen(function*() {
+      const server = yield* NodeReplayServer.make([openai("one two three four", hang)])
+      const ask = makeAsk(openaiAt(server.url))
+      const pieces = yield* Effect.promise(async () => {
+        const pieces: Array<string> = []
+        for await (const piece of ask("Count")) {
+          pieces.push(piece)
+          if (pieces.length === 2) break
+        }
+        return pieces
+      })
+      assert.deepStrictEqual(pieces, ["one", " two"])
+      const { closed } = yield* server.request(0)
+      assert.strictEqual((yield* closed).by, "client")
+    }))
+})
+
+describe("examples/hello", () => {
+  const shown = Effect.fnUntraced(function*(layer: Layer.Layer<Provider.Provider>) {
+    const text: Array<string> = []
+    const errors: Array<unknown> = []
+    const write = process.stdout.write
+    yield* Effect.acquireUseRelease(
+      Effect.sync(() => {
+        process.stdout.write = (piece) => text.push(String(piece)) > 0
+      }),
+      () =>
+        hello.pipe(
+          Effect.provideService(Console.Console, { ...console, error: (line: unknown) => errors.push(line) }),
+          Effect.provide(layer)
+        ),
+      () =>
+        Effect.sync(() => {
+          process.stdout.write = write
+        })
+    )
+    return { text, errors }
+  })
+
+  it.effect("writes the text as it arrives", () =>
+    Effect.gen(function*() {
+      const layer = TestProvider.layer([{ chunks: Answer.openai(Answer.make({ content: "Once upon a time" })) }])
+      assert.deepStrictEqual(yield* shown(layer), { text: ["Once", " upon", " a", " time"], errors: [] })
+    }))
+
+  it.effect("says in one line that the key is missing", () =>
+    Effect.gen(function*() {
+      const layer = OpenAi.layer({}).pipe(Layer.provide(FetchHttpClient.layer))
+      assert.deepStrictEqual(yield* shown(layer), {
+        text: [],
+        errors: ["openai: Authentication: No API key: pass `apiKey`, or set OPENAI_API_KEY"]
+      })
+    }))
+})

@@ -1,0 +1,261 @@
+import { assert, describe, it } from "@effect/vitest"
+import { BigDecimal, Effect, Exit, Layer, Redacted, Result, Schema, Stream } from "effect"
+import { ChunkStream, CostLedger, Pricing, Protocol, Provider, Response } from "effect-llm-stream"
+import { Answer, Arbitraries, ReplayServer, Wire } from "effect-llm-stream/testing"
+import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
+import { FetchHttpClient } from "effect/http"
+import * as ClaudeElsewhere from "./claudeElsewhere.ts"
+import * as Gemini from "./gemini.ts"
+import * as Perplexity from "./perplexity.ts"
+
+const apiKey = Redacted.make("key-0123456789")
+const request = { model: "gemini-3-flash", prompt: "What is the weather in Paris?" }
+
+const parts = (...parts: ReadonlyArray<Readonly<Record<string, unknown>>>) => ({
+  candidates: [{ content: { parts, role: "model" }, index: 0 }]
+})
+const stated = { modelVersion: "gemini-3-flash-001", responseId: "r-1" }
+const usageMetadata = {
+  promptTokenCount: 100,
+  cachedContentTokenCount: 60,
+  candidatesTokenCount: 20,
+  thoughtsTokenCount: 30,
+  totalTokenCount: 150
+}
+
+/** An answer as Gemini streams it. */
+const payloads = [
+  { ...parts({ text: "The user wants ", thought: true }), ...stated },
+  { ...parts({ text: "the weather.", thought: true }), ...stated, usageMetadata: { promptTokenCount: 100 } },
+  { ...parts({ text: "Let me " }), ...stated },
+  { ...parts({ text: "look." }, { functionCall: { name: "weather", args: { city: "Paris" } } }), ...stated },
+  { ...parts({ functionCall: { name: "weather", args: { city: "Rome" } } }), ...stated },
+  { candidates: [{ finishReason: "STOP", index: 0 }], ...stated, usageMetadata }
+]
+
+const sse: Wire.WireFormat<object> = {
+  contentType: "text/event-stream",
+  encode: (payload) => Wire.event({ data: JSON.stringify(payload) }),
+  terminator: new Uint8Array()
+}
+
+const answer = (options?: ReplayServer.ReplyOptions) => ReplayServer.stream(sse, payloads, options)
+
+/** Runs a program against a server that speaks as Gemini does. */
+const withServer = <A, E>(
+  script: ReplayServer.Script,
+  program: (server: ReplayServer.ReplayServer["Service"]) => Effect.Effect<A, E, Gemini.Gemini | Provider.Provider>
+) =>
+  Effect.scoped(Effect.gen(function*() {
+    const server = yield* NodeReplayServer.make(script)
+    const layer = Gemini.layer({ apiKey, baseUrl: `${server.url}/v1beta`, maxRetries: 0 })
+    return yield* Effect.provide(program(server), layer.pipe(Layer.provide(FetchHttpClient.layer)))
+  }))
+
+/** The chunks, by the common `Provider`. */
+const chunks = Stream.unwrap(Provider.Provider.useSync((provider) => provider.stream(request)))
+
+describe("a provider of another package, with payload, wire, chunk class, request format, endpoint and auth of its own", () => {
+  it.live("sends what its API takes", () =>
+    withServer([answer()], (server) =>
+      Effect.gen(function*() {
+        const gemini = yield* Gemini.Gemini
+        yield* Stream.runDrain(gemini.stream({
+          ...request,
+          system: "Be brief.",
+          maxTokens: 50,
+          stop: ["\n"],
+          options: { gemini: { safetySettings: [] } }
+        }))
+        const { body, headers, path } = yield* server.request(0)
+        assert.strictEqual(path, "/v1beta/models/gemini-3-flash:streamGenerateContent?alt=sse")
+        assert.strictEqual(headers["x-goog-api-key"], "key-0123456789")
+        assert.deepStrictEqual(body, {
+          contents: [{ role: "user", parts: [{ text: "What is the weather in Paris?" }] }],
+          systemInstruction: { parts: [{ text: "Be brief." }] },
+          generationConfig: { maxOutputTokens: 50, stopSequences: ["\n"] },
+          safetySettings: []
+        })
+      })))
+
+  it("shows what it would send, without its key", () => {
+    const prepared = Result.getOrThrow(Provider.prepare(Gemini.define({ apiKey }), request))
+    assert.strictEqual(prepared.headers["x-goog-api-key"], "<redacted>")
+    assert.notInclude(JSON.stringify(prepared), "key-0123456789")
+  })
+
+  it("refuses a part that it can't send", () => {
+    const file = { type: "file" as const, mediaType: "image/png", data: new Uint8Array([1]) }
+    const prepared = Provider.prepare(Gemini.define({ apiKey }), {
+      prompt: [{ role: "user", content: [file] }],
+      model: "m"
+    })
+    assert.strictEqual(Result.getOrThrow(Result.flip(prepared)).reason.message, "A part of type file can't be sent")
+  })
+
+  it("refuses what its format does not encode", () => {
+    const prepared = Provider.prepare(Gemini.define({ apiKey }), { ...request, seed: 1 })
+    assert.strictEqual(Result.getOrThrow(Result.flip(prepared)).reason.message, "seed can't be sent")
+  })
+
+  it.live("works with ChunkStream.text, reasoning and toolCalls", () =>
+    withServer([answer()], () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* Stream.runCollect(ChunkStream.text(chunks)), ["Let me ", "look."])
+        assert.deepStrictEqual(yield* Stream.mkString(ChunkStream.reasoning(chunks)), "The user wants the weather.")
+        assert.deepStrictEqual(yield* Stream.runCollect(ChunkStream.toolCalls(chunks)), [
+          { id: "call_0", generatedId: true, name: "weather", arguments: "{\"city\":\"Paris\"}" },
+          { id: "call_1", generatedId: true, name: "weather", arguments: "{\"city\":\"Rome\"}" }
+        ])
+      })))
+
+  it.live("works with ChunkStream.response, responseSink, accumulate and Response.fromChunks", () =>
+    withServer([answer()], () =>
+      Effect.gen(function*() {
+        const response = yield* ChunkStream.response(chunks)
+        assert.deepInclude(response, {
+          provider: "gemini",
+          id: "r-1",
+          model: "gemini-3-flash-001",
+          content: "Let me look.",
+          finishReasons: ["STOP"],
+          commonFinishReasons: ["stop"],
+          chunks: payloads.length
+        })
+        const { cachedTokens, inputTokens, outputTokens, reasoningTokens } = response.usage ?? {}
+        assert.deepStrictEqual([inputTokens, cachedTokens, outputTokens, reasoningTokens], [100, 60, 50, 30])
+        const all = yield* Stream.runCollect(ChunkStream.accumulate(chunks))
+        assert.deepStrictEqual(all.at(-1)?.[1], response)
+        assert.deepStrictEqual(Response.fromChunks(all.map(([chunk]) => chunk)), response)
+        assert.deepStrictEqual(yield* Stream.run(chunks, ChunkStream.responseSink), response)
+      })))
+
+  it.live("works with ChunkStream.outcome when the stream is cut off", () =>
+    withServer([answer({ fault: { kind: "end", after: { events: 3 } } })], () =>
+      Effect.gen(function*() {
+        const { content, error } = yield* ChunkStream.outcome(chunks)
+        assert.deepStrictEqual([content, error?.reason._tag, error?.emitted], ["Let me ", "IncompleteStream", true])
+      })))
+
+  it.live("works with ChunkStream.withCost, withBudget, CostLedger and Pricing.priced", () =>
+    withServer([answer()], () =>
+      Effect.gen(function*() {
+        const costs = yield* Stream.runCollect(ChunkStream.withCost(chunks))
+        const cost = costs.at(-1)?.[1]
+        // 40 tokens at $1, 60 from the cache at $0.1, 50 at $4, each a million.
+        const expected = BigDecimal.fromStringUnsafe("0.000246")
+        assert.isTrue(cost !== undefined && Result.isSuccess(cost) && BigDecimal.equals(cost.success.total, expected))
+
+        const over = yield* Effect.exit(Stream.runDrain(ChunkStream.withBudget(chunks, "0.0002")))
+        assert.isTrue(Exit.isFailure(over))
+
+        yield* Stream.runDrain(CostLedger.track(chunks))
+        const ledger = yield* CostLedger.CostLedger
+        assert.isTrue(BigDecimal.equals((yield* ledger.total).total, expected))
+
+        const { cost: priced } = yield* Effect.flatMap(ChunkStream.response(chunks), Pricing.priced)
+        assert.isTrue(priced !== undefined && BigDecimal.equals(priced.total, expected))
+      }).pipe(Effect.provide([
+        CostLedger.layer,
+        Pricing.layer({ overrides: { gemini: { "gemini-3-flash-001": { input: 1, cached: 0.1, output: 4 } } } })
+      ]))))
+
+  it.live("gives the same chunks wherever the reads are cut", () =>
+    Effect.gen(function*() {
+      const body = Wire.concat(Wire.encode(sse, payloads))
+      for (let bytes = 1; bytes < body.length; bytes += 7) {
+        const decoded = yield* Stream.fromIterable(Wire.split([body], { bytes })).pipe(
+          Protocol.decode(Gemini.protocol),
+          Stream.runCollect
+        )
+        assert.deepStrictEqual(decoded.map(({ chunk }) => chunk), payloads)
+      }
+    }))
+
+  it.live("classifies refusals and errors in the stream, and says where an event is malformed", () =>
+    Effect.gen(function*() {
+      const failure = (reply: ReplayServer.Reply) =>
+        withServer([reply], () => Effect.map(ChunkStream.outcome(chunks), ({ error }) => error?.reason))
+      const json = (code: number, status: string, message: string) =>
+        ReplayServer.json({ error: { code, status, message } }, { status: code })
+      const inStream = (payload: object) => ReplayServer.stream(sse, [...payloads.slice(0, 2), payload])
+
+      const refused = yield* failure(json(429, "RESOURCE_EXHAUSTED", "Quota exceeded"))
+      assert.deepStrictEqual([refused?._tag, refused?.message, refused?.status], ["RateLimited", "Quota exceeded", 429])
+      assert.strictEqual((yield* failure(json(400, "INVALID_ARGUMENT", "API key not valid.")))?._tag, "Authentication")
+      assert.strictEqual((yield* failure(json(503, "UNAVAILABLE", "Overloaded")))?._tag, "Overloaded")
+
+      const broken = yield* failure(inStream({ error: { code: 503, status: "UNAVAILABLE", message: "Overloaded" } }))
+      assert.deepStrictEqual([broken?._tag, broken?.code], ["Overloaded", "UNAVAILABLE"])
+      const malformed = yield* failure(inStream({ candidates: [{ content: { parts: [{ text: 1 }] } }] }))
+      assert.deepInclude(malformed, {
+        _tag: "MalformedEvent",
+        event: 2,
+        path: ["candidates", 0, "content", "parts", 0, "text"]
+      })
+      assert.strictEqual((yield* failure(ReplayServer.bytes([], sse)))?._tag, "IncompleteStream")
+    }))
+
+  it.live("closes the connection when the consumer stops", () =>
+    withServer([answer({ interval: "1 millis", fault: { kind: "hang" } })], (server) =>
+      Effect.gen(function*() {
+        yield* Stream.runDrain(Stream.take(chunks, 2))
+        const { closed } = yield* server.request(0)
+        assert.strictEqual((yield* closed).by, "client")
+      })))
+
+  it.effect.prop(
+    "has chunks that come back from JSON as what they were",
+    [Schema.toType(Gemini.GeminiChunk)],
+    ([chunk]) =>
+      Effect.sync(() => {
+        const codec = Schema.toCodecJson(Gemini.GeminiChunk)
+        const json = JSON.parse(JSON.stringify(Schema.encodeSync(codec)(chunk)))
+        const back = Schema.decodeUnknownSync(codec)(json)
+        assert.instanceOf(back, Gemini.GeminiChunk)
+        assert.strictEqual(back.content, chunk.content)
+      })
+  )
+})
+
+describe("Claude behind a bearer token at another host", () => {
+  it.live("is one call", () =>
+    Effect.gen(function*() {
+      const server = yield* NodeReplayServer.make([
+        ReplayServer.stream(Wire.anthropic, Answer.anthropic(Answer.make({ content: "Hello" })))
+      ])
+      const response = yield* Provider.Provider.use((provider) =>
+        ChunkStream.response(provider.stream({ model: "claude-sonnet-4-5", prompt: "Say hello" }))
+      ).pipe(
+        Effect.provide(ClaudeElsewhere.layer(`${server.url}/claude`, apiKey).pipe(Layer.provide(FetchHttpClient.layer)))
+      )
+      assert.deepStrictEqual([response.provider, response.content], ["gateway", "Hello"])
+      const { headers, path } = yield* server.request(0)
+      assert.strictEqual(path, "/claude/v1/messages")
+      assert.deepStrictEqual(headers["authorization"], Redacted.make("Bearer key-0123456789"))
+      assert.isUndefined(headers["x-api-key"])
+    }))
+})
+
+describe("a new host of the chat-completions format, with a chunk class of its own", () => {
+  it.effect.prop(
+    "streams its chunks, whatever the answer",
+    [Arbitraries.answer()],
+    ([answer]) =>
+      Effect.gen(function*() {
+        const citations = ["https://example.com"]
+        const events = Answer.openai(answer).map(({ chunk }) => ({ chunk: { ...chunk, citations } }))
+        const perplexity = yield* Perplexity.Perplexity.pipe(
+          Effect.provide(
+            Perplexity.layer({ apiKey }).pipe(
+              Layer.provide(ReplayServer.layerHttpClient([ReplayServer.stream(Wire.openai, events)]))
+            )
+          )
+        )
+        const chunks = yield* Stream.runCollect(perplexity.stream({ model: "sonar", prompt: "Say hello" }))
+        assert.isTrue(chunks.every((chunk) => chunk instanceof Perplexity.PerplexityChunk))
+        assert.deepStrictEqual(chunks[0]?.citations, citations)
+        assert.strictEqual(Response.fromChunks(chunks).content, Answer.expected(answer)[0]?.content)
+      })
+  )
+})
