@@ -180,7 +180,7 @@ const openAiRefusal = ({ kind, message, path }: Finding): Refusal => ({
         ? `Unknown parameter: '${path}'.`
         : path === ""
         ? `Invalid body: ${message}.`
-        : `Invalid value: '${path}' ${message}.`,
+        : `Invalid '${path}': ${message}.`,
       type: "invalid_request_error",
       param: path === "" ? null : path,
       code: { missing: "missing_required_parameter", unknown: "unknown_parameter", invalid: "invalid_value" }[kind]

@@ -2,7 +2,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { nullish, open } from "../../internal/open.ts"
 import * as JsonSchema from "./jsonSchema.ts"
-import { Base64, between, type Finding, invalid, JsonObject, Name, repeated, shape } from "./shape.ts"
+import { Base64, between, type Finding, invalid, JsonObject, kinds, Name, repeated, shape } from "./shape.ts"
 
 // OpenAI's chat completions and those who speak them: https://platform.openai.com/docs/api-reference/chat/create
 
@@ -43,8 +43,10 @@ const File = Schema.Struct({
   ...breakpoint
 })
 
+const UserPart = kinds("a part of type text, image_url, input_audio or file", [Text, Image, Audio, File])
+
 // OpenAI passes over further fields of a call and of a tool.
-const Call = Schema.Union([
+const Call = kinds("a call of type function or custom", [
   open({
     id: Schema.String.check(Schema.isNonEmpty()),
     type: Schema.Literal("function"),
@@ -63,7 +65,7 @@ const content = <S extends Schema.Constraint>(part: S) => Schema.Union([Schema.S
 
 const assistant = {
   role: Schema.Literal("assistant"),
-  content: nullish(content(Schema.Union([Text, Refusal]))),
+  content: nullish(content(kinds("a part of type text or refusal", [Text, Refusal]))),
   tool_calls: nullish(Schema.NonEmptyArray(Call)),
   refusal: nullish(Schema.String),
   audio: nullish(Schema.Struct({ id: Schema.String })),
@@ -74,8 +76,9 @@ const message = <User extends Schema.Constraint, Assistant extends Schema.Constr
   userPart: User,
   assistant: Assistant
 ) =>
-  Schema.Union([
-    Schema.Struct({ role: Schema.Literals(["system", "developer"]), content: content(Text), ...named }),
+  kinds("a message of role system, developer, user, assistant or tool", [
+    Schema.Struct({ role: Schema.Literal("system"), content: content(Text), ...named }),
+    Schema.Struct({ role: Schema.Literal("developer"), content: content(Text), ...named }),
     Schema.Struct({ role: Schema.Literal("user"), content: content(userPart), ...named }),
     assistant,
     Schema.Struct({ role: Schema.Literal("tool"), content: content(Text), tool_call_id: Schema.String })
@@ -116,8 +119,9 @@ const common = {
   presence_penalty: nullish(between(-2, 2)),
   max_tokens: nullish(Schema.Int),
   seed: nullish(Schema.Int),
-  response_format: nullish(Schema.Union([
-    Schema.Struct({ type: Schema.Literals(["text", "json_object"]) }),
+  response_format: nullish(kinds("a format of type text, json_object or json_schema", [
+    Schema.Struct({ type: Schema.Literal("text") }),
+    Schema.Struct({ type: Schema.Literal("json_object") }),
     JsonFormat
   ]))
 }
@@ -146,7 +150,7 @@ const openAiFields = {
   ...common,
   ...custom,
   stop,
-  messages: Schema.NonEmptyArray(message(Schema.Union([Text, Image, Audio, File]), Schema.Struct(assistant))),
+  messages: Schema.NonEmptyArray(message(UserPart, Schema.Struct(assistant))),
   audio: nullish(Schema.Struct({
     voice: Schema.Union([Schema.String, Schema.Struct({ id: Schema.String })]),
     format: Schema.Literals(["wav", "aac", "mp3", "flac", "opus", "pcm16"])
@@ -195,7 +199,11 @@ const groqBody = shape(
     ...functions,
     stop,
     messages: Schema.NonEmptyArray(message(
-      Schema.Union([Text, Image, Schema.Struct({ type: Schema.Literal("document"), document: JsonObject })]),
+      kinds("a part of type text, image_url or document", [
+        Text,
+        Image,
+        Schema.Struct({ type: Schema.Literal("document"), document: JsonObject })
+      ]),
       Schema.Struct({ ...assistant, reasoning: nullish(Schema.String) })
     )),
     citation_options: nullish(Schema.Unknown),
@@ -228,7 +236,12 @@ const inferenceFields = Schema.Struct({
   ...functions,
   model: Schema.optionalKey(common.model),
   messages: Schema.NonEmptyArray(message(
-    Schema.Union([Text, Image, Audio, Schema.Struct({ type: Schema.Literal("audio_url"), audio_url: JsonObject })]),
+    kinds("a part of type text, image_url, input_audio or audio_url", [
+      Text,
+      Image,
+      Audio,
+      Schema.Struct({ type: Schema.Literal("audio_url"), audio_url: JsonObject })
+    ]),
     Schema.Struct(assistant)
   )),
   stop: nullish(Schema.Array(Schema.String)),
@@ -242,7 +255,7 @@ const compatibleBody = shape(
     ...common,
     ...custom,
     stop,
-    messages: Schema.NonEmptyArray(message(Schema.Union([Text, Image, Audio, File]), Schema.Struct(assistant)))
+    messages: Schema.NonEmptyArray(message(UserPart, Schema.Struct(assistant)))
   }),
   "ignore"
 )

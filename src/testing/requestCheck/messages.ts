@@ -9,6 +9,7 @@ import {
   invalid,
   isBlank,
   JsonObject,
+  kinds,
   Name,
   otherImage,
   repeated,
@@ -38,7 +39,7 @@ const FileId = Schema.Struct({ type: Schema.Literal("file"), file_id: Schema.Str
 
 const Image = Schema.Struct({
   type: Schema.Literal("image"),
-  source: Schema.Union([
+  source: kinds("a source of type base64, url or file", [
     Schema.Struct({
       type: Schema.Literal("base64"),
       media_type: Schema.Literals(["image/jpeg", "image/png", "image/gif", "image/webp"]),
@@ -52,7 +53,7 @@ const Image = Schema.Struct({
 
 const Document = Schema.Struct({
   type: Schema.Literal("document"),
-  source: Schema.Union([
+  source: kinds("a source of type base64, text, content, url or file", [
     Schema.Struct({ type: Schema.Literal("base64"), media_type: Schema.Literal("application/pdf"), data: Base64 }),
     Schema.Struct({ type: Schema.Literal("text"), media_type: Schema.Literal("text/plain"), data: Schema.String }),
     Schema.Struct({
@@ -93,7 +94,12 @@ const ToolUse = Schema.Struct({
 const ToolResult = Schema.Struct({
   type: Schema.Literal("tool_result"),
   tool_use_id: Id,
-  content: nullish(Schema.Union([Schema.String, Schema.Array(Schema.Union([Text, Image, Document, SearchResult]))])),
+  content: nullish(
+    Schema.Union([
+      Schema.String,
+      Schema.Array(kinds("a block that a tool_result can hold", [Text, Image, Document, SearchResult]))
+    ])
+  ),
   is_error: nullish(Schema.Boolean),
   ...cached
 })
@@ -128,14 +134,18 @@ const Server = open({
 const content = <S extends Schema.Constraint>(block: S) =>
   Schema.Union([Schema.String.check(Schema.isNonEmpty()), Schema.NonEmptyArray(block)])
 
-const Message = Schema.Union([
+const Message = kinds("a message of role user, assistant or system", [
   Schema.Struct({
     role: Schema.Literal("user"),
-    content: content(Schema.Union([Text, Image, Document, SearchResult, ToolResult, Server]))
+    content: content(
+      kinds("a block that a message of the user can hold", [Text, Image, Document, SearchResult, ToolResult, Server])
+    )
   }),
   Schema.Struct({
     role: Schema.Literal("assistant"),
-    content: content(Schema.Union([Text, Thinking, RedactedThinking, ToolUse, Server]))
+    content: content(
+      kinds("a block that a message of the assistant can hold", [Text, Thinking, RedactedThinking, ToolUse, Server])
+    )
   }),
   Schema.Struct({ role: Schema.Literal("system"), content: content(Text) })
 ])
@@ -168,13 +178,13 @@ const fields = {
     Schema.String.check(Schema.isPattern(/\S/, { expected: "a text that is not white space alone" }))
   )),
   tools: nullish(Schema.Array(JsonObject)),
-  tool_choice: nullish(Schema.Union([
+  tool_choice: nullish(kinds("a choice of type auto, any, tool or none", [
     Schema.Struct({ type: Schema.Literal("auto"), ...single }),
     Schema.Struct({ type: Schema.Literal("any"), ...single }),
     Schema.Struct({ type: Schema.Literal("tool"), name: Schema.String, ...single }),
     Schema.Struct({ type: Schema.Literal("none") })
   ])),
-  thinking: nullish(Schema.Union([
+  thinking: nullish(kinds("thinking of type enabled, adaptive, disabled or between_tools", [
     Schema.Struct({
       type: Schema.Literal("enabled"),
       budget_tokens: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1024)),

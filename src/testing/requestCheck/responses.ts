@@ -2,7 +2,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { nullish } from "../../internal/open.ts"
 import * as JsonSchema from "./jsonSchema.ts"
-import { between, type Finding, invalid, JsonObject, Name, repeated, shape } from "./shape.ts"
+import { between, type Finding, invalid, JsonObject, kinds, Name, repeated, shape } from "./shape.ts"
 
 // https://platform.openai.com/docs/api-reference/responses/create
 
@@ -29,9 +29,9 @@ const InputFile = Schema.Struct({
   detail: nullish(Schema.Literals(["auto", "low", "high"])),
   ...breakpoint
 })
-const Input = Schema.Union([InputText, InputImage, InputFile])
+const Input = kinds("a part of type input_text, input_image or input_file", [InputText, InputImage, InputFile])
 
-const Output = Schema.Union([
+const Output = kinds("a part of type output_text or refusal", [
   Schema.Struct({
     type: Schema.Literal("output_text"),
     text: Schema.String,
@@ -50,13 +50,18 @@ const CallId = Schema.String.check(Schema.isBetweenLength(1, 64))
 
 const message = { type: Schema.optionalKey(Schema.Literal("message")), status, id: id("msg") }
 
+const input = <const Role extends string>(role: Role) =>
+  Schema.Struct({
+    ...message,
+    role: Schema.Literal(role),
+    content: Schema.Union([Schema.String, Schema.NonEmptyArray(Input)])
+  })
+
 const items = {
-  message: Schema.Union([
-    Schema.Struct({
-      ...message,
-      role: Schema.Literals(["user", "system", "developer"]),
-      content: Schema.Union([Schema.String, Schema.NonEmptyArray(Input)])
-    }),
+  message: kinds("a message of role user, system, developer or assistant", [
+    input("user"),
+    input("system"),
+    input("developer"),
     Schema.Struct({
       ...message,
       role: Schema.Literal("assistant"),
@@ -147,8 +152,9 @@ const Body = Schema.Struct({
   stream_options: nullish(Schema.Struct({ include_obfuscation: nullish(Schema.Boolean) })),
   temperature: nullish(between(0, 2)),
   text: nullish(Schema.Struct({
-    format: nullish(Schema.Union([
-      Schema.Struct({ type: Schema.Literals(["text", "json_object"]) }),
+    format: nullish(kinds("a format of type text, json_object or json_schema", [
+      Schema.Struct({ type: Schema.Literal("text") }),
+      Schema.Struct({ type: Schema.Literal("json_object") }),
       Schema.Struct({
         type: Schema.Literal("json_schema"),
         name: Name(64),

@@ -48,7 +48,7 @@ export const shape = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, on
           const key = typeof segment === "object" ? segment.key : segment
           return typeof key === "number" ? key : String(key)
         })),
-        message
+        message: message.replace(/^Expected /, "expected ")
       })))
 }
 
@@ -89,6 +89,14 @@ export const between = (minimum: number, maximum: number) => Schema.Finite.check
  * @internal
  */
 export const isBlank = (text: string): boolean => text.trim() === ""
+
+/**
+ * One of several kinds, told apart by a literal; `expected` names them.
+ *
+ * @internal
+ */
+export const kinds = <const Members extends ReadonlyArray<Schema.Constraint>>(expected: string, members: Members) =>
+  Schema.Union(members).annotate({ expected })
 
 /**
  * Whatever comes a second time, with its position.

@@ -1,0 +1,378 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Redacted, type Schema } from "effect"
+import type { HttpClient } from "effect/http"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import {
+  Anthropic,
+  AzureInference,
+  AzureOpenAi,
+  Bedrock,
+  BedrockInvoke,
+  ChatRequest,
+  ChunkStream,
+  Groq,
+  OpenAi,
+  OpenAiCompatible,
+  Provider
+} from "../../src/index.ts"
+import { Answer, ReplayServer, RequestCheck, Wire } from "../../src/testing.ts"
+
+const directory = process.env["LLM_STREAM_CORPUS"] ?? fileURLToPath(new URL("../../../shared/corpus", import.meta.url))
+
+const apis = [
+  "openai",
+  "openai-responses",
+  "anthropic",
+  "bedrock",
+  "bedrock-invoke",
+  "groq",
+  "azure",
+  "azure-responses",
+  "azure-inference"
+] as const satisfies ReadonlyArray<RequestCheck.Api>
+
+// An image that is not of the type it is said to be, from before Anthropic looked.
+const outdated = /test_anthropic_instrumentation_image_input_messages_with_stream/
+
+describe.skipIf(!existsSync(directory))("requests that providers took", () => {
+  for (const api of apis) {
+    it(`pass as ${api}`, () => {
+      const files = readdirSync(join(directory, api), { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(".request.json") && !outdated.test(file))
+      assert.isAbove(files.length, 3)
+      for (const file of files) {
+        const body: unknown = JSON.parse(readFileSync(join(directory, api, file), "utf8"))
+        assert.deepStrictEqual(RequestCheck.findings(api, { body }), [], file)
+      }
+    })
+  }
+})
+
+const call = { id: "call_1", type: "function", function: { name: "now", arguments: "{}" } }
+const chat = {
+  model: "gpt-4o-mini",
+  messages: [
+    { role: "system", content: "Be brief" },
+    { role: "user", content: [{ type: "text", text: "What time is it?" }] },
+    { role: "assistant", content: null, tool_calls: [call] },
+    { role: "tool", tool_call_id: "call_1", content: "12:00" }
+  ],
+  tools: [{ type: "function", function: { name: "now", parameters: { type: "object", properties: {} } } }],
+  stream: true
+}
+const [system, user, assistant, tool] = chat.messages
+
+const responses = {
+  model: "gpt-5",
+  input: [
+    { role: "user", content: [{ type: "input_text", text: "What time is it?" }] },
+    { type: "function_call", call_id: "call_1", name: "now", arguments: "{}" },
+    { type: "function_call_output", call_id: "call_1", output: "12:00" }
+  ],
+  tools: [{ type: "function", name: "now", parameters: { type: "object", properties: {} }, strict: false }],
+  stream: true
+}
+
+const hello = { role: "user", content: [{ type: "text", text: "Hello" }] }
+const toolUse = { role: "assistant", content: [{ type: "tool_use", id: "call_1", name: "now", input: {} }] }
+const toolResult = { role: "user", content: [{ type: "tool_result", tool_use_id: "call_1", content: "12:00" }] }
+const messages = {
+  model: "claude-sonnet-4-5",
+  max_tokens: 100,
+  messages: [hello, toolUse, toolResult],
+  tools: [{ name: "now", input_schema: { type: "object", properties: {} } }]
+}
+const { model: _model, ...invoke } = { ...messages, anthropic_version: "bedrock-2023-05-31" }
+
+const said = (...content: ReadonlyArray<unknown>) => ({ role: "user", content })
+const called = { role: "assistant", content: [{ toolUse: { toolUseId: "call_1", name: "now", input: {} } }] }
+const answered = said({ toolResult: { toolUseId: "call_1", content: [{ text: "12:00" }] } })
+const converse = {
+  messages: [said({ text: "What time is it?" }), called, answered],
+  toolConfig: { tools: [{ toolSpec: { name: "now", inputSchema: { json: { type: "object", properties: {} } } } }] }
+}
+
+const image = (media_type: string, data = "R0lGODlhAQABAAAAACw=") => ({
+  type: "image",
+  source: { type: "base64", media_type, data }
+})
+const document = (name: string) => ({ document: { format: "pdf", name, source: { bytes: "JVBERi0x" } } })
+const strict = { type: "object", properties: { a: { type: "string" } }, additionalProperties: false }
+
+const good: ReadonlyArray<readonly [RequestCheck.Api, object]> = [
+  ["openai", chat],
+  ["groq", chat],
+  ["azure", chat],
+  ["azure-inference", chat],
+  ["compatible", { ...chat, top_k: 5 }],
+  ["openai-responses", responses],
+  ["azure-responses", responses],
+  ["anthropic", messages],
+  ["bedrock-invoke", invoke],
+  ["bedrock", converse],
+  ["bedrock", { ...converse, unknown: true }]
+]
+
+const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.Finding["kind"], path: string]> = [
+  ["openai", { ...chat, messages: [] }, "missing", "messages[0]"],
+  ["openai", { ...chat, top_k: 5 }, "unknown", "top_k"],
+  ["openai", { ...chat, temperature: 3 }, "invalid", "temperature"],
+  ["openai", { ...chat, model: "o3", max_tokens: 5 }, "invalid", "max_tokens"],
+  ["openai", { ...chat, messages: [{ role: "model", content: "Hi" }] }, "invalid", "messages[0]"],
+  ["openai", { ...chat, messages: [user, assistant, user] }, "invalid", "messages[1]"],
+  ["openai", { ...chat, messages: [user, tool] }, "invalid", "messages[1].tool_call_id"],
+  ["openai", { ...chat, messages: [user, { role: "assistant", content: null }] }, "missing", "messages[1].content"],
+  ["openai", { ...chat, tools: [], tool_choice: "auto" }, "missing", "tools[0]"],
+  ["openai", { model: "m", messages: [user], tool_choice: "auto" }, "invalid", "tool_choice"],
+  ["openai", { ...chat, response_format: { type: "json_object" } }, "invalid", "messages"],
+  [
+    "openai",
+    {
+      ...chat,
+      messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "data:image/tiff;base64,AAAA" } }] }]
+    },
+    "invalid",
+    "messages[0].content[0].image_url.url"
+  ],
+  [
+    "openai",
+    { ...chat, tools: [{ type: "function", function: { name: "now", parameters: strict, strict: true } }] },
+    "invalid",
+    "tools[0].function.parameters"
+  ],
+  [
+    "openai",
+    { ...chat, audio: { voice: "alloy", format: "wav" }, modalities: ["text", "audio"] },
+    "invalid",
+    "audio.format"
+  ],
+  ["groq", { ...chat, reasoning_effort: "xhigh" }, "invalid", "reasoning_effort"],
+  ["groq", { ...chat, reasoning_format: "raw" }, "invalid", "reasoning_format"],
+  ["azure", { ...chat, messages: [system, tool] }, "invalid", "messages[1].tool_call_id"],
+  ["azure-inference", { ...chat, stop: "END" }, "invalid", "stop"],
+  ["compatible", { ...chat, messages: [tool] }, "invalid", "messages[0].tool_call_id"],
+  ["openai-responses", { ...responses, stop: ["END"] }, "unknown", "stop"],
+  ["openai-responses", { ...responses, input: responses.input.slice(0, 2) }, "invalid", "input[1]"],
+  ["openai-responses", { ...responses, input: responses.input.slice(2) }, "invalid", "input[0].call_id"],
+  [
+    "openai-responses",
+    { ...responses, input: [{ role: "assistant", content: [{ type: "input_text", text: "Hi" }] }] },
+    "invalid",
+    "input[0].content[0]"
+  ],
+  ["azure-responses", { ...responses, top_logprobs: 2 }, "invalid", "top_logprobs"],
+  ["anthropic", { ...messages, max_tokens: undefined }, "missing", "max_tokens"],
+  ["anthropic", { ...messages, seed: 1 }, "unknown", "seed"],
+  ["anthropic", { ...messages, messages: [hello, toolUse, hello] }, "invalid", "messages[1].content[0]"],
+  ["anthropic", { ...messages, messages: [toolResult] }, "invalid", "messages[0].content[0].tool_use_id"],
+  ["anthropic", { ...messages, messages: [hello, toolUse, hello, toolResult] }, "invalid", "messages[3].content[0]"],
+  ["anthropic", { ...messages, messages: [said({ type: "text", text: " " })] }, "invalid", "messages[0].content[0]"],
+  [
+    "anthropic",
+    { ...messages, messages: [said(image("image/tiff"))] },
+    "invalid",
+    "messages[0].content[0].source.media_type"
+  ],
+  [
+    "anthropic",
+    { ...messages, messages: [said(image("image/png"))] },
+    "invalid",
+    "messages[0].content[0].source.media_type"
+  ],
+  [
+    "anthropic",
+    { ...messages, messages: [hello, { role: "assistant", content: "It is " }] },
+    "invalid",
+    "messages[1].content[0]"
+  ],
+  ["anthropic", { ...messages, tools: [{ name: "now", input_schema: {} }] }, "invalid", "tools[0].input_schema"],
+  ["anthropic", { ...messages, thinking: { type: "enabled", budget_tokens: 2000 } }, "invalid", "max_tokens"],
+  ["anthropic", { ...messages, thinking: { type: "adaptive" } }, "invalid", "thinking.type"],
+  [
+    "anthropic",
+    { ...messages, output_config: { format: { type: "json_schema", schema: { type: "object" } } } },
+    "invalid",
+    "output_config.format.schema"
+  ],
+  ["bedrock-invoke", { ...invoke, model: "claude-sonnet-4-5" }, "unknown", "model"],
+  [
+    "bedrock-invoke",
+    { ...invoke, messages: [said({ type: "image", source: { type: "url", url: "https://example.com/a.png" } })] },
+    "invalid",
+    "messages[0].content[0].source"
+  ],
+  ["bedrock", { messages: converse.messages }, "missing", "toolConfig"],
+  ["bedrock", { messages: [said({ text: "a" }), said({ text: "b" })] }, "invalid", "messages[1].role"],
+  [
+    "bedrock",
+    { messages: [said({ text: "a" }, document("a.pdf"))] },
+    "invalid",
+    "messages[0].content[1].document.name"
+  ],
+  [
+    "bedrock",
+    { messages: [said({ text: "a" }, document("a"), document("a"))] },
+    "invalid",
+    "messages[0].content[2].document.name"
+  ],
+  ["bedrock", { messages: [said(document("a"))] }, "invalid", "messages[0].content"],
+  [
+    "bedrock",
+    { messages: [said({ text: "a", cachePoint: { type: "default" } })] },
+    "invalid",
+    "messages[0].content[0]"
+  ],
+  [
+    "bedrock",
+    { ...converse, messages: [said({ text: "a" }), called, said({ text: "b" }, ...answered.content)] },
+    "invalid",
+    "messages[2].content[1]"
+  ]
+]
+
+describe("RequestCheck", () => {
+  for (const [api, body] of good) {
+    it(`has nothing against a round of a tool on ${api}`, () =>
+      assert.deepStrictEqual(RequestCheck.findings(api, { body }), []))
+  }
+
+  for (const [api, body, kind, path] of bad) {
+    it(`finds what is ${kind} at ${path} on ${api}`, () => {
+      const findings = RequestCheck.findings(api, {
+        body: JSON.parse(JSON.stringify(body)),
+        path: "/model/anthropic.claude-sonnet-4-5/x"
+      })
+      assert.deepInclude(findings.map(({ kind, path }) => ({ kind, path })), { kind, path })
+    })
+  }
+
+  it("tells APIs by their address", () => {
+    const of = (path: string, headers = {}) => RequestCheck.apiOf({ path, headers, body: {} })
+    assert.strictEqual(of("/v1/chat/completions"), "openai")
+    assert.strictEqual(of("/v1/responses"), "openai-responses")
+    assert.strictEqual(of("/openai/v1/chat/completions"), "groq")
+    assert.strictEqual(of("/openai/v1/chat/completions", { "api-key": Redacted.make("k") }), "azure")
+    assert.strictEqual(of("/openai/deployments/d/chat/completions?api-version=2024-10-21"), "azure")
+    assert.strictEqual(of("/models/chat/completions?api-version=2024-05-01-preview"), "azure-inference")
+    assert.strictEqual(of("/gateway/chat/completions"), "compatible")
+    assert.strictEqual(of("/v1/messages?beta=true"), "anthropic")
+    assert.strictEqual(of("/model/us.amazon.nova-lite-v1%3A0/converse-stream"), "bedrock")
+    assert.strictEqual(of("/model/a/invoke-with-response-stream"), "bedrock-invoke")
+    assert.isUndefined(of("/v1/embeddings"))
+  })
+})
+
+const apiKey = Redacted.make("key")
+const answer = Answer.make({ content: "Hello" })
+
+const events = {
+  openai: ReplayServer.stream(Wire.openai, Answer.openai(answer)),
+  groq: ReplayServer.stream(Wire.groq, Answer.groq(answer)),
+  azure: ReplayServer.stream(Wire.azure, Answer.azure(answer)),
+  anthropic: ReplayServer.stream(Wire.anthropic, Answer.anthropic(answer)),
+  bedrock: ReplayServer.stream(Wire.bedrock, Answer.bedrock(answer)),
+  bedrockInvoke: ReplayServer.stream(Wire.bedrockInvoke, Answer.bedrockInvoke(answer))
+}
+
+const bedrock = { region: "eu-central-1", apiKey, model: "eu.anthropic.claude-haiku-4-5-20251001-v1:0" }
+const unknown = { brand_new: true }
+
+const providers: ReadonlyArray<
+  readonly [
+    name: string,
+    layer: Layer.Layer<Provider.Provider, never, HttpClient.HttpClient>,
+    reply: ReplayServer.Reply,
+    key: string,
+    wrong: Schema.JsonObject,
+    message: RegExp
+  ]
+> = [
+  ["OpenAI", OpenAi.layer({ apiKey, model: "gpt-4o-mini" }), events.openai, "openai", unknown, /'brand_new'/],
+  ["Groq", Groq.layer({ apiKey, model: "openai/gpt-oss-20b" }), events.groq, "groq", unknown, /brand_new/],
+  [
+    "Azure OpenAI",
+    AzureOpenAi.layer({ endpoint: "https://a.openai.azure.com", apiKey, model: "gpt-4o" }),
+    events.azure,
+    "azure",
+    unknown,
+    /'brand_new'/
+  ],
+  [
+    "Azure AI Inference",
+    AzureInference.layer({ endpoint: "https://a.services.ai.azure.com/models", apiKey, model: "grok-3" }),
+    events.azure,
+    "azureInference",
+    { stop: "END" },
+    /stop/
+  ],
+  [
+    "Anthropic",
+    Anthropic.layer({ apiKey, model: "claude-sonnet-4-5" }),
+    events.anthropic,
+    "anthropic",
+    unknown,
+    /^brand_new: Extra/
+  ],
+  [
+    "Bedrock",
+    Bedrock.layer(bedrock),
+    events.bedrock,
+    "bedrock",
+    { toolConfig: { tools: [] } },
+    /^toolConfig\.tools\.0/
+  ],
+  [
+    "Claude on Bedrock",
+    BedrockInvoke.layer(bedrock),
+    events.bedrockInvoke,
+    "bedrockInvoke",
+    unknown,
+    /^brand_new: Extra/
+  ]
+]
+
+const ask = (options: ChatRequest.ChatRequest["options"]) =>
+  Effect.flatMap(
+    Provider.Provider,
+    ({ stream }) => ChunkStream.outcome(stream({ prompt: "Say hello", maxTokens: 50, options }))
+  )
+
+describe("ReplayServer", () => {
+  for (const [name, layer, reply, key, wrong, message] of providers) {
+    const provider = (options?: ReplayServer.Options) =>
+      layer.pipe(Layer.provide(ReplayServer.layerHttpClient([reply], options)))
+    const request = { [key]: ChatRequest.unchecked(wrong) }
+
+    it.effect(`answers what ${name} takes`, () =>
+      Effect.gen(function*() {
+        const { content, error } = yield* ask(undefined)
+        assert.isUndefined(error)
+        assert.strictEqual(content, "Hello")
+      }).pipe(Effect.provide(provider())))
+
+    it.effect(`refuses what ${name} refuses, as it does`, () =>
+      Effect.gen(function*() {
+        const { error } = yield* ask(request)
+        assert.strictEqual(error?.reason._tag, "InvalidRequest")
+        assert.match(error?.reason.message ?? "", message)
+        assert.strictEqual(error?.reason.status, 400)
+      }).pipe(Effect.provide(provider())))
+
+    it.effect(`answers whatever is asked of ${name} when it shall not look`, () =>
+      Effect.gen(function*() {
+        assert.strictEqual((yield* ask(request)).content, "Hello")
+      }).pipe(Effect.provide(provider({ check: false }))))
+  }
+
+  it.effect("goes by the rules that it is told", () =>
+    Effect.gen(function*() {
+      const { error } = yield* ask({ ollama: ChatRequest.unchecked(unknown) })
+      assert.match(error?.message ?? "", /'brand_new'/)
+    }).pipe(Effect.provide(
+      OpenAiCompatible.layer({ provider: "ollama", baseUrl: "http://localhost:11434", model: "llama3.2" }).pipe(
+        Layer.provide(ReplayServer.layerHttpClient([events.openai], { check: "openai" }))
+      )
+    )))
+})
