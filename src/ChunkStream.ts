@@ -5,6 +5,7 @@
  */
 import * as Arr from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Result from "effect/Result"
@@ -230,11 +231,13 @@ export type RunningCost = Result.Result<Cost.Cost, Pricing.UnknownModel> | undef
 export const withCost = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<readonly [chunk: C, cost: RunningCost], E, R> =>
-  Stream.unwrap(Effect.map(Pricing.Pricing, (pricing) => {
+  Stream.unwrap(Effect.gen(function*() {
+    const pricing = yield* Pricing.Pricing
+    const day = Pricing.dayOf(yield* Clock.currentTimeMillis)
     const metadata = CostMetadata.accumulator()
     let cost: RunningCost
     return Stream.map(self, (chunk) => {
-      if (metadata.add(chunk)) cost = Pricing.costWith(metadata.metadata(), pricing)
+      if (metadata.add(chunk)) cost = Pricing.costWith(Pricing.onDay(metadata.metadata(), day), pricing)
       return [chunk, cost] as const
     })
   }))
