@@ -45,7 +45,8 @@ export const statements = async (provider: Provider, without?: string): Promise<
   const genai: Record<string, ModelPrice> = {}
   for (const [id, price] of Object.entries(models)) genai[id] = price
   for (const [id, model] of Object.entries(names)) genai[id] ??= models[model] ?? {}
-  for (const id of Object.keys(genai)) if (id.startsWith("regional.")) delete genai[id]
+  // "regional." is the list's own name of entries; GovCloud's prices it copied from the commercial ones.
+  for (const id of Object.keys(genai)) if (/^(?:regional|us-gov)\./.test(id)) delete genai[id]
   return [
     {
       key: "g",
@@ -102,6 +103,7 @@ export const generate = async (without?: string): Promise<Generated> => {
       if (dropped.some(({ pattern, provider: of }) => of === provider && pattern.test(id))) continue
       const listing = lists.filter(({ prices }) => prices[id] !== undefined)
       // Resellers' lists hold ids of other hosts: what only one of them has is left out.
+      if (listing.length === 0) continue
       if (listing.every(({ key }) => key === "k") && !(provider === "azure" && isFoundry.test(id))) continue
       const entry = base.names[id] ?? id
       const ruling = { ...ruledByCorrection(provider, entry), ...ruled(provider, id) }

@@ -378,7 +378,6 @@ export const bedrockRegions: ReadonlyArray<string> = ["us-east-1", "us-east-2", 
  * Ids of the source's Bedrock rules that are dropped, with the reason.
  */
 export const droppedBedrockNames: ReadonlyArray<readonly [pattern: RegExp, reason: string]> = [
-  [/^us-gov\./, "GovCloud has prices of its own; the source copied the commercial ones"],
   [
     /^(?:claude-(?:opus-4-[5-9]|sonnet-4-[5-9]|haiku-4|opus-5|sonnet-5|fable)|gpt-5)/,
     "an id without a vendor does not say whether the request went through a global or a regional profile, which differ by 10 %"
@@ -399,7 +398,7 @@ export const dropped: ReadonlyArray<{
   ...droppedBedrockNames.map(([pattern, reason]) => ({ provider: "bedrock" as const, pattern, reason })),
   {
     provider: "bedrock",
-    pattern: /^(?:claude|gpt|llama|mistral|nova|titan)(?:-|$)(?!.*\.)/,
+    pattern: /^(?:claude(?!-(?:instant|3|(?:opus|sonnet)-4-(?:1-)?2025))|gpt|llama|mistral|nova|titan)(?:-|$)(?!.*\.)/,
     reason: "an id without a vendor does not say through which profile the request went"
   },
   { provider: "bedrock", pattern: /^anthropic\.claude-3-7-sonnet-20240620/, reason: "no such model" },
@@ -407,7 +406,7 @@ export const dropped: ReadonlyArray<{
   {
     provider: "openai",
     pattern:
-      /^(?:computer-use|codex-mini|gpt-4o(?:-mini)?-(?:audio|realtime)|gpt-35.*|gpt-5-\d.*|gpt-4-turbo-0125-preview|ft:gpt-3\.5-turbo-)$|^(?:container|gpt-oss|openai\/)|whisper|transcribe|-tts|^sora|^dall-e|-image/,
+      /^(?:computer-use|codex-mini|gpt-4o(?:-mini)?-(?:audio|realtime)|gpt-35.*|gpt-5-[12](?:-.*)?|gpt-4-turbo-0125-preview|ft:gpt-3\.5-turbo-)$|^(?:container|gpt-oss|openai\/)|whisper|transcribe|-tts|^sora|^dall-e|-image/,
     reason: "not a chat model of OpenAI's API"
   },
   {
@@ -530,8 +529,58 @@ const without =
 
 const dated = "(?:-\\d{4}-\\d{2}-\\d{2})?$"
 
+const snapshots: Readonly<Record<string, string>> = {
+  "claude-3-5-sonnet-20240620": "claude-3-5-sonnet",
+  "claude-3-5-sonnet-20241022": "claude-3-5-sonnet",
+  "claude-3-5-sonnet-latest": "claude-3-5-sonnet",
+  "claude-3-5-haiku-20241022": "claude-3-5-haiku",
+  "claude-3-5-haiku-latest": "claude-3-5-haiku",
+  "claude-3-haiku-20240307": "claude-3-haiku",
+  "claude-3-opus-20240229": "claude-3-opus",
+  "claude-3-opus-latest": "claude-3-opus",
+  "claude-3-sonnet-20240229": "claude-3-sonnet",
+  "claude-3-7-sonnet-20250219": "claude-3-7-sonnet",
+  "claude-3-7-sonnet-latest": "claude-3-7-sonnet"
+}
+
 /** Rulings on the merged entries, in this order. */
 export const rules: ReadonlyArray<Rule> = [
+  {
+    provider: "openai",
+    reason: "https://developers.openai.com/api/docs/models/gpt-6.2-sol, read on 2026-11-22; no list has it yet",
+    apply: (models) => {
+      models["gpt-6.2-sol"] ??= {
+        input: 2,
+        cached: 0.1,
+        cacheWrite: 2.5,
+        output: 10,
+        longContext: { above: 272_000, input: 4, cached: 0.2, cacheWrite: 5, output: 15 },
+        serverTools: { web_search: 0.01 },
+        serviceTiers: { ultrafast: 3 },
+        later: [{ since: "2027-03-01", serviceTiers: { ultrafast: 6 } }]
+      }
+    }
+  },
+  {
+    provider: "anthropic",
+    reason: "https://platform.claude.com/docs/en/about-claude/model-deprecations: the snapshots that there were",
+    apply: (models) => {
+      for (const [id, of] of Object.entries(snapshots)) {
+        const price = models[of]
+        if (price !== undefined) models[id] = { ...price, ...models[id] }
+      }
+    }
+  },
+  {
+    provider: "bedrock",
+    reason: "Claude before 4.5 has one price through every profile, so the id inside an invoke stream is enough",
+    apply: (models) => {
+      for (const [id, price] of Object.entries(models)) {
+        const bare = /^anthropic\.(claude-(?:3|(?:opus|sonnet)-4-(?:1-)?2025).*\d{8})(?:-v\d:\d)?$/.exec(id)?.[1]
+        if (bare !== undefined) models[bare] ??= price
+      }
+    }
+  },
   {
     provider: "openai",
     reason: "https://developers.openai.com/api/docs/guides/data-residency: 10 % more for models from 2026-03-05 on",
@@ -642,6 +691,11 @@ export const rules: ReadonlyArray<Rule> = [
     provider: "bedrock",
     reason: hour,
     apply: change(/anthropic\.claude-(?:fable|(?:haiku|opus|sonnet)-(?:4-[5-9]|5))/, writesOfAnHour)
+  },
+  {
+    provider: "bedrock",
+    reason: "GovCloud's profiles are listed at GovCloud's prices",
+    apply: change(/^us-gov\./, () => ({ exceptRegions: [] }))
   },
   {
     provider: "bedrock",

@@ -331,6 +331,22 @@ export const fromChunk = ({ costDetails, model, provider, usage }: Source): Cost
   })
 
 /**
+ * Whether the metadata states usage, or a cost: without either there is nothing to price.
+ *
+ * @example
+ * ```ts
+ * import { CostMetadata } from "effect-llm-stream"
+ *
+ * CostMetadata.isStated(new CostMetadata.CostMetadata({ provider: "groq", model: "llama-3.1-8b-instant" })) // false
+ * ```
+ *
+ * @category predicates
+ * @since 0.2.0
+ */
+export const isStated = (metadata: CostMetadata): boolean =>
+  metadata.inputTokens !== undefined || metadata.outputTokens !== undefined || metadata.statedCost !== undefined
+
+/**
  * Gathers what the chunks of one stream state together.
  *
  * @category models

@@ -113,6 +113,8 @@ export interface Service {
   readonly lookup: (provider: string, model: string, date?: string) => Result.Result<Price, UnknownModel>
   /** Adds what the program knows of a response beside what it states: how its model is deployed, and where. */
   readonly complete?: ((metadata: CostMetadata) => CostMetadata) | undefined
+  /** Brings the prices up to date, where that is cheap; it runs before a cost is computed, and never fails. */
+  readonly refresh?: Effect.Effect<void> | undefined
   /** The tables in use, for those who list or compare prices. */
   readonly tables?: ReadonlyArray<PriceTable> | undefined
 }
@@ -349,6 +351,25 @@ export const layer = (options: Options): Layer.Layer<never, InvalidPrices> =>
   Layer.effect(Pricing, Effect.suspend(() => Effect.fromResult(makeResult(options))))
 
 /**
+ * The {@link Pricing} in context, up to date.
+ *
+ * @example
+ * ```ts
+ * import { Pricing } from "effect-llm-stream"
+ * import { Effect } from "effect"
+ *
+ * const tables = Effect.map(Pricing.current, (pricing) => pricing.tables)
+ * ```
+ *
+ * @category services
+ * @since 0.2.0
+ */
+export const current: Effect.Effect<Service> = Effect.flatMap(
+  Pricing,
+  (pricing) => pricing.refresh === undefined ? Effect.succeed(pricing) : Effect.as(pricing.refresh, pricing)
+)
+
+/**
  * The price of a model, from the {@link Pricing} in context. Fails with {@link UnknownModel}.
  *
  * @example
@@ -364,7 +385,7 @@ export const layer = (options: Options): Layer.Layer<never, InvalidPrices> =>
  * @since 0.1.0
  */
 export const lookup = (provider: string, model: string): Effect.Effect<Price, UnknownModel> =>
-  Effect.flatMap(Pricing, (pricing) => Effect.fromResult(pricing.lookup(provider, model)))
+  Effect.flatMap(current, (pricing) => Effect.fromResult(pricing.lookup(provider, model)))
 
 /**
  * What a completion costs at the prices of `pricing`. Fails with {@link UnknownModel} when the metadata names no model
@@ -465,7 +486,7 @@ export const onDay = (metadata: CostMetadata, day: string): CostMetadata =>
  */
 export const cost = (metadata: CostMetadata): Effect.Effect<Cost, UnknownModel> =>
   Effect.flatMap(
-    Pricing,
+    current,
     (pricing) => Effect.flatMap(today(metadata), (dated) => Effect.fromResult(costWith(dated, pricing)))
   )
 

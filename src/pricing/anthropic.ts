@@ -305,12 +305,17 @@ export const table: PriceTable = {
     "claude-v1": { input: 8, output: 24, from: "g" }
   },
   names: {
+    "claude-3-5-haiku-20241022": "claude-3-5-haiku",
     "claude-3-5-haiku-latest": "claude-3-5-haiku",
+    "claude-3-5-sonnet-20240620": "claude-3-5-sonnet",
+    "claude-3-5-sonnet-20241022": "claude-3-5-sonnet",
+    "claude-3-5-sonnet-latest": "claude-3-5-sonnet",
     "claude-3-7-sonnet-20250219": "claude-3-7-sonnet",
     "claude-3-7-sonnet-latest": "claude-3-7-sonnet",
     "claude-3-haiku-20240307": "claude-3-haiku",
     "claude-3-opus-20240229": "claude-3-opus",
     "claude-3-opus-latest": "claude-3-opus",
+    "claude-3-sonnet-20240229": "claude-3-sonnet",
     "claude-haiku-4-5-20251001": "claude-haiku-4-5",
     "claude-opus-4-1-20250805": "claude-opus-4-1",
     "claude-opus-4-20250514": "claude-opus-4",

@@ -189,6 +189,126 @@ export const table: PriceTable = {
       serviceTiers: { priority: 2, fast: 2 },
       from: "cgklp"
     },
+    "gpt-5-3": { input: 1.75, cached: 0.175, output: 14, from: "g" },
+    "gpt-5-3-chat": { input: 1.75, cached: 0.175, output: 14, from: "g" },
+    "gpt-5-3-codex": { input: 1.75, cached: 0.175, output: 14, from: "g" },
+    "gpt-5-4": {
+      input: 2.5,
+      cached: 0.25,
+      output: 15,
+      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 },
+      serviceTiers: { priority: { input: 5, cached: 0.5, output: 30 }, fast: { input: 5, cached: 0.5, output: 30 } },
+      from: "g"
+    },
+    "gpt-5-4-mini": {
+      input: 0.75,
+      cached: 0.075,
+      output: 4.5,
+      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serviceTiers: {
+        priority: { input: 1.5, cached: 0.15, output: 9 },
+        fast: { input: 1.5, cached: 0.15, output: 9 }
+      },
+      from: "g"
+    },
+    "gpt-5-4-nano": {
+      input: 0.2,
+      cached: 0.02,
+      output: 1.25,
+      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      from: "g"
+    },
+    "gpt-5-4-pro": {
+      input: 30,
+      output: 180,
+      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      longContext: { above: 272000, input: 60, output: 270 },
+      from: "g"
+    },
+    "gpt-5-5": {
+      input: 5,
+      cached: 0.5,
+      output: 30,
+      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      longContext: { above: 272000, input: 10, cached: 1, output: 45 },
+      serviceTiers: {
+        priority: { input: 12.5, cached: 1.25, output: 75 },
+        fast: { input: 12.5, cached: 1.25, output: 75 }
+      },
+      from: "g"
+    },
+    "gpt-5-5-chat": {
+      input: 5,
+      cached: 0.5,
+      output: 30,
+      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      longContext: { above: 272000, input: 10, cached: 1, output: 45 },
+      serviceTiers: {
+        priority: { input: 12.5, cached: 1.25, output: 75 },
+        fast: { input: 12.5, cached: 1.25, output: 75 }
+      },
+      from: "g"
+    },
+    "gpt-5-5-codex": {
+      input: 5,
+      cached: 0.5,
+      output: 30,
+      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      longContext: { above: 272000, input: 10, cached: 1, output: 45 },
+      serviceTiers: {
+        priority: { input: 12.5, cached: 1.25, output: 75 },
+        fast: { input: 12.5, cached: 1.25, output: 75 }
+      },
+      from: "g"
+    },
+    "gpt-5-5-pro": {
+      input: 30,
+      output: 180,
+      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      longContext: { above: 272000, input: 60, output: 270 },
+      from: "g"
+    },
+    "gpt-5-6": {
+      input: 4,
+      cacheWrite: 5,
+      cached: 0.4,
+      output: 20,
+      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
+      serviceTiers: { priority: 2, fast: 2 },
+      from: "g"
+    },
+    "gpt-5-6-luna": {
+      input: 0.2,
+      cacheWrite: 0.25,
+      cached: 0.02,
+      output: 1.2,
+      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      longContext: { above: 272000, input: 0.4, cacheWrite: 0.5, cached: 0.04, output: 1.8 },
+      serviceTiers: { priority: 2, fast: 2 },
+      from: "g"
+    },
+    "gpt-5-6-sol": {
+      input: 4,
+      cacheWrite: 5,
+      cached: 0.4,
+      output: 20,
+      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
+      serviceTiers: { priority: 2, fast: 2 },
+      from: "g"
+    },
+    "gpt-5-6-terra": {
+      input: 2,
+      cacheWrite: 2.5,
+      cached: 0.2,
+      output: 12,
+      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      longContext: { above: 272000, input: 4, cacheWrite: 5, cached: 0.4, output: 18 },
+      serviceTiers: { priority: 2, fast: 2 },
+      from: "g"
+    },
     "gpt-5-chat": {
       input: 1.25,
       cached: 0.125,
@@ -498,6 +618,18 @@ export const table: PriceTable = {
       serviceTiers: { priority: 2, fast: 2 },
       from: "p"
     },
+    "gpt-6.2-sol": {
+      input: 2,
+      cached: 0.1,
+      cacheWrite: 2.5,
+      output: 10,
+      longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, output: 15 },
+      serverTools: { web_search: 0.01 },
+      serviceTiers: { priority: 2, fast: 2, ultrafast: 3 },
+      later: [{ since: "2027-03-01", serviceTiers: { ultrafast: 6 } }],
+      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      from: ""
+    },
     "gpt-audio": { input: 2.5, output: 10, inputAudio: 32, outputAudio: 64, from: "cgkl" },
     "gpt-audio-1.5": { input: 2.5, output: 10, inputAudio: 32, outputAudio: 64, from: "cgkl" },
     "gpt-audio-mini": { input: 0.6, output: 2.4, inputAudio: 10, outputAudio: 20, from: "cgkl" },
@@ -657,6 +789,16 @@ export const table: PriceTable = {
     "gpt-4o-mini-audio-preview-2024-12-17": "gpt-4o-mini-audio-preview",
     "gpt-4o-mini-search-preview-2025-03-11": "gpt-4o-mini-search-preview",
     "gpt-4o-search-preview-2025-03-11": "gpt-4o-search-preview",
+    "gpt-5-2025-08-07": "gpt-5",
+    "gpt-5-3-chat-latest": "gpt-5-3-chat",
+    "gpt-5-4-2026-03-05": "gpt-5-4",
+    "gpt-5-4-mini-2026-03-17": "gpt-5-4-mini",
+    "gpt-5-4-nano-2026-03-17": "gpt-5-4-nano",
+    "gpt-5-4-pro-2026-03-05": "gpt-5-4-pro",
+    "gpt-5-5-2026-04-23": "gpt-5-5",
+    "gpt-5-5-2026-04-24": "gpt-5-5",
+    "gpt-5-5-chat-latest": "gpt-5-5-chat",
+    "gpt-5-5-pro-2026-04-23": "gpt-5-5-pro",
     "gpt-5-chat-latest": "gpt-5-chat",
     "gpt-5-mini-2025-08-07": "gpt-5-mini",
     "gpt-5-nano-2025-08-07": "gpt-5-nano",
