@@ -66,6 +66,7 @@ export const statements = async (provider: Provider, without?: string): Promise<
       statesLongContext: name === "pi-ai" || name === "ai-sdk-cost-calculator"
     }))
   ].filter(({ name }) => name !== without)
+    .map((list) => provider === "azure" ? { ...list, prices: map(list.prices, withoutTools) } : list)
 }
 
 // Models of other makers that Azure serves.
@@ -77,6 +78,9 @@ const withoutMultipliers = (price: ModelPrice): ModelPrice => {
   // A fee of 0 stands for "no such tool" in these lists.
   return serverTools?.["web_search"] ? { ...rest, serverTools } : rest
 }
+
+// Azure's tools are other tools than the makers', at other fees.
+const withoutTools = ({ serverTools: _tools, ...price }: ModelPrice): ModelPrice => price
 
 const fail = (message: string): never => {
   throw new Error(message)

@@ -99,7 +99,7 @@ export const merge = (
     )
     const chosen = ruled[field] ?? best?.value
     if (chosen !== undefined) price[field] = chosen
-    if (values.size > 1) {
+    if (values.size > 1 || values.size === 1 && !values.has(chosen)) {
       disagreements.push({
         provider,
         id,

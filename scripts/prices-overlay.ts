@@ -457,8 +457,14 @@ const fixed: ReadonlyArray<
     "azure",
     "gpt-5.6",
     {
-      ...{ input: 4, cached: 0.4, cacheWrite: 5, output: 20 },
-      ...{ "longContext.input": 8, "longContext.cached": 0.8, "longContext.cacheWrite": 10, "longContext.output": 30 }
+      "input": 4,
+      "cached": 0.4,
+      "cacheWrite": 5,
+      "output": 20,
+      "longContext.input": 8,
+      "longContext.cached": 0.8,
+      "longContext.cacheWrite": 10,
+      "longContext.output": 30
     },
     "an alias of gpt-5.6-sol, whose price was lowered since the lists that have the alias"
   ],
@@ -672,7 +678,7 @@ export const rules: ReadonlyArray<Rule> = [
         const bare = id.replace(/^global\./, "")
         const geographic = models[`us.${bare}`] ?? models[`eu.${bare}`] ?? models[`in.${bare}`]
         if (bare === id || geographic?.input === undefined || geographic.input <= (global.input ?? 0)) continue
-        const { regions, ...price } = geographic
+        const { regions: _, ...price } = geographic
         if (models[bare] !== undefined) models[bare] = { ...price, from: models[bare]?.from ?? "" }
       }
     }

@@ -22,6 +22,18 @@ import * as Pricing from "./Pricing.ts"
  * Where a budget stands, in USD. `spent` and `unknown` and `reserved` never exceed `limit` by reserving; a response that
  * costs more than it reserved may.
  *
+ * @example
+ * ```ts
+ * import { BigDecimal, Effect } from "effect"
+ * import { CostBudget } from "effect-llm-stream"
+ *
+ * const remaining = CostBudget.make("0.5").pipe(
+ *   Effect.flatMap((budget) => budget.balance),
+ *   Effect.map((balance) => BigDecimal.format(balance.remaining))
+ * )
+ * await Effect.runPromise(remaining) // "0.5"
+ * ```
+ *
  * @category models
  * @since 0.2.0
  */

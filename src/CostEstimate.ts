@@ -115,7 +115,7 @@ export const atMost = (
   pricing: Pricing.Service
 ): Result.Result<Estimate, Pricing.UnknownModel> => {
   const { tokens = approximateTokens } = options
-  const found = textsOf([request.system, request.prompt, request.tools, request.responseFormat])
+  const found = textsOf([request.system, request.prompt], [request.tools, request.responseFormat])
   const inputTokens = found.texts.reduce((sum, text) => sum + Math.max(0, Math.ceil(tokens(text))), 0) +
     found.items * tokensPerItem
   const outputTokens = request.maxTokens ?? options.maxTokens
@@ -145,39 +145,34 @@ interface Texts {
   readonly writesCache: boolean
 }
 
-/** The texts in a prompt, in tools and formats, whatever their form; names of fields count as text of tools only. */
-const textsOf = (roots: ReadonlyArray<unknown>): Texts => {
+/** The texts in messages, and in schemas, of which the names of fields are text too. */
+const textsOf = (messages: ReadonlyArray<unknown>, schemas: ReadonlyArray<unknown>): Texts => {
   const texts: Array<string> = []
   let items = 0
   let files = 0
   let writesCache = false
-  const visit = (value: unknown): void => {
+  const visit = (value: unknown, isSchema: boolean): void => {
     if (typeof value === "string") texts.push(value)
     else if (typeof value === "number" || typeof value === "boolean") texts.push(String(value))
-    else if (Array.isArray(value)) value.forEach(visit)
+    else if (Array.isArray(value)) value.forEach((element) => visit(element, isSchema))
     else if (value instanceof Uint8Array || value instanceof URL) files++
     else if (Predicate.isObject(value)) {
       if (Predicate.hasProperty(value, "type") && value.type === "file") {
         files++
         return
       }
+      if (!isSchema && "content" in value) items++
       for (const [key, field] of Object.entries(value)) {
-        if (/^cache(?:Control|Point|_control)$/.test(key)) writesCache = true
-        else if (key === "content" || key === "name") {
-          if (key === "content") items++
-          visit(field)
-        } else if (!/^(?:type|role|options)$/.test(key)) {
-          texts.push(key)
-          visit(field)
-        } else if (key === "options" && JSON.stringify(field ?? {}).search(/"cache(?:Control|Point)"/) >= 0) {
-          writesCache = true
-        }
+        if (isSchema) texts.push(key)
+        if (isSchema || !/^(?:type|role|options)$/.test(key)) visit(field, isSchema)
+        else if (key === "options" && /"cache(?:Control|Point)"/.test(JSON.stringify(field ?? {}))) writesCache = true
       }
     }
   }
-  for (const root of roots) {
-    if (typeof root === "string") items++
-    visit(root)
+  for (const message of messages) {
+    if (typeof message === "string") items++
+    visit(message, false)
   }
+  for (const schema of schemas) visit(schema, true)
   return { texts, items, files, writesCache }
 }

@@ -385,7 +385,7 @@ export const on: {
 } = dual(
   2,
   <P extends ModelPrice>(self: P, day: string): P =>
-    (self.later ?? []).filter(({ since }) => since <= day).reduce((price, { since: _, ...changes }) => {
+    (self.later ?? []).filter(({ since }) => since <= day).reduce((price, { since: _since, ...changes }) => {
       // A change takes the place of what was announced for the price before it.
       const { until: __, ...before } = price
       return patch(before as P, changes)

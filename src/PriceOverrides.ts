@@ -185,7 +185,7 @@ export const apply = (
   if (price === undefined && own.length === 0) return undefined
   const changes = [...changesOf("*"), ...own]
   if (changes.length === 0) return price
-  const changed = changes.reduce((so, { factor, replace, since: _, until: __, ...change }): Price => {
+  const changed = changes.reduce((so, { factor, replace, since: _since, until: _until, ...change }): Price => {
     const { date, model, provider } = so
     const base: Price = replace === true ? { provider, model, ...(date === undefined ? undefined : { date }) } : so
     return patch(factor === undefined ? base : scale(base, factor), change)

@@ -230,7 +230,7 @@ const makeChecked = (options: Options): Service => {
       const id = aliasOf(provider, model)
       const listed = find(provider, id)
       const overrides = own(options.overrides, provider)
-      const price = overrides === undefined ? listed : apply(overrides, id, listed, date, provider)
+      const price = overrides === undefined ? listed : overridden(overrides, provider, id, listed, date)
       if (price !== undefined) return Result.succeed(price)
       const reason = overrides === undefined && indexOf(provider).size === 0 ? "unknownProvider" : "unknownModel"
       return Result.fail(new UnknownModel({ provider, model, reason }))
@@ -248,6 +248,23 @@ const makeChecked = (options: Options): Service => {
       })
     }
   }
+}
+
+/** The price with the overrides that hold for it; one that no table has is looked for under all names of the id. */
+const overridden = (
+  overrides: Overrides[string],
+  provider: string,
+  id: string,
+  listed: Price | undefined,
+  date: string | undefined
+): Price | undefined => {
+  if (listed !== undefined) return apply(overrides, id, listed, date)
+  const names = normalize(id)
+  for (const name of names) {
+    const price = apply(overrides, name, undefined, date, provider)
+    if (price !== undefined) return isAssumed(names, name) ? { ...price, assumed: true } : price
+  }
+  return undefined
 }
 
 // Only the last name may be the id without its date, and only if the id has one.

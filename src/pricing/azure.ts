@@ -29,65 +29,17 @@ export const table: PriceTable = {
     "ai21-jamba-1.5-large": { input: 2, output: 8, from: "k" },
     "ai21-jamba-1.5-mini": { input: 0.2, output: 0.4, from: "k" },
     "chat-latest": { input: 5, cached: 0.5, output: 30, from: "p" },
-    "claude-fable-5": {
-      input: 10,
-      cached: 1,
-      cacheWrite: 12.5,
-      cacheWrite1h: 20,
-      output: 50,
-      serverTools: { web_search: 0.01 },
-      from: "kl"
-    },
+    "claude-fable-5": { input: 10, cached: 1, cacheWrite: 12.5, cacheWrite1h: 20, output: 50, from: "kl" },
     "claude-haiku-4-5": { input: 1, cached: 0.1, cacheWrite: 1.25, cacheWrite1h: 2, output: 5, from: "l" },
     "claude-opus-4-1": { input: 15, cached: 1.5, cacheWrite: 18.75, cacheWrite1h: 30, output: 75, from: "l" },
     "claude-opus-4-5": { input: 5, cached: 0.5, cacheWrite: 6.25, cacheWrite1h: 10, output: 25, from: "l" },
-    "claude-opus-4-6": {
-      input: 5,
-      cached: 0.5,
-      cacheWrite: 6.25,
-      cacheWrite1h: 10,
-      output: 25,
-      serverTools: { web_search: 0.01 },
-      from: "kl"
-    },
-    "claude-opus-4-7": {
-      input: 5,
-      cached: 0.5,
-      cacheWrite: 6.25,
-      cacheWrite1h: 10,
-      output: 25,
-      serverTools: { web_search: 0.01 },
-      from: "kl"
-    },
-    "claude-opus-4-8": {
-      input: 5,
-      cached: 0.5,
-      cacheWrite: 6.25,
-      cacheWrite1h: 10,
-      output: 25,
-      serverTools: { web_search: 0.01 },
-      from: "kl"
-    },
-    "claude-opus-5": {
-      input: 5,
-      cached: 0.5,
-      cacheWrite: 6.25,
-      cacheWrite1h: 10,
-      output: 25,
-      serverTools: { web_search: 0.01 },
-      from: "kl"
-    },
+    "claude-opus-4-6": { input: 5, cached: 0.5, cacheWrite: 6.25, cacheWrite1h: 10, output: 25, from: "kl" },
+    "claude-opus-4-7": { input: 5, cached: 0.5, cacheWrite: 6.25, cacheWrite1h: 10, output: 25, from: "kl" },
+    "claude-opus-4-8": { input: 5, cached: 0.5, cacheWrite: 6.25, cacheWrite1h: 10, output: 25, from: "kl" },
+    "claude-opus-5": { input: 5, cached: 0.5, cacheWrite: 6.25, cacheWrite1h: 10, output: 25, from: "kl" },
     "claude-sonnet-4-5": { input: 3, cached: 0.3, cacheWrite: 3.75, cacheWrite1h: 6, output: 15, from: "l" },
     "claude-sonnet-4-6": { input: 3, cached: 0.3, cacheWrite: 3.75, cacheWrite1h: 6, output: 15, from: "kl" },
-    "claude-sonnet-5": {
-      input: 2,
-      cached: 0.2,
-      cacheWrite: 2.5,
-      cacheWrite1h: 4,
-      output: 10,
-      serverTools: { web_search: 0.01 },
-      from: "kl"
-    },
+    "claude-sonnet-5": { input: 2, cached: 0.2, cacheWrite: 2.5, cacheWrite1h: 4, output: 10, from: "kl" },
     "codestral-2501": { input: 0.3, output: 0.9, from: "k" },
     "codex-mini": { input: 1.5, cached: 0.375, output: 6, from: "l" },
     "cohere-command-r-08-2024": { input: 0.15, output: 0.6, from: "k" },
@@ -118,7 +70,6 @@ export const table: PriceTable = {
       input: 2,
       cached: 0.5,
       output: 8,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -126,7 +77,6 @@ export const table: PriceTable = {
       input: 0.4,
       cached: 0.1,
       output: 1.6,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -178,7 +128,6 @@ export const table: PriceTable = {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -187,21 +136,12 @@ export const table: PriceTable = {
       cached: 0.125,
       output: 10,
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "l"
-    },
-    "gpt-5-chat-latest": {
-      input: 1.25,
-      cached: 0.125,
-      output: 10,
-      serverTools: { web_search: 0.01 },
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
     "gpt-5-codex": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "kl"
     },
@@ -209,7 +149,6 @@ export const table: PriceTable = {
       input: 0.25,
       cached: 0.025,
       output: 2,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -217,22 +156,14 @@ export const table: PriceTable = {
       input: 0.05,
       cached: 0.005,
       output: 0.4,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
-    "gpt-5-pro": {
-      input: 15,
-      output: 120,
-      serverTools: { web_search: 0.01 },
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
+    "gpt-5-pro": { input: 15, output: 120, deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 }, from: "klp" },
     "gpt-5.1": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -247,7 +178,6 @@ export const table: PriceTable = {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "kl"
     },
@@ -262,7 +192,6 @@ export const table: PriceTable = {
       input: 0.25,
       cached: 0.025,
       output: 2,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "kl"
     },
@@ -270,7 +199,6 @@ export const table: PriceTable = {
       input: 1.75,
       cached: 0.175,
       output: 14,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -279,28 +207,18 @@ export const table: PriceTable = {
       cached: 0.175,
       output: 14,
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "l"
-    },
-    "gpt-5.2-chat-2025-12-11": {
-      input: 1.75,
-      cached: 0.175,
-      output: 14,
-      serverTools: { web_search: 0.01 },
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "kl"
     },
     "gpt-5.2-codex": {
       input: 1.75,
       cached: 0.175,
       output: 14,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "kl"
     },
     "gpt-5.2-pro": {
       input: 21,
       output: 168,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -308,7 +226,6 @@ export const table: PriceTable = {
       input: 1.75,
       cached: 0.175,
       output: 14,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "kl"
     },
@@ -316,7 +233,6 @@ export const table: PriceTable = {
       input: 1.75,
       cached: 0.175,
       output: 14,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -332,7 +248,6 @@ export const table: PriceTable = {
       cached: 0.25,
       output: 15,
       longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 },
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -340,7 +255,6 @@ export const table: PriceTable = {
       input: 0.75,
       cached: 0.075,
       output: 4.5,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -348,7 +262,6 @@ export const table: PriceTable = {
       input: 0.2,
       cached: 0.02,
       output: 1.25,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -356,7 +269,6 @@ export const table: PriceTable = {
       input: 30,
       output: 180,
       longContext: { above: 272000, input: 60, cached: 6, output: 270 },
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -365,7 +277,6 @@ export const table: PriceTable = {
       cached: 0.5,
       output: 30,
       longContext: { above: 272000, input: 10, cached: 1, output: 45 },
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -373,7 +284,6 @@ export const table: PriceTable = {
       input: 30,
       output: 180,
       longContext: { above: 272000, input: 60, cached: 6, output: 270 },
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "klp"
     },
@@ -383,7 +293,6 @@ export const table: PriceTable = {
       output: 20,
       longContext: { above: 272000, input: 8, cached: 0.8, output: 30, cacheWrite: 10 },
       cacheWrite: 5,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: ""
     },
@@ -401,7 +310,6 @@ export const table: PriceTable = {
       output: 1.2,
       longContext: { above: 272000, input: 0.4, cached: 0.04, output: 1.8, cacheWrite: 0.5 },
       cacheWrite: 0.25,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "kp"
     },
@@ -411,7 +319,6 @@ export const table: PriceTable = {
       output: 20,
       longContext: { above: 272000, input: 8, cached: 0.8, output: 30, cacheWrite: 10 },
       cacheWrite: 5,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "p"
     },
@@ -421,7 +328,6 @@ export const table: PriceTable = {
       output: 12,
       longContext: { above: 272000, input: 4, cached: 0.4, output: 18, cacheWrite: 5 },
       cacheWrite: 2.5,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "kp"
     },
@@ -561,7 +467,6 @@ export const table: PriceTable = {
       input: 2,
       cached: 0.5,
       output: 8,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "glp"
     },
@@ -569,7 +474,6 @@ export const table: PriceTable = {
       input: 10,
       cached: 2.5,
       output: 40,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "kl"
     },
@@ -585,7 +489,6 @@ export const table: PriceTable = {
       input: 1.1,
       cached: 0.275,
       output: 4.4,
-      serverTools: { web_search: 0.01 },
       deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
       from: "gklp"
     },
@@ -632,6 +535,7 @@ export const table: PriceTable = {
     "gpt-4o-2024-11-20": "gpt-4o",
     "gpt-4o-mini-2024-07-18": "gpt-4o-mini",
     "gpt-5-2025-08-07": "gpt-5",
+    "gpt-5-chat-latest": "gpt-5-chat",
     "gpt-5-mini-2025-08-07": "gpt-5-mini",
     "gpt-5-nano-2025-08-07": "gpt-5-nano",
     "gpt-5.1-2025-11-13": "gpt-5.1",
@@ -639,6 +543,7 @@ export const table: PriceTable = {
     "gpt-5.1-codex-2025-11-13": "gpt-5.1-codex",
     "gpt-5.1-codex-mini-2025-11-13": "gpt-5.1-codex-mini",
     "gpt-5.2-2025-12-11": "gpt-5.2",
+    "gpt-5.2-chat-2025-12-11": "gpt-5.2-chat",
     "gpt-5.2-pro-2025-12-11": "gpt-5.2-pro",
     "gpt-5.4-2026-03-05": "gpt-5.4",
     "gpt-5.4-mini-2026-03-17": "gpt-5.4-mini",
