@@ -251,13 +251,13 @@ export const guard: {
   (
     budget: CostBudget,
     atMost: BigDecimal.BigDecimal
-  ): <C extends Chunk.Attributes, E, R>(self: Stream.Stream<C, E, R>) => Stream.Stream<C, E | BudgetRefused, R>
-  <C extends Chunk.Attributes, E, R>(
+  ): <C extends Chunk.Chunk, E, R>(self: Stream.Stream<C, E, R>) => Stream.Stream<C, E | BudgetRefused, R>
+  <C extends Chunk.Chunk, E, R>(
     self: Stream.Stream<C, E, R>,
     budget: CostBudget,
     atMost: BigDecimal.BigDecimal
   ): Stream.Stream<C, E | BudgetRefused, R>
-} = /* @__PURE__ */ dual(3, <C extends Chunk.Attributes, E, R>(
+} = /* @__PURE__ */ dual(3, <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>,
   budget: CostBudget,
   atMost: BigDecimal.BigDecimal
