@@ -126,11 +126,14 @@ export const generate = async (without?: string): Promise<Generated> => {
       provider,
       source: "scripts/generate-prices.ts",
       date: lists.map(({ date }) => date).sort().at(-1) ?? "",
-      sources: Object.fromEntries(
-        lists.filter(({ prices }) => Object.keys(prices).length > 0).map((
-          { date, key, name }
-        ) => [key, `${name} ${date}`])
-      ),
+      sources: {
+        ...Object.fromEntries(
+          lists.flatMap(({ date, key, name, prices }) =>
+            Object.keys(prices).length > 0 ? [[key, `${name} ${date}`]] : []
+          )
+        ),
+        ...(Object.values(models).some(({ from }) => from === "r") ? { r: "the provider's own page" } : undefined)
+      },
       defaults: defaults[provider],
       ...grouped(provider, models)
     }

@@ -563,7 +563,8 @@ export const rules: ReadonlyArray<Rule> = [
         longContext: { above: 272_000, input: 4, cached: 0.2, cacheWrite: 5, output: 15 },
         serverTools: { web_search: 0.01 },
         serviceTiers: { ultrafast: 3 },
-        later: [{ since: "2027-03-01", serviceTiers: { ultrafast: 6 } }]
+        later: [{ since: "2027-03-01", serviceTiers: { ultrafast: 6 } }],
+        from: "r"
       }
     }
   },

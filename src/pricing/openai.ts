@@ -26,7 +26,8 @@ export const table: PriceTable = {
     c: "ai-sdk-cost-calculator 2026-09-23",
     l: "litellm 2026-08-01",
     p: "pi-ai 2026-11-10",
-    k: "portkey 2026-08-21"
+    k: "portkey 2026-08-21",
+    r: "the provider's own page"
   },
   defaults: { serviceTiers: { auto: 1, default: 1, flex: 0.5, batch: 0.5 } },
   models: {
@@ -628,7 +629,7 @@ export const table: PriceTable = {
       serviceTiers: { priority: 2, fast: 2, ultrafast: 3 },
       later: [{ since: "2027-03-01", serviceTiers: { ultrafast: 6 } }],
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      from: ""
+      from: "r"
     },
     "gpt-audio": { input: 2.5, output: 10, inputAudio: 32, outputAudio: 64, from: "cgkl" },
     "gpt-audio-1.5": { input: 2.5, output: 10, inputAudio: 32, outputAudio: 64, from: "cgkl" },
