@@ -1,216 +1,191 @@
 /**
- * Writes `src/pricing/<provider>.ts` from the pinned dev dependency `@pydantic/genai-prices` and
- * `scripts/prices-overlay.ts`. Run with `node scripts/generate-prices.ts` (Node 24 strips the types).
+ * Writes `src/pricing/<provider>.ts` from `@pydantic/genai-prices` (a dev dependency), the lists in
+ * `scripts/prices-files/` and the rulings of `scripts/prices-overlay.ts`; and what the lists disagree on, with the
+ * ruling of each, to `docs/price-disagreements.md`. Needs no network. Run with `node scripts/generate-prices.ts`
+ * (Node 24 strips the types).
  */
-import { type MatchLogic, type ModelInfo, type ModelPrice as SourcePrice, waitForUpdate } from "@pydantic/genai-prices"
+import { map } from "effect/Record"
 import { execFileSync } from "node:child_process"
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs"
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import type { ModelPrice, PriceTable } from "../src/Price.ts"
-import {
-  bedrockGeographies,
-  bedrockRegions,
-  type Correction,
-  corrections,
-  defaults,
-  droppedBedrockNames,
-  multipliers,
-  type Provider
-} from "./prices-overlay.ts"
+import type { PriceFile } from "./extract-prices.ts"
+import { type Disagreement, type Flat, flatten, merge, type Statements, unflatten } from "./merge-prices.ts"
+import { corrected, source } from "./prices-genai.ts"
+import { corrections, defaults, dropped, type Provider, ruled, rules } from "./prices-overlay.ts"
 
-/** The version of the dev dependency that the overlay was written for, and the day it was published. */
-export const source = { version: "0.1.8", date: "2026-09-23" }
+/** A generated table, before it is written. */
+export type Table = Omit<PriceTable, "fallback">
 
-/** Our providers and the source's names for them. */
-export const sourceIds: Record<Provider, string> = {
-  openai: "openai",
-  anthropic: "anthropic",
-  bedrock: "aws",
-  groq: "groq",
-  azure: "azure"
+/** The generated tables, and what the lists disagree on. */
+export interface Generated {
+  readonly tables: Readonly<Record<Provider, Table>>
+  readonly disagreements: ReadonlyArray<Disagreement>
 }
 
-// The source also lets Azure fall back to the price lists of DeepSeek, xAI and Moonshot, which are not Azure's.
-const fallbacks: Partial<Record<Provider, ReadonlyArray<Provider>>> = { azure: ["openai", "anthropic"] }
+const providers: ReadonlyArray<Provider> = ["openai", "anthropic", "bedrock", "groq", "azure"]
 
-const tokenKeys: Readonly<Record<string, keyof ModelPrice>> = {
-  input_mtok: "input",
-  cache_read_mtok: "cached",
-  cache_audio_read_mtok: "cachedAudio",
-  cache_image_read_mtok: "cachedImage",
-  cache_write_mtok: "cacheWrite",
-  cache_write_1h_mtok: "cacheWrite1h",
-  input_audio_mtok: "inputAudio",
-  input_image_mtok: "inputImage",
-  output_mtok: "output",
-  output_audio_mtok: "outputAudio",
-  output_image_mtok: "outputImage"
+const keys: Readonly<Record<string, string>> = {
+  "genai-prices": "g",
+  "pi-ai": "p",
+  "ai-sdk-cost-calculator": "c",
+  "litellm": "l",
+  "portkey": "k",
+  "models.dev": "m"
 }
 
-const toolKeys: Readonly<Record<string, string>> = {
-  web_searches_kcount: "web_search",
-  storage_searches_kcount: "file_search"
+/** The lists of `scripts/prices-files/`. */
+export const files = (): ReadonlyArray<PriceFile> => {
+  const folder = new URL("./prices-files/", import.meta.url)
+  return readdirSync(folder).sort().map((name): PriceFile => JSON.parse(readFileSync(new URL(name, folder), "utf8")))
 }
 
-// Billed by the hour of audio, and not by a streamed completion.
-const unsupportedKeys = new Set(["audio_hours", "input_audio_hours"])
-
-/** The generated tables, before they are written. */
-export const generate = async (): Promise<Record<Provider, Omit<PriceTable, "fallback">>> => {
-  const providers = await waitForUpdate()
-  const tableOf = (provider: Provider): Omit<PriceTable, "fallback"> => {
-    const models = providers?.find(({ id }) => id === sourceIds[provider])?.models ??
-      fail(`no ${provider} in the source`)
-    return {
-      provider,
-      source: `@pydantic/genai-prices ${source.version}`,
+/** The lists that tables are made from; `without` leaves one out, to check the others against it. */
+export const statements = async (provider: Provider, without?: string): Promise<ReadonlyArray<Statements>> => {
+  const { models, names } = await corrected(provider)
+  const genai: Record<string, ModelPrice> = {}
+  for (const [id, price] of Object.entries(models)) genai[id] = price
+  for (const [id, model] of Object.entries(names)) genai[id] ??= models[model] ?? {}
+  // "regional." is the list's own name of entries; GovCloud's prices it copied from the commercial ones.
+  for (const id of Object.keys(genai)) if (/^(?:regional|us-gov)\./.test(id)) delete genai[id]
+  return [
+    {
+      key: "g",
+      name: "genai-prices",
       date: source.date,
-      defaults: defaults[provider],
-      ...corrected(provider, models.filter((model) => !isUnsupported(model)))
-    }
-  }
-  return {
-    openai: tableOf("openai"),
-    anthropic: tableOf("anthropic"),
-    bedrock: tableOf("bedrock"),
-    groq: tableOf("groq"),
-    azure: tableOf("azure")
-  }
+      prices: genai,
+      weight: 1,
+      statesLongContext: provider !== "bedrock"
+    },
+    ...files().map(({ date, name, prices }): Statements => ({
+      key: keys[name] ?? fail(`no key for ${name}`),
+      name,
+      date,
+      prices: map(prices[provider] ?? {}, withoutMultipliers),
+      // It swaps cache reads and writes, and audio in and out, in places.
+      weight: name === "portkey" ? 0.9 : 1,
+      statesLongContext: name === "pi-ai" || name === "ai-sdk-cost-calculator"
+    }))
+  ].filter(({ name }) => name !== without)
+    .map((list) => provider === "azure" ? { ...list, prices: map(list.prices, withoutTools) } : list)
 }
+
+// Models of other makers that Azure serves.
+const isFoundry = /^(?:kimi|grok|mistral|ministral|codestral|cohere|llama|meta-llama|deepseek|phi|jamba|ai21)/
+
+// Tiers and regions are rulings, which hold for a family of models.
+const withoutMultipliers = (price: ModelPrice): ModelPrice => {
+  const { deploymentTypes: _, regionFactors: __, serverTools, serviceTiers: ___, ...rest } = price
+  // A fee of 0 stands for "no such tool" in these lists.
+  return serverTools?.["web_search"] ? { ...rest, serverTools } : rest
+}
+
+// Azure's tools are other tools than the makers', at other fees.
+const withoutTools = ({ serverTools: _tools, ...price }: ModelPrice): ModelPrice => price
 
 const fail = (message: string): never => {
   throw new Error(message)
 }
 
-const isUnsupported = (model: ModelInfo): boolean =>
-  Object.keys(effectivePrices(model)).some((key) => unsupportedKeys.has(key))
-
-/** The prices in force on the source's date. */
-const effectivePrices = (model: ModelInfo): SourcePrice => {
-  if (!Array.isArray(model.prices)) return model.prices
-  const inForce = model.prices.filter(({ constraint }) => {
-    if (constraint === undefined) return true
-    if (constraint.type !== "start_date") return fail(`${model.id}: prices by time of day`)
-    if (constraint.start_date > source.date) return fail(`${model.id}: a price that starts on ${constraint.start_date}`)
-    return true
-  })
-  return inForce.at(-1)?.prices ?? fail(`${model.id}: no price`)
-}
-
-const convert = (model: ModelInfo): ModelPrice => {
-  const price: Record<string, number> = {}
-  const long: Record<string, number> = {}
-  const serverTools: Record<string, number> = {}
-  const thresholds = new Set<number>()
-  for (const [key, value] of Object.entries(effectivePrices(model))) {
-    if (value === undefined) continue
-    const tool = toolKeys[key]
-    const name = tokenKeys[key]
-    if (tool !== undefined && typeof value === "number") {
-      // Shifting the point in the text is exact.
-      serverTools[tool] = Number(`${value}e-3`)
-    } else if (name !== undefined && typeof value === "number") {
-      price[name] = value
-    } else if (name !== undefined && typeof value === "object" && value.tiers.length === 1) {
-      const [tier] = value.tiers
-      price[name] = value.base
-      if (tier !== undefined) {
-        long[name] = tier.price
-        thresholds.add(tier.start)
-      }
-    } else {
-      fail(`${model.id}: cannot convert ${key}`)
-    }
-  }
-  const [above, ...others] = thresholds
-  if (others.length > 0) fail(`${model.id}: several thresholds`)
-  return {
-    ...price,
-    ...(Object.keys(serverTools).length > 0 ? { serverTools } : undefined),
-    ...(above === undefined ? undefined : { longContext: { above, ...long } })
-  }
-}
-
-/** The ids that a rule of the source stands for, without what ends them (dates and versions, which look-up strips). */
-const namesOf = (match: MatchLogic): ReadonlyArray<string> => {
-  if ("or" in match) return match.or.flatMap(namesOf)
-  if ("equals" in match) return [match.equals]
-  if ("starts_with" in match) return [trimmed(match.starts_with)]
-  if ("ends_with" in match) return [trimmed(match.ends_with)]
-  if ("contains" in match) return [trimmed(match.contains)]
-  // Every regular expression of these providers is an id followed by a date.
-  if ("regex" in match && /^\^[\w\\.-]+-\\d\{[48]\}/.test(match.regex)) return []
-  return fail(`cannot convert the rule ${JSON.stringify(match)}`)
-}
-
-const trimmed = (prefix: string): string => prefix.replace(/[-@.]+$/, "").replace(/-20\d\d$/, "")
-
-const withoutVersion = (id: string): string => id.replace(/(?::\d+)?$/, "").replace(/-v\d+$/, "")
-
-const corrected = (
-  provider: Provider,
-  sourceModels: ReadonlyArray<ModelInfo>
-): Pick<PriceTable, "models" | "names"> => {
-  const models = new Map<string, ModelPrice>()
-  const names = new Map<string, string>()
-  const addName = (name: string, model: string): void => {
-    const lower = name.toLowerCase()
-    // The source takes the first entry that matches.
-    if (!names.has(lower)) names.set(lower, model)
-  }
-  const apply = ({ dropNames, model, names: more, remove, set }: Correction): void => {
-    if (remove === true) {
-      if (!models.delete(model)) fail(`${provider}: no ${model} to remove`)
-      for (const [name, of] of names) if (of === model) names.delete(name)
-      return
-    }
-    const so = models.get(model)
-    if (so !== undefined && set !== undefined && isSubset(set, so)) {
-      fail(`${provider}: ${model} needs no correction any more`)
-    }
-    models.set(model, {
-      ...so,
-      ...set,
-      ...(set?.serviceTiers && { serviceTiers: { ...so?.serviceTiers, ...set.serviceTiers } })
-    })
-    for (const name of dropNames ?? []) if (!names.delete(name)) fail(`${provider}: no name ${name} to drop`)
-    for (const name of [model, ...more ?? []]) addName(name, model)
-  }
-  for (const model of sourceModels) {
-    const id = model.id.toLowerCase()
-    const idNames = id.startsWith("regional.") ? [] : [id]
-    models.set(id, convert(model))
-    const all = [...idNames, ...namesOf(model.match)]
-    for (const name of provider === "bedrock" ? bedrockNames(id, all) : all) addName(name, id)
-    if (
-      provider === "bedrock" && !/(?:^|\.)(?:anthropic\.claude|openai\.gpt-5)/.test(id) &&
-      !/^(?:global|regional)\./.test(id)
-    ) {
-      models.set(id, { ...models.get(id), regions: bedrockRegions })
-    }
-  }
-  for (const correction of [...corrections, ...multipliers]) if (correction.provider === provider) apply(correction)
-  return {
-    models: Object.fromEntries(models),
-    // An entry's own id needs no line.
-    names: Object.fromEntries(Array.from(names).filter(([name, model]) => name !== model))
-  }
-}
-
-const isSubset = (set: ModelPrice, of: ModelPrice): boolean =>
-  Object.entries({ ...of, ...set }).every(([key, value]) =>
-    JSON.stringify(value) === JSON.stringify(of[key as keyof ModelPrice])
+/** The fields that a correction of the base list's entry rules on. */
+const ruledByCorrection = (provider: Provider, entry: string): Flat =>
+  Object.assign(
+    {},
+    ...corrections.flatMap(({ model, provider: of, set }) =>
+      of === provider && model === entry && set !== undefined ? [flatten(set)] : []
+    )
   )
 
-const bedrockNames = (id: string, sourceNames: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const names = new Set(sourceNames.flatMap((name) => [name, withoutVersion(name)]))
-  // Entries that the source matches anywhere in an id: the id itself, and the profiles of the same price.
-  const base = withoutVersion(id.replace(/^regional\./, ""))
-  const isOnePrice = !/^(?:global|regional)\./.test(id) || !sourceNames.some((name) => /^(?:us|eu)\./.test(name))
-  if (isOnePrice && !base.startsWith("global.") && !base.startsWith("openai.gpt-5")) {
-    names.add(base)
-    for (const geography of bedrockGeographies(base)) names.add(`${geography}.${base}`)
+/** Makes the tables. */
+export const generate = async (without?: string): Promise<Generated> => {
+  const disagreements: Array<Disagreement> = []
+  const tableOf = async (provider: Provider): Promise<Table> => {
+    const lists = await statements(provider, without)
+    const base = await corrected(provider)
+    const models: Record<string, ModelPrice> = {}
+    const ids = new Set(lists.flatMap(({ prices }) => Object.keys(prices)))
+    for (const id of Array.from(ids).sort()) {
+      if (dropped.some(({ pattern, provider: of }) => of === provider && pattern.test(id))) continue
+      const listing = lists.filter(({ prices }) => prices[id] !== undefined)
+      // Resellers' lists hold ids of other hosts: what only one of them has is left out.
+      if (listing.length === 0) continue
+      if (listing.every(({ key }) => key === "k") && !(provider === "azure" && isFoundry.test(id))) continue
+      const entry = base.names[id] ?? id
+      const ruling = { ...ruledByCorrection(provider, entry), ...ruled(provider, id) }
+      const merged = merge(provider, id, lists, ruling)
+      disagreements.push(...merged.disagreements)
+      const { regions } = base.models[entry] ?? {}
+      models[id] = {
+        ...unflatten(merged.price),
+        ...(regions === undefined ? undefined : { regions }),
+        from: merged.from
+      }
+    }
+    completeDated(models)
+    for (const rule of rules) if (rule.provider === provider) rule.apply(models)
+    return {
+      provider,
+      source: "scripts/generate-prices.ts",
+      date: lists.map(({ date }) => date).sort().at(-1) ?? "",
+      sources: {
+        ...Object.fromEntries(
+          lists.flatMap(({ date, key, name, prices }) =>
+            Object.keys(prices).length > 0 ? [[key, `${name} ${date}`]] : []
+          )
+        ),
+        ...(Object.values(models).some(({ from }) => from === "r") ? { r: "the provider's own page" } : undefined)
+      },
+      defaults: defaults[provider],
+      ...grouped(provider, models)
+    }
   }
-  return Array.from(names).filter((name) => !droppedBedrockNames.some(([pattern]) => pattern.test(name)))
+  const tables: Partial<Record<Provider, Table>> = {}
+  for (const provider of providers) tables[provider] = await tableOf(provider)
+  return { tables: tables as Record<Provider, Table>, disagreements }
+}
+
+/** A dated id of which lists state less than of the id without a date has what that has, if they cost the same. */
+const completeDated = (models: Record<string, ModelPrice>): void => {
+  for (const [id, price] of Object.entries(models)) {
+    const base = models[id.replace(/-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$/, "")]
+    if (base === undefined || base === price || base.input !== price.input || base.output !== price.output) continue
+    if (base.inputAudio !== undefined && price.inputAudio !== undefined && base.inputAudio !== price.inputAudio) {
+      continue
+    }
+    const serverTools = { ...base.serverTools, ...price.serverTools }
+    models[id] = { ...base, ...price, ...(Object.keys(serverTools).length > 0 ? { serverTools } : undefined) }
+  }
+}
+
+/** The id that a dated, versioned or geographic id is a variant of. */
+const variantOf = (provider: Provider, id: string): string => {
+  const bare = provider === "bedrock" ? id.replace(/^(?:us|eu|apac|au|jp|ca|in|global)\./, "") : id
+  return bare.replace(/(?:[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest|\d{4}))?(?:-v\d+)?(?::\d+)?$/, "")
+}
+
+/** Variants of one id that cost the same are one entry with several names. */
+const grouped = (
+  provider: Provider,
+  models: Readonly<Record<string, ModelPrice>>
+): Pick<PriceTable, "models" | "names"> => {
+  const entries = new Map<string, string>()
+  const kept: Record<string, ModelPrice> = {}
+  const names: Record<string, string> = {}
+  for (const id of Object.keys(models).sort((a, b) => a.length - b.length || (a < b ? -1 : 1))) {
+    const { from = "", ...price } = models[id] ?? {}
+    const key = `${variantOf(provider, id)} ${JSON.stringify(Object.entries(flatten(price)).sort())} ${price.regions}`
+    const entry = entries.get(key)
+    if (entry === undefined) {
+      entries.set(key, id)
+      kept[id] = { ...price, from }
+    } else {
+      names[id] = entry
+      const so = kept[entry]
+      kept[entry] = { ...so, from: Array.from(new Set(`${so?.from ?? ""}${from}`)).sort().join("") }
+    }
+  }
+  const sorted = <A>(record: Record<string, A>): Record<string, A> =>
+    Object.fromEntries(Object.entries(record).sort(([a], [b]) => a < b ? -1 : 1))
+  return { models: sorted(kept), names: sorted(names) }
 }
 
 const literal = (value: unknown): string => {
@@ -224,34 +199,8 @@ const literal = (value: unknown): string => {
 const lines = (record: Readonly<Record<string, unknown>>): string =>
   `{\n${Object.entries(record).map(([key, value]) => `${JSON.stringify(key)}: ${literal(value)}`).join(",\n")}\n}`
 
-const render = (table: Omit<PriceTable, "fallback">, others: ReadonlyArray<Provider>): string =>
-  `/**
- * Prices of ${titles[table.provider as Provider]}, as of ${table.date}.
- *
- * Generated by \`scripts/generate-prices.ts\`. Do not edit: correct prices in \`scripts/prices-overlay.ts\`.
- *
- * The prices come from ${table.source} (https://github.com/pydantic/genai-prices), Copyright (c) Pydantic
- * Services Inc. 2025 to present, MIT License: see LICENSE-genai-prices.txt in this folder.
- *
- * @since 0.1.0
- */
-import type { PriceTable } from "../Price.ts"
-${others.map((other) => `import { table as ${other} } from "./${other}.ts"\n`).join("")}
-/**
- * Prices of ${titles[table.provider as Provider]}, as of ${table.date}.
- *
- * @category models
- * @since 0.1.0
- */
-export const table: PriceTable = {
-  provider: ${literal(table.provider)},
-  source: ${literal(table.source)},
-  date: ${literal(table.date)},
-  defaults: ${literal(table.defaults)},
-  models: ${lines(table.models)},
-  names: ${lines(table.names)}${others.length > 0 ? `,\n  fallback: [${others.join(", ")}]` : ""}
-}
-`
+// Azure serves the makers' models at the makers' prices, unless it lists its own.
+const fallbacks: Partial<Record<Provider, ReadonlyArray<Provider>>> = { azure: ["openai", "anthropic"] }
 
 const titles: Record<Provider, string> = {
   openai: "OpenAI",
@@ -261,21 +210,86 @@ const titles: Record<Provider, string> = {
   azure: "Azure (global deployments)"
 }
 
+const render = (provider: Provider, table: Table): string => {
+  const others = fallbacks[provider] ?? []
+  return `/**
+ * Prices of ${titles[provider]}, as of ${table.date}.
+ *
+ * Generated by \`scripts/generate-prices.ts\`. Do not edit: rule on prices in \`scripts/prices-overlay.ts\`. \`from\` of an
+ * entry names the lists that agree on it, by the letters in \`sources\`.
+ *
+ * Among the lists is @pydantic/genai-prices ${source.version} (https://github.com/pydantic/genai-prices), Copyright (c)
+ * Pydantic Services Inc. 2025 to present, MIT License: see LICENSE-genai-prices.txt in this folder.
+ *
+ * @since 0.1.0
+ */
+import type { PriceTable } from "../Price.ts"
+${others.map((other) => `import { table as ${other} } from "./${other}.ts"\n`).join("")}
+/**
+ * Prices of ${titles[provider]}, as of ${table.date}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const table: PriceTable = {
+  provider: ${literal(table.provider)},
+  source: ${literal(table.source)},
+  date: ${literal(table.date)},
+  sources: ${literal(table.sources)},
+  defaults: ${literal(table.defaults)},
+  models: ${lines(table.models)},
+  names: ${lines(table.names)}${others.length > 0 ? `,\n  fallback: [${others.join(", ")}]` : ""}
+}
+`
+}
+
+/** The report of what the lists disagree on. */
+export const report = (disagreements: ReadonlyArray<Disagreement>): string => {
+  const money = (value: number | undefined): string => value === undefined ? "none" : `${value}`
+  const title: Record<Provider, string> = { ...titles, bedrock: "AWS Bedrock", azure: "Azure" }
+  return [
+    "# What the price lists disagree on",
+    "",
+    "Written by `scripts/generate-prices.ts`. USD per million tokens; fees by the request; thresholds in tokens.",
+    "How a ruling is made is in [decisions/prices.md](decisions/prices.md).",
+    ...providers.flatMap((provider) => {
+      const rows = disagreements.filter((disagreement) => disagreement.provider === provider)
+      return [
+        "",
+        `## ${title[provider]}: ${rows.length}`,
+        "",
+        "| id | field | stated | chosen | why |",
+        "| --- | --- | --- | --- | --- |",
+        ...rows.map(({ chosen, field, id, ruling, stated }) =>
+          `| ${id} | ${field} | ${stated.map(([list, value]) => `${list} ${money(value)}`).join(", ")} | ${
+            money(chosen)
+          } | ${ruling} |`
+        )
+      ]
+    }),
+    ""
+  ].join("\n")
+}
+
 if (import.meta.main) {
   const packageFolder = new URL("../node_modules/@pydantic/genai-prices/", import.meta.url)
   const { version } = JSON.parse(readFileSync(new URL("package.json", packageFolder), "utf8"))
   if (version !== source.version) {
-    fail(`@pydantic/genai-prices ${version} is installed; set its version and publication date in this script first`)
+    fail(`@pydantic/genai-prices ${version} is installed; set its version and date in scripts/prices-genai.ts first`)
   }
   const folder = new URL("../src/pricing/", import.meta.url)
-  const files: Array<string> = []
-  for (const [provider, table] of Object.entries(await generate())) {
+  const { disagreements, tables } = await generate()
+  const written: Array<string> = []
+  for (const provider of providers) {
     const file = new URL(`${provider}.ts`, folder)
-    writeFileSync(file, render(table, fallbacks[provider as Provider] ?? []))
-    files.push(file.pathname)
+    writeFileSync(file, render(provider, tables[provider]))
+    written.push(file.pathname)
   }
+  const reportFile = new URL("../docs/price-disagreements.md", import.meta.url)
+  writeFileSync(reportFile, report(disagreements))
+  written.push(reportFile.pathname)
   copyFileSync(new URL("LICENSE", packageFolder), new URL("LICENSE-genai-prices.txt", folder))
-  execFileSync(new URL("../node_modules/.bin/dprint", import.meta.url).pathname, ["fmt", ...files], {
+  execFileSync(new URL("../node_modules/.bin/dprint", import.meta.url).pathname, ["fmt", ...written], {
     stdio: "inherit"
   })
 }

@@ -1,6 +1,6 @@
 /**
- * What `scripts/generate-prices.ts` puts on top of the prices of `@pydantic/genai-prices`: multipliers that the source
- * does not have, and corrections of its known errors, each with its reason. Prices are USD per million tokens.
+ * Rulings: what `scripts/generate-prices.ts` puts on top of what the price lists state, each with its reason. Prices are
+ * USD per million tokens.
  *
  * A price is stated here only when the provider itself publishes it; the reason names the page, and says so where the
  * figure was taken from a list that cites it (LiteLLM's `model_prices_and_context_window.json` of August 2026). Where a
@@ -42,8 +42,11 @@ export const defaults: Record<Provider, ModelPrice> = {
       default: 1,
       standard: 1,
       // https://aws.amazon.com/bedrock/pricing/: batch inference at a 50 % lower price than on-demand.
-      batch: 0.5
-      // `flex` and `priority` are priced by model, `reserved` by the month: unknown.
+      batch: 0.5,
+      // https://aws.amazon.com/bedrock/service-tiers/: flex 50 % below, priority 75 % above standard.
+      flex: 0.5,
+      priority: 1.75
+      // `reserved` is paid by the month: unknown.
     },
     // GovCloud has prices of its own: https://aws.amazon.com/bedrock/pricing/, by region.
     exceptRegions: ["us-gov-east-1", "us-gov-west-1"]
@@ -375,7 +378,6 @@ export const bedrockRegions: ReadonlyArray<string> = ["us-east-1", "us-east-2", 
  * Ids of the source's Bedrock rules that are dropped, with the reason.
  */
 export const droppedBedrockNames: ReadonlyArray<readonly [pattern: RegExp, reason: string]> = [
-  [/^us-gov\./, "GovCloud has prices of its own; the source copied the commercial ones"],
   [
     /^(?:claude-(?:opus-4-[5-9]|sonnet-4-[5-9]|haiku-4|opus-5|sonnet-5|fable)|gpt-5)/,
     "an id without a vendor does not say whether the request went through a global or a regional profile, which differ by 10 %"
@@ -386,3 +388,344 @@ export const droppedBedrockNames: ReadonlyArray<readonly [pattern: RegExp, reaso
 export const bedrockGeographies = (model: string): ReadonlyArray<string> =>
   // Claude from before 4.5 has one price everywhere outside GovCloud: https://platform.claude.com/docs/en/about-claude/pricing#third-party-platform-pricing
   model.startsWith("anthropic.") ? ["us", "eu", "apac", "au", "jp"] : ["us"]
+
+/** Ids that no list is believed on. */
+export const dropped: ReadonlyArray<{
+  readonly provider: Provider
+  readonly pattern: RegExp
+  readonly reason: string
+}> = [
+  ...droppedBedrockNames.map(([pattern, reason]) => ({ provider: "bedrock" as const, pattern, reason })),
+  {
+    provider: "bedrock",
+    pattern: /^(?:claude(?!-(?:instant|3|(?:opus|sonnet)-4-(?:1-)?2025))|gpt|llama|mistral|nova|titan)(?:-|$)(?!.*\.)/,
+    reason: "an id without a vendor does not say through which profile the request went"
+  },
+  { provider: "bedrock", pattern: /^anthropic\.claude-3-7-sonnet-20240620/, reason: "no such model" },
+  { provider: "bedrock", pattern: /\//, reason: "the path of another list's own naming" },
+  {
+    provider: "openai",
+    pattern:
+      /^(?:computer-use|codex-mini|gpt-4o(?:-mini)?-(?:audio|realtime)|gpt-35.*|gpt-5-[12](?:-.*)?|gpt-4-turbo-0125-preview|ft:gpt-3\.5-turbo-)$|^(?:container|gpt-oss|openai\/)|whisper|transcribe|-tts|^sora|^dall-e|-image/,
+    reason: "not a chat model of OpenAI's API"
+  },
+  {
+    provider: "azure",
+    pattern: /^(?:accounts\/|mai-ds-r1:free|model.router$|jais-|poseidon)|whisper|transcribe|-tts|^sora|^dall-e|-image/,
+    reason: "not a chat model with a price of its own"
+  },
+  { provider: "anthropic", pattern: /^claude-[45]-|^(?!claude-2).*\./, reason: "an id of another host" },
+  ...(["openai", "azure"] as const).map((provider) => ({
+    provider,
+    pattern: /^(?:text-)?(?:ada|babbage|curie|davinci)(?:-\d+)?$/,
+    reason: "no chat model, and retired"
+  }))
+]
+
+const regional = "LiteLLM lists the price of regional deployments"
+
+const llama = "https://aws.amazon.com/bedrock/pricing/: lowered in December 2024; LiteLLM has the price before"
+
+const titan = "https://aws.amazon.com/bedrock/pricing/: Titan Text Embeddings V2 costs $0.02; lists price it as V1"
+
+const fixed: ReadonlyArray<
+  readonly [provider: Provider, id: string, set: Readonly<Record<string, number>>, reason: string]
+> = [
+  ["bedrock", "amazon.titan-embed-text-v2:0", { input: 0.02, output: 0 }, titan],
+  ["bedrock", "amazon.titan-embed-text-v2", { input: 0.02, output: 0 }, titan],
+  ...["meta.llama3-1-405b-instruct-v1:0", "us.meta.llama3-1-405b-instruct-v1:0"].map((id) =>
+    ["bedrock", id, { input: 2.4, output: 2.4 }, llama] as const
+  ),
+  ...["meta.llama3-1-70b-instruct-v1:0", "us.meta.llama3-1-70b-instruct-v1:0"].map((id) =>
+    ["bedrock", id, { input: 0.72, output: 0.72 }, llama] as const
+  ),
+  ["azure", "gpt-4o-mini-2024-07-18", { input: 0.15, cached: 0.075, output: 0.6 }, regional],
+  ["azure", "o4-mini-2025-04-16", { cached: 0.275 }, "OpenAI's price; a list has it rounded"],
+  [
+    "azure",
+    "gpt-4o-mini-audio-preview-2024-12-17",
+    { input: 0.15, inputAudio: 10, output: 0.6, outputAudio: 20 },
+    "OpenAI's price; LiteLLM has that of gpt-4o-audio-preview"
+  ],
+  [
+    "azure",
+    "llama-4-maverick-17b-128e-instruct-fp8",
+    { input: 0.35, output: 1.41 },
+    "https://azure.microsoft.com/pricing/details/ai-foundry-models/llama/; LiteLLM swaps input and output"
+  ],
+  [
+    "azure",
+    "gpt-5.6",
+    {
+      "input": 4,
+      "cached": 0.4,
+      "cacheWrite": 5,
+      "output": 20,
+      "longContext.input": 8,
+      "longContext.cached": 0.8,
+      "longContext.cacheWrite": 10,
+      "longContext.output": 30
+    },
+    "an alias of gpt-5.6-sol, whose price was lowered since the lists that have the alias"
+  ],
+  ["bedrock", "us.meta.llama3-2-11b-instruct-v1:0", { input: 0.16, output: 0.16 }, llama],
+  ["bedrock", "us.meta.llama3-2-90b-instruct-v1:0", { input: 0.72, output: 0.72 }, llama],
+  [
+    "bedrock",
+    "eu.anthropic.claude-3-5-haiku-20241022-v1:0",
+    { input: 0.8, cached: 0.08, cacheWrite: 1, output: 4 },
+    "LiteLLM lists Claude 3 Haiku's price"
+  ],
+  ["bedrock", "mistral.mistral-large-2407-v1:0", { input: 2, output: 6 }, "https://aws.amazon.com/bedrock/pricing/"],
+  ["openai", "ft:gpt-4o-2024-11-20", { cached: 1.875 }, fineTuning]
+]
+
+/** Fields that are ruled on, by path. */
+export const ruled = (provider: Provider, id: string): Readonly<Record<string, number>> =>
+  fixed.find(([of, name]) => of === provider && name === id)?.[2] ?? {}
+
+/** A ruling on many entries of a provider. */
+export interface Rule {
+  readonly provider: Provider
+  readonly reason: string
+  readonly apply: (models: Record<string, ModelPrice>) => void
+}
+
+const change = (
+  pattern: RegExp,
+  changes: (price: ModelPrice) => ModelPrice
+): Rule["apply"] =>
+(models) => {
+  for (const [id, price] of Object.entries(models)) {
+    if (pattern.test(id)) models[id] = { ...price, ...changes(price) }
+  }
+}
+
+const decimal = (value: number): number => Number(value.toPrecision(12))
+
+const writesOfAnHour = (price: ModelPrice): ModelPrice =>
+  price.input === undefined || price.cacheWrite === undefined ? {} : {
+    cacheWrite1h: decimal(price.input * 2),
+    ...(price.longContext?.input === undefined ? undefined : {
+      longContext: {
+        ...price.longContext,
+        cacheWrite1h: decimal(price.longContext.input * 2)
+      }
+    })
+  }
+
+const longContextOf = ({ cacheWrite, cacheWrite1h, cached, input = 0, output = 0 }: ModelPrice): ModelPrice => ({
+  longContext: {
+    above: 200_000,
+    input: decimal(input * 2),
+    ...(cached === undefined ? undefined : { cached: decimal(cached * 2) }),
+    ...(cacheWrite === undefined ? undefined : { cacheWrite: decimal(cacheWrite * 2) }),
+    ...(cacheWrite1h === undefined ? undefined : { cacheWrite1h: decimal(cacheWrite1h * 2) }),
+    output: decimal(output * 1.5)
+  }
+})
+
+const without =
+  (pattern: RegExp, field: "longContext" | "cacheWrite" | "cacheWrite1h" | "cached"): Rule["apply"] => (models) => {
+    for (const [id, price] of Object.entries(models)) {
+      const { [field]: _, ...rest } = price
+      if (pattern.test(id)) models[id] = rest
+    }
+  }
+
+const dated = "(?:-\\d{4}-\\d{2}-\\d{2})?$"
+
+const snapshots: Readonly<Record<string, string>> = {
+  "claude-3-5-sonnet-20240620": "claude-3-5-sonnet",
+  "claude-3-5-sonnet-20241022": "claude-3-5-sonnet",
+  "claude-3-5-sonnet-latest": "claude-3-5-sonnet",
+  "claude-3-5-haiku-20241022": "claude-3-5-haiku",
+  "claude-3-5-haiku-latest": "claude-3-5-haiku",
+  "claude-3-haiku-20240307": "claude-3-haiku",
+  "claude-3-opus-20240229": "claude-3-opus",
+  "claude-3-opus-latest": "claude-3-opus",
+  "claude-3-sonnet-20240229": "claude-3-sonnet",
+  "claude-3-7-sonnet-20250219": "claude-3-7-sonnet",
+  "claude-3-7-sonnet-latest": "claude-3-7-sonnet"
+}
+
+/** Rulings on the merged entries, in this order. */
+export const rules: ReadonlyArray<Rule> = [
+  {
+    provider: "openai",
+    reason: "https://developers.openai.com/api/docs/models/gpt-6.2-sol, read on 2026-11-22; no list has it yet",
+    apply: (models) => {
+      models["gpt-6.2-sol"] ??= {
+        input: 2,
+        cached: 0.1,
+        cacheWrite: 2.5,
+        output: 10,
+        longContext: { above: 272_000, input: 4, cached: 0.2, cacheWrite: 5, output: 15 },
+        serverTools: { web_search: 0.01 },
+        serviceTiers: { ultrafast: 3 },
+        later: [{ since: "2027-03-01", serviceTiers: { ultrafast: 6 } }],
+        from: "r"
+      }
+    }
+  },
+  {
+    provider: "anthropic",
+    reason: "https://platform.claude.com/docs/en/about-claude/model-deprecations: the snapshots that there were",
+    apply: (models) => {
+      for (const [id, of] of Object.entries(snapshots)) {
+        const price = models[of]
+        if (price !== undefined) models[id] = { ...price, ...models[id] }
+      }
+    }
+  },
+  {
+    provider: "bedrock",
+    reason: "Claude before 4.5 has one price through every profile, so the id inside an invoke stream is enough",
+    apply: (models) => {
+      for (const [id, price] of Object.entries(models)) {
+        const bare = /^anthropic\.(claude-(?:3|(?:opus|sonnet)-4-(?:1-)?2025).*\d{8})(?:-v\d:\d)?$/.exec(id)?.[1]
+        if (bare !== undefined) models[bare] ??= price
+      }
+    }
+  },
+  {
+    provider: "openai",
+    reason: "https://developers.openai.com/api/docs/guides/data-residency: 10 % more for models from 2026-03-05 on",
+    apply: change(/^gpt-(?:5\.[4-9]|6)/, () => ({
+      regionFactors: Object.fromEntries(
+        ["us", "eu", "au", "ca", "gb", "in", "jp", "kr", "sg", "ae"].map((region) => [region, 1.1])
+      )
+    }))
+  },
+  {
+    provider: "openai",
+    reason: "https://developers.openai.com/api/docs/pricing, table Fast mode: twice the standard price for GPT-6",
+    apply: change(/^gpt-6/, ({ serviceTiers }) => ({ serviceTiers: { priority: 2, fast: 2, ...serviceTiers } }))
+  },
+  {
+    provider: "openai",
+    reason: "https://vercel.com/changelog/openai-ultrafast-mode-now-available-on-ai-gateway: 6 times the standard rate",
+    apply: change(
+      /^gpt-6(?:-astra|\.1-sol)/,
+      ({ serviceTiers }) => ({ serviceTiers: { ...serviceTiers, ultrafast: 6 } })
+    )
+  },
+  {
+    provider: "openai",
+    reason: "a dated snapshot has the tiers of its model",
+    apply: (models) => {
+      for (const { model, provider, set } of multipliers) {
+        if (provider !== "openai" || set?.serviceTiers === undefined) continue
+        const pattern = new RegExp(`^${model.replaceAll(".", "\\.")}${dated}`)
+        change(pattern, ({ serviceTiers }) => ({ serviceTiers: { ...set.serviceTiers, ...serviceTiers } }))(models)
+      }
+    }
+  },
+  {
+    provider: "openai",
+    reason: "https://developers.openai.com/api/docs/models/gpt-4o-search-preview: $25 for 1,000 calls",
+    apply: change(/^gpt-4o(?:-mini)?-search-preview/, () => ({ request: 0.025 }))
+  },
+  {
+    provider: "openai",
+    reason: "https://developers.openai.com/api/docs/models/gpt-5-search-api: $10 for 1,000 calls",
+    apply: change(/^gpt-5-search-api/, () => ({ request: 0.01 }))
+  },
+  {
+    provider: "openai",
+    reason: "https://developers.openai.com/api/docs/pricing: the price of GPT-5.6 Sol is announced until 2026-11-21",
+    apply: change(/^gpt-5\.6(?:-sol)?(?:-\d{4}-\d{2}-\d{2})?$/, () => ({ until: "2026-11-21" }))
+  },
+  {
+    provider: "anthropic",
+    reason:
+      "https://platform.claude.com/docs/en/about-claude/pricing#prompt-caching: 1 h writes are twice the input price",
+    apply: change(/^claude/, writesOfAnHour)
+  },
+  {
+    provider: "anthropic",
+    reason: "https://platform.claude.com/docs/en/about-claude/models/overview: Sonnet 4.5 has one price at any length",
+    apply: without(/^claude-sonnet-4-5/, "longContext")
+  },
+  {
+    provider: "openai",
+    reason: "LiteLLM lists the cached price of this one as that of writes",
+    apply: without(/^ft:gpt-4o-2024-11-20/, "cacheWrite")
+  },
+  ...(["openai", "azure"] as const).map((provider): Rule => ({
+    provider,
+    reason: "models without a prompt cache; Portkey and pi-ai list a cached price",
+    apply: without(/^(?:gpt-5(?:\.[2-5])?-pro|o1-pro|o3-pro)(?:-\d{4}-\d{2}-\d{2})?$/, "cached")
+  })),
+  {
+    provider: "bedrock",
+    reason: bedrockLong,
+    apply: change(/anthropic\.claude-sonnet-4-(?:20250514|5)/, longContextOf)
+  },
+  {
+    provider: "anthropic",
+    reason: usResidency,
+    apply: change(
+      /^claude-(?:fable|mythos)-|^claude-(?:opus|sonnet|haiku)-(?:4-[6-9]|5)/,
+      ({ inferenceGeos }) => ({ inferenceGeos: { us: 1.1, ...inferenceGeos } })
+    )
+  },
+  {
+    provider: "bedrock",
+    reason:
+      "an id without a prefix is an in-region call, billed as the geographic profiles; some lists have the global price",
+    apply: (models) => {
+      for (const [id, global] of Object.entries(models)) {
+        const bare = id.replace(/^global\./, "")
+        const geographic = models[`us.${bare}`] ?? models[`eu.${bare}`] ?? models[`in.${bare}`]
+        if (bare === id || geographic?.input === undefined || geographic.input <= (global.input ?? 0)) continue
+        const { regions: _, ...price } = geographic
+        if (models[bare] !== undefined) models[bare] = { ...price, from: models[bare]?.from ?? "" }
+      }
+    }
+  },
+  {
+    provider: "bedrock",
+    reason: "Nova's cache has one lifetime",
+    apply: without(/amazon\.nova/, "cacheWrite1h")
+  },
+  {
+    provider: "bedrock",
+    reason: "Claude 3.5 takes no more than 200,000 tokens",
+    apply: without(/anthropic\.claude-3/, "longContext")
+  },
+  {
+    provider: "bedrock",
+    reason: hour,
+    apply: change(/anthropic\.claude-(?:fable|(?:haiku|opus|sonnet)-(?:4-[5-9]|5))/, writesOfAnHour)
+  },
+  {
+    provider: "bedrock",
+    reason: "GovCloud's profiles are listed at GovCloud's prices",
+    apply: change(/^us-gov\./, () => ({ exceptRegions: [] }))
+  },
+  {
+    provider: "bedrock",
+    reason: "an id without its version is the same model",
+    apply: (models) => {
+      for (const id of Object.keys(models)) {
+        const versioned = models[`${id}-v1:0`]
+        if (versioned !== undefined) models[id] = versioned
+      }
+    }
+  },
+  {
+    provider: "bedrock",
+    reason: "prices of Nova's profiles outside the US differ by source region; lists state that of one region",
+    apply: change(/^(?:eu|apac|jp|ca|au)\.amazon\./, () => ({ regions: [] }))
+  },
+  {
+    provider: "azure",
+    reason:
+      "https://azure.microsoft.com/pricing/details/azure-openai/: data zones and regions cost a tenth more than global deployments",
+    apply: change(
+      /^(?:gpt-(?:4o|4\.1|5|6)|o[134])/,
+      () => ({ deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 } })
+    )
+  }
+]

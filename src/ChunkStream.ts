@@ -5,6 +5,7 @@
  */
 import * as Arr from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Result from "effect/Result"
@@ -230,11 +231,13 @@ export type RunningCost = Result.Result<Cost.Cost, Pricing.UnknownModel> | undef
 export const withCost = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<readonly [chunk: C, cost: RunningCost], E, R> =>
-  Stream.unwrap(Effect.map(Pricing.Pricing, (pricing) => {
+  Stream.unwrap(Effect.gen(function*() {
+    const pricing = yield* Pricing.current
+    const day = Pricing.dayOf(yield* Clock.currentTimeMillis)
     const metadata = CostMetadata.accumulator()
     let cost: RunningCost
     return Stream.map(self, (chunk) => {
-      if (metadata.add(chunk)) cost = Pricing.costWith(metadata.metadata(), pricing)
+      if (metadata.add(chunk)) cost = Pricing.costWith(Pricing.onDay(metadata.metadata(), day), pricing)
       return [chunk, cost] as const
     })
   }))
@@ -263,21 +266,38 @@ export const withCost = <C extends Chunk.Chunk, E, R>(
 export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("BudgetExceeded", {
   /** USD. */
   limit: Schema.BigDecimalFromString,
-  /** What the stream has cost so far. */
-  cost: Cost.Cost
+  /** What the stream has cost so far; with `before`, what it might have cost. */
+  cost: Cost.Cost,
+  /** The request was refused before anything was sent. */
+  before: Schema.optionalKey(Schema.Literal(true))
 }) {
   /** @since 0.1.0 */
   override get message(): string {
-    return `The response costs ${BigDecimal.format(this.cost.total)} USD, more than the budget of ${
-      BigDecimal.format(this.limit)
-    } USD`
+    return `The response ${this.before === true ? "may cost" : "costs"} ${
+      BigDecimal.format(this.cost.total)
+    } USD, more than the budget of ${BigDecimal.format(this.limit)} USD`
   }
 }
 
 /**
+ * The limit of {@link withBudget}: USD, or USD with what the request may cost at most (see `CostEstimate.atMost`).
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Limit = BigDecimal.BigDecimal | string | {
+  readonly limit: BigDecimal.BigDecimal | string
+  readonly atMost: Cost.Cost
+}
+
+const isAmount = (limit: Limit): limit is BigDecimal.BigDecimal | string =>
+  typeof limit === "string" || BigDecimal.isBigDecimal(limit)
+
+/**
  * Fails the stream with {@link BudgetExceeded} as soon as its stated cost passes a limit in USD, after the chunk that
  * states it; the provider's socket is closed. Most providers state usage at the end only: a budget then tells, but saves
- * nothing.
+ * nothing. Given what the request may cost at most, it is refused before it is sent. A budget that several streams share
+ * is a `CostBudget`.
  *
  * Fails with `UnknownModel` when the price of the model is not known: a budget that sees no cost guards nothing. A limit
  * given as text is a decimal (`"0.05"`); any other text throws, when the stream is put together.
@@ -302,25 +322,29 @@ export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("Budget
  */
 export const withBudget: {
   (
-    limit: BigDecimal.BigDecimal | string
+    limit: Limit
   ): <C extends Chunk.Chunk, E, R>(
     self: Stream.Stream<C, E, R>
   ) => Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R>
   <C extends Chunk.Chunk, E, R>(
     self: Stream.Stream<C, E, R>,
-    limit: BigDecimal.BigDecimal | string
+    limit: Limit
   ): Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R>
 } = /* @__PURE__ */ dual(2, <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>,
-  limit: BigDecimal.BigDecimal | string
+  limit: Limit
 ): Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R> => {
-  const usd = typeof limit === "string" ? BigDecimal.fromStringUnsafe(limit) : limit
+  const { atMost, limit: amount } = isAmount(limit) ? { limit, atMost: undefined } : limit
+  const usd = typeof amount === "string" ? BigDecimal.fromStringUnsafe(amount) : amount
   const failureOf = (cost: RunningCost): BudgetExceeded | Pricing.UnknownModel | undefined => {
     if (cost === undefined) return undefined
     if (Result.isFailure(cost)) return cost.failure
     return BigDecimal.isGreaterThan(cost.success.total, usd)
       ? new BudgetExceeded({ limit: usd, cost: cost.success })
       : undefined
+  }
+  if (atMost !== undefined && BigDecimal.isGreaterThan(atMost.total, usd)) {
+    return Stream.fail(new BudgetExceeded({ limit: usd, cost: atMost, before: true }))
   }
   return Stream.suspend(() => {
     let failure: BudgetExceeded | Pricing.UnknownModel | undefined

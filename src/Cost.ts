@@ -12,9 +12,9 @@ import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as Buckets from "./CostBuckets.ts"
-import type { CostMetadata } from "./CostMetadata.ts"
+import { calls, type CostMetadata } from "./CostMetadata.ts"
 import { trusted } from "./internal/trusted.ts"
-import { type Price, type Rates, type TokenAmount, tokenComponentNames, tokenComponents } from "./Price.ts"
+import { on, type Price, type Rates, type TokenAmount, tokenComponentNames, tokenComponents } from "./Price.ts"
 
 /**
  * Schema of the components that a cost is made of: those of `Price.tokenComponents`, and
@@ -77,11 +77,19 @@ export type Component = typeof Component.Type
  *   (`subject`); the total is at the standard rate
  * - `unknownRegion`: the price is known to differ by region and not known for this one; the total is at the rate of the
  *   regions it is known for
+ * - `unknownDeploymentType`: no multiplier is known for the deployment type `subject`; the total is at the global rate
+ * - `assumedDeploymentType`: the price depends on the deployment type, which is not stated; the total is at the rate of
+ *   `subject`
+ * - `assumedModel`: the dated id is not known; the total is at the price of `subject`, the id without its date
+ * - `expiredPrice`: the price was announced until the day `subject` only, and no later one is known
+ * - `unknownContextLength`: the counts are a sum over several model calls (a loop of server tools) that is above the
+ *   price's long-context threshold; which calls were above it is not stated, and the total is at the standard rate
  * - `missingCount`: the count `subject` was not stated and is not in the total; for `audio`, `audioOutput` and `images`,
  *   that one of the pieces does not state its tokens, which are then priced within the text
  * - `invalidCount`: the count `subject` was negative, fractional, not finite or too large, and was clamped; a
  *   `statedCost` that is no amount of money was ignored
- * - `inconsistentCounts`: the count `subject` is larger than the count it is part of, and was clamped to it
+ * - `inconsistentCounts`: the count `subject` is larger than the count it is part of, and was clamped to it; for
+ *   `iterations`, that the calls do not add up to the totals, and the total is that of the calls
  * - `cachedResponse`: the response came from a cache in front of the provider, which may not have billed it
  *
  * @category schemas
@@ -93,6 +101,11 @@ export const FlagKind = Schema.Literals([
   "unknownSpeed",
   "unknownInferenceGeo",
   "unknownRegion",
+  "unknownDeploymentType",
+  "assumedDeploymentType",
+  "assumedModel",
+  "expiredPrice",
+  "unknownContextLength",
   "missingCount",
   "invalidCount",
   "inconsistentCounts",
@@ -161,8 +174,10 @@ export class Cost extends Schema.Class<Cost>("effect-llm-stream/Cost")({
   flags: Schema.Array(Flag),
   /** The prices used, each as `provider/model`; several in a sum. */
   pricedAs: Schema.Array(Schema.String),
-  /** Date (`YYYY-MM-DD`) of the price snapshot, in a sum the oldest; absent for prices without one. */
-  priceDate: Schema.optionalKey(Schema.String)
+  /** Date (`YYYY-MM-DD`) of the price table, in a sum the oldest; absent for prices without one. */
+  priceDate: Schema.optionalKey(Schema.String),
+  /** Those of `pricedAs` that the program changed or supplied; absent when there are none. */
+  overridden: Schema.optionalKey(Schema.Array(Schema.String))
 }) {
   /**
    * USD for input tokens at the full input price.
@@ -264,8 +279,10 @@ export const zero: Cost = trusted(Cost, {
  * metadata says; whatever it had to clamp or could not price is in the result's `flags`.
  *
  * - Tokens are put into disjoint buckets, so a cached token cannot be billed twice.
- * - Past the price's long-context threshold the whole request is priced at the long-context rates.
- * - Batch, service tier, speed and inference geography multiply token prices only.
+ * - Past the price's long-context threshold a whole model call is priced at the long-context rates.
+ * - Batch, service tier, speed, geography, region and deployment type multiply token prices only.
+ * - Model calls that are stated one by one (`iterations`) are priced one by one. This price holds for those of the
+ *   model that answered; those of another one are flagged (see {@link calculateEach}).
  * - A cost that the provider itself states (`statedCost`) is taken as it is.
  *
  * @example
@@ -285,24 +302,75 @@ export const zero: Cost = trusted(Cost, {
 export const calculate: {
   (price: Price): (metadata: CostMetadata) => Cost
   (metadata: CostMetadata, price: Price): Cost
-} = dual(2, (metadata: CostMetadata, price: Price): Cost => {
+} = dual(
+  2,
+  (metadata: CostMetadata, price: Price): Cost =>
+    calculateEach(metadata, (call) => call.model === metadata.model ? price : undefined)
+)
+
+/**
+ * What a completion costs when each of the model calls behind it has a price of its own; calls for which `priceOf`
+ * gives `undefined` are flagged as `unpriced`. See {@link calculate} for the rules.
+ *
+ * @example
+ * ```ts
+ * import { Cost, CostMetadata, Pricing } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const pricing = Pricing.make()
+ * const metadata = new CostMetadata.CostMetadata({ provider: "groq", model: "llama-3.1-8b-instant", outputTokens: 1 })
+ * const cost = Cost.calculateEach(
+ *   metadata,
+ *   ({ model, provider }) => Result.getOrUndefined(pricing.lookup(provider ?? "", model ?? ""))
+ * )
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const calculateEach: {
+  (priceOf: (call: CostMetadata) => Price | undefined): (metadata: CostMetadata) => Cost
+  (metadata: CostMetadata, priceOf: (call: CostMetadata) => Price | undefined): Cost
+} = dual(2, (metadata: CostMetadata, priceOf: (call: CostMetadata) => Price | undefined): Cost => {
   const stated = fromStated(metadata)
   if (stated !== undefined) return stated
+  const costs = calls(metadata).map((call) => {
+    const price = priceOf(call)
+    return price === undefined ? unpriced(call) : costOfCall(call, price, metadata.iterations !== undefined)
+  })
+  return addsUp(metadata)
+    ? sumAll(costs)
+    : sumAll([...costs, make([], [{ kind: "inconsistentCounts", subject: "iterations" }])])
+})
 
+const unpriced = ({ inputTokens = 0, model = "", outputTokens = 0 }: CostMetadata): Cost =>
+  make([], [{ kind: "unpriced", subject: model, quantity: addQuantities(inputTokens, outputTokens) }])
+
+/** Whether the calls that the totals include add up to the totals. */
+const addsUp = (metadata: CostMetadata): boolean => {
+  const included = metadata.iterations?.filter((call) => call.included) ?? []
+  return metadata.iterations === undefined ||
+    (["inputTokens", "cachedTokens", "cacheWriteTokens", "outputTokens"] as const).every((field) =>
+      metadata[field] === undefined ||
+      metadata[field] === included.reduce((sum, call) => sum + (call[field] ?? 0), 0)
+    )
+}
+
+const costOfCall = (metadata: CostMetadata, table: Price, isOneCall: boolean): Cost => {
+  const price = on(table, metadata.date ?? table.date ?? "")
   const flags = (metadata.clampedCounts ?? []).map((subject): Flag => ({ kind: "invalidCount", subject }))
-  if (metadata.statedCost !== undefined) flags.push({ kind: "invalidCount", subject: "statedCost" })
-  const components: Array<Component> = []
-  if (metadata.cachedResponse === true) flags.push({ kind: "cachedResponse", subject: "cachedResponse" })
-  const report: Buckets.Report = (kind, subject) => {
+  const report = (kind: FlagKind, subject: string): void => {
     flags.push({ kind, subject })
   }
+  if (metadata.statedCost !== undefined) report("invalidCount", "statedCost")
+  if (metadata.cachedResponse === true) report("cachedResponse", "cachedResponse")
+  if (price.assumed === true) report("assumedModel", price.model)
+  if (price.until !== undefined && metadata.date !== undefined && metadata.date > price.until) {
+    report("expiredPrice", price.until)
+  }
   const buckets = Buckets.split(metadata, price, report)
-  const { multiplier, rates } = ratesOf(
-    metadata,
-    price,
-    Buckets.clean("inputTokens", metadata.inputTokens, () => {}),
-    flags
-  )
+  const { multiplier, rates } = ratesOf(metadata, price, isOneCall, report)
+  const components: Array<Component> = []
 
   const add = (
     name: ComponentName,
@@ -329,17 +397,15 @@ export const calculate: {
   if (price.image !== undefined) add("image", metadata.images?.length ?? 0, usd(price.image))
   if (price.request !== undefined) add("request", 1, usd(price.request))
   for (const [field, requests] of Object.entries(metadata.serverToolRequests ?? {})) {
+    // Some count `web_search_requests`, others `web_search`.
     const kind = field.replace(/_(?:requests|calls)$/, "")
-    add(
-      "serverTool",
-      Buckets.clean(`serverToolRequests.${field}`, requests, report),
-      usd(own(price.serverTools, kind)),
-      kind
-    )
+    const quantity = Buckets.clean(`serverToolRequests.${field}`, requests, report)
+    add("serverTool", quantity, usd(own(price.serverTools, kind)), kind)
   }
 
-  return make(components, flags, [`${price.provider}/${price.model}`], price.date)
-})
+  const pricedAs = [`${price.provider}/${price.model}`]
+  return make(components, flags, pricedAs, price.date, price.overridden === true ? pricedAs : [])
+}
 
 /**
  * The cost that the provider itself stated, or `undefined` when it stated none (or a value that is no amount of money).
@@ -359,44 +425,68 @@ export const fromStated = (metadata: CostMetadata): Cost | undefined => {
   const amount = usd(metadata.statedCost)
   return amount === undefined
     ? undefined
-    : make([{ name: "stated", quantity: 1, unitPrice: amount, amount }], [], [], undefined)
+    : make([{ name: "stated", quantity: 1, unitPrice: amount, amount }], [])
 }
+
+/** What multiplies token prices: adding one is one row. */
+const factors: ReadonlyArray<{
+  readonly unknown: FlagKind
+  readonly value: (metadata: CostMetadata) => string | undefined
+  readonly known: (price: Price) => Readonly<Record<string, number | Rates>> | undefined
+}> = [
+  {
+    unknown: "unknownServiceTier",
+    value: (metadata) => metadata.batchMode === true ? "batch" : metadata.serviceTier,
+    known: (price) => price.serviceTiers
+  },
+  { unknown: "unknownSpeed", value: (metadata) => metadata.speed, known: (price) => price.speeds },
+  { unknown: "unknownInferenceGeo", value: (metadata) => metadata.inferenceGeo, known: (price) => price.inferenceGeos },
+  {
+    unknown: "unknownDeploymentType",
+    value: (metadata) => metadata.deploymentType,
+    known: (price) => price.deploymentTypes
+  }
+]
 
 const ratesOf = (
   metadata: CostMetadata,
   price: Price,
-  inputTokens: number,
-  flags: Array<Flag>
+  isOneCall: boolean,
+  report: (kind: FlagKind, subject: string) => void
 ): { readonly rates: Rates; readonly multiplier: BigDecimal.BigDecimal } => {
-  const long = price.longContext !== undefined && inputTokens > price.longContext.above
+  const above = price.longContext !== undefined && (metadata.inputTokens ?? 0) > price.longContext.above
+  // Each round of a server tool is a model call of its own: the sum says nothing of the size of one.
+  const isSum = !isOneCall && Object.values(metadata.serverToolRequests ?? {}).some((requests) => requests > 0)
+  if (above && isSum) report("unknownContextLength", "inputTokens")
+  const long = above && !isSum
   let rates: Rates = long ? { ...price, ...price.longContext } : price
   let multiplier = BigDecimal.fromBigInt(1n)
-
-  const multiply = (
-    kind: FlagKind,
-    value: string | undefined,
-    known: Readonly<Record<string, number | Rates>> | undefined
-  ): void => {
-    if (value === undefined) return
-    const factor = own(known, value) ?? own(standard, value)
+  for (const { known, unknown, value } of factors) {
+    const stated = value(metadata)
+    if (stated === undefined) continue
+    const factor = own(known(price), stated) ?? own(standard, stated)
     const decimal = typeof factor === "number" ? usd(factor) : undefined
     if (decimal !== undefined) multiplier = BigDecimal.multiply(multiplier, decimal)
     // Rates that a tier lists one by one are for prompts below the threshold only.
     else if (typeof factor === "object" && !long) rates = factor
-    else flags.push({ kind, subject: value })
+    else report(unknown, stated)
   }
-
-  multiply("unknownServiceTier", metadata.batchMode === true ? "batch" : metadata.serviceTier, price.serviceTiers)
-  multiply("unknownSpeed", metadata.speed, price.speeds)
-  multiply("unknownInferenceGeo", metadata.inferenceGeo, price.inferenceGeos)
+  if (price.deploymentTypes !== undefined && metadata.deploymentType === undefined) {
+    report("assumedDeploymentType", "global")
+  }
   const { region } = metadata
-  if (region !== undefined && (price.regions?.includes(region) === false || price.exceptRegions?.includes(region))) {
-    flags.push({ kind: "unknownRegion", subject: region })
+  if (region !== undefined) {
+    const factor = usd(own(price.regionFactors, region))
+    if (factor !== undefined) multiplier = BigDecimal.multiply(multiplier, factor)
+    else if (
+      price.regionFactors !== undefined || price.regions?.includes(region) === false ||
+      price.exceptRegions?.includes(region) === true
+    ) report("unknownRegion", region)
   }
   return { rates, multiplier }
 }
 
-const standard = { default: 1, standard: 1 }
+const standard = { default: 1, standard: 1, global: 1 }
 
 const own = <A>(record: Readonly<Record<string, A>> | undefined, key: string): A | undefined =>
   record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined
@@ -420,8 +510,9 @@ const perToken = (
 const make = (
   components: Iterable<Component>,
   flags: Iterable<Flag>,
-  pricedAs: ReadonlyArray<string>,
-  priceDate: string | undefined
+  pricedAs: ReadonlyArray<string> = [],
+  priceDate?: string,
+  overridden: ReadonlyArray<string> = []
 ): Cost => {
   const amounts = new Amounts()
   amounts.add(components)
@@ -432,7 +523,8 @@ const make = (
     components: merged,
     flags: mergeFlags(flags),
     pricedAs,
-    ...(priceDate === undefined ? undefined : { priceDate })
+    ...(priceDate === undefined ? undefined : { priceDate }),
+    ...(overridden.length === 0 ? undefined : { overridden })
   })
 }
 
@@ -495,6 +587,8 @@ const sameDecimal = (self: BigDecimal.BigDecimal | undefined, that: BigDecimal.B
 
 const order = new Map<string, number>(ComponentName.literals.map((name, index) => [name, index]))
 
+const sorted = (names: Iterable<string>): ReadonlyArray<string> => Array.from(names).sort(compare)
+
 const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
 
 const byNameAndKind = (a: Component, b: Component): number =>
@@ -540,16 +634,18 @@ export const sumAll = (costs: Iterable<Cost>): Cost => {
   const amounts = new Amounts()
   const flags: Array<Flag> = []
   const pricedAs = new Set<string>()
+  const overridden = new Set<string>()
   let priceDate: string | undefined
   for (const cost of costs) {
     amounts.add(cost.components)
     for (const flag of cost.flags) flags.push(flag)
     for (const price of cost.pricedAs) pricedAs.add(price)
+    for (const price of cost.overridden ?? []) overridden.add(price)
     if (cost.priceDate !== undefined && (priceDate === undefined || cost.priceDate < priceDate)) {
       priceDate = cost.priceDate
     }
   }
-  return make(amounts.components(), flags, Array.from(pricedAs).sort(compare), priceDate)
+  return make(amounts.components(), flags, sorted(pricedAs), priceDate, sorted(overridden))
 }
 
 /**
@@ -564,6 +660,7 @@ export const Json = Schema.Struct({
   currency: Schema.Literal("USD"),
   priceDate: Schema.NullOr(Schema.String),
   pricedAs: Schema.Array(Schema.String),
+  overridden: Schema.Array(Schema.String),
   input: Schema.Finite,
   cached: Schema.Finite,
   cacheWrite: Schema.Finite,
@@ -607,6 +704,7 @@ export const toJson = (self: Cost): Json => ({
   currency: self.currency,
   priceDate: self.priceDate ?? null,
   pricedAs: self.pricedAs,
+  overridden: self.overridden ?? [],
   input: nearest(self.input),
   cached: nearest(self.cached),
   cacheWrite: nearest(self.cacheWrite),

@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Ref from "effect/Ref"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Chunk from "./Chunk.ts"
@@ -44,6 +43,8 @@ export class Entry extends Schema.Class<Entry>("effect-llm-stream/CostLedger/Ent
   responses: Schema.Natural,
   /** Number of those whose price is not known: they are not in `cost`. */
   unpriced: Schema.Natural,
+  /** Number of those that were stopped, failed, or stated no usage: `cost` has what is known of them, if anything. */
+  unknown: Schema.Natural,
   /** Number of those in whose cost something could not be priced (see `Cost.flags`): `cost` has the rest of them. */
   incomplete: Schema.Natural,
   /** The exact sum. Its `flags` are empty: `incomplete` counts them, as a ledger must not grow with its responses. */
@@ -72,8 +73,11 @@ export class Entry extends Schema.Class<Entry>("effect-llm-stream/CostLedger/Ent
  * @since 0.1.0
  */
 export class CostLedger extends Context.Service<CostLedger, {
-  /** Adds what one response stated. A response that stated no usage and no cost counts as unpriced. */
-  readonly record: (metadata: CostMetadata.CostMetadata) => Effect.Effect<void>
+  /**
+   * Adds what one response stated. A response that stated no usage and no cost, or did not come to its end (`ended` is
+   * `false`), counts as unknown.
+   */
+  readonly record: (metadata: CostMetadata.CostMetadata, ended?: boolean) => Effect.Effect<void>
   /** The sums so far, by provider, then model. */
   readonly entries: Effect.Effect<ReadonlyArray<Entry>>
   /** The sum of all entries. */
@@ -120,20 +124,23 @@ export const layer: Layer.Layer<CostLedger> = Layer.effect(
       Ref.get(ledger),
       (map) => Array.from(map.values()).sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model))
     )
-    const record = Effect.fnUntraced(function*(metadata: CostMetadata.CostMetadata) {
-      const pricing = yield* Pricing.Pricing
-      const cost = isStated(metadata) ? Result.getOrUndefined(Pricing.costWith(metadata, pricing)) : undefined
+    const record = Effect.fnUntraced(function*(metadata: CostMetadata.CostMetadata, ended = true) {
+      const isStated = CostMetadata.isStated(metadata)
+      const cost = isStated ? yield* Effect.orElseSucceed(Pricing.cost(metadata), () => undefined) : undefined
+      const isUnpriced = isStated && cost === undefined
+      const isUnknown = !ended || !isStated
       const { model = metadata.requestedModel ?? "", provider = "" } = metadata
       yield* Ref.update(ledger, (map) => {
         const key = JSON.stringify([provider, model])
         const entry = map.get(key) ??
-          trusted(Entry, { provider, model, responses: 0, unpriced: 0, incomplete: 0, cost: Cost.zero })
+          trusted(Entry, { provider, model, responses: 0, unpriced: 0, unknown: 0, incomplete: 0, cost: Cost.zero })
         return new Map(map).set(
           key,
           trusted(Entry, {
             ...entry,
             responses: entry.responses + 1,
-            unpriced: entry.unpriced + (cost === undefined ? 1 : 0),
+            unpriced: entry.unpriced + (isUnpriced ? 1 : 0),
+            unknown: entry.unknown + (isUnknown ? 1 : 0),
             incomplete: entry.incomplete + (cost === undefined || cost.isComplete ? 0 : 1),
             cost: cost === undefined ? entry.cost : Cost.sum(entry.cost, trusted(Cost.Cost, { ...cost, flags: [] }))
           })
@@ -155,9 +162,6 @@ export const layer: Layer.Layer<CostLedger> = Layer.effect(
 )
 
 const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
-
-const isStated = (metadata: CostMetadata.CostMetadata): boolean =>
-  metadata.inputTokens !== undefined || metadata.outputTokens !== undefined || metadata.statedCost !== undefined
 
 /**
  * Records what a stream has cost when it ends, also when it fails or is interrupted: providers bill what they sent.
@@ -182,12 +186,17 @@ export const track = <C extends Chunk.Chunk, E, R>(
   Stream.unwrap(Effect.map(CostLedger, (ledger) => {
     const metadata = CostMetadata.accumulator()
     let seen = false
+    let ended = false
     return self.pipe(
       Stream.map((chunk) => {
         seen = true
         metadata.add(chunk)
         return chunk
       }),
-      Stream.ensuring(Effect.suspend(() => seen ? ledger.record(metadata.metadata()) : Effect.void))
+      Stream.concat(Stream.suspend(() => {
+        ended = true
+        return Stream.empty
+      })),
+      Stream.ensuring(Effect.suspend(() => seen ? ledger.record(metadata.metadata(), ended) : Effect.void))
     )
   }))

@@ -155,6 +155,12 @@ export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/
   /** Audio in the answer. */
   audioOutput: Schema.optionalKey(Schema.Array(Audio)),
   pdf: Schema.optionalKey(Pdf),
+  /** Azure: how the model is deployed (`global`, `dataZone`, `regional`, `provisioned`), which the wire does not state. */
+  deploymentType: Schema.optionalKey(Schema.String),
+  /** Day (`YYYY-MM-DD`, UTC) on which the request was answered; decides which of several dated prices holds. */
+  date: Schema.optionalKey(Schema.String),
+  /** The model calls behind the response, where the provider states them; each is priced by its own model and size. */
+  iterations: Schema.optionalKey(Schema.Array(Usage.Iteration)),
   /** USD, when the provider itself states the cost of the response. */
   statedCost: quantity,
   /** Names of the counts that were stated as what no count is, and are clamped already (see `Usage`). */
@@ -202,6 +208,7 @@ const isPriced = {
   acceptedPredictionTokens: false,
   rejectedPredictionTokens: false,
   serverToolRequests: true,
+  iterations: true,
   clampedCounts: true
 } as const satisfies Record<keyof typeof Usage.Usage.fields, boolean>
 
@@ -229,6 +236,47 @@ export const usageFields = (usage: Usage.Usage): Fields => {
     if (usage[field] !== undefined) fields[field] = usage[field]
   }
   return fields satisfies Fields
+}
+
+/**
+ * The metadata of each model call behind a response: those of its `iterations`, or the metadata itself when it states
+ * none. Requests of server tools are with the first call that the totals include.
+ *
+ * @example
+ * ```ts
+ * import { CostMetadata } from "effect-llm-stream"
+ *
+ * const metadata = new CostMetadata.CostMetadata({
+ *   model: "claude-sonnet-5",
+ *   inputTokens: 100,
+ *   outputTokens: 10,
+ *   iterations: [
+ *     { type: "message", included: true, inputTokens: 100, outputTokens: 10 },
+ *     { type: "advisor_message", included: false, model: "claude-opus-4-8", inputTokens: 200, outputTokens: 20 }
+ *   ]
+ * })
+ * CostMetadata.calls(metadata).map((call) => call.model) // ["claude-sonnet-5", "claude-opus-4-8"]
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const calls = (metadata: CostMetadata): ReadonlyArray<CostMetadata> => {
+  const { audio: _a, audioOutput: _o, images: _i, iterations = [], pdf: _p, ...rest } = metadata
+  if (iterations.length === 0) return [metadata]
+  const shared: Record<string, unknown> = { ...rest }
+  for (const field of pricedFields) delete shared[field]
+  const { clampedCounts, serverToolRequests } = metadata
+  const main = Math.max(iterations.findIndex(({ included }) => included), 0)
+  return iterations.map(({ included: _included, model, type: _type, ...counts }, index) =>
+    trusted(CostMetadata, {
+      ...shared,
+      ...(model === undefined ? undefined : { model }),
+      ...counts,
+      ...(index === main && serverToolRequests !== undefined ? { serverToolRequests } : undefined),
+      ...(index === main && clampedCounts !== undefined ? { clampedCounts } : undefined)
+    })
+  )
 }
 
 /**
@@ -281,6 +329,22 @@ export const fromChunk = ({ costDetails, model, provider, usage }: Source): Cost
     streamingMode: true,
     ...costDetails
   })
+
+/**
+ * Whether the metadata states usage, or a cost: without either there is nothing to price.
+ *
+ * @example
+ * ```ts
+ * import { CostMetadata } from "effect-llm-stream"
+ *
+ * CostMetadata.isStated(new CostMetadata.CostMetadata({ provider: "groq", model: "llama-3.1-8b-instant" })) // false
+ * ```
+ *
+ * @category predicates
+ * @since 0.2.0
+ */
+export const isStated = (metadata: CostMetadata): boolean =>
+  metadata.inputTokens !== undefined || metadata.outputTokens !== undefined || metadata.statedCost !== undefined
 
 /**
  * Gathers what the chunks of one stream state together.

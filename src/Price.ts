@@ -3,6 +3,10 @@
  *
  * @since 0.2.0
  */
+import * as BigDecimal from "effect/BigDecimal"
+import { dual } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import type { CostMetadata } from "./CostMetadata.ts"
 
@@ -126,7 +130,42 @@ export const Rates = Schema.Struct(
  */
 export type Rates = { readonly [K in TokenComponent]?: number }
 
-const multipliers = Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite))
+/** A day, as `YYYY-MM-DD`. */
+const day = Schema.String.check(Schema.isPattern(/^\d{4}-\d{2}-\d{2}$/))
+
+const positive = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
+
+const perKind = Schema.optionalKey(Schema.Record(Schema.String, positive))
+
+const modelPriceFields = {
+  ...Rates.fields,
+  /** USD per image in the prompt, where images are priced by the piece. */
+  image: rate,
+  /** USD per request. */
+  request: rate,
+  /** USD per request of a tool that the provider runs, by kind; 0 is free. */
+  serverTools: perKind,
+  /** The rates of a whole model call once it has more than `above` input tokens; rates not given stay as they are. */
+  longContext: Schema.optionalKey(Schema.Struct({ ...Rates.fields, above: Schema.Natural })),
+  /** By service tier as served (batch is `batch`): a multiplier of all token prices, or the tier's own rates. */
+  serviceTiers: Schema.optionalKey(Schema.Record(Schema.String, Schema.Union([positive, Rates]))),
+  /** Multiplier of all token prices by speed. */
+  speeds: perKind,
+  /** Multiplier of all token prices by inference geography. */
+  inferenceGeos: perKind,
+  /** Azure: multiplier of all token prices by deployment type. */
+  deploymentTypes: perKind,
+  /** Multiplier of all token prices by region. */
+  regionFactors: perKind,
+  /** The cloud regions that the price holds for; absent when it is the same everywhere. */
+  regions: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** The cloud regions that the price does not hold for, where it holds for all others. */
+  exceptRegions: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** The last day for which the price was announced; absent when it holds until further notice. */
+  until: Schema.optionalKey(day),
+  /** The price sources that agree on the entry, as keys of the table's `sources`. */
+  from: Schema.optionalKey(Schema.String)
+}
 
 /**
  * Schema of everything that a model's price consists of.
@@ -135,25 +174,9 @@ const multipliers = Schema.optionalKey(Schema.Record(Schema.String, Schema.Finit
  * @since 0.1.0
  */
 export const ModelPrice = Schema.Struct({
-  ...Rates.fields,
-  /** USD per image in the prompt, where images are priced by the piece. */
-  image: rate,
-  /** USD per request. */
-  request: rate,
-  /** USD per request of a tool that the provider runs, by kind; 0 is free. */
-  serverTools: multipliers,
-  /** The rates of the whole request once it has more than `above` input tokens; rates not given stay as they are. */
-  longContext: Schema.optionalKey(Schema.Struct({ ...Rates.fields, above: Schema.Natural })),
-  /** By service tier as served (batch is `batch`): a multiplier of all token prices, or the tier's own rates. */
-  serviceTiers: Schema.optionalKey(Schema.Record(Schema.String, Schema.Union([Schema.Finite, Rates]))),
-  /** Multiplier of all token prices by speed. */
-  speeds: multipliers,
-  /** Multiplier of all token prices by inference geography. */
-  inferenceGeos: multipliers,
-  /** The cloud regions that the price holds for; absent when it is the same everywhere. */
-  regions: Schema.optionalKey(Schema.Array(Schema.String)),
-  /** The cloud regions that the price does not hold for, where it holds for all others. */
-  exceptRegions: Schema.optionalKey(Schema.Array(Schema.String))
+  ...modelPriceFields,
+  /** What changes on a day, the earliest first; fields not given stay as they are. */
+  later: Schema.optionalKey(Schema.Array(Schema.Struct({ ...modelPriceFields, since: day })))
 }).annotate({ identifier: "ModelPrice" })
 
 /**
@@ -191,8 +214,12 @@ export const Price = Schema.Struct({
   provider: Schema.String,
   /** The entry of the price table, which may be less specific than the id that was looked up. */
   model: Schema.String,
-  /** Date (`YYYY-MM-DD`) of the snapshot; absent for prices that the program supplied. */
-  date: Schema.optionalKey(Schema.String)
+  /** Date (`YYYY-MM-DD`) of the price table; absent for prices that the program supplied. */
+  date: Schema.optionalKey(Schema.String),
+  /** The program changed or supplied the price. */
+  overridden: Schema.optionalKey(Schema.Literal(true)),
+  /** The dated id that was looked up is not known; the price is that of the id without its date. */
+  assumed: Schema.optionalKey(Schema.Literal(true))
 }).annotate({ identifier: "Price" })
 
 /**
@@ -213,8 +240,10 @@ export interface PriceTable {
   readonly provider: string
   /** Where the prices come from. */
   readonly source: string
-  /** Date (`YYYY-MM-DD`) of the source. */
+  /** Date (`YYYY-MM-DD`) of the newest source. */
   readonly date: string
+  /** Name, version and date of each source, by the letter that entries have in `from`. */
+  readonly sources?: Readonly<Record<string, string>>
   /** What holds for all models of the provider unless a model says otherwise; records are merged key by key. */
   readonly defaults: ModelPrice
   /** By entry; lower case. */
@@ -222,5 +251,143 @@ export interface PriceTable {
   /** Further ids of the entries; lower case. */
   readonly names: Readonly<Record<string, string>>
   /** Tables whose token rates hold for models that this table does not list. */
-  readonly fallback?: ReadonlyArray<PriceTable> | undefined
+  readonly fallback?: ReadonlyArray<PriceTable>
 }
+
+/**
+ * Schema of the prices of one provider, as a file or a server states them.
+ *
+ * @example
+ * ```ts
+ * import { Price } from "effect-llm-stream"
+ * import { Schema } from "effect"
+ *
+ * const table = Schema.decodeUnknownSync(Price.PriceTable)({
+ *   provider: "local",
+ *   source: "our contract",
+ *   date: "2026-11-01",
+ *   defaults: {},
+ *   models: { "my-model": { input: 0.1, output: 0.4 } },
+ *   names: {}
+ * })
+ * table.models["my-model"]?.input // 0.1
+ * ```
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const PriceTable: Schema.Codec<PriceTable> = Schema.Struct({
+  provider: Schema.String,
+  source: Schema.String,
+  date: day,
+  sources: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  defaults: ModelPrice,
+  models: Schema.Record(Schema.String, ModelPrice),
+  names: Schema.Record(Schema.String, Schema.String),
+  fallback: Schema.optionalKey(Schema.Array(Schema.suspend((): Schema.Codec<PriceTable> => PriceTable)))
+}).annotate({ identifier: "PriceTable" })
+
+/**
+ * A price with changes: a rate replaces a rate, a record is merged key by key, and everything else stays.
+ *
+ * @example
+ * ```ts
+ * import { Price } from "effect-llm-stream"
+ *
+ * const price = { input: 3, output: 15, longContext: { above: 200_000, input: 6, output: 22.5 } }
+ * Price.patch(price, { input: 2 }) // { input: 2, output: 15, longContext: { above: 200_000, input: 6, output: 22.5 } }
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const patch: {
+  <P extends ModelPrice>(changes: ModelPrice): (self: P) => P
+  <P extends ModelPrice>(self: P, changes: ModelPrice): P
+} = dual(2, <P extends ModelPrice>(self: P, changes: ModelPrice): P => {
+  const patched: Record<string, unknown> = { ...self, ...changes }
+  for (const key of merged) {
+    if (self[key] !== undefined && changes[key] !== undefined) patched[key] = { ...self[key], ...changes[key] }
+  }
+  return patched as P
+})
+
+const merged = [
+  "serverTools",
+  "serviceTiers",
+  "speeds",
+  "inferenceGeos",
+  "deploymentTypes",
+  "regionFactors",
+  "longContext"
+] as const
+
+/**
+ * A price with all its token rates multiplied: a discount of 15 % is a factor of 0.85. Fees stay as they are.
+ *
+ * @example
+ * ```ts
+ * import { Price } from "effect-llm-stream"
+ *
+ * Price.scale({ input: 3, output: 15 }, 0.5) // { input: 1.5, output: 7.5 }
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const scale: {
+  <P extends ModelPrice>(factor: number): (self: P) => P
+  <P extends ModelPrice>(self: P, factor: number): P
+} = dual(2, <P extends ModelPrice>(self: P, factor: number): P => {
+  const rates = <R extends Rates>(rates: R): R => {
+    const scaled: Record<string, unknown> = { ...rates }
+    for (const name of tokenComponentNames) {
+      const rate = rates[name]
+      if (rate !== undefined) scaled[name] = product(rate, factor)
+    }
+    return scaled as R
+  }
+  return {
+    ...rates(self),
+    ...(self.longContext && { longContext: rates(self.longContext) }),
+    ...(self.serviceTiers && {
+      serviceTiers: Record.map(self.serviceTiers, (tier) => typeof tier === "number" ? tier : rates(tier))
+    }),
+    ...(self.later && { later: self.later.map((change) => scale(change, factor)) })
+  }
+})
+
+// Decimal, so that a factor leaves no digits behind that nobody wrote.
+const product = (a: number, b: number): number =>
+  Option.match(Option.zipWith(BigDecimal.fromNumber(a), BigDecimal.fromNumber(b), BigDecimal.multiply), {
+    onNone: () => a * b,
+    onSome: BigDecimal.toNumberUnsafe
+  })
+
+/**
+ * The price in force on a day (`YYYY-MM-DD`): what changed until then is applied.
+ *
+ * @example
+ * ```ts
+ * import { Price } from "effect-llm-stream"
+ *
+ * const price = { input: 2, output: 10, later: [{ since: "2026-09-01", input: 3, output: 15 }] }
+ * Price.on(price, "2026-08-31").input // 2
+ * Price.on(price, "2026-09-01").input // 3
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const on: {
+  <P extends ModelPrice>(day: string): (self: P) => P
+  <P extends ModelPrice>(self: P, day: string): P
+} = dual(
+  2,
+  <P extends ModelPrice>(self: P, day: string): P =>
+    (self.later ?? []).filter(({ since }) => since <= day).reduce((price, { since: _since, ...changes }) => {
+      // A change takes the place of what was announced for the price before it.
+      const { until: __, ...before } = price
+      return patch(before as P, changes)
+    }, self)
+)

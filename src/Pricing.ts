@@ -1,21 +1,22 @@
 /**
  * What models cost: the bundled price snapshot, its look-up by model id, and ways to override or replace it.
  *
- * The snapshot is generated from `@pydantic/genai-prices` (MIT) by `scripts/generate-prices.ts`, one module a provider,
- * and corrected by `scripts/prices-overlay.ts`.
+ * The snapshot is merged from several public price lists by `scripts/generate-prices.ts`, one module a provider.
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { calculate, type Cost, fromStated } from "./Cost.ts"
-import type { CostMetadata } from "./CostMetadata.ts"
+import { calculateEach, type Cost, fromStated } from "./Cost.ts"
+import { CostMetadata } from "./CostMetadata.ts"
 import { trusted } from "./internal/trusted.ts"
-import type { ModelPrice, Price, PriceTable } from "./Price.ts"
+import { type ModelPrice, patch, type Price, type PriceTable } from "./Price.ts"
+import { apply, check, type InvalidPrices, type Overrides } from "./PriceOverrides.ts"
 import { table as anthropic } from "./pricing/anthropic.ts"
 import { table as azure } from "./pricing/azure.ts"
 import { table as bedrock } from "./pricing/bedrock.ts"
@@ -45,13 +46,26 @@ export class UnknownModel extends Schema.TaggedError<UnknownModel>()("UnknownMod
   /** `undefined` when the cost metadata named no provider. */
   provider: Schema.optionalKey(Schema.String),
   /** The id that was looked up; `undefined` when the cost metadata named no model. */
-  model: Schema.optionalKey(Schema.String)
+  model: Schema.optionalKey(Schema.String),
+  /** What is not known: who answered, which model answered, any model of this provider, or this model. */
+  reason: Schema.optionalKey(Schema.Literals(["noProvider", "noModel", "unknownProvider", "unknownModel"]))
 }) {
   override get message(): string {
-    return `No price is known for ${this.model === undefined ? "an unnamed model" : `the model "${this.model}"`}` +
-      (this.provider === undefined ? "" : ` of ${this.provider}`)
+    const model = this.model === undefined ? "an unnamed model" : `the model "${excerpt(this.model)}"`
+    return `No price is known for ${model}` +
+      (this.provider === undefined ? "" : ` of ${excerpt(this.provider)}`) +
+      (this.reason === undefined ? "" : hints[this.reason])
   }
 }
+
+const hints = {
+  noProvider: ": the response does not say who answered",
+  noModel: ": the response does not name its model; say which model was asked for",
+  unknownProvider: ": no price table has this provider; give its prices as overrides or tables",
+  unknownModel: ""
+}
+
+const excerpt = (id: string): string => id.length > 200 ? `${id.slice(0, 200)}…` : id
 
 /**
  * How {@link make} and {@link layer} find prices.
@@ -62,12 +76,30 @@ export class UnknownModel extends Schema.TaggedError<UnknownModel>()("UnknownMod
 export interface Options {
   /** The price tables; the bundled {@link snapshot} when `undefined`, no table at all when empty. */
   readonly tables?: ReadonlyArray<PriceTable> | undefined
-  /** Azure: the model behind each deployment name. */
-  readonly deployments?: Readonly<Record<string, string>> | undefined
+  /** Azure: the model behind each deployment name, and how it is deployed. */
+  readonly deployments?: Readonly<Record<string, string | Deployment>> | undefined
   /** Bedrock: the model id behind each application inference profile (or other resource), by ARN or by the ARN's last part. */
   readonly applicationProfiles?: Readonly<Record<string, string>> | undefined
-  /** Prices by provider and model id, before those of the tables. */
-  readonly overrides?: Readonly<Record<string, Readonly<Record<string, ModelPrice>>>> | undefined
+  /**
+   * The region that a provider's host serves from, for responses that do not state it: `{ openai: "eu" }` for
+   * `eu.api.openai.com`.
+   */
+  readonly regions?: Readonly<Record<string, string>> | undefined
+  /** Changes to the prices of the tables, and prices that they do not have, by provider and model id. */
+  readonly overrides?: Overrides | undefined
+}
+
+/**
+ * A model deployment on Azure.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface Deployment {
+  /** The model behind it; the deployment's name when `undefined`. */
+  readonly model?: string | undefined
+  /** How it is deployed: token prices in a data zone or a single region are higher than global ones. */
+  readonly type: "global" | "dataZone" | "regional"
 }
 
 /**
@@ -77,7 +109,14 @@ export interface Options {
  * @since 0.1.0
  */
 export interface Service {
-  readonly lookup: (provider: string, model: string) => Result.Result<Price, UnknownModel>
+  /** `date` (`YYYY-MM-DD`) decides which dated overrides hold; without it those without a date do. */
+  readonly lookup: (provider: string, model: string, date?: string) => Result.Result<Price, UnknownModel>
+  /** Adds what the program knows of a response beside what it states: how its model is deployed, and where. */
+  readonly complete?: ((metadata: CostMetadata) => CostMetadata) | undefined
+  /** Brings the prices up to date, where that is cheap; it runs before a cost is computed, and never fails. */
+  readonly refresh?: Effect.Effect<void> | undefined
+  /** The tables in use, for those who list or compare prices. */
+  readonly tables?: ReadonlyArray<PriceTable> | undefined
 }
 
 /**
@@ -88,18 +127,20 @@ export interface Service {
  */
 export const snapshot: ReadonlyArray<PriceTable> = [openai, anthropic, bedrock, groq, azure]
 
-// What ends an id and does not change the model: a date, a version, `latest`, Bedrock's context size.
-const versionSuffix = /(?:[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest|v\d+)|:\d+k?|:mm)$/
 // Without GovCloud, which has prices of its own.
 const arn = /^arn:(?!aws-us-gov)[^:]*:bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)\/(.+)$/
 const fineTuned = /^(?:ft:([^:]+):.*|(.+)\.ft-.*)$/
+// OpenAI's snapshots, also where Azure serves them.
+const dated = /^(.+)-\d{4}-\d{2}-\d{2}$/
 
 /**
- * The names under which a model may be priced, from the most specific, the id itself, to the least. Ids are compared
- * in lower case; ARNs of foundation models and cross-region inference profiles stand for the id in them; fine-tuned
- * models for `ft:` and their base; dates, versions and `latest` at the end may be left out.
+ * The names under which a model may be priced, from the most specific, the id itself, to the least. Ids are compared in
+ * lower case; ARNs of foundation models and cross-region inference profiles stand for the id in them; fine-tuned models
+ * for `ft:` and their base. The last one is the id without a date (`YYYY-MM-DD`), if it has one: a price that is found
+ * by it only is flagged as `assumedModel`, because a snapshot may have a price of its own.
  *
- * Bedrock's geography prefixes (`us.`, `global.`, …) are part of the name, because the price depends on them.
+ * Nothing else is cut off an id. Bedrock's geography prefixes (`us.`, `global.`, …) are part of the name, because the
+ * price depends on them.
  *
  * @example
  * ```ts
@@ -107,110 +148,150 @@ const fineTuned = /^(?:ft:([^:]+):.*|(.+)\.ft-.*)$/
  *
  * Pricing.normalize("GPT-4o-2024-08-06") // ["gpt-4o-2024-08-06", "gpt-4o"]
  * Pricing.normalize("ft:gpt-4o:acme::a1") // ["ft:gpt-4o:acme::a1", "ft:gpt-4o"]
- * Pricing.normalize("us.meta.llama3-1-8b-v1:0") // ["us.meta.llama3-1-8b-v1:0", "us.meta.llama3-1-8b-v1", "us.meta.llama3-1-8b"]
+ * Pricing.normalize("us.meta.llama3-1-8b-v1:0") // ["us.meta.llama3-1-8b-v1:0"]
  * ```
  *
  * @category constructors
  * @since 0.1.0
  */
 export const normalize = (model: string): ReadonlyArray<string> => {
-  let name = model.trim().toLowerCase()
-  const names = [name]
-  const next = (shorter: string): void => {
-    name = shorter
-    names.push(name)
-  }
+  const name = model.trim().toLowerCase()
   const resource = arn.exec(name)?.[1]
-  if (resource !== undefined) next(resource)
-  const base = fineTuned.exec(name)
-  if (base !== null) next(`ft:${base[1] ?? base[2]}`)
-  for (let match = versionSuffix.exec(name); match !== null && match.index > 0; match = versionSuffix.exec(name)) {
-    next(name.slice(0, match.index))
-    // No real id has more; an endless one must not cost much.
-    if (names.length > 8) break
-  }
-  return names
+  const tuned = fineTuned.exec(name)
+  const base = tuned === null ? undefined : `ft:${tuned[1] ?? tuned[2]}`
+  const last = base ?? resource ?? name
+  const undated = dated.exec(last)?.[1]
+  return [name, resource, base, undated].filter((candidate) => candidate !== undefined)
 }
 
 /**
- * Makes a price finder.
+ * Makes a price finder. Throws `PriceOverrides.InvalidPrices` when an override can't be right; {@link layer} fails with
+ * it.
  *
  * @example
  * ```ts
  * import { Pricing } from "effect-llm-stream"
  * import { Result } from "effect"
  *
- * const pricing = Pricing.make({ deployments: { "prod-chat": "gpt-4o" } })
- * Result.getOrThrow(pricing.lookup("azure", "prod-chat")).input // 2.5
+ * const pricing = Pricing.make({
+ *   deployments: { "prod-chat": "gpt-4o" },
+ *   overrides: { azure: { "*": { factor: 0.8 } } }
+ * })
+ * Result.getOrThrow(pricing.lookup("azure", "prod-chat")).input // 2
  * ```
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): Service => {
+export const make = (options: Options = {}): Service => Result.getOrThrow(makeResult(options))
+
+const makeResult = (options: Options): Result.Result<Service, InvalidPrices> =>
+  Result.map(check(options.overrides ?? {}), (overrides) => makeChecked({ ...options, overrides }))
+
+const makeChecked = (options: Options): Service => {
   const tables = options.tables ?? snapshot
   const indices = new Map<string, ReadonlyMap<string, Price>>()
   const indexOf = (provider: string): ReadonlyMap<string, Price> => {
     let index = indices.get(provider)
     if (index === undefined) {
-      index = buildIndex(
-        provider,
-        tables.find((table) => table.provider === provider),
-        own(options.overrides, provider)
-      )
+      index = buildIndex(provider, tables.filter((table) => table.provider === provider))
       indices.set(provider, index)
     }
     return index
   }
-  const aliases: Readonly<Record<string, Readonly<Record<string, string>> | undefined>> = {
-    azure: options.deployments,
-    bedrock: options.applicationProfiles
+  const deploymentOf = (model: string): Deployment | undefined => {
+    const deployment = own(options.deployments, model)
+    return typeof deployment === "object" ? deployment : undefined
+  }
+  const aliasOf = (provider: string, model: string): string => {
+    if (provider === "azure") {
+      const deployment = own(options.deployments, model)
+      return (typeof deployment === "object" ? deployment.model : deployment) ?? model
+    }
+    return provider === "bedrock"
+      ? own(options.applicationProfiles, model) ??
+        own(options.applicationProfiles, model.slice(model.lastIndexOf("/") + 1)) ?? model
+      : model
+  }
+  const find = (provider: string, id: string): Price | undefined => {
+    const index = indexOf(provider)
+    const exact = index.get(id)
+    if (exact !== undefined) return exact
+    const names = normalize(id)
+    for (const name of names) {
+      const price = index.get(name)
+      if (price !== undefined) return isAssumed(names, name) ? { ...price, assumed: true } : price
+    }
+    return undefined
   }
   return {
-    lookup: (provider, model) => {
-      const known = own(aliases, provider)
-      const alias = known && (own(known, model) ?? own(known, model.slice(model.lastIndexOf("/") + 1)))
-      const index = indexOf(provider)
-      const exact = index.get(alias ?? model)
-      if (exact !== undefined) return Result.succeed(exact)
-      for (const name of normalize(alias ?? model)) {
-        const price = index.get(name)
-        if (price !== undefined) return Result.succeed(price)
-      }
-      return Result.fail(new UnknownModel({ provider, model }))
+    tables,
+    lookup: (provider, model, date) => {
+      const id = aliasOf(provider, model)
+      const listed = find(provider, id)
+      const overrides = own(options.overrides, provider)
+      const price = overrides === undefined ? listed : overridden(overrides, provider, id, listed, date)
+      if (price !== undefined) return Result.succeed(price)
+      const reason = overrides === undefined && indexOf(provider).size === 0 ? "unknownProvider" : "unknownModel"
+      return Result.fail(new UnknownModel({ provider, model, reason }))
+    },
+    complete: (metadata) => {
+      const { deploymentType, model, provider = "", region, requestedModel } = metadata
+      const type = provider !== "azure" || deploymentType !== undefined
+        ? undefined
+        : deploymentOf(requestedModel ?? "")?.type ?? deploymentOf(model ?? "")?.type
+      const served = region === undefined ? own(options.regions, provider) : undefined
+      return type === undefined && served === undefined ? metadata : trusted(CostMetadata, {
+        ...metadata,
+        ...(type === undefined ? undefined : { deploymentType: type }),
+        ...(served === undefined ? undefined : { region: served })
+      })
     }
   }
+}
+
+/** The price with the overrides that hold for it; one that no table has is looked for under all names of the id. */
+const overridden = (
+  overrides: Overrides[string],
+  provider: string,
+  id: string,
+  listed: Price | undefined,
+  date: string | undefined
+): Price | undefined => {
+  if (listed !== undefined) return apply(overrides, id, listed, date)
+  const names = normalize(id)
+  for (const name of names) {
+    const price = apply(overrides, name, undefined, date, provider)
+    if (price !== undefined) return isAssumed(names, name) ? { ...price, assumed: true } : price
+  }
+  return undefined
+}
+
+// Only the last name may be the id without its date, and only if the id has one.
+const isAssumed = (names: ReadonlyArray<string>, name: string): boolean => {
+  const before = names.at(-2)
+  return name === names.at(-1) && before !== undefined && dated.exec(before)?.[1] === name
 }
 
 const own = <A>(record: Readonly<Record<string, A>> | undefined, key: string): A | undefined =>
   record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined
 
-const buildIndex = (
-  provider: string,
-  table: PriceTable | undefined,
-  overrides: Readonly<Record<string, ModelPrice>> | undefined
-): ReadonlyMap<string, Price> => {
+/** Of several tables of a provider the first one wins, model by model. */
+const buildIndex = (provider: string, tables: ReadonlyArray<PriceTable>): ReadonlyMap<string, Price> => {
   const index = new Map<string, Price>()
-  // Fallbacks first and overrides last: the last one set wins.
-  for (const other of table?.fallback?.toReversed() ?? []) {
-    addTable(
-      index,
-      other,
-      (model, price) => ({ ...ratesOnly(price), ...table?.defaults, provider, model, date: other.date })
-    )
-  }
-  if (table !== undefined) {
+  for (const table of tables.toReversed()) {
+    for (const other of table.fallback?.toReversed() ?? []) {
+      addTable(
+        index,
+        other,
+        (model, price) => ({ ...ratesOnly(price), ...table.defaults, provider, model, date: other.date })
+      )
+    }
     addTable(
       index,
       table,
-      (model, price) => ({ ...withDefaults(price, table.defaults), provider, model, date: table.date })
+      (model, price) => ({ ...patch(table.defaults, price), provider, model, date: table.date })
     )
-  }
-  for (const [model, modelPrice] of Object.entries(overrides ?? {})) {
-    const price: Price = { ...withDefaults(modelPrice, table?.defaults ?? {}), provider, model }
-    // An override of an entry holds for all ids of the entry, one of a further id only for that.
-    for (const [name, entry] of index) if (entry.model === model.toLowerCase()) index.set(name, price)
-    index.set(model, price).set(model.toLowerCase(), price)
   }
   return index
 }
@@ -220,27 +301,19 @@ const addTable = (
   table: PriceTable,
   price: (model: string, price: ModelPrice) => Price
 ): void => {
-  for (const [model, entry] of Object.entries(table.models)) index.set(model, price(model, entry))
+  for (const [model, entry] of Object.entries(table.models)) index.set(model.toLowerCase(), price(model, entry))
   for (const [name, model] of Object.entries(table.names)) {
-    const entry = index.get(model)
-    if (entry !== undefined) index.set(name, entry)
+    const entry = index.get(model.toLowerCase())
+    if (entry !== undefined) index.set(name.toLowerCase(), entry)
   }
 }
-
-const withDefaults = (price: ModelPrice, defaults: ModelPrice): ModelPrice => ({
-  ...defaults,
-  ...price,
-  ...(price.serverTools && { serverTools: { ...defaults.serverTools, ...price.serverTools } }),
-  ...(price.serviceTiers && { serviceTiers: { ...defaults.serviceTiers, ...price.serviceTiers } }),
-  ...(price.speeds && { speeds: { ...defaults.speeds, ...price.speeds } }),
-  ...(price.inferenceGeos && { inferenceGeos: { ...defaults.inferenceGeos, ...price.inferenceGeos } })
-})
 
 // Tool fees, tiers and regions are those of the provider that serves the model, not of the one that made it.
 const ratesOnly = (
   {
     exceptRegions: _except,
     inferenceGeos: _geos,
+    regionFactors: _factors,
     regions: _regions,
     serverTools: _tools,
     serviceTiers: _tiers,
@@ -272,7 +345,8 @@ export const Pricing: Context.Reference<Service> = Context.Reference<Service>("e
 })
 
 /**
- * Provides prices: maps for Azure deployments and Bedrock application inference profiles, overrides, other tables.
+ * Provides prices: maps for Azure deployments and Bedrock application inference profiles, overrides, other tables. Fails
+ * with `PriceOverrides.InvalidPrices` when an override can't be right.
  *
  * @example
  * ```ts
@@ -281,14 +355,36 @@ export const Pricing: Context.Reference<Service> = Context.Reference<Service>("e
  * const prices = Pricing.layer({
  *   deployments: { "prod-chat": "gpt-4o" },
  *   applicationProfiles: { "abc123def456": "us.anthropic.claude-sonnet-4-5-20250929-v1:0" },
- *   overrides: { openai: { "my-private-model": { input: 1, output: 4 } } }
+ *   overrides: {
+ *     openai: { "*": { factor: 0.85 }, "my-private-model": { input: 1, output: 4 } }
+ *   }
  * })
  * ```
  *
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options): Layer.Layer<never> => Layer.sync(Pricing, () => make(options))
+export const layer = (options: Options): Layer.Layer<never, InvalidPrices> =>
+  Layer.effect(Pricing, Effect.suspend(() => Effect.fromResult(makeResult(options))))
+
+/**
+ * The {@link Pricing} in context, up to date.
+ *
+ * @example
+ * ```ts
+ * import { Pricing } from "effect-llm-stream"
+ * import { Effect } from "effect"
+ *
+ * const tables = Effect.map(Pricing.current, (pricing) => pricing.tables)
+ * ```
+ *
+ * @category services
+ * @since 0.2.0
+ */
+export const current: Effect.Effect<Service> = Effect.flatMap(
+  Pricing,
+  (pricing) => pricing.refresh === undefined ? Effect.succeed(pricing) : Effect.as(pricing.refresh, pricing)
+)
 
 /**
  * The price of a model, from the {@link Pricing} in context. Fails with {@link UnknownModel}.
@@ -306,7 +402,7 @@ export const layer = (options: Options): Layer.Layer<never> => Layer.sync(Pricin
  * @since 0.1.0
  */
 export const lookup = (provider: string, model: string): Effect.Effect<Price, UnknownModel> =>
-  Effect.flatMap(Pricing, (pricing) => Effect.fromResult(pricing.lookup(provider, model)))
+  Effect.flatMap(current, (pricing) => Effect.fromResult(pricing.lookup(provider, model)))
 
 /**
  * What a completion costs at the prices of `pricing`. Fails with {@link UnknownModel} when the metadata names no model
@@ -327,19 +423,61 @@ export const lookup = (provider: string, model: string): Effect.Effect<Price, Un
 export const costWith: {
   (pricing: Service): (metadata: CostMetadata) => Result.Result<Cost, UnknownModel>
   (metadata: CostMetadata, pricing: Service): Result.Result<Cost, UnknownModel>
-} = dual(2, (metadata: CostMetadata, pricing: Service): Result.Result<Cost, UnknownModel> => {
-  const stated = fromStated(metadata)
-  if (stated !== undefined) return Result.succeed(stated)
-  const { model = metadata.requestedModel, provider } = metadata
-  return provider === undefined || model === undefined
-    ? Result.fail(
-      new UnknownModel({
-        ...(provider === undefined ? undefined : { provider }),
-        ...(model === undefined ? undefined : { model })
-      })
-    )
-    : Result.map(pricing.lookup(provider, model), (price) => calculate(metadata, price))
+} = dual(2, (stated: CostMetadata, pricing: Service): Result.Result<Cost, UnknownModel> => {
+  const known = fromStated(stated)
+  if (known !== undefined) return Result.succeed(known)
+  const metadata = pricing.complete?.(stated) ?? stated
+  const { date, model = metadata.requestedModel, provider } = metadata
+  if (provider === undefined) {
+    return Result.fail(new UnknownModel({ reason: "noProvider", ...(model === undefined ? undefined : { model }) }))
+  }
+  if (model === undefined) return Result.fail(new UnknownModel({ provider, reason: "noModel" }))
+  return Result.map(
+    pricing.lookup(provider, model, date),
+    (price) =>
+      calculateEach(metadata, (call) =>
+        call.model === undefined || call.model === metadata.model
+          ? price
+          : Result.getOrUndefined(pricing.lookup(provider, call.model, date)))
+  )
 })
+
+/** Metadata with the day, which decides which of several dated prices holds, if it does not state one. */
+const today = (metadata: CostMetadata): Effect.Effect<CostMetadata> =>
+  metadata.date === undefined
+    ? Effect.map(Clock.currentTimeMillis, (now) => onDay(metadata, dayOf(now)))
+    : Effect.succeed(metadata)
+
+/**
+ * The day of a time in milliseconds, as `YYYY-MM-DD` in UTC.
+ *
+ * @example
+ * ```ts
+ * import { Pricing } from "effect-llm-stream"
+ *
+ * Pricing.dayOf(0) // "1970-01-01"
+ * ```
+ *
+ * @category conversions
+ * @since 0.2.0
+ */
+export const dayOf = (milliseconds: number): string => new Date(milliseconds).toISOString().slice(0, 10)
+
+/**
+ * Metadata that states its day: its own, or `day` if it has none.
+ *
+ * @example
+ * ```ts
+ * import { CostMetadata, Pricing } from "effect-llm-stream"
+ *
+ * Pricing.onDay(new CostMetadata.CostMetadata({}), "2026-11-22").date // "2026-11-22"
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const onDay = (metadata: CostMetadata, day: string): CostMetadata =>
+  metadata.date === undefined ? trusted(CostMetadata, { ...metadata, date: day }) : metadata
 
 /**
  * What a completion costs at the prices of the {@link Pricing} in context. Fails with {@link UnknownModel} when the
@@ -364,7 +502,10 @@ export const costWith: {
  * @since 0.1.0
  */
 export const cost = (metadata: CostMetadata): Effect.Effect<Cost, UnknownModel> =>
-  Effect.flatMap(Pricing, (pricing) => Effect.fromResult(costWith(metadata, pricing)))
+  Effect.flatMap(
+    current,
+    (pricing) => Effect.flatMap(today(metadata), (dated) => Effect.fromResult(costWith(dated, pricing)))
+  )
 
 /**
  * A response with its cost, at the prices of the {@link Pricing} in context; `cost` stays `undefined` when the price is
@@ -386,7 +527,7 @@ export const cost = (metadata: CostMetadata): Effect.Effect<Cost, UnknownModel> 
  * @since 0.1.0
  */
 export const priced = (response: Response): Effect.Effect<Response> =>
-  Effect.map(Pricing, (pricing) => {
-    const cost = Result.getOrUndefined(costWith(response.costMetadata, pricing))
-    return cost === undefined ? response : trusted(Response, { ...response, cost })
+  Effect.match(cost(response.costMetadata), {
+    onFailure: () => response,
+    onSuccess: (cost) => trusted(Response, { ...response, cost })
   })

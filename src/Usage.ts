@@ -10,6 +10,35 @@ import { trusted } from "./internal/trusted.ts"
 const tokens = Schema.optionalKey(Schema.Natural)
 
 /**
+ * Schema of the usage of one of the model calls behind a response.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Iteration = Schema.Struct({
+  /** What the call was for, in the provider's words: Anthropic's `message`, `compaction`, `advisor_message`, … */
+  type: Schema.String,
+  /** The model that was called; absent when it is the one that answers. */
+  model: Schema.optionalKey(Schema.String),
+  /** Whether the response's totals include these tokens. If not, they are billed beside the totals. */
+  included: Schema.Boolean,
+  inputTokens: tokens,
+  cachedTokens: tokens,
+  cacheWriteTokens: tokens,
+  cacheWrite5mTokens: tokens,
+  cacheWrite1hTokens: tokens,
+  outputTokens: tokens
+}).annotate({ identifier: "UsageIteration" })
+
+/**
+ * The usage of one of the model calls behind a response.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Iteration = typeof Iteration.Type
+
+/**
  * Token usage as one chunk, or a whole stream, states it. All counts are tokens unless said otherwise; a count that
  * was not stated is `undefined`, never 0.
  *
@@ -20,6 +49,8 @@ const tokens = Schema.optionalKey(Schema.Natural)
  *   and `cacheWrite1hTokens` one hour.
  * - `outputTokens` includes `reasoningTokens`, and accepted and rejected prediction tokens.
  * - `serverToolRequests` counts requests (not tokens) made by tools that the provider runs itself, by kind.
+ * - `iterations` are the model calls behind the response, where the provider states them (Anthropic). Those with
+ *   `included: false` (compaction, advisor) are billed, but are not in any of the counts above.
  * - `clampedCounts` names the counts that were stated as what no count is (negative, fractional, too large) and are
  *   here clamped; absent when there are none.
  *
@@ -51,6 +82,7 @@ export class Usage extends Schema.Class<Usage>("effect-llm-stream/Usage")({
   acceptedPredictionTokens: tokens,
   rejectedPredictionTokens: tokens,
   serverToolRequests: Schema.optionalKey(Schema.Record(Schema.String, Schema.Natural)),
+  iterations: Schema.optionalKey(Schema.Array(Iteration)),
   clampedCounts: Schema.optionalKey(Schema.Array(Schema.String))
 }) {
   /**
@@ -72,13 +104,24 @@ export class Usage extends Schema.Class<Usage>("effect-llm-stream/Usage")({
  * @since 0.1.0
  */
 export type Stated =
+  & StatedCounts<Exclude<keyof typeof Usage.fields, "serverToolRequests" | "iterations" | "clampedCounts">>
   & {
-    readonly [K in Exclude<keyof typeof Usage.fields, "serverToolRequests" | "clampedCounts">]?:
-      | number
-      | null
-      | undefined
+    readonly serverToolRequests?: Readonly<Record<string, number | null | undefined>> | undefined
+    readonly iterations?: ReadonlyArray<StatedIteration> | undefined
   }
-  & { readonly serverToolRequests?: Readonly<Record<string, number | null | undefined>> | undefined }
+
+/**
+ * The usage of a model call as a wire may state it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type StatedIteration =
+  & StatedCounts<Exclude<keyof typeof Iteration.fields, "type" | "model" | "included"> | "uncachedInputTokens">
+  & Pick<Iteration, "type" | "included">
+  & { readonly model?: string | null | undefined }
+
+type StatedCounts<K extends string> = { readonly [P in K]?: number | null | undefined }
 
 /**
  * A token count from the wire: `undefined` when it was not stated (or is no finite number), clamped to 0 when negative
@@ -118,7 +161,7 @@ export const count = (stated: number | null | undefined): number | undefined =>
  * @since 0.1.0
  */
 export const fromStated = (stated: Stated): Usage | undefined => {
-  const { serverToolRequests, ...counts } = stated
+  const { iterations, serverToolRequests, ...counts } = stated
   const clampedCounts: Array<string> = []
   const read = (name: string, value: number | null | undefined): number | undefined => {
     const n = count(value)
@@ -135,11 +178,17 @@ export const fromStated = (stated: Stated): Usage | undefined => {
     const n = read(`serverToolRequests.${kind}`, value)
     if (n !== undefined) requests[kind] = n
   }
+  const calls = (iterations ?? []).map(({ included, model, type, ...counts }): Iteration => {
+    const { clampedCounts: clamped, uncachedInputTokens: _, ...usage }: Fields = fromStated(counts) ?? {}
+    for (const name of clamped ?? []) clampedCounts.push(`iterations.${name}`)
+    return { type, included, ...(model ? { model } : undefined), ...usage }
+  })
   const hasRequests = Object.keys(requests).length > 0
   if (Object.keys(fields).length === 0 && !hasRequests) return undefined
   return withInputTotal({
     ...fields,
     ...(hasRequests ? { serverToolRequests: requests } : undefined),
+    ...(calls.length > 0 ? { iterations: calls } : undefined),
     ...(clampedCounts.length > 0 ? { clampedCounts } : undefined)
   })
 }

@@ -94,6 +94,7 @@ describe("calculate", () => {
       currency: "USD",
       priceDate: "2026-01-01",
       pricedAs: ["openai/gpt-4o"],
+      overridden: [],
       input: 0.002,
       cached: 0.00025,
       cacheWrite: 0,

@@ -141,14 +141,15 @@ describe("CostLedger", () => {
       assert.strictEqual(yield* spent, "3.25")
       const entries = yield* CostLedger.CostLedger.use((ledger) => ledger.entries)
       assert.deepStrictEqual(
-        entries.map(({ incomplete, model, provider, responses, unpriced }) => ({
+        entries.map(({ incomplete, model, provider, responses, unknown, unpriced }) => ({
+          unknown,
           provider,
           model,
           responses,
           unpriced,
           incomplete
         })),
-        [{ provider: "openai", model: "gpt-4o", responses: 1000, unpriced: 0, incomplete: 0 }]
+        [{ provider: "openai", model: "gpt-4o", responses: 1000, unpriced: 0, unknown: 0, incomplete: 0 }]
       )
     }).pipe(Effect.provide(CostLedger.layer)))
 
@@ -174,8 +175,8 @@ describe("CostLedger", () => {
       yield* Stream.make(text("no usage")).pipe(CostLedger.track, Stream.runDrain)
       const entries = yield* CostLedger.CostLedger.use((ledger) => ledger.entries)
       assert.deepStrictEqual(
-        entries.map(({ model, responses, unpriced }) => [model, responses, unpriced]),
-        [["gpt-4o", 1, 1], ["nobody-knows", 1, 1]]
+        entries.map(({ model, responses, unknown, unpriced }) => [model, responses, unpriced, unknown]),
+        [["gpt-4o", 1, 0, 1], ["nobody-knows", 1, 1, 0]]
       )
     }).pipe(Effect.provide(CostLedger.layer)))
 
@@ -204,6 +205,7 @@ describe("CostLedger", () => {
       model: "gpt-4o",
       responses: 1,
       unpriced: 0,
+      unknown: 0,
       incomplete: 0,
       cost: Cost.zero
     })

@@ -18,6 +18,7 @@ import * as ProviderError from "../ProviderError.ts"
 import * as Response from "../Response.ts"
 import * as Json from "./json.ts"
 import { observe } from "./observe.ts"
+import * as Prices from "./prices.ts"
 import * as Providers from "./providers.ts"
 import * as Request from "./request.ts"
 import * as Spinner from "./spinner.ts"
@@ -33,6 +34,7 @@ export interface Input extends Request.Input {
   readonly maxRetries: Option.Option<number>
   readonly json: boolean
   readonly dryRun: boolean
+  readonly prices: Option.Option<string>
 }
 
 /** @internal */
@@ -61,8 +63,9 @@ export const ask = Effect.fn("cli.ask")(function*(
     fail
   )
   if (input.dryRun) return yield* show(input, definition, request)
+  const pricing = yield* Prices.service(input.prices, Option.none())
   const provider = yield* Provider.make(definition)
-  yield* Effect.scoped(answer(input, provider, request))
+  yield* Effect.scoped(Effect.provideService(answer(input, provider, request), Pricing.Pricing, pricing))
 })
 
 const configured = <A>(config: Config.Config<A>): Effect.Effect<A, Failed> =>

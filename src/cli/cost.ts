@@ -12,10 +12,21 @@ import * as Pricing from "../Pricing.ts"
 export const json = (metadata: CostMetadata, pricing: Pricing.Service): Cost.Json | null =>
   Result.match(Pricing.costWith(metadata, pricing), { onFailure: () => null, onSuccess: Cost.toJson })
 
+/**
+ * Why there is no cost, if there is none.
+ *
+ * @internal
+ */
+export const reason = (metadata: CostMetadata, pricing: Pricing.Service): { readonly costReason?: string } =>
+  Result.match(Pricing.costWith(metadata, pricing), {
+    onFailure: ({ message }) => ({ costReason: message }),
+    onSuccess: () => ({})
+  })
+
 /** @internal */
 export const text = (metadata: CostMetadata, pricing: Pricing.Service): string =>
   Result.match(Pricing.costWith(metadata, pricing), {
-    onFailure: () => "unknown",
+    onFailure: ({ message }) => `unknown: ${message}`,
     onSuccess: (cost) =>
       `$${BigDecimal.format(cost.total)}${cost.isComplete ? "" : ` (${cost.flags.map(flag).join(", ")})`}`
   })

@@ -1,13 +1,14 @@
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import type * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as ChunkStream from "../ChunkStream.ts"
-import * as Pricing from "../Pricing.ts"
 import * as Protocol from "../Protocol.ts"
 import type { ProviderError } from "../ProviderError.ts"
 import * as Json from "./json.ts"
+import * as Prices from "./prices.ts"
 import type * as Providers from "./providers.ts"
 import { Failed } from "./status.ts"
 import * as Text from "./text.ts"
@@ -17,6 +18,8 @@ export interface Input {
   readonly provider: Providers.Row
   readonly chunks: boolean
   readonly files: ReadonlyArray<string>
+  readonly model: Option.Option<string>
+  readonly prices: Option.Option<string>
 }
 
 /** @internal */
@@ -26,7 +29,7 @@ export const decode = Effect.fn("cli.decode")(function*(
   const stdio = yield* Stdio.Stdio
   const fileSystem = yield* FileSystem.FileSystem
   const { protocol } = yield* Effect.promise(input.provider.load)
-  const pricing = yield* Pricing.Pricing
+  const pricing = yield* Prices.service(input.prices, input.model)
   let status: 0 | 1 | 2 = 0
 
   const complain = (text: string) => Effect.ignore(Stream.run(Stream.make(text), stdio.stderr()))

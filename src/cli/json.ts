@@ -68,7 +68,10 @@ export const fromResponse = (response: Response, provider: string, pricing: Pric
   audio: response.audio === undefined
     ? null
     : { byteLength: response.audio.data.byteLength, transcript: response.audio.transcript },
-  costMetadata: fromCostMetadata(response.costMetadata),
+  costMetadata: {
+    ...fromCostMetadata(response.costMetadata),
+    ...CliCost.reason(response.costMetadata, pricing)
+  },
   cost: CliCost.json(response.costMetadata, pricing),
   chunks: response.chunks,
   error: response.error === undefined ? null : fromError(response.error)

@@ -36,6 +36,12 @@ const duration = (text: string): Option.Option<Duration.Duration> => {
   )
 }
 
+const prices = Flag.String("prices").pipe(
+  Flag.withMetavar("FILE"),
+  Flag.withDescription("Prices to use before the bundled ones: a price list, or overrides by provider and model"),
+  Flag.optional
+)
+
 const askCommand = Command.make("ask", {
   provider: provider.pipe(Flag.optional),
   model: Flag.String("model").pipe(
@@ -103,6 +109,7 @@ const askCommand = Command.make("ask", {
     Flag.filter((retries) => retries >= 0, () => "0 or more"),
     Flag.optional
   ),
+  prices,
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("One JSON object a line: every chunk, then the response or the error"),
     Flag.withDefault(false)
@@ -121,6 +128,12 @@ const decodeCommand = Command.make("decode", {
     Flag.withDescription("One chunk a line instead of one response a line"),
     Flag.withDefault(false)
   ),
+  model: Flag.String("model").pipe(
+    Flag.withMetavar("M"),
+    Flag.withDescription("The model that was asked, for prices, where the recording does not state it"),
+    Flag.optional
+  ),
+  prices,
   files: Argument.String("FILE").pipe(
     Argument.withDescription(
       "Recorded body (.sse, .eventstream), or .jsonl with one payload a line; - is standard input"
@@ -129,6 +142,36 @@ const decodeCommand = Command.make("decode", {
   )
 }, (input) => Effect.flatMap(Effect.promise(() => import("./decode.ts")), ({ decode }) => decode(input))).pipe(
   Command.withDescription("Decode recorded response bodies to JSON, without a network")
+)
+
+const pricesCommand = Command.make("prices", {
+  provider: Flag.String("provider").pipe(
+    Flag.withMetavar("P"),
+    Flag.withDescription("Only prices of openai, anthropic, bedrock, groq or azure"),
+    Flag.optional
+  ),
+  diff: Flag.String("diff").pipe(
+    Flag.withMetavar("LIST"),
+    Flag.withDescription("Show what differs in a price list: a file or a URL"),
+    Flag.optional
+  ),
+  refresh: Flag.String("refresh").pipe(
+    Flag.withMetavar("LIST"),
+    Flag.withDescription("Read a price list from a file or a URL, check it, and write it to --output"),
+    Flag.optional
+  ),
+  output: Flag.String("output").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Where --refresh writes the list"),
+    Flag.optional
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDescription("One JSON object a line"), Flag.withDefault(false)),
+  search: Argument.String("SEARCH").pipe(
+    Argument.withDescription("Part of a provider's name or a model's id"),
+    Argument.optional
+  )
+}, (input) => Effect.flatMap(Effect.promise(() => import("./prices.ts")), ({ prices }) => prices(input))).pipe(
+  Command.withDescription("Show, search, compare and refresh the prices of models")
 )
 
 const demoCommand = Command.make(
@@ -143,7 +186,7 @@ const demoCommand = Command.make(
 
 const command = Command.make(name).pipe(
   Command.withDescription("Streamed chat completions from the command line"),
-  Command.withSubcommands([askCommand, decodeCommand, demoCommand])
+  Command.withSubcommands([askCommand, decodeCommand, pricesCommand, demoCommand])
 )
 
 const presenter: CliOutput.Presenter = {

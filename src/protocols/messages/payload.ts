@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import type * as FinishReason from "../../FinishReason.ts"
 import { type Exact, exactly } from "../../internal/exact.ts"
-import { list, nullish, open } from "../../internal/open.ts"
+import { elements, list, nullish, open } from "../../internal/open.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as Usage from "../../Usage.ts"
 
@@ -792,6 +792,36 @@ const ServerToolUsage: Exact<ServerToolUsage> = exactly(
 )
 
 /**
+ * The usage of one of the model calls behind a message. All counts are tokens.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface UsageIteration {
+  /** `message`, `fallback_message`, or one that is not in the message's totals: `compaction`, `advisor_message`. */
+  readonly type?: string | null
+  /** Absent for the model that answers. */
+  readonly model?: string | null
+  /** Without cache reads and writes. */
+  readonly input_tokens?: number | null
+  readonly cache_read_input_tokens?: number | null
+  readonly cache_creation_input_tokens?: number | null
+  readonly cache_creation?: CacheCreation | null
+  readonly output_tokens?: number | null
+  readonly [key: string]: unknown
+}
+
+const UsageIteration: Exact<UsageIteration> = exactly(open({
+  type: nullish(Schema.String),
+  model: nullish(Schema.String),
+  input_tokens: nullish(Schema.Finite),
+  cache_read_input_tokens: nullish(Schema.Finite),
+  cache_creation_input_tokens: nullish(Schema.Finite),
+  cache_creation: nullish(CacheCreation),
+  output_tokens: nullish(Schema.Finite)
+}))
+
+/**
  * A `usage` object as it comes over the wire. All counts are tokens.
  *
  * @category models
@@ -809,8 +839,8 @@ export interface WireUsage {
   readonly service_tier?: string | null
   readonly speed?: string | null
   readonly inference_geo?: string | null
-  /** One entry for each model call behind the response; those of type `compaction` are not in the totals above. */
-  readonly iterations?: ReadonlyArray<unknown> | null
+  /** One entry for each model call behind the response. */
+  readonly iterations?: ReadonlyArray<UsageIteration | null> | null
   readonly [key: string]: unknown
 }
 
@@ -825,7 +855,7 @@ const WireUsage: Exact<WireUsage> = exactly(open({
   service_tier: nullish(Schema.String),
   speed: nullish(Schema.String),
   inference_geo: nullish(Schema.String),
-  iterations: nullish(Schema.Array(Schema.Unknown))
+  iterations: nullish(list(UsageIteration))
 }))
 
 /**
@@ -1124,15 +1154,25 @@ export const finishReasons = {
  */
 export const usageOf = (usage: WireUsage | null | undefined): Usage.Usage | undefined =>
   usage === null || usage === undefined ? undefined : Usage.fromStated({
-    uncachedInputTokens: usage.input_tokens,
-    cachedTokens: usage.cache_read_input_tokens,
-    cacheWriteTokens: usage.cache_creation_input_tokens,
-    cacheWrite5mTokens: usage.cache_creation?.ephemeral_5m_input_tokens,
-    cacheWrite1hTokens: usage.cache_creation?.ephemeral_1h_input_tokens,
-    outputTokens: usage.output_tokens,
+    ...countsOf(usage),
     reasoningTokens: usage.output_tokens_details?.thinking_tokens,
-    serverToolRequests: serverToolRequestsOf(usage.server_tool_use ?? {})
+    serverToolRequests: serverToolRequestsOf(usage.server_tool_use ?? {}),
+    iterations: elements(usage.iterations).map((iteration) => ({
+      ...countsOf(iteration),
+      type: iteration.type ?? "",
+      model: iteration.model,
+      included: iteration.type !== "compaction" && iteration.type !== "advisor_message"
+    }))
   })
+
+const countsOf = (usage: UsageIteration | WireUsage) => ({
+  uncachedInputTokens: usage.input_tokens,
+  cachedTokens: usage.cache_read_input_tokens,
+  cacheWriteTokens: usage.cache_creation_input_tokens,
+  cacheWrite5mTokens: usage.cache_creation?.ephemeral_5m_input_tokens,
+  cacheWrite1hTokens: usage.cache_creation?.ephemeral_1h_input_tokens,
+  outputTokens: usage.output_tokens
+})
 
 // `web_search_requests` counts `web_search`, and so on for tools to come.
 const serverToolRequestsOf = (counts: object): Readonly<Record<string, number>> =>

@@ -1,0 +1,194 @@
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Option from "effect/Option"
+import type { PlatformError } from "effect/PlatformError"
+import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import { CostMetadata } from "../CostMetadata.ts"
+import { trusted } from "../internal/trusted.ts"
+import { type ModelPrice, type PriceTable, tokenComponentNames } from "../Price.ts"
+import { check } from "../PriceOverrides.ts"
+import * as Pricing from "../Pricing.ts"
+import * as PricingRefresh from "../PricingRefresh.ts"
+import * as Json from "./json.ts"
+import { type Failed, wrongUsage } from "./status.ts"
+import * as Text from "./text.ts"
+
+const isList = Schema.is(Schema.Struct({ tables: Schema.Unknown }))
+
+/**
+ * The prices to use: those of a file, before the bundled ones. The file is a price list, or overrides by provider and
+ * model. `model` is what a response does not state; on Bedrock it is the id that was asked for, which decides the price.
+ *
+ * @internal
+ */
+export const service = (
+  file: Option.Option<string>,
+  model: Option.Option<string>
+): Effect.Effect<Pricing.Service, Failed, FileSystem.FileSystem> =>
+  Effect.map(
+    Option.match(file, { onNone: () => Pricing.current, onSome: fromFile }),
+    (pricing) =>
+      Option.match(model, {
+        onNone: () => pricing,
+        onSome: (model) => ({
+          ...pricing,
+          complete: (metadata) => {
+            const known = pricing.complete?.(metadata) ?? metadata
+            return known.model === undefined || known.provider === "bedrock"
+              ? trusted(CostMetadata, { ...known, model })
+              : known
+          }
+        })
+      })
+  )
+
+const fromFile = Effect.fnUntraced(function*(path: string) {
+  const files = yield* FileSystem.FileSystem
+  const text = yield* Effect.mapError(
+    files.readFileString(path),
+    (error) => wrongUsage(`${path}: ${error.reason._tag === "NotFound" ? "no such file" : error.message}`)
+  )
+  const json = yield* Effect.try({
+    try: (): unknown => JSON.parse(text),
+    catch: () => wrongUsage(`${path}: is not JSON`)
+  })
+  if (!isList(json)) {
+    const overrides = yield* Effect.mapError(
+      Effect.fromResult(check(json)),
+      (error) => wrongUsage(`${path}: ${error.message}`)
+    )
+    return Pricing.make({ overrides })
+  }
+  const { tables } = yield* list(PricingRefresh.parse(text, path))
+  return Pricing.make({ tables: [...tables, ...Pricing.snapshot] })
+})
+
+const list = <R>(
+  read: Effect.Effect<PricingRefresh.PriceList, PricingRefresh.PricesUnavailable, R>
+): Effect.Effect<PricingRefresh.PriceList, Failed, R> => Effect.mapError(read, (error) => wrongUsage(error.message))
+
+/** @internal */
+export interface Input {
+  readonly search: Option.Option<string>
+  readonly provider: Option.Option<string>
+  readonly diff: Option.Option<string>
+  readonly refresh: Option.Option<string>
+  readonly output: Option.Option<string>
+  readonly json: boolean
+}
+
+/** @internal */
+export const prices = Effect.fn("cli.prices")(function*(
+  input: Input
+): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | FileSystem.FileSystem | HttpClient.HttpClient> {
+  const stdio = yield* Stdio.Stdio
+  const print = (text: string) => Stream.run(Stream.make(text), stdio.stdout())
+  if (Option.isSome(input.refresh)) {
+    if (Option.isNone(input.output)) return yield* wrongUsage("--refresh needs --output FILE")
+    return yield* Effect.flatMap(refresh(input.refresh.value, input.output.value), print)
+  }
+  const isWanted = (row: Row): boolean =>
+    Option.match(input.provider, { onNone: () => true, onSome: (provider) => provider === row.provider }) &&
+    Option.match(input.search, {
+      onNone: () => true,
+      onSome: (search) => `${row.provider}/${row.model}`.includes(search.toLowerCase())
+    })
+  const bundled = rowsOf(Pricing.snapshot)
+  if (Option.isSome(input.diff)) {
+    const path = input.diff.value
+    const { tables } = yield* list(read(path))
+    const changes = differences(bundled, rowsOf(tables)).filter(isWanted)
+    return yield* print(input.json ? changes.map(Json.line).join("") : Text.table(changes.map(changeCells)))
+  }
+  const rows = bundled.filter(isWanted)
+  yield* print(
+    input.json
+      ? rows.map(Json.line).join("")
+      : Text.table([["model", "input", "cached", "output", "date", "lists"], ...rows.map(cells)])
+  )
+})
+
+const read = (
+  from: string
+): Effect.Effect<
+  PricingRefresh.PriceList,
+  PricingRefresh.PricesUnavailable,
+  FileSystem.FileSystem | HttpClient.HttpClient
+> => /^https?:\/\//.test(from) ? PricingRefresh.fromUrl(from) : PricingRefresh.fromFile(from)
+
+const refresh = Effect.fnUntraced(function*(from: string, to: string) {
+  const files = yield* FileSystem.FileSystem
+  const prices = yield* list(read(from))
+  yield* files.writeFileString(to, `${JSON.stringify(prices, undefined, 2)}\n`)
+  return `${to}: ${prices.tables.length} tables of ${prices.date}\n`
+})
+
+interface Row {
+  readonly provider: string
+  readonly model: string
+  readonly date: string
+  /** The lists that agree on the price. */
+  readonly lists: ReadonlyArray<string>
+  readonly price: ModelPrice
+}
+
+const rowsOf = (tables: ReadonlyArray<PriceTable>): ReadonlyArray<Row> =>
+  tables.flatMap(({ date, models, names, provider, sources }) => {
+    const row = (model: string, { from = "", ...price }: ModelPrice): Row => ({
+      provider,
+      model,
+      date,
+      lists: Array.from(from, (key) => sources?.[key] ?? key),
+      price
+    })
+    return [
+      ...Object.entries(models).map(([model, price]) => row(model, price)),
+      ...Object.entries(names).flatMap(([name, model]) => models[model] === undefined ? [] : [row(name, models[model])])
+    ]
+  }).sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model))
+
+const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
+
+const money = (rate: number | undefined): string => rate === undefined ? "-" : `$${rate}`
+
+const cells = ({ date, lists, model, price, provider }: Row): ReadonlyArray<string> => [
+  `${provider}/${model}`,
+  money(price.input),
+  money(price.cached),
+  money(price.output),
+  date,
+  String(lists.length)
+]
+
+interface Change {
+  readonly provider: string
+  readonly model: string
+  readonly date: string
+  readonly lists: ReadonlyArray<string>
+  readonly price: ModelPrice
+  readonly field: string
+  /** USD per million tokens in the bundled prices; `null` when they do not have it. */
+  readonly bundled: number | null
+  /** USD per million tokens in the list. */
+  readonly listed: number
+}
+
+const differences = (bundled: ReadonlyArray<Row>, listed: ReadonlyArray<Row>): ReadonlyArray<Change> => {
+  const known = new Map(bundled.map((row) => [`${row.provider}/${row.model}`, row.price]))
+  return listed.flatMap((row) =>
+    tokenComponentNames.flatMap((field): ReadonlyArray<Change> => {
+      const before = known.get(`${row.provider}/${row.model.toLowerCase()}`)?.[field]
+      const now = row.price[field]
+      return now === undefined || now === before ? [] : [{ ...row, field, bundled: before ?? null, listed: now }]
+    })
+  )
+}
+
+const changeCells = ({ bundled, field, listed, model, provider }: Change): ReadonlyArray<string> => [
+  `${provider}/${model}`,
+  field,
+  `${money(bundled ?? undefined)} -> ${money(listed)}`
+]
