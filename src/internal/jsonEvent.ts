@@ -44,7 +44,11 @@ export const parse = (
     const json: unknown = JSON.parse(data)
     // Every level takes two characters at least: small events, which is nearly all of them, need not be looked at.
     if (data.length > 2 * maxNesting && isTooDeep(json)) {
-      return malformed({ event, data, message: `Event ${event} is nested deeper than the limit of ${maxNesting} levels` })
+      return malformed({
+        event,
+        data,
+        message: `Event ${event} is nested deeper than the limit of ${maxNesting} levels`
+      })
     }
     return Predicate.isObject(json)
       ? json

@@ -199,7 +199,10 @@ describe("EventStream", () => {
     it("takes headers up to the limit that is set", () => {
       const headers = header("a", 7, `0040${"61".repeat(64)}`)
       assert.strictEqual(EventStream.decodeAll(frame(headers), { maxHeadersSize: 69 }).messages.length, 1)
-      assert.strictEqual(EventStream.decodeAll(frame(headers), { maxHeadersSize: 68 }).failure?.reason, "HeadersTooLarge")
+      assert.strictEqual(
+        EventStream.decodeAll(frame(headers), { maxHeadersSize: 68 }).failure?.reason,
+        "HeadersTooLarge"
+      )
     })
 
     it("tells headers of the same length apart, wherever they differ", () => {
