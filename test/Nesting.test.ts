@@ -11,7 +11,7 @@ import {
   ChunkStream,
   Groq,
   OpenAi,
-  Provider
+  Protocol
 } from "../src/index.ts"
 import * as BedrockWire from "./bedrock/wire.ts"
 
@@ -28,7 +28,7 @@ const frame = (type: string) => (text: string) =>
 const invoke = (text: string) => frame("chunk")(`{"bytes":"${Base64.encode(text)}"}`)
 
 interface Wire {
-  readonly protocol: Provider.Protocol<Chunk.Attributes>
+  readonly protocol: Protocol.Protocol<Chunk.Chunk>
   readonly before: ReadonlyArray<Uint8Array>
   /** Events that hold the nested value in each place where it has no known type. */
   readonly events: Readonly<Record<string, (nested: string) => Uint8Array>>
@@ -84,7 +84,7 @@ const wires: Readonly<Record<string, Wire>> = {
 }
 
 /** Everything that a chunk can be asked for, also by JSON. */
-const use = (chunk: Chunk.Attributes): void => {
+const use = (chunk: Chunk.Chunk): void => {
   for (let proto: object | null = chunk; proto !== null; proto = Object.getPrototypeOf(proto)) {
     for (const [key, { get }] of Object.entries(Object.getOwnPropertyDescriptors(proto))) {
       if (get !== undefined && key !== "__proto__") get.call(chunk)
@@ -98,9 +98,9 @@ const structuredCloneOf = <A extends object>(value: A): A =>
   Object.assign(Object.create(Object.getPrototypeOf(value)), structuredClone({ ...value }))
 
 const decode = ({ before, protocol }: Wire, event: Uint8Array) => {
-  const chunks: Array<Chunk.Attributes> = []
+  const chunks: Array<Chunk.Chunk> = []
   return Stream.fromIterable([...before, event]).pipe(
-    Provider.decode(protocol),
+    Protocol.decode(protocol),
     Stream.tap((chunk) => Effect.sync(() => chunks.push(chunk))),
     ChunkStream.outcome,
     Effect.map((response) => ({ chunks, response }))
