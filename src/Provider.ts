@@ -21,6 +21,7 @@ import type * as Auth from "./Auth.ts"
 import * as ChatRequest from "./ChatRequest.ts"
 import type { Chunk } from "./Chunk.ts"
 import type { Endpoint } from "./Endpoint.ts"
+import * as ResponseBody from "./engine/responseBody.ts"
 import * as Transport from "./engine/transport.ts"
 import type { Protocol, ResponseInfo } from "./Protocol.ts"
 import * as ProviderError from "./ProviderError.ts"
@@ -306,6 +307,7 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
   )
   const authorize = yield* auth.make
   const policy = toPolicy(options)
+  const connections = ResponseBody.connections()
   return {
     name: protocol.provider,
     stream: (request) =>
@@ -317,6 +319,7 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
             Transport.stream(client, {
               protocol,
               info: planned.success.info,
+              connections,
               attempt: attempt(planned.success, auth, authorize)
             }, policy),
             protocol.provider,

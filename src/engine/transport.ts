@@ -45,6 +45,7 @@ export interface Route<C> {
   readonly attempt: Effect.Effect<Attempt, ProviderError.Reason>
   /** What is known of the response before it comes. */
   readonly info: Protocol.ResponseInfo
+  readonly connections: ResponseBody.Connections
 }
 
 /** @internal */
@@ -129,6 +130,8 @@ const openOnce = Effect.fnUntraced(function*<C>(
   const { protocol } = route
   const { firstByteTimeout, idleTimeout } = policy
   const progress: Protocol.Progress = { emitted: false }
+  let decoder: Protocol.BodyDecoder<C> | undefined
+  let isRefused = false
   let secrets: ReadonlyArray<Redacted.Redacted> = []
   const fail = (reason: ProviderError.Reason) =>
     new ProviderError.ProviderError({
@@ -147,6 +150,7 @@ const openOnce = Effect.fnUntraced(function*<C>(
     )
 
   const [response, bytes, firstRead] = yield* Effect.gen(function*() {
+    yield* ResponseBody.awaitConnection(route.connections)
     const attempt = yield* Effect.mapError(route.attempt, fail)
     secrets = attempt.secrets
     const response = yield* client.execute(attempt.request).pipe(
@@ -157,7 +161,9 @@ const openOnce = Effect.fnUntraced(function*<C>(
     const bytes = yield* ResponseBody.pull(response, scope, {
       idleTimeout,
       onIdle: () => timedOut("idle", idleTimeout),
-      onError: (error) => fail(fromClient(error))
+      onError: (error) => fail(fromClient(error)),
+      connections: route.connections,
+      isComplete: () => isRefused || decoder?.done === true && decoder.failure === undefined
     })
     const firstRead = yield* Pull.catchDone(bytes, () => Effect.succeed([]))
     return [response, bytes, firstRead] as const
@@ -166,6 +172,17 @@ const openOnce = Effect.fnUntraced(function*<C>(
     orElse: () => Effect.fail(timedOut("firstByte", firstByteTimeout))
   }))
 
+  const compression = ResponseBody.compressionOf(response)
+  const isReadable = compression === undefined || ResponseBody.canDecompress(compression)
+  if (!isReadable && Refusal.isOk(response)) {
+    return yield* fail(
+      new ProviderError.UnexpectedContentType({
+        message: `The body is compressed (${compression}), which this HTTP client does not undo`,
+        contentType: response.headers["content-type"] ?? "",
+        status: response.status
+      })
+    )
+  }
   let head: ReadonlyArray<Uint8Array> = firstRead
   while (head.length > 0 && Refusal.isUndecided(response, protocol.contentTypes, head)) {
     const more = yield* Pull.catchDone(bytes, () => Effect.succeed([]))
@@ -176,7 +193,8 @@ const openOnce = Effect.fnUntraced(function*<C>(
   const refusal = Refusal.refusal(response, protocol, head)
   if (refusal !== undefined) {
     // Before it is cut to an excerpt, which may end within a secret.
-    const body = Redaction.clean(yield* Refusal.readText(reads), secrets)
+    isRefused = true
+    const body = isReadable ? Redaction.clean(yield* Refusal.readText(reads), secrets) : ""
     const now = yield* Clock.currentTimeMillis
     return yield* fail(refusal({ body, now }))
   }
@@ -185,8 +203,9 @@ const openOnce = Effect.fnUntraced(function*<C>(
     ...protocol.headers.info?.(response.headers),
     requestId: Refusal.requestId(response.headers, protocol.headers)
   }
+  decoder = protocol.body(info)
   const scrubbed = Effect.mapError(
-    Protocol.chunkPull(protocol, protocol.body(info), reads, progress),
+    Protocol.chunkPull(protocol, decoder, reads, progress),
     (error) => Cause.isDone(error) ? error : fail(withRequestId(error.reason, info.requestId))
   )
   return { first: yield* scrubbed, pull: scrubbed }
