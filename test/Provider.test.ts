@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer, Redacted, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { ChunkStream, OpenAi, Provider, type ProviderError, type Response as LlmResponse } from "../src/index.ts"
@@ -228,6 +228,8 @@ describe("Provider.stream", () => {
         yield* source.push(finish)
         const response = yield* Fiber.join(fiber)
         assert.isUndefined(response.error)
+        // The connection is given a moment to come to the end of the body.
+        yield* Effect.sleep("200 millis").pipe(Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
         assert.isTrue(source.cancelled())
       }))
 

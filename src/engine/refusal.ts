@@ -182,7 +182,8 @@ export const readText = <E, R>(
 // A server that sends its error byte by byte shall not have it parsed as often.
 const maxAttempts = 16
 
-const isJson = (text: string): boolean => {
+/** @internal */
+export const isJson = (text: string): boolean => {
   try {
     JSON.parse(text)
     return true

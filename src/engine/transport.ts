@@ -109,7 +109,7 @@ const openWithRetries = <C>(
             : Effect.andThen(Effect.sleep(Duration.millis(millis)), attempt(retries + 1)))
       })
     )
-  return attempt(0)
+  return Effect.andThen(ResponseBody.awaitConnection(route.connections), attempt(0))
 }
 
 const firstPause = 500
@@ -150,7 +150,6 @@ const openOnce = Effect.fnUntraced(function*<C>(
     )
 
   const [response, bytes, firstRead] = yield* Effect.gen(function*() {
-    yield* ResponseBody.awaitConnection(route.connections)
     const attempt = yield* Effect.mapError(route.attempt, fail)
     secrets = attempt.secrets
     const response = yield* client.execute(attempt.request).pipe(
@@ -193,8 +192,9 @@ const openOnce = Effect.fnUntraced(function*<C>(
   const refusal = Refusal.refusal(response, protocol, head)
   if (refusal !== undefined) {
     // Before it is cut to an excerpt, which may end within a secret.
-    isRefused = true
-    const body = isReadable ? Redaction.clean(yield* Refusal.readText(reads), secrets) : ""
+    const text = isReadable ? yield* Refusal.readText(reads) : ""
+    isRefused = Refusal.isJson(text)
+    const body = Redaction.clean(text, secrets)
     const now = yield* Clock.currentTimeMillis
     return yield* fail(refusal({ body, now }))
   }
