@@ -150,7 +150,7 @@ export class Network extends Schema.TaggedError<Network>()("Network", common) {}
  */
 export class Timeout extends Schema.TaggedError<Timeout>()("Timeout", {
   ...common,
-  kind: Schema.Literals(["connect", "firstByte", "idle"])
+  kind: Schema.Literals(["connect", "firstByte", "idle", "total"])
 }) {}
 
 /**
