@@ -2,9 +2,11 @@ import { defineConfig } from "vitest/config"
 
 // What needs the built package, sockets, processes or recordings: seconds instead of milliseconds.
 const integration = [
+  "test/Connections.test.ts",
   "test/Corpus.test.ts",
   "test/Documentation.test.ts",
   "test/Faults.test.ts",
+  "test/Growth.test.ts",
   "test/Package.test.ts",
   "test/cli/**",
   "test/testing/ReplayServer.test.ts"

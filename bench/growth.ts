@@ -4,6 +4,7 @@
  *
  * Run: `node bench/growth.ts`. The tests run the same cases over smaller sizes.
  */
+import { Schema } from "effect"
 import {
   Anthropic,
   AnthropicChunk,
@@ -56,7 +57,7 @@ const text = { choices: [{ index: 0, delta: { content: " word" }, finish_reason:
 
 const toolCall = (call: object) => delta({ tool_calls: [call] })
 
-const openAi = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: payload })
+const openAi: (payload: object) => Chunk.Chunk = Schema.decodeUnknownSync(OpenAiChunk.FromPayload)
 
 const frame = (payload: object, type = "contentBlockDelta") =>
   EventStream.encode({

@@ -53,20 +53,20 @@ describe("Provider.stream", () => {
     it.effect("fails when comments and empty deltas are all that comes for the content timeout, where one is set", () =>
       Effect.gen(function*() {
         for (const contentTimeout of ["45 seconds", undefined] as const) {
-          const source = manual()
-          const fiber = yield* stream(scripted(() => sse(source.body)).layer, {
+          const source = Client.manual()
+          const fiber = yield* stream(Client.make(() => sse(source.body)).layer, {
             idleTimeout: "30 seconds",
             contentTimeout
           })
             .pipe(ChunkStream.outcome, Effect.forkChild)
-          yield* settle
+          yield* Client.settle
           yield* source.push(frame("a"))
           for (let i = 0; i < 4; i++) {
             yield* TestClock.adjust("11 seconds")
             yield* source.push(i % 2 === 0 ? encoder.encode(": heartbeat\n\n") : frame(""))
           }
           yield* TestClock.adjust("2 seconds")
-          yield* settle
+          yield* Client.settle
           if (contentTimeout === undefined) yield* source.push(finish)
           const response = yield* Fiber.join(fiber)
           assert.strictEqual(response.content, "a")
@@ -82,13 +82,13 @@ describe("Provider.stream", () => {
 
     it.effect("fails at the total timeout, whatever comes, and does not try again", () =>
       Effect.gen(function*() {
-        const source = manual()
-        const client = scripted(() => sse(source.body))
+        const source = Client.manual()
+        const client = Client.make(() => sse(source.body))
         const fiber = yield* stream(client.layer, { totalTimeout: "60 seconds" }).pipe(
           ChunkStream.outcome,
           Effect.forkChild
         )
-        yield* settle
+        yield* Client.settle
         for (let i = 0; i < 5; i++) {
           yield* source.push(frame("a"))
           yield* TestClock.adjust("12 seconds")
@@ -98,35 +98,35 @@ describe("Provider.stream", () => {
         assert.deepInclude(reasonOf(response), { _tag: "Timeout", kind: "total" })
         assert.isTrue(response.error?.emitted)
         assert.isTrue(source.cancelled())
-        assert.strictEqual(client.attempts(), 1)
+        assert.strictEqual(client.sent.length, 1)
       }))
 
     it.effect("counts retries and their pauses for the total timeout", () =>
       Effect.gen(function*() {
-        const client = scripted(() => new Response("", { status: 503, headers: { "retry-after": "20" } }))
+        const client = Client.make(() => new Response("", { status: 503, headers: { "retry-after": "20" } }))
         const fiber = yield* stream(client.layer, { totalTimeout: "30 seconds", maxRetries: 9 }).pipe(
           ChunkStream.outcome,
           Effect.forkChild
         )
         for (let i = 0; i < 30; i++) {
-          yield* settle
+          yield* Client.settle
           yield* TestClock.adjust("1 second")
         }
         const response = yield* Fiber.join(fiber)
         assert.deepInclude(reasonOf(response), { _tag: "Timeout", kind: "total" })
         assert.isFalse(response.error?.emitted)
-        assert.strictEqual(client.attempts(), 2)
+        assert.strictEqual(client.sent.length, 2)
       }))
 
     it.effect("lets a request have a policy of its own", () =>
       Effect.gen(function*() {
-        const client = scripted(() => new Response("", { status: 503 }))
+        const client = Client.make(() => new Response("", { status: 503 }))
         const response = yield* stream(client.layer, { maxRetries: 5 }).pipe(
           ChunkStream.outcome,
           Effect.provideService(Provider.CurrentPolicy, { maxRetries: 0 })
         )
         assert.strictEqual(reasonOf(response)?._tag, "ServerError")
-        assert.strictEqual(client.attempts(), 1)
+        assert.strictEqual(client.sent.length, 1)
       }))
 
     it.effect("takes no policy that is none", () =>
@@ -140,7 +140,7 @@ describe("Provider.stream", () => {
           [{ totalTimeout: {} }, /`totalTimeout`/]
         ]
         for (const [policy, message] of wrong) {
-          const client = scripted(() => sse(finish))
+          const client = Client.make(() => sse(finish))
           const ofLayer = yield* ChunkStream.outcome(stream(client.layer, policy))
           const ofRequest = yield* stream(client.layer).pipe(
             ChunkStream.outcome,
@@ -158,7 +158,7 @@ describe("Provider.stream", () => {
           )
           assert.strictEqual(ofConfig._tag, "ConfigError")
           assert.match(ofConfig.message, /`maxRetries`/)
-          assert.strictEqual(client.attempts(), 0)
+          assert.strictEqual(client.sent.length, 0)
         }
       }))
 
@@ -217,7 +217,7 @@ describe("Provider.stream", () => {
       Effect.gen(function*() {
         for (const value of ["secret\nvalue", "secret\0value", "secret\u20ac"]) {
           for (const headers of [{ "x-own": value }, { "x-own": Redacted.make(value) }]) {
-            const client = scripted(() => sse(finish))
+            const client = Client.make(() => sse(finish))
             const { error } = yield* Stream.unwrap(
               OpenAi.OpenAi.use((openai) => Effect.succeed(openai.stream({ model: "m", prompt: "hi" })))
             ).pipe(
@@ -229,7 +229,7 @@ describe("Provider.stream", () => {
             assert.strictEqual(error?.reason._tag, "InvalidRequest")
             assert.match(error?.message ?? "", /header "x-own"/)
             assert.notInclude(error?.message ?? "", "secret")
-            assert.strictEqual(client.attempts(), 0)
+            assert.strictEqual(client.sent.length, 0)
           }
         }
       }))
@@ -239,7 +239,7 @@ describe("Provider.stream", () => {
     it.effect("are told, in a log line and a metric, without the provider's own words", () =>
       Effect.gen(function*() {
         const lines: Array<unknown> = []
-        const client = scripted((attempt) =>
+        const client = Client.make((attempt) =>
           attempt === 0
             ? new Response("\u001b]0;owned\u0007", { status: 503, headers: { "retry-after": "0" } })
             : sse(finish)
