@@ -2,10 +2,12 @@ import { defineConfig } from "vitest/config"
 
 // What needs sockets, processes, a bundler, recordings or the packed package, and what tries every cut of a body.
 const integration = [
+  "test/Connections.test.ts",
   "test/Corpus.test.ts",
   "test/Documentation.test.ts",
   "test/Examples.test.ts",
   "test/Faults.test.ts",
+  "test/Growth.test.ts",
   "test/Package.test.ts",
   "test/Pricing.test.ts",
   "test/Validator.test.ts",

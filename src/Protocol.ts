@@ -218,30 +218,32 @@ const bodyDecoder = <Event, C>(
 ): BodyDecoder<C> => {
   let failure: ProviderError.Reason | undefined
   let count = 0
-  const decode = (framed: ReadonlyArray<Event>): ReadonlyArray<C> => {
+  // Whatever a framing or an event decoder throws: what was decoded before it counts, and the error is of the declared type.
+  const decode = (
+    frame: () => ReadonlyArray<Event>,
+    end?: () => ProviderError.Reason | undefined
+  ): ReadonlyArray<C> => {
     const out: Array<C> = []
-    for (const event of framed) {
-      if (events.done || failure !== undefined) return out
-      failure = events.event(event, out)
-      count++
-    }
-    if (framing.failure !== undefined && failure === undefined && !events.done) {
-      failure = new ProviderError.MalformedEvent({
-        message: framing.failure.message,
-        event: count,
-        path: [],
-        excerpt: ""
-      })
+    try {
+      for (const event of frame()) {
+        if (events.done || failure !== undefined) return out
+        failure = events.event(event, out)
+        count++
+      }
+      if (framing.failure !== undefined && failure === undefined && !events.done) {
+        failure = malformed(framing.failure.message)
+      }
+      if (failure === undefined && !events.done) failure = end?.()
+    } catch (cause) {
+      failure = malformed(`Event ${count} cannot be decoded${cause instanceof Error ? `: ${cause.name}` : ""}`)
     }
     return out
   }
+  const malformed = (message: string) =>
+    new ProviderError.MalformedEvent({ message, event: count, path: [], excerpt: "" })
   return {
-    push: (read) => decode(framing.push(read)),
-    end: () => {
-      const out = decode(framing.end())
-      if (failure === undefined && !events.done) failure = events.end()
-      return out
-    },
+    push: (read) => decode(() => framing.push(read)),
+    end: () => decode(framing.end, events.end),
     get failure() {
       return failure
     },
@@ -251,25 +253,55 @@ const bodyDecoder = <Event, C>(
   }
 }
 
+/**
+ * The longest line that is read of a body with one payload a line: 64 Mi UTF-16 code units.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const maxLineSize = Sse.maxEventSize
+
 const lineFraming = <Event>(fromLine: (line: string) => Event): ReturnType<Framing<Event>["make"]> => {
   const utf8 = new TextDecoder()
   // Pieces of the line that the last read left unfinished, joined once when it ends: appending would be quadratic.
   let pending: Array<string> = []
-  const events = (text: string) => text.split(/\r\n|\n/).filter((line) => line.trim() !== "").map(fromLine)
+  let pendingSize = 0
+  let failure: { readonly message: string } | undefined
+  const events = (text: string): ReadonlyArray<Event> => {
+    const events: Array<Event> = []
+    for (const line of text.split(/\r\n|\n/)) {
+      if (line.length > maxLineSize) {
+        fail()
+        break
+      }
+      if (line.trim() !== "") events.push(fromLine(line))
+    }
+    return events
+  }
+  const fail = () => {
+    failure = { message: `A line is longer than the limit of ${maxLineSize} characters` }
+    pending = []
+  }
   return {
     push: (read) => {
+      if (failure !== undefined) return []
       const text = utf8.decode(read, { stream: true })
       const end = text.lastIndexOf("\n")
-      if (end === -1) {
-        pending.push(text)
-        return []
+      const lines = end === -1 ? "" : [...pending, text.slice(0, end)].join("")
+      if (end !== -1) {
+        pending = []
+        pendingSize = 0
       }
-      const lines = [...pending, text.slice(0, end)].join("")
-      pending = [text.slice(end + 1)]
-      return events(lines)
+      pending.push(text.slice(end + 1))
+      pendingSize += text.length - end - 1
+      const framed = events(lines)
+      if (pendingSize > maxLineSize) fail()
+      return framed
     },
-    end: () => events([...pending, utf8.decode()].join("")),
-    failure: undefined
+    end: () => failure === undefined ? events([...pending, utf8.decode()].join("")) : [],
+    get failure() {
+      return failure
+    }
   }
 }
 

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -21,7 +22,9 @@ import type * as Auth from "./Auth.ts"
 import * as ChatRequest from "./ChatRequest.ts"
 import type { Chunk } from "./Chunk.ts"
 import type { Endpoint } from "./Endpoint.ts"
+import * as ResponseBody from "./engine/responseBody.ts"
 import * as Transport from "./engine/transport.ts"
+import { defined } from "./internal/defined.ts"
 import type { Protocol, ResponseInfo } from "./Protocol.ts"
 import * as ProviderError from "./ProviderError.ts"
 import type { Encoded, RequestFormat } from "./RequestFormat.ts"
@@ -81,6 +84,13 @@ export interface Policy {
   readonly firstByteTimeout?: Duration.Input | undefined
   /** Longest wait between two reads of the body; comments and heartbeats count as activity. Default: 2 minutes. */
   readonly idleTimeout?: Duration.Input | undefined
+  /**
+   * Longest wait for content (text, reasoning, a piece of a tool call or of audio) while the body is read: comments,
+   * heartbeats and empty deltas don't count. Default: none.
+   */
+  readonly contentTimeout?: Duration.Input | undefined
+  /** Longest time from the start of a stream to its end, retries and the consumer's own work included. Default: none. */
+  readonly totalTimeout?: Duration.Input | undefined
   /** Attempts after the first one, made only while no chunk has been delivered. Default: 2. */
   readonly maxRetries?: number | undefined
   /**
@@ -91,6 +101,45 @@ export interface Policy {
   /** Whether trace headers (`traceparent`, `b3`) go to the provider. Default: `false`. */
   readonly propagateTrace?: boolean | undefined
 }
+
+/**
+ * The policy of the streams that are run with it, for what a single request needs: it wins over that of the layer, field
+ * by field.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider } from "effect-llm-stream"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   return yield* ChunkStream.response(provider.stream({ model: "gpt-4o-mini", prompt: "Say hello" })).pipe(
+ *     Effect.provideService(Provider.CurrentPolicy, { totalTimeout: "30 seconds", maxRetries: 0 })
+ *   )
+ * })
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const CurrentPolicy: Context.Reference<Policy> = Context.Reference<Policy>(
+  "effect-llm-stream/Provider/CurrentPolicy",
+  { defaultValue: () => ({}) }
+)
+
+/**
+ * A config of options whose policy is checked: a duration that is none, or a number of retries that is none, is a
+ * `ConfigError`. In options that don't come from a config they are an `InvalidRequest` of every stream.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const checkPolicy = <Options extends Policy>(config: Config.Config<Options>): Config.Config<Options> =>
+  Config.mapEffect(config, (options) =>
+    Result.match(toPolicy(options), {
+      onFailure: (message) => Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message }))),
+      onSuccess: () => Effect.succeed(options)
+    }))
 
 /**
  * What sends the requests: an `HttpClient`, whatever errors its own policies add to it.
@@ -254,19 +303,34 @@ const plan = <C>(
     }
     const encoded = yield* format.encode(yield* ChatRequest.normalize(request), model)
     const { info, url } = yield* endpoint(model)
-    return {
-      encoded,
-      url,
-      info: { ...info, model },
-      headers: lowerCase({
-        accept: protocol.contentTypes.join(", "),
-        "content-type": "application/json",
-        ...headers,
-        ...encoded.headers,
-        ...options?.headers
-      })
-    }
+    const all = lowerCase({
+      accept: protocol.contentTypes.join(", "),
+      "content-type": "application/json",
+      ...headers,
+      ...encoded.headers,
+      ...options?.headers
+    })
+    yield* checkHeaders(all)
+    return { encoded, url, info: { ...info, model }, headers: all }
   })
+
+// What HTTP takes: clients differ in what they make of the rest, and some show the value. It is not named here, either.
+const checkHeaders = (
+  headers: Readonly<Record<string, string | Redacted.Redacted>>
+): Result.Result<void, ProviderError.InvalidRequest> => {
+  const fail = (message: string) => Result.fail(new ProviderError.InvalidRequest({ message }))
+  for (const [name, value] of Object.entries(headers)) {
+    if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) {
+      return fail("The name of a header has characters that no header name has")
+    }
+    // For callers in JavaScript, too.
+    const text: unknown = Redacted.isRedacted(value) ? Redacted.value(value) : value
+    if (typeof text !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
+      return fail(`The value of the header "${name}" has characters that cannot be sent (line breaks, …)`)
+    }
+  }
+  return Result.succeed(undefined)
+}
 
 const lowerCase = <A>(headers: Readonly<Record<string, A>>): Readonly<Record<string, A>> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
@@ -305,24 +369,29 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
     (options.transformClient ?? ((client: HttpClient.HttpClient): Client => client))(yield* HttpClient.HttpClient)
   )
   const authorize = yield* auth.make
-  const policy = toPolicy(options)
+  const layerPolicy = toPolicy(options)
+  const connections = ResponseBody.connections()
   return {
     name: protocol.provider,
     stream: (request) =>
-      Stream.suspend(() => {
-        const planned = plan(definition, request)
-        return Result.isFailure(planned)
-          ? Stream.fail(failure(definition, planned.failure))
-          : logIgnored(
-            Transport.stream(client, {
-              protocol,
-              info: planned.success.info,
-              attempt: attempt(planned.success, auth, authorize)
-            }, policy),
-            protocol.provider,
-            planned.success.encoded.ignored
-          )
-      })
+      Stream.unwrap(Effect.gen(function*() {
+        const own = yield* CurrentPolicy
+        const fail = (reason: ProviderError.Reason) => failure(definition, reason)
+        const policy = yield* Effect.fromResult(
+          Object.keys(own).length === 0 ? layerPolicy : toPolicy({ ...options, ...defined(own) })
+        ).pipe(Effect.mapError((message) => fail(new ProviderError.InvalidRequest({ message }))))
+        const planned = yield* Effect.mapError(Effect.fromResult(plan(definition, request)), fail)
+        return logIgnored(
+          Transport.stream(client, {
+            protocol,
+            info: planned.info,
+            connections,
+            attempt: attempt(planned, auth, authorize)
+          }, policy),
+          protocol.provider,
+          planned.encoded.ignored
+        )
+      }))
   }
 })
 
@@ -386,13 +455,38 @@ const withoutRedirects = (client: Client): Client => ({
     )
 })
 
-const toPolicy = (policy: Policy): Transport.Policy => ({
-  firstByteTimeout: Duration.fromInputUnsafe(policy.firstByteTimeout ?? Duration.minutes(4)),
-  idleTimeout: Duration.fromInputUnsafe(policy.idleTimeout ?? Duration.minutes(2)),
-  maxRetries: policy.maxRetries ?? 2,
-  maxRetryDelay: Duration.fromInputUnsafe(policy.maxRetryDelay ?? Duration.seconds(60)),
-  propagateTrace: policy.propagateTrace ?? false
-})
+const durations = {
+  firstByteTimeout: Duration.minutes(4),
+  idleTimeout: Duration.minutes(2),
+  contentTimeout: Duration.infinity,
+  totalTimeout: Duration.infinity,
+  maxRetryDelay: Duration.seconds(60)
+}
+
+const toPolicy = (policy: Policy): Result.Result<Transport.Policy, string> =>
+  Result.gen(function*() {
+    const { maxRetries = 2, propagateTrace = false } = policy
+    if (maxRetries !== Number.POSITIVE_INFINITY && !(Number.isInteger(maxRetries) && maxRetries >= 0)) {
+      return yield* Result.fail(`\`maxRetries\` has to be 0 or more and whole, not ${String(maxRetries)}`)
+    }
+    const duration = (name: keyof typeof durations) => {
+      const input = policy[name]
+      const duration = input === undefined ? durations[name] : Option.getOrUndefined(Duration.fromInput(input))
+      // Times below zero, and numbers that are none, are read as zero.
+      return duration === undefined || name !== "maxRetryDelay" && !Duration.isPositive(duration)
+        ? Result.fail(`\`${name}\` has to be a duration such as "30 seconds", not ${String(input)}`)
+        : Result.succeed(duration)
+    }
+    return {
+      firstByteTimeout: yield* duration("firstByteTimeout"),
+      idleTimeout: yield* duration("idleTimeout"),
+      contentTimeout: yield* duration("contentTimeout"),
+      totalTimeout: yield* duration("totalTimeout"),
+      maxRetryDelay: yield* duration("maxRetryDelay"),
+      maxRetries,
+      propagateTrace
+    }
+  })
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Layers

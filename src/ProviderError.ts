@@ -150,7 +150,7 @@ export class Network extends Schema.TaggedError<Network>()("Network", common) {}
  */
 export class Timeout extends Schema.TaggedError<Timeout>()("Timeout", {
   ...common,
-  kind: Schema.Literals(["connect", "firstByte", "idle"])
+  kind: Schema.Literals(["connect", "firstByte", "idle", "total"])
 }) {}
 
 /**
@@ -429,6 +429,28 @@ export const statuses: Readonly<Record<number, StatedReason>> = {
   529: "Overloaded"
 }
 
+/**
+ * The longest message and the longest generated text that a reason keeps, in UTF-16 code units; what is longer is cut,
+ * and ends in `…`. Patterns never see more than that.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const maxMessageLength = 8 * 1024
+
+/**
+ * The longest code and request id that a reason keeps, in UTF-16 code units; what is longer is cut, and ends in `…`.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const maxCodeLength = 256
+
+const cut = (text: string, limit: number): string => text.length <= limit ? text : `${text.slice(0, limit)}…`
+
+const isStatus = (status: number | undefined): status is number =>
+  status !== undefined && Number.isInteger(status) && status >= 100 && status <= 599
+
 const fromStatus = (status: number, table: Table): StatedReason =>
   table.statuses?.[status] ?? statuses[status] ??
     (status >= 500 ? "ServerError" : status >= 400 ? "InvalidRequest" : "Unknown")
@@ -460,9 +482,11 @@ export const classify: {
     typeof word === "string" && table.statusOfCode !== undefined && Object.hasOwn(table.statusOfCode, word)
       ? table.statusOfCode[word]
       : undefined
-  const status = failure.status ?? statusOf(failure.code) ?? statusOf(failure.type)
+  // A provider may state anything; 450.5 is no status.
+  const status = [failure.status, statusOf(failure.code), statusOf(failure.type)].find(isStatus)
+  const message = cut(failure.message, maxMessageLength)
   const tag = lookUp(failure.code) ??
-    table.messages?.find(([pattern]) => pattern.test(failure.message))?.[1] ??
+    table.messages?.find(([pattern]) => pattern.test(message))?.[1] ??
     (status === undefined ? undefined : fromStatus(status, table)) ??
     lookUp(failure.type) ??
     "Unknown"
@@ -470,10 +494,10 @@ export const classify: {
     (status !== undefined && table.retryableStatuses?.includes(status) === true ? true : undefined)
   const code = failure.code === undefined ? failure.type : failure.code ?? undefined
   return make(tag, {
-    message: failure.message,
+    message,
     ...(status === undefined ? undefined : { status }),
-    ...(code === undefined ? undefined : { code }),
-    ...(failure.requestId === undefined ? undefined : { requestId: failure.requestId }),
+    ...(code === undefined ? undefined : { code: cut(code, maxCodeLength) }),
+    ...(failure.requestId === undefined ? undefined : { requestId: cut(failure.requestId, maxCodeLength) }),
     ...(failure.retryAfter === undefined ? undefined : { retryAfter: failure.retryAfter }),
     ...(shouldRetry === undefined ? undefined : { shouldRetry }),
     ...(failure.body === undefined ? undefined : { body: failure.body })
@@ -511,7 +535,12 @@ const make = (tag: StatedReason, fields: Common, { details, failedGeneration }: 
     case "IncompleteStream":
       return new IncompleteStream(fields)
     case "ToolUseFailed":
-      return new ToolUseFailed(failedGeneration === undefined ? fields : { ...fields, failedGeneration })
+      return new ToolUseFailed(
+        failedGeneration === undefined ? fields : {
+          ...fields,
+          failedGeneration: cut(failedGeneration, maxMessageLength)
+        }
+      )
     case "Unknown":
       return new Unknown(fields)
   }

@@ -9,7 +9,7 @@ import { Cost } from "./Cost.ts"
 import * as Metadata from "./CostMetadata.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { concat } from "./internal/bytes.ts"
-import { trusted } from "./internal/trusted.ts"
+import { List } from "./internal/list.ts"
 import { ProviderError } from "./ProviderError.ts"
 import { Usage } from "./Usage.ts"
 
@@ -165,8 +165,24 @@ export const accumulator = (): Accumulator => {
   let model: string | undefined
   const costMetadata = Metadata.accumulator()
   let chunks = 0
-  const choices = new Map<number, ChoiceState>()
+  const states = new Map<number, ChoiceState>()
+  // What the next response has to put together anew.
+  let changed: Array<ChoiceState> = []
+  let choices: List<Choice> = List.empty
+  let isOrdered = true
+  let highest = Number.NEGATIVE_INFINITY
+  let finishes: List<Finish> = List.empty
   let audio: AudioState | undefined
+
+  const stateOf = (index: number): ChoiceState => {
+    const known = states.get(index)
+    if (known !== undefined) return known
+    const state = new ChoiceState(index, states.size)
+    states.set(index, state)
+    isOrdered &&= index > highest
+    highest = Math.max(index, highest)
+    return state
+  }
 
   const add = (chunk: Chunk.Chunk): void => {
     chunks++
@@ -177,42 +193,49 @@ export const accumulator = (): Accumulator => {
     let finished = 0
     let commonFinishReasons: ReadonlyArray<FinishReason> | undefined
     for (const delta of chunk.choiceDeltas) {
-      let choice = choices.get(delta.index)
-      if (choice === undefined) choices.set(delta.index, choice = new ChoiceState(delta.index))
-      choice.add(delta)
+      const state = stateOf(delta.index)
+      if (!state.isChanged) changed.push(state)
+      state.add(delta)
       if (delta.finishReason !== undefined) {
         commonFinishReasons ??= chunk.commonFinishReasons
-        choice.commonFinishReason = commonFinishReasons[finished++] ?? "other"
+        state.finish ??= finishes.size
+        finishes = finishes.set(state.finish, {
+          index: delta.index,
+          reason: delta.finishReason,
+          common: commonFinishReasons[finished++] ?? "other"
+        })
       }
     }
-    if (chunk.audioDelta !== undefined) {
+    const { audioDelta } = chunk
+    if (audioDelta !== undefined) {
       audio ??= new AudioState()
-      audio.add(chunk.audioDelta)
+      audio.add(audioDelta)
     }
   }
 
   const response = (error?: ProviderError): Response => {
+    for (const state of changed) choices = choices.set(state.position, state.take())
+    changed = []
+    const first = states.get(0)
     const usage = costMetadata.usage()
-    const states = Array.from(choices.values()).sort((a, b) => a.index - b.index)
-    const all = states.map((state) => state.choice())
-    const first = all.find((choice) => choice.index === 0)
-    return trusted(Response, {
-      ...(provider === undefined ? undefined : { provider }),
-      ...(id === undefined ? undefined : { id }),
-      ...(model === undefined ? undefined : { model }),
-      content: first?.content ?? "",
-      reasoning: first?.reasoning ?? "",
-      refusal: first?.refusal ?? "",
-      toolCalls: first?.toolCalls ?? [],
-      finishReasons: all.flatMap((choice) => choice.finishReason ?? []),
-      commonFinishReasons: states.flatMap((state) => state.commonFinishReason ?? []),
-      choices: all,
-      ...(usage === undefined ? undefined : { usage }),
-      ...(audio === undefined ? undefined : { audio: audio.audio() }),
-      costMetadata: costMetadata.metadata(),
-      chunks,
-      ...(error === undefined ? undefined : { error })
-    })
+    // One by one: there may be a response for every chunk, and spreading takes several times as long.
+    const self: { -readonly [K in keyof Response]: Response[K] } = Object.create(Response.prototype)
+    if (provider !== undefined) self.provider = provider
+    if (id !== undefined) self.id = id
+    if (model !== undefined) self.model = model
+    self.content = first === undefined ? "" : first.content
+    self.reasoning = first === undefined ? "" : first.reasoning
+    self.refusal = first === undefined ? "" : first.refusal
+    assign(self, "toolCalls", first === undefined ? noToolCalls : first.toolCalls.all(), asTheyCame)
+    assign(self, "finishReasons", finishes, (all) => inOrder(all).map(({ reason }) => reason))
+    assign(self, "commonFinishReasons", finishes, (all) => inOrder(all).map(({ common }) => common))
+    assign(self, "choices", choices, isOrdered ? asTheyCame : inOrder)
+    if (usage !== undefined) self.usage = usage
+    if (audio !== undefined) self.audio = audio.audio()
+    self.costMetadata = costMetadata.metadata()
+    self.chunks = chunks
+    if (error !== undefined) self.error = error
+    return self
   }
 
   return { add, response }
@@ -237,21 +260,60 @@ export const fromChunks = (chunks: Iterable<Chunk.Chunk>): Response => {
   return state.response()
 }
 
+const noToolCalls: List<ToolCall> = List.empty
+
+/** Sets a property to what a list holds: at once while the list is short, else when it is first asked for. */
+const assign = <S extends object, K extends keyof S, A>(
+  self: S,
+  key: K,
+  list: List<A>,
+  read: (elements: ReadonlyArray<A>) => S[K]
+): void => {
+  if (list.isShort) {
+    self[key] = read(list.toArray())
+  } else {
+    let value: S[K] | undefined
+    // Made anew for each response, it would take the more time the longer the list is.
+    Object.defineProperty(self, key, {
+      enumerable: true,
+      configurable: true,
+      get: () => value ??= read(list.toArray())
+    })
+  }
+}
+
+const asTheyCame = <A>(elements: ReadonlyArray<A>): ReadonlyArray<A> => elements
+
+const inOrder = <A extends { readonly index: number }>(list: ReadonlyArray<A>): ReadonlyArray<A> =>
+  [...list].sort((a, b) => a.index - b.index)
+
+interface Finish {
+  readonly index: number
+  readonly reason: string
+  readonly common: FinishReason
+}
+
 class ChoiceState {
   readonly index: number
-  private content = ""
-  private reasoning = ""
-  private refusal = ""
+  /** Among the choices, as they came. */
+  readonly position: number
+  /** Position among the choices that are finished. */
+  finish: number | undefined
+  content = ""
+  reasoning = ""
+  refusal = ""
+  readonly toolCalls = new ToolCallsState()
+  /** Since it was last taken. */
+  isChanged = false
   private finishReason: string | undefined
-  /** Of the last finish reason. */
-  commonFinishReason: FinishReason | undefined
-  private readonly toolCalls = new ToolCallsState()
 
-  constructor(index: number) {
+  constructor(index: number, position: number) {
     this.index = index
+    this.position = position
   }
 
   add(delta: Chunk.ChoiceDelta): void {
+    this.isChanged = true
     this.content += delta.content
     this.reasoning += delta.reasoning
     this.refusal += delta.refusal
@@ -259,32 +321,22 @@ class ChoiceState {
     if (delta.finishReason !== undefined) this.finishReason = delta.finishReason
   }
 
-  choice(): Choice {
-    return {
+  take(): Choice {
+    this.isChanged = false
+    const choice: { -readonly [K in keyof Choice]: Choice[K] } = {
       index: this.index,
       content: this.content,
       reasoning: this.reasoning,
       refusal: this.refusal,
-      toolCalls: this.toolCalls.all(),
-      ...(this.finishReason === undefined ? undefined : { finishReason: this.finishReason })
+      toolCalls: []
     }
+    assign(choice, "toolCalls", this.toolCalls.all(), asTheyCame)
+    if (this.finishReason !== undefined) choice.finishReason = this.finishReason
+    return choice
   }
 }
 
-interface ToolCallState {
-  index: number | undefined
-  id: string | undefined
-  name: string
-  arguments: string
-}
-
-const follows = (call: ToolCallState, delta: Chunk.ToolCallDelta): boolean =>
-  call.id === undefined && delta.id === undefined && call.name !== "" && delta.name !== undefined &&
-  delta.arguments.trim() !== "" && isWhole(call.arguments)
-
-// Nothing that could come after it would leave it JSON.
-const isWhole = (text: string): boolean => {
-  if (!text.trimEnd().endsWith("}")) return false
+const isJson = (text: string): boolean => {
   try {
     JSON.parse(text)
     return true
@@ -294,53 +346,122 @@ const isWhole = (text: string): boolean => {
 }
 
 /**
+ * Whether a text that comes in pieces is a JSON object that nothing but blanks can follow. Each piece is looked at once.
+ */
+class ObjectText {
+  private depth = 0
+  private isString = false
+  private isEscaped = false
+  private state: "open" | "closed" | "whole" | "broken" = "open"
+
+  add(piece: string): void {
+    for (let at = 0; at < piece.length && this.state !== "broken"; at++) this.read(piece.charAt(at))
+  }
+
+  private read(character: string): void {
+    if (this.isEscaped) {
+      this.isEscaped = false
+    } else if (this.isString) {
+      if (character === "\\") this.isEscaped = true
+      else if (character === "\"") this.isString = false
+    } else if (!" \t\n\r".includes(character)) {
+      const opens = character === "{" || this.depth > 0 && character === "["
+      if (opens && this.state === "open") this.depth++
+      else if (this.depth === 0) this.state = "broken"
+      else if (character === "\"") this.isString = true
+      else if ((character === "}" || character === "]") && --this.depth === 0) this.state = "closed"
+    }
+  }
+
+  /** Whether it is whole, given the text itself. */
+  isWhole(text: string): boolean {
+    if (this.state === "closed") this.state = isJson(text) ? "whole" : "broken"
+    return this.state === "whole"
+  }
+}
+/**
  * Assembles tool calls from their pieces. Which call a piece belongs to, in this order: the call at its index, unless
  * the piece has another id (some hosts reuse one index for parallel calls); without an index the call with its id, or a
  * new one; without either, the last call, unless the piece names another tool. Where there are no ids, a piece
  * that names a tool is another call when the arguments of the one before are whole: such hosts send each in one piece.
  */
 class ToolCallsState {
-  private readonly calls: Array<ToolCallState> = []
+  private last: ToolCallState | undefined
   private readonly byIndex = new Map<number, ToolCallState>()
   private readonly byId = new Map<string, ToolCallState>()
+  private calls: List<ToolCall> = List.empty
+  private size = 0
+  private changed: Array<ToolCallState> = []
 
   add(delta: Chunk.ToolCallDelta): void {
     const call = this.find(delta) ?? this.open(delta)
-    if (call.id === undefined && delta.id !== undefined) {
-      call.id = delta.id
-      this.byId.set(delta.id, call)
-    }
-    if (call.name === "" && delta.name !== undefined) call.name = delta.name
-    call.arguments += delta.arguments
+    if (!call.isChanged) this.changed.push(call)
+    call.add(delta)
+    if (delta.id !== undefined && call.id === delta.id) this.byId.set(delta.id, call)
   }
 
   private find(delta: Chunk.ToolCallDelta): ToolCallState | undefined {
     if (delta.index !== undefined) {
       const call = this.byIndex.get(delta.index)
-      if (call === undefined || follows(call, delta)) return undefined
+      if (call === undefined || call.isFollowedBy(delta)) return undefined
       if (delta.id === undefined || call.id === undefined || call.id === delta.id) return call
       const known = this.byId.get(delta.id)
       return known?.index === delta.index ? known : undefined
     }
     if (delta.id !== undefined) return this.byId.get(delta.id)
-    const last = this.calls.at(-1)
-    if (last === undefined || follows(last, delta)) return undefined
+    const { last } = this
+    if (last === undefined || last.isFollowedBy(delta)) return undefined
     return delta.name === undefined || last.name === "" || last.name === delta.name ? last : undefined
   }
 
   private open(delta: Chunk.ToolCallDelta): ToolCallState {
-    const call: ToolCallState = { index: delta.index, id: undefined, name: "", arguments: "" }
-    this.calls.push(call)
+    const call = new ToolCallState(delta.index, this.size++)
+    this.last = call
     if (delta.index !== undefined) this.byIndex.set(delta.index, call)
     return call
   }
 
-  all(): ReadonlyArray<ToolCall> {
-    return this.calls.map((call, position) => ({
-      ...(call.id === undefined ? { id: `call_${position}`, generatedId: true as const } : { id: call.id }),
-      name: call.name,
-      arguments: call.arguments
-    }))
+  all(): List<ToolCall> {
+    for (const call of this.changed) this.calls = this.calls.set(call.position, call.take())
+    this.changed = []
+    return this.calls
+  }
+}
+
+class ToolCallState {
+  readonly index: number | undefined
+  readonly position: number
+  id: string | undefined
+  name = ""
+  /** Since it was last taken. */
+  isChanged = false
+  private arguments = ""
+  private readonly text = new ObjectText()
+
+  constructor(index: number | undefined, position: number) {
+    this.index = index
+    this.position = position
+  }
+
+  add(delta: Chunk.ToolCallDelta): void {
+    this.isChanged = true
+    this.id ??= delta.id
+    if (this.name === "" && delta.name !== undefined) this.name = delta.name
+    this.arguments += delta.arguments
+    if (this.id === undefined) this.text.add(delta.arguments)
+  }
+
+  /** Whether a piece that could be of this call starts another. */
+  isFollowedBy(delta: Chunk.ToolCallDelta): boolean {
+    return this.id === undefined && delta.id === undefined && this.name !== "" && delta.name !== undefined &&
+      delta.arguments.trim() !== "" && this.text.isWhole(this.arguments)
+  }
+
+  take(): ToolCall {
+    this.isChanged = false
+    return this.id === undefined
+      ? { id: `call_${this.position}`, generatedId: true, name: this.name, arguments: this.arguments }
+      : { id: this.id, name: this.name, arguments: this.arguments }
   }
 }
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Clock, Config, Duration, Effect, Fiber, Layer, Logger, Metric, Redacted, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { ChunkStream, OpenAi, Provider, type ProviderError, type Response as LlmResponse } from "../src/index.ts"
@@ -48,6 +48,118 @@ describe("Provider.stream", () => {
         assert.isTrue(response.error?.emitted)
         assert.strictEqual(client.sent.length, 1)
         assert.isTrue(source.cancelled())
+      }))
+
+    it.effect("fails when comments and empty deltas are all that comes for the content timeout, where one is set", () =>
+      Effect.gen(function*() {
+        for (const contentTimeout of ["45 seconds", undefined] as const) {
+          const source = Client.manual()
+          const fiber = yield* stream(Client.make(() => sse(source.body)).layer, {
+            idleTimeout: "30 seconds",
+            contentTimeout
+          })
+            .pipe(ChunkStream.outcome, Effect.forkChild)
+          yield* Client.settle
+          yield* source.push(frame("a"))
+          for (let i = 0; i < 4; i++) {
+            yield* TestClock.adjust("11 seconds")
+            yield* source.push(i % 2 === 0 ? encoder.encode(": heartbeat\n\n") : frame(""))
+          }
+          yield* TestClock.adjust("2 seconds")
+          yield* Client.settle
+          if (contentTimeout === undefined) yield* source.push(finish)
+          const response = yield* Fiber.join(fiber)
+          assert.strictEqual(response.content, "a")
+          if (contentTimeout === undefined) {
+            assert.isUndefined(response.error)
+          } else {
+            assert.deepInclude(reasonOf(response), { _tag: "Timeout", kind: "idle" })
+            assert.match(response.error?.message ?? "", /No content within 45s/)
+            assert.isTrue(source.cancelled())
+          }
+        }
+      }))
+
+    it.effect("fails at the total timeout, whatever comes, and does not try again", () =>
+      Effect.gen(function*() {
+        const source = Client.manual()
+        const client = Client.make(() => sse(source.body))
+        const fiber = yield* stream(client.layer, { totalTimeout: "60 seconds" }).pipe(
+          ChunkStream.outcome,
+          Effect.forkChild
+        )
+        yield* Client.settle
+        for (let i = 0; i < 5; i++) {
+          yield* source.push(frame("a"))
+          yield* TestClock.adjust("12 seconds")
+        }
+        const response = yield* Fiber.join(fiber)
+        assert.strictEqual(response.content, "aaaaa")
+        assert.deepInclude(reasonOf(response), { _tag: "Timeout", kind: "total" })
+        assert.isTrue(response.error?.emitted)
+        assert.isTrue(source.cancelled())
+        assert.strictEqual(client.sent.length, 1)
+      }))
+
+    it.effect("counts retries and their pauses for the total timeout", () =>
+      Effect.gen(function*() {
+        const client = Client.make(() => new Response("", { status: 503, headers: { "retry-after": "20" } }))
+        const fiber = yield* stream(client.layer, { totalTimeout: "30 seconds", maxRetries: 9 }).pipe(
+          ChunkStream.outcome,
+          Effect.forkChild
+        )
+        for (let i = 0; i < 30; i++) {
+          yield* Client.settle
+          yield* TestClock.adjust("1 second")
+        }
+        const response = yield* Fiber.join(fiber)
+        assert.deepInclude(reasonOf(response), { _tag: "Timeout", kind: "total" })
+        assert.isFalse(response.error?.emitted)
+        assert.strictEqual(client.sent.length, 2)
+      }))
+
+    it.effect("lets a request have a policy of its own", () =>
+      Effect.gen(function*() {
+        const client = Client.make(() => new Response("", { status: 503 }))
+        const response = yield* stream(client.layer, { maxRetries: 5 }).pipe(
+          ChunkStream.outcome,
+          Effect.provideService(Provider.CurrentPolicy, { maxRetries: 0 })
+        )
+        assert.strictEqual(reasonOf(response)?._tag, "ServerError")
+        assert.strictEqual(client.sent.length, 1)
+      }))
+
+    it.effect("takes no policy that is none", () =>
+      Effect.gen(function*() {
+        const wrong: ReadonlyArray<readonly [policy: object, message: RegExp]> = [
+          [{ maxRetries: Number.NaN }, /`maxRetries`.* NaN/],
+          [{ maxRetries: -1 }, /`maxRetries`/],
+          [{ maxRetries: 1.5 }, /`maxRetries`/],
+          [{ idleTimeout: "soon" }, /`idleTimeout`.* soon/],
+          [{ firstByteTimeout: -1 }, /`firstByteTimeout`/],
+          [{ totalTimeout: {} }, /`totalTimeout`/]
+        ]
+        for (const [policy, message] of wrong) {
+          const client = Client.make(() => sse(finish))
+          const ofLayer = yield* ChunkStream.outcome(stream(client.layer, policy))
+          const ofRequest = yield* stream(client.layer).pipe(
+            ChunkStream.outcome,
+            Effect.provideService(Provider.CurrentPolicy, policy)
+          )
+          for (const { error } of [ofLayer, ofRequest]) {
+            assert.strictEqual(error?.reason._tag, "InvalidRequest")
+            assert.match(error?.message ?? "", message)
+          }
+          const ofConfig = yield* OpenAi.layerConfig({ maxRetries: Config.succeed(Number.NaN) }).pipe(
+            Layer.provide(client.layer),
+            Layer.build,
+            Effect.scoped,
+            Effect.flip
+          )
+          assert.strictEqual(ofConfig._tag, "ConfigError")
+          assert.match(ofConfig.message, /`maxRetries`/)
+          assert.strictEqual(client.sent.length, 0)
+        }
       }))
 
     it.effect("does not count the time that the consumer takes", () =>
@@ -100,7 +212,47 @@ describe("Provider.stream", () => {
       }))
   })
 
+  describe("headers", () => {
+    it.effect("are checked before any client sees them, and their values are not shown", () =>
+      Effect.gen(function*() {
+        for (const value of ["secret\nvalue", "secret\0value", "secret\u20ac"]) {
+          for (const headers of [{ "x-own": value }, { "x-own": Redacted.make(value) }]) {
+            const client = Client.make(() => sse(finish))
+            const { error } = yield* Stream.unwrap(
+              OpenAi.OpenAi.use((openai) => Effect.succeed(openai.stream({ model: "m", prompt: "hi" })))
+            ).pipe(
+              Stream.provide(
+                OpenAi.layer({ apiKey: Redacted.make("sk-test"), headers }).pipe(Layer.provide(client.layer))
+              ),
+              ChunkStream.outcome
+            )
+            assert.strictEqual(error?.reason._tag, "InvalidRequest")
+            assert.match(error?.message ?? "", /header "x-own"/)
+            assert.notInclude(error?.message ?? "", "secret")
+            assert.strictEqual(client.sent.length, 0)
+          }
+        }
+      }))
+  })
+
   describe("retries", () => {
+    it.effect("are told, in a log line and a metric, without the provider's own words", () =>
+      Effect.gen(function*() {
+        const lines: Array<unknown> = []
+        const client = Client.make((attempt) =>
+          attempt === 0
+            ? new Response("\u001b]0;owned\u0007", { status: 503, headers: { "retry-after": "0" } })
+            : sse(finish)
+        )
+        yield* stream(client.layer).pipe(
+          ChunkStream.outcome,
+          Effect.provide(Logger.layer([Logger.make(({ message }) => lines.push(message))]))
+        )
+        assert.deepStrictEqual(lines, [["openai: ServerError (HTTP 503), retry 1 in 0 ms"]])
+        const retries = (yield* Metric.snapshot).find(({ id }) => id === "llm_stream_retries")
+        assert.deepInclude(retries?.attributes, { provider: "openai", reason: "ServerError" })
+      }))
+
     const refused = (status: number, headers: Record<string, string> = {}) =>
       new Response("{\"error\":{\"message\":\"no\"}}", {
         status,
@@ -228,6 +380,8 @@ describe("Provider.stream", () => {
         yield* source.push(finish)
         const response = yield* Fiber.join(fiber)
         assert.isUndefined(response.error)
+        // The connection is given a moment to come to the end of the body.
+        yield* Effect.sleep("200 millis").pipe(Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
         assert.isTrue(source.cancelled())
       }))
 

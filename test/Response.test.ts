@@ -114,6 +114,42 @@ describe("Response", () => {
     assert.strictEqual(accumulator.response().content, "ab")
   })
 
+  it.prop("does not change with what comes after it, whatever comes", {
+    pieces: Schema.Array(Schema.Struct({
+      // More of both than a response puts together at once.
+      choice: Schema.Natural.check(Schema.isLessThan(50)),
+      call: Schema.Natural.check(Schema.isLessThan(50)),
+      text: Schema.Literals(["", "a", "{}"]),
+      finish: Schema.NullOr(Schema.Literals(["stop", "length"]))
+    })).check(Schema.isMaxLength(150))
+  }, ({ pieces }) => {
+    const chunks = pieces.map(({ call: index, choice, finish, text }) =>
+      chunk({
+        choices: [
+          { index: choice, delta: { content: text }, finish_reason: finish },
+          { index: 0, delta: { tool_calls: [call({ index, name: "f", arguments: text })] } }
+        ]
+      })
+    )
+    const accumulator = Response.accumulator()
+    const early: Array<Response.Response> = []
+    for (const each of chunks) {
+      accumulator.add(each)
+      early.push(accumulator.response())
+    }
+    for (const [i, response] of early.entries()) {
+      const again = Response.fromChunks(chunks.slice(0, i + 1))
+      assert.deepStrictEqual({ ...response }, { ...again })
+      assert.deepStrictEqual(
+        response.choices.map(({ index }) => index),
+        [
+          ...new Set(pieces.slice(0, i + 1).flatMap(({ choice }) => [choice, 0]))
+        ].sort((a, b) => a - b)
+      )
+      assert.lengthOf(response.finishReasons, response.choices.filter((choice) => "finishReason" in choice).length)
+    }
+  }, { arbitrary: { runs: 20, size: 150 } })
+
   it.prop("is valid by its own schema for any chunks", [Schema.Array(OpenAiChunk)], ([chunks]) => {
     assert.isTrue(Schema.is(Response.Response)(Response.fromChunks(chunks)))
   }, { arbitrary: { runs: 30 } })
@@ -196,6 +232,26 @@ describe("Response", () => {
         assert.deepStrictEqual(Response.fromChunks([together]).toolCalls, expected)
       }
     })
+
+    it.prop("takes a piece for another call exactly when the arguments before it are a whole object", [
+      Schema.Array(Schema.Literals(["{", "}", "[", "]", "\"", "\\", ":", ",", " ", "\n", "1", "a", "{}", "{\"a\":{}}"]))
+    ], ([pieces]) => {
+      const isWhole = (text: string) => {
+        try {
+          return text.trimEnd().endsWith("}") && JSON.parse(text) !== null
+        } catch {
+          return false
+        }
+      }
+      const expected: Array<string> = []
+      for (const piece of pieces) {
+        const last = expected.at(-1)
+        if (last === undefined || piece.trim() !== "" && isWhole(last)) expected.push(piece)
+        else expected[expected.length - 1] = last + piece
+      }
+      const calls = toolDeltas(...pieces.map((piece) => call({ name: "f", arguments: piece })))
+      assert.deepStrictEqual(calls.map((each) => each.arguments), expected)
+    }, { arbitrary: { runs: 1000 } })
 
     it("survives ids and indexes that are made to break objects and arrays", () => {
       const calls = toolDeltas(

@@ -36,6 +36,66 @@ const size = (value: JsonValue): number =>
     ? Object.values(value).reduce<number>((sum, part) => sum + 1 + size(part), 0)
     : 0
 
+// Schemas of every kind that a payload could be made of, over few names and few values, so that members of a union overlap.
+const schemaFrom = (next: (below: number) => number, depth: number): Schema.Codec<unknown> => {
+  const members = (least: number) => Array.from({ length: least + next(3) }, () => schemaFrom(next, depth - 1))
+  const field = (schema: Schema.Codec<unknown>) => next(2) === 0 ? Schema.optionalKey(schema) : schema
+  const fields = () => Object.fromEntries(members(0).map((member, i) => ["abc".charAt(i), field(member)]))
+  switch (next(depth === 0 ? 8 : 16)) {
+    case 0:
+      return Schema.String
+    case 1:
+      return Schema.Finite
+    case 2:
+      return Schema.Boolean
+    case 3:
+      return Schema.Null
+    case 4:
+      return Schema.Literals(["x", 0, true])
+    case 5:
+      return Schema.Unknown
+    case 6:
+      return Schema.Number
+    case 7:
+      return Schema.String.check(Schema.isMinLength(1))
+    case 8:
+    case 9:
+      return Schema.Union(members(1), { mode: "oneOf" })
+    case 10:
+      return Schema.Union(members(1))
+    case 11:
+      return Schema.NullOr(schemaFrom(next, depth - 1))
+    case 12:
+      return Schema.Array(schemaFrom(next, depth - 1))
+    case 13:
+      return Schema.Tuple(members(0))
+    case 14:
+      return Schema.Record(Schema.String, schemaFrom(next, depth - 1))
+    default:
+      return next(2) === 0
+        ? Schema.Struct(fields())
+        : Schema.StructWithRest(Schema.Struct(fields()), [Schema.Record(Schema.String, Schema.Unknown)])
+  }
+}
+
+const valueFrom = (next: (below: number) => number, depth: number): JsonValue => {
+  const values = () => Array.from({ length: next(4) }, () => valueFrom(next, depth - 1))
+  const kind = next(depth === 0 ? 6 : 12)
+  return kind < 6
+    ? [null, true, 0, -1.5, "", "x"][kind] ?? null
+    : kind < 8
+    ? values()
+    : Object.fromEntries(values().map((value, i) => ["abcd".charAt(i), value]))
+}
+
+/** Numbers that a seed decides (mulberry32). */
+const numbers = (seed: number) => (below: number): number => {
+  seed = (seed + 0x6d2b79f5) | 0
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+  return ((t ^ (t >>> 14)) >>> 0) % below
+}
+
 const json = (value: unknown): JsonValue => JSON.parse(JSON.stringify(value))
 
 const agrees = <T>(schema: Schema.Codec<T, T>) => {
@@ -70,6 +130,23 @@ describe("validator", () => {
       { arbitrary: { runs: 300, size: 8 } }
     )
   }
+
+  it.prop("agrees with any schema of payloads on any JSON", [Schema.Int], ([seed]) => {
+    const next = numbers(seed)
+    const check = agrees(schemaFrom(next, 3))
+    for (let i = 0; i < 20; i++) check(valueFrom(next, 3))
+  }, { arbitrary: { runs: 500 } })
+
+  it("wants exactly one member to match where the schema does", () => {
+    const check = agrees(
+      Schema.Union([
+        Schema.Struct({ a: Schema.optionalKey(Schema.String) }),
+        Schema.Struct({ b: Schema.optionalKey(Schema.String) })
+      ], { mode: "oneOf" })
+    )
+    assert.isFalse(check({}))
+    assert.isTrue(check({ a: 1, b: "x" }))
+  })
 
   it("finds a wrong type at any depth", () => {
     const check = agrees(ChatCompletions.Payload)

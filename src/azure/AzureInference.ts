@@ -219,4 +219,4 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
 export const layerConfig = (
   configs: Provider.Configs<Options> = {}
 ): Layer.Layer<AzureInference | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(config(configs), layer))
+  Layer.unwrap(Effect.map(Provider.checkPolicy(config(configs)), layer))

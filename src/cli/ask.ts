@@ -87,7 +87,9 @@ const print = (text: string): Effect.Effect<void, PlatformError, Stdio.Stdio> =>
 
 // Nothing is lost when it can't be written: the exit status tells, too.
 const complain = (text: string): Effect.Effect<void, never, Stdio.Stdio> =>
-  text === "" ? Effect.void : Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(text), stdio.stderr())))
+  text === ""
+    ? Effect.void
+    : Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(Text.printable(text)), stdio.stderr())))
 
 /** What is said of a request that was not sent. */
 const refused = (
@@ -125,6 +127,7 @@ const answer = Effect.fnUntraced(function*(
   const pricing = yield* Pricing.Pricing
   const { chunks, millisToFirstChunk, response } = yield* observe(provider.stream(request))
   const removeSpinner = yield* Spinner.start
+  const isTerminal = yield* stdio.stdoutIsTerminal
   const fromResponse = () => Json.fromResponse(response(), provider.name, pricing)
 
   const output = input.json
@@ -143,6 +146,7 @@ const answer = Effect.fnUntraced(function*(
       return chunks.pipe(
         Stream.tap((chunk) => complain(reasoning(chunk.reasoning, chunk.content !== ""))),
         Stream.map((chunk) => chunk.content + chunk.refusal),
+        Stream.map((text) => isTerminal ? Text.printable(text) : text),
         endWithNewline
       )
     })

@@ -32,7 +32,7 @@ export const decode = Effect.fn("cli.decode")(function*(
   const pricing = yield* Prices.service(input.prices, input.model)
   let status: 0 | 1 | 2 = 0
 
-  const complain = (text: string) => Effect.ignore(Stream.run(Stream.make(text), stdio.stderr()))
+  const complain = (text: string) => Effect.ignore(Stream.run(Stream.make(Text.printable(text)), stdio.stderr()))
 
   // The usual reason for a recording without a single chunk.
   const suspect = (file: string, error: ProviderError) =>

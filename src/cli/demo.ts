@@ -24,9 +24,11 @@ export const demo = Effect.fn("cli.demo")(function*(): Effect.fn.Return<
 > {
   const stdio = yield* Stdio.Stdio
   const pricing = yield* Pricing.Pricing
+  const isTerminal = yield* stdio.stdoutIsTerminal
   const results: Array<Result> = []
   yield* playAll((result) => results.push(result)).pipe(
     Stream.concat(Stream.suspend(() => Stream.make(table(results, pricing)))),
+    Stream.map((text) => isTerminal ? Text.printable(text) : text),
     Stream.run(stdio.stdout())
   )
   if (results.some(({ response }) => response.error !== undefined)) return yield* providerFailed

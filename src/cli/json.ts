@@ -9,11 +9,18 @@ import type { Usage } from "../Usage.ts"
 import * as CliCost from "./cost.ts"
 
 /**
- * One line of output.
+ * One line of output. What a terminal takes for a command, or what some take for the end of a line, is escaped, too: to a
+ * reader of JSON that is the same.
  *
  * @internal
  */
-export const line = (value: object): string => `${JSON.stringify(value)}\n`
+export const line = (value: object): string =>
+  `${
+    JSON.stringify(value).replace(
+      /[\u007f-\u009f\u2028\u2029]/g,
+      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+    )
+  }\n`
 
 /**
  * A chunk's attributes; what a chunk does not state is `null`.

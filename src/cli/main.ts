@@ -9,7 +9,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
+import type { PlatformError } from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Providers from "./providers.ts"
@@ -220,11 +222,15 @@ export const main = (
       PlatformError: (error) =>
         isBrokenPipe(error.cause)
           ? Effect.succeed(0 as const)
-          : Effect.as(Console.error(`${name}: standard output cannot be written: ${error.message}`), 1 as const)
+          : Effect.as(Console.error(`${name}: standard output cannot be written: ${causeOf(error)}`), 1 as const)
     }),
     // What is left is how the command line was used; the presenter has told.
     Effect.catch(() => Effect.succeed(2 as const)),
-    Effect.provide(output)
+    Effect.provide(output),
+    // Standard output is for what was asked for.
+    Effect.provideService(Logger.LogToStderr, true)
   )
+
+const causeOf = ({ cause, message }: PlatformError): string => cause instanceof Error ? cause.message : message
 
 const isBrokenPipe = (cause: unknown): boolean => Predicate.hasProperty(cause, "code") && cause.code === "EPIPE"

@@ -7,6 +7,15 @@ import * as CliCost from "./cost.ts"
 const excerptLength = 200
 
 /**
+ * A text without the characters that a terminal takes for commands; tabs and line feeds stay.
+ *
+ * @internal
+ */
+export const printable = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex
+  text.replace(/\r(?=\n)/g, "").replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
+
+/**
  * A provider's failure, with what is known of it: one line, one with the details if there are any, and one with the
  * start of a body that was not understood, such as that of a wrong address.
  *

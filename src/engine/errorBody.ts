@@ -1,4 +1,5 @@
 import * as Predicate from "effect/Predicate"
+import { isTooDeep } from "../internal/jsonEvent.ts"
 import type * as ProviderError from "../ProviderError.ts"
 
 const maxExcerpt = 1024
@@ -63,7 +64,8 @@ const text = (object: object, key: string): string | undefined => {
 
 const parseJson = (text: string): unknown => {
   try {
-    return JSON.parse(text)
+    const json: unknown = JSON.parse(text)
+    return isTooDeep(json) ? undefined : json
   } catch {
     return undefined
   }

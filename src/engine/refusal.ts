@@ -9,7 +9,12 @@ import { type Protocol, requestIdHeaders, type ResponseHeaders } from "../Protoc
 import * as ProviderError from "../ProviderError.ts"
 import { excerpt, parseErrorBody } from "./errorBody.ts"
 
-const maxBody = 64 * 1024
+/**
+ * How much of a body that is no stream is read, in bytes and in time: what has come by then is used.
+ *
+ * @internal
+ */
+export const errorBody = { bytes: 64 * 1024, time: Duration.seconds(2) }
 
 /**
  * The provider's id of the request, from a response's headers.
@@ -34,7 +39,8 @@ interface Answer {
 const mediaTypeOf = (response: HttpClientResponse.HttpClientResponse): string =>
   response.headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase() ?? ""
 
-const isOk = (response: HttpClientResponse.HttpClientResponse): boolean =>
+/** @internal */
+export const isOk = (response: HttpClientResponse.HttpClientResponse): boolean =>
   response.status >= 200 && response.status < 300
 
 const start = (reads: ReadonlyArray<Uint8Array>): string => {
@@ -130,32 +136,58 @@ const shouldRetry = (headers: Headers.Headers): boolean | undefined => {
  * @internal
  */
 export const retryAfter = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
-  const millis = Number(headers["retry-after-ms"])
-  if (millis > 0 && Number.isFinite(millis)) return Duration.millis(millis)
+  const millis = numberOf(headers["retry-after-ms"])
+  if (millis !== undefined) return Duration.millis(millis)
   const value = headers["retry-after"]?.trim()
   if (value === undefined || value === "") return undefined
-  const seconds = Number(value)
-  if (seconds >= 0 && Number.isFinite(seconds)) return Duration.millis(seconds * 1000)
+  const seconds = numberOf(value)
+  if (seconds !== undefined) return Duration.millis(seconds * 1000)
   return Option.getOrUndefined(
     Option.map(Result.getSuccess(Headers.parseRetryAfter(value)), (parsed) => Headers.retryAfterDelay(parsed, now))
   )
 }
 
+// Decimal, as the headers are defined: `Number` takes blanks for 0 and knows `0x10`.
+const numberOf = (value: string | undefined): number | undefined =>
+  value !== undefined && /^\s*\d+(\.\d+)?\s*$/.test(value) && Number.isFinite(Number(value)) ? Number(value) : undefined
+
 /**
- * The text of a body that is no stream, as far as it is of interest. A body that breaks off counts as far as it came.
+ * The text of a body that is no stream, as far as it is of interest. A body that breaks off, falls silent or does not end
+ * after its JSON counts as far as it came.
  *
  * @internal
  */
 export const readText = <E, R>(
   pull: Pull.Pull<ReadonlyArray<Uint8Array>, E, void, R>
 ): Effect.Effect<string, never, R> =>
-  Effect.gen(function*() {
+  Effect.suspend(() => {
     const utf8 = new TextDecoder()
     let body = ""
-    while (body.length < maxBody) {
-      const reads = yield* Effect.orElseSucceed(Pull.catchDone(pull, () => Effect.succeed([])), () => [])
-      if (reads.length === 0) break
-      for (const read of reads) body += utf8.decode(read, { stream: true })
-    }
-    return body + utf8.decode()
+    let attempts = 0
+    const isWhole = () => /[}\]]\s*$/.test(body.slice(-16)) && ++attempts <= maxAttempts && isJson(body)
+    const more: Effect.Effect<void, never, R> = Effect.suspend(() =>
+      body.length >= errorBody.bytes || isWhole() ? Effect.void : Effect.matchEffect(pull, {
+        onFailure: () => Effect.void,
+        onSuccess: (reads) => {
+          for (const read of reads) body += utf8.decode(read, { stream: true })
+          return more
+        }
+      })
+    )
+    return Effect.timeoutOrElse(more, { duration: errorBody.time, orElse: () => Effect.void }).pipe(
+      Effect.map(() => body + utf8.decode())
+    )
   })
+
+// A server that sends its error byte by byte shall not have it parsed as often.
+const maxAttempts = 16
+
+/** @internal */
+export const isJson = (text: string): boolean => {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}

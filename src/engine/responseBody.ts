@@ -1,8 +1,10 @@
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
@@ -17,12 +19,75 @@ interface Options<E> {
   readonly idleTimeout: Duration.Duration
   readonly onIdle: () => E
   readonly onError: (error: HttpClientError.HttpClientError) => E
+  /** Whether all that matters has come, so that the rest of the body is only in the way of the connection's next use. */
+  readonly isComplete: () => boolean
+  readonly connections: Connections
 }
+
+/**
+ * What is known of a provider's connections.
+ *
+ * @internal
+ */
+export interface Connections {
+  /** Bodies that are open. */
+  open: number
+  /** Reads the rest of a body. */
+  freeing: Fiber.Fiber<void> | undefined
+  /** Whether the last body came to its end soon after its terminal signal: a server that leaves it open does so again. */
+  areFreed: boolean
+}
+
+/** @internal */
+export const connections = (): Connections => ({ open: 0, freeing: undefined, areFreed: true })
+
+/**
+ * Waits until the connection of the stream before this one can be used again, where that is about to be: opening another
+ * takes longer. Where streams run beside one another, none waits.
+ *
+ * @internal
+ */
+export const awaitConnection = (connections: Connections): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    connections.open > 0 || connections.freeing === undefined || !connections.areFreed
+      ? Effect.void
+      : Effect.asVoid(Fiber.await(connections.freeing))
+  )
+
+/**
+ * How much of a body is read after its terminal signal, in bytes and in time, so that its connection can be used again.
+ * It happens in the background, when the stream has ended.
+ *
+ * @internal
+ */
+export const drain = { bytes: 64 * 1024, time: Duration.millis(75) }
 
 // Reads that arrived together are handed on together, until they are this many or this large.
 const maxReads = 64
 const maxBytes = 16 * 1024
 const patience = 4
+
+// What clients leave as it comes, if they are no fetch. `DecompressionStream` has no other formats.
+const compressions: Readonly<Record<string, CompressionFormat>> = {
+  gzip: "gzip",
+  "x-gzip": "gzip",
+  deflate: "deflate"
+}
+
+/**
+ * How a body is compressed that the client hands on as it came; `undefined` when it is not.
+ *
+ * @internal
+ */
+export const compressionOf = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
+  const encoding = response.headers["content-encoding"]?.trim().toLowerCase() ?? ""
+  return encoding === "" || encoding === "identity" || Option.isSome(HttpClientResponse.toWeb(response))
+    ? undefined
+    : encoding
+}
+
+/** Whether a body that is compressed in this way can be read. */
+export const canDecompress = (encoding: string): boolean => Object.hasOwn(compressions, encoding)
 
 /**
  * The reads of a response body, which fail when none comes for the idle timeout after the one before; for the first
@@ -38,10 +103,64 @@ export const pull = <E>(
   scope: Scope.Scope,
   options: Options<E>
 ): Effect.Effect<Reads<E>> =>
+  Effect.gen(function*() {
+    const { connections, isComplete } = options
+    // Of its own, as the rest of the body may be read when the stream has ended.
+    const bodyScope = yield* Scope.make()
+    const reads = yield* open(response, bodyScope, options)
+    connections.open++
+    yield* Scope.addFinalizerExit(scope, (exit) =>
+      Effect.suspend(() => {
+        connections.open--
+        const close = Scope.close(bodyScope, exit)
+        return isComplete() ? free(connections, Effect.ensuring(readRest(reads), close)) : close
+      }))
+    return reads
+  })
+
+// In real time, as it is about sockets, not about the program.
+const free = (connections: Connections, rest: Effect.Effect<boolean>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkDetach(
+      Effect.flatMap(rest, (isRead) => {
+        connections.areFreed = isRead
+        // Clients take a connection back in a turn of their own.
+        return isRead ? Effect.sleep(Duration.millis(1)) : Effect.void
+      }).pipe(Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
+    )
+    connections.freeing = fiber
+    fiber.addObserver(() => {
+      if (connections.freeing === fiber) connections.freeing = undefined
+    })
+  })
+
+const open = <E>(
+  response: HttpClientResponse.HttpClientResponse,
+  scope: Scope.Scope,
+  options: Options<E>
+): Effect.Effect<Reads<E>> =>
   Option.match(HttpClientResponse.toWeb(response), {
-    onNone: () => fromStream(response, scope, options),
+    onNone: () => {
+      const format = compressions[compressionOf(response) ?? ""]
+      if (format === undefined) return fromStream(response, scope, options)
+      const compressed = Stream.toReadableStreamWith(
+        Stream.map(response.stream, (bytes) => new Uint8Array(bytes)),
+        Context.empty()
+      )
+      return fromWeb(response, compressed.pipeThrough(new DecompressionStream(format)), scope, options)
+    },
     onSome: ({ body }) => body === null ? Effect.succeed(Cause.done()) : fromWeb(response, body, scope, options)
   })
+
+/** Reads a body to its end; `false` when that is too far away. */
+const readRest = <E>(reads: Reads<E>): Effect.Effect<boolean> => {
+  const rest = (bytes: number): Effect.Effect<boolean> =>
+    bytes > drain.bytes ? Effect.succeed(false) : Effect.matchEffect(reads, {
+      onSuccess: (read) => rest(bytes + read.reduce((size, { length }) => size + length, 0)),
+      onFailure: (error) => Effect.succeed(Cause.isDone(error))
+    })
+  return Effect.timeoutOrElse(rest(0), { duration: drain.time, orElse: () => Effect.succeed(false) })
+}
 
 const fromStream = <E>(
   response: HttpClientResponse.HttpClientResponse,
@@ -68,10 +187,13 @@ const fromWeb = <E>(
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
     const reader = body.getReader()
-    yield* Scope.addFinalizer(scope, Effect.promise(() => reader.cancel().catch(() => undefined)))
+    // Not waited for: there are bodies whose cancellation never settles.
+    yield* Scope.addFinalizer(scope, Effect.sync(() => void reader.cancel().catch(() => undefined)))
+    // A clock that is set back, or forward, says nothing of silence.
+    const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     const limit = Duration.toMillis(idleTimeout)
     let waiting: ((result: Reads<E>) => void) | undefined
-    let since = clock.currentTimeMillisUnsafe()
+    let since = now()
     let hasRead = false
     let reading = false
     let arrived: Array<Uint8Array> = []
@@ -108,7 +230,7 @@ const fromWeb = <E>(
       hasRead = true
       arrived.push(result.value)
       arrivedBytes += result.value.byteLength
-      since = clock.currentTimeMillisUnsafe()
+      since = now()
       if (waiting === undefined) return
       if (arrived.length >= maxReads || arrivedBytes >= maxBytes) return flush()
       read()
@@ -131,21 +253,21 @@ const fromWeb = <E>(
     }
     const onFailure = (cause: unknown) =>
       onHalt(Effect.fail(onError(
-        new HttpClientError.HttpClientError({
+        HttpClientError.isHttpClientError(cause) ? cause : new HttpClientError.HttpClientError({
           reason: new HttpClientError.DecodeError({ request: response.request, response, cause })
         })
       )))
     const watchdog = Effect.gen(function*() {
       while (true) {
         // While nobody waits for a read it is the consumer that is slow, not the provider.
-        const left = waiting === undefined || !hasRead ? limit : since + limit - clock.currentTimeMillisUnsafe()
+        const left = waiting === undefined || !hasRead ? limit : since + limit - now()
         if (left <= 0) return settle(Effect.fail(onIdle()))
         yield* Effect.sleep(Duration.millis(left))
       }
     })
     const nextArrival = Effect.callback<Arr.NonEmptyReadonlyArray<Uint8Array>, E | Cause.Done>((resume) => {
       waiting = resume
-      since = clock.currentTimeMillisUnsafe()
+      since = now()
       if (!reading) read()
     })
     if (Number.isFinite(limit)) yield* Effect.forkIn(watchdog, scope)

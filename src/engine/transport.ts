@@ -9,11 +9,13 @@ import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Metric from "effect/Metric"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Chunk } from "../Chunk.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { fromClient } from "./clientError.ts"
@@ -45,12 +47,15 @@ export interface Route<C> {
   readonly attempt: Effect.Effect<Attempt, ProviderError.Reason>
   /** What is known of the response before it comes. */
   readonly info: Protocol.ResponseInfo
+  readonly connections: ResponseBody.Connections
 }
 
 /** @internal */
 export interface Policy {
   readonly firstByteTimeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
+  readonly contentTimeout: Duration.Duration
+  readonly totalTimeout: Duration.Duration
   readonly maxRetries: number
   readonly maxRetryDelay: Duration.Duration
   readonly propagateTrace: boolean
@@ -62,22 +67,84 @@ export interface Policy {
  *
  * @internal
  */
-export const stream = <C>(
+export const stream = <C extends Chunk>(
   client: Client,
   route: Route<C>,
   policy: Policy
 ): Stream.Stream<C, ProviderError.ProviderError> =>
   Stream.fromChannel(
     Channel.fromTransform((_upstream, scope) =>
-      Effect.sync(() => {
+      Effect.map(Clock.Clock, (clock) => {
         let pull: Protocol.ChunkPull<C, never, never> | undefined
         const first = Effect.map(openWithRetries(client, route, policy, scope), (opened) => {
           pull = opened.pull
           return opened.first
         })
-        return Effect.suspend(() => pull ?? first)
+        const next = Effect.suspend(() => pull ?? first)
+        const timedOut = () =>
+          new ProviderError.ProviderError({
+            provider: route.protocol.provider,
+            reason: new ProviderError.Timeout({
+              kind: "total",
+              message: `The stream did not end within ${Duration.format(policy.totalTimeout)}`
+            }),
+            emitted: pull !== undefined
+          })
+        return within(next, deadline(clock, policy.totalTimeout), timedOut)
       })
     )
+  )
+
+const millis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
+/** How many milliseconds are left, from now. */
+const deadline = (clock: Clock.Clock, duration: Duration.Duration): () => number => {
+  const end = millis(clock) + Duration.toMillis(duration)
+  return () => end - millis(clock)
+}
+
+/** A pull that fails when it takes longer than there is left; without a limit it is the pull itself. */
+const within = <A, E, B>(
+  pull: Effect.Effect<A, E>,
+  left: () => number,
+  timedOut: () => B
+): Effect.Effect<A, E | B> => {
+  if (left() === Number.POSITIVE_INFINITY) return pull
+  return Effect.suspend(() => {
+    const duration = left()
+    return duration <= 0
+      ? Effect.fail(timedOut())
+      : Effect.timeoutOrElse(pull, {
+        duration: Duration.millis(duration),
+        orElse: () => Effect.fail(timedOut())
+      })
+  })
+}
+
+/** Fails when the provider is waited for longer than the duration without a chunk that has content. */
+const withContent = <C extends Chunk, B>(
+  pull: Protocol.ChunkPull<C, never, never>,
+  clock: Clock.Clock,
+  duration: Duration.Duration,
+  timedOut: () => B
+): Pull.Pull<Arr.NonEmptyReadonlyArray<C>, ProviderError.ProviderError | B> => {
+  const limit = Duration.toMillis(duration)
+  if (limit === Number.POSITIVE_INFINITY) return pull
+  let waited = 0
+  const limited = within(pull, () => limit - waited, timedOut)
+  return Effect.suspend(() => {
+    const since = millis(clock)
+    return Effect.map(limited, (chunks) => {
+      waited = chunks.some(hasContent) ? 0 : waited + millis(clock) - since
+      return chunks
+    })
+  })
+}
+
+const hasContent = (chunk: Chunk): boolean =>
+  chunk.audioDelta !== undefined ||
+  chunk.choiceDeltas.some((delta) =>
+    delta.content !== "" || delta.reasoning !== "" || delta.refusal !== "" || delta.toolCallDeltas.length > 0
   )
 
 interface Opened<C> {
@@ -85,7 +152,7 @@ interface Opened<C> {
   readonly pull: Protocol.ChunkPull<C, never, never>
 }
 
-const openWithRetries = <C>(
+const openWithRetries = <C extends Chunk>(
   client: Client,
   route: Route<C>,
   policy: Policy,
@@ -105,11 +172,30 @@ const openWithRetries = <C>(
         return Effect.flatMap(pause(error, retries), (millis) =>
           millis > maxDelay
             ? Effect.fail(error)
-            : Effect.andThen(Effect.sleep(Duration.millis(millis)), attempt(retries + 1)))
+            : tellRetry(error, retries + 1, millis).pipe(
+              Effect.andThen(Effect.sleep(Duration.millis(millis))),
+              Effect.andThen(attempt(retries + 1))
+            ))
       })
     )
-  return attempt(0)
+  return Effect.andThen(ResponseBody.awaitConnection(route.connections), attempt(0))
 }
+
+const retriesMetric = Metric.counter("llm_stream_retries", {
+  description: "Requests that were sent again, by provider and reason",
+  incremental: true
+})
+
+// Without the provider's own words, which a terminal may take for commands.
+const tellRetry = (error: ProviderError.ProviderError, retry: number, millis: number): Effect.Effect<void> =>
+  Effect.andThen(
+    Metric.update(Metric.withAttributes(retriesMetric, { provider: error.provider, reason: error.reason._tag }), 1),
+    Effect.logWarning(
+      `${error.provider}: ${error.reason._tag}${
+        error.status === undefined ? "" : ` (HTTP ${error.status})`
+      }, retry ${retry} in ${Math.round(millis)} ms`
+    )
+  )
 
 const firstPause = 500
 const longestPause = 8000
@@ -120,7 +206,7 @@ const pause = (error: ProviderError.ProviderError, retries: number): Effect.Effe
     ? Effect.succeed(Duration.toMillis(error.retryAfter))
     : Effect.map(Random.next, (random) => Math.min(firstPause * 2 ** retries, longestPause) * (1 - random / 4))
 
-const openOnce = Effect.fnUntraced(function*<C>(
+const openOnce = Effect.fnUntraced(function*<C extends Chunk>(
   client: Client,
   route: Route<C>,
   policy: Policy,
@@ -129,6 +215,8 @@ const openOnce = Effect.fnUntraced(function*<C>(
   const { protocol } = route
   const { firstByteTimeout, idleTimeout } = policy
   const progress: Protocol.Progress = { emitted: false }
+  let decoder: Protocol.BodyDecoder<C> | undefined
+  let isRefused = false
   let secrets: ReadonlyArray<Redacted.Redacted> = []
   const fail = (reason: ProviderError.Reason) =>
     new ProviderError.ProviderError({
@@ -157,7 +245,9 @@ const openOnce = Effect.fnUntraced(function*<C>(
     const bytes = yield* ResponseBody.pull(response, scope, {
       idleTimeout,
       onIdle: () => timedOut("idle", idleTimeout),
-      onError: (error) => fail(fromClient(error))
+      onError: (error) => fail(fromClient(error)),
+      connections: route.connections,
+      isComplete: () => isRefused || decoder?.done === true && decoder.failure === undefined
     })
     const firstRead = yield* Pull.catchDone(bytes, () => Effect.succeed([]))
     return [response, bytes, firstRead] as const
@@ -166,6 +256,17 @@ const openOnce = Effect.fnUntraced(function*<C>(
     orElse: () => Effect.fail(timedOut("firstByte", firstByteTimeout))
   }))
 
+  const compression = ResponseBody.compressionOf(response)
+  const isReadable = compression === undefined || ResponseBody.canDecompress(compression)
+  if (!isReadable && Refusal.isOk(response)) {
+    return yield* fail(
+      new ProviderError.UnexpectedContentType({
+        message: `The body is compressed (${compression}), which this HTTP client does not undo`,
+        contentType: response.headers["content-type"] ?? "",
+        status: response.status
+      })
+    )
+  }
   let head: ReadonlyArray<Uint8Array> = firstRead
   while (head.length > 0 && Refusal.isUndecided(response, protocol.contentTypes, head)) {
     const more = yield* Pull.catchDone(bytes, () => Effect.succeed([]))
@@ -176,7 +277,9 @@ const openOnce = Effect.fnUntraced(function*<C>(
   const refusal = Refusal.refusal(response, protocol, head)
   if (refusal !== undefined) {
     // Before it is cut to an excerpt, which may end within a secret.
-    const body = Redaction.clean(yield* Refusal.readText(reads), secrets)
+    const text = isReadable ? yield* Refusal.readText(reads) : ""
+    isRefused = Refusal.isJson(text)
+    const body = Redaction.clean(text, secrets)
     const now = yield* Clock.currentTimeMillis
     return yield* fail(refusal({ body, now }))
   }
@@ -185,11 +288,19 @@ const openOnce = Effect.fnUntraced(function*<C>(
     ...protocol.headers.info?.(response.headers),
     requestId: Refusal.requestId(response.headers, protocol.headers)
   }
+  decoder = protocol.body(info)
   const scrubbed = Effect.mapError(
-    Protocol.chunkPull(protocol, protocol.body(info), reads, progress),
+    Protocol.chunkPull(protocol, decoder, reads, progress),
     (error) => Cause.isDone(error) ? error : fail(withRequestId(error.reason, info.requestId))
   )
-  return { first: yield* scrubbed, pull: scrubbed }
+  const pull = withContent(scrubbed, yield* Clock.Clock, policy.contentTimeout, () =>
+    fail(
+      new ProviderError.Timeout({
+        kind: "idle",
+        message: `No content within ${Duration.format(policy.contentTimeout)}, though the connection is alive`
+      })
+    ))
+  return { first: yield* pull, pull }
 })
 
 const replayFirst = <A, E, R>(

@@ -5,6 +5,27 @@ import * as ProviderError from "../ProviderError.ts"
 import { schemaIssues } from "./schemaIssues.ts"
 
 /**
+ * How deep the objects and arrays of an event may be nested. Runtimes parse JSON of any depth, but write, compare and
+ * print it by recursion, and run out of stack at one to a few thousand levels: with this limit nobody has to fear what
+ * they were given.
+ *
+ * @internal
+ */
+export const maxNesting = 512
+
+/**
+ * Whether a value that comes from `JSON.parse` is nested deeper than the limit.
+ *
+ * @internal
+ */
+export const isTooDeep = (json: unknown, levels = maxNesting): boolean => {
+  if (typeof json !== "object" || json === null) return false
+  if (levels === 0) return true
+  for (const value of Array.isArray(json) ? json : Object.values(json)) if (isTooDeep(value, levels - 1)) return true
+  return false
+}
+
+/**
  * What the data of an event holds: a JSON object, nothing (a heartbeat), or something malformed.
  *
  * @internal
@@ -21,6 +42,14 @@ export const parse = (
   }
   try {
     const json: unknown = JSON.parse(data)
+    // Every level takes two characters at least: small events, which is nearly all of them, need not be looked at.
+    if (data.length > 2 * maxNesting && isTooDeep(json)) {
+      return malformed({
+        event,
+        data,
+        message: `Event ${event} is nested deeper than the limit of ${maxNesting} levels`
+      })
+    }
     return Predicate.isObject(json)
       ? json
       : malformed({ event, message: `Event ${event} holds JSON that is not an object`, data })

@@ -69,6 +69,8 @@ const expression = (ast: SchemaAST.AST, v: string, guards: Array<Guard>, functio
     case "Any":
       return "true"
     case "Union":
+      // One that wants exactly one member to match can't stop at the first that does.
+      if (ast.options?.mode === "oneOf") return delegate()
       // `null` first, then as declared: members that are objects fail at their discriminator.
       return `(${
         [...ast.types.filter(SchemaAST.isNull), ...ast.types.filter((type) => !SchemaAST.isNull(type))]
@@ -83,7 +85,9 @@ const expression = (ast: SchemaAST.AST, v: string, guards: Array<Guard>, functio
     }
     case "Objects": {
       const isOpen = ast.indexSignatures.every((signature) => SchemaAST.isUnknown(signature.type))
-      if (!isOpen || ast.propertySignatures.some(({ name }) => typeof name !== "string")) return delegate()
+      // As in TypeScript, anything but `null` is a `{}`.
+      const isEmpty = ast.indexSignatures.length === 0 && ast.propertySignatures.length === 0
+      if (isEmpty || !isOpen || ast.propertySignatures.some(({ name }) => typeof name !== "string")) return delegate()
       // JSON has no `undefined`: a property that is undefined is not there.
       const properties = ast.propertySignatures.map(({ name, type }) => {
         const check = expression(type, "p", guards, functions)

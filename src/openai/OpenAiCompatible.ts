@@ -174,4 +174,4 @@ export const layer = (options: Options): Layer.Layer<Provider.Provider, never, H
 export const layerConfig = (
   configs: { readonly [K in keyof Options]: Config.Config<Options[K]> }
 ): Layer.Layer<Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Config.all(configs), layer))
+  Layer.unwrap(Effect.map(Provider.checkPolicy(Config.all(configs)), layer))

@@ -35,6 +35,7 @@ export interface Message {
  * - `PreludeChecksum`: the checksum of the two lengths does not hold, so neither length can be trusted
  * - `FrameTooSmall`: the declared length is less than the 16 bytes of an empty frame
  * - `FrameTooLarge`: the declared length is above the limit
+ * - `HeadersTooLarge`: the declared length of the headers is above the limit
  * - `MessageChecksum`: the checksum of the whole frame does not hold
  * - `MalformedHeaders`: the headers are not what their lengths and types say
  * - `TruncatedFrame`: the body of the response ended inside a frame
@@ -46,6 +47,7 @@ export const Reason = Schema.Literals([
   "PreludeChecksum",
   "FrameTooSmall",
   "FrameTooLarge",
+  "HeadersTooLarge",
   "MessageChecksum",
   "MalformedHeaders",
   "TruncatedFrame"
@@ -104,14 +106,32 @@ export interface Decoder {
 }
 
 /**
+ * The largest frame that a decoder takes unless told otherwise: 64 MiB. AWS's own limit is 24 MiB of body.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const maxFrameSize = 64 * 1024 * 1024
+
+/**
+ * The largest headers of a frame that a decoder takes unless told otherwise: 128 KiB, which is AWS's own limit.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const maxHeadersSize = 128 * 1024
+
+/**
  * Options of a decoder.
  *
  * @category configuration
  * @since 0.1.0
  */
 export interface Options {
-  /** Largest frame, in bytes. Default: 64 MiB; AWS's own limit is 24 MiB of body and 128 KiB of headers. */
+  /** Largest frame, in bytes. Default: {@link maxFrameSize}. */
   readonly maxFrameSize?: number | undefined
+  /** Largest headers of a frame, in bytes. Default: {@link maxHeadersSize}. */
+  readonly maxHeadersSize?: number | undefined
 }
 
 const PRELUDE = 12
@@ -154,7 +174,8 @@ const codec = new EventStreamCodec(toUtf8, fromUtf8)
  * @since 0.1.0
  */
 export const make = (options?: Options): Decoder => {
-  const maxFrameSize = options?.maxFrameSize ?? 64 * 1024 * 1024
+  const frameLimit = options?.maxFrameSize ?? maxFrameSize
+  const headersLimit = options?.maxHeadersSize ?? maxHeadersSize
   let failure: EventStreamError | undefined
   let frame = 0
   let offset = 0
@@ -163,6 +184,9 @@ export const make = (options?: Options): Decoder => {
   // The start of a frame that no single read has whole; the buffer doubles, so that copying stays linear.
   let carry = new Uint8Array(0)
   let carried = 0
+  // Most frames of a stream have the headers of the frame before.
+  let headerBytes = new Uint8Array(0)
+  let headers: Message["headers"] = Object.freeze({})
 
   const fail = (reason: Reason, what: string): undefined => {
     failure = new EventStreamError({ reason, frame, offset, message: `Frame ${frame} at byte ${offset}: ${what}` })
@@ -177,11 +201,17 @@ export const make = (options?: Options): Decoder => {
       return fail("PreludeChecksum", "the checksum of its prelude does not match")
     }
     if (length < OVERHEAD) return fail("FrameTooSmall", `it declares ${length} bytes, less than an empty frame has`)
-    if (length > maxFrameSize) {
-      return fail("FrameTooLarge", `it declares ${length} bytes, more than the limit of ${maxFrameSize}`)
+    if (length > frameLimit) {
+      return fail("FrameTooLarge", `it declares ${length} bytes, more than the limit of ${frameLimit}`)
     }
     if (headersLength > length - OVERHEAD) {
       return fail("MalformedHeaders", `it declares ${headersLength} bytes of headers in a frame of ${length} bytes`)
+    }
+    if (headersLength > headersLimit) {
+      return fail(
+        "HeadersTooLarge",
+        `it declares ${headersLength} bytes of headers, more than the limit of ${headersLimit}`
+      )
     }
     return length
   }
@@ -193,14 +223,16 @@ export const make = (options?: Options): Decoder => {
     if (crc32(bytes.subarray(0, bodyEnd)) !== view.getUint32(bodyEnd)) {
       return fail("MessageChecksum", "the checksum of the message does not match")
     }
-    try {
-      return {
-        headers: decodeHeaders(bytes.subarray(PRELUDE, bodyStart)),
-        body: new Uint8Array(bytes.buffer, bytes.byteOffset + bodyStart, bodyEnd - bodyStart)
+    if (!isAt(headerBytes, bytes, bodyStart)) {
+      const own = new Uint8Array(bytes.subarray(PRELUDE, bodyStart))
+      try {
+        headers = decodeHeaders(own)
+      } catch {
+        return fail("MalformedHeaders", "its headers cannot be decoded")
       }
-    } catch {
-      return fail("MalformedHeaders", "its headers cannot be decoded")
+      headerBytes = own
     }
+    return { headers, body: new Uint8Array(bytes.buffer, bytes.byteOffset + bodyStart, bodyEnd - bodyStart) }
   }
 
   const append = (bytes: Uint8Array, wanted: number): void => {
@@ -330,11 +362,20 @@ const crc32 = (bytes: Uint8Array): number => {
   return checksum.digestSync()
 }
 
-// The copy has exactly the headers in its buffer: a length that points past their end throws instead of reading on.
+/** Whether the headers of a frame, which end at `end`, are these bytes. */
+const isAt = (headers: Uint8Array, frame: Uint8Array, end: number): boolean => {
+  if (headers.length !== end - PRELUDE) return false
+  // From the end: event types of one length differ late.
+  for (let i = headers.length - 1; i >= 0; i--) if (headers[i] !== frame[PRELUDE + i]) return false
+  return true
+}
+
+// The bytes are a copy, with exactly the headers in its buffer: a length that points past their end throws instead of
+// reading on. Frames share the result.
 const decodeHeaders = (bytes: Uint8Array): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(marshaller.parse(viewOf(new Uint8Array(bytes)))).map(([name, header]) => [name, render(header)])
-  )
+  Object.freeze(Object.fromEntries(
+    Object.entries(marshaller.parse(viewOf(bytes))).map(([name, header]) => [name, render(header)])
+  ))
 
 const render = (header: HeaderValue): string => {
   switch (header.type) {

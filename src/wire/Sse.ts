@@ -65,13 +65,22 @@ export interface Decoder {
 }
 
 /**
+ * The largest event that a decoder takes unless told otherwise: 64 Mi UTF-16 code units. Every line of data counts whole,
+ * with its field name and its end, so that a million empty lines are not an empty event.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const maxEventSize = 64 * 1024 * 1024
+
+/**
  * Options of a decoder.
  *
  * @category configuration
  * @since 0.1.0
  */
 export interface Options {
-  /** Largest event, in UTF-16 code units. Default: 64 Mi. */
+  /** Largest event, in UTF-16 code units, line ends included. Default: {@link maxEventSize}. */
   readonly maxEventSize?: number | undefined
 }
 
@@ -96,7 +105,7 @@ const COLON = 58
  * @since 0.1.0
  */
 export const make = (options?: Options): Decoder => {
-  const maxEventSize = options?.maxEventSize ?? 64 * 1024 * 1024
+  const limit = options?.maxEventSize ?? maxEventSize
   // Strips one byte-order mark, also when a read boundary splits it; bytes that are no UTF-8 become U+FFFD.
   const utf8 = new TextDecoder()
   let atStart = true
@@ -108,6 +117,7 @@ export const make = (options?: Options): Decoder => {
   let event: string | undefined
   let data: string | undefined
   let dataLines: Array<string> | undefined
+  // Of the lines that `data` came in, as they came: an empty value takes memory, too.
   let dataSize = 0
 
   const dispatch = (out: Array<Event>, unterminated: boolean): void => {
@@ -128,7 +138,6 @@ export const make = (options?: Options): Decoder => {
     } else {
       dataLines.push(value)
     }
-    dataSize += value.length
   }
 
   const onLine = (line: string, out: Array<Event>): void => {
@@ -136,7 +145,10 @@ export const make = (options?: Options): Decoder => {
       dispatch(out, false)
     } else if (line.startsWith("data")) {
       const value = fieldValue(line, 4)
-      if (value !== undefined) onData(value)
+      if (value !== undefined) {
+        dataSize += line.length + (data === undefined ? 0 : 1)
+        onData(value)
+      }
     } else if (line.startsWith("event")) {
       const value = fieldValue(line, 5)
       if (value !== undefined) event = value
@@ -162,7 +174,7 @@ export const make = (options?: Options): Decoder => {
         pending = []
         pendingSize = 0
       }
-      if (line.length + dataSize > maxEventSize) return fail()
+      if (line.length + dataSize > limit) return fail()
       onLine(line, out)
       position = end + 1
       if (isReturn) {
@@ -179,11 +191,11 @@ export const make = (options?: Options): Decoder => {
       pending.push(position === 0 ? text : text.slice(position))
       pendingSize += text.length - position
     }
-    if (pendingSize + dataSize > maxEventSize) fail()
+    if (pendingSize + dataSize > limit) fail()
   }
 
   const fail = (): void => {
-    failure = new EventTooLarge({ maxEventSize })
+    failure = new EventTooLarge({ maxEventSize: limit })
     pending = []
     dataLines = undefined
     data = undefined

@@ -182,7 +182,8 @@ describe("EventStream", () => {
       ["FrameTooSmall", prelude(15, 0)],
       ["FrameTooLarge", prelude(64 * 1024 * 1024 + 1, 0)],
       ["FrameTooLarge", prelude(0xffffffff, 0)],
-      ["MalformedHeaders", prelude(100, 85)]
+      ["MalformedHeaders", prelude(100, 85)],
+      ["HeadersTooLarge", prelude(1024 * 1024, 128 * 1024 + 1)]
     ])("reports %s as soon as the prelude is there", (reason, prelude) => {
       const decoder = EventStream.make()
       assert.deepStrictEqual(decoder.push(prelude), [])
@@ -193,6 +194,23 @@ describe("EventStream", () => {
       const bytes = EventStream.encode({ headers: {}, body: new Uint8Array(84) })
       assert.strictEqual(EventStream.decodeAll(bytes, { maxFrameSize: 100 }).messages.length, 1)
       assert.strictEqual(EventStream.decodeAll(bytes, { maxFrameSize: 99 }).failure?.reason, "FrameTooLarge")
+    })
+
+    it("takes headers up to the limit that is set", () => {
+      const headers = header("a", 7, `0040${"61".repeat(64)}`)
+      assert.strictEqual(EventStream.decodeAll(frame(headers), { maxHeadersSize: 69 }).messages.length, 1)
+      assert.strictEqual(
+        EventStream.decodeAll(frame(headers), { maxHeadersSize: 68 }).failure?.reason,
+        "HeadersTooLarge"
+      )
+    })
+
+    it("tells headers of the same length apart, wherever they differ", () => {
+      const messages = ["aab", "aab", "aba", "baa", "aab"].map((value) => ({
+        headers: { [value]: value },
+        body: new Uint8Array(3)
+      }))
+      assert.deepStrictEqual(EventStream.decodeAll(encodeAll(messages)).messages, messages)
     })
 
     it("returns no messages after a failure and keeps the first one", () => {

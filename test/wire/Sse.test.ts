@@ -178,7 +178,10 @@ describe("Sse", () => {
         const tooLarge of [
           Wire.event({ data: "x".repeat(95) }),
           Wire.event({ data: `${"x".repeat(60)}\n${"x".repeat(60)}` }),
-          utf8.encode(`: ${"x".repeat(200)}\n\n`)
+          utf8.encode(`: ${"x".repeat(200)}\n\n`),
+          // Lines without a value take memory, too.
+          utf8.encode(`${"data:\n".repeat(20)}\n`),
+          utf8.encode(`${"data\r\n".repeat(25)}\r\n`)
         ]
       ) {
         for (const reads of ["whole", { bytes: 1 }, { bytes: 7 }, { seed: 1 }] as const) {

@@ -1,0 +1,275 @@
+/**
+ * How the work grows with the input: each case is run at sizes over two decades, and the exponent of its growth has to
+ * be that of linear work, whatever a provider sends.
+ *
+ * Run: `node bench/growth.ts`. The tests run the same cases over smaller sizes.
+ */
+import { Schema } from "effect"
+import {
+  Anthropic,
+  AnthropicChunk,
+  AzureOpenAi,
+  Bedrock,
+  type Chunk,
+  EventStream,
+  Groq,
+  OpenAi,
+  OpenAiChunk,
+  type Protocol,
+  ProviderError,
+  Response,
+  Sse
+} from "../src/index.ts"
+
+export interface Case {
+  readonly name: string
+  /** The smallest size; the others are multiples of it. */
+  readonly size: number
+  /** Makes the input of a size, and what is measured. */
+  readonly prepare: (size: number) => () => unknown
+}
+
+const utf8 = new TextEncoder()
+
+const repeat = <A>(count: number, make: (i: number) => A): ReadonlyArray<A> =>
+  Array.from({ length: count }, (_, i) => make(i))
+
+const bytesOf = (pieces: ReadonlyArray<string>): Uint8Array => utf8.encode(pieces.join(""))
+
+const readsOf = (bytes: Uint8Array, size: number): ReadonlyArray<Uint8Array> =>
+  repeat(Math.ceil(bytes.length / size), (i) => bytes.subarray(i * size, (i + 1) * size))
+
+const event = (payload: object): string => `data: ${JSON.stringify(payload)}\n\n`
+
+/** Decodes a body in reads of a size. */
+const decode =
+  <C>(protocol: Protocol.Protocol<C>, body: Uint8Array, readSize = 65_536, framing: "body" | "lines" = "body") =>
+  () => {
+    const decoder = protocol[framing]({})
+    let chunks = 0
+    for (const read of readsOf(body, readSize)) chunks += decoder.push(read).length
+    return chunks + decoder.end().length
+  }
+
+const delta = (delta: object, index = 0) => ({ choices: [{ index, delta }] })
+
+const text = { choices: [{ index: 0, delta: { content: " word" }, finish_reason: null }], id: "id", model: "model" }
+
+const toolCall = (call: object) => delta({ tool_calls: [call] })
+
+const openAi: (payload: object) => Chunk.Chunk = Schema.decodeUnknownSync(OpenAiChunk.FromPayload)
+
+const frame = (payload: object, type = "contentBlockDelta") =>
+  EventStream.encode({
+    headers: { ":event-type": type, ":content-type": "application/json", ":message-type": "event" },
+    body: utf8.encode(JSON.stringify(payload))
+  })
+
+const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const all = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    all.set(piece, at)
+    at += piece.length
+  }
+  return all
+}
+
+/** Takes a response after every chunk, or only at the end. */
+const accumulate = (chunks: ReadonlyArray<Chunk.Chunk>, every: boolean) => () => {
+  const accumulator = Response.accumulator()
+  let length = 0
+  for (const chunk of chunks) {
+    accumulator.add(chunk)
+    if (every) length += accumulator.response().content.length
+  }
+  return length + accumulator.response().toolCalls.length
+}
+
+const chunksOf: Readonly<Record<string, (size: number) => ReadonlyArray<Chunk.Chunk>>> = {
+  "pieces of text": (size) => repeat(size, () => openAi(text)),
+  "pieces of text, Anthropic": (size) =>
+    repeat(size, () =>
+      new AnthropicChunk({
+        chunk: { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "word" } }
+      })),
+  "choices": (size) => repeat(size, (index) => openAi(delta({ content: "a" }, index))),
+  "choices, the last first": (size) => repeat(size, (i) => openAi(delta({ content: "a" }, size - i))),
+  "finished choices": (size) => repeat(size, (index) => openAi({ choices: [{ index, finish_reason: "stop" }] })),
+  "tool calls": (size) =>
+    repeat(size, (i) => openAi(toolCall({ index: i, id: `call_${i}`, function: { name: "f", arguments: "{}" } }))),
+  "tool calls without ids": (size) =>
+    repeat(size, (i) => openAi(toolCall({ index: i, function: { name: "f", arguments: "{}" } }))),
+  "tool calls at one index": (size) =>
+    repeat(size, (i) => openAi(toolCall({ index: 0, id: `call_${i}`, function: { name: "f", arguments: "{}" } }))),
+  "tool calls without ids or index": (size) =>
+    repeat(size, () => openAi(toolCall({ function: { name: "f", arguments: "{}" } }))),
+  "pieces of one call": (size) =>
+    repeat(size, (i) => openAi(toolCall({ index: 0, id: "call", function: { arguments: `{"x":${i}}` } }))),
+  "pieces of one call without an id, each of which looks like its end": (size) =>
+    repeat(
+      size,
+      (i) => openAi(toolCall({ index: 0, function: { name: "f", arguments: i === 0 ? "{\"a\":[{}" : `,{"x":${i}}` } }))
+    ),
+  "pieces of audio": (size) => repeat(size, () => openAi(delta({ audio: { data: "AQID", transcript: "a" } })))
+}
+
+const stated = (table: ProviderError.Table, text: string) => (size: number) => {
+  const message = text.repeat(Math.ceil(size / text.length))
+  return () => ProviderError.classify({ message }, table)
+}
+
+export const cases: ReadonlyArray<Case> = [
+  {
+    name: "decode: events, in large reads",
+    size: 500,
+    prepare: (size) => decode(OpenAi.protocol(), bytesOf(repeat(size, () => event(text))))
+  },
+  {
+    name: "decode: events, a few bytes a read",
+    size: 20,
+    prepare: (size) => decode(OpenAi.protocol(), bytesOf(repeat(size, () => event(text))), 3)
+  },
+  {
+    name: "decode: the size of an event",
+    size: 20_000,
+    prepare: (size) => decode(OpenAi.protocol(), bytesOf([event(delta({ content: "x".repeat(size) }))]), 4096)
+  },
+  {
+    name: "decode: the size of an event, byte by byte",
+    size: 5_000,
+    prepare: (size) => decode(OpenAi.protocol(), bytesOf([event(delta({ content: "x".repeat(size) }))]), 1)
+  },
+  {
+    name: "decode: the lines of an event",
+    size: 5_000,
+    prepare: (size) => {
+      const body = bytesOf(["data: {\"choices\":[\n", ...repeat(size, () => "data:\n"), "data: ]}\n\n"])
+      return decode(OpenAi.protocol(), body)
+    }
+  },
+  {
+    name: "decode: comments",
+    size: 5_000,
+    prepare: (size) => decode(OpenAi.protocol(), bytesOf(repeat(size, () => ": ping\n\n")))
+  },
+  {
+    name: "decode: the choices of an event",
+    size: 500,
+    prepare: (size) =>
+      decode(OpenAi.protocol(), bytesOf([event({ choices: repeat(size, (index) => ({ index, delta: {} })) })]))
+  },
+  {
+    name: "decode: the nesting of an event",
+    size: 1_000,
+    prepare: (size) => decode(OpenAi.protocol(), bytesOf([`data: {"x":${"[".repeat(size)}${"]".repeat(size)}}\n\n`]))
+  },
+  {
+    name: "decode: an event that is no JSON",
+    size: 20_000,
+    prepare: (size) => decode(OpenAi.protocol(), bytesOf([`data: {"a":${"\"\\".repeat(size)}\n\n`]))
+  },
+  {
+    name: "decode: the content blocks of a message",
+    size: 500,
+    prepare: (size) =>
+      decode(
+        Anthropic.protocol(),
+        bytesOf(repeat(size, (index) =>
+          event({ type: "content_block_start", index, content_block: { type: "text", text: "" } })))
+      )
+  },
+  {
+    name: "decode: frames",
+    size: 500,
+    prepare: (size) =>
+      decode(
+        Bedrock.protocol(),
+        concat(repeat(size, () => frame({ contentBlockIndex: 0, delta: { text: "word" } })))
+      )
+  },
+  {
+    name: "decode: frames with headers that differ",
+    size: 200,
+    prepare: (size) => decode(Bedrock.protocol(), concat(repeat(size, (i) => frame({}, `type${i}`))))
+  },
+  {
+    name: "decode: the size of a frame, a few bytes a read",
+    size: 5_000,
+    prepare: (size) => decode(Bedrock.protocol(), frame({ contentBlockIndex: 0, delta: { text: "x".repeat(size) } }), 7)
+  },
+  {
+    name: "decode: the size of a line",
+    size: 20_000,
+    prepare: (size) =>
+      decode(Groq.protocol(), bytesOf([JSON.stringify(delta({ content: "x".repeat(size) }))]), 512, "lines")
+  },
+  {
+    name: "decode: lines, a few bytes a read",
+    size: 50,
+    prepare: (size) => decode(Groq.protocol(), bytesOf(repeat(size, () => `${JSON.stringify(text)}\n`)), 3, "lines")
+  },
+  {
+    name: "Sse: the size of a comment, in small reads",
+    size: 20_000,
+    prepare: (size) => {
+      const reads = readsOf(bytesOf([":", "x".repeat(size), "\n\n"]), 64)
+      return () => {
+        const decoder = Sse.make()
+        for (const read of reads) decoder.push(read)
+      }
+    }
+  },
+  ...Object.entries(chunksOf).flatMap(([name, make]) =>
+    [["accumulate", true], ["response", false]].map(([operator, every]): Case => ({
+      name: `${operator}: ${name}`,
+      size: 200,
+      prepare: (size) => accumulate(make(size), every === true)
+    }))
+  ),
+  ...Object.entries({ OpenAi, AzureOpenAi, Anthropic, Bedrock, Groq }).flatMap(([name, { protocol }]) =>
+    ["triggering ", "content management policy ", "input is too long ", "prompt ", "a"].map((text): Case => ({
+      name: `classify: ${name}, a message of ${JSON.stringify(text)}`,
+      size: 10_000,
+      prepare: stated(protocol().errors, text)
+    }))
+  )
+]
+
+/** The CPU time of the fastest of a few runs, in microseconds. */
+const cost = (run: () => unknown, rounds: number): number => {
+  let least = Number.POSITIVE_INFINITY
+  for (let round = 0; round < rounds; round++) {
+    const start = process.cpuUsage()
+    run()
+    const { system, user } = process.cpuUsage(start)
+    least = Math.min(least, user + system)
+  }
+  // The clock's own resolution.
+  return Math.max(least, 50)
+}
+
+/** The exponent of a case's growth from its size to a multiple of it: 1 for linear work, 2 for quadratic. */
+export const exponent = ({ prepare, size }: Case, multiple: number): number => {
+  const small = prepare(size)
+  const large = prepare(size * multiple)
+  // Compiled before it is measured.
+  for (let i = 0; i < 10; i++) small()
+  return Math.log(cost(large, 3) / cost(small, 20)) / Math.log(multiple)
+}
+
+/** What an exponent may be: sorting, garbage and caches count for something, but no work is quadratic. */
+export const limit = 1.5
+
+const isMain = process.argv[1] !== undefined && import.meta.url.endsWith(process.argv[1].split(/[\\/]/).at(-1) ?? "-")
+
+if (isMain) {
+  console.log(`Node ${process.version}\n\n| case | size | exponent over two decades |\n|---|---:|---:|`)
+  let failed = false
+  for (const each of cases) {
+    const found = exponent(each, 100)
+    if (found > limit) failed = true
+    console.log(`| ${each.name} | ${each.size} | ${found.toFixed(2)}${found > limit ? " (!)" : ""} |`)
+  }
+  if (failed) process.exitCode = 1
+}

@@ -1,0 +1,154 @@
+import { NodeHttpClient } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Layer, Redacted, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { createServer, type ServerResponse } from "node:http"
+import { gzipSync } from "node:zlib"
+import { OpenAi } from "../src/index.ts"
+import { delta, done, finish, sse } from "./support/host.ts"
+
+const clients = {
+  fetch: Layer.fresh(FetchHttpClient.layer),
+  undici: Layer.fresh(NodeHttpClient.layerUndici),
+  // Without the option its agents close every connection.
+  "node:http": Layer.fresh(
+    NodeHttpClient.layerNodeHttpNoAgent.pipe(Layer.provide(NodeHttpClient.layerAgentOptions({ keepAlive: true })))
+  )
+}
+
+const answer = sse(delta({ content: "Hello" }), finish("stop"), done)
+
+/** A server that counts its connections. */
+const serve = (reply: (response: ServerResponse) => void) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      let connections = 0
+      const server = createServer((request, response) => {
+        request.resume().on("end", () => reply(response))
+      })
+      server.on("connection", () => connections++)
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+      const address = server.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      return { server, url: `http://127.0.0.1:${port}`, connections: () => connections }
+    }),
+    ({ server }) =>
+      Effect.promise(async () => {
+        server.closeAllConnections()
+        await new Promise((resolve) => server.close(resolve))
+      })
+  )
+
+const openAi = (baseUrl: string, options?: Partial<OpenAi.Options>) =>
+  OpenAi.make({ baseUrl, apiKey: Redacted.make("sk-connections"), maxRetries: 0, ...options })
+
+const ask = { model: "gpt-4o-mini", prompt: "Say hello" }
+
+for (const [name, client] of Object.entries(clients)) {
+  describe(`connections, with ${name}`, { retry: 2 }, () => {
+    for (const later of [0, 1, 40]) {
+      it.live(`are used again when the body ends ${later} ms after its terminal signal`, () =>
+        Effect.gen(function*() {
+          const { connections, url } = yield* serve((response) => {
+            response.writeHead(200, { "content-type": "text/event-stream" })
+            response.write(answer)
+            setTimeout(() => response.end(": bye\n\n"), later)
+          })
+          const { stream } = yield* openAi(url)
+          for (let i = 0; i < 10; i++) {
+            yield* Stream.runDrain(stream(ask))
+          }
+          assert.strictEqual(connections(), 1)
+        }).pipe(Effect.provide(client)))
+    }
+
+    it.live("are used again after an error", () =>
+      Effect.gen(function*() {
+        const { connections, url } = yield* serve((response) => {
+          response.writeHead(429, { "content-type": "application/json" })
+          response.end("{\"error\":{\"message\":\"slow down\"}}")
+        })
+        const { stream } = yield* openAi(url)
+        for (let i = 0; i < 10; i++) {
+          const error = yield* Effect.flip(Stream.runDrain(stream(ask)))
+          assert.strictEqual(error.reason.message, "slow down")
+        }
+        assert.strictEqual(connections(), 1)
+      }).pipe(Effect.provide(client)))
+
+    it.live("do not hold up the end of a stream whose body does not end", () =>
+      Effect.gen(function*() {
+        const { url } = yield* serve((response) => {
+          response.writeHead(200, { "content-type": "text/event-stream" })
+          response.write(answer)
+        })
+        const { stream } = yield* openAi(url)
+        // The second one waits for the connection of the first, which is in vain; it is not tried again.
+        yield* Stream.runDrain(stream(ask))
+        yield* Stream.runDrain(stream(ask))
+        const [elapsed] = yield* Effect.timed(Stream.runDrain(stream(ask)))
+        assert.isBelow(Duration.toMillis(elapsed), 60)
+      }).pipe(Effect.provide(client)))
+
+    it.live("a whole error in a body that does not end is given out at once", () =>
+      Effect.gen(function*() {
+        const { url } = yield* serve((response) => {
+          response.writeHead(429, { "content-type": "application/json" })
+          response.write("{\"error\":{\"message\":\"slow down\"}}\n")
+        })
+        const { stream } = yield* openAi(url)
+        const error = yield* Effect.timeout(Effect.flip(Stream.runDrain(stream(ask))), "1 second")
+        assert.strictEqual(error.reason.message, "slow down")
+      }).pipe(Effect.provide(client)))
+
+    it.live("an error that is sent for ever is cut off, and what has come is used", () =>
+      Effect.gen(function*() {
+        const { url } = yield* serve((response) => {
+          response.writeHead(503, { "content-type": "text/plain" })
+          response.write("busy")
+          const timer = setInterval(() => response.write("."), 100)
+          response.on("close", () => clearInterval(timer))
+        })
+        const { stream } = yield* openAi(url)
+        const error = yield* Effect.timeout(Effect.flip(Stream.runDrain(stream(ask))), "4 seconds")
+        assert.strictEqual(error.reason._tag, "ServerError")
+        assert.match(error.reason.body ?? "", /^busy\.+$/)
+      }).pipe(Effect.provide(client)))
+
+    it.live("a compressed stream, and a compressed error, are read", () =>
+      Effect.gen(function*() {
+        for (const [status, body] of [[200, answer], [429, "{\"error\":{\"message\":\"slow down\"}}"]] as const) {
+          const { url } = yield* serve((response) => {
+            response.writeHead(status, {
+              "content-type": status === 200 ? "text/event-stream" : "application/json",
+              "content-encoding": "gzip"
+            })
+            response.end(gzipSync(body))
+          })
+          const { stream } = yield* openAi(url)
+          const text = yield* stream(ask).pipe(
+            Stream.map((chunk) => chunk.content),
+            Stream.mkString,
+            Effect.catchTag("ProviderError", ({ reason }) => Effect.succeed(reason.message))
+          )
+          assert.strictEqual(text, status === 200 ? "Hello" : "slow down")
+        }
+      }).pipe(Effect.provide(client)))
+
+    if (name !== "fetch") {
+      it.live("a compression that is not known is named, and not tried again", () =>
+        Effect.gen(function*() {
+          for (const status of [200, 503]) {
+            const { url } = yield* serve((response) => {
+              response.writeHead(status, { "content-type": "text/event-stream", "content-encoding": "zstd" })
+              response.end("\x28\xb5\x2f\xfd")
+            })
+            const { stream } = yield* openAi(url)
+            const error = yield* Effect.flip(Stream.runDrain(stream(ask)))
+            assert.strictEqual(error.reason._tag, status === 200 ? "UnexpectedContentType" : "ServerError")
+            if (status === 200) assert.match(error.message, /compressed \(zstd\)/)
+          }
+        }).pipe(Effect.provide(client)))
+    }
+  })
+}
