@@ -8,12 +8,12 @@ import { root } from "./support/process.ts"
  * its own layer and those before it; imports of types count. The linter holds that no import runs in a circle.
  */
 const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
-  ["vocabulary", /^(ChatRequest|Chunk|Cost|CostBuckets|CostMetadata|FinishReason|Price|ProviderError|Usage)$/],
+  ["vocabulary", /^(ChatRequest|Chunk|Cost|CostBuckets|CostMetadata|FinishReason|Parts|Price|ProviderError|Usage)$/],
   ["wire", /^wire\//],
   ["engine", /^(Auth|Endpoint|Protocol|Provider|RequestFormat)$|^engine\//],
   ["protocols", /^protocols\//],
   ["providers", /^AnyChunk$|^(anthropic|azure|bedrock|groq|openai)\//],
-  ["downstream", /^(ChunkStream|CostLedger|Pricing|Response)$|^pricing\//],
+  ["downstream", /^(ChunkStream|CostLedger|Pricing|Response|ResponseParts)$|^pricing\//],
   ["interop", /^Telemetry$|^ai\//],
   ["testing, command line, barrel", /^testing$|^testing\/|^cli\/|^bin$|^index$/]
 ]
