@@ -23,6 +23,7 @@ import { table as bedrock } from "./pricing/bedrock.ts"
 import { table as groq } from "./pricing/groq.ts"
 import { table as openai } from "./pricing/openai.ts"
 import { Response } from "./Response.ts"
+import * as ResponseParts from "./ResponseParts.ts"
 
 /**
  * No price is known for the model. Give one by {@link layer}: an override, or, for an Azure deployment or a Bedrock
@@ -529,5 +530,5 @@ export const cost = (metadata: CostMetadata): Effect.Effect<Cost, UnknownModel> 
 export const priced = (response: Response): Effect.Effect<Response> =>
   Effect.match(cost(response.costMetadata), {
     onFailure: () => response,
-    onSuccess: (cost) => trusted(Response, { ...response, cost })
+    onSuccess: (cost) => ResponseParts.remember(trusted(Response, { ...response, cost }), response)
   })

@@ -10,13 +10,16 @@ import { root } from "./support/process.ts"
 const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   [
     "vocabulary",
-    /^(ChatRequest|Chunk|Cost|CostBuckets|CostMetadata|FinishReason|Price|PromptTemplate|ProviderError|Usage)$/
+    /^(ChatRequest|Chunk|Cost|CostBuckets|CostMetadata|FinishReason|Parts|Price|PromptTemplate|ProviderError|Usage)$/
   ],
   ["wire", /^wire\//],
   ["engine", /^(Auth|Endpoint|Protocol|Provider|RequestFormat)$|^engine\//],
   ["protocols", /^protocols\//],
   ["providers", /^AnyChunk$|^(anthropic|azure|bedrock|groq|openai)\//],
-  ["downstream", /^(ChunkStream|CostLedger|Pricing|Response)$|^pricing\//],
+  [
+    "downstream",
+    /^(ChunkStream|Cost(Budget|Estimate|Ledger)|PriceOverrides|Pricing(Refresh)?|Response(Parts)?)$|^pricing\//
+  ],
   ["interop", /^Telemetry$|^ai\//],
   ["testing, command line, barrel", /^testing$|^testing\/|^cli\/|^bin$|^index$/]
 ]

@@ -12,7 +12,6 @@ const excerptLength = 200
  * @internal
  */
 export const printable = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex
   text.replace(/\r(?=\n)/g, "").replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
 
 /**

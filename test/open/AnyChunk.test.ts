@@ -16,6 +16,7 @@ import {
   GroqChunk,
   OpenAi,
   OpenAiChunk,
+  type Parts,
   Protocol
 } from "effect-llm-stream"
 import { Arbitraries } from "effect-llm-stream/testing"
@@ -25,7 +26,7 @@ import * as Corpus from "../support/corpus.ts"
 const encode = Schema.encodeSync(AnyChunk.AnyChunk)
 const decode = Schema.decodeUnknownSync(AnyChunk.AnyChunk)
 
-const attributes: Readonly<Record<keyof Chunk.Chunk, true>> = {
+const attributes: Readonly<Record<Exclude<keyof Chunk.Chunk, "contentEvents">, true>> = {
   provider: true,
   chunk: true,
   content: true,
@@ -48,8 +49,18 @@ const attributes: Readonly<Record<keyof Chunk.Chunk, true>> = {
   costDetails: true
 }
 
-const valuesOf = (chunk: AnyChunk.AnyChunk): ReadonlyArray<readonly [string, unknown]> =>
-  Object.entries({ ...attributes, _tag: true }).map(([name]) => [name, Reflect.get(chunk, name)])
+const valuesOf = (chunk: AnyChunk.AnyChunk): ReadonlyArray<readonly [string, unknown]> => [
+  ...Object.keys({ ...attributes, _tag: true }).map((
+    name
+  ): readonly [string, unknown] => [name, Reflect.get(chunk, name)]),
+  ["contentEvents", contentEventsOf(chunk)]
+]
+
+const contentEventsOf = (chunk: Chunk.Chunk): ReadonlyArray<unknown> => {
+  const events: Array<Parts.Event> = []
+  chunk.contentEvents?.(events)
+  return events
+}
 
 const comesBack = (chunk: AnyChunk.AnyChunk): AnyChunk.AnyChunk => {
   const back = decode(JSON.parse(JSON.stringify(encode(chunk))))
