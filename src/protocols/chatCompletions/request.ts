@@ -319,30 +319,30 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
         const { fields, path } = yield* raw(request)
         yield* alwaysStreamed(fields, path)
         const encoded: { readonly [K in EncodedField]: Fields } = {
-          model: defined({ model: bodyModel(model) }),
+          model: { model: bodyModel(model) },
           prompt: { messages: yield* messages(request, ignored) },
-          maxTokens: defined({ [dialect.maxTokensField]: request.maxTokens }),
-          temperature: defined({ temperature: request.temperature }),
-          topP: defined({ top_p: request.topP }),
-          frequencyPenalty: defined({ frequency_penalty: request.frequencyPenalty }),
-          presencePenalty: defined({ presence_penalty: request.presencePenalty }),
+          maxTokens: { [dialect.maxTokensField]: request.maxTokens },
+          temperature: { temperature: request.temperature },
+          topP: { top_p: request.topP },
+          frequencyPenalty: { frequency_penalty: request.frequencyPenalty },
+          presencePenalty: { presence_penalty: request.presencePenalty },
           stop: yield* stopOf(request, dialect),
-          seed: defined({ seed: request.seed }),
+          seed: { seed: request.seed },
           tools: tools.length === 0 ? {} : { tools },
-          toolChoice: tools.length === 0 ? {} : defined({ tool_choice: choiceOf(request.toolChoice) }),
-          parallelToolCalls: tools.length === 0 ? {} : defined({ parallel_tool_calls: request.parallelToolCalls }),
+          toolChoice: tools.length === 0 ? {} : { tool_choice: choiceOf(request.toolChoice) },
+          parallelToolCalls: tools.length === 0 ? {} : { parallel_tool_calls: request.parallelToolCalls },
           responseFormat: yield* responseFormatOf(request, dialect),
           reasoning: yield* reasoningOf(request, dialect),
-          serviceTier: defined({ service_tier: yield* OpenAi.serviceTier(request, dialect.serviceTiers) }),
-          user: isEncoded(dialect, "user") ? defined({ user: request.user }) : {},
+          serviceTier: { service_tier: yield* OpenAi.serviceTier(request, dialect.serviceTiers) },
+          user: isEncoded(dialect, "user") ? { user: request.user } : {},
           metadata: isEncoded(dialect, "metadata")
-            ? defined({ metadata: yield* OpenAi.metadata(request, dialect.metadata) })
+            ? { metadata: yield* OpenAi.metadata(request, dialect.metadata) }
             : {},
           logprobs: request.logprobs === undefined ? {} : { logprobs: true, top_logprobs: request.logprobs },
           audio: yield* audioOf(request, dialect)
         }
         const body = {
-          ...Object.assign({}, ...Object.values(encoded)),
+          ...defined<Fields>(Object.assign({}, ...Object.values(encoded))),
           stream: true,
           ...(dialect.includeUsage ? { stream_options: { include_usage: true } } : {})
         }

@@ -44,7 +44,8 @@ export const rawFields = (own: OwnOptions, others: Iterable<string>) => {
         return Result.fail(`${place(["options", key])}: no such provider; did you mean ${meant}?`)
       }
     }
-    const key = own.keys.find((key) => Object.hasOwn(options, key)) ?? own.keys[0]
+    const key = own.keys.find((key) => Object.hasOwn(options, key))
+    if (key === undefined) return Result.succeed({ path: place(["options", own.keys[0]]), fields: {} })
     const { checked, unchecked } = ChatRequest.splitUnchecked(options[key] ?? {})
     for (const name of Object.keys(checked)) {
       const meant = nearest(name, names)

@@ -11,12 +11,14 @@ import { schemaIssues } from "../../internal/schemaIssues.ts"
  */
 export const ownOptions = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
   const decode = Schema.decodeUnknownResult(schema, { onExcessProperty: "error" })
+  // Most parts have none.
+  const none = decode({})
   return (
     options: Readonly<Record<string, unknown>> | undefined,
     key: string,
     path: string
   ): Result.Result<S["Type"], string> =>
-    Result.mapError(decode(options?.[key] ?? {}), (error) => {
+    Result.mapError((options?.[key] ?? undefined) === undefined ? none : decode(options?.[key]), (error) => {
       const [issue] = schemaIssues(error)
       return `${path}.${place(["options", key, ...(issue?.path ?? [])])}: ${issue?.message ?? "is not valid"}`
     })

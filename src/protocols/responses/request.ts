@@ -162,23 +162,23 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
         ]
         const encoded: { readonly [K in EncodedField]: Fields } = {
           model: { model },
-          system: defined({ instructions: request.system === "" ? undefined : request.system }),
+          system: { instructions: request.system === "" ? undefined : request.system },
           prompt: { input: yield* items(request, model, ignored) },
-          maxTokens: defined({ max_output_tokens: maxTokens }),
-          temperature: defined({ temperature: request.temperature }),
-          topP: defined({ top_p: request.topP }),
+          maxTokens: { max_output_tokens: maxTokens },
+          temperature: { temperature: request.temperature },
+          topP: { top_p: request.topP },
           tools: tools.length === 0 ? {} : { tools },
-          toolChoice: tools.length === 0 ? {} : defined({ tool_choice: choiceOf(request.toolChoice) }),
-          parallelToolCalls: tools.length === 0 ? {} : defined({ parallel_tool_calls: request.parallelToolCalls }),
+          toolChoice: tools.length === 0 ? {} : { tool_choice: choiceOf(request.toolChoice) },
+          parallelToolCalls: tools.length === 0 ? {} : { parallel_tool_calls: request.parallelToolCalls },
           responseFormat: yield* responseFormatOf(request),
           reasoning: yield* reasoningOf(request),
-          serviceTier: defined({ service_tier: yield* OpenAi.serviceTier(request, OpenAi.serviceTiers) }),
-          user: defined({ user: request.user }),
-          metadata: defined({ metadata: yield* OpenAi.metadata(request, OpenAi.metadataLimits) }),
-          logprobs: defined({ top_logprobs: request.logprobs })
+          serviceTier: { service_tier: yield* OpenAi.serviceTier(request, OpenAi.serviceTiers) },
+          user: { user: request.user },
+          metadata: { metadata: yield* OpenAi.metadata(request, OpenAi.metadataLimits) },
+          logprobs: { top_logprobs: request.logprobs }
         }
         const body = {
-          ...Object.assign({}, ...Object.values(encoded)),
+          ...defined<Fields>(Object.assign({}, ...Object.values(encoded))),
           ...(include.length === 0 ? {} : { include: [...new Set(include)] }),
           stream: true
         }
