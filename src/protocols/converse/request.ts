@@ -184,6 +184,7 @@ const encode = (
       headers: {},
       ignored: [
         ...ignored,
+        ...(asked.claude?.ignored ?? []),
         ...topK.ignored,
         ...choice.ignored,
         ...messages.flatMap(({ units }) => units.flatMap(({ leftOut }) => leftOut ?? [])),
@@ -317,7 +318,7 @@ const fileOptions = ownOptions(Schema.Struct({
 }))
 const reasoningOptions = ownOptions(Schema.Struct({
   cachePoint: mark,
-  redactedContent: nullish(Schema.String),
+  redactedContent: nullish(Schema.String.check(Schema.isBase64())),
   signature: nullish(Schema.String)
 }))
 
@@ -599,9 +600,12 @@ const filePart = (part: Prompt.FilePart, path: string, context: Context): Encodi
     const file = yield* Files.media(part, path)
     const known = formatOf(file.mediaType)
     if (known === undefined) {
-      return yield* Result.fail(`${path}.mediaType: ${file.mediaType} is none of ${
-        kinds.flatMap((kind) => Object.keys(formats[kind])).join(", ")
-      }`)
+      const kind = kinds.find((kind) => file.mediaType.startsWith(`${kind}/`)) ?? "document"
+      return yield* Result.fail(
+        `${path}.mediaType: ${file.mediaType} is not taken; what is, of its kind: ${
+          Object.keys(formats[kind]).join(", ")
+        }`
+      )
     }
     const { format, kind } = known
     if (kind !== "document" && (own.citations || own.context)) {

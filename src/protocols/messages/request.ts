@@ -269,6 +269,7 @@ const encode = (
       },
       ignored: [
         ...ignored,
+        ...(asked.ignored ?? []),
         ...vacuous(request, hasTools),
         ...messages.flatMap(({ units }) => units.flatMap(({ leftOut }) => leftOut ?? [])),
         ...trimmed

@@ -35,6 +35,8 @@ const abilities = (model: string): Abilities => {
 export interface Thinking {
   readonly thinking?: Readonly<Record<string, unknown>> | undefined
   readonly effort?: string | undefined
+  /** What was asked for and is not there, as sentences. */
+  readonly ignored?: ReadonlyArray<string> | undefined
 }
 
 /**
@@ -63,23 +65,34 @@ export const thinking = (
   if (effort !== undefined && !able.effort) {
     return Result.fail(`reasoning.effort: ${model} takes no effort, state reasoning.budgetTokens instead`)
   }
-  // Newer models think without a word of it unless they are asked to show a summary; there is one kind only.
+  // Newer models think without a word of it unless they are asked to show a summary.
   const display = summary === undefined ? undefined : "summarized"
+  const ignored = summary === undefined || summary === "auto"
+    ? undefined
+    : [`reasoning.summary: Claude has one kind of summary, none that is ${summary}`]
   if (budgetTokens !== undefined) {
     if (able.thinking === "adaptive") {
       return Result.fail(`reasoning.budgetTokens: ${model} takes no budget, state reasoning.effort instead`)
     }
     if (budgetTokens < 1024) return Result.fail(`reasoning.budgetTokens: ${budgetTokens} is less than Claude's 1024`)
-    return Result.succeed({ thinking: defined({ type: "enabled", budget_tokens: budgetTokens, display }), effort })
+    return Result.succeed({
+      thinking: defined({ type: "enabled", budget_tokens: budgetTokens, display }),
+      effort,
+      ignored
+    })
   }
   if (effort === undefined) {
     return summary === undefined
       ? Result.succeed({})
       : Result.fail("reasoning.summary: Claude reasons when asked to, state reasoning.effort or reasoning.budgetTokens")
   }
+  if (able.thinking === "budget" && summary !== undefined) {
+    return Result.fail(`reasoning.summary: ${model} reasons with a budget only, state reasoning.budgetTokens`)
+  }
   return Result.succeed({
     thinking: able.thinking === "budget" ? undefined : defined({ type: "adaptive", display }),
-    effort
+    effort,
+    ignored
   })
 }
 
@@ -102,7 +115,7 @@ export const conflict = (
   maxTokens: number | undefined
 ): string | undefined => {
   if (!thinks(asked)) return undefined
-  const { maxTokens: _, temperature, toolChoice, topK, topP } = request
+  const { temperature, toolChoice, topK, topP } = request
   if (temperature !== undefined && temperature !== 1) return "temperature: Claude takes none but 1 while it reasons"
   if (topK !== undefined) return "topK: Claude takes none while it reasons"
   if (topP !== undefined && topP < 0.95) return "topP: Claude takes 0.95 to 1 while it reasons"
