@@ -16,7 +16,10 @@ const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   ["engine", /^(Auth|Endpoint|Protocol|Provider|RequestFormat)$|^engine\//],
   ["protocols", /^protocols\//],
   ["providers", /^AnyChunk$|^(anthropic|azure|bedrock|groq|openai)\//],
-  ["downstream", /^(ChunkStream|CostLedger|Pricing|Response)$|^pricing\//],
+  [
+    "downstream",
+    /^(ChunkStream|CostBudget|CostEstimate|CostLedger|PriceOverrides|Pricing|PricingRefresh|Response)$|^pricing\//
+  ],
   ["interop", /^Telemetry$|^ai\//],
   ["testing, command line, barrel", /^testing$|^testing\/|^cli\/|^bin$|^index$/]
 ]
