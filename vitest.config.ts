@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config"
 
-// What needs sockets, processes, a bundler, recordings or the packed package, and what tries every cut of a body.
+// What needs sockets, processes, a bundler, recordings or the packed package, and what tries every cut of a body or
+// thousands of requests.
 const integration = [
   "test/Connections.test.ts",
   "test/Corpus.test.ts",
@@ -14,6 +15,7 @@ const integration = [
   "test/bedrock/Bedrock.test.ts",
   "test/bedrock/BedrockInvoke.test.ts",
   "test/cli/*.test.ts",
+  "test/protocols/*Request.test.ts",
   "test/testing/Arbitraries.test.ts",
   "test/open/*.test.ts",
   "test/testing/ReplayServer.test.ts"
@@ -25,7 +27,11 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 180_000,
     projects: [
-      { extends: true, test: { name: "unit", include: ["test/**/*.test.ts"], exclude: integration } },
+      {
+        extends: true,
+        // Half of the time would go into loading the same modules for each file.
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: integration, isolate: false }
+      },
       { extends: true, test: { name: "integration", include: integration } }
     ]
   }

@@ -228,7 +228,8 @@ describe("ask", () => {
         const closed = yield* (yield* server.request(0)).closed
         const { status, stderr } = yield* process.exited
         assert.strictEqual(closed.by, "client")
-        assert.isBelow(closed.at - interrupted, 500)
+        // The reply would never end; a busy machine may need its time.
+        assert.isBelow(closed.at - interrupted, 5000)
         assert.deepStrictEqual({ status, stderr }, { status: 130, stderr: "" })
       }))
 
