@@ -1,5 +1,5 @@
 /**
- * Reads a public price list, and writes what it states of our providers' chat models, one line a model, to
+ * Reads a public price list, and writes what it states of our providers' chat models, by provider and id, to
  * `scripts/prices-files/`. `scripts/generate-prices.ts` merges these files, so that it runs without a network.
  *
  *   node scripts/extract-prices.ts litellm FILE DATE      model_prices_and_context_window.json of BerriAI/litellm
@@ -36,12 +36,8 @@ const isObject = (value: unknown): value is Json => typeof value === "object" &&
 const numberOf = (value: unknown): number | undefined => typeof value === "number" ? value : undefined
 
 /** Shifts the decimal point of what a list wrote down, without the digits that binary fractions add. */
-const shifted = (value: unknown, exponent: number): number | undefined => {
-  const number = numberOf(value)
-  return number === undefined ? undefined : Number(Number(`${number.toPrecision(12)}e0`).toPrecision(12)) === 0
-    ? 0
-    : Number((number * 10 ** exponent).toPrecision(12))
-}
+const shifted = (value: unknown, exponent: number): number | undefined =>
+  typeof value === "number" ? Number((value * 10 ** exponent).toPrecision(12)) : undefined
 
 const compact = (price: Readonly<Record<string, unknown>>): ModelPrice =>
   Object.fromEntries(

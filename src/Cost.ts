@@ -338,6 +338,8 @@ export const calculateEach: {
     const price = priceOf(call)
     return price === undefined ? unpriced(call) : costOfCall(call, price, metadata.iterations !== undefined)
   })
+  const [only] = costs
+  if (only !== undefined && metadata.iterations === undefined) return only
   return addsUp(metadata)
     ? sumAll(costs)
     : sumAll([...costs, make([], [{ kind: "inconsistentCounts", subject: "iterations" }])])

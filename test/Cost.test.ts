@@ -150,6 +150,58 @@ describe("calculate", () => {
     )
   })
 
+  it("prices model calls that are stated one by one, by the size of each", () => {
+    const call = (inputTokens: number) => ({ type: "message", included: true, inputTokens, outputTokens: 0 })
+    // Two calls below the threshold: 300000 × 3; one above it: 250000 × 6 + 50000 × 3
+    const below = costOf({ inputTokens: 300_000, outputTokens: 0, iterations: [call(150_000), call(150_000)] }, sonnet)
+    assert.strictEqual(total(below), "0.9")
+    assert.deepStrictEqual(below.flags, [])
+    const above = costOf({ inputTokens: 300_000, outputTokens: 0, iterations: [call(250_000), call(50_000)] }, sonnet)
+    assert.strictEqual(total(above), "1.65")
+  })
+
+  it("adds model calls beside the totals, and the fees of tools once", () => {
+    // 55096 × 0.30 + 100 × 3 + 83 × 15, beside 181 × 3 + 8 × 15; two searches at 0.01
+    const cost = costOf({
+      inputTokens: 181,
+      outputTokens: 8,
+      serverToolRequests: { web_search: 2 },
+      iterations: [
+        { type: "compaction", included: false, inputTokens: 55_196, cachedTokens: 55_096, outputTokens: 83 },
+        { type: "message", included: true, inputTokens: 181, outputTokens: 8 }
+      ]
+    }, sonnet)
+    assert.strictEqual(total(cost), "0.0387368")
+    assert.deepStrictEqual(cost.flags, [])
+  })
+
+  it("says when model calls do not add up to the totals, and leaves out those of a model without a price", () => {
+    const cost = costOf({
+      model: "claude-sonnet-4-5",
+      inputTokens: 100,
+      outputTokens: 10,
+      iterations: [
+        { type: "message", included: true, inputTokens: 90, outputTokens: 10 },
+        { type: "advisor_message", included: false, model: "another", inputTokens: 20, outputTokens: 5 }
+      ]
+    }, sonnet)
+    // 90 × 3 + 10 × 15
+    assert.strictEqual(total(cost), "0.00042")
+    assert.deepStrictEqual(cost.flags, [
+      { kind: "inconsistentCounts", subject: "iterations" },
+      { kind: "unpriced", subject: "another", quantity: 25 }
+    ])
+  })
+
+  it("does not take the sum of a loop of server tools for the size of one call", () => {
+    // 404500 × 3 + 943 × 15, and ten searches
+    const loop = { inputTokens: 404_500, outputTokens: 943, serverToolRequests: { web_search: 10 } }
+    const cost = costOf(loop, sonnet)
+    assert.strictEqual(total(cost), "1.327645")
+    assert.deepStrictEqual(cost.flags, [{ kind: "unknownContextLength", subject: "inputTokens" }])
+    assert.deepStrictEqual(costOf({ ...loop, inputTokens: 1000 }, sonnet).flags, [])
+  })
+
   it("prices audio and text apart, in and out", () => {
     // 200 × 2.50 + 800 × 32 + 20 × 10 + 80 × 64 = 500 + 25600 + 200 + 5120
     const price: Price.Price = { ...gpt4o, inputAudio: 32, outputAudio: 64 }

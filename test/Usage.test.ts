@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { Usage } from "../src/index.ts"
+import { AnthropicChunk, Messages, Response, Usage } from "../src/index.ts"
 
 const Stated = Schema.NullOr(Schema.Finite)
 
@@ -21,6 +21,47 @@ describe("Usage", () => {
         undefined,
         undefined,
         undefined
+      ])
+    })
+  })
+
+  describe("iterations", () => {
+    const stated = {
+      input_tokens: 300,
+      cache_read_input_tokens: 0,
+      output_tokens: 30,
+      iterations: [
+        { type: "message", input_tokens: 300, output_tokens: 30, cache_read_input_tokens: 0 },
+        { type: "compaction", input_tokens: 100, cache_read_input_tokens: 5000, output_tokens: 80 },
+        { type: "advisor_message", model: "claude-opus-4-8", input_tokens: 400, output_tokens: 40 },
+        { type: "fallback_message", model: "claude-sonnet-5", input_tokens: -1, output_tokens: 1 },
+        null
+      ]
+    }
+
+    it("say which model calls the totals include", () => {
+      const usage = Messages.usageOf(stated)
+      assert.deepStrictEqual(usage?.iterations, [
+        { type: "message", included: true, inputTokens: 300, cachedTokens: 0, outputTokens: 30 },
+        { type: "compaction", included: false, inputTokens: 5100, cachedTokens: 5000, outputTokens: 80 },
+        { type: "advisor_message", included: false, model: "claude-opus-4-8", inputTokens: 400, outputTokens: 40 },
+        { type: "fallback_message", included: true, model: "claude-sonnet-5", inputTokens: 0, outputTokens: 1 }
+      ])
+      assert.strictEqual(usage?.inputTokens, 300)
+      assert.include(usage?.clampedCounts ?? [], "iterations.uncachedInputTokens")
+    })
+
+    it("come through a stream into what a price depends on", () => {
+      const chunk = (payload: unknown) => Schema.decodeUnknownSync(AnthropicChunk.FromPayload)(payload)
+      const { costMetadata } = Response.fromChunks([
+        chunk({ type: "message_start", message: { model: "claude-sonnet-5", usage: { input_tokens: 300 } } }),
+        chunk({ type: "message_delta", delta: { stop_reason: "end_turn" }, usage: stated })
+      ])
+      assert.deepStrictEqual(costMetadata.iterations?.map(({ type }) => type), [
+        "message",
+        "compaction",
+        "advisor_message",
+        "fallback_message"
       ])
     })
   })
