@@ -269,12 +269,12 @@ const lineFraming = <Event>(fromLine: (line: string) => Event): ReturnType<Frami
   let failure: { readonly message: string } | undefined
   const events = (text: string): ReadonlyArray<Event> => {
     const events: Array<Event> = []
-    for (const line of text.split(/\r\n|\n/)) {
+    for (const line of text.split("\n")) {
       if (line.length > maxLineSize) {
         fail()
         break
       }
-      if (line.trim() !== "") events.push(fromLine(line))
+      if (line.trim() !== "") events.push(fromLine(line.endsWith("\r") ? line.slice(0, -1) : line))
     }
     return events
   }
