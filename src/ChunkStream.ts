@@ -1,5 +1,5 @@
 /**
- * Operators on streams of chunks, of whichever provider.
+ * Operators on streams of chunks of any provider.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import * as Response from "./Response.ts"
 import * as ResponseParts from "./ResponseParts.ts"
 
 /**
- * The text of choice 0, piece by piece as it arrives. Chunks without text give nothing.
+ * The text of choice 0, piece by piece as it arrives. Chunks without text are skipped.
  *
  * @example
  * ```ts
@@ -45,7 +45,7 @@ export const text = <C extends Chunk.Chunk, E, R>(self: Stream.Stream<C, E, R>):
   pieces(self, (chunk) => chunk.content)
 
 /**
- * The reasoning text of choice 0, piece by piece as it arrives. Chunks without reasoning give nothing.
+ * The reasoning text of choice 0, piece by piece as it arrives. Chunks without reasoning are skipped.
  *
  * @example
  * ```ts
@@ -72,8 +72,8 @@ const pieces = <C, E, R>(self: Stream.Stream<C, E, R>, piece: (chunk: C) => stri
   self.pipe(Stream.map(piece), Stream.filter((text) => text !== ""))
 
 /**
- * The tool calls of choice 0, assembled. All of them come when the stream has ended well: a call whose arguments may
- * still grow, or were cut off by a failure, is never given out. The arguments are the text as streamed.
+ * The tool calls of choice 0, assembled. They are emitted when the stream has ended well, so that a call is never
+ * emitted whose arguments may still grow or were cut off by a failure. The arguments are the text as streamed.
  *
  * @example
  * ```ts
@@ -209,7 +209,7 @@ export const responseSink: Sink.Sink<Response.Response, Chunk.Chunk> = Sink.susp
 })
 
 /**
- * The response that the stream adds up to; fails where the stream fails. See {@link outcome} to keep what had come.
+ * The response that the stream adds up to. Fails when the stream fails; {@link outcome} keeps what had come.
  *
  * @example
  * ```ts
@@ -231,8 +231,8 @@ export const response = <C extends Chunk.Chunk, E, R>(
 ): Effect.Effect<Response.Response, E, R> => Stream.run(self, responseSink)
 
 /**
- * The response that the stream adds up to, also when the provider fails: `error` is then set and the rest is what had
- * come before.
+ * The response that the stream adds up to. When the provider fails, `error` is set, and the rest is what had come
+ * before.
  *
  * @example
  * ```ts
@@ -312,7 +312,7 @@ export const withCost = <C extends Chunk.Chunk, E, R>(
   }))
 
 /**
- * The cost that a stream has stated passed the limit of {@link withBudget}.
+ * A stream has cost more than the limit of {@link withBudget}.
  *
  * @example
  * ```ts
@@ -364,12 +364,12 @@ const isAmount = (limit: Limit): limit is BigDecimal.BigDecimal | string =>
 
 /**
  * Fails the stream with {@link BudgetExceeded} as soon as its stated cost passes a limit in USD, after the chunk that
- * states it; the provider's socket is closed. Most providers state usage at the end only: a budget then tells, but saves
- * nothing. Given what the request may cost at most, it is refused before it is sent. A budget that several streams share
- * is a `CostBudget`.
+ * states it; the provider's socket is closed. Most providers state usage only at the end: the budget then reports the
+ * excess, but saves nothing. Given what the request may cost at most, the stream fails before anything is sent. For a
+ * budget that several streams share, see `CostBudget`.
  *
- * Fails with `UnknownModel` when the price of the model is not known: a budget that sees no cost guards nothing. A limit
- * given as text is a decimal (`"0.05"`); any other text throws, when the stream is put together.
+ * Fails with `UnknownModel` when the price of the model is not known: a budget without costs would guard nothing. A
+ * limit given as text is a decimal (`"0.05"`); other text throws when the stream is made.
  *
  * @example
  * ```ts

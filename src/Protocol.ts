@@ -1,6 +1,6 @@
 /**
- * How a provider's API talks: from the bytes of a response's body to chunks, in two steps that know nothing of one
- * another: framing (bytes to wire events) and events (wire events to chunks). Pure but for what a decoder remembers.
+ * How a provider's API answers: from the bytes of a body to chunks, in two independent steps, framing (bytes to wire
+ * events) and events (wire events to chunks). Pure, apart from what a decoder remembers of one body.
  *
  * @since 0.2.0
  */
@@ -46,7 +46,7 @@ export interface ResponseHeaders {
   readonly requestId?: ReadonlyArray<string> | undefined
   /** The error code of a refusal, where it is in a header rather than in the body. */
   readonly errorCode?: ((headers: Headers.Headers) => string | undefined) | undefined
-  /** What else the headers say of a response; it goes before what was known when the request was made. */
+  /** What else the headers state. It wins over what was known when the request was made. */
   readonly info?: ((headers: Headers.Headers) => ResponseInfo) | undefined
 }
 
@@ -70,7 +70,7 @@ export interface Framing<Event> {
   readonly make: () => {
     readonly push: (read: Uint8Array) => ReadonlyArray<Event>
     readonly end: () => ReadonlyArray<Event>
-    /** Why nothing more can be framed; the events given out before still count. */
+    /** Why nothing more can be framed. The events returned before still count. */
     readonly failure: { readonly message: string } | undefined
   }
   /** The event of one line of a `.jsonl` recording, which holds payloads without framing. */
@@ -87,9 +87,9 @@ export interface Framing<Event> {
 export interface EventDecoder<Event, C> {
   /** Appends the event's chunks to `out`; returns the reason when the event is, or states, a failure. */
   readonly event: (event: Event, out: Array<C>) => ProviderError.Reason | undefined
-  /** True once the terminal signal has come: the rest of the body, if any, is not read. */
+  /** True once the terminal signal has come. The rest of the body is not read. */
   readonly done: boolean
-  /** Called when the body ends on its own: the reason when the response is then incomplete. */
+  /** Called when the body ends on its own. Returns the reason when the response is incomplete. */
   readonly end: () => ProviderError.Reason | undefined
 }
 
@@ -108,7 +108,7 @@ export interface BodyDecoder<C> {
 }
 
 /**
- * How a provider's API talks: everything that does not depend on where a request goes.
+ * How a provider's API answers: everything that does not depend on where a request goes.
  *
  * @category models
  * @since 0.1.0
@@ -140,8 +140,8 @@ export const serverSentEvents: Framing<Sse.Event> = {
  * Makes a function that reads the data of an event as JSON and checks it against the schema of a provider's payload.
  * The payload is the parsed object itself, fields that the schema does not know included.
  *
- * Gives `undefined` for an event without data (a heartbeat), and `MalformedEvent` for data that is no JSON object or in
- * which a known field has another type. `event` is the event's position in the stream, which the error states.
+ * Gives `undefined` for an event without data (a heartbeat), and `MalformedEvent` for data that is not a JSON object or
+ * in which a known field has another type. `event` is the event's position in the stream, which the error states.
  *
  * @example
  * ```ts
@@ -306,7 +306,7 @@ const lineFraming = <Event>(fromLine: (line: string) => Event): ReturnType<Frami
 }
 
 /**
- * Decodes a body into chunks: one array of chunks for each read, what was decoded before a failure always first.
+ * Decodes a body into chunks, one array for each read. Chunks that were decoded before a failure always come first.
  *
  * @example
  * ```ts

@@ -94,8 +94,8 @@ export interface Policy {
   /** Attempts after the first one, made only while no chunk has been delivered. Default: 2. */
   readonly maxRetries?: number | undefined
   /**
-   * Longest pause before another attempt; when the provider asks for more, the error is given out at once.
-   * Default: 60 seconds.
+   * Longest pause before another attempt. When the provider asks for more, the stream fails at once. Default: 60
+   * seconds.
    */
   readonly maxRetryDelay?: Duration.Input | undefined
   /** Whether trace headers (`traceparent`, `b3`) go to the provider. Default: `false`. */
@@ -128,8 +128,8 @@ export const CurrentPolicy: Context.Reference<Policy> = Context.Reference<Policy
 )
 
 /**
- * A config of options whose policy is checked: a duration that is none, or a number of retries that is none, is a
- * `ConfigError`. In options that don't come from a config they are an `InvalidRequest` of every stream.
+ * A config of options whose policy is checked: a bad duration or number of retries is a `ConfigError`. In options that
+ * don't come from a config, it makes every stream fail with `InvalidRequest`.
  *
  * @category configuration
  * @since 0.2.0
@@ -142,7 +142,7 @@ export const checkPolicy = <Options extends Policy>(config: Config.Config<Option
     }))
 
 /**
- * What sends the requests: an `HttpClient`, whatever errors its own policies add to it.
+ * What sends the requests: an `HttpClient`, with any errors that policies add to it.
  *
  * @category models
  * @since 0.2.0
@@ -162,7 +162,7 @@ export interface Client {
 export interface CommonOptions extends Policy {
   /** Headers to add to every request; they win over those that this library sets. `Redacted` values are kept secret. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** The model of requests that name none. */
+  /** The model for requests that don't name one. */
   readonly model?: string | undefined
   /**
    * Changes the HTTP client of this provider: a rate limiter, a circuit breaker, a proxy. Errors that such policies add
@@ -215,14 +215,14 @@ export interface Definition<C> {
   readonly endpoint: Endpoint
   /** What signs them. */
   readonly auth: Auth.Auth
-  /** Headers that the API always wants, such as a version; the caller's win over them. */
+  /** Headers that the API always wants, such as a version. The caller's headers win over them. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** What the caller set. */
   readonly options?: CommonOptions | undefined
 }
 
 /**
- * A request as it is sent, but for its credentials.
+ * A request as it is sent, without its credentials.
  *
  * @category models
  * @since 0.2.0
@@ -234,7 +234,7 @@ export interface Prepared {
   /** Names in lower case; the values of credentials and of the caller's `Redacted` headers are `<redacted>`. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Readonly<Record<string, unknown>>
-  /** What was asked for and is not in the body, one sentence an option. */
+  /** What was asked for and is not in the body, one sentence for each option. */
   readonly ignored: ReadonlyArray<string>
 }
 
@@ -243,7 +243,7 @@ const redacted = "<redacted>"
 /**
  * The request that a provider would send, without sending it: no credential is looked up and nothing is downloaded.
  *
- * Fails with the `InvalidRequest` that the stream would fail with.
+ * Fails with the same `InvalidRequest` as the stream.
  *
  * @example
  * ```ts

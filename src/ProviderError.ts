@@ -27,7 +27,8 @@ const common = {
 /**
  * The key, token or signature was missing, wrong or expired.
  *
- * Not retryable, unless the provider says otherwise. Comes from: HTTP 401, `authentication_error`, `UnrecognizedClientException`, `ExpiredTokenException`.
+ * Not retryable by default. Comes from: HTTP 401, `authentication_error`, `UnrecognizedClientException`,
+ * `ExpiredTokenException`.
  *
  * @category reasons
  * @since 0.1.0
@@ -37,7 +38,7 @@ export class Authentication extends Schema.TaggedError<Authentication>()("Authen
 /**
  * The credentials are valid but may not do this.
  *
- * Not retryable, unless the provider says otherwise. Comes from: HTTP 403.
+ * Not retryable by default. Comes from: HTTP 403.
  *
  * @category reasons
  * @since 0.1.0
@@ -47,7 +48,7 @@ export class PermissionDenied extends Schema.TaggedError<PermissionDenied>()("Pe
 /**
  * The model, deployment or endpoint does not exist, or is not visible to these credentials.
  *
- * Not retryable, unless the provider says otherwise. Comes from: HTTP 404, `model_not_found`, `DeploymentNotFound`.
+ * Not retryable by default. Comes from: HTTP 404, `model_not_found`, `DeploymentNotFound`.
  *
  * @category reasons
  * @since 0.1.0
@@ -57,7 +58,7 @@ export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", common)
 /**
  * The provider rejected the request as it is.
  *
- * Not retryable, unless the provider says otherwise. Comes from: HTTP 400, 409, 413, 422.
+ * Not retryable by default. Comes from: HTTP 400, 409, 413, 422.
  *
  * @category reasons
  * @since 0.1.0
@@ -67,7 +68,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("Invali
 /**
  * Prompt and requested output do not fit into the model's context window.
  *
- * Not retryable, unless the provider says otherwise. Comes from: `context_length_exceeded`, `prompt is too long`.
+ * Not retryable by default. Comes from: `context_length_exceeded`, `prompt is too long`.
  *
  * @category reasons
  * @since 0.1.0
@@ -79,7 +80,7 @@ export class ContextLengthExceeded
 /**
  * The provider's content filter blocked the request or the answer.
  *
- * Not retryable, unless the provider says otherwise. Comes from: `content_filter`.
+ * Not retryable by default. Comes from: `content_filter`.
  *
  * @category reasons
  * @since 0.1.0
@@ -93,7 +94,7 @@ export class ContentFiltered extends Schema.TaggedError<ContentFiltered>()("Cont
 /**
  * Too many requests or tokens for now; `retryAfter` says how long to wait, when the provider says it.
  *
- * Retryable, unless the provider says otherwise. Comes from: HTTP 429, `rate_limit_error`, `ThrottlingException`.
+ * Retryable by default. Comes from: HTTP 429, `rate_limit_error`, `ThrottlingException`.
  *
  * @category reasons
  * @since 0.1.0
@@ -103,7 +104,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
 /**
  * The account's quota or credit is used up; waiting does not help.
  *
- * Not retryable, unless the provider says otherwise. Comes from: HTTP 402, `insufficient_quota`, `billing_error`.
+ * Not retryable by default. Comes from: HTTP 402, `insufficient_quota`, `billing_error`.
  *
  * @category reasons
  * @since 0.1.0
@@ -113,7 +114,7 @@ export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExc
 /**
  * The provider has no capacity for now.
  *
- * Retryable, unless the provider says otherwise. Comes from: HTTP 529, HTTP 498 of Groq, `overloaded_error`.
+ * Retryable by default. Comes from: HTTP 529, HTTP 498 of Groq, `overloaded_error`.
  *
  * @category reasons
  * @since 0.1.0
@@ -123,7 +124,7 @@ export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", c
 /**
  * The provider failed.
  *
- * Retryable, unless the provider says otherwise. Comes from: HTTP 5xx, `api_error`, `server_error`, `internalServerException`.
+ * Retryable by default. Comes from: HTTP 5xx, `api_error`, `server_error`, `internalServerException`.
  *
  * @category reasons
  * @since 0.1.0
@@ -133,7 +134,7 @@ export class ServerError extends Schema.TaggedError<ServerError>()("ServerError"
 /**
  * The connection could not be made or broke.
  *
- * Retryable, unless the provider says otherwise. Comes from: the HTTP client.
+ * Retryable by default. Comes from: the HTTP client.
  *
  * @category reasons
  * @since 0.1.0
@@ -143,7 +144,8 @@ export class Network extends Schema.TaggedError<Network>()("Network", common) {}
 /**
  * Nothing came in time.
  *
- * Retryable, unless the provider says otherwise. Comes from: `connect`: no connection; `firstByte`: no first byte of the answer, or the provider says that it timed out; `idle`: no byte since the last one.
+ * Retryable by default. Comes from: `connect`: no connection; `firstByte`: no first byte of the answer, or the provider
+ * says that it timed out; `idle`: no byte since the last one.
  *
  * @category reasons
  * @since 0.1.0
@@ -156,7 +158,7 @@ export class Timeout extends Schema.TaggedError<Timeout>()("Timeout", {
 /**
  * The body is not a stream of the provider's format: a proxy's HTML page, or JSON where a stream was asked for.
  *
- * Not retryable, unless the provider says otherwise. Comes from: header `content-type`.
+ * Not retryable by default. Comes from: header `content-type`.
  *
  * @category reasons
  * @since 0.1.0
@@ -169,7 +171,7 @@ export class UnexpectedContentType extends Schema.TaggedError<UnexpectedContentT
 /**
  * An event of the stream is not what the provider's format allows: JSON that does not parse, a known field of the wrong type, a broken frame.
  *
- * Not retryable, unless the provider says otherwise. Comes from: the stream.
+ * Not retryable by default. Comes from: the stream.
  *
  * @category reasons
  * @since 0.1.0
@@ -187,7 +189,7 @@ export class MalformedEvent extends Schema.TaggedError<MalformedEvent>()("Malfor
 /**
  * The stream ended without its terminal signal: the answer is cut off.
  *
- * Retryable, unless the provider says otherwise. Comes from: the stream.
+ * Retryable by default. Comes from: the stream.
  *
  * @category reasons
  * @since 0.1.0
@@ -197,7 +199,7 @@ export class IncompleteStream extends Schema.TaggedError<IncompleteStream>()("In
 /**
  * The model produced a tool call or JSON that the provider could not accept.
  *
- * Not retryable, unless the provider says otherwise. Comes from: Groq's `tool_use_failed` and `json_validate_failed`.
+ * Not retryable by default. Comes from: Groq's `tool_use_failed` and `json_validate_failed`.
  *
  * @category reasons
  * @since 0.1.0
@@ -211,7 +213,7 @@ export class ToolUseFailed extends Schema.TaggedError<ToolUseFailed>()("ToolUseF
 /**
  * A failure that fits no other reason.
  *
- * Not retryable, unless the provider says otherwise. Comes from: anything else.
+ * Not retryable by default. Comes from: anything else.
  *
  * @category reasons
  * @since 0.1.0
@@ -372,7 +374,7 @@ export const isProviderError = (u: unknown): u is ProviderError => u instanceof 
 export interface Failure {
   readonly message: string
   readonly status?: number | undefined
-  /** `null` when the provider states that there is none; otherwise the type stands in for a missing code. */
+  /** `null` when the provider states that it has none. When it is absent, the type takes its place. */
   readonly code?: string | null | undefined
   /** The provider's error type: a coarser word than the code. */
   readonly type?: string | undefined
@@ -408,7 +410,7 @@ export interface Table {
   readonly statuses?: Readonly<Record<number, StatedReason>>
   /** The HTTP status that a code stands for when it arrives inside a stream. */
   readonly statusOfCode?: Readonly<Record<string, number>>
-  /** Statuses whose reason is not retryable by itself but is worth another attempt. */
+  /** Statuses that are worth another attempt although their reason is not retryable. */
   readonly retryableStatuses?: ReadonlyArray<number>
 }
 

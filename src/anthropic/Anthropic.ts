@@ -61,17 +61,17 @@ export class Anthropic extends Context.Service<Anthropic, Provider.Service<Anthr
  * @since 0.1.0
  */
 export interface Options extends Provider.CommonOptions {
-  /** Sent as `x-api-key`. Needed by Anthropic itself; hosts with another `baseUrl` may do without. */
+  /** Sent as `x-api-key`. Anthropic itself requires one; with another `baseUrl` it is optional. */
   readonly apiKey?: Redacted.Redacted | undefined
   /** With or without `/v1` at its end. Default: `https://api.anthropic.com`. */
   readonly baseUrl?: string | undefined
   /** Sent as `anthropic-version`. Default: `2023-06-01`. */
   readonly version?: string | undefined
-  /** Beta features to turn on, sent as `anthropic-beta`; a request can add to them with its option `betas`. */
+  /** Beta features to turn on, sent as `anthropic-beta`. A request can add more with its option `betas`. */
   readonly betas?: ReadonlyArray<string> | undefined
-  /** The `maxTokens` of requests that state none: the API requires a limit. Default: 4096. */
+  /** The limit for requests without `maxTokens`, because the API requires one. Default: 4096. */
   readonly maxTokens?: number | undefined
-  /** What signs requests in place of `apiKey`: a bearer token, for Claude at another host. */
+  /** Signs requests instead of `apiKey`: a bearer token, for instance, for Claude at another host. */
   readonly auth?: Auth.Auth | undefined
   /** The name that chunks and errors state. Default: `anthropic`. */
   readonly provider?: string | undefined
@@ -209,8 +209,8 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
   })
 
 /**
- * A layer whose options come from configuration: by default `ANTHROPIC_API_KEY` and `ANTHROPIC_BASE_URL`. A missing key
- * shows as an `Authentication` error when a stream is run.
+ * A layer whose options come from configuration: by default `ANTHROPIC_API_KEY` and `ANTHROPIC_BASE_URL`. If the key is
+ * missing, streams fail with `Authentication`.
  *
  * @example
  * ```ts

@@ -13,8 +13,8 @@ import { MessagesChunk, Payload } from "../protocols/Messages.ts"
  * a stream is a chunk, pings and events of unknown types included; `error` events fail the stream instead.
  *
  * `chunk` is the data of a server-sent event of `POST /v1/messages` with `stream: true`, unknown fields and types
- * included. `content` is that of text blocks, `reasoning` that of thinking blocks, and `toolCallDeltas` are those of
- * `tool_use` blocks, which are the caller's to run.
+ * included. `content` comes from text blocks, `reasoning` from thinking blocks, and `toolCallDeltas` from `tool_use`
+ * blocks, which the caller has to run.
  *
  * @example
  * ```ts

@@ -14,7 +14,7 @@ import { AzurePayload, type ContentFilterResults, type PromptFilterResult } from
  * A chunk of chat completions of Azure OpenAI, or of Azure AI's model inference.
  *
  * `chunk` is the payload of `POST …/chat/completions` with `stream: true`, unknown fields and values included. `model`
- * is the model that answers, not the deployment. Chunks that only tell what a filter found have neither id nor model,
+ * is the model that answers, not the deployment. Chunks that only state what a filter found have neither id nor model,
  * and may come after the finish reason.
  *
  * @example

@@ -20,7 +20,7 @@ import { AzureInferenceOptions } from "./AzureInferenceOptions.ts"
 import * as AzureOpenAi from "./AzureOpenAi.ts"
 
 /**
- * The own request fields of Azure AI's model inference.
+ * Request fields that only Azure AI's model inference has.
  *
  * @category models
  * @since 0.1.0
@@ -63,22 +63,22 @@ export class AzureInference extends Context.Service<AzureInference, Provider.Ser
  */
 export interface Options extends Provider.CommonOptions {
   /**
-   * Address of the endpoint, which `/chat/completions` is added to: `https://{resource}.services.ai.azure.com/models`
-   * (where `/models` may be left out), or that of a model deployed on its own.
+   * Address to which `/chat/completions` is added: `https://{resource}.services.ai.azure.com/models` (`/models` is
+   * optional), or the address of a model that is deployed on its own.
    */
   readonly endpoint: string
   /** A key of the resource or deployment; sent as `api-key` and, for models deployed on their own, as a bearer token. */
   readonly apiKey?: Redacted.Redacted | undefined
   /**
-   * Yields a token of Microsoft Entra ID, which is then used instead of the key. It is run for every attempt, so that
-   * it can refresh the token; cache it in the effect.
+   * Yields a token of Microsoft Entra ID, which is used instead of the key. The effect is run for every attempt, so
+   * that it can refresh the token. It should cache it.
    */
   readonly token?: Effect.Effect<Redacted.Redacted, ProviderError.Reason> | undefined
   /** Default: `2024-05-01-preview`. */
   readonly apiVersion?: string | undefined
   /** Headers to add to every request. `extra-parameters` is `pass-through` unless it is set here. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** What the model does otherwise. */
+  /** How the model differs. */
   readonly quirks?: Partial<ChatCompletions.RequestQuirks> | undefined
 }
 
@@ -203,7 +203,7 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
 
 /**
  * A layer whose options come from configuration: by default `AZURE_INFERENCE_ENDPOINT`, which has to be there, and
- * `AZURE_INFERENCE_CREDENTIAL`. A missing key shows as an `Authentication` error when a stream is run.
+ * `AZURE_INFERENCE_CREDENTIAL`. If the key is missing, streams fail with `Authentication`.
  *
  * @example
  * ```ts

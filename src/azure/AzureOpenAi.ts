@@ -69,8 +69,8 @@ export interface Options extends Provider.CommonOptions {
   /** A key of the resource, sent as `api-key`. */
   readonly apiKey?: Redacted.Redacted | undefined
   /**
-   * Yields a token of Microsoft Entra ID, which is then used instead of the key. It is run for every attempt, so that
-   * it can refresh the token; cache it in the effect.
+   * Yields a token of Microsoft Entra ID, which is used instead of the key. The effect is run for every attempt, so
+   * that it can refresh the token. It should cache it.
    */
   readonly token?: Effect.Effect<Redacted.Redacted, ProviderError.Reason> | undefined
   /**
@@ -80,7 +80,7 @@ export interface Options extends Provider.CommonOptions {
   readonly apiVersion?: string | undefined
   /** The deployment of all requests. Default: the one that the request names as its `model`. */
   readonly deployment?: string | undefined
-  /** What the API version does otherwise. Default: by `apiVersion`. */
+  /** How the API version differs. Default: decided by `apiVersion`. */
   readonly quirks?: Partial<ChatCompletions.RequestQuirks> | undefined
 }
 
@@ -192,7 +192,7 @@ const deploymentEndpoint = (
   deployment: string,
   query: Readonly<Record<string, string>>
 ): ReturnType<Endpoint.Endpoint> =>
-  // As a segment of a path these would lead elsewhere, and the key with them.
+  // As segments of a path these would send the request, and the key, to another place.
   deployment === "." || deployment === ".."
     ? Result.fail(
       new ProviderError.InvalidRequest({
@@ -274,8 +274,8 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
 
 /**
  * A layer whose options come from configuration: by default `AZURE_OPENAI_ENDPOINT`, which has to be there, and
- * `AZURE_OPENAI_API_KEY`, `AZURE_OPENAI_API_VERSION`, `AZURE_OPENAI_DEPLOYMENT`. A missing key shows as an
- * `Authentication` error when a stream is run.
+ * `AZURE_OPENAI_API_KEY`, `AZURE_OPENAI_API_VERSION`, `AZURE_OPENAI_DEPLOYMENT`. If the key is missing,
+ * streams fail with `Authentication`.
  *
  * @example
  * ```ts

@@ -45,7 +45,7 @@ export class Credentials extends Schema.TaggedClass<Credentials>("effect-llm-str
   accessKeyId: secret(headerText),
   /** What requests are signed with; never sent. */
   secretAccessKey: secret(Schema.NonEmptyString),
-  /** Goes with temporary keys, and is sent along. `undefined` for permanent keys. */
+  /** Belongs to temporary keys, and is sent. `undefined` for permanent keys. */
   sessionToken: Schema.optionalKey(secret(headerText)),
   /** When the keys stop working; `undefined` when that is not known or never. */
   expiration: Schema.optionalKey(Schema.DateTimeUtc)
@@ -74,7 +74,7 @@ export class BearerToken extends Schema.TaggedClass<BearerToken>("effect-llm-str
 }) {}
 
 /**
- * Schema of what a request is authorised with.
+ * Schema of the credentials of a request.
  *
  * @category schemas
  * @since 0.1.0
@@ -82,7 +82,7 @@ export class BearerToken extends Schema.TaggedClass<BearerToken>("effect-llm-str
 export const Auth = Schema.Union([BearerToken, Credentials])
 
 /**
- * What a request is authorised with: a Bedrock API key or AWS credentials.
+ * The credentials of a request: a Bedrock API key or AWS credentials.
  *
  * @category models
  * @since 0.1.0
@@ -90,12 +90,12 @@ export const Auth = Schema.Union([BearerToken, Credentials])
 export type Auth = typeof Auth.Type
 
 /**
- * There are no credentials to be had.
+ * No credentials could be found.
  *
- * - `NotConfigured`: the environment states none
+ * - `NotConfigured`: the environment has none
  * - `InvalidConfiguration`: the environment could not be read, or states something that cannot be sent
  * - `PackageMissing`: AWS's default provider chain was asked for, and the package it is in is not installed
- * - `SourceFailed`: the source gave an error, or something that is no credentials
+ * - `SourceFailed`: the source failed, or gave something other than credentials
  *
  * @example
  * ```ts
@@ -119,7 +119,7 @@ export class CredentialsError extends Schema.TaggedError<CredentialsError>()("Cr
 }) {}
 
 /**
- * Keys as most programs have them. Wrap secrets in `Redacted` as early as possible; plain strings are taken, too.
+ * Keys as most programs have them. Wrap secrets in `Redacted` as early as possible; plain strings are accepted, too.
  *
  * @category models
  * @since 0.1.0
@@ -374,8 +374,8 @@ export const fromDefaultChain = (options?: DefaultChainOptions): Effect.Effect<C
 }
 
 /**
- * Where credentials are looked for when nothing else is said: the environment (`fromEnvironment`), then AWS's default
- * provider chain (`fromDefaultChain`), which is loaded only then.
+ * The default source: the environment (`fromEnvironment`), then AWS's default provider chain (`fromDefaultChain`),
+ * which is loaded only when it is needed.
  *
  * @example
  * ```ts
@@ -423,9 +423,9 @@ const retryMillis = 10_000
 /**
  * Remembers what a source gave until shortly before it expires. The result is meant to be run for each request.
  *
- * - What has no `expiration` is not remembered: the source is asked for each request, and decides for itself.
+ * - Credentials without `expiration` are not remembered: the source is asked for each request.
  * - Requests that need an answer at the same time share one run of the source.
- * - When asking again fails, what is still valid goes on being used, and the source is asked again after 10 seconds.
+ * - When a refresh fails, credentials that are still valid are used, and the source is asked again after 10 seconds.
  * - Failures are not remembered.
  *
  * @example

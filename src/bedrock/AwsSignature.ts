@@ -33,7 +33,7 @@ export interface Request {
   /** Absolute, with path and query percent-encoded as they are sent. */
   readonly url: string | URL
   /**
-   * The headers to sign, besides `host`. Leave out what the platform or a proxy may still add or change; AWS accepts
+   * The headers to sign, in addition to `host`. Leave out what the platform or a proxy may still change; AWS accepts
    * unsigned headers. A few that change on the way (`user-agent`, `connection`, …) are never signed.
    */
   readonly headers: Readonly<Record<string, string>>
@@ -58,8 +58,8 @@ export interface Scope {
  * The headers to add to a request, names in lower case: `authorization`, and for a signature `x-amz-date` and, with
  * temporary keys, `x-amz-security-token`.
  *
- * The values of `authorization` and `x-amz-security-token` are secret. Effect's HTTP client hides the former in logs and
- * spans by itself; the latter has to be added to `Headers.CurrentRedactedNames`.
+ * The values of `authorization` and `x-amz-security-token` are secret. Effect's HTTP client hides the former in logs
+ * and spans; add the latter to `Headers.CurrentRedactedNames`.
  *
  * @category models
  * @since 0.1.0

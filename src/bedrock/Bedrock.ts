@@ -180,8 +180,8 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
 /**
  * A layer whose options come from configuration: by default `AWS_REGION` (else `AWS_DEFAULT_REGION`),
  * `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, and for credentials `AWS_BEARER_TOKEN_BEDROCK`, else `AWS_ACCESS_KEY_ID`,
- * `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, else AWS's default provider chain. Missing credentials show as an
- * `Authentication` error when a stream is run, a missing region as an `InvalidRequest`.
+ * `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, else AWS's default provider chain. If credentials are missing,
+ * streams fail with `Authentication`; if the region is missing, with `InvalidRequest`.
  *
  * @example
  * ```ts

@@ -31,8 +31,8 @@ export interface Options {
   /** Region that takes the request (`AWS_REGION`). Default: the region in the model's ARN, or in the endpoint's host. */
   readonly region?: string | undefined
   /**
-   * Takes the place of AWS's public endpoint (`AWS_ENDPOINT_URL_BEDROCK_RUNTIME`): a VPC or FIPS endpoint, a gateway, a
-   * test server. An absolute http or https URL, whose path goes before the operation's.
+   * Replaces AWS's public endpoint (`AWS_ENDPOINT_URL_BEDROCK_RUNTIME`): a VPC or FIPS endpoint, a gateway, a test
+   * server. An absolute http or https URL; its path comes before the operation's.
    */
   readonly endpoint?: string | undefined
 }
@@ -106,7 +106,7 @@ export const fromRegion = (region: string): string =>
   }`
 
 /**
- * The region that an ARN names; `undefined` for what is no ARN, or names none.
+ * The region in an ARN; `undefined` when the text is not an ARN, or has no region.
  *
  * @example
  * ```ts
@@ -145,8 +145,8 @@ export const path = (operation: Operation, model: string): string =>
 /**
  * Where a request goes and the region to sign it for.
  *
- * Fails with `MissingRegion` when no option says the region, also with an API key or an endpoint that need none: as AWS's
- * own clients do.
+ * Fails with `MissingRegion` when no option states the region. As in AWS's own clients, this also holds for an API key
+ * or an endpoint, which do not need one.
  *
  * @example
  * ```ts

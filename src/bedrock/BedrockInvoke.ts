@@ -67,17 +67,17 @@ export class BedrockInvoke extends Context.Service<BedrockInvoke, Provider.Servi
 export interface Options extends Runtime.Options {
   /** Sent as `anthropic_version`. Default: `bedrock-2023-05-31`. */
   readonly version?: string | undefined
-  /** Beta features to turn on, sent as `anthropic_beta`; a request can add to them with its option `betas`. */
+  /** Beta features to turn on, sent as `anthropic_beta`. A request can add more with its option `betas`. */
   readonly betas?: ReadonlyArray<string> | undefined
-  /** The `maxTokens` of requests that state none: the format requires a limit. Default: 4096. */
+  /** The limit for requests without `maxTokens`, because the format requires one. Default: 4096. */
   readonly maxTokens?: number | undefined
 }
 
 /**
  * The protocol of Claude's native stream on Bedrock; it decodes recordings without a network, see `Protocol.decode`.
  *
- * Events are told apart and the response is complete as in Anthropic's own stream (`Messages.events`). The answer of
- * another family of models, each of which has a format of its own, fails with `MalformedEvent`.
+ * Events and the end of a response are those of Anthropic's own stream (`Messages.events`). Other families of models
+ * have formats of their own; their answers fail with `MalformedEvent`.
  *
  * @example
  * ```ts
@@ -258,8 +258,8 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
   Config.all({ ...Runtime.configs, ...configs })
 
 /**
- * A layer whose options come from configuration, by default from the variables of `Bedrock.layerConfig`. Missing
- * credentials show as an `Authentication` error when a stream is run, a missing region as an `InvalidRequest`.
+ * A layer whose options come from configuration, by default from the variables of `Bedrock.layerConfig`. If credentials
+ * are missing, streams fail with `Authentication`; if the region is missing, with `InvalidRequest`.
  *
  * @example
  * ```ts

@@ -48,9 +48,9 @@ const InvocationMetrics: Exact<InvocationMetrics> = exactly(open({
 const isInvocationMetrics = validator(Schema.toType(InvocationMetrics))
 
 /**
- * A chunk of Claude's native stream on Bedrock. It has the attributes of an `AnthropicChunk`, of which it is one:
- * `chunk` is the Messages event that an event of `POST /model/{modelId}/invoke-with-response-stream` wraps in base64. The
- * wrapping itself, and the random padding in it, is not kept.
+ * A chunk of Claude's native stream on Bedrock. It has the attributes of an `AnthropicChunk`. `chunk` is the Messages
+ * event that an event of `POST /model/{modelId}/invoke-with-response-stream` wraps in base64. The wrapping itself, and
+ * the random padding in it, is not kept.
  *
  * @example
  * ```ts

@@ -22,7 +22,7 @@ export interface Options extends Provider.CommonOptions {
    * endpoint's host.
    */
   readonly region?: string | undefined
-  /** A Bedrock API key, sent as a bearer token in place of a signature. It goes before `credentials`. */
+  /** A Bedrock API key, sent as a bearer token instead of a signature. It takes precedence over `credentials`. */
   readonly apiKey?: Redacted.Redacted | undefined
   /**
    * What requests are signed with: AWS keys, or an Effect that gives keys or an API key and is asked again before they
@@ -32,7 +32,7 @@ export interface Options extends Provider.CommonOptions {
     | AwsCredentials.Keys
     | Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError>
     | undefined
-  /** Takes the place of AWS's public endpoint: a VPC or FIPS endpoint, a gateway, a test server. */
+  /** Replaces AWS's public endpoint: a VPC or FIPS endpoint, a gateway, a test server. */
   readonly endpoint?: string | undefined
   /** Headers to add to every request. Those that start with `x-amz` are signed. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
@@ -54,7 +54,7 @@ export const endpoint =
     )
 
 /**
- * A signature, or a Bedrock API key as a bearer token: whichever the credentials are.
+ * A signature for AWS keys, or a bearer token for a Bedrock API key.
  *
  * @internal
  */
@@ -94,7 +94,7 @@ const source = ({ apiKey, credentials, region }: Options): Effect.Effect<Source>
     ))
   }
   if (credentials === undefined) {
-    // Looked up for every request, but where the layer was made: there the configuration was given.
+    // Looked up for every request, with the configuration that the layer was made with.
     return Effect.map(
       ConfigProvider.ConfigProvider,
       (configuration) =>
@@ -113,7 +113,7 @@ const text = (name: string): Config.Config<string | undefined> =>
   Config.map(Provider.optional(Config.String(name)), (value) => value?.trim() || undefined)
 
 /**
- * What a layer of the Bedrock runtime reads from the configuration by itself; its credentials look there, too.
+ * What a layer of the Bedrock runtime reads from the configuration. Its credentials are looked up there, too.
  *
  * @internal
  */

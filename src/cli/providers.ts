@@ -31,7 +31,7 @@ export interface Row {
   readonly id: string
   /** The environment variables of its credentials: all of one of these groups have to be set. */
   readonly keys: ReadonlyArray<ReadonlyArray<string>>
-  /** The model that is asked when `--model` is not given; `undefined` where there is no telling. */
+  /** The model that is asked when `--model` is not given; `undefined` when there is no sensible default. */
   readonly model: string | undefined
   /** Loaded on demand: a run needs one provider, and start-up is felt. */
   readonly load: () => Promise<Module>
@@ -169,7 +169,7 @@ export const planned: ReadonlyArray<string> = [
 export const find = (id: string): Row | undefined => providers.find((row) => row.id === id)
 
 /**
- * What to say of a name that is no provider's.
+ * The message for a name that is not a provider's.
  *
  * @internal
  */

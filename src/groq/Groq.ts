@@ -88,7 +88,7 @@ export const errors: ProviderError.Table = {
     internal_server_error: "ServerError"
   },
   statuses: { 498: "Overloaded" },
-  // A code of 429, to be retried, and of 413, when a request is larger than the limit ever is.
+  // Groq uses this code for 429, which is worth a retry, and for 413, when a request is larger than the limit ever is.
   statusOfCode: { rate_limit_exceeded: 429 }
 }
 
@@ -204,8 +204,8 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
   })
 
 /**
- * A layer whose options come from configuration: by default `GROQ_API_KEY` and `GROQ_BASE_URL`. A missing key shows as
- * an `Authentication` error when a stream is run.
+ * A layer whose options come from configuration: by default `GROQ_API_KEY` and `GROQ_BASE_URL`. If the key is missing,
+ * streams fail with `Authentication`.
  *
  * @example
  * ```ts

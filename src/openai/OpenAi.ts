@@ -62,7 +62,7 @@ export class OpenAi extends Context.Service<OpenAi, Provider.Service<OpenAiChunk
  * @since 0.1.0
  */
 export interface Options extends Provider.CommonOptions {
-  /** Needed by OpenAI itself; a proxy at another `baseUrl` may do without. */
+  /** OpenAI itself requires one; with another `baseUrl` it is optional. */
   readonly apiKey?: Redacted.Redacted | undefined
   /** Default: `https://api.openai.com/v1`. */
   readonly baseUrl?: string | undefined
@@ -192,8 +192,8 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
   })
 
 /**
- * A layer whose options come from configuration: by default `OPENAI_API_KEY` and `OPENAI_BASE_URL`. A missing key shows
- * as an `Authentication` error when a stream is run.
+ * A layer whose options come from configuration: by default `OPENAI_API_KEY` and `OPENAI_BASE_URL`. If the key is
+ * missing, streams fail with `Authentication`.
  *
  * @example
  * ```ts

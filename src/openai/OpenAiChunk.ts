@@ -35,7 +35,7 @@ import { ChatCompletionChunk, type Choice, Payload } from "../protocols/ChatComp
 export class OpenAiChunk extends ChatCompletionChunk.extend<OpenAiChunk>("effect-llm-stream/OpenAiChunk")({
   _tag: Schema.tag("OpenAiChunk"),
   provider: Schema.String.pipe(Schema.withConstructorDefault(Effect.succeed("openai"))),
-  /** The field of `delta` with reasoning text, at a host that calls it neither `reasoning` nor `reasoning_content`. */
+  /** The field of `delta` that has the reasoning text, when it is neither `reasoning` nor `reasoning_content`. */
   reasoningField: Schema.optionalKey(Schema.String)
 }) {
   protected override reasoningOf(choice: Choice): string {

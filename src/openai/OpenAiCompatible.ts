@@ -18,7 +18,7 @@ import * as Provider from "../Provider.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
 
 /**
- * Where a host is and what it does otherwise than OpenAI.
+ * Where a host is, and how it differs from OpenAI.
  *
  * @category configuration
  * @since 0.1.0
@@ -26,17 +26,17 @@ import { OpenAiChunk } from "./OpenAiChunk.ts"
 export interface Options extends Provider.CommonOptions {
   /** The name that chunks and errors state, and the key of the host's own fields in a request's `options`. */
   readonly provider: string
-  /** What `/chat/completions` is added to, such as `http://localhost:11434/v1`. */
+  /** The address to which `/chat/completions` is added, such as `http://localhost:11434/v1`. */
   readonly baseUrl: string
-  /** Sent as a bearer token. Default: none is sent. */
+  /** Sent as a bearer token. Default: no credentials are sent. */
   readonly apiKey?: Redacted.Redacted | undefined
   /** Default: `max_tokens`, `stream_options.include_usage` is understood, reasoning under one of its usual names. */
   readonly quirks?: Quirks | undefined
 }
 
 /**
- * What a host does otherwise. What needs no telling: a stream that ends without `[DONE]`, or with it alone; usage in a
- * choice or in every chunk; `choices` or `delta` that are `null`; comments and empty events; tool calls without an
+ * How a host differs from OpenAI. These need no option: a stream that ends without `[DONE]`, or with it alone; usage in
+ * a choice or in every chunk; `choices` or `delta` that are `null`; comments and empty events; tool calls without an
  * index or id; errors in any of their usual shapes.
  *
  * @category configuration
@@ -115,8 +115,8 @@ export const define = (options: Options): Provider.Definition<OpenAiChunk> => ({
 })
 
 /**
- * Makes a host's `stream` function from an HTTP client in the context. With it, a host can be a service of its own
- * beside other providers.
+ * Makes a host's service from an HTTP client in the context. Use it to give a host a service of its own, so that
+ * several hosts can stand side by side.
  *
  * @example
  * ```ts

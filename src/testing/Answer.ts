@@ -138,7 +138,7 @@ export const make = (options: {
   readonly toolCalls?: ReadonlyArray<{ readonly name: string; readonly arguments: string }> | undefined
   /** Default: `tool_calls` when there are tool calls, else `stop`. */
   readonly finishReason?: FinishReason | undefined
-  /** Default: none is stated. */
+  /** Default: no usage is stated. */
   readonly usage?: Usage | undefined
   /** Default: `answer-1`. */
   readonly id?: string | undefined
@@ -225,8 +225,8 @@ type Delta = NonNullable<NonNullable<NonNullable<Payload["choices"]>[number]>["d
 
 /**
  * The chunks of an answer as OpenAI streams it: for each choice a first chunk with the role, the pieces, a chunk with
- * the finish reason, and at last the usage, if any. An answer with audio has, as OpenAI's have, no finish reason but the
- * time at which the audio expires. Reasoning goes by the name that most of OpenAI's compatible hosts give it.
+ * the finish reason, and at last the usage, if any. As at OpenAI, an answer with audio has no finish reason, but the
+ * time at which the audio expires. Reasoning is in the field that most of OpenAI's compatible hosts use.
  *
  * @example
  * ```ts
@@ -383,8 +383,8 @@ const blocksOf = (answer: Answer): ReadonlyArray<Block> => {
 
 /**
  * The chunks of an answer as Anthropic streams it: `message_start`, the content blocks one after the other,
- * `message_delta` with the stop reason and the usage, `message_stop`. What the format has no place for (further choices,
- * refusal texts, audio) is left out.
+ * `message_delta` with the stop reason and the usage, `message_stop`. Further choices, refusal texts and audio have no
+ * place in the format and are left out.
  *
  * @example
  * ```ts

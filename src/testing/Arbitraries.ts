@@ -1,8 +1,8 @@
 /**
  * Generated input for property tests: chunks that a wire can carry, and whole realistic streams.
  *
- * Any schema of this library gives an arbitrary by itself (`Arbitrary.schema(OpenAiChunk)`); these are for properties
- * that go through bytes, or that need to know what a stream has to add up to.
+ * Every schema of this library is an arbitrary, too (`Arbitrary.schema(OpenAiChunk)`). These are for properties that go
+ * through bytes, or that need to know what a stream has to add up to.
  *
  * @since 0.1.0
  */

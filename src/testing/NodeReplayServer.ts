@@ -43,7 +43,7 @@ export const make = Effect.fnUntraced(function*(
   const node = createServer()
   const server = yield* NodeHttpServer.make(() => node, { host: "127.0.0.1", port: 0 })
   const replay = yield* Effect.provideService(ReplayServer.make(script, options), HttpServer.HttpServer, server)
-  // Closing waits for connections that clients keep open otherwise.
+  // Without it, closing would wait for connections that clients keep open.
   yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
   return replay
 })

@@ -1,6 +1,6 @@
 /**
- * A server that answers HTTP requests from a script: recorded or generated streams of any provider's wire format, paced
- * and cut into reads as one likes, and every fault that real servers and networks show. It records what it was asked
+ * A server that answers HTTP requests from a script: recorded or generated streams in any provider's wire format, at
+ * any pace, cut into reads of any size, with the faults that real servers and networks have. It records the requests
  * and when each connection was closed.
  *
  * It runs on any platform's `HttpServer`; see `NodeReplayServer` for Node. {@link layerHttpClient} replays the same
@@ -56,7 +56,7 @@ export interface Fault {
 export interface ReplyOptions {
   /** HTTP status. Default: 200. */
   readonly status?: number | undefined
-  /** Response headers besides `content-type`. */
+  /** Response headers other than `content-type`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Value of the `content-type` header, `null` to leave it out. Default: that of the body's format. */
   readonly contentType?: string | null | undefined
@@ -133,7 +133,7 @@ export interface Request {
   readonly path: string
   /** By lower-case name; `authorization`, `x-api-key`, `api-key`, `x-amz-security-token` and cookies are redacted. */
   readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
-  /** The JSON of the body; its text when it is no JSON. */
+  /** The JSON of the body, or its text when it is not JSON. */
   readonly body: unknown
   /** Waits until the response is over. */
   readonly closed: Effect.Effect<Closed>
@@ -446,7 +446,7 @@ export const layer = (
 
 /**
  * A layer with an HTTP client that answers from a script without a socket, whatever the address: for platforms that
- * cannot listen, and for tests whose time goes by `TestClock`. `url` is `http://replay.test`.
+ * cannot listen, and for tests that use `TestClock`. `url` is `http://replay.test`.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 /**
  * A provider without a network: an in-memory layer that answers from a script and records what it was asked.
  *
- * Pacing goes by Effect's `Clock`, so that `TestClock` drives it.
+ * Pacing uses Effect's `Clock`, so that `TestClock` drives it.
  *
  * @since 0.1.0
  */
@@ -170,7 +170,7 @@ export const layer = (
   )
 
 /**
- * A layer with a scripted provider's own service, such as `OpenAi.OpenAi`, besides the common `Provider`.
+ * A layer with a scripted provider's own service, such as `OpenAi.OpenAi`, and the common `Provider`.
  *
  * @example
  * ```ts

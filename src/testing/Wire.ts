@@ -1,5 +1,5 @@
 /**
- * Chunks to bytes: the exact wire formats of the providers, and what real bodies do besides (line ends, byte-order
+ * Chunks to bytes: the exact wire formats of the providers, and the oddities of real bodies (line ends, byte-order
  * marks, comments, reads of any size).
  *
  * A body is an array of events, each the bytes of one event, so that faults are ordinary array operations.
