@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as CostMetadata from "./CostMetadata.ts"
 import type { FinishReason } from "./FinishReason.ts"
+import type * as Parts from "./Parts.ts"
 import type { Usage } from "./Usage.ts"
 
 /**
@@ -120,6 +121,11 @@ export interface Chunk {
    * does not have it is asked for `costMetadata` instead, which takes longer.
    */
   readonly costDetails?: CostMetadata.Fields | undefined
+  /**
+   * Appends what this chunk adds to the content of its response, in order. A chunk class that does not have it is read by
+   * its attributes, which don't tell signatures, citations, and tools that the provider ran.
+   */
+  readonly contentEvents?: (out: Array<Parts.Event>) => void
 }
 
 /**

@@ -3,10 +3,11 @@
  *
  * @since 0.1.0
  */
+import type * as AiResponse from "effect/ai/Response"
 import * as Arr from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
-import { dual } from "effect/Function"
+import { dual, identity } from "effect/Function"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
@@ -17,6 +18,7 @@ import * as CostMetadata from "./CostMetadata.ts"
 import * as Pricing from "./Pricing.ts"
 import * as ProviderError from "./ProviderError.ts"
 import * as Response from "./Response.ts"
+import * as ResponseParts from "./ResponseParts.ts"
 
 /**
  * The text of choice 0, piece by piece as it arrives. Chunks without text give nothing.
@@ -93,6 +95,60 @@ export const toolCalls = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<Response.ToolCall, E, R> =>
   Stream.unwrap(Effect.map(response(self), ({ toolCalls }) => Stream.fromIterable(toolCalls)))
+
+/**
+ * The content as stream parts of `effect/ai`, in order: blocks of text and reasoning, tool calls, what the provider ran
+ * itself, sources and files, and one `finish` at the end.
+ *
+ * Where the stream fails, the parts that came before are given out first. There is no `finish` then, and what was not
+ * over stays open. A stream that ends well but never stated why ends with an `error` part instead of a `finish`.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider } from "effect-llm-stream"
+ * import { Console, Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   yield* provider.stream({ model: "claude-sonnet-4-5", prompt: "What is the weather in Paris?" }).pipe(
+ *     ChunkStream.parts,
+ *     Stream.runForEach((part) =>
+ *       part.type === "text-delta" ? Console.log(part.delta) : Console.log(`[${part.type}]`)
+ *     )
+ *   )
+ * })
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const parts = <C extends Chunk.Chunk, E, R>(
+  self: Stream.Stream<C, E, R>
+): Stream.Stream<ResponseParts.StreamPart, E, R> =>
+  decodeParts(self, (parts) => parts.map(ResponseParts.fromEncoded))
+
+/**
+ * {@link parts} in the encoding that a `LanguageModel` of `effect/ai` is made of, which is JSON.
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const encodedParts = <C extends Chunk.Chunk, E, R>(
+  self: Stream.Stream<C, E, R>
+): Stream.Stream<AiResponse.StreamPartEncoded, E, R> => decodeParts(self, identity)
+
+const decodeParts = <C extends Chunk.Chunk, E, R, P>(
+  self: Stream.Stream<C, E, R>,
+  f: (parts: ReadonlyArray<AiResponse.StreamPartEncoded>) => ReadonlyArray<P>
+): Stream.Stream<P, E, R> =>
+  Stream.suspend(() => {
+    const decoder = ResponseParts.decoder()
+    return self.pipe(
+      Stream.mapAccumArray(() => decoder, (decoder, chunks) => [decoder, f(decoder.push(chunks))] as const),
+      Stream.concat(Stream.suspend(() => Stream.fromArray(f(decoder.end())))),
+      Stream.catch((error) => Stream.concat(Stream.fromArray(f(decoder.cut())), Stream.fail(error)))
+    )
+  })
 
 /**
  * Each chunk with the response so far, that chunk included.

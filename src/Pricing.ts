@@ -22,6 +22,7 @@ import { table as bedrock } from "./pricing/bedrock.ts"
 import { table as groq } from "./pricing/groq.ts"
 import { table as openai } from "./pricing/openai.ts"
 import { Response } from "./Response.ts"
+import * as ResponseParts from "./ResponseParts.ts"
 
 /**
  * No price is known for the model. Give one by {@link layer}: an override, or, for an Azure deployment or a Bedrock
@@ -388,5 +389,7 @@ export const cost = (metadata: CostMetadata): Effect.Effect<Cost, UnknownModel> 
 export const priced = (response: Response): Effect.Effect<Response> =>
   Effect.map(Pricing, (pricing) => {
     const cost = Result.getOrUndefined(costWith(response.costMetadata, pricing))
-    return cost === undefined ? response : trusted(Response, { ...response, cost })
+    return cost === undefined
+      ? response
+      : ResponseParts.remember(trusted(Response, { ...response, cost }), response)
   })

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as Prompt from "effect/ai/Prompt"
 import * as Schema from "effect/Schema"
 import type * as Chunk from "./Chunk.ts"
 import { Cost } from "./Cost.ts"
@@ -11,6 +12,7 @@ import { FinishReason } from "./FinishReason.ts"
 import { concat } from "./internal/bytes.ts"
 import { trusted } from "./internal/trusted.ts"
 import { ProviderError } from "./ProviderError.ts"
+import * as ResponseParts from "./ResponseParts.ts"
 import { Usage } from "./Usage.ts"
 
 /**
@@ -127,7 +129,26 @@ export class Response extends Schema.Class<Response>("effect-llm-stream/Response
   /** Number of chunks. */
   chunks: Schema.Natural,
   error: Schema.optionalKey(ProviderError)
-}) {}
+}) {
+  /**
+   * The content as parts of `effect/ai`, in the order in which they began: text, reasoning, tool calls, what the provider
+   * ran itself, sources, files. `finish` is the last one, unless the response was cut off.
+   *
+   * @since 0.2.0
+   */
+  get parts(): ReadonlyArray<ResponseParts.Part> {
+    return ResponseParts.parts(this)
+  }
+
+  /**
+   * The message that this response is in the next request, with all that the provider wants back.
+   *
+   * @since 0.2.0
+   */
+  get message(): Prompt.AssistantMessage {
+    return ResponseParts.message(this)
+  }
+}
 
 /**
  * Adds chunks up. It is the one piece of state downstream of the decoder; use it through `ChunkStream`, or directly
@@ -167,9 +188,11 @@ export const accumulator = (): Accumulator => {
   let chunks = 0
   const choices = new Map<number, ChoiceState>()
   let audio: AudioState | undefined
+  const parts = ResponseParts.log()
 
   const add = (chunk: Chunk.Chunk): void => {
     chunks++
+    parts.add(chunk)
     provider ??= chunk.provider
     id ??= chunk.id
     model ??= chunk.model
@@ -196,7 +219,7 @@ export const accumulator = (): Accumulator => {
     const states = Array.from(choices.values()).sort((a, b) => a.index - b.index)
     const all = states.map((state) => state.choice())
     const first = all.find((choice) => choice.index === 0)
-    return trusted(Response, {
+    const response = trusted(Response, {
       ...(provider === undefined ? undefined : { provider }),
       ...(id === undefined ? undefined : { id }),
       ...(model === undefined ? undefined : { model }),
@@ -213,6 +236,8 @@ export const accumulator = (): Accumulator => {
       chunks,
       ...(error === undefined ? undefined : { error })
     })
+    parts.remember(response)
+    return response
   }
 
   return { add, response }

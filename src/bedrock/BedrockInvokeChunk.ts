@@ -9,7 +9,9 @@ import type * as CostMetadata from "../CostMetadata.ts"
 import { type Exact, exactly } from "../internal/exact.ts"
 import { nullish, open } from "../internal/open.ts"
 import { validator } from "../internal/validator.ts"
+import type * as Parts from "../Parts.ts"
 import { MessagesChunk, Payload } from "../protocols/Messages.ts"
+import { contentEvents } from "../protocols/messages/parts.ts"
 import * as Usage from "../Usage.ts"
 
 /**
@@ -99,6 +101,11 @@ export class BedrockInvokeChunk
       cacheWriteTokens: metrics.cacheWriteInputTokenCount,
       outputTokens: metrics.outputTokenCount
     })
+  }
+
+  /** @since 0.2.0 */
+  override contentEvents(out: Array<Parts.Event>): void {
+    contentEvents(this, "bedrockInvoke", out)
   }
 
   /** @since 0.2.0 */

@@ -16,6 +16,7 @@ import * as Text from "./text.ts"
 export interface Input {
   readonly provider: Providers.Row
   readonly chunks: boolean
+  readonly parts: boolean
   readonly files: ReadonlyArray<string>
 }
 
@@ -40,7 +41,21 @@ export const decode = Effect.fn("cli.decode")(function*(
   const lines = (file: string): Stream.Stream<string> => {
     const bytes = file === "-" ? stdio.stdin : fileSystem.stream(file)
     const chunks = bytes.pipe(Protocol.decode(protocol, { framing: file.endsWith(".jsonl") ? "lines" : "body" }))
-    const output = input.chunks
+    const output = input.parts
+      ? ChunkStream.encodedParts(chunks).pipe(
+        Stream.mapArray((parts): readonly [string] => {
+          if (parts.some((part) => part.type === "error")) status = status === 2 ? 2 : 1
+          return [parts.map((part) => Json.line({ file, part })).join("")]
+        }),
+        Stream.catchTag("ProviderError", (error) => {
+          status = status === 2 ? 2 : 1
+          return Stream.concat(
+            Stream.make(Json.line({ file, error: Json.fromError(error) })),
+            Stream.fromEffectDrain(suspect(file, error))
+          )
+        })
+      )
+      : input.chunks
       ? Stream.mapArray(chunks, (chunks): readonly [string] => [
         chunks.map((chunk) => Json.line({ file, ...Json.fromChunk(chunk) })).join("")
       ]).pipe(

@@ -121,6 +121,10 @@ const decodeCommand = Command.make("decode", {
     Flag.withDescription("One chunk a line instead of one response a line"),
     Flag.withDefault(false)
   ),
+  parts: Flag.Boolean("parts").pipe(
+    Flag.withDescription("One part of the content a line, as effect/ai encodes it"),
+    Flag.withDefault(false)
+  ),
   files: Argument.String("FILE").pipe(
     Argument.withDescription(
       "Recorded body (.sse, .eventstream), or .jsonl with one payload a line; - is standard input"

@@ -10,7 +10,9 @@ import { type AudioDelta, Base, type ChoiceDelta, type Chunk, type ToolCallDelta
 import * as CostMetadata from "../../CostMetadata.ts"
 import * as FinishReason from "../../FinishReason.ts"
 import { elements } from "../../internal/open.ts"
+import type * as Parts from "../../Parts.ts"
 import * as Usage from "../../Usage.ts"
+import { contentEvents } from "./parts.ts"
 import { type Choice, indexOf, Payload, type WireUsage } from "./payload.ts"
 
 /**
@@ -217,6 +219,13 @@ export class ChatCompletionChunk extends Base.extend<ChatCompletionChunk>("effec
         finishReason: finishReasonOf(choice)
       }]
     )
+  }
+
+  /** @since 0.2.0 */
+  contentEvents(out: Array<Parts.Event>): void {
+    const choice = this.first
+    const raw = choice?.finish_reason
+    contentEvents(this, choice, raw ? toCommon(raw) : undefined, out)
   }
 
   /** @since 0.1.0 */

@@ -8,8 +8,10 @@ import { Base, type ChoiceDelta, type Chunk, type ToolCallDelta } from "../../Ch
 import * as CostMetadata from "../../CostMetadata.ts"
 import * as FinishReason from "../../FinishReason.ts"
 import { elements } from "../../internal/open.ts"
+import type * as Parts from "../../Parts.ts"
 import type * as Usage from "../../Usage.ts"
 import * as BedrockEvent from "../awsEvent.ts"
+import { contentEvents } from "./parts.ts"
 import { type Citation, finishReasons, Payload, type Trace, usageOf } from "./payload.ts"
 
 type BlockStart = NonNullable<NonNullable<Payload["contentBlockStart"]>["start"]>
@@ -140,6 +142,11 @@ export class ConverseChunk extends Base.extend<ConverseChunk>("effect-llm-stream
   /** @since 0.1.0 */
   override get costMetadata(): CostMetadata.CostMetadata {
     return CostMetadata.fromChunk(this)
+  }
+
+  /** @since 0.2.0 */
+  contentEvents(out: Array<Parts.Event>): void {
+    contentEvents(this, out)
   }
 
   /** @since 0.2.0 */

@@ -9,7 +9,9 @@ import { Base, type ChoiceDelta, type Chunk, type ToolCallDelta } from "../../Ch
 import * as CostMetadata from "../../CostMetadata.ts"
 import * as FinishReason from "../../FinishReason.ts"
 import { elements } from "../../internal/open.ts"
+import type * as Parts from "../../Parts.ts"
 import type * as Usage from "../../Usage.ts"
+import { contentEvents } from "./parts.ts"
 import { type Citation, type ContentBlock, finishReasons, Payload, usageOf, type WireUsage } from "./payload.ts"
 
 type Event<Type extends string> = Extract<Payload, { readonly type: Type }>
@@ -156,6 +158,11 @@ export class MessagesChunk extends Base.extend<MessagesChunk>("effect-llm-stream
   /** @since 0.1.0 */
   override get costMetadata(): CostMetadata.CostMetadata {
     return CostMetadata.fromChunk(this)
+  }
+
+  /** @since 0.2.0 */
+  contentEvents(out: Array<Parts.Event>): void {
+    contentEvents(this, this.provider, out)
   }
 
   /** @since 0.2.0 */
