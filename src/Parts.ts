@@ -406,9 +406,7 @@ class ResponseState implements Decoder {
         const call = new ToolCall(this.ids, event)
         this.open(event.key, call, out)
         call.begin(event.id, event.name ?? "", out)
-        this.openCalls.set(call.id, event.key)
-        this.names.set(call.id, call.name)
-        return
+        return this.register(call, event.key)
       }
       case "arguments": {
         const block = this.blocks.get(event.key)
@@ -419,6 +417,8 @@ class ResponseState implements Decoder {
       case "tool-result": {
         const id = event.id || this.ids.call(undefined)
         if (this.openCalls.has(id)) this.close(this.openCalls.get(id), out)
+        // The call was in an earlier response: none of this one has its id.
+        if (!this.names.has(id)) this.ids.reserve(id)
         const result = new ToolResult(id, this.names.get(id) ?? event.name, event)
         return event.key === undefined ? result.end(out) : this.open(event.key, result, out)
       }
@@ -499,7 +499,14 @@ class ResponseState implements Decoder {
       call = new PieceCall(this.ids, event)
       this.open(this.pieces.open(call), call, out)
     }
+    const begun = call.id !== ""
     this.pieces.add(event.piece, call, out)
+    if (!begun && call.id !== "") this.register(call, call.key)
+  }
+
+  private register(call: ToolCall, key: Key): void {
+    this.openCalls.set(call.id, key)
+    this.names.set(call.id, call.name)
   }
 
   private file(event: FileEvent, out: Out): void {
@@ -567,6 +574,10 @@ class Ids {
 
   next(): string {
     return String(this.count++)
+  }
+
+  reserve(id: string): void {
+    if (!this.taken.has(id)) this.taken.set(id, 1)
   }
 
   /** The id of a call: the provider's own, unless an earlier call of the response has it, or a made-up one. */
@@ -796,7 +807,7 @@ class Pieces {
   open(call: PieceCall): Key {
     this.last = call
     if (call.index !== undefined) this.byIndex.set(call.index, call)
-    return `tool-call ${this.count++}`
+    return call.key = `tool-call ${this.count++}`
   }
 
   add({ arguments: text, id, name }: Piece, call: PieceCall, out: Out): void {
@@ -812,6 +823,7 @@ class Pieces {
 }
 
 class PieceCall extends ToolCall {
+  key: Key
   readonly index: number | undefined
   /** The provider's id. */
   stated: string | undefined

@@ -43,7 +43,10 @@ export const contentEvents = (
       if (Array.isArray(context["citations"])) cited(provider, "citations", context["citations"], out)
       if (context["intent"]) out.push({ type: "details", provider, fields: { intent: context["intent"] } })
     }
-    if (Array.isArray(executed_tools)) for (const tool of executed_tools) executed(provider, tool, out)
+    // Not as calls and results: none of these hosts takes them back.
+    if (Array.isArray(executed_tools)) {
+      out.push({ type: "details", provider, lists: { executedTools: executed_tools } })
+    }
   }
   const raw = choice?.finish_reason
   if (raw && reason !== undefined) out.push({ type: "finish", provider, reason, raw })
@@ -70,31 +73,6 @@ const cited = (provider: string, list: string, items: ReadonlyArray<unknown>, ou
     if (!Predicate.isObject(citation) || typeof citation["url"] !== "string") continue
     const title = citation["title"]
     out.push({ type: "source", url: citation["url"], title: typeof title === "string" ? title : undefined })
-  }
-}
-
-// A tool is stated when it begins, and again, whole, when it has ended.
-const executed = (provider: string, tool: unknown, out: Array<Parts.Event>): void => {
-  if (!Predicate.isObject(tool)) return
-  const { arguments: input, index, type, ...result } = tool
-  if (Object.values(result).every(isNothing)) return
-  const id = `executed_tool_${typeof index === "number" ? index : 0}`
-  const name = typeof type === "string" ? type : "executed_tool"
-  const metadata = Metadata.metadata(provider, { type: "executed_tool" })
-  out.push({ type: "tool-call", key: id, id, name, input: parsed(input), providerExecuted: true, metadata })
-  out.push({ type: "tool-result", id, name, result, isFailure: false, metadata })
-}
-
-const isNothing = (value: unknown): boolean =>
-  value === null || value === undefined || value === "" ||
-  typeof value === "object" && Object.values(value).every(isNothing)
-
-const parsed = (input: unknown): unknown => {
-  if (typeof input !== "string") return input
-  try {
-    return JSON.parse(input)
-  } catch {
-    return input
   }
 }
 

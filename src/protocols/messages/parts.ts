@@ -16,8 +16,8 @@ type Stop = NonNullable<Extract<Payload, { readonly type: "message_delta" }>["de
  * position. `provider` is the key of the metadata.
  *
  * - Signatures and redacted thinking are in `info`, citations in `citations`.
- * - A call or result of a tool that the provider ran has the `type` of its block, and what else is in it but not in the
- *   part, in its metadata.
+ * - A call or result of a tool that the provider ran has the `type` of its block, and the `caller` and `serverName` that
+ *   it states.
  * - A block that no part has a place for (`compaction`, `container_upload`, types to come) is an empty text with the
  *   whole `block` in its metadata.
  *
@@ -156,7 +156,7 @@ const citationEvents = (citation: Citation, key: number, provider: string, out: 
 }
 
 const toolUse = (
-  { id, input, name, type: _, ...rest }: { readonly [field: string]: unknown },
+  { caller, id, input, name, server_name }: { readonly [field: string]: unknown },
   type: string,
   key: number,
   provider: string,
@@ -170,12 +170,16 @@ const toolUse = (
     name: textOf(name),
     input,
     providerExecuted,
-    metadata: Metadata.metadata(provider, providerExecuted ? { ...rest, type } : rest)
+    metadata: Metadata.metadata(provider, {
+      type: providerExecuted ? type : undefined,
+      caller,
+      serverName: server_name
+    })
   })
 }
 
 const toolResult = (
-  { content, is_error, tool_use_id, type: _, ...rest }: { readonly [field: string]: unknown },
+  { caller, content, is_error, tool_use_id }: { readonly [field: string]: unknown },
   type: string,
   provider: string,
   out: Array<Parts.Event>
@@ -187,7 +191,7 @@ const toolResult = (
     name: type.replace(/_?tool_result$/, "") || type,
     result: content ?? null,
     isFailure: is_error === true || isFailure(content),
-    metadata: Metadata.metadata(provider, { ...rest, type })
+    metadata: Metadata.metadata(provider, { type, caller })
   })
 }
 
