@@ -380,9 +380,7 @@ class ResponseState implements Decoder {
   private readonly blocks = new Map<Key, Block>()
   private readonly ids = new Ids()
   private readonly pieces = new Pieces()
-  /** By id: the key of a call that is open, and the name of any call. */
-  private readonly openCalls = new Map<string, Key>()
-  private readonly names = new Map<string, string>()
+  private readonly calls = new Map<string, ToolCall>()
   private readonly urls = new Set<string>()
   private readonly details: Metadata.Merged = new Map()
   private id: string | undefined
@@ -403,10 +401,11 @@ class ResponseState implements Decoder {
       case "signature":
         return event.delta === "" ? undefined : this.textBlock("reasoning", event.key, out).sign(event)
       case "tool-call": {
-        const call = new ToolCall(this.ids, event)
+        const call = new ToolCall(this.ids, event, event.key)
         this.open(event.key, call, out)
         call.begin(event.id, event.name ?? "", out)
-        return this.register(call, event.key)
+        this.calls.set(call.id, call)
+        return
       }
       case "arguments": {
         const block = this.blocks.get(event.key)
@@ -416,10 +415,15 @@ class ResponseState implements Decoder {
         return this.piece(event, out)
       case "tool-result": {
         const id = event.id || this.ids.call(undefined)
-        if (this.openCalls.has(id)) this.close(this.openCalls.get(id), out)
-        // The call was in an earlier response: none of this one has its id.
-        if (!this.names.has(id)) this.ids.reserve(id)
-        const result = new ToolResult(id, this.names.get(id) ?? event.name, event)
+        const call = this.calls.get(id)
+        if (call === undefined) {
+          // It was in an earlier response: no call of this one has its id.
+          this.ids.reserve(id)
+        } else {
+          if (this.blocks.get(call.key) === call) this.close(call.key, out)
+          call.answered(out)
+        }
+        const result = new ToolResult(id, call?.name ?? event.name, event)
         return event.key === undefined ? result.end(out) : this.open(event.key, result, out)
       }
       case "tool-result-piece": {
@@ -481,7 +485,6 @@ class ResponseState implements Decoder {
     const block = this.blocks.get(key)
     if (block === undefined) return
     this.blocks.delete(key)
-    if (block.kind === "tool-call") this.openCalls.delete(block.id)
     block.end(out)
   }
 
@@ -496,17 +499,12 @@ class ResponseState implements Decoder {
   private piece(event: ToolCallPieceEvent, out: Out): void {
     let call = this.pieces.find(event.piece)
     if (call === undefined) {
-      call = new PieceCall(this.ids, event)
-      this.open(this.pieces.open(call), call, out)
+      call = this.pieces.open(event, this.ids)
+      this.open(call.key, call, out)
     }
     const begun = call.id !== ""
     this.pieces.add(event.piece, call, out)
-    if (!begun && call.id !== "") this.register(call, call.key)
-  }
-
-  private register(call: ToolCall, key: Key): void {
-    this.openCalls.set(call.id, key)
-    this.names.set(call.id, call.name)
+    if (!begun && call.id !== "") this.calls.set(call.id, call)
   }
 
   private file(event: FileEvent, out: Out): void {
@@ -645,10 +643,12 @@ class Text {
 
 class ToolCall {
   readonly kind = "tool-call"
+  readonly key: Key
   /** `""` until the call has begun. */
   id = ""
   name = ""
   private raw = ""
+  private called = false
   private readonly ids: Ids
   private readonly input: unknown
   private readonly custom: boolean
@@ -659,7 +659,8 @@ class ToolCall {
     readonly custom?: boolean | undefined
     readonly providerExecuted?: boolean | undefined
     readonly metadata?: AiResponse.ProviderMetadata | undefined
-  }) {
+  }, key: Key) {
+    this.key = key
     this.ids = ids
     this.input = event.input
     this.custom = event.custom === true
@@ -690,7 +691,17 @@ class ToolCall {
     if (whole !== undefined) out.push({ type: "tool-params-delta", id, delta: whole })
     out.push({ type: "tool-params-end", id })
     const params = this.params()
-    if (name !== "" && params !== undefined) out.push({ type: "tool-call", id, name, params, ...this.rest })
+    if (name !== "" && params !== undefined) this.call(params, out)
+  }
+
+  /** For a call that has a result although its arguments, or its name, never came whole. */
+  answered(out: Out): void {
+    if (!this.called) this.call(this.raw, out)
+  }
+
+  private call(params: unknown, out: Out): void {
+    this.called = true
+    out.push({ type: "tool-call", id: this.id, name: this.name, params, ...this.rest })
   }
 
   /** `undefined` when the arguments are no whole JSON: the output limit was reached. */
@@ -804,10 +815,11 @@ class Pieces {
     return name === undefined || last.name === "" || last.name === name ? last : undefined
   }
 
-  open(call: PieceCall): Key {
+  open(event: ToolCallPieceEvent, ids: Ids): PieceCall {
+    const call = new PieceCall(ids, event, `tool-call ${this.count++}`)
     this.last = call
     if (call.index !== undefined) this.byIndex.set(call.index, call)
-    return call.key = `tool-call ${this.count++}`
+    return call
   }
 
   add({ arguments: text, id, name }: Piece, call: PieceCall, out: Out): void {
@@ -823,14 +835,13 @@ class Pieces {
 }
 
 class PieceCall extends ToolCall {
-  key: Key
   readonly index: number | undefined
   /** The provider's id. */
   stated: string | undefined
   readonly object = new JsonObject()
 
-  constructor(ids: Ids, event: ToolCallPieceEvent) {
-    super(ids, event)
+  constructor(ids: Ids, event: ToolCallPieceEvent, key: Key) {
+    super(ids, event, key)
     this.index = event.piece.index
   }
 }

@@ -98,7 +98,7 @@ const events = Arbitrary.map(Arbitrary.schema(Schema.Array(Schema.Union([
 describe("Parts", () => {
   it.prop("makes a valid part stream of any events", [events], ([events]) => {
     assert.deepStrictEqual(broken(run(events)), [])
-  })
+  }, { arbitrary: { runs: 300 } })
 
   it("begins a block with its first text, and ends it with its key", () => {
     assert.deepStrictEqual(
@@ -245,6 +245,17 @@ describe("Parts", () => {
     ])
     assert.deepStrictEqual(types(parts), ["tool-params-start", "tool-params-end", "tool-call", "tool-result", "tool-result", "finish"])
     assert.deepStrictEqual(parts.flatMap((part) => part.type === "tool-result" ? [part.name] : []), ["web_search", "code"])
+  })
+
+  it("gives a call that has a result, even when its arguments never came whole", () => {
+    const parts = run([
+      { type: "tool-call", key: 0, id: "a", name: "t", providerExecuted: true },
+      { type: "arguments", key: 0, delta: "{\"x" },
+      { type: "end", key: 0 },
+      { type: "tool-result", id: "a", name: "?", result: [], isFailure: true },
+      stop
+    ])
+    assert.deepStrictEqual(calls(parts), [{ id: "a", name: "t", params: "{\"x" }])
   })
 
   it("gives one source for a page that is cited twice, and none for what is no address", () => {
