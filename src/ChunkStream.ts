@@ -124,11 +124,24 @@ export const toolCalls = <C extends Chunk.Chunk, E, R>(
  */
 export const parts = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Stream.Stream<ResponseParts.StreamPart, E, R> =>
-  decodeParts(self, (parts) => parts.map(ResponseParts.fromEncoded))
+): Stream.Stream<ResponseParts.StreamPart, E, R> => decodeParts(self, (parts) => parts.map(ResponseParts.fromEncoded))
 
 /**
  * {@link parts} in the encoding that a `LanguageModel` of `effect/ai` is made of, which is JSON.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider } from "effect-llm-stream"
+ * import { Console, Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   yield* provider.stream({ model: "gpt-4o-mini", prompt: "Say hello" }).pipe(
+ *     ChunkStream.encodedParts,
+ *     Stream.runForEach((part) => Console.log(JSON.stringify(part)))
+ *   )
+ * })
+ * ```
  *
  * @category combinators
  * @since 0.2.0

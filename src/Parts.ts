@@ -181,6 +181,20 @@ export interface ToolResultPieceEvent {
 }
 
 /**
+ * The provider asks whether it may run a tool, whose call came before.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ToolApprovalEvent {
+  readonly type: "tool-approval-request"
+  readonly approvalId: string
+  /** The id of the call. */
+  readonly callId: string
+  readonly metadata?: AiResponse.ProviderMetadata | undefined
+}
+
+/**
  * Bytes of a file. The file is given out when its key, or the response, ends.
  *
  * @category models
@@ -275,6 +289,7 @@ export type Event =
   | ToolCallPieceEvent
   | ToolResultEvent
   | ToolResultPieceEvent
+  | ToolApprovalEvent
   | FileEvent
   | SourceEvent
   | EndEvent
@@ -415,20 +430,21 @@ class ResponseState implements Decoder {
         return this.piece(event, out)
       case "tool-result": {
         const id = event.id || this.ids.call(undefined)
-        const call = this.calls.get(id)
-        if (call === undefined) {
-          // It was in an earlier response: no call of this one has its id.
-          this.ids.reserve(id)
-        } else {
-          if (this.blocks.get(call.key) === call) this.close(call.key, out)
-          call.answered(out)
-        }
+        const call = this.call(id, out)
+        // It was in an earlier response: no call of this one has its id.
+        if (call === undefined) this.ids.reserve(id)
         const result = new ToolResult(id, call?.name ?? event.name, event)
         return event.key === undefined ? result.end(out) : this.open(event.key, result, out)
       }
       case "tool-result-piece": {
         const block = this.blocks.get(event.key)
         return block?.kind === "tool-result" ? block.add(event.items) : undefined
+      }
+      case "tool-approval-request": {
+        const { approvalId, callId, metadata } = event
+        this.call(callId, out)
+        out.push({ type: "tool-approval-request", approvalId, toolCallId: callId, ...withMetadata(metadata) })
+        return
       }
       case "file":
         return this.file(event, out)
@@ -505,6 +521,15 @@ class ResponseState implements Decoder {
     const begun = call.id !== ""
     this.pieces.add(event.piece, call, out)
     if (!begun && call.id !== "") this.calls.set(call.id, call)
+  }
+
+  /** The call with an id, which is over by what refers to it. */
+  private call(id: string, out: Out): ToolCall | undefined {
+    const call = this.calls.get(id)
+    if (call === undefined) return undefined
+    if (this.blocks.get(call.key) === call) this.close(call.key, out)
+    call.answered(out)
+    return call
   }
 
   private file(event: FileEvent, out: Out): void {

@@ -51,6 +51,16 @@ export type Part = AiResponse.Part<{}> | ToolCallPart | ToolResultPart
  * Appends what a chunk adds to the content of its response. A chunk class that does not say it itself is read by its
  * common attributes.
  *
+ * @example
+ * ```ts
+ * import { OpenAiChunk, type Parts, ResponseParts } from "effect-llm-stream"
+ *
+ * const events: Array<Parts.Event> = []
+ * const chunk = new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
+ * ResponseParts.contentEvents(chunk, events)
+ * events.map((event) => event.type) // ["text", "finish"]
+ * ```
+ *
  * @category decoding
  * @since 0.2.0
  */
@@ -263,6 +273,14 @@ export interface Log {
 /**
  * Makes an empty log.
  *
+ * @example
+ * ```ts
+ * import { OpenAiChunk, ResponseParts } from "effect-llm-stream"
+ *
+ * const log = ResponseParts.log()
+ * log.add(new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } }))
+ * ```
+ *
  * @category constructors
  * @since 0.2.0
  */
@@ -299,6 +317,15 @@ const entry = (response: object & { readonly [entryOf]?: Entry }): Entry | undef
 
 /**
  * Lets a copy of a response have the parts of the original.
+ *
+ * @example
+ * ```ts
+ * import { Response, ResponseParts } from "effect-llm-stream"
+ *
+ * declare const response: Response.Response
+ *
+ * const copy = ResponseParts.remember(new Response.Response({ ...response, model: "mine" }), response)
+ * ```
  *
  * @category combinators
  * @since 0.2.0
@@ -340,6 +367,16 @@ export interface Stated {
  * response was cut off.
  *
  * A response that was not made of chunks in this process, such as one read from JSON, has the parts that its fields state.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiChunk, Response, ResponseParts } from "effect-llm-stream"
+ *
+ * const response = Response.fromChunks([
+ *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
+ * ])
+ * ResponseParts.encoded(response)[0] // { type: "text", text: "Hi" }
+ * ```
  *
  * @category destructors
  * @since 0.2.0
@@ -386,6 +423,16 @@ const stated = (response: Stated): Entry => {
 /**
  * The content parts of a response. See {@link encoded} for their encoding.
  *
+ * @example
+ * ```ts
+ * import { OpenAiChunk, Response, ResponseParts } from "effect-llm-stream"
+ *
+ * const response = Response.fromChunks([
+ *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
+ * ])
+ * ResponseParts.parts(response).map((part) => part.type) // ["text", "finish"]
+ * ```
+ *
  * @category destructors
  * @since 0.2.0
  */
@@ -397,6 +444,16 @@ const contentDecoder = lazy(() => Schema.decodeSync(AiResponse.Part()))
  * The message of the assistant that a response is in the next request. It has all that a provider wants back: signatures
  * and encrypted reasoning, ids of calls and of audio, and the calls and results of tools that the provider ran. A
  * response without any content gives a message without parts.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiChunk, Response, ResponseParts } from "effect-llm-stream"
+ *
+ * const response = Response.fromChunks([
+ *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
+ * ])
+ * ResponseParts.message(response).role // "assistant"
+ * ```
  *
  * @category destructors
  * @since 0.2.0

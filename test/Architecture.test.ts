@@ -10,13 +10,13 @@ import { root } from "./support/process.ts"
 const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   [
     "vocabulary",
-    /^(ChatRequest|Chunk|Cost|CostBuckets|CostMetadata|FinishReason|Price|PromptTemplate|ProviderError|Usage)$/
+    /^(ChatRequest|Chunk|Cost|CostBuckets|CostMetadata|FinishReason|Parts|Price|PromptTemplate|ProviderError|Usage)$/
   ],
   ["wire", /^wire\//],
   ["engine", /^(Auth|Endpoint|Protocol|Provider|RequestFormat)$|^engine\//],
   ["protocols", /^protocols\//],
   ["providers", /^AnyChunk$|^(anthropic|azure|bedrock|groq|openai)\//],
-  ["downstream", /^(ChunkStream|CostLedger|Pricing|Response)$|^pricing\//],
+  ["downstream", /^(ChunkStream|CostLedger|Pricing|Response|ResponseParts)$|^pricing\//],
   ["interop", /^Telemetry$|^ai\//],
   ["testing, command line, barrel", /^testing$|^testing\/|^cli\/|^bin$|^index$/]
 ]

@@ -49,7 +49,7 @@ export const append = (into: Merged, provider: string, lists: Lists): void => {
     if (items === undefined || items === null || items.length === 0) continue
     const list = known.get(name)
     // In place, as a stream may state thousands of items one by one.
-    if (Array.isArray(list)) for (const item of items) list.push(item)
+    if (Array.isArray(list)) { for (const item of items) list.push(item) }
     else known.set(name, items.slice())
   }
 }

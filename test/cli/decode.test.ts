@@ -1,6 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, FileSystem, Path, Schema, Stream } from "effect"
+import { Response as AiResponse } from "effect/ai"
 import * as Answer from "../../src/testing/Answer.ts"
 import * as Arbitraries from "../../src/testing/Arbitraries.ts"
 import * as Wire from "../../src/testing/Wire.ts"
@@ -53,6 +54,12 @@ const expected: Omit<typeof Response.Type, "cost" | "costMetadata"> = {
   error: null
 }
 
+const PartLine = Schema.Struct({
+  file: Schema.String,
+  part: Schema.optionalKey(AiResponse.StreamPart()),
+  error: Schema.optionalKey(Schema.Struct({ reason: Schema.String }))
+})
+
 describe("decode", () => {
   it.live("prints the response of each recording, one JSON object a line", () =>
     Effect.gen(function*() {
@@ -87,6 +94,24 @@ describe("decode", () => {
       )
       assert.deepStrictEqual(all.map(({ content }) => content), ["Hel", "lo", "", ""])
       assert.deepStrictEqual(all.map(({ cachedTokens }) => cachedTokens), [null, null, null, 200])
+    }))
+
+  it.live("prints each part with --parts, and after a failure the error", () =>
+    Effect.gen(function*() {
+      const recordings = { "cut.sse": sse(first), "whole.sse": hello }
+      const { paths, status, stdout } = yield* decoding(recordings, "--parts")
+      assert.strictEqual(status, 1)
+      const all = lines(stdout).map((line) => Schema.decodeUnknownSync(PartLine)(line))
+      const ofFile = (path: string | undefined) =>
+        all.flatMap(({ error, file, part }) => file === path ? [part?.type ?? error?.reason] : [])
+      assert.deepStrictEqual(
+        ofFile(paths[0]),
+        ["response-metadata", "text-start", "text-delta", "IncompleteStream"]
+      )
+      assert.deepStrictEqual(
+        ofFile(paths[1]),
+        ["response-metadata", "text-start", "text-delta", "text-delta", "text-end", "finish"]
+      )
     }))
 
   it.live("prints audio as base64", () =>

@@ -29,7 +29,8 @@ const anthropic = Schema.decodeUnknownSync(AnthropicChunk.FromPayload)
 const invoke = Schema.decodeUnknownSync(BedrockInvokeChunk.FromPayload)
 const bedrock = Schema.decodeUnknownSync(BedrockChunk.FromPayload)
 
-const delta = (delta: object, more: object = {}) => openai({ choices: [{ index: 0, delta, finish_reason: null, ...more }] })
+const delta = (delta: object, more: object = {}) =>
+  openai({ choices: [{ index: 0, delta, finish_reason: null, ...more }] })
 const stopped = openai({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })
 
 const only = <Type extends AiResponse.StreamPartEncoded["type"]>(
@@ -296,13 +297,17 @@ describe("ChunkStream.parts", () => {
     it("keeps what Groq's own tools did, which Groq does not take back", () => {
       const tool = { index: 0, type: "search", arguments: "{}", output: "found" }
       const parts = run([groq({ choices: [{ index: 0, delta: { executed_tools: [tool] }, finish_reason: "stop" }] })])
-      assert.deepStrictEqual(only(parts, "finish")[0]?.metadata?.["groq"], { finishReason: "stop", executedTools: [tool] })
+      assert.deepStrictEqual(only(parts, "finish")[0]?.metadata?.["groq"], {
+        finishReason: "stop",
+        executedTools: [tool]
+      })
       assert.lengthOf(only(parts, "tool-call"), 0)
     })
   })
 
   describe("Messages", () => {
-    const start = (index: number, content_block: object) => anthropic({ type: "content_block_start", index, content_block })
+    const start = (index: number, content_block: object) =>
+      anthropic({ type: "content_block_start", index, content_block })
     const more = (index: number, delta: object) => anthropic({ type: "content_block_delta", index, delta })
     const end = (index: number) => anthropic({ type: "content_block_stop", index })
     const finish = anthropic({ type: "message_delta", delta: { stop_reason: "end_turn" }, usage: { output_tokens: 1 } })
@@ -319,14 +324,17 @@ describe("ChunkStream.parts", () => {
       assert.deepStrictEqual(only(run(chunks), "reasoning-end")[0]?.metadata, {
         anthropic: { info: { type: "thinking", signature: "ABCD" } }
       })
-      assert.deepStrictEqual(Response.fromChunks(chunks).message, Prompt.assistantMessage({
-        content: [
-          Prompt.makePart("reasoning", {
-            text: "Hm.",
-            options: { anthropic: { info: { type: "thinking", signature: "ABCD" } } }
-          })
-        ]
-      }))
+      assert.deepStrictEqual(
+        Response.fromChunks(chunks).message,
+        Prompt.assistantMessage({
+          content: [
+            Prompt.makePart("reasoning", {
+              text: "Hm.",
+              options: { anthropic: { info: { type: "thinking", signature: "ABCD" } } }
+            })
+          ]
+        })
+      )
     })
 
     it("keeps redacted thinking under the key of the API that sent it", () => {
@@ -334,7 +342,8 @@ describe("ChunkStream.parts", () => {
       const info = { info: { type: "redacted_thinking", redactedData: "X" } }
       const [reasoning] = Response.fromChunks([anthropic(payload), end(0), finish]).message.content
       assert.deepStrictEqual(reasoning?.options, { anthropic: info })
-      const [other] = Response.fromChunks([invoke(payload), invoke({ type: "content_block_stop", index: 0 })]).message.content
+      const [other] =
+        Response.fromChunks([invoke(payload), invoke({ type: "content_block_stop", index: 0 })]).message.content
       assert.deepStrictEqual(other?.options, { bedrockInvoke: info })
     })
 
@@ -343,7 +352,12 @@ describe("ChunkStream.parts", () => {
         start(0, { type: "mcp_tool_use", id: "m1", name: "ask", input: {}, server_name: "wiki" }),
         more(0, { type: "input_json_delta", partial_json: "{\"q\":1}" }),
         end(0),
-        start(1, { type: "mcp_tool_result", tool_use_id: "m1", is_error: false, content: [{ type: "text", text: "A" }] }),
+        start(1, {
+          type: "mcp_tool_result",
+          tool_use_id: "m1",
+          is_error: false,
+          content: [{ type: "text", text: "A" }]
+        }),
         end(1),
         start(2, {
           type: "text_editor_code_execution_tool_result",
@@ -414,7 +428,8 @@ describe("ChunkStream.parts", () => {
   })
 
   describe("Converse", () => {
-    const more = (contentBlockIndex: number, delta: object) => bedrock({ contentBlockDelta: { contentBlockIndex, delta } })
+    const more = (contentBlockIndex: number, delta: object) =>
+      bedrock({ contentBlockDelta: { contentBlockIndex, delta } })
     const end = (contentBlockIndex: number) => bedrock({ contentBlockStop: { contentBlockIndex } })
     const stop = bedrock({ messageStop: { stopReason: "end_turn" } })
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result, Stream } from "effect"
 import type { Response as AiResponse } from "effect/ai"
-import { ChunkStream, Protocol } from "../../src/index.ts"
 import { providers } from "../../src/cli/providers.ts"
+import { ChunkStream, Protocol } from "../../src/index.ts"
 import * as Corpus from "../support/corpus.ts"
 import { broken, texts } from "./rules.ts"
 
@@ -26,12 +26,16 @@ for (const row of providers) {
           if (Result.isSuccess(result)) broken(parts).forEach(say)
           else if (expected.terminated) say(result.failure.message)
           const text = texts(parts, "text").join("")
-          if (![expected.content + expected.refusal, expected.content + (expected.audio?.transcript ?? "")].includes(text)) {
+          if (
+            ![expected.content + expected.refusal, expected.content + (expected.audio?.transcript ?? "")].includes(text)
+          ) {
             say(`text ${text}`)
           }
           if (texts(parts, "reasoning").join("") !== expected.reasoning) say("reasoning")
           const executed = new Set(
-            parts.flatMap((part) => part.type === "tool-params-start" && part.providerExecuted === true ? [part.id] : [])
+            parts.flatMap((part) =>
+              part.type === "tool-params-start" && part.providerExecuted === true ? [part.id] : []
+            )
           )
           const calls = texts(parts.filter((part) => !("id" in part) || !executed.has(part.id ?? "")), "tool-params")
           const compact = (text: string) => text.trim() === "" ? "{}" : text

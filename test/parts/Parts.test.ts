@@ -26,74 +26,77 @@ const shape = (signature: string) => ({ signature })
 const Key = Schema.Literals([0, 1, 2, "content"])
 const Id = Schema.Literals(["a", "b", ""])
 const Text = Schema.Literals(["", "x", "{\"a\":", "1}", "{}", "null", "[1]"])
-const events = Arbitrary.map(Arbitrary.schema(Schema.Array(Schema.Union([
-  Schema.Struct({
-    type: Schema.tag("response"),
-    id: Schema.UndefinedOr(Schema.String),
-    model: Schema.UndefinedOr(Schema.String),
-    created: Schema.optionalKey(Schema.Number)
-  }),
-  Schema.Struct({ type: Schema.Literals(["text", "reasoning"]), key: Key, delta: Text }),
-  Schema.Struct({
-    type: Schema.tag("annotation"),
-    kind: Schema.Literals(["text", "reasoning"]),
-    key: Key,
-    provider: Id,
-    fields: Schema.Record(Schema.String, Schema.Unknown),
-    lists: Schema.Record(Schema.Literals(["l", "__proto__"]), Schema.Array(Schema.Unknown))
-  }),
-  Schema.Struct({ type: Schema.tag("signature"), key: Key, provider: Id, delta: Text }),
-  Schema.Struct({
-    type: Schema.tag("tool-call"),
-    key: Key,
-    id: Id,
-    name: Schema.Literals(["t", ""]),
-    input: Schema.Unknown,
-    providerExecuted: Schema.Boolean
-  }),
-  Schema.Struct({ type: Schema.tag("arguments"), key: Key, delta: Text }),
-  Schema.Struct({
-    type: Schema.tag("tool-call-piece"),
-    piece: Schema.Struct({
-      index: Schema.optionalKey(Schema.Literals([0, 1])),
-      id: Schema.optionalKey(Schema.Literals(["a", "b"])),
-      name: Schema.optionalKey(Schema.Literals(["t", "u"])),
-      arguments: Text
+const events = Arbitrary.map(
+  Arbitrary.schema(Schema.Array(Schema.Union([
+    Schema.Struct({
+      type: Schema.tag("response"),
+      id: Schema.UndefinedOr(Schema.String),
+      model: Schema.UndefinedOr(Schema.String),
+      created: Schema.optionalKey(Schema.Number)
     }),
-    custom: Schema.Boolean
-  }),
-  Schema.Struct({
-    type: Schema.tag("tool-result"),
-    key: Schema.optionalKey(Key),
-    id: Id,
-    name: Schema.String,
-    result: Schema.Unknown,
-    isFailure: Schema.Boolean
-  }),
-  Schema.Struct({ type: Schema.tag("tool-result-piece"), key: Key, items: Schema.Array(Schema.Unknown) }),
-  Schema.Struct({
-    type: Schema.tag("file"),
-    key: Key,
-    mediaType: Schema.String,
-    data: Schema.UndefinedOr(Schema.Uint8Array),
-    provider: Id
-  }),
-  Schema.Struct({
-    type: Schema.tag("source"),
-    url: Schema.Literals(["https://a.example", "https://a.example/", "no url", ""]),
-    title: Schema.UndefinedOr(Schema.String)
-  }),
-  Schema.Struct({ type: Schema.tag("end"), key: Key }),
-  Schema.Struct({ type: Schema.tag("usage"), provider: Id, usage: Usage.Usage }),
-  Schema.Struct({
-    type: Schema.tag("finish"),
-    provider: Id,
-    reason: Schema.Literals(["stop", "length", "tool_calls", "content_filter", "pause", "error", "other"]),
-    raw: Schema.String
-  }),
-  Schema.Struct({ type: Schema.tag("details"), provider: Id, fields: Schema.Record(Schema.String, Schema.Unknown) })
-]))), (events): ReadonlyArray<Parts.Event> =>
-  events.map((event) => event.type === "signature" ? { ...event, fields: shape } : event))
+    Schema.Struct({ type: Schema.Literals(["text", "reasoning"]), key: Key, delta: Text }),
+    Schema.Struct({
+      type: Schema.tag("annotation"),
+      kind: Schema.Literals(["text", "reasoning"]),
+      key: Key,
+      provider: Id,
+      fields: Schema.Record(Schema.String, Schema.Unknown),
+      lists: Schema.Record(Schema.Literals(["l", "__proto__"]), Schema.Array(Schema.Unknown))
+    }),
+    Schema.Struct({ type: Schema.tag("signature"), key: Key, provider: Id, delta: Text }),
+    Schema.Struct({
+      type: Schema.tag("tool-call"),
+      key: Key,
+      id: Id,
+      name: Schema.Literals(["t", ""]),
+      input: Schema.Unknown,
+      providerExecuted: Schema.Boolean
+    }),
+    Schema.Struct({ type: Schema.tag("arguments"), key: Key, delta: Text }),
+    Schema.Struct({
+      type: Schema.tag("tool-call-piece"),
+      piece: Schema.Struct({
+        index: Schema.optionalKey(Schema.Literals([0, 1])),
+        id: Schema.optionalKey(Schema.Literals(["a", "b"])),
+        name: Schema.optionalKey(Schema.Literals(["t", "u"])),
+        arguments: Text
+      }),
+      custom: Schema.Boolean
+    }),
+    Schema.Struct({
+      type: Schema.tag("tool-result"),
+      key: Schema.optionalKey(Key),
+      id: Id,
+      name: Schema.String,
+      result: Schema.Unknown,
+      isFailure: Schema.Boolean
+    }),
+    Schema.Struct({ type: Schema.tag("tool-result-piece"), key: Key, items: Schema.Array(Schema.Unknown) }),
+    Schema.Struct({
+      type: Schema.tag("file"),
+      key: Key,
+      mediaType: Schema.String,
+      data: Schema.UndefinedOr(Schema.Uint8Array),
+      provider: Id
+    }),
+    Schema.Struct({
+      type: Schema.tag("source"),
+      url: Schema.Literals(["https://a.example", "https://a.example/", "no url", ""]),
+      title: Schema.UndefinedOr(Schema.String)
+    }),
+    Schema.Struct({ type: Schema.tag("end"), key: Key }),
+    Schema.Struct({ type: Schema.tag("usage"), provider: Id, usage: Usage.Usage }),
+    Schema.Struct({
+      type: Schema.tag("finish"),
+      provider: Id,
+      reason: Schema.Literals(["stop", "length", "tool_calls", "content_filter", "pause", "error", "other"]),
+      raw: Schema.String
+    }),
+    Schema.Struct({ type: Schema.tag("details"), provider: Id, fields: Schema.Record(Schema.String, Schema.Unknown) })
+  ]))),
+  (events): ReadonlyArray<Parts.Event> =>
+    events.map((event) => event.type === "signature" ? { ...event, fields: shape } : event)
+)
 
 describe("Parts", () => {
   it.prop("makes a valid part stream of any events", [events], ([events]) => {
@@ -158,19 +161,34 @@ describe("Parts", () => {
 
   it("puts a split signature whole on the end of its block", () => {
     const sign = (delta: string): Parts.Event => ({ type: "signature", key: 0, provider: "acme", delta, fields: shape })
-    const parts = run([{ type: "reasoning", key: 0, delta: "Hm." }, sign("AB"), sign("CD"), { type: "end", key: 0 }, stop])
+    const parts = run([
+      { type: "reasoning", key: 0, delta: "Hm." },
+      sign("AB"),
+      sign("CD"),
+      { type: "end", key: 0 },
+      stop
+    ])
     assert.deepStrictEqual(parts[2], { type: "reasoning-end", id: "0", metadata: { acme: { signature: "ABCD" } } })
   })
 
   it("keeps a reasoning block that has nothing but a signature, and no block that has nothing", () => {
     const sign: Parts.Event = { type: "signature", key: 0, provider: "acme", delta: "S", fields: shape }
     assert.deepStrictEqual(types(run([sign, stop])), ["reasoning-start", "reasoning-end", "finish"])
-    const nothing: Parts.Event = { type: "annotation", kind: "reasoning", key: 0, provider: "acme", fields: { a: null } }
+    const nothing: Parts.Event = {
+      type: "annotation",
+      kind: "reasoning",
+      key: 0,
+      provider: "acme",
+      fields: { a: null }
+    }
     assert.deepStrictEqual(types(run([nothing, stop])), ["finish"])
   })
 
   it("says what is redacted when the block begins, too", () => {
-    const parts = run([{ type: "annotation", kind: "reasoning", key: 0, provider: "acme", fields: { data: "X" } }, stop])
+    const parts = run([
+      { type: "annotation", kind: "reasoning", key: 0, provider: "acme", fields: { data: "X" } },
+      stop
+    ])
     assert.deepStrictEqual(parts.slice(0, 2), [
       { type: "reasoning-start", id: "0", metadata: { acme: { data: "X" } } },
       { type: "reasoning-end", id: "0", metadata: { acme: { data: "X" } } }
@@ -178,8 +196,17 @@ describe("Parts", () => {
   })
 
   it("joins lists, replaces fields, and leaves out what is no JSON", () => {
-    const note = (fields: Parts.Fields, lists: Parts.Lists): Parts.Event => ({ type: "details", provider: "acme", fields, lists })
-    const parts = run([note({ a: 1, b: 2, f: () => 1 }, { l: [1] }), note({ b: 3, n: Number.NaN }, { l: [2, undefined] }), stop])
+    const note = (fields: Parts.Fields, lists: Parts.Lists): Parts.Event => ({
+      type: "details",
+      provider: "acme",
+      fields,
+      lists
+    })
+    const parts = run([
+      note({ a: 1, b: 2, f: () => 1 }, { l: [1] }),
+      note({ b: 3, n: Number.NaN }, { l: [2, undefined] }),
+      stop
+    ])
     assert.deepStrictEqual(parts.at(-1)?.metadata, { acme: { a: 1, b: 3, l: [1, 2, null], finishReason: "end_turn" } })
   })
 
@@ -243,8 +270,18 @@ describe("Parts", () => {
       { type: "tool-result", id: "b", name: "code", result: [], isFailure: true },
       stop
     ])
-    assert.deepStrictEqual(types(parts), ["tool-params-start", "tool-params-end", "tool-call", "tool-result", "tool-result", "finish"])
-    assert.deepStrictEqual(parts.flatMap((part) => part.type === "tool-result" ? [part.name] : []), ["web_search", "code"])
+    assert.deepStrictEqual(types(parts), [
+      "tool-params-start",
+      "tool-params-end",
+      "tool-call",
+      "tool-result",
+      "tool-result",
+      "finish"
+    ])
+    assert.deepStrictEqual(parts.flatMap((part) => part.type === "tool-result" ? [part.name] : []), [
+      "web_search",
+      "code"
+    ])
   })
 
   it("gives a call that has a result, even when its arguments never came whole", () => {
@@ -256,6 +293,15 @@ describe("Parts", () => {
       stop
     ])
     assert.deepStrictEqual(calls(parts), [{ id: "a", name: "t", params: "{\"x" }])
+  })
+
+  it("lets an approval follow its call", () => {
+    const parts = run([
+      { type: "tool-call", key: 0, id: "a", name: "t", providerExecuted: true },
+      { type: "tool-approval-request", approvalId: "b", callId: "a" },
+      stop
+    ])
+    assert.deepStrictEqual(types(parts).slice(-3), ["tool-call", "tool-approval-request", "finish"])
   })
 
   it("gives one source for a page that is cited twice, and none for what is no address", () => {
@@ -319,11 +365,11 @@ describe("Parts", () => {
 
   describe("usage", () => {
     it.prop("adds up to the total, and states nothing that was not stated", [Usage.Usage], ([usage]) => {
-        const { inputTokens, outputTokens } = Parts.usage(usage)
-        assert.deepStrictEqual(
-          [inputTokens.total, inputTokens.cacheRead, inputTokens.cacheWrite, outputTokens.total, outputTokens.reasoning],
-          [usage.inputTokens, usage.cachedTokens, usage.cacheWriteTokens, usage.outputTokens, usage.reasoningTokens]
-        )
+      const { inputTokens, outputTokens } = Parts.usage(usage)
+      assert.deepStrictEqual(
+        [inputTokens.total, inputTokens.cacheRead, inputTokens.cacheWrite, outputTokens.total, outputTokens.reasoning],
+        [usage.inputTokens, usage.cachedTokens, usage.cacheWriteTokens, usage.outputTokens, usage.reasoningTokens]
+      )
       const parts = (inputTokens.cacheRead ?? 0) + (inputTokens.cacheWrite ?? 0)
       assert.strictEqual(
         inputTokens.uncached,

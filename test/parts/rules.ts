@@ -1,5 +1,5 @@
-import { Response as AiResponse } from "effect/ai"
 import { Schema } from "effect"
+import { Response as AiResponse } from "effect/ai"
 
 type Encoded = AiResponse.StreamPartEncoded
 
@@ -81,11 +81,27 @@ export const broken = (parts: ReadonlyArray<Encoded>): ReadonlyArray<string> => 
 }
 
 /** What the blocks of a kind say, one by one. */
-export const texts = (parts: ReadonlyArray<Encoded>, kind: "text" | "reasoning" | "tool-params"): ReadonlyArray<string> => {
+export const texts = (
+  parts: ReadonlyArray<Encoded>,
+  kind: "text" | "reasoning" | "tool-params"
+): ReadonlyArray<string> => {
   const blocks = new Map<string, string>()
   for (const part of parts) {
-    if (part.type === `${kind}-start` && "id" in part) blocks.set(part.id, "")
-    if (part.type === `${kind}-delta` && "delta" in part) blocks.set(part.id, (blocks.get(part.id) ?? "") + part.delta)
+    if (!part.type.startsWith(kind)) continue
+    switch (part.type) {
+      case "text-start":
+      case "reasoning-start":
+      case "tool-params-start":
+        blocks.set(part.id, "")
+        break
+      case "text-delta":
+      case "reasoning-delta":
+      case "tool-params-delta":
+        blocks.set(part.id, (blocks.get(part.id) ?? "") + part.delta)
+        break
+      default:
+        break
+    }
   }
   return [...blocks.values()]
 }

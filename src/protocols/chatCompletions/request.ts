@@ -449,16 +449,21 @@ const responseFormatOf = (
   )
 }
 
-interface Call {
-  readonly id: string
-  readonly type: "function"
-  readonly function: { readonly name: string; readonly arguments: string }
-}
+type Call =
+  | {
+    readonly id: string
+    readonly type: "function"
+    readonly function: { readonly name: string; readonly arguments: string }
+  }
+  | { readonly id: string; readonly type: "custom"; readonly custom: { readonly name: string; readonly input: string } }
 
 // What an assistant says before the results of its calls come.
 interface Draft {
   readonly role: "assistant"
   readonly texts: Array<string>
+  /** What was spoken, for a host that does not know the sound any more. */
+  readonly transcripts: Array<string>
+  readonly reasoningDetails: Array<unknown>
   readonly reasoning: Array<string>
   readonly calls: Array<Call>
   audio: string | undefined
@@ -478,6 +483,14 @@ const responsesOptions = {
   encryptedContent: Schema.optionalKey(Schema.Unknown)
 }
 
+// What an answer says beside its parts. The host knows it, or has no field for it.
+const answerDetails = {
+  annotations: Schema.optionalKey(Schema.Unknown),
+  citations: Schema.optionalKey(Schema.Unknown),
+  expiresAt: Schema.optionalKey(Schema.Unknown),
+  refusal: Schema.optionalKey(Schema.Unknown)
+}
+
 const messagesOf = (dialect: Dialect, key: string) => {
   const ofOpenAi = <A>(schema: Schema.Codec<A>): Schema.Codec<A> => dialect.openAiParts ? schema : Schema.Never
   const cached = { promptCacheBreakpoint: Schema.optionalKey(ofOpenAi(CacheBreakpoint)) }
@@ -490,7 +503,17 @@ const messagesOf = (dialect: Dialect, key: string) => {
   }))
   const answerOptions = ownOptions(Schema.Struct({
     ...responsesOptions,
-    audioId: Schema.optionalKey(ofOpenAi(Schema.String))
+    ...answerDetails,
+    audioId: Schema.optionalKey(ofOpenAi(Schema.String)),
+    audioTranscript: Schema.optionalKey(Schema.Boolean)
+  }))
+  const reasoningOptions = ownOptions(Schema.Struct({
+    ...responsesOptions,
+    reasoningDetails: Schema.optionalKey(Schema.Array(Schema.Json))
+  }))
+  const callOptions = ownOptions(Schema.Struct({
+    ...responsesOptions,
+    type: Schema.optionalKey(Schema.Literal("custom"))
   }))
 
   const textPart = (part: Prompt.TextPart, path: string): Result.Result<Fields, string> =>
@@ -605,7 +628,15 @@ const messagesOf = (dialect: Dialect, key: string) => {
       const draft = (): Draft => {
         const last = out.at(-1)
         if (open.size > 0 && isDraft(last)) return last
-        const fresh: Draft = { role: "assistant", texts: [], reasoning: [], calls: [], audio: undefined }
+        const fresh: Draft = {
+          role: "assistant",
+          texts: [],
+          transcripts: [],
+          reasoning: [],
+          reasoningDetails: [],
+          calls: [],
+          audio: undefined
+        }
         out.push(fresh)
         return fresh
       }
@@ -639,20 +670,24 @@ const messagesOf = (dialect: Dialect, key: string) => {
             for (const [j, part] of message.content.entries()) {
               const path = place(["prompt", i, "content", j])
               switch (part.type) {
-                case "text":
-                  yield* answerOptions(part.options, key, path)
+                case "text": {
+                  const own = yield* answerOptions(part.options, key, path)
                   current ??= draft()
-                  current.texts.push(part.text)
+                  const texts = own.audioTranscript === true ? current.transcripts : current.texts
+                  texts.push(part.text)
                   break
-                case "reasoning":
-                  yield* plainOptions(part.options, key, path)
-                  if (dialect.reasoningField === undefined) {
+                }
+                case "reasoning": {
+                  const { reasoningDetails } = yield* reasoningOptions(part.options, key, path)
+                  if (dialect.reasoningField === undefined && reasoningDetails === undefined) {
                     ignored.push(`${path}: the API takes no reasoning back`)
                   } else {
                     current ??= draft()
                     current.reasoning.push(part.text)
+                    if (reasoningDetails !== undefined) current.reasoningDetails.push(...reasoningDetails)
                   }
                   break
+                }
                 case "file": {
                   const own = yield* answerOptions(part.options, key, path)
                   if (own.audioId === undefined) {
@@ -662,23 +697,29 @@ const messagesOf = (dialect: Dialect, key: string) => {
                   current.audio = own.audioId
                   break
                 }
-                case "tool-call":
+                case "tool-call": {
                   if (part.providerExecuted) yield* executed(path)
-                  yield* plainOptions(part.options, key, path)
+                  const own = yield* callOptions(part.options, key, path)
                   if (!/^[a-zA-Z0-9_-]{1,64}$/.test(part.name)) {
                     yield* Result.fail(`${path}.name: a tool's name has 1 to 64 letters, digits, _ and -`)
                   }
                   current ??= draft()
-                  current.calls.push({
-                    id: idOf(part.id),
-                    type: "function",
-                    function: {
-                      name: part.name,
-                      arguments: JSON.stringify(yield* ToolResults.argumentsOf(part, path))
-                    }
-                  })
+                  const id = idOf(part.id)
+                  current.calls.push(
+                    own.type === "custom" && typeof part.params === "string"
+                      ? { id, type: "custom", custom: { name: part.name, input: part.params } }
+                      : {
+                        id,
+                        type: "function",
+                        function: {
+                          name: part.name,
+                          arguments: JSON.stringify(yield* ToolResults.argumentsOf(part, path))
+                        }
+                      }
+                  )
                   open.add(part.id)
                   break
+                }
                 case "tool-result":
                   yield* result(part, path)
                   current = undefined
@@ -727,16 +768,18 @@ const compact = (parts: ReadonlyArray<Fields>): unknown => {
 }
 
 const assistantMessage = (
-  { audio, calls, reasoning, texts }: Draft,
+  { audio, calls, reasoning, reasoningDetails, texts, transcripts }: Draft,
   { reasoningField }: Dialect
 ): Fields | undefined => {
-  const content = compact(texts.map((text) => ({ type: "text", text })))
+  const said = audio === undefined ? [...texts, ...transcripts] : texts
+  const content = compact(said.map((text) => ({ type: "text", text })))
   const isEmpty = content === undefined || content === ""
   if (isEmpty && calls.length === 0 && audio === undefined) return undefined
   return {
     role: "assistant",
     ...(isEmpty ? {} : { content }),
     ...(reasoningField === undefined || reasoning.length === 0 ? {} : { [reasoningField]: reasoning.join("") }),
+    ...(reasoningDetails.length === 0 ? {} : { reasoning_details: reasoningDetails }),
     ...(audio === undefined ? {} : { audio: { id: audio } }),
     ...(calls.length === 0 ? {} : { tool_calls: calls })
   }

@@ -298,7 +298,17 @@ const topKOf = (
 const mark = nullish(Caching.CachePoint)
 
 const messageOptions = ownOptions(Schema.Struct({ cachePoint: mark }))
-const textOptions = ownOptions(Schema.Struct({ cachePoint: mark }))
+const textOptions = ownOptions(Schema.Struct({
+  cachePoint: mark,
+  /** What an answer cited, as the provider sent it. */
+  citations: nullish(Schema.Array(Schema.JsonObject))
+}))
+const serverOptions = ownOptions(Schema.Struct({
+  cachePoint: mark,
+  /** The block's, where the provider ran the tool. */
+  type: nullish(Schema.String),
+  status: nullish(Schema.String)
+}))
 const fileOptions = ownOptions(Schema.Struct({
   bucketOwner: nullish(Schema.String),
   cachePoint: mark,
@@ -409,11 +419,9 @@ const assistantPart = (part: Prompt.AssistantMessagePart, path: string, context:
     case "tool-call":
       return callPart(part, path, context)
     case "tool-result":
-      return Result.fail(
-        part.providerExecuted
-          ? serverTool(part, path)
-          : `${path}: the result of a tool belongs in a message of the role tool`
-      )
+      return part.providerExecuted
+        ? serverResult(part, path, context)
+        : Result.fail(`${path}: the result of a tool belongs in a message of the role tool`)
     // It is between the program and its user.
     case "tool-approval-request":
       return Result.succeed({ path, blocks: [] })
@@ -433,7 +441,13 @@ const serverTool = ({ name }: Prompt.ToolCallPart | Prompt.ToolResultPart, path:
   `${path}: the tool ${name} was run by a provider, and this one does not know it, so it can't be sent back`
 
 const textPart = (part: Prompt.TextPart, path: string, { key }: Context): Encoding<Unit> =>
-  Result.flatMap(textOptions(part.options, key, path), ({ cachePoint }) => textUnit(part.text, cachePoint, path))
+  Result.flatMap(textOptions(part.options, key, path), ({ cachePoint, citations }) =>
+    citations && !isBlank(part.text)
+      ? Result.succeed({
+        path,
+        blocks: marked({ citationsContent: { content: [{ text: part.text }], citations } }, cachePoint)
+      })
+      : textUnit(part.text, cachePoint, path))
 
 const reasoningPart = (part: Prompt.ReasoningPart, path: string, { key }: Context): Encoding<Unit> =>
   Result.flatMap(
@@ -460,15 +474,30 @@ const idsOf = (prompt: Prompt.Prompt): ReadonlyMap<string, string> =>
 
 const callPart = (part: Prompt.ToolCallPart, path: string, context: Context): Encoding<Unit> =>
   Result.gen(function*() {
-    if (part.providerExecuted) return yield* Result.fail(serverTool(part, path))
-    const { cachePoint } = yield* messageOptions(part.options, context.key, path)
+    const { cachePoint, type } = yield* serverOptions(part.options, context.key, path)
     yield* unless(nameProblem(part.name, `${path}.name`))
+    if (part.providerExecuted) {
+      if (!type) return yield* Result.fail(serverTool(part, path))
+      const input = yield* ToolResults.argumentsOf(part, path)
+      return { path, blocks: marked({ toolUse: { toolUseId: part.id, name: part.name, input, type } }, cachePoint) }
+    }
     const toolUse = {
       toolUseId: context.ids.get(part.id),
       name: part.name,
       input: yield* ToolResults.argumentsOf(part, path)
     }
     return { path, call: part.id, blocks: marked({ toolUse }, cachePoint) }
+  })
+
+// In the assistant's own message, as Nova streams it.
+const serverResult = (part: Prompt.ToolResultPart, path: string, context: Context): Encoding<Unit> =>
+  Result.gen(function*() {
+    const { cachePoint, status, type } = yield* serverOptions(part.options, context.key, path)
+    const { result } = part
+    if (!type || !Array.isArray(result)) return yield* Result.fail(serverTool(part, path))
+    yield* ToolResults.text(part, path)
+    const toolResult = defined({ toolUseId: part.id, content: result, status: status ?? undefined, type })
+    return { path, blocks: marked({ toolResult }, cachePoint) }
   })
 
 const nameProblem = (name: string, path: string): string | undefined =>

@@ -295,6 +295,8 @@ const Citations = nullish(Schema.Struct({ enabled: Schema.Boolean }))
 
 const messageOptions = ownOptions(Schema.Struct({ cacheControl: mark }))
 const textOptions = ownOptions(Schema.Struct({
+  /** A whole block of an answer that no part has a place for. */
+  block: nullish(Schema.JsonObject),
   cacheControl: mark,
   /** What the provider cited in an answer, as it sent it. */
   citations: nullish(Schema.Array(Schema.JsonObject))
@@ -314,8 +316,20 @@ const reasoningOptions = ownOptions(Schema.Struct({
     Schema.Struct({ type: Schema.Literal("redacted_thinking"), redactedData: Schema.String })
   ]))
 }))
-const callOptions = ownOptions(Schema.Struct({ cacheControl: mark, caller: nullish(Schema.JsonObject) }))
+const callOptions = ownOptions(Schema.Struct({
+  cacheControl: mark,
+  caller: nullish(Schema.JsonObject),
+  /** The block's, where the provider ran the tool. */
+  serverName: nullish(Schema.String),
+  type: nullish(Schema.String)
+}))
 const resultOptions = ownOptions(Schema.Struct({ cacheControl: mark }))
+const serverResultOptions = ownOptions(Schema.Struct({
+  cacheControl: mark,
+  caller: nullish(Schema.JsonObject),
+  /** The block's. */
+  type: nullish(Schema.String)
+}))
 const toolOptions = ownOptions(Schema.Struct({
   allowedCallers: nullish(Schema.Array(Schema.String)),
   cacheControl: mark,
@@ -451,7 +465,10 @@ const toolPart = (part: Prompt.ToolMessagePart, path: string, context: Context):
 const textPart = (part: Prompt.TextPart, path: string, { key }: Context): Encoding<Unit> =>
   Result.flatMap(
     textOptions(part.options, key, path),
-    ({ cacheControl, citations }) => textUnit(part.text, cacheControl, path, citations ? { citations } : undefined)
+    ({ block, cacheControl, citations }) =>
+      block
+        ? Result.succeed({ path, blocks: [marked(block, cacheControl)] })
+        : textUnit(part.text, cacheControl, path, citations ? { citations } : undefined)
   )
 
 const reasoningPart = (part: Prompt.ReasoningPart, path: string, { key }: Context): Encoding<Unit> =>
@@ -478,12 +495,20 @@ const idsOf = (prompt: Prompt.Prompt): ReadonlyMap<string, string> =>
 
 const callPart = (part: Prompt.ToolCallPart, path: string, context: Context): Encoding<Unit> =>
   Result.gen(function*() {
-    const { cacheControl, caller } = yield* callOptions(part.options, context.key, path)
+    const { cacheControl, caller, serverName, type } = yield* callOptions(part.options, context.key, path)
     const input = yield* ToolResults.argumentsOf(part, path)
     yield* unless(nameProblem(part.name, `${path}.name`))
     if (part.providerExecuted) {
-      yield* unless(serverToolProblem(part, path, context))
-      return { path, blocks: [marked({ type: "server_tool_use", id: part.id, name: part.name, input }, cacheControl)] }
+      if (!type) yield* unless(serverToolProblem(part, path, context))
+      const block = defined({
+        type: type || "server_tool_use",
+        id: part.id,
+        name: part.name,
+        input,
+        caller: caller ?? undefined,
+        server_name: serverName ?? undefined
+      })
+      return { path, blocks: [marked(block, cacheControl)] }
     }
     const block = defined({
       type: "tool_use",
@@ -552,10 +577,17 @@ const serverToolProblem = (
 
 const serverResult = (part: Prompt.ToolResultPart, path: string, context: Context): Encoding<Unit> =>
   Result.gen(function*() {
-    const { cacheControl } = yield* resultOptions(part.options, context.key, path)
-    yield* unless(serverToolProblem(part, path, context))
+    const { cacheControl, caller, type } = yield* serverResultOptions(part.options, context.key, path)
+    if (!type) yield* unless(serverToolProblem(part, path, context))
     yield* ToolResults.text(part, path)
-    const block = { type: serverResults[part.name], tool_use_id: part.id, content: part.result }
+    const block = defined({
+      type: type || serverResults[part.name],
+      tool_use_id: part.id,
+      content: part.result,
+      // The others state a failure in their content.
+      is_error: type === "mcp_tool_result" ? part.isFailure : undefined,
+      caller: caller ?? undefined
+    })
     return { path, blocks: [marked(block, cacheControl)] }
   })
 
