@@ -240,6 +240,34 @@ describe("the request body of Messages", () => {
     assert.match(refused({ prompt: searched("srvtoolu_1") }, { format: bedrock }), /web_search was run by a provider/)
   })
 
+  it("guarantees closed schemas, as far as Claude does", () => {
+    const answer = (schema: object) => ({ prompt: "Hi", responseFormat: { schema: { ...schema } } })
+    const fields = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, { type: "string" }]))
+    const inner = { type: "object", properties: { n: { type: "number" } }, required: ["n"] }
+    const outer = { type: "object", properties: { inner: { anyOf: [inner, { type: "null" }] } }, required: ["inner"] }
+    assert.deepNestedPropertyVal(encoded(answer(outer)).body, "output_config.format.schema", {
+      ...outer,
+      properties: { inner: { anyOf: [{ ...inner, additionalProperties: false }, { type: "null" }] } },
+      additionalProperties: false
+    })
+    const refusals: ReadonlyArray<readonly [object, RegExp]> = [
+      [{ ...outer, additionalProperties: true }, /responseFormat\.schema\.additionalProperties: /],
+      [{ type: "object" }, /responseFormat\.schema\.additionalProperties: /],
+      [{ type: "object", properties: { a: { type: "number", minimum: 0 } } }, /schema\.properties\.a\.minimum: /],
+      [{ type: "object", properties: { a: { $ref: "#" } } }, /responseFormat\.schema: .* recursive/],
+      [{ type: "object", properties: fields(25) }, /24 optional fields in all, not 25/]
+    ]
+    for (const [schema, message] of refusals) assert.match(refused(answer(schema)), message)
+    assert.match(
+      refused({
+        prompt: "Hi",
+        tools: [{ name: "a", strict: true, parameters: { type: "object", properties: fields(25) } }]
+      }),
+      /24 optional fields/
+    )
+  })
+
   it("merges raw fields last, and refuses those that would take away what was asked", () => {
     const schema = { type: "object", properties: {}, additionalProperties: false }
     const { body } = encoded({

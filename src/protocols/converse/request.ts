@@ -13,7 +13,7 @@ import { place } from "../../internal/place.ts"
 import type { Encoded, RequestFormat } from "../../RequestFormat.ts"
 import * as Caching from "../request/caching.ts"
 import * as Claude from "../request/claude.ts"
-import { claudeSchema } from "../request/claudeSchema.ts"
+import { claudeSchema, claudeSchemasProblem } from "../request/claudeSchema.ts"
 import * as Fields from "../request/fields.ts"
 import * as Files from "../request/files.ts"
 import * as Ids from "../request/ids.ts"
@@ -149,6 +149,7 @@ const encode = (
     const asked = yield* reasoningOf(request, model, family)
     yield* unless(
       samplingProblem(request, family)
+        ?? (family === "claude" ? claudeSchemasProblem(request) : undefined)
         ?? (asked.claude === undefined ? undefined : Claude.conflict(request, asked.claude, request.maxTokens))
         ?? (asked.claude === undefined ? undefined : prefillProblem(asked.claude, turns))
     )

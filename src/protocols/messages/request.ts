@@ -14,7 +14,7 @@ import { place } from "../../internal/place.ts"
 import type { Encoded, RequestFormat } from "../../RequestFormat.ts"
 import * as Caching from "../request/caching.ts"
 import * as Claude from "../request/claude.ts"
-import { claudeSchema } from "../request/claudeSchema.ts"
+import { claudeSchema, claudeSchemasProblem } from "../request/claudeSchema.ts"
 import * as Fields from "../request/fields.ts"
 import * as Files from "../request/files.ts"
 import * as Ids from "../request/ids.ts"
@@ -230,6 +230,7 @@ const encode = (
       samplingProblem(request) ?? Claude.conflict(request, asked, limit) ?? prefillProblem(asked, turns)
     )
     const format = yield* outputFormatOf(request)
+    yield* unless(claudeSchemasProblem(request))
     const tier = yield* tierOf(request, dialect)
     const hasTools = tools.length > 0 || raw["tools"] !== undefined
 

@@ -1,6 +1,8 @@
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
+import type * as ChatRequest from "../../ChatRequest.ts"
+import { nodes } from "./schema.ts"
 
 type Json = Schema.JsonObject
 
@@ -102,3 +104,22 @@ const first = <A>(items: ReadonlyArray<A>, f: (item: A) => string | undefined): 
   }
   return undefined
 }
+
+/**
+ * Whether the schemas that a request wants to be kept to are more than Claude guarantees at once, as a sentence.
+ *
+ * @internal
+ */
+export const claudeSchemasProblem = ({ responseFormat, tools = [] }: ChatRequest.Normalized): string | undefined => {
+  const optional = [
+    ...tools.filter(({ strict }) => strict).map(({ parameters }) => parameters),
+    ...(typeof responseFormat === "object" ? [responseFormat.schema] : [])
+  ].flatMap((schema) => nodes(schema, "")).reduce((sum, { schema }) => sum + optionalFields(schema), 0)
+  return optional > 24
+    ? `schemas of strict tools and of responseFormat: Claude takes 24 optional fields in all, not ${optional}`
+    : undefined
+}
+
+const optionalFields = ({ properties, required }: Json): number =>
+  Object.keys(isObject(properties) ? properties : {})
+    .filter((name) => !Array.isArray(required) || !required.includes(name)).length
