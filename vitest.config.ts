@@ -5,6 +5,7 @@ const integration = [
   "test/Connections.test.ts",
   "test/Corpus.test.ts",
   "test/Documentation.test.ts",
+  "test/FaultTable.test.ts",
   "test/Faults.test.ts",
   "test/Growth.test.ts",
   "test/Package.test.ts",
