@@ -1,45 +1,40 @@
 /**
- * Every tenant has a budget: what its answers have cost is added up, and when it is used up, the tenant is refused
- * before anything is sent.
+ * Every tenant has a budget. A request reserves what it may cost at most, so it is refused before anything is sent when
+ * the rest of the budget is too small, however many run at once.
  *
  *     OPENAI_API_KEY=… node examples/tenant-budget.ts
  */
-import { BigDecimal, Config, Console, Data, Effect, Layer, LayerMap } from "effect"
-import { ChunkStream, CostLedger, OpenAi, Provider } from "effect-llm-stream"
+import { Console, Context, Effect, Layer } from "effect"
+import { ChunkStream, CostBudget, CostEstimate, OpenAi, Pricing, Provider } from "effect-llm-stream"
 import { FetchHttpClient } from "effect/http"
 
-const budget = BigDecimal.fromStringUnsafe("0.001") // USD
+/** The budget of a tenant, in USD. */
+export class Budgets extends Context.Service<Budgets, (tenant: string) => Effect.Effect<CostBudget.CostBudget>>()(
+  "app/Budgets"
+) {
+  static readonly layer = Layer.effect(Budgets, CostBudget.keyed((tenant) => tenant === "trial" ? "0.001" : "5"))
+}
 
-export class BudgetUsedUp extends Data.TaggedError("BudgetUsedUp")<{ readonly tenant: string }> {}
-
-/** One ledger a tenant, kept as long as the program runs. */
-export class Ledgers extends LayerMap.Service<Ledgers>()("app/Ledgers", {
-  // Fresh: a layer is built once otherwise, and the tenants would share a ledger.
-  lookup: (_tenant: string) => Layer.fresh(CostLedger.layer),
-  idleTimeToLive: "Infinity"
-}) {}
-
-export const ask = Effect.fn("ask")(
-  function*(tenant: string, prompt: string) {
-    const ledger = yield* CostLedger.CostLedger
-    const spent = (yield* ledger.total).total
-    if (BigDecimal.isGreaterThanOrEqualTo(spent, budget)) return yield* new BudgetUsedUp({ tenant })
-    const provider = yield* Provider.Provider
-    return yield* ChunkStream.response(CostLedger.track(provider.stream({ prompt })))
-  },
-  (effect, tenant) => Effect.provide(effect, Ledgers.get(tenant))
-)
+export const ask = Effect.fn("ask")(function*(tenant: string, prompt: string) {
+  const budgetOf = yield* Budgets
+  const pricing = yield* Pricing.Pricing
+  const provider = yield* Provider.Provider
+  const request = { model: "gpt-4o-mini", prompt, maxTokens: 1000 }
+  const { cost } = yield* Effect.fromResult(CostEstimate.atMost(request, { provider: provider.name }, pricing))
+  return yield* provider.stream(request).pipe(
+    CostBudget.guard(yield* budgetOf(tenant), cost.total),
+    ChunkStream.response
+  )
+})
 
 if (import.meta.main) {
   const program = Effect.gen(function*() {
-    const { content } = yield* ask("acme", "Write a poem about a river.")
+    const { content } = yield* ask("trial", "Write a poem about a river.")
     yield* Console.log(content)
   }).pipe(
     Effect.forever,
-    Effect.catchTag("BudgetUsedUp", ({ tenant }) => Console.error(`${tenant} has used up its budget`))
+    Effect.catchTag("BudgetRefused", (refused) => Console.error(refused.message))
   )
-  const OpenAiLive = OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") }).pipe(
-    Layer.provide(FetchHttpClient.layer)
-  )
-  await Effect.runPromise(program.pipe(Effect.provide([Ledgers.layer, OpenAiLive])))
+  const OpenAiLive = OpenAi.layerConfig().pipe(Layer.provide(FetchHttpClient.layer))
+  await Effect.runPromise(program.pipe(Effect.provide([Budgets.layer, OpenAiLive])))
 }

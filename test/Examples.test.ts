@@ -15,7 +15,7 @@ import { routes } from "../examples/chat-server.ts"
 import { answer } from "../examples/fallback.ts"
 import { hello } from "../examples/hello.ts"
 import { fastest } from "../examples/race.ts"
-import { ask, Ledgers } from "../examples/tenant-budget.ts"
+import { ask, Budgets } from "../examples/tenant-budget.ts"
 
 // Its own tests.
 await import("../examples/properties.test.ts")
@@ -189,18 +189,18 @@ describe("examples/batch", () => {
 })
 
 describe("examples/tenant-budget", () => {
-  it.live("refuses a tenant that has used up its budget, and no other", () =>
+  it.live("refuses a tenant whose budget is too small, before anything is sent, and no other tenant", () =>
     Effect.gen(function*() {
-      const usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 1000 } // USD 0.0006
+      const usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 1000 } // USD 0.0006 of 0.001
       const chunks = Answer.openai(Answer.make({ content: "A poem", usage, model: "gpt-4o-mini" }))
       yield* Effect.gen(function*() {
-        yield* ask("acme", "Write a poem.")
-        yield* ask("acme", "Write a poem.")
-        const refused = yield* Effect.flip(ask("acme", "Write a poem."))
-        assert.strictEqual(refused._tag, "BudgetUsedUp")
-        assert.strictEqual((yield* ask("initech", "Write a poem.")).content, "A poem")
-        assert.strictEqual((yield* (yield* TestProvider.TestProvider).requests).length, 3)
-      }).pipe(Effect.provide([Ledgers.layer, TestProvider.layer([{ chunks }])]))
+        yield* ask("trial", "Write a poem.")
+        const refused = yield* Effect.flip(ask("trial", "Write a poem."))
+        assert.strictEqual(refused._tag, "BudgetRefused")
+        assert.strictEqual((yield* ask("acme", "Write a poem.")).content, "A poem")
+        const { requests } = yield* TestProvider.TestProvider
+        assert.strictEqual((yield* requests).length, 2)
+      }).pipe(Effect.provide([Budgets.layer, TestProvider.layer([{ chunks }], { name: "openai" })]))
     }))
 })
 
