@@ -101,7 +101,9 @@ export const prices = Effect.fn("cli.prices")(function*(
     const path = input.diff.value
     const { tables } = yield* list(read(path))
     const changes = differences(bundled, rowsOf(tables)).filter(isWanted)
-    return yield* print(input.json ? changes.map(Json.line).join("") : Text.table(changes.map(changeCells)))
+    return yield* print(
+      input.json ? changes.map(Json.line).join("") : Text.printable(Text.table(changes.map(changeCells)))
+    )
   }
   const rows = bundled.filter(isWanted)
   yield* print(
