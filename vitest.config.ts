@@ -7,6 +7,7 @@ const integration = [
   "test/Corpus.test.ts",
   "test/Documentation.test.ts",
   "test/Examples.test.ts",
+  "test/FaultTable.test.ts",
   "test/Faults.test.ts",
   "test/Growth.test.ts",
   "test/Package.test.ts",
