@@ -53,6 +53,7 @@ const headerOf = (module: string): Doc => {
 const declarationsOf = (file: string): ReadonlyArray<Declaration> => {
   const lines = Fs.readFileSync(file, "utf8").split("\n")
   const bases = new Map<string, string>()
+  const imported = new Map<string, string>()
   const declarations: Array<Declaration> = []
   let comment: ReadonlyArray<string> = []
   for (let start = 0; start < lines.length;) {
@@ -68,6 +69,16 @@ const declarationsOf = (file: string): ReadonlyArray<Declaration> => {
         []
       const [, base] = /^declare const (\w+_base)\b/.exec(code) ?? []
       const [, reexported] = /^export \* from "(.+)\.ts"/.exec(code) ?? []
+      const [, names, source] = /^import (?:type )?\{ (.+) \} from "(\..+)\.ts"/.exec(code) ?? []
+      const [, passedOn] = /^export \{ (\w+) \}/.exec(code) ?? []
+      for (const name of names?.split(", ") ?? []) {
+        imported.set(name.replace("type ", ""), Path.join(Path.dirname(file), `${source}.d.ts`))
+      }
+      const home = imported.get(passedOn ?? "")
+      if (passedOn !== undefined && home !== undefined) {
+        const own = declarationsOf(home).filter(({ name }) => name === passedOn)
+        declarations.push({ name: passedOn, doc: docOf(comment), code: own.map(({ code }) => code).join("\n") })
+      }
       if (base !== undefined) bases.set(base, code)
       if (reexported !== undefined) {
         declarations.push(...declarationsOf(Path.join(Path.dirname(file), `${reexported}.d.ts`)))

@@ -131,6 +131,17 @@ export const CurrentPolicy: Context.Reference<Policy> = Context.Reference<Policy
  * A config of options whose policy is checked: a bad duration or number of retries is a `ConfigError`. In options that
  * don't come from a config, it makes every stream fail with `InvalidRequest`.
  *
+ * @example
+ * ```ts
+ * import { Provider } from "effect-llm-stream"
+ * import { Config } from "effect"
+ *
+ * const options = Provider.checkPolicy(Config.all({
+ *   baseUrl: Config.String("GATEWAY_URL"),
+ *   idleTimeout: Config.Duration("GATEWAY_IDLE_TIMEOUT")
+ * }))
+ * ```
+ *
  * @category configuration
  * @since 0.2.0
  */

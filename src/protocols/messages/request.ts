@@ -74,6 +74,18 @@ export const format = (options: FormatOptions): RequestFormat => formatOf(option
  * The request format of Claude's own API on Bedrock: as {@link format}, but the model is in the address, files have to be
  * bytes, names of beta features are in the body, and what guards and serves the request is in headers.
  *
+ * @example
+ * ```ts
+ * import { BedrockInvoke, ChatRequest, Messages } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const options = { keys: ["bedrockInvoke"], schema: BedrockInvoke.BedrockInvokeOptions } as const
+ * const format = Messages.bedrockFormat({ provider: "bedrock", options })
+ * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello" }))
+ * const { body } = Result.getOrThrow(format.encode(request, "us.anthropic.claude-sonnet-4-5-20250929-v1:0"))
+ * body.anthropic_version // "bedrock-2023-05-31"
+ * ```
+ *
  * @category constructors
  * @since 0.2.0
  */
