@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, Exit, Layer, Redacted, Result, Schema, Stream } from "effect"
-import { ChunkStream, CostLedger, Pricing, Protocol, Provider, Response } from "effect-llm-stream"
+import { ChunkStream, CostBudget, CostLedger, Pricing, Protocol, Provider, Response } from "effect-llm-stream"
 import { Answer, Arbitraries, ReplayServer, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
 import { FetchHttpClient } from "effect/http"
@@ -109,6 +109,35 @@ describe("a provider of another package, with payload, wire, chunk class, reques
         ])
       })))
 
+  it.live("works with ChunkStream.parts and encodedParts", () =>
+    withServer([answer()], () =>
+      Effect.gen(function*() {
+        const encoded = yield* Stream.runCollect(ChunkStream.encodedParts(chunks))
+        const block = (kind: string, pieces: number) => [
+          `${kind}-start`,
+          ...Array.from({ length: pieces }, () => `${kind}-delta`),
+          `${kind}-end`
+        ]
+        assert.deepStrictEqual(encoded.map(({ type }) => type), [
+          "response-metadata",
+          ...block("reasoning", 2),
+          ...block("text", 2),
+          ...block("tool-params", 1),
+          "tool-call",
+          ...block("tool-params", 1),
+          "tool-call",
+          "finish"
+        ])
+        assert.deepStrictEqual(
+          encoded.flatMap((part) => part.type === "tool-call" ? [part.params] : []),
+          [{ city: "Paris" }, { city: "Rome" }]
+        )
+        const finish = encoded.at(-1)
+        assert.deepNestedInclude(finish, { "reason": "stop", "usage.inputTokens.total": 100 })
+        const parts = yield* Stream.runCollect(ChunkStream.parts(chunks))
+        assert.deepStrictEqual(parts.map(({ type }) => type), encoded.map(({ type }) => type))
+      })))
+
   it.live("works with ChunkStream.response, responseSink, accumulate and Response.fromChunks", () =>
     withServer([answer()], () =>
       Effect.gen(function*() {
@@ -137,7 +166,7 @@ describe("a provider of another package, with payload, wire, chunk class, reques
         assert.deepStrictEqual([content, error?.reason._tag, error?.emitted], ["Let me ", "IncompleteStream", true])
       })))
 
-  it.live("works with ChunkStream.withCost, withBudget, CostLedger and Pricing.priced", () =>
+  it.live("works with ChunkStream.withCost, withBudget, CostLedger, CostBudget and Pricing.priced", () =>
     withServer([answer()], () =>
       Effect.gen(function*() {
         const costs = yield* Stream.runCollect(ChunkStream.withCost(chunks))
@@ -152,6 +181,10 @@ describe("a provider of another package, with payload, wire, chunk class, reques
         yield* Stream.runDrain(CostLedger.track(chunks))
         const ledger = yield* CostLedger.CostLedger
         assert.isTrue(BigDecimal.equals((yield* ledger.total).total, expected))
+
+        const shared = yield* CostBudget.make("1")
+        yield* Stream.runDrain(CostBudget.guard(chunks, shared, BigDecimal.fromStringUnsafe("0.5")))
+        assert.isTrue(BigDecimal.equals((yield* shared.balance).spent, expected))
 
         const { cost: priced } = yield* Effect.flatMap(ChunkStream.response(chunks), Pricing.priced)
         assert.isTrue(priced !== undefined && BigDecimal.equals(priced.total, expected))
