@@ -74,6 +74,19 @@ export const format = (options: FormatOptions): RequestFormat => formatOf(option
  * The request format of Claude's own API on Bedrock: as {@link format}, but the model is in the address, files have to be
  * bytes, names of beta features are in the body, and what guards and serves the request is in headers.
  *
+ * @example
+ * ```ts
+ * import { BedrockInvoke, ChatRequest, Messages } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const options = { keys: ["bedrockInvoke"], schema: BedrockInvoke.BedrockInvokeOptions } as const
+ * const format = Messages.bedrockFormat({ provider: "bedrock", options })
+ * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", serviceTier: "flex" }))
+ * const { body, headers } = Result.getOrThrow(format.encode(request, "us.anthropic.claude-haiku-4-5-20251001-v1:0"))
+ * Object.keys(body) // ["anthropic_version", "max_tokens", "messages"]
+ * headers // { "x-amzn-bedrock-service-tier": "flex" }
+ * ```
+ *
  * @category constructors
  * @since 0.2.0
  */
