@@ -66,7 +66,7 @@ const sse = (text: string, random: Random): Uint8Array =>
   )
 
 const frame = (headers: Readonly<Record<string, string>>, body: string): Uint8Array =>
-  EventStream.encode({ headers, body: utf8.encode(body) })
+  EventStream.encodeUnsafe({ headers, body: utf8.encode(body) })
 
 const json = { ":content-type": "application/json" }
 

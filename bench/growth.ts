@@ -60,7 +60,7 @@ const toolCall = (call: object) => delta({ tool_calls: [call] })
 const openAi: (payload: object) => Chunk.Chunk = Schema.decodeUnknownSync(OpenAiChunk.FromPayload)
 
 const frame = (payload: object, type = "contentBlockDelta") =>
-  EventStream.encode({
+  EventStream.encodeUnsafe({
     headers: { ":event-type": type, ":content-type": "application/json", ":message-type": "event" },
     body: utf8.encode(JSON.stringify(payload))
   })

@@ -317,7 +317,7 @@ export const calculate: {
  * import { Cost, CostMetadata, Pricing } from "effect-llm-stream"
  * import { Result } from "effect"
  *
- * const pricing = Pricing.make()
+ * const pricing = Pricing.makeUnsafe()
  * const metadata = new CostMetadata.CostMetadata({ provider: "groq", model: "llama-3.1-8b-instant", outputTokens: 1 })
  * const cost = Cost.calculateEach(
  *   metadata,

@@ -99,7 +99,7 @@ const tokensPerItem = 8
  * const estimate = Result.getOrThrow(CostEstimate.atMost(
  *   { model: "gpt-4o-mini", prompt: "Say hello", maxTokens: 1000 },
  *   { provider: "openai", tokens: () => 2 },
- *   Pricing.make()
+ *   Pricing.makeUnsafe()
  * ))
  * // (2 + 8) × $0.15 + 1000 × $0.60, per million
  * BigDecimal.format(estimate.cost.total) // "0.0006015"

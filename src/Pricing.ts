@@ -166,15 +166,33 @@ export const normalize = (model: string): ReadonlyArray<string> => {
 }
 
 /**
- * Makes a price finder. Throws `PriceOverrides.InvalidPrices` when an override can't be right; {@link layer} fails with
- * it.
+ * Makes a price finder. Fails with `PriceOverrides.InvalidPrices` when an override can't be right.
  *
  * @example
  * ```ts
  * import { Pricing } from "effect-llm-stream"
  * import { Result } from "effect"
  *
- * const pricing = Pricing.make({
+ * const pricing = Pricing.make({ overrides: { openai: { "gpt-4o": { input: -1 } } } })
+ * Result.isFailure(pricing) // true
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const make = (options: Options = {}): Result.Result<Service, InvalidPrices> =>
+  Result.map(check(options.overrides ?? {}), (overrides) => makeChecked({ ...options, overrides }))
+
+/**
+ * Makes a price finder. Throws `PriceOverrides.InvalidPrices` when an override can't be right: for overrides that are
+ * written in the program.
+ *
+ * @example
+ * ```ts
+ * import { Pricing } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const pricing = Pricing.makeUnsafe({
  *   deployments: { "prod-chat": "gpt-4o" },
  *   overrides: { azure: { "*": { factor: 0.8 } } }
  * })
@@ -182,12 +200,9 @@ export const normalize = (model: string): ReadonlyArray<string> => {
  * ```
  *
  * @category constructors
- * @since 0.1.0
+ * @since 0.2.0
  */
-export const make = (options: Options = {}): Service => Result.getOrThrow(makeResult(options))
-
-const makeResult = (options: Options): Result.Result<Service, InvalidPrices> =>
-  Result.map(check(options.overrides ?? {}), (overrides) => makeChecked({ ...options, overrides }))
+export const makeUnsafe = (options: Options = {}): Service => Result.getOrThrow(make(options))
 
 const makeChecked = (options: Options): Service => {
   const tables = options.tables ?? snapshot
@@ -342,7 +357,7 @@ const ratesOnly = (
  * @since 0.1.0
  */
 export const Pricing: Context.Reference<Service> = Context.Reference<Service>("effect-llm-stream/Pricing", {
-  defaultValue: () => make()
+  defaultValue: () => makeUnsafe()
 })
 
 /**
@@ -366,7 +381,7 @@ export const Pricing: Context.Reference<Service> = Context.Reference<Service>("e
  * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<never, InvalidPrices> =>
-  Layer.effect(Pricing, Effect.suspend(() => Effect.fromResult(makeResult(options))))
+  Layer.effect(Pricing, Effect.suspend(() => Effect.fromResult(make(options))))
 
 /**
  * The {@link Pricing} in context, up to date.
@@ -415,7 +430,7 @@ export const lookup = (provider: string, model: string): Effect.Effect<Price, Un
  * import { Result } from "effect"
  *
  * const metadata = new CostMetadata.CostMetadata({ provider: "groq", model: "nobody-knows", inputTokens: 1, outputTokens: 1 })
- * Result.isFailure(Pricing.costWith(metadata, Pricing.make())) // true
+ * Result.isFailure(Pricing.costWith(metadata, Pricing.makeUnsafe())) // true
  * ```
  *
  * @category combinators

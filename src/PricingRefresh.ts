@@ -304,7 +304,7 @@ const make = <R>(
 const holder = (options: Pricing.Options, initial: PriceList | undefined) =>
   Effect.map(Effect.fromResult(check(options.overrides ?? {})), () => {
     const withList = (list: PriceList | undefined): Pricing.Service =>
-      Pricing.make({ ...options, tables: [...list?.tables ?? [], ...Pricing.snapshot] })
+      Pricing.makeUnsafe({ ...options, tables: [...list?.tables ?? [], ...Pricing.snapshot] })
     let current = withList(initial)
     let date = newest(initial)
     return {

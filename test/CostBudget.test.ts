@@ -125,7 +125,7 @@ describe("CostBudget", () => {
 })
 
 describe("CostEstimate", () => {
-  const pricing = Pricing.make()
+  const pricing = Pricing.makeUnsafe()
   const estimate = (request: CostEstimate.Request, options?: Partial<CostEstimate.Options>) =>
     Result.getOrThrow(CostEstimate.atMost(request, { provider: "openai", model: "gpt-4o", ...options }, pricing))
 

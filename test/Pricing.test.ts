@@ -11,7 +11,7 @@ import * as PriceOverrides from "../src/PriceOverrides.ts"
 import * as Pricing from "../src/Pricing.ts"
 import { table as groq } from "../src/pricing/groq.ts"
 
-const pricing = Pricing.make()
+const pricing = Pricing.makeUnsafe()
 
 const word = Schema.String.check(Schema.isPattern(/^[a-z][a-z0-9]{0,9}$/))
 const name = Arbitrary.map(
@@ -199,7 +199,7 @@ describe("lookup", () => {
   })
 
   it("maps Azure deployments and Bedrock application profiles that the program names", () => {
-    const mapped = Pricing.make({
+    const mapped = Pricing.makeUnsafe({
       deployments: { "Prod-Chat": "gpt-4o", "gpt-4o": "gpt-4o-mini" },
       applicationProfiles: {
         abc123: "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
@@ -220,7 +220,7 @@ describe("lookup", () => {
   })
 
   it("lets overrides come before tables, for all ids of an entry or for one", () => {
-    const overridden = Pricing.make({
+    const overridden = Pricing.makeUnsafe({
       overrides: {
         openai: { "gpt-4o": { input: 2, output: 8 }, "gpt-4.1-2025-04-14": { input: 1 } },
         local: { "My-Model": { input: 0, output: 0 } }
@@ -241,14 +241,14 @@ describe("lookup", () => {
   })
 
   it("patches one rate and keeps the long-context price", () => {
-    const overridden = Pricing.make({ overrides: { openai: { "gpt-5.4": { cached: 0.1 } } } })
+    const overridden = Pricing.makeUnsafe({ overrides: { openai: { "gpt-5.4": { cached: 0.1 } } } })
     const price = Result.getOrThrow(overridden.lookup("openai", "gpt-5.4-2026-03-05"))
     assert.deepInclude(price, { input: 2.5, cached: 0.1, output: 15 })
     assert.deepInclude(price.longContext, { above: 272_000, input: 5, output: 22.5 })
   })
 
   it("multiplies the rates of a whole provider, then those of one model", () => {
-    const overridden = Pricing.make({
+    const overridden = Pricing.makeUnsafe({
       overrides: { anthropic: { "*": { factor: 0.85 }, "claude-haiku-4-5": { output: 4 } } }
     })
     // 3 × 0.85, 15 × 0.85
@@ -270,7 +270,7 @@ describe("lookup", () => {
   })
 
   it("applies an override on its days only", () => {
-    const overridden = Pricing.make({
+    const overridden = Pricing.makeUnsafe({
       overrides: { openai: { "gpt-4o": [{ input: 2, since: "2026-06-01", until: "2026-06-30" }] } }
     })
     const on = (date?: string) => Result.getOrThrow(overridden.lookup("openai", "gpt-4o", date)).input
@@ -291,7 +291,7 @@ describe("lookup", () => {
     assert.match(refused({ openai: { "gpt-4o": { factor: -0.5 } } }), /openai gpt-4o/)
     assert.match(refused({ openai: { "gpt-4o": { since: "June" } } }), /openai gpt-4o/)
     assert.strictEqual(refused({ openai: { "gpt-4o": { input: 0, output: 0.005 } } }), "")
-    assert.throws(() => Pricing.make({ overrides: { openai: { "gpt-4o": { input: -1 } } } }))
+    assert.throws(() => Pricing.makeUnsafe({ overrides: { openai: { "gpt-4o": { input: -1 } } } }))
   })
 
   it.effect("fails the layer for overrides that can't be right", () =>
@@ -302,9 +302,9 @@ describe("lookup", () => {
     }))
 
   it("can do with other tables, or none", () => {
-    assert.strictEqual(inputPrice("groq", "llama-3.1-8b-instant", Pricing.make({ tables: [groq] })), 0.05)
-    assert.strictEqual(inputPrice("openai", "gpt-4o", Pricing.make({ tables: [groq] })), "UnknownModel")
-    assert.strictEqual(inputPrice("groq", "llama-3.1-8b-instant", Pricing.make({ tables: [] })), "UnknownModel")
+    assert.strictEqual(inputPrice("groq", "llama-3.1-8b-instant", Pricing.makeUnsafe({ tables: [groq] })), 0.05)
+    assert.strictEqual(inputPrice("openai", "gpt-4o", Pricing.makeUnsafe({ tables: [groq] })), "UnknownModel")
+    assert.strictEqual(inputPrice("groq", "llama-3.1-8b-instant", Pricing.makeUnsafe({ tables: [] })), "UnknownModel")
   })
 
   it.effect("uses the bundled snapshot unless a layer says otherwise", () =>
@@ -420,7 +420,7 @@ describe("cost", () => {
     assert.strictEqual(
       costOf(
         { provider: "azure", model: "prod-chat", inputTokens: 1000, outputTokens: 100 },
-        Pricing.make({ deployments: { "prod-chat": "gpt-4o" } })
+        Pricing.makeUnsafe({ deployments: { "prod-chat": "gpt-4o" } })
       ),
       "0.0035"
     )
@@ -457,7 +457,7 @@ describe("cost", () => {
   })
 
   it("knows data zones of Azure and regional hosts of OpenAI from the program", () => {
-    const service = Pricing.make({
+    const service = Pricing.makeUnsafe({
       deployments: { "eu-chat": { model: "gpt-4o", type: "dataZone" }, "chat": { model: "gpt-4o", type: "global" } },
       regions: { openai: "eu" }
     })
@@ -512,7 +512,7 @@ describe("cost", () => {
   })
 
   it("says which prices the program changed", () => {
-    const service = Pricing.make({ overrides: { openai: { "gpt-4o": { input: 2 } } } })
+    const service = Pricing.makeUnsafe({ overrides: { openai: { "gpt-4o": { input: 2 } } } })
     const cost = Result.getOrThrow(Pricing.costWith(
       new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1, outputTokens: 0 }),
       service

@@ -145,7 +145,7 @@ const redacted = (value: string | Redacted.Redacted<string>): Redacted.Redacted<
  * import { Effect } from "effect"
  *
  * const source = Effect.succeed(
- *   AwsCredentials.fromKeys({
+ *   AwsCredentials.fromKeysUnsafe({
  *     accessKeyId: "AKIDEXAMPLE",
  *     secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
  *   })
@@ -155,7 +155,7 @@ const redacted = (value: string | Redacted.Redacted<string>): Redacted.Redacted<
  * @category constructors
  * @since 0.1.0
  */
-export const fromKeys = (keys: Keys): Credentials =>
+export const fromKeysUnsafe = (keys: Keys): Credentials =>
   new Credentials({
     accessKeyId: redacted(keys.accessKeyId),
     secretAccessKey: redacted(keys.secretAccessKey),
@@ -171,13 +171,13 @@ export const fromKeys = (keys: Keys): Credentials =>
  * import { AwsCredentials } from "effect-llm-stream"
  * import { Effect } from "effect"
  *
- * const source = Effect.succeed(AwsCredentials.fromApiKey("bedrock-api-key-example"))
+ * const source = Effect.succeed(AwsCredentials.fromApiKeyUnsafe("bedrock-api-key-example"))
  * ```
  *
  * @category constructors
  * @since 0.1.0
  */
-export const fromApiKey = (token: string | Redacted.Redacted<string>): BearerToken =>
+export const fromApiKeyUnsafe = (token: string | Redacted.Redacted<string>): BearerToken =>
   new BearerToken({ token: redacted(token) })
 
 // Unset, empty and blank variables are the same; a line break pasted along with a key is not part of it.
@@ -235,8 +235,8 @@ export const fromEnvironment: Effect.Effect<Auth, CredentialsError> = variables.
     return Effect.try({
       try: (): Auth =>
         token !== undefined
-          ? fromApiKey(token)
-          : fromKeys({ accessKeyId: accessKeyId ?? "", secretAccessKey: secretAccessKey ?? "", sessionToken }),
+          ? fromApiKeyUnsafe(token)
+          : fromKeysUnsafe({ accessKeyId: accessKeyId ?? "", secretAccessKey: secretAccessKey ?? "", sessionToken }),
       catch: () =>
         invalidConfiguration(
           token === undefined
@@ -284,7 +284,7 @@ const messageOf = (cause: unknown): string =>
  */
 export const fromAwsProvider = (provider: AwsProvider): Effect.Effect<Credentials, CredentialsError> =>
   Effect.tryPromise({
-    try: () => provider().then(fromKeys),
+    try: () => provider().then(fromKeysUnsafe),
     catch: (cause) =>
       new CredentialsError({
         reason: "SourceFailed",

@@ -86,7 +86,7 @@ export interface AuthHeaders {
  *       headers: { "content-type": "application/json" },
  *       body: new TextEncoder().encode("{}")
  *     },
- *     AwsCredentials.fromKeys({
+ *     AwsCredentials.fromKeysUnsafe({
  *       accessKeyId: "AKIDEXAMPLE",
  *       secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
  *     }),
@@ -151,7 +151,7 @@ export const sign = Effect.fnUntraced(function*(
  * const { headers } = await Effect.runPromise(
  *   AwsSignature.authorize(
  *     { method: "POST", url: "https://bedrock-runtime.us-east-1.amazonaws.com/", headers: {}, body: new Uint8Array() },
- *     AwsCredentials.fromApiKey("bedrock-api-key"),
+ *     AwsCredentials.fromApiKeyUnsafe("bedrock-api-key"),
  *     { region: "us-east-1" }
  *   )
  * )

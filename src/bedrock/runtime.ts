@@ -90,7 +90,7 @@ const source = ({ apiKey, credentials, region }: Options): Effect.Effect<Source>
   if (apiKey !== undefined) {
     return Effect.succeed(Effect.map(
       Effect.fromResult(Auth.validate(apiKey, "pass `apiKey`, or set AWS_BEARER_TOKEN_BEDROCK")),
-      (key) => AwsCredentials.fromApiKey(Redacted.make(Redacted.value(key)))
+      (key) => AwsCredentials.fromApiKeyUnsafe(Redacted.make(Redacted.value(key)))
     ))
   }
   if (credentials === undefined) {
@@ -103,7 +103,7 @@ const source = ({ apiKey, credentials, region }: Options): Effect.Effect<Source>
   }
   return Effect.succeed(
     Effect.isEffect(credentials) ? credentials : Effect.try({
-      try: () => AwsCredentials.fromKeys(credentials),
+      try: () => AwsCredentials.fromKeysUnsafe(credentials),
       catch: () => new ProviderError.Authentication({ message: "The AWS credentials are empty or cannot be sent" })
     })
   )

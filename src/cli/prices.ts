@@ -60,10 +60,10 @@ const fromFile = Effect.fnUntraced(function*(path: string) {
       Effect.fromResult(check(json)),
       (error) => wrongUsage(`${path}: ${error.message}`)
     )
-    return Pricing.make({ overrides })
+    return Pricing.makeUnsafe({ overrides })
   }
   const { tables } = yield* list(PricingRefresh.parse(text, path))
-  return Pricing.make({ tables: [...tables, ...Pricing.snapshot] })
+  return Pricing.makeUnsafe({ tables: [...tables, ...Pricing.snapshot] })
 })
 
 const list = <R>(

@@ -152,7 +152,7 @@ export const bedrockInvoke: WireFormat<Pick<AnthropicChunk, "chunk">> = {
 }
 
 const frame = (type: string, payload: unknown): Uint8Array =>
-  EventStream.encode({
+  EventStream.encodeUnsafe({
     headers: { ":event-type": type, ":content-type": "application/json", ":message-type": "event" },
     body: utf8.encode(JSON.stringify(payload))
   })

@@ -68,7 +68,7 @@ export type Reason = typeof Reason.Type
  * ```ts
  * import { EventStream } from "effect-llm-stream"
  *
- * const frame = EventStream.encode({ headers: {}, body: new Uint8Array(100) })
+ * const frame = EventStream.encodeUnsafe({ headers: {}, body: new Uint8Array(100) })
  *
  * const { failure } = EventStream.decodeAll(frame.subarray(0, 50))
  * failure?.reason // "TruncatedFrame"
@@ -161,7 +161,7 @@ const codec = new EventStreamCodec(toUtf8, fromUtf8)
  * ```ts
  * import { EventStream } from "effect-llm-stream"
  *
- * const frame = EventStream.encode({ headers: { ":event-type": "messageStart" }, body: Uint8Array.of(1, 2) })
+ * const frame = EventStream.encodeUnsafe({ headers: { ":event-type": "messageStart" }, body: Uint8Array.of(1, 2) })
  *
  * const decoder = EventStream.make()
  * decoder.push(frame.subarray(0, 10)) // []
@@ -308,7 +308,7 @@ export const make = (options?: Options): Decoder => {
  * ```ts
  * import { EventStream } from "effect-llm-stream"
  *
- * const frame = EventStream.encode({ headers: { ":message-type": "event" }, body: new Uint8Array() })
+ * const frame = EventStream.encodeUnsafe({ headers: { ":message-type": "event" }, body: new Uint8Array() })
  *
  * EventStream.decodeAll(frame).messages.length // 1
  * EventStream.decodeAll(frame.subarray(1)).failure?.reason // "PreludeChecksum"
@@ -337,7 +337,7 @@ export const decodeAll = (bytes: Uint8Array, options?: Options): {
  * ```ts
  * import { EventStream } from "effect-llm-stream"
  *
- * const frame = EventStream.encode({
+ * const frame = EventStream.encodeUnsafe({
  *   headers: { ":event-type": "messageStop", ":content-type": "application/json", ":message-type": "event" },
  *   body: new TextEncoder().encode(JSON.stringify({ stopReason: "end_turn" }))
  * })
@@ -346,7 +346,7 @@ export const decodeAll = (bytes: Uint8Array, options?: Options): {
  * @category encoding
  * @since 0.1.0
  */
-export const encode = (message: Message): Uint8Array =>
+export const encodeUnsafe = (message: Message): Uint8Array =>
   codec.encode({
     headers: Object.fromEntries(
       Object.entries(message.headers).map(([name, value]) => [name, { type: "string" as const, value }])

@@ -22,13 +22,13 @@ const plain = (auth: AwsCredentials.Auth) =>
     }
 
 describe("AwsCredentials", () => {
-  describe("fromKeys", () => {
+  describe("fromKeysUnsafe", () => {
     it("takes plain and redacted keys, and dates of either kind", () => {
       const expiration = new Date(Date.UTC(2030, 0, 1))
       const expected = { ...keys, sessionToken, expiration }
-      assert.deepStrictEqual(plain(AwsCredentials.fromKeys(expected)), expected)
+      assert.deepStrictEqual(plain(AwsCredentials.fromKeysUnsafe(expected)), expected)
       assert.deepStrictEqual(
-        plain(AwsCredentials.fromKeys({
+        plain(AwsCredentials.fromKeysUnsafe({
           accessKeyId: Redacted.make(keys.accessKeyId),
           secretAccessKey: Redacted.make(keys.secretAccessKey),
           sessionToken: Redacted.make(sessionToken),
@@ -40,7 +40,10 @@ describe("AwsCredentials", () => {
 
     it("shows no key, however it is printed", () => {
       for (
-        const auth of [AwsCredentials.fromKeys({ ...keys, sessionToken }), AwsCredentials.fromApiKey(sessionToken)]
+        const auth of [
+          AwsCredentials.fromKeysUnsafe({ ...keys, sessionToken }),
+          AwsCredentials.fromApiKeyUnsafe(sessionToken)
+        ]
       ) {
         for (const shown of [String(auth), inspect(auth, { depth: 9, showHidden: true }), JSON.stringify(auth)]) {
           for (const secret of [keys.accessKeyId, keys.secretAccessKey, sessionToken]) {
@@ -55,9 +58,9 @@ describe("AwsCredentials", () => {
     it("refuses what cannot go into a header, without quoting it", () => {
       for (
         const make of [
-          () => AwsCredentials.fromKeys({ ...keys, accessKeyId: "SECRET\n" }),
-          () => AwsCredentials.fromKeys({ ...keys, sessionToken: "SECRET\r\nx-evil: 1" }),
-          () => AwsCredentials.fromApiKey("SECRET ")
+          () => AwsCredentials.fromKeysUnsafe({ ...keys, accessKeyId: "SECRET\n" }),
+          () => AwsCredentials.fromKeysUnsafe({ ...keys, sessionToken: "SECRET\r\nx-evil: 1" }),
+          () => AwsCredentials.fromApiKeyUnsafe("SECRET ")
         ]
       ) {
         const refused = Result.try({ try: (): AwsCredentials.Auth => make(), catch: (cause) => inspect(cause) })
@@ -251,7 +254,7 @@ describe("AwsCredentials", () => {
         yield* Effect.sleep("1 second")
         if (state.failing) return yield* Effect.fail(`failure of run ${run}`)
         const now = yield* DateTime.now
-        return AwsCredentials.fromKeys({
+        return AwsCredentials.fromKeysUnsafe({
           ...keys,
           accessKeyId: `run-${run}`,
           expiration: options.lasting === undefined ? undefined : DateTime.add(now, { minutes: options.lasting })

@@ -9,7 +9,7 @@ import * as BedrockEndpoint from "../../src/bedrock/BedrockEndpoint.ts"
 // The keys, time and scope of the examples that AWS publishes.
 const accessKeyId = "AKIDEXAMPLE"
 const secretAccessKey = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-const credentials = AwsCredentials.fromKeys({ accessKeyId, secretAccessKey })
+const credentials = AwsCredentials.fromKeysUnsafe({ accessKeyId, secretAccessKey })
 const atPublishedTime = TestClock.setTime(Date.UTC(2015, 7, 30, 12, 36, 0))
 const empty = new Uint8Array()
 const utf8 = (text: string) => new TextEncoder().encode(text)
@@ -107,7 +107,7 @@ describe("AwsSignature", () => {
         const { authorization, "x-amz-date": date, "x-amz-security-token": token, ...headers } = theirs.headers
         const ours = yield* AwsSignature.sign(
           { method: "POST", url: url.url, headers, body: theirs.body },
-          AwsCredentials.fromKeys({ accessKeyId, secretAccessKey, sessionToken: "session/token+example==" }),
+          AwsCredentials.fromKeysUnsafe({ accessKeyId, secretAccessKey, sessionToken: "session/token+example==" }),
           { region }
         )
         assert.deepStrictEqual({ ...ours }, {
@@ -159,7 +159,7 @@ describe("AwsSignature", () => {
       Effect.gen(function*() {
         const { headers, secrets } = yield* AwsSignature.authorize(
           request,
-          AwsCredentials.fromApiKey("bedrock-api-key-example"),
+          AwsCredentials.fromApiKeyUnsafe("bedrock-api-key-example"),
           { region: "us-east-1" }
         )
         assert.deepStrictEqual(headers, { authorization: "Bearer bedrock-api-key-example" })

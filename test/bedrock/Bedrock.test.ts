@@ -466,7 +466,7 @@ describe("Bedrock", () => {
       const credentials = Effect.gen(function*() {
         asked++
         const now = yield* Clock.currentTimeMillis
-        return AwsCredentials.fromKeys({
+        return AwsCredentials.fromKeysUnsafe({
           accessKeyId: `AKID${asked}`,
           secretAccessKey,
           expiration: DateTime.makeUnsafe(now + 3_600_000)
@@ -488,7 +488,9 @@ describe("Bedrock", () => {
   it.effect("signs every attempt anew", () =>
     Effect.gen(function*() {
       let asked = 0
-      const credentials = Effect.sync(() => AwsCredentials.fromKeys({ accessKeyId: `AKID${++asked}`, secretAccessKey }))
+      const credentials = Effect.sync(() =>
+        AwsCredentials.fromKeysUnsafe({ accessKeyId: `AKID${++asked}`, secretAccessKey })
+      )
       const { response, seen } = yield* send(
         { region, credentials },
         { model, prompt: "hi" },
@@ -997,7 +999,7 @@ const verify = Effect.fnUntraced(function*(received: Received | undefined) {
       headers: Object.fromEntries(signed.map((name) => [name, received.headers[name] ?? ""])),
       body: received.body
     },
-    AwsCredentials.fromKeys(keys),
+    AwsCredentials.fromKeysUnsafe(keys),
     { region }
   ).pipe(Effect.provideService(Clock.Clock, clockAt(millisOf(received.headers["x-amz-date"]))))
   assert.strictEqual(again.authorization, authorization)

@@ -9,7 +9,7 @@ export type Event = Readonly<Record<string, Payload>>
 const utf8 = new TextEncoder()
 
 const message = (headers: Readonly<Record<string, string>>, body: string): Uint8Array =>
-  EventStream.encode({ headers, body: utf8.encode(body) })
+  EventStream.encodeUnsafe({ headers, body: utf8.encode(body) })
 
 const json = { ":content-type": "application/json" }
 

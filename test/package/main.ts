@@ -40,7 +40,7 @@ const frames = [
   ["messageStop", { stopReason: "end_turn" }],
   ["metadata", { usage: { inputTokens: 5, outputTokens: 2, totalTokens: 7 }, metrics: { latencyMs: 1 } }]
 ].map(([event, payload]) =>
-  EventStream.encode({
+  EventStream.encodeUnsafe({
     headers: { ":event-type": String(event), ":content-type": "application/json", ":message-type": "event" },
     body: new TextEncoder().encode(JSON.stringify(payload))
   })
@@ -61,7 +61,7 @@ const openai = OpenAi.layer({ apiKey: Redacted.make("key"), model: "gpt-4o-mini"
 
 const bedrock = Bedrock.layer({
   region: "us-east-1",
-  credentials: Effect.succeed(AwsCredentials.fromKeys({ accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" })),
+  credentials: Effect.succeed(AwsCredentials.fromKeysUnsafe({ accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" })),
   model: "amazon.nova-lite-v1:0"
 })
 

@@ -81,9 +81,10 @@ export const format = (options: FormatOptions): RequestFormat => formatOf(option
  *
  * const options = { keys: ["bedrockInvoke"], schema: BedrockInvoke.BedrockInvokeOptions } as const
  * const format = Messages.bedrockFormat({ provider: "bedrock", options })
- * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello" }))
- * const { body } = Result.getOrThrow(format.encode(request, "us.anthropic.claude-sonnet-4-5-20250929-v1:0"))
- * body.anthropic_version // "bedrock-2023-05-31"
+ * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", serviceTier: "flex" }))
+ * const { body, headers } = Result.getOrThrow(format.encode(request, "us.anthropic.claude-haiku-4-5-20251001-v1:0"))
+ * Object.keys(body) // ["anthropic_version", "max_tokens", "messages"]
+ * headers // { "x-amzn-bedrock-service-tier": "flex" }
  * ```
  *
  * @category constructors
