@@ -123,9 +123,10 @@ export interface Chunk {
   readonly costDetails?: CostMetadata.Fields | undefined
   /**
    * Appends what this chunk adds to the content of its response, in order. A chunk class that does not have it is read by
-   * its attributes, which don't tell signatures, citations, and tools that the provider ran.
+   * its attributes, which don't tell signatures, citations, and tools that the provider ran. `isNamed` says that earlier
+   * chunks have named the response, so that this one need not.
    */
-  readonly contentEvents?: (out: Array<Parts.Event>) => void
+  readonly contentEvents?: (out: Array<Parts.Event>, isNamed?: boolean) => void
 }
 
 /**

@@ -64,8 +64,8 @@ export type Part = AiResponse.Part<{}> | ToolCallPart | ToolResultPart
  * @category decoding
  * @since 0.2.0
  */
-export const contentEvents = (chunk: Chunk, out: Array<Parts.Event>): void => {
-  if (chunk.contentEvents !== undefined) return chunk.contentEvents(out)
+export const contentEvents = (chunk: Chunk, out: Array<Parts.Event>, isNamed?: boolean): void => {
+  if (chunk.contentEvents !== undefined) return chunk.contentEvents(out, isNamed)
   ContentEvents.fromAttributes(chunk, out)
   let finished = 0
   for (const { finishReason, index } of chunk.choiceDeltas) {
@@ -74,6 +74,10 @@ export const contentEvents = (chunk: Chunk, out: Array<Parts.Event>): void => {
     if (index === 0) out.push({ type: "finish", provider: chunk.provider, reason, raw: finishReason })
   }
 }
+
+// Some wires name the response in every chunk.
+const names = (event: Parts.Event | undefined): boolean =>
+  event?.type === "response" && event.id !== undefined && event.model !== undefined
 
 /**
  * Turns the chunks of one response into stream parts, in the encoding that a `LanguageModel` of `effect/ai` is made of.
@@ -111,11 +115,13 @@ export interface Decoder {
 export const decoder = (): Decoder => {
   const state = Parts.decoder()
   const events: Array<Parts.Event> = []
+  let isNamed = false
   return {
     push: (chunks) => {
       const out: Array<AiResponse.StreamPartEncoded> = []
       for (const chunk of chunks) {
-        contentEvents(chunk, events)
+        contentEvents(chunk, events, isNamed)
+        isNamed ||= names(events[0])
         for (const event of events) state.push(event, out)
         events.length = 0
       }
@@ -286,16 +292,12 @@ export interface Log {
  */
 export const log = (): Log => {
   const events: Array<Parts.Event> = []
-  let named = false
+  let isNamed = false
   return {
     add: (chunk) => {
       const before = events.length
-      contentEvents(chunk, events)
-      const first = events[before]
-      if (first?.type !== "response") return
-      // Most wires name the response in every chunk.
-      if (named) events.splice(before, 1)
-      else named = first.id !== undefined && first.model !== undefined
+      contentEvents(chunk, events, isNamed)
+      isNamed ||= names(events[before])
     },
     remember: (response) => void attach(response, { events, length: events.length })
   }

@@ -1,7 +1,12 @@
 import type { Chunk } from "../Chunk.ts"
 import type * as Parts from "../Parts.ts"
 
-type Stated = Pick<
+/**
+ * What it takes of a chunk.
+ *
+ * @internal
+ */
+export type Stated = Pick<
   Chunk,
   "provider" | "id" | "model" | "content" | "reasoning" | "refusal" | "toolCallDeltas" | "audioDelta" | "usage"
 >

@@ -61,6 +61,8 @@ const nameOf = (name: string | null | undefined) =>
 const argumentsOf = (value: string | Readonly<Record<string, unknown>> | null | undefined): string =>
   value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value)
 
+const none: ReadonlyArray<ToolCallDelta> = []
+
 const finishReasonOf = (choice: Choice): string | undefined => choice.finish_reason || undefined
 
 /**
@@ -180,7 +182,9 @@ export class ChatCompletionChunk extends Base.extend<ChatCompletionChunk>("effec
 
   /** @since 0.1.0 */
   override get usage(): Usage.Usage | undefined {
-    return usageOf(this.chunk.choices?.find((choice) => choice?.usage)?.usage, this.chunk.usage)
+    const { choices, usage } = this.chunk
+    const own = choices?.find((choice) => choice?.usage)?.usage
+    return own || usage ? usageOf(own, usage) : undefined
   }
 
   /** @since 0.1.0 */
@@ -222,10 +226,29 @@ export class ChatCompletionChunk extends Base.extend<ChatCompletionChunk>("effec
   }
 
   /** @since 0.2.0 */
-  contentEvents(out: Array<Parts.Event>): void {
+  contentEvents(out: Array<Parts.Event>, isNamed?: boolean): void {
     const choice = this.first
+    const delta = choice?.delta
     const raw = choice?.finish_reason
-    contentEvents(this, choice, raw ? toCommon(raw) : undefined, out)
+    contentEvents(
+      {
+        provider: this.provider,
+        id: isNamed === true ? undefined : this.id,
+        model: isNamed === true ? undefined : this.model,
+        content: choice === undefined ? "" : contentOf(choice),
+        reasoning: choice === undefined ? "" : this.reasoningOf(choice),
+        refusal: choice === undefined ? "" : refusalOf(choice),
+        toolCallDeltas: choice === undefined || !delta?.tool_calls && !delta?.function_call
+          ? none
+          : toolCallDeltasOf(choice),
+        audioDelta: delta?.audio ? this.audioDelta : undefined,
+        usage: this.usage
+      },
+      this.chunk,
+      choice,
+      raw ? toCommon(raw) : undefined,
+      out
+    )
   }
 
   /** @since 0.1.0 */

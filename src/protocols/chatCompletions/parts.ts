@@ -4,7 +4,6 @@
  * @since 0.2.0
  */
 import * as Predicate from "effect/Predicate"
-import type { Chunk } from "../../Chunk.ts"
 import type { FinishReason } from "../../FinishReason.ts"
 import * as ContentEvents from "../../internal/contentEvents.ts"
 import * as Metadata from "../../internal/fields.ts"
@@ -21,12 +20,13 @@ import type { Choice, Payload } from "./payload.ts"
  * @internal
  */
 export const contentEvents = (
-  chunk: Chunk & { readonly chunk: Payload },
+  chunk: ContentEvents.Stated,
+  payload: Payload,
   choice: Choice | undefined,
   reason: FinishReason | undefined,
   out: Array<Parts.Event>
 ): void => {
-  const { chunk: payload, provider } = chunk
+  const { provider } = chunk
   ContentEvents.fromAttributes(chunk, out, {
     created: typeof payload.created === "number" ? payload.created : undefined,
     pieces: choice?.delta?.tool_calls?.some((call) => call?.custom) === true ? pieces(chunk, choice) : undefined
@@ -53,7 +53,7 @@ export const contentEvents = (
   details(payload, choice, chunk.usage !== undefined || Boolean(raw), provider, out)
 }
 
-const pieces = (chunk: Chunk, choice: Choice): ReadonlyArray<Parts.ToolCallPieceEvent> => {
+const pieces = (chunk: ContentEvents.Stated, choice: Choice): ReadonlyArray<Parts.ToolCallPieceEvent> => {
   const calls = elements(choice.delta?.tool_calls)
   return chunk.toolCallDeltas.map((piece, i) => ({
     type: "tool-call-piece",

@@ -145,8 +145,8 @@ export class ConverseChunk extends Base.extend<ConverseChunk>("effect-llm-stream
   }
 
   /** @since 0.2.0 */
-  contentEvents(out: Array<Parts.Event>): void {
-    contentEvents(this, out)
+  contentEvents(out: Array<Parts.Event>, isNamed?: boolean): void {
+    contentEvents(this, isNamed === true, out)
   }
 
   /** @since 0.2.0 */

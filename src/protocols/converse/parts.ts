@@ -24,10 +24,17 @@ type Start = NonNullable<NonNullable<Payload["contentBlockStart"]>["start"]>
  *
  * @internal
  */
-export const contentEvents = (chunk: Chunk & { readonly chunk: Payload }, out: Array<Parts.Event>): void => {
-  const { chunk: payload, id, model, provider } = chunk
+export const contentEvents = (
+  chunk: Chunk & { readonly chunk: Payload },
+  isNamed: boolean,
+  out: Array<Parts.Event>
+): void => {
+  const { chunk: payload, provider } = chunk
   const { contentBlockDelta, contentBlockStart, contentBlockStop, messageStop, metadata } = payload
-  if (id !== undefined || model !== undefined) out.push({ type: "response", id, model })
+  if (!isNamed) {
+    const { id, model } = chunk
+    if (id !== undefined || model !== undefined) out.push({ type: "response", id, model })
+  }
   if (contentBlockDelta !== undefined) {
     const { contentBlockIndex, delta } = contentBlockDelta
     if (delta !== null && delta !== undefined) deltaEvents(delta, contentBlockIndex ?? undefined, provider, out)
