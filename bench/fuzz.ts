@@ -18,7 +18,6 @@ import {
   BedrockInvoke,
   type Chunk,
   CostMetadata,
-  EventStream,
   Groq,
   OpenAi,
   type Protocol,
@@ -26,6 +25,7 @@ import {
   Response
 } from "../src/index.ts"
 import { Answer, Wire } from "../src/testing.ts"
+import * as EventStream from "../src/wire/EventStream.ts"
 
 /** Numbers that a seed decides (mulberry32). */
 class Random {

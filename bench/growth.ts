@@ -11,15 +11,15 @@ import {
   AzureOpenAi,
   Bedrock,
   type Chunk,
-  EventStream,
   Groq,
   OpenAi,
   OpenAiChunk,
   type Protocol,
   ProviderError,
-  Response,
-  Sse
+  Response
 } from "../src/index.ts"
+import * as EventStream from "../src/wire/EventStream.ts"
+import * as Sse from "../src/wire/Sse.ts"
 
 export interface Case {
   readonly name: string

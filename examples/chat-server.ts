@@ -6,7 +6,8 @@
  */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Config, Effect, Layer, Schema, Stream } from "effect"
-import { ChunkStream, OpenAi, Provider, Sse } from "effect-llm-stream"
+import { ChunkStream, OpenAi, Provider } from "effect-llm-stream"
+import * as Sse from "effect-llm-stream/wire/Sse"
 import { FetchHttpClient, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 

@@ -1,6 +1,7 @@
 /**
  * Splits the token counts of a completion into the components that have prices.
  *
+ * @stability unstable
  * @since 0.2.0
  */
 import type { CostMetadata } from "./CostMetadata.ts"
@@ -46,7 +47,7 @@ export type Buckets = Readonly<Record<TokenComponent, number>>
  *
  * @example
  * ```ts
- * import { CostBuckets } from "effect-llm-stream"
+ * import * as CostBuckets from "effect-llm-stream/CostBuckets"
  *
  * CostBuckets.clean("inputTokens", -1, () => {}) // 0
  * ```
@@ -67,7 +68,8 @@ export const clean = (subject: string, stated: number | undefined, report: Repor
  *
  * @example
  * ```ts
- * import { CostBuckets, CostMetadata } from "effect-llm-stream"
+ * import { CostMetadata } from "effect-llm-stream"
+ * import * as CostBuckets from "effect-llm-stream/CostBuckets"
  *
  * const metadata = new CostMetadata.CostMetadata({ inputTokens: 1000, cachedTokens: 200, outputTokens: 100 })
  * const buckets = CostBuckets.split(metadata, {}, () => {})

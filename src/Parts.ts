@@ -5,6 +5,7 @@
  * {@link decoder} keeps the state of one response and turns events into `effect/ai`'s stream parts: blocks with a start
  * and an end, ids that are unique, tool calls whose arguments are whole, and one finish at the end.
  *
+ * @stability unstable
  * @since 0.2.0
  */
 import type * as AiResponse from "effect/ai/Response"

@@ -301,7 +301,10 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
 }) {
   /** @since 0.1.0 */
   override get message(): string {
-    return `${this.provider}: ${this.reason._tag}: ${this.reason.message}`
+    const own = `${this.provider}: `
+    const { message } = this.reason
+    // What a request format says begins with the provider's name already.
+    return `${own}${this.reason._tag}: ${message.startsWith(own) ? message.slice(own.length) : message}`
   }
 
   /**

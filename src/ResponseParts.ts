@@ -4,6 +4,7 @@
  * These stand behind `ChunkStream.parts`, `Response.parts` and `Response.message`; use them directly where chunks come
  * from elsewhere than a stream.
  *
+ * @stability unstable
  * @since 0.2.0
  */
 import * as Prompt from "effect/ai/Prompt"
@@ -53,7 +54,8 @@ export type Part = AiResponse.Part<{}> | ToolCallPart | ToolResultPart
  *
  * @example
  * ```ts
- * import { OpenAiChunk, type Parts, ResponseParts } from "effect-llm-stream"
+ * import { OpenAiChunk, type Parts } from "effect-llm-stream"
+ * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
  * const events: Array<Parts.Event> = []
  * const chunk = new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
@@ -99,7 +101,8 @@ export interface Decoder {
  *
  * @example
  * ```ts
- * import { OpenAiChunk, ResponseParts } from "effect-llm-stream"
+ * import { OpenAiChunk } from "effect-llm-stream"
+ * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
  * const decoder = ResponseParts.decoder()
  * const parts = decoder.push([
@@ -146,7 +149,7 @@ export const decoder = (): Decoder => {
  *
  * @example
  * ```ts
- * import { ResponseParts } from "effect-llm-stream"
+ * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
  * ResponseParts.fromEncoded({ type: "text-start", id: "0" }).metadata // {}
  * ```
@@ -188,7 +191,7 @@ const streamDecoder = lazy(() => Schema.decodeSync(AiResponse.StreamPart()))
  *
  * @example
  * ```ts
- * import { ResponseParts } from "effect-llm-stream"
+ * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
  * const [part] = ResponseParts.collect([
  *   { type: "text-start", id: "0" },
@@ -281,7 +284,8 @@ export interface Log {
  *
  * @example
  * ```ts
- * import { OpenAiChunk, ResponseParts } from "effect-llm-stream"
+ * import { OpenAiChunk } from "effect-llm-stream"
+ * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
  * const log = ResponseParts.log()
  * log.add(new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } }))
@@ -322,7 +326,8 @@ const entry = (response: object & { readonly [entryOf]?: Entry }): Entry | undef
  *
  * @example
  * ```ts
- * import { Response, ResponseParts } from "effect-llm-stream"
+ * import { Response } from "effect-llm-stream"
+ * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
  * declare const response: Response.Response
  *
@@ -372,7 +377,8 @@ export interface Stated {
  *
  * @example
  * ```ts
- * import { OpenAiChunk, Response, ResponseParts } from "effect-llm-stream"
+ * import { OpenAiChunk, Response } from "effect-llm-stream"
+ * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
  * const response = Response.fromChunks([
  *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
@@ -427,7 +433,8 @@ const stated = (response: Stated): Entry => {
  *
  * @example
  * ```ts
- * import { OpenAiChunk, Response, ResponseParts } from "effect-llm-stream"
+ * import { OpenAiChunk, Response } from "effect-llm-stream"
+ * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
  * const response = Response.fromChunks([
  *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
@@ -449,7 +456,8 @@ const contentDecoder = lazy(() => Schema.decodeSync(AiResponse.Part()))
  *
  * @example
  * ```ts
- * import { OpenAiChunk, Response, ResponseParts } from "effect-llm-stream"
+ * import { OpenAiChunk, Response } from "effect-llm-stream"
+ * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
  * const response = Response.fromChunks([
  *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })

@@ -5,6 +5,7 @@
  * exists, Web Crypto elsewhere, and JavaScript where a page has neither (insecure contexts).
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+ * @stability unstable
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -75,7 +76,8 @@ export interface AuthHeaders {
  *
  * @example
  * ```ts
- * import { AwsCredentials, AwsSignature } from "effect-llm-stream"
+ * import { AwsCredentials } from "effect-llm-stream"
+ * import * as AwsSignature from "effect-llm-stream/bedrock/AwsSignature"
  * import { Effect } from "effect"
  *
  * const headers = await Effect.runPromise(
@@ -145,7 +147,8 @@ export const sign = Effect.fnUntraced(function*(
  *
  * @example
  * ```ts
- * import { AwsCredentials, AwsSignature } from "effect-llm-stream"
+ * import { AwsCredentials } from "effect-llm-stream"
+ * import * as AwsSignature from "effect-llm-stream/bedrock/AwsSignature"
  * import { Effect } from "effect"
  *
  * const { headers } = await Effect.runPromise(

@@ -1,6 +1,7 @@
 /**
  * Where a request to AWS Bedrock goes: host, path and region, from a model id and the configuration.
  *
+ * @stability unstable
  * @since 0.1.0
  */
 import * as Result from "effect/Result"
@@ -55,7 +56,7 @@ export interface Endpoint {
  *
  * @example
  * ```ts
- * import { BedrockEndpoint } from "effect-llm-stream"
+ * import * as BedrockEndpoint from "effect-llm-stream/bedrock/BedrockEndpoint"
  * import { Result } from "effect"
  *
  * const endpoint = BedrockEndpoint.resolve({ operation: "converse-stream", model: "amazon.nova-lite-v1:0" })
@@ -92,7 +93,7 @@ const regionPattern = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
  *
  * @example
  * ```ts
- * import { BedrockEndpoint } from "effect-llm-stream"
+ * import * as BedrockEndpoint from "effect-llm-stream/bedrock/BedrockEndpoint"
  *
  * BedrockEndpoint.fromRegion("eu-central-1") // "https://bedrock-runtime.eu-central-1.amazonaws.com"
  * ```
@@ -110,7 +111,7 @@ export const fromRegion = (region: string): string =>
  *
  * @example
  * ```ts
- * import { BedrockEndpoint } from "effect-llm-stream"
+ * import * as BedrockEndpoint from "effect-llm-stream/bedrock/BedrockEndpoint"
  *
  * BedrockEndpoint.regionOfArn("arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/a1b2c3d4e5f6")
  * // "eu-west-1"
@@ -127,7 +128,7 @@ export const regionOfArn = (arn: string): string | undefined => /^arn:[^:]*:[^:]
  *
  * @example
  * ```ts
- * import { BedrockEndpoint } from "effect-llm-stream"
+ * import * as BedrockEndpoint from "effect-llm-stream/bedrock/BedrockEndpoint"
  *
  * BedrockEndpoint.path("converse-stream", "us.anthropic.claude-sonnet-4-5-20250929-v1:0")
  * // "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse-stream"
@@ -150,7 +151,7 @@ export const path = (operation: Operation, model: string): string =>
  *
  * @example
  * ```ts
- * import { BedrockEndpoint } from "effect-llm-stream"
+ * import * as BedrockEndpoint from "effect-llm-stream/bedrock/BedrockEndpoint"
  * import { Result } from "effect"
  *
  * const endpoint = BedrockEndpoint.resolve({

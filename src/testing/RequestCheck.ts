@@ -6,6 +6,7 @@
  * The rules are those that the providers publish or answer with. What depends on the content of a model's context, on
  * an account or on a download is not checked.
  *
+ * @stability unstable
  * @since 0.2.0
  */
 import * as Chat from "./requestCheck/chat.ts"

@@ -4,6 +4,7 @@
  *
  * A body is an array of events, each the bytes of one event, so that faults are ordinary array operations.
  *
+ * @stability unstable
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"

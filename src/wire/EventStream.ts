@@ -6,6 +6,7 @@
  * This module knows frames only; what `:message-type` means is for the provider that reads them.
  *
  * @see https://smithy.io/2.0/aws/amazon-eventstream.html
+ * @stability unstable
  * @since 0.1.0
  */
 import { Crc32 } from "@smithy/core/checksum"
@@ -66,7 +67,7 @@ export type Reason = typeof Reason.Type
  *
  * @example
  * ```ts
- * import { EventStream } from "effect-llm-stream"
+ * import * as EventStream from "effect-llm-stream/wire/EventStream"
  *
  * const frame = EventStream.encodeUnsafe({ headers: {}, body: new Uint8Array(100) })
  *
@@ -159,7 +160,7 @@ const codec = new EventStreamCodec(toUtf8, fromUtf8)
  *
  * @example
  * ```ts
- * import { EventStream } from "effect-llm-stream"
+ * import * as EventStream from "effect-llm-stream/wire/EventStream"
  *
  * const frame = EventStream.encodeUnsafe({ headers: { ":event-type": "messageStart" }, body: Uint8Array.of(1, 2) })
  *
@@ -306,7 +307,7 @@ export const make = (options?: Options): Decoder => {
  *
  * @example
  * ```ts
- * import { EventStream } from "effect-llm-stream"
+ * import * as EventStream from "effect-llm-stream/wire/EventStream"
  *
  * const frame = EventStream.encodeUnsafe({ headers: { ":message-type": "event" }, body: new Uint8Array() })
  *
@@ -335,7 +336,7 @@ export const decodeAll = (bytes: Uint8Array, options?: Options): {
  *
  * @example
  * ```ts
- * import { EventStream } from "effect-llm-stream"
+ * import * as EventStream from "effect-llm-stream/wire/EventStream"
  *
  * const frame = EventStream.encodeUnsafe({
  *   headers: { ":event-type": "messageStop", ":content-type": "application/json", ":message-type": "event" },

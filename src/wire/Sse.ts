@@ -5,6 +5,7 @@
  * providers call for: `retry:` and `id:` are ignored, an event that the end of the body leaves without its closing blank
  * line is still given out (marked `unterminated`), and events without data are not events.
  *
+ * @stability unstable
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
@@ -29,7 +30,7 @@ export interface Event {
  *
  * @example
  * ```ts
- * import { Sse } from "effect-llm-stream"
+ * import * as Sse from "effect-llm-stream/wire/Sse"
  *
  * const decoder = Sse.make({ maxEventSize: 8 })
  * decoder.push("data: more than eight characters") // []
@@ -93,7 +94,7 @@ const COLON = 58
  *
  * @example
  * ```ts
- * import { Sse } from "effect-llm-stream"
+ * import * as Sse from "effect-llm-stream/wire/Sse"
  *
  * const decoder = Sse.make()
  * decoder.push(": comment\n\nevent: greeting\ndata: Hel") // []
@@ -246,7 +247,7 @@ const fieldValue = (line: string, nameLength: number): string | undefined => {
  *
  * @example
  * ```ts
- * import { Sse } from "effect-llm-stream"
+ * import * as Sse from "effect-llm-stream/wire/Sse"
  *
  * Sse.encode({ event: undefined, data: "[DONE]" }) // "data: [DONE]\n\n"
  * ```

@@ -16,9 +16,9 @@ import { createHash } from "node:crypto"
 import { createServer as createHttpServer } from "node:http"
 import { createServer as createHttp2Server } from "node:http2"
 import type { Server } from "node:net"
+import * as AwsSignature from "../../src/bedrock/AwsSignature.ts"
 import {
   AwsCredentials,
-  AwsSignature,
   Bedrock,
   BedrockChunk,
   type ChatRequest,

@@ -1,5 +1,6 @@
 /** Streams in Bedrock's wire format, written by hand after its documentation. */
-import { type Chunk, EventStream, type Protocol, Response } from "../../src/index.ts"
+import { type Chunk, type Protocol, Response } from "../../src/index.ts"
+import * as EventStream from "../../src/wire/EventStream.ts"
 
 export type Payload = Readonly<Record<string, unknown>>
 

@@ -9,7 +9,6 @@ import {
   Bedrock,
   ChunkStream,
   Cost,
-  EventStream,
   OpenAi,
   OpenAiChunk,
   Pricing,
@@ -18,6 +17,7 @@ import {
   ProviderError
 } from "effect-llm-stream"
 import { Answer, TestProvider } from "effect-llm-stream/testing"
+import * as EventStream from "effect-llm-stream/wire/EventStream"
 import * as Sse from "effect-llm-stream/wire/Sse"
 import { HttpClient, HttpClientResponse } from "effect/http"
 

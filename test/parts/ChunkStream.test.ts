@@ -11,9 +11,9 @@ import {
   ChunkStream,
   GroqChunk,
   OpenAiChunk,
-  Response,
-  ResponseParts
+  Response
 } from "../../src/index.ts"
+import * as ResponseParts from "../../src/ResponseParts.ts"
 import { Answer, Arbitraries } from "../../src/testing.ts"
 import { broken, texts } from "./rules.ts"
 
