@@ -249,8 +249,8 @@ describe("Provider.stream", () => {
           Effect.provide(Logger.layer([Logger.make(({ message }) => lines.push(message))]))
         )
         assert.deepStrictEqual(lines, [["openai: ServerError (HTTP 503), retry 1 in 0 ms"]])
-        const retries = (yield* Metric.snapshot).find(({ id }) => id === "llm_stream_retries")
-        assert.deepInclude(retries?.attributes, { provider: "openai", reason: "ServerError" })
+        const retries = (yield* Metric.snapshot).filter(({ id }) => id === "llm_stream_retries")
+        assert.deepInclude(retries.map(({ attributes }) => attributes), { provider: "openai", reason: "ServerError" })
       }))
 
     const refused = (status: number, headers: Record<string, string> = {}) =>

@@ -137,9 +137,10 @@ const shouldRetry = (headers: Headers.Headers): boolean | undefined => {
  */
 export const retryAfter = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
   const millis = numberOf(headers["retry-after-ms"])
-  if (millis !== undefined) return Duration.millis(millis)
-  const value = headers["retry-after"]?.trim()
-  if (value === undefined || value === "") return undefined
+  const value = headers["retry-after"]?.trim() ?? ""
+  // Azure states 0 beside a `retry-after` of a second.
+  if (millis !== undefined && (millis > 0 || value === "")) return Duration.millis(millis)
+  if (value === "") return undefined
   const seconds = numberOf(value)
   if (seconds !== undefined) return Duration.millis(seconds * 1000)
   return Option.getOrUndefined(

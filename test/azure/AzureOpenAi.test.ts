@@ -451,7 +451,7 @@ describe("AzureOpenAi", () => {
     }
 
     const waits: ReadonlyArray<readonly [headers: Record<string, string>, expected: Duration.Input | undefined]> = [
-      [{ "retry-after": "1", "retry-after-ms": "0" }, "0 millis"],
+      [{ "retry-after": "1", "retry-after-ms": "0" }, "1 second"],
       [{ "retry-after": "7", "retry-after-ms": "6596" }, "6596 millis"],
       [{}, undefined]
     ]
