@@ -1,6 +1,7 @@
 /**
  * Credentials: what signs a request, and what of it is secret.
  *
+ * @stability unstable
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"

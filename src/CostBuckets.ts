@@ -1,6 +1,7 @@
 /**
  * Splits the token counts of a completion into the components that have prices.
  *
+ * @stability unstable
  * @since 0.2.0
  */
 import type { CostMetadata } from "./CostMetadata.ts"

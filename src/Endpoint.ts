@@ -1,6 +1,7 @@
 /**
  * Where the requests for a model go.
  *
+ * @stability unstable
  * @since 0.2.0
  */
 import * as Result from "effect/Result"

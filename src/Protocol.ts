@@ -2,6 +2,7 @@
  * How a provider's API answers: from the bytes of a body to chunks, in two independent steps, framing (bytes to wire
  * events) and events (wire events to chunks). Pure, apart from what a decoder remembers of one body.
  *
+ * @stability unstable
  * @since 0.2.0
  */
 import * as Arr from "effect/Array"

@@ -1,6 +1,7 @@
 /**
  * How a chat request becomes the body that one API takes: the pure half of sending.
  *
+ * @stability unstable
  * @since 0.2.0
  */
 import type * as Result from "effect/Result"

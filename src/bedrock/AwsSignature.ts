@@ -5,6 +5,7 @@
  * exists, Web Crypto elsewhere, and JavaScript where a page has neither (insecure contexts).
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+ * @stability unstable
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"

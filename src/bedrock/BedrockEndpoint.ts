@@ -1,6 +1,7 @@
 /**
  * Where a request to AWS Bedrock goes: host, path and region, from a model id and the configuration.
  *
+ * @stability unstable
  * @since 0.1.0
  */
 import * as Result from "effect/Result"

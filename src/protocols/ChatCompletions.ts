@@ -4,6 +4,7 @@
  *
  * A provider that adds fields spreads these field records into its own schema and extends {@link ChatCompletionChunk}.
  *
+ * @stability unstable
  * @since 0.1.0
  */
 export * from "./chatCompletions/chunk.ts"

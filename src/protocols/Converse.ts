@@ -1,6 +1,7 @@
 /**
  * Bedrock's Converse format: payload schema, finish reasons, usage, request encoding and the end of a stream.
  *
+ * @stability unstable
  * @since 0.1.0
  */
 export * from "./converse/chunk.ts"

@@ -2,6 +2,7 @@
  * Anthropic's Messages wire format: payload schema, finish reasons, usage, errors, request encoding and the end of a
  * stream. Whatever carries it, server-sent events or another framing, decodes with {@link events}.
  *
+ * @stability unstable
  * @since 0.1.0
  */
 export * from "./messages/chunk.ts"

@@ -6,6 +6,7 @@
  * This module knows frames only; what `:message-type` means is for the provider that reads them.
  *
  * @see https://smithy.io/2.0/aws/amazon-eventstream.html
+ * @stability unstable
  * @since 0.1.0
  */
 import { Crc32 } from "@smithy/core/checksum"

@@ -5,6 +5,7 @@
  * providers call for: `retry:` and `id:` are ignored, an event that the end of the body leaves without its closing blank
  * line is still given out (marked `unterminated`), and events without data are not events.
  *
+ * @stability unstable
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
