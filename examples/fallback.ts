@@ -3,7 +3,7 @@
  *
  *     OPENAI_API_KEY=… ANTHROPIC_API_KEY=… node examples/fallback.ts
  */
-import { Config, Effect, ExecutionPlan, Stream } from "effect"
+import { Config, Console, Effect, ExecutionPlan, Stream } from "effect"
 import { Anthropic, ChunkStream, OpenAi, Provider } from "effect-llm-stream"
 import { FetchHttpClient } from "effect/http"
 
@@ -18,6 +18,12 @@ export const answer = (prompt: string) =>
   )
 
 if (import.meta.main) {
-  const text = answer("Why is the sky blue?").pipe(ChunkStream.text, Stream.mkString)
-  console.log(await Effect.runPromise(text.pipe(Effect.provide(FetchHttpClient.layer))))
+  await Effect.runPromise(
+    answer("Why is the sky blue?").pipe(
+      ChunkStream.text,
+      Stream.runForEach((piece) => Effect.sync(() => process.stdout.write(piece))),
+      Effect.catch((error) => Console.error(error.message)),
+      Effect.provide(FetchHttpClient.layer)
+    )
+  )
 }

@@ -3,7 +3,7 @@
  *
  *     OPENAI_API_KEY=… GROQ_API_KEY=… node examples/race.ts
  */
-import { Effect, Layer, Stream } from "effect"
+import { Console, Effect, Layer, Stream } from "effect"
 import { ChunkStream, Groq, OpenAi } from "effect-llm-stream"
 import { FetchHttpClient } from "effect/http"
 
@@ -22,6 +22,7 @@ if (import.meta.main) {
   await Effect.runPromise(
     fastest("Why is the sky blue?").pipe(
       Stream.runForEach((piece) => Effect.sync(() => process.stdout.write(piece))),
+      Effect.catch((error) => Console.error(error.message)),
       Effect.provide(Live)
     )
   )
