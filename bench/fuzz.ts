@@ -16,13 +16,13 @@ import {
   AzureOpenAi,
   Bedrock,
   BedrockInvoke,
+  ChatResponse,
   type Chunk,
   CostMetadata,
   Groq,
   OpenAi,
   type Protocol,
-  ProviderError,
-  Response
+  ProviderError
 } from "../src/index.ts"
 import { Answer, Wire } from "../src/testing.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
@@ -241,7 +241,7 @@ const check: (condition: boolean, promise: string) => asserts condition = (condi
 }
 
 const isReason = Schema.is(ProviderError.Reason)
-const isResponse = Schema.is(Response.Response)
+const isResponse = Schema.is(ChatResponse.ChatResponse)
 
 const use = (chunk: object): void => {
   for (
@@ -260,7 +260,7 @@ const verify = (protocol: Protocol.Protocol<Chunk.Chunk>, body: Uint8Array, rand
   const split = decode(protocol, readsOf(body, random), framing)
   const [first, second] = [JSON.stringify(whole), JSON.stringify(split)]
   check(first === second, `the reads' boundaries make no difference: ${first.slice(-500)} ${second.slice(-500)}`)
-  const accumulator = Response.accumulator()
+  const accumulator = ChatResponse.accumulator()
   const metadata = CostMetadata.accumulator()
   for (const chunk of whole.chunks) {
     use(chunk)
@@ -271,7 +271,7 @@ const verify = (protocol: Protocol.Protocol<Chunk.Chunk>, body: Uint8Array, rand
   const response = accumulator.response()
   check(isResponse(response), "a response is valid by its schema")
   check(
-    isDeepStrictEqual({ ...response }, { ...Response.fromChunks(whole.chunks) }),
+    isDeepStrictEqual({ ...response }, { ...ChatResponse.fromChunks(whole.chunks) }),
     "responses on the way make no difference"
   )
   JSON.stringify(response)

@@ -10,13 +10,13 @@ import {
   AnthropicChunk,
   AzureOpenAi,
   Bedrock,
+  ChatResponse,
   type Chunk,
   Groq,
   OpenAi,
   OpenAiChunk,
   type Protocol,
-  ProviderError,
-  Response
+  ProviderError
 } from "../src/index.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
 import * as Sse from "../src/wire/Sse.ts"
@@ -77,7 +77,7 @@ const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
 
 /** Takes a response after every chunk, or only at the end. */
 const accumulate = (chunks: ReadonlyArray<Chunk.Chunk>, every: boolean) => () => {
-  const accumulator = Response.accumulator()
+  const accumulator = ChatResponse.accumulator()
   let length = 0
   for (const chunk of chunks) {
     accumulator.add(chunk)

@@ -13,12 +13,12 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import * as ChatResponse from "./ChatResponse.ts"
 import type * as Chunk from "./Chunk.ts"
 import * as Cost from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import * as Pricing from "./Pricing.ts"
 import * as ProviderError from "./ProviderError.ts"
-import * as Response from "./Response.ts"
 import * as ResponseParts from "./ResponseParts.ts"
 
 /**
@@ -94,7 +94,7 @@ const pieces = <C, E, R>(self: Stream.Stream<C, E, R>, piece: (chunk: C) => stri
  */
 export const toolCalls = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Stream.Stream<Response.ToolCall, E, R> =>
+): Stream.Stream<ChatResponse.ToolCall, E, R> =>
   Stream.unwrap(Effect.map(response(self), ({ toolCalls }) => Stream.fromIterable(toolCalls)))
 
 /**
@@ -186,9 +186,9 @@ const decodeParts = <C extends Chunk.Chunk, E, R, P>(
  */
 export const accumulate = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Stream.Stream<readonly [chunk: C, soFar: Response.Response], E, R> =>
+): Stream.Stream<readonly [chunk: C, soFar: ChatResponse.ChatResponse], E, R> =>
   Stream.suspend(() => {
-    const accumulator = Response.accumulator()
+    const accumulator = ChatResponse.accumulator()
     return Stream.map(self, (chunk) => {
       accumulator.add(chunk)
       return [chunk, accumulator.response()] as const
@@ -201,8 +201,8 @@ export const accumulate = <C extends Chunk.Chunk, E, R>(
  * @category sinks
  * @since 0.1.0
  */
-export const responseSink: Sink.Sink<Response.Response, Chunk.Chunk> = Sink.suspend(() => {
-  const accumulator = Response.accumulator()
+export const responseSink: Sink.Sink<ChatResponse.ChatResponse, Chunk.Chunk> = Sink.suspend(() => {
+  const accumulator = ChatResponse.accumulator()
   return Sink.forEachArray((chunks: Arr.NonEmptyReadonlyArray<Chunk.Chunk>) =>
     Effect.sync(() => chunks.forEach(accumulator.add))
   ).pipe(Sink.map(() => accumulator.response()))
@@ -228,7 +228,7 @@ export const responseSink: Sink.Sink<Response.Response, Chunk.Chunk> = Sink.susp
  */
 export const response = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Effect.Effect<Response.Response, E, R> => Stream.run(self, responseSink)
+): Effect.Effect<ChatResponse.ChatResponse, E, R> => Stream.run(self, responseSink)
 
 /**
  * The response that the stream adds up to. When the provider fails, `error` is set, and the rest is what had come
@@ -252,12 +252,12 @@ export const response = <C extends Chunk.Chunk, E, R>(
  */
 export const outcome = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E | ProviderError.ProviderError, R>
-): Effect.Effect<Response.Response, E, R> =>
+): Effect.Effect<ChatResponse.ChatResponse, E, R> =>
   Effect.suspend(() => {
-    const accumulator = Response.accumulator()
+    const accumulator = ChatResponse.accumulator()
     return Stream.runForEachArray(self, (chunks) => Effect.sync(() => chunks.forEach(accumulator.add))).pipe(
       Effect.map(() => accumulator.response()),
-      Effect.catch((error): Effect.Effect<Response.Response, E> =>
+      Effect.catch((error): Effect.Effect<ChatResponse.ChatResponse, E> =>
         ProviderError.isProviderError(error) ? Effect.succeed(accumulator.response(error)) : Effect.fail(error)
       )
     )

@@ -12,6 +12,7 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { ChatResponse } from "./ChatResponse.ts"
 import { calculateEach, type Cost, fromStated } from "./Cost.ts"
 import { CostMetadata } from "./CostMetadata.ts"
 import { trusted } from "./internal/trusted.ts"
@@ -22,7 +23,6 @@ import { table as azure } from "./pricing/azure.ts"
 import { table as bedrock } from "./pricing/bedrock.ts"
 import { table as groq } from "./pricing/groq.ts"
 import { table as openai } from "./pricing/openai.ts"
-import { Response } from "./Response.ts"
 import * as ResponseParts from "./ResponseParts.ts"
 
 /**
@@ -542,8 +542,8 @@ export const cost = (metadata: CostMetadata): Effect.Effect<Cost, UnknownModel> 
  * @category combinators
  * @since 0.1.0
  */
-export const priced = (response: Response): Effect.Effect<Response> =>
+export const priced = (response: ChatResponse): Effect.Effect<ChatResponse> =>
   Effect.match(cost(response.costMetadata), {
     onFailure: () => response,
-    onSuccess: (cost) => ResponseParts.remember(trusted(Response, { ...response, cost }), response)
+    onSuccess: (cost) => ResponseParts.remember(trusted(ChatResponse, { ...response, cost }), response)
   })

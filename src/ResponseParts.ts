@@ -1,7 +1,7 @@
 /**
  * Content parts of streams and of finished responses, and the message that a response is in the next request.
  *
- * These stand behind `ChunkStream.parts`, `Response.parts` and `Response.message`; use them directly where chunks come
+ * These stand behind `ChunkStream.parts`, `ChatResponse.parts` and `ChatResponse.message`; use them directly where chunks come
  * from elsewhere than a stream.
  *
  * @stability unstable
@@ -326,12 +326,12 @@ const entry = (response: object & { readonly [entryOf]?: Entry }): Entry | undef
  *
  * @example
  * ```ts
- * import { Response } from "effect-llm-stream"
+ * import { ChatResponse } from "effect-llm-stream"
  * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
- * declare const response: Response.Response
+ * declare const response: ChatResponse.ChatResponse
  *
- * const copy = ResponseParts.remember(new Response.Response({ ...response, model: "mine" }), response)
+ * const copy = ResponseParts.remember(new ChatResponse.ChatResponse({ ...response, model: "mine" }), response)
  * ```
  *
  * @category combinators
@@ -377,10 +377,10 @@ export interface Stated {
  *
  * @example
  * ```ts
- * import { OpenAiChunk, Response } from "effect-llm-stream"
+ * import { OpenAiChunk, ChatResponse } from "effect-llm-stream"
  * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
- * const response = Response.fromChunks([
+ * const response = ChatResponse.fromChunks([
  *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
  * ])
  * ResponseParts.encoded(response)[0] // { type: "text", text: "Hi" }
@@ -433,10 +433,10 @@ const stated = (response: Stated): Entry => {
  *
  * @example
  * ```ts
- * import { OpenAiChunk, Response } from "effect-llm-stream"
+ * import { OpenAiChunk, ChatResponse } from "effect-llm-stream"
  * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
- * const response = Response.fromChunks([
+ * const response = ChatResponse.fromChunks([
  *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
  * ])
  * ResponseParts.parts(response).map((part) => part.type) // ["text", "finish"]
@@ -456,10 +456,10 @@ const contentDecoder = lazy(() => Schema.decodeSync(AiResponse.Part()))
  *
  * @example
  * ```ts
- * import { OpenAiChunk, Response } from "effect-llm-stream"
+ * import { OpenAiChunk, ChatResponse } from "effect-llm-stream"
  * import * as ResponseParts from "effect-llm-stream/ResponseParts"
  *
- * const response = Response.fromChunks([
+ * const response = ChatResponse.fromChunks([
  *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
  * ])
  * ResponseParts.message(response).role // "assistant"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Schema, Stream } from "effect"
-import { ChunkStream, OpenAiChunk, ProviderError, Response } from "../src/index.ts"
+import { ChatResponse, ChunkStream, OpenAiChunk, ProviderError } from "../src/index.ts"
 
 const text = (content: string) => new OpenAiChunk({ chunk: { id: "r1", choices: [{ index: 0, delta: { content } }] } })
 const finish = (finish_reason: string) =>
@@ -45,7 +45,7 @@ describe("ChunkStream", () => {
 
   it.effect("toolCalls gives no call of a stream that broke off", () =>
     Effect.gen(function*() {
-      const seen: Array<Response.ToolCall> = []
+      const seen: Array<ChatResponse.ToolCall> = []
       const exit = yield* Stream.concat(Stream.make(tool(0, "a", "{}")), Stream.fail(broken)).pipe(
         ChunkStream.toolCalls,
         Stream.runForEach((call) => Effect.sync(() => seen.push(call))),
@@ -63,7 +63,7 @@ describe("ChunkStream", () => {
         const pairs = yield* Stream.fromIterable(chunks).pipe(ChunkStream.accumulate, Stream.runCollect)
         assert.deepStrictEqual(pairs.map(([chunk]) => chunk), [...chunks])
         for (const [position, [, soFar]] of pairs.entries()) {
-          assert.deepStrictEqual(soFar, Response.fromChunks(chunks.slice(0, position + 1)))
+          assert.deepStrictEqual(soFar, ChatResponse.fromChunks(chunks.slice(0, position + 1)))
         }
       }),
     { arbitrary: { runs: 30 } }

@@ -6,6 +6,7 @@ import { AnthropicChunk } from "../src/anthropic/AnthropicChunk.ts"
 import { AzureChunk } from "../src/azure/AzureChunk.ts"
 import { BedrockChunk } from "../src/bedrock/BedrockChunk.ts"
 import { BedrockInvokeChunk } from "../src/bedrock/BedrockInvokeChunk.ts"
+import type * as ChatResponse from "../src/ChatResponse.ts"
 import * as ChunkStream from "../src/ChunkStream.ts"
 import { providers } from "../src/cli/providers.ts"
 import { GroqChunk } from "../src/groq/GroqChunk.ts"
@@ -13,7 +14,6 @@ import { OpenAiChunk } from "../src/openai/OpenAiChunk.ts"
 import * as Protocol from "../src/Protocol.ts"
 import * as Provider from "../src/Provider.ts"
 import * as ProviderError from "../src/ProviderError.ts"
-import type * as LlmResponse from "../src/Response.ts"
 import * as Client from "./support/client.ts"
 import * as Corpus from "./support/corpus.ts"
 
@@ -135,7 +135,7 @@ const different = (path: string, actual: object, expected: object): ReadonlyArra
   )
 }
 
-const fieldsOf = (response: LlmResponse.Response, expected: Corpus.Expected) => ({
+const fieldsOf = (response: ChatResponse.ChatResponse, expected: Corpus.Expected) => ({
   provider: response.provider ?? null,
   id: response.id ?? null,
   model: response.model ?? null,

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Config, Duration, Effect, Fiber, Layer, Logger, Metric, Redacted, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import { ChunkStream, OpenAi, Provider, type ProviderError, type Response as LlmResponse } from "../src/index.ts"
+import { type ChatResponse, ChunkStream, OpenAi, Provider, type ProviderError } from "../src/index.ts"
 import * as Client from "./support/client.ts"
 
 const encoder = new TextEncoder()
@@ -23,7 +23,7 @@ const sse = (body: ReadableStream<Uint8Array> | Uint8Array | null, init: Respons
     ...init
   })
 
-const reasonOf = (response: LlmResponse.Response): ProviderError.Reason | undefined => response.error?.reason
+const reasonOf = (response: ChatResponse.ChatResponse): ProviderError.Reason | undefined => response.error?.reason
 
 describe("Provider.stream", () => {
   describe("timeouts", () => {

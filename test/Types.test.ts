@@ -11,6 +11,7 @@ import {
   Bedrock,
   BedrockInvoke,
   ChatRequest,
+  ChatResponse,
   Chunk,
   ChunkStream,
   FinishReason,
@@ -23,7 +24,6 @@ import {
   Protocol,
   Provider,
   ProviderError,
-  Response,
   Usage
 } from "../src/index.ts"
 
@@ -161,10 +161,10 @@ describe("Operators", () => {
       Stream.Stream<string, Boom | ProviderError.ProviderError, Clock>
     >()
     expectTypeOf(run(ChunkStream.toolCalls)).toEqualTypeOf<
-      Stream.Stream<Response.ToolCall, Boom | ProviderError.ProviderError, Clock>
+      Stream.Stream<ChatResponse.ToolCall, Boom | ProviderError.ProviderError, Clock>
     >()
     expectTypeOf(run(ChunkStream.response)).toEqualTypeOf<
-      Effect.Effect<Response.Response, Boom | ProviderError.ProviderError, Clock>
+      Effect.Effect<ChatResponse.ChatResponse, Boom | ProviderError.ProviderError, Clock>
     >()
   })
 
@@ -172,7 +172,7 @@ describe("Operators", () => {
     const accumulate = (self: Source) => ChunkStream.accumulate(self)
     expectTypeOf(accumulate).returns.toEqualTypeOf<
       Stream.Stream<
-        readonly [chunk: OpenAiChunk, soFar: Response.Response],
+        readonly [chunk: OpenAiChunk, soFar: ChatResponse.ChatResponse],
         Boom | ProviderError.ProviderError,
         Clock
       >
@@ -200,11 +200,11 @@ describe("Operators", () => {
 
   it("take the ProviderError, and nothing else, out of the error channel for an outcome", () => {
     const outcome = (self: Source) => ChunkStream.outcome(self)
-    expectTypeOf(outcome).returns.toEqualTypeOf<Effect.Effect<Response.Response, Boom, Clock>>()
+    expectTypeOf(outcome).returns.toEqualTypeOf<Effect.Effect<ChatResponse.ChatResponse, Boom, Clock>>()
   })
 
   it("sum up as a sink that neither fails nor needs anything", () => {
-    expectTypeOf(ChunkStream.responseSink).toEqualTypeOf<Sink.Sink<Response.Response, Chunk.Chunk>>()
+    expectTypeOf(ChunkStream.responseSink).toEqualTypeOf<Sink.Sink<ChatResponse.ChatResponse, Chunk.Chunk>>()
   })
 
   it("decode bytes beside the errors of their source", () => {

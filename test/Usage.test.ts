@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { AnthropicChunk, Messages, Response, Usage } from "../src/index.ts"
+import { AnthropicChunk, ChatResponse, Messages, Usage } from "../src/index.ts"
 
 const Stated = Schema.NullOr(Schema.Finite)
 
@@ -53,7 +53,7 @@ describe("Usage", () => {
 
     it("come through a stream into what a price depends on", () => {
       const chunk = (payload: unknown) => Schema.decodeUnknownSync(AnthropicChunk.FromPayload)(payload)
-      const { costMetadata } = Response.fromChunks([
+      const { costMetadata } = ChatResponse.fromChunks([
         chunk({ type: "message_start", message: { model: "claude-sonnet-5", usage: { input_tokens: 300 } } }),
         chunk({ type: "message_delta", delta: { stop_reason: "end_turn" }, usage: stated })
       ])

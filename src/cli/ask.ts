@@ -11,11 +11,11 @@ import type * as Scope from "effect/Scope"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import type * as ChatRequest from "../ChatRequest.ts"
+import * as ChatResponse from "../ChatResponse.ts"
 import type * as Chunk from "../Chunk.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
-import * as Response from "../Response.ts"
 import * as Json from "./json.ts"
 import { observe } from "./observe.ts"
 import * as Prices from "./prices.ts"
@@ -99,7 +99,7 @@ const refused = (
   Effect.gen(function*() {
     if (json || dryRun) {
       const pricing = yield* Pricing.Pricing
-      const response = Json.fromResponse(Response.accumulator().response(error), error.provider, pricing)
+      const response = Json.fromResponse(ChatResponse.accumulator().response(error), error.provider, pricing)
       yield* print(Json.line({ type: "error", error: response.error, response }))
     } else {
       yield* complain(Text.fromError(error))

@@ -4,10 +4,10 @@ import type * as HttpClient from "effect/http/HttpClient"
 import type { PlatformError } from "effect/PlatformError"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import type { ChatResponse } from "../ChatResponse.ts"
 import type * as Chunk from "../Chunk.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
-import type { Response } from "../Response.ts"
 import * as NodeReplayServer from "../testing/NodeReplayServer.ts"
 import * as CliCost from "./cost.ts"
 import { observe } from "./observe.ts"
@@ -38,7 +38,7 @@ export const demo = Effect.fn("cli.demo")(function*(): Effect.fn.Return<
 export interface Result {
   readonly row: Providers.Row
   readonly live: boolean
-  readonly response: Response
+  readonly response: ChatResponse
   readonly millisToFirstChunk: number | undefined
 }
 

@@ -1,10 +1,10 @@
 import * as Duration from "effect/Duration"
 import * as Base64 from "effect/encoding/Base64"
+import type { ChatResponse } from "../ChatResponse.ts"
 import type * as Chunk from "../Chunk.ts"
 import { CostMetadata } from "../CostMetadata.ts"
 import type * as Pricing from "../Pricing.ts"
 import type { ProviderError } from "../ProviderError.ts"
-import type { Response } from "../Response.ts"
 import type { Usage } from "../Usage.ts"
 import * as CliCost from "./cost.ts"
 
@@ -61,7 +61,7 @@ export const fromChunk = (chunk: Chunk.Chunk) => {
  *
  * @internal
  */
-export const fromResponse = (response: Response, provider: string, pricing: Pricing.Service) => ({
+export const fromResponse = (response: ChatResponse, provider: string, pricing: Pricing.Service) => ({
   provider: response.provider ?? provider,
   id: response.id ?? null,
   model: response.model ?? null,

@@ -1,9 +1,9 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as ChatResponse from "../ChatResponse.ts"
 import type * as Chunk from "../Chunk.ts"
 import type { ProviderError } from "../ProviderError.ts"
-import * as Response from "../Response.ts"
 
 /**
  * A stream that is being watched.
@@ -14,7 +14,7 @@ export interface Observed<C> {
   /** The chunks; it ends, well, where the provider fails. */
   readonly chunks: Stream.Stream<C>
   /** What has come so far, the provider's failure included. */
-  readonly response: () => Response.Response
+  readonly response: () => ChatResponse.ChatResponse
   /** From now to the first chunk; `undefined` while there is none. */
   readonly millisToFirstChunk: () => number | undefined
 }
@@ -24,7 +24,7 @@ export const observe = <C extends Chunk.Chunk>(
   stream: Stream.Stream<C, ProviderError>
 ): Effect.Effect<Observed<C>> =>
   Effect.map(Clock.currentTimeMillis, (start) => {
-    const accumulator = Response.accumulator()
+    const accumulator = ChatResponse.accumulator()
     let error: ProviderError | undefined
     let millisToFirstChunk: number | undefined
     return {

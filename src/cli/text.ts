@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
+import type { ChatResponse } from "../ChatResponse.ts"
 import type * as Pricing from "../Pricing.ts"
 import type { ProviderError } from "../ProviderError.ts"
-import type { Response } from "../Response.ts"
 import * as CliCost from "./cost.ts"
 
 const excerptLength = 200
@@ -37,7 +37,7 @@ export const fromError = (error: ProviderError): string => {
 }
 
 /** @internal */
-export const finish = (response: Response): string =>
+export const finish = (response: ChatResponse): string =>
   response.error === undefined
     ? response.finishReasons.map((raw, position) => {
       const common = response.commonFinishReasons[position]
@@ -58,7 +58,7 @@ export const seconds = (millis: number | undefined): string =>
  * @internal
  */
 export const summary = (
-  response: Response,
+  response: ChatResponse,
   millisToFirstChunk: number | undefined,
   pricing: Pricing.Service
 ): string => {
@@ -102,5 +102,5 @@ export const section = (heading: string): (piece: string, isOver: boolean) => st
 }
 
 /** @internal */
-export const toolCalls = (response: Response): string =>
+export const toolCalls = (response: ChatResponse): string =>
   response.toolCalls.map((call) => `[tool call] ${call.name} ${call.arguments}\n`).join("")

@@ -55,13 +55,13 @@ export interface AnswerOptions {
  *
  * @example
  * ```ts
- * import { Response } from "effect-llm-stream"
+ * import { ChatResponse } from "effect-llm-stream"
  * import { Answer, Arbitraries } from "effect-llm-stream/testing"
  * import { Arbitrary, Effect } from "effect"
  *
  * const property = Arbitrary.checkEffect(
  *   Arbitraries.answer({ choices: 2 }),
- *   (answer) => Response.fromChunks(Answer.openai(answer)).content === Answer.expected(answer)[0]?.content
+ *   (answer) => ChatResponse.fromChunks(Answer.openai(answer)).content === Answer.expected(answer)[0]?.content
  * )
  *
  * const passed = property.pipe(Effect.map((result) => result._tag === "Passed"))

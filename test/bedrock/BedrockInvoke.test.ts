@@ -9,11 +9,11 @@ import {
   BedrockInvoke,
   BedrockInvokeChunk,
   type ChatRequest,
+  ChatResponse,
   ChunkStream,
   Messages,
   Pricing,
-  Provider,
-  Response as LlmResponse
+  Provider
 } from "../../src/index.ts"
 import { ReplayServer, Wire as TestingWire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
@@ -377,7 +377,7 @@ describe("BedrockInvoke", () => {
         )
       )
       assert.deepStrictEqual<unknown>(chunks.map(({ chunk }) => chunk), theirs)
-      const { cost } = yield* Pricing.priced(LlmResponse.fromChunks(chunks))
+      const { cost } = yield* Pricing.priced(ChatResponse.fromChunks(chunks))
       assert.deepStrictEqual(cost?.pricedAs, ["bedrock/regional.anthropic.claude-haiku-4-5-20251001-v1:0"])
     }).pipe(
       Effect.provide(NodeReplayServer.layer([

@@ -1,5 +1,5 @@
 /** Streams in Bedrock's wire format, written by hand after its documentation. */
-import { type Chunk, type Protocol, Response } from "../../src/index.ts"
+import { ChatResponse, type Chunk, type Protocol } from "../../src/index.ts"
 import * as EventStream from "../../src/wire/EventStream.ts"
 
 export type Payload = Readonly<Record<string, unknown>>
@@ -129,5 +129,5 @@ const outcome = <C extends Chunk.Chunk>(decoder: Protocol.BodyDecoder<C>, reads:
   const chunks: Array<C> = []
   for (const read of reads) if (decoder.failure === undefined && !decoder.done) chunks.push(...decoder.push(read))
   if (decoder.failure === undefined && !decoder.done) chunks.push(...decoder.end())
-  return { chunks, response: Response.fromChunks(chunks), reason: decoder.failure, done: decoder.done }
+  return { chunks, response: ChatResponse.fromChunks(chunks), reason: decoder.failure, done: decoder.done }
 }

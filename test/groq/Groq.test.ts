@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { type ChatRequest, ChunkStream, Groq, GroqChunk, Response } from "../../src/index.ts"
+import { type ChatRequest, ChatResponse, ChunkStream, Groq, GroqChunk } from "../../src/index.ts"
 import { Arbitraries, Wire } from "../../src/testing.ts"
 import * as Host from "../support/host.ts"
 
@@ -46,7 +46,7 @@ describe("GroqChunk", () => {
         { ...finish("stop"), ...(common ? { usage } : {}), ...(own ? { x_groq: { id: "req_1", usage } } : {}) },
         { choices: [], ...(last ? { usage } : {}), service_tier: "on_demand" }
       ]
-      const response = Response.fromChunks(
+      const response = ChatResponse.fromChunks(
         payloads.map((json) => Schema.decodeUnknownSync(GroqChunk.FromPayload)(json))
       )
       const counts = { inputTokens: 30, cachedTokens: 20, outputTokens: 12, reasoningTokens: 5 }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, Exit, Layer, Redacted, Result, Schema, Stream } from "effect"
-import { ChunkStream, CostBudget, CostLedger, Pricing, Protocol, Provider, Response } from "effect-llm-stream"
+import { ChatResponse, ChunkStream, CostBudget, CostLedger, Pricing, Protocol, Provider } from "effect-llm-stream"
 import { Answer, Arbitraries, ReplayServer, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
 import { FetchHttpClient } from "effect/http"
@@ -138,7 +138,7 @@ describe("a provider of another package, with payload, wire, chunk class, reques
         assert.deepStrictEqual(parts.map(({ type }) => type), encoded.map(({ type }) => type))
       })))
 
-  it.live("works with ChunkStream.response, responseSink, accumulate and Response.fromChunks", () =>
+  it.live("works with ChunkStream.response, responseSink, accumulate and ChatResponse.fromChunks", () =>
     withServer([answer()], () =>
       Effect.gen(function*() {
         const response = yield* ChunkStream.response(chunks)
@@ -155,7 +155,7 @@ describe("a provider of another package, with payload, wire, chunk class, reques
         assert.deepStrictEqual([inputTokens, cachedTokens, outputTokens, reasoningTokens], [100, 60, 50, 30])
         const all = yield* Stream.runCollect(ChunkStream.accumulate(chunks))
         assert.deepStrictEqual(all.at(-1)?.[1], response)
-        assert.deepStrictEqual(Response.fromChunks(all.map(([chunk]) => chunk)), response)
+        assert.deepStrictEqual(ChatResponse.fromChunks(all.map(([chunk]) => chunk)), response)
         assert.deepStrictEqual(yield* Stream.run(chunks, ChunkStream.responseSink), response)
       })))
 
@@ -288,7 +288,7 @@ describe("a new host of the chat-completions format, with a chunk class of its o
         const chunks = yield* Stream.runCollect(perplexity.stream({ model: "sonar", prompt: "Say hello" }))
         assert.isTrue(chunks.every((chunk) => chunk instanceof Perplexity.PerplexityChunk))
         assert.deepStrictEqual(chunks[0]?.citations, citations)
-        assert.strictEqual(Response.fromChunks(chunks).content, Answer.expected(answer)[0]?.content)
+        assert.strictEqual(ChatResponse.fromChunks(chunks).content, Answer.expected(answer)[0]?.content)
       })
   )
 })

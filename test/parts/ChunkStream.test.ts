@@ -7,11 +7,11 @@ import {
   AzureChunk,
   BedrockChunk,
   BedrockInvokeChunk,
+  ChatResponse,
   type Chunk,
   ChunkStream,
   GroqChunk,
-  OpenAiChunk,
-  Response
+  OpenAiChunk
 } from "../../src/index.ts"
 import * as ResponseParts from "../../src/ResponseParts.ts"
 import { Answer, Arbitraries } from "../../src/testing.ts"
@@ -162,7 +162,7 @@ describe("ChunkStream.parts", () => {
         stopped
       ])
       assert.deepStrictEqual(
-        Response.fromChunks([
+        ChatResponse.fromChunks([
           delta({ content: "One." }),
           delta({ tool_calls: [{ index: 0, id: "a", function: { name: "add", arguments: "{}" } }] }),
           delta({ content: "Two." }),
@@ -325,7 +325,7 @@ describe("ChunkStream.parts", () => {
         anthropic: { info: { type: "thinking", signature: "ABCD" } }
       })
       assert.deepStrictEqual(
-        Response.fromChunks(chunks).message,
+        ChatResponse.fromChunks(chunks).message,
         Prompt.assistantMessage({
           content: [
             Prompt.makePart("reasoning", {
@@ -340,10 +340,10 @@ describe("ChunkStream.parts", () => {
     it("keeps redacted thinking under the key of the API that sent it", () => {
       const payload = { type: "content_block_start", index: 0, content_block: { type: "redacted_thinking", data: "X" } }
       const info = { info: { type: "redacted_thinking", redactedData: "X" } }
-      const [reasoning] = Response.fromChunks([anthropic(payload), end(0), finish]).message.content
+      const [reasoning] = ChatResponse.fromChunks([anthropic(payload), end(0), finish]).message.content
       assert.deepStrictEqual(reasoning?.options, { anthropic: info })
       const [other] =
-        Response.fromChunks([invoke(payload), invoke({ type: "content_block_stop", index: 0 })]).message.content
+        ChatResponse.fromChunks([invoke(payload), invoke({ type: "content_block_stop", index: 0 })]).message.content
       assert.deepStrictEqual(other?.options, { bedrockInvoke: info })
     })
 
@@ -404,7 +404,7 @@ describe("ChunkStream.parts", () => {
 
     it("keeps a block that no part has a place for whole", () => {
       const block = { type: "hologram", light: [1, 2] }
-      const [part] = Response.fromChunks([start(0, block), end(0), finish]).message.content
+      const [part] = ChatResponse.fromChunks([start(0, block), end(0), finish]).message.content
       assert.deepStrictEqual([part?.type, part?.options], ["text", { anthropic: { block } }])
     })
 
@@ -416,7 +416,7 @@ describe("ChunkStream.parts", () => {
         finish
       ]
       assert.deepStrictEqual(texts(run(chunks), "text"), [""])
-      assert.deepStrictEqual(Response.fromChunks(chunks).message.content[0]?.options, {
+      assert.deepStrictEqual(ChatResponse.fromChunks(chunks).message.content[0]?.options, {
         anthropic: { block: { type: "compaction", content: "So far: nothing." } }
       })
     })
@@ -449,7 +449,7 @@ describe("ChunkStream.parts", () => {
     })
 
     it("keeps signatures and redacted reasoning as Converse takes them back", () => {
-      const { message } = Response.fromChunks([
+      const { message } = ChatResponse.fromChunks([
         more(0, { reasoningContent: { text: "Hm." } }),
         more(0, { reasoningContent: { signature: "S" } }),
         end(0),
@@ -481,18 +481,18 @@ describe("ChunkStream.parts", () => {
   })
 })
 
-describe("Response.parts", () => {
+describe("ChatResponse.parts", () => {
   for (const [name, chunksOf] of Object.entries(providers)) {
     it.prop(`is what the stream parts add up to: ${name}`, [answers], ([answer]) => {
       const chunks = chunksOf(answer)
-      const { parts } = Response.fromChunks(chunks)
+      const { parts } = ChatResponse.fromChunks(chunks)
       const decode = Schema.decodeSync(AiResponse.Part())
       assert.deepStrictEqual(parts, ResponseParts.collect(run(chunks)).map((part) => decode(part)))
     })
   }
 
   it("is that of its moment in a response so far", () => {
-    const accumulator = Response.accumulator()
+    const accumulator = ChatResponse.accumulator()
     accumulator.add(delta({ content: "He" }))
     const soFar = accumulator.response()
     accumulator.add(delta({ content: "llo" }))
@@ -509,33 +509,33 @@ describe("Response.parts", () => {
       delta({ content: "Hi" }),
       delta({ tool_calls: [{ index: 0, id: "a", function: { name: "add", arguments: "{}" } }] })
     ]
-    assert.deepStrictEqual(Response.fromChunks(chunks).parts.map((part) => part.type), ["text"])
+    assert.deepStrictEqual(ChatResponse.fromChunks(chunks).parts.map((part) => part.type), ["text"])
   })
 
   it("is read from the fields of a response that was stored", () => {
-    const response = Response.fromChunks([
+    const response = ChatResponse.fromChunks([
       delta({ reasoning: "Hm." }),
       delta({ content: "Hi" }),
       delta({ tool_calls: [{ index: 0, id: "a", function: { name: "add", arguments: "{}" } }] }),
       openai({ choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }] })
     ])
-    const codec = Schema.toCodecJson(Response.Response)
+    const codec = Schema.toCodecJson(ChatResponse.ChatResponse)
     const stored = Schema.decodeUnknownSync(codec)(Schema.encodeSync(codec)(response))
     assert.deepStrictEqual(stored, response)
     assert.deepStrictEqual(stored.message, response.message)
   })
 })
 
-describe("Response.message", () => {
+describe("ChatResponse.message", () => {
   it("is empty when nothing was said", () => {
-    assert.deepStrictEqual(Response.fromChunks([stopped]).message, Prompt.assistantMessage({ content: [] }))
+    assert.deepStrictEqual(ChatResponse.fromChunks([stopped]).message, Prompt.assistantMessage({ content: [] }))
   })
 
   it.prop("is the assistant's message that effect/ai makes of the stream parts", [answers], ([answer]) => {
     const chunks = Answer.anthropic(answer)
     const [message] = Prompt.fromResponseParts(run(chunks).map(ResponseParts.fromEncoded)).content
     assert.deepStrictEqual(
-      new Set(Response.fromChunks(chunks).message.content),
+      new Set(ChatResponse.fromChunks(chunks).message.content),
       new Set(message?.role === "assistant" ? message.content : [])
     )
   })

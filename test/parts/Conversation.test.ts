@@ -7,12 +7,12 @@ import {
   BedrockInvoke,
   ChatCompletions,
   ChatRequest,
+  type ChatResponse,
   ChunkStream,
   Converse,
   Messages,
   Protocol,
-  type RequestFormat,
-  type Response
+  type RequestFormat
 } from "../../src/index.ts"
 import * as Corpus from "../support/corpus.ts"
 import * as Requests from "../support/requests.ts"
@@ -55,7 +55,7 @@ const formats: Readonly<
 }
 
 /** The request in which a conversation goes on after a response: its calls are answered, or the user speaks again. */
-const next = (response: Response.Response): ChatRequest.ChatRequest => {
+const next = (response: ChatResponse.ChatResponse): ChatRequest.ChatRequest => {
   const { message } = response
   const calls = message.content.flatMap((part) => part.type === "tool-call" && !part.providerExecuted ? [part] : [])
   const names = new Set(calls.map(({ name }) => name))
@@ -84,7 +84,7 @@ const strings = (value: unknown): ReadonlyArray<string> =>
     : []
 
 /** What a provider wants back of a response as it sent it. */
-const wanted = (response: Response.Response): ReadonlyArray<string> =>
+const wanted = (response: ChatResponse.ChatResponse): ReadonlyArray<string> =>
   response.parts.flatMap((part) => {
     switch (part.type) {
       case "text": {
@@ -106,7 +106,7 @@ const wanted = (response: Response.Response): ReadonlyArray<string> =>
   })
 
 /** Whether the provider ran a tool that neither the published schemas nor the rules know: a beta, or one of Nova's. */
-const isUnpublished = (response: Response.Response): boolean =>
+const isUnpublished = (response: ChatResponse.ChatResponse): boolean =>
   response.parts.some((part) =>
     part.type === "tool-call" && part.providerExecuted &&
     (part.name === "advisor" || part.metadata["bedrock"] !== undefined)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import * as Response from "../../src/Response.ts"
+import * as ChatResponse from "../../src/ChatResponse.ts"
 import { Answer } from "../../src/testing.ts"
 
 describe("Answer", () => {
@@ -33,7 +33,7 @@ describe("Answer", () => {
       ...expected,
       toolCalls: expected?.toolCalls.map((call) => ({ name: call.name, arguments: call.arguments }))
     }, { ...whole, toolCalls: [...whole.toolCalls] })
-    const response = Response.fromChunks(Answer.openai(answer))
+    const response = ChatResponse.fromChunks(Answer.openai(answer))
     assert.deepStrictEqual(
       [response.content, response.reasoning, response.refusal, response.toolCalls],
       [expected?.content, expected?.reasoning, expected?.refusal, expected?.toolCalls]

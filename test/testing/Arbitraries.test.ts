@@ -8,13 +8,13 @@ import * as Bedrock from "../../src/bedrock/Bedrock.ts"
 import { BedrockChunk } from "../../src/bedrock/BedrockChunk.ts"
 import * as BedrockInvoke from "../../src/bedrock/BedrockInvoke.ts"
 import { BedrockInvokeChunk } from "../../src/bedrock/BedrockInvokeChunk.ts"
+import * as ChatResponse from "../../src/ChatResponse.ts"
 import type * as Chunk from "../../src/Chunk.ts"
 import * as Groq from "../../src/groq/Groq.ts"
 import { GroqChunk } from "../../src/groq/GroqChunk.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
 import { OpenAiChunk } from "../../src/openai/OpenAiChunk.ts"
 import type * as Protocol from "../../src/Protocol.ts"
-import * as Response from "../../src/Response.ts"
 import { Answer, Arbitraries, Wire } from "../../src/testing.ts"
 
 const payloads = (chunks: ReadonlyArray<{ readonly chunk: unknown }>) => chunks.map(({ chunk }) => chunk)
@@ -72,7 +72,7 @@ const providers = {
 }
 
 /** Whether a response is what the answer says. */
-const holds = (response: Response.Response, answer: Answer.Answer): void => {
+const holds = (response: ChatResponse.ChatResponse, answer: Answer.Answer): void => {
   const expected = Answer.expected(answer)
   const audio = answer.pieces.filter((piece) => piece.type === "audio")
   assert.deepStrictEqual(
@@ -166,7 +166,7 @@ describe("Arbitraries", () => {
           seed: Schema.Natural
         }, ({ answer, byteOrderMark, lineEnd, seed }) => {
           const sent = toChunks(answer)
-          holds(Response.fromChunks(sent), answer)
+          holds(ChatResponse.fromChunks(sent), answer)
           const body = !isText ? encode(answer) : [
             ...(byteOrderMark ? [Wire.byteOrderMark] : []),
             ...encode(answer).flatMap((event) => [event, Wire.comment("keepalive")])
@@ -175,7 +175,7 @@ describe("Arbitraries", () => {
             const { chunks, failure } = decode(Wire.split(body, reads))
             assert.isUndefined(failure)
             assert.deepStrictEqual(payloads(chunks), payloads(sent))
-            if (reads === "events") holds(Response.fromChunks(chunks), answer)
+            if (reads === "events") holds(ChatResponse.fromChunks(chunks), answer)
           }
         }, { arbitrary: { runs: 50 } })
       }

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { OpenAiChunk, Response } from "../src/index.ts"
+import { ChatResponse, OpenAiChunk } from "../src/index.ts"
 
 const chunk = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: payload })
 
 const toolDeltas = (...deltas: ReadonlyArray<Record<string, unknown>>) =>
-  Response.fromChunks(
+  ChatResponse.fromChunks(
     deltas.map((delta) =>
       Schema.decodeUnknownSync(OpenAiChunk.FromPayload)({ choices: [{ index: 0, delta: { tool_calls: [delta] } }] })
     )
@@ -25,9 +25,9 @@ const call = (delta: {
   }
 })
 
-describe("Response", () => {
+describe("ChatResponse", () => {
   it("is empty without chunks", () => {
-    const response = Response.fromChunks([])
+    const response = ChatResponse.fromChunks([])
     assert.strictEqual(response.content, "")
     assert.deepStrictEqual(response.finishReasons, [])
     assert.isUndefined(response.id)
@@ -37,7 +37,7 @@ describe("Response", () => {
   })
 
   it("takes id and model from the first chunk that states them", () => {
-    const response = Response.fromChunks([
+    const response = ChatResponse.fromChunks([
       chunk({ id: "", model: "" }),
       chunk({ id: "a", model: "m" }),
       chunk({ id: "b", model: "n" })
@@ -48,7 +48,7 @@ describe("Response", () => {
   it("keeps the choices apart and orders them by index", () => {
     const piece = (index: number, content: string, finish_reason: string | null = null) =>
       chunk({ choices: [{ index, delta: { content }, finish_reason }] })
-    const response = Response.fromChunks([
+    const response = ChatResponse.fromChunks([
       piece(1, "one"),
       piece(0, "ze"),
       piece(1, "", "length"),
@@ -62,7 +62,7 @@ describe("Response", () => {
   })
 
   it("lets the last finish reason of a choice win, and still takes text after it", () => {
-    const response = Response.fromChunks([
+    const response = ChatResponse.fromChunks([
       chunk({ choices: [{ index: 0, delta: { content: "a" }, finish_reason: "stop" }] }),
       chunk({ choices: [{ index: 0, delta: { content: "b" }, finish_reason: "length" }] }),
       chunk({ choices: [{ index: 0, delta: { content: "c" }, finish_reason: "" }] })
@@ -76,13 +76,13 @@ describe("Response", () => {
       { length: 20_000 },
       (_, index) => ({ index, delta: { content: "a" }, finish_reason: "stop" })
     )
-    const response = Response.fromChunks([Schema.decodeUnknownSync(OpenAiChunk.FromPayload)({ choices })])
+    const response = ChatResponse.fromChunks([Schema.decodeUnknownSync(OpenAiChunk.FromPayload)({ choices })])
     assert.lengthOf(response.commonFinishReasons, choices.length)
   })
 
   it("counts usage once, however often it is stated", () => {
     const usage = { prompt_tokens: 10, completion_tokens: 4 }
-    const response = Response.fromChunks([chunk({ usage }), chunk({ usage: null }), chunk({ usage })])
+    const response = ChatResponse.fromChunks([chunk({ usage }), chunk({ usage: null }), chunk({ usage })])
     assert.strictEqual(response.usage?.inputTokens, 10)
     assert.strictEqual(response.usage?.outputTokens, 4)
     assert.strictEqual(response.costMetadata.outputTokens, 4)
@@ -91,7 +91,7 @@ describe("Response", () => {
   it("joins audio and keeps its id and expiry", () => {
     const audio = (fields: { id?: string; data?: string; transcript?: string; expires_at?: number }) =>
       chunk({ choices: [{ index: 0, delta: { audio: fields } }] })
-    const response = Response.fromChunks([
+    const response = ChatResponse.fromChunks([
       audio({ id: "audio_1", transcript: "Hel" }),
       audio({ data: "AQID" }),
       audio({ transcript: "lo" }),
@@ -105,7 +105,7 @@ describe("Response", () => {
   })
 
   it("does not change a response already taken", () => {
-    const accumulator = Response.accumulator()
+    const accumulator = ChatResponse.accumulator()
     accumulator.add(chunk({ choices: [{ index: 0, delta: { content: "a", audio: { data: "AQID" } } }] }))
     const before = accumulator.response()
     accumulator.add(chunk({ choices: [{ index: 0, delta: { content: "b", audio: { data: "BAU=" } } }] }))
@@ -131,14 +131,14 @@ describe("Response", () => {
         ]
       })
     )
-    const accumulator = Response.accumulator()
-    const early: Array<Response.Response> = []
+    const accumulator = ChatResponse.accumulator()
+    const early: Array<ChatResponse.ChatResponse> = []
     for (const each of chunks) {
       accumulator.add(each)
       early.push(accumulator.response())
     }
     for (const [i, response] of early.entries()) {
-      const again = Response.fromChunks(chunks.slice(0, i + 1))
+      const again = ChatResponse.fromChunks(chunks.slice(0, i + 1))
       assert.deepStrictEqual({ ...response }, { ...again })
       assert.deepStrictEqual(
         response.choices.map(({ index }) => index),
@@ -151,7 +151,7 @@ describe("Response", () => {
   }, { arbitrary: { runs: 20, size: 150 } })
 
   it.prop("is valid by its own schema for any chunks", [Schema.Array(OpenAiChunk)], ([chunks]) => {
-    assert.isTrue(Schema.is(Response.Response)(Response.fromChunks(chunks)))
+    assert.isTrue(Schema.is(ChatResponse.ChatResponse)(ChatResponse.fromChunks(chunks)))
   }, { arbitrary: { runs: 30 } })
 
   describe("toolCalls", () => {
@@ -229,7 +229,7 @@ describe("Response", () => {
         const together = Schema.decodeUnknownSync(OpenAiChunk.FromPayload)({
           choices: [{ delta: { tool_calls: pieces } }]
         })
-        assert.deepStrictEqual(Response.fromChunks([together]).toolCalls, expected)
+        assert.deepStrictEqual(ChatResponse.fromChunks([together]).toolCalls, expected)
       }
     })
 

@@ -95,9 +95,9 @@ export type Audio = typeof Audio.Type
  *
  * @example
  * ```ts
- * import { OpenAiChunk, Response } from "effect-llm-stream"
+ * import { OpenAiChunk, ChatResponse } from "effect-llm-stream"
  *
- * const response = Response.fromChunks([
+ * const response = ChatResponse.fromChunks([
  *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hel" } }] } }),
  *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "lo" }, finish_reason: "length" }] } })
  * ])
@@ -109,7 +109,7 @@ export type Audio = typeof Audio.Type
  * @category models
  * @since 0.1.0
  */
-export class Response extends Schema.Class<Response>("effect-llm-stream/Response")({
+export class ChatResponse extends Schema.Class<ChatResponse>("effect-llm-stream/ChatResponse")({
   provider: Schema.optionalKey(Schema.String),
   id: Schema.optionalKey(Schema.String),
   model: Schema.optionalKey(Schema.String),
@@ -160,7 +160,7 @@ export class Response extends Schema.Class<Response>("effect-llm-stream/Response
 export interface Accumulator {
   readonly add: (chunk: Chunk.Chunk) => void
   /** The response so far. Later additions do not change a response already taken. */
-  readonly response: (error?: ProviderError) => Response
+  readonly response: (error?: ProviderError) => ChatResponse
 }
 
 /**
@@ -168,11 +168,11 @@ export interface Accumulator {
  *
  * @example
  * ```ts
- * import { Chunk, Response } from "effect-llm-stream"
+ * import { Chunk, ChatResponse } from "effect-llm-stream"
  *
  * declare const chunks: ReadonlyArray<Chunk.Chunk>
  *
- * const accumulator = Response.accumulator()
+ * const accumulator = ChatResponse.accumulator()
  * for (const chunk of chunks) accumulator.add(chunk)
  * const text = accumulator.response().content
  * ```
@@ -236,13 +236,13 @@ export const accumulator = (): Accumulator => {
     }
   }
 
-  const response = (error?: ProviderError): Response => {
+  const response = (error?: ProviderError): ChatResponse => {
     for (const state of changed) choices = choices.set(state.position, state.take())
     changed = []
     const first = states.get(0)
     const usage = costMetadata.usage()
     // One by one: there may be a response for every chunk, and spreading takes several times as long.
-    const self: { -readonly [K in keyof Response]: Response[K] } = Object.create(Response.prototype)
+    const self: { -readonly [K in keyof ChatResponse]: ChatResponse[K] } = Object.create(ChatResponse.prototype)
     if (provider !== undefined) self.provider = provider
     if (id !== undefined) self.id = id
     if (model !== undefined) self.model = model
@@ -270,15 +270,15 @@ export const accumulator = (): Accumulator => {
  *
  * @example
  * ```ts
- * import { Response } from "effect-llm-stream"
+ * import { ChatResponse } from "effect-llm-stream"
  *
- * Response.fromChunks([]).chunks // 0
+ * ChatResponse.fromChunks([]).chunks // 0
  * ```
  *
  * @category constructors
  * @since 0.1.0
  */
-export const fromChunks = (chunks: Iterable<Chunk.Chunk>): Response => {
+export const fromChunks = (chunks: Iterable<Chunk.Chunk>): ChatResponse => {
   const state = accumulator()
   for (const chunk of chunks) state.add(chunk)
   return state.response()
