@@ -31,4 +31,15 @@ export const text = (metadata: CostMetadata, pricing: Pricing.Service): string =
       `$${BigDecimal.format(cost.total)}${cost.isComplete ? "" : ` (${cost.flags.map(flag).join(", ")})`}`
   })
 
+/**
+ * The same in a cell: `~` before an amount that has a flag.
+ *
+ * @internal
+ */
+export const cell = (metadata: CostMetadata, pricing: Pricing.Service): string =>
+  Result.match(Pricing.costWith(metadata, pricing), {
+    onFailure: () => "unknown",
+    onSuccess: (cost) => `${cost.isComplete ? "" : "~"}$${BigDecimal.format(cost.total)}`
+  })
+
 const flag = ({ kind, subject }: Cost.Flag): string => `${kind} ${subject}`

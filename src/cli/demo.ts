@@ -125,7 +125,7 @@ const table = (results: ReadonlyArray<Result>, pricing: Pricing.Service): string
       Text.count(response.usage?.inputTokens),
       Text.count(response.usage?.cachedTokens),
       Text.count(response.usage?.outputTokens),
-      CliCost.text(response.costMetadata, pricing),
+      CliCost.cell(response.costMetadata, pricing),
       Text.seconds(millisToFirstChunk)
     ])
-  ])
+  ]) + "\n~ The price also depends on what a response does not state, such as the type of an Azure deployment.\n"

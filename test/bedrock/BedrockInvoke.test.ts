@@ -378,7 +378,10 @@ describe("BedrockInvoke", () => {
       )
       assert.deepStrictEqual<unknown>(chunks.map(({ chunk }) => chunk), theirs)
       const { cost } = yield* Pricing.priced(ChatResponse.fromChunks(chunks))
-      assert.deepStrictEqual(cost?.pricedAs, ["bedrock/regional.anthropic.claude-haiku-4-5-20251001-v1:0"])
+      const asked = yield* Pricing.lookup("bedrock", model)
+      assert.deepStrictEqual(cost?.pricedAs, [`bedrock/${asked.model}`])
+      // 10 % more than through the global profile.
+      assert.strictEqual(asked.input, 1.1)
     }).pipe(
       Effect.provide(NodeReplayServer.layer([
         ReplayServer.stream(
