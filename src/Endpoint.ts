@@ -84,4 +84,20 @@ export const join = (
   return Result.succeed({ url: url.href })
 }
 
+/**
+ * The same addresses, with more that is known of their responses.
+ *
+ * @example
+ * ```ts
+ * import { Endpoint } from "effect-llm-stream"
+ *
+ * const endpoint = Endpoint.withInfo(Endpoint.path("https://eu.models.example/v1", "/chat/completions"), { region: "eu" })
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const withInfo = (self: Endpoint, info: ResponseInfo): Endpoint => (model) =>
+  Result.map(self(model), (address) => ({ ...address, info: { ...address.info, ...info } }))
+
 const fail = (message: string) => Result.fail(new ProviderError.InvalidRequest({ message }))

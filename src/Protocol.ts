@@ -34,6 +34,8 @@ export interface ResponseInfo {
   readonly serviceTier?: string | undefined
   /** The latency that the request was served with (`standard`, `optimized`), from the response's headers. */
   readonly latency?: string | undefined
+  /** How the model is deployed (`global`, `dataZone`, `regional`), as the caller states it: no response does. */
+  readonly deploymentType?: string | undefined
 }
 
 /**
@@ -123,6 +125,11 @@ export interface Protocol<C> {
   readonly lines: (info: ResponseInfo) => BodyDecoder<C>
   readonly errors: ProviderError.Table
   readonly headers: ResponseHeaders
+  /**
+   * What a JSON error body states, where it is in none of the usual shapes (`{"error": {…}}`, `{"error": "…"}`, flat);
+   * `undefined` for a body that it does not know.
+   */
+  readonly failure?: ((json: { readonly [key: string]: unknown }) => ProviderError.Failure | undefined) | undefined
 }
 
 /**
@@ -204,11 +211,14 @@ export const make = <Event, C>(options: {
   readonly errors: ProviderError.Table
   /** Default: the headers that most hosts use. */
   readonly headers?: ResponseHeaders | undefined
+  /** What an error body in a shape of the host's own states. Default: the usual shapes are read. */
+  readonly failure?: Protocol<C>["failure"]
 }): Protocol<C> => ({
   provider: options.provider,
   contentTypes: options.framing.contentTypes,
   errors: options.errors,
   headers: options.headers ?? {},
+  failure: options.failure,
   body: (info) => bodyDecoder(options.framing.make(), options.events(info)),
   lines: (info) => bodyDecoder(lineFraming(options.framing.fromLine), options.events(info))
 })

@@ -12,8 +12,9 @@ import {
   ChunkStream,
   Groq,
   OpenAi,
+  type OpenAiChunk,
   OpenAiCompatible,
-  type Provider
+  Provider
 } from "../src/index.ts"
 import * as Client from "./support/client.ts"
 import * as Host from "./support/host.ts"
@@ -229,4 +230,28 @@ describe("Transport", () => {
         }))
     }
   })
+
+  it.effect("reads an error body in a shape of the host's own, and the usual shapes beside it", () =>
+    Effect.gen(function*() {
+      const own = OpenAiCompatible.define({ provider: "own", baseUrl: "https://own.example/v1", maxRetries: 0 })
+      const definition: Provider.Definition<OpenAiChunk> = {
+        ...own,
+        protocol: {
+          ...own.protocol,
+          errors: { codes: { OUT_OF_QUOTA: "QuotaExceeded" } },
+          failure: ({ problem }) => typeof problem === "string" ? { message: "No more", code: problem } : undefined
+        }
+      }
+      const bodies = [{ problem: "OUT_OF_QUOTA" }, { error: { message: "Usual" } }]
+      const client = Client.make((attempt) => new Response(JSON.stringify(bodies[attempt]), { status: 400 }))
+      const provider = yield* Effect.provide(Provider.make(definition), client.layer)
+      const failed = () => Effect.flip(ChunkStream.response(provider.stream({ model: "m", prompt: "hi" })))
+      const first = yield* failed()
+      assert.deepStrictEqual([first.reason._tag, first.reason.message, first.code], [
+        "QuotaExceeded",
+        "No more",
+        "OUT_OF_QUOTA"
+      ])
+      assert.strictEqual((yield* failed()).reason.message, "Usual")
+    }))
 })

@@ -42,7 +42,9 @@ export class AzureChunk extends ChatCompletionChunk.extend<AzureChunk>("effect-l
   /** The region that answers (`eastus2`), from the response's headers; absent when they do not state it. */
   region: Schema.optionalKey(Schema.String),
   /** The model or deployment that was asked for; absent in a recording. */
-  requestedModel: Schema.optionalKey(Schema.String)
+  requestedModel: Schema.optionalKey(Schema.String),
+  /** How the model is deployed (`global`, `dataZone`, `regional`), by the layer's option; absent when it is not set. */
+  deploymentType: Schema.optionalKey(Schema.String)
 }) {
   /**
    * What the content filter found in the prompts; `[]` when this chunk does not say.
@@ -67,9 +69,10 @@ export class AzureChunk extends ChatCompletionChunk.extend<AzureChunk>("effect-l
 
   /** @since 0.2.0 */
   override get costDetails(): CostMetadata.Fields | undefined {
-    const { region, requestedModel } = this
-    return region === undefined && requestedModel === undefined ? super.costDetails : {
+    const { deploymentType, region, requestedModel } = this
+    return (region ?? requestedModel ?? deploymentType) === undefined ? super.costDetails : {
       ...super.costDetails,
+      ...(deploymentType === undefined ? undefined : { deploymentType }),
       ...(region === undefined ? undefined : { region }),
       ...(requestedModel === undefined ? undefined : { requestedModel })
     }

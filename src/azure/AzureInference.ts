@@ -80,6 +80,11 @@ export interface Options extends Provider.CommonOptions {
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
   /** How the model differs. */
   readonly quirks?: Partial<ChatCompletions.RequestQuirks> | undefined
+  /**
+   * How the model is deployed, which its price depends on and no response states. Default: costs are those of `global`,
+   * and flagged.
+   */
+  readonly deploymentType?: "global" | "dataZone" | "regional" | undefined
 }
 
 /**
@@ -129,8 +134,10 @@ export const define = (options: Options): Provider.Definition<AzureChunk> => {
       dialect: { ...ChatCompletions.azureInference, ...options.quirks },
       options: { keys: ["azureInference"], schema: AzureInferenceOptions }
     }),
-    endpoint: () =>
-      Endpoint.join(endpoint, "/chat/completions", { "api-version": options.apiVersion ?? "2024-05-01-preview" }),
+    endpoint: Endpoint.withInfo(
+      () => Endpoint.join(endpoint, "/chat/completions", { "api-version": options.apiVersion ?? "2024-05-01-preview" }),
+      { deploymentType: options.deploymentType }
+    ),
     auth: AzureAuth.both(options, "pass `apiKey` or `token`, or set AZURE_INFERENCE_CREDENTIAL"),
     headers: { "extra-parameters": "pass-through" },
     options

@@ -82,6 +82,11 @@ export interface Options extends Provider.CommonOptions {
   readonly deployment?: string | undefined
   /** How the API version differs. Default: decided by `apiVersion`. */
   readonly quirks?: Partial<ChatCompletions.RequestQuirks> | undefined
+  /**
+   * How the deployment is deployed, which its price depends on and no response states. Default: costs are those of
+   * `global`, and flagged. `Pricing.layer({ deployments })` states it by deployment.
+   */
+  readonly deploymentType?: "global" | "dataZone" | "regional" | undefined
 }
 
 /**
@@ -133,13 +138,14 @@ export const protocol = (): Protocol.Protocol<AzureChunk> =>
   ChatCompletions.protocol({
     provider: "azure",
     payload: AzurePayload,
-    make: (chunk, { model, region }) =>
+    make: (chunk, { deploymentType, model, region }) =>
       trusted(AzureChunk, {
         _tag: "AzureChunk",
         provider: "azure",
         chunk,
         ...(region === undefined ? undefined : { region }),
-        ...(model === undefined ? undefined : { requestedModel: model })
+        ...(model === undefined ? undefined : { requestedModel: model }),
+        ...(deploymentType === undefined ? undefined : { deploymentType })
       }),
     errors,
     headers
@@ -179,9 +185,12 @@ export const define = (options: Options): Provider.Definition<AzureChunk> => {
         ...options.quirks
       }
     }),
-    endpoint: isDated
-      ? (model) => deploymentEndpoint(resource, deployment ?? model, query)
-      : () => Endpoint.join(resource, "/openai/v1/chat/completions", query),
+    endpoint: Endpoint.withInfo(
+      isDated
+        ? (model) => deploymentEndpoint(resource, deployment ?? model, query)
+        : () => Endpoint.join(resource, "/openai/v1/chat/completions", query),
+      { deploymentType: options.deploymentType }
+    ),
     auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
     options: { ...options, model: options.model ?? deployment }
   }

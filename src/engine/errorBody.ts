@@ -1,5 +1,6 @@
 import * as Predicate from "effect/Predicate"
 import { isTooDeep } from "../internal/jsonEvent.ts"
+import type { Protocol } from "../Protocol.ts"
 import type * as ProviderError from "../ProviderError.ts"
 
 const maxExcerpt = 1024
@@ -12,11 +13,14 @@ export const excerpt = (text: string): string => text.length <= maxExcerpt ? tex
  *
  * @internal
  */
-export const parseErrorBody = (body: string): ProviderError.Failure | undefined => {
+export const parseErrorBody = (
+  body: string,
+  own?: Protocol<unknown>["failure"]
+): ProviderError.Failure | undefined => {
   const parsed = parseJson(body)
   // Google's compatible endpoint wraps the object in an array.
   const json: unknown = Array.isArray(parsed) ? parsed[0] : parsed
-  return Predicate.isObject(json) ? failureOf(json) : undefined
+  return Predicate.isObject(json) ? own?.(json) ?? failureOf(json) : undefined
 }
 
 /**

@@ -87,7 +87,10 @@ const isStream = (mediaType: string, contentTypes: ReadonlyArray<string>, text: 
  */
 export const refusal = (
   response: HttpClientResponse.HttpClientResponse,
-  { contentTypes, errors, headers: names }: Pick<Protocol<unknown>, "contentTypes" | "errors" | "headers">,
+  { contentTypes, errors, failure, headers: names }: Pick<
+    Protocol<unknown>,
+    "contentTypes" | "errors" | "failure" | "headers"
+  >,
   reads: ReadonlyArray<Uint8Array>
 ): ((answer: Answer) => ProviderError.Reason) | undefined => {
   const mediaType = mediaTypeOf(response)
@@ -95,7 +98,7 @@ export const refusal = (
   const ok = isOk(response)
   if (ok && isStream(mediaType, contentTypes, text)) return undefined
   return ({ body, now }) => {
-    const stated = parseErrorBody(body)
+    const stated = parseErrorBody(body, failure)
     if (ok && stated === undefined) {
       return new ProviderError.UnexpectedContentType({
         message: mediaType === "application/json" || text.startsWith("{")

@@ -94,9 +94,18 @@ export const protocol = (): Protocol.Protocol<OpenAiChunk> =>
   ChatCompletions.protocol({
     provider: "openai",
     payload: ChatCompletions.Payload,
-    make: (chunk) => trusted(OpenAiChunk, { _tag: "OpenAiChunk", provider: "openai", chunk }),
+    make: (chunk, { region }) =>
+      trusted(OpenAiChunk, {
+        _tag: "OpenAiChunk",
+        provider: "openai",
+        chunk,
+        ...(region === undefined ? undefined : { region })
+      }),
     errors: ChatCompletions.errors
   })
+
+// The hosts that keep data in a region.
+const regionOf = (baseUrl: string): string | undefined => /^https:\/\/([a-z]{2})\.api\.openai\.com\b/.exec(baseUrl)?.[1]
 
 /**
  * OpenAI as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
@@ -123,7 +132,7 @@ export const define = (options: Options): Provider.Definition<OpenAiChunk> => {
       dialect: ChatCompletions.openai,
       options: { keys: ["openai"], schema: OpenAiOptions }
     }),
-    endpoint: Endpoint.path(baseUrl, "/chat/completions"),
+    endpoint: Endpoint.withInfo(Endpoint.path(baseUrl, "/chat/completions"), { region: regionOf(baseUrl) }),
     // A proxy may add the key itself.
     auth: options.apiKey === undefined && baseUrl !== defaultBaseUrl
       ? Auth.none

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { fromPayload } from "../Chunk.ts"
+import type * as CostMetadata from "../CostMetadata.ts"
 import { ChatCompletionChunk, type Choice, Payload } from "../protocols/ChatCompletions.ts"
 
 /**
@@ -36,11 +37,19 @@ export class OpenAiChunk extends ChatCompletionChunk.extend<OpenAiChunk>("effect
   _tag: Schema.tag("OpenAiChunk"),
   provider: Schema.String.pipe(Schema.withConstructorDefault(Effect.succeed("openai"))),
   /** The field of `delta` that has the reasoning text, when it is neither `reasoning` nor `reasoning_content`. */
-  reasoningField: Schema.optionalKey(Schema.String)
+  reasoningField: Schema.optionalKey(Schema.String),
+  /** The region of OpenAI's host that was asked (`eu` of `eu.api.openai.com`), which costs more; absent otherwise. */
+  region: Schema.optionalKey(Schema.String)
 }) {
   protected override reasoningOf(choice: Choice): string {
     const own = this.reasoningField === undefined ? undefined : choice.delta?.[this.reasoningField]
     return typeof own === "string" ? own : super.reasoningOf(choice)
+  }
+
+  /** @since 0.2.0 */
+  override get costDetails(): CostMetadata.Fields | undefined {
+    const { region } = this
+    return region === undefined ? super.costDetails : { ...super.costDetails, region }
   }
 
   /**
