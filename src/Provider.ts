@@ -45,6 +45,24 @@ export interface Service<out C extends Chunk = Chunk> {
   readonly name: string
   /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
   readonly stream: (request: ChatRequest.ChatRequest) => Stream.Stream<C, ProviderError.ProviderError>
+  /**
+   * Where a request would go: `undefined` when it names no model, or one that has no address. A provider that does not
+   * have it keeps that to itself, such as one that chooses among others.
+   */
+  readonly target?: ((request: ChatRequest.ChatRequest) => Target | undefined) | undefined
+}
+
+/**
+ * Where a request goes.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Target {
+  /** The model asked for, the layer's default included. */
+  readonly model: string
+  /** Absolute, with its query. */
+  readonly url: string
 }
 
 /**
@@ -291,6 +309,15 @@ export const prepare = <C>(
 const failure = <C>({ protocol }: Definition<C>, reason: ProviderError.Reason): ProviderError.ProviderError =>
   new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: false })
 
+const modelOf = (request: ChatRequest.ChatRequest, options: CommonOptions | undefined): string | undefined =>
+  (request.model ?? options?.model) || undefined
+
+const targetOf = <C>({ endpoint, options }: Definition<C>, request: ChatRequest.ChatRequest): Target | undefined => {
+  const model = modelOf(request, options)
+  const url = model === undefined ? undefined : Result.getOrUndefined(endpoint(model))?.url
+  return model === undefined || url === undefined ? undefined : { model, url }
+}
+
 interface Plan {
   readonly encoded: Encoded
   readonly url: string
@@ -304,8 +331,8 @@ const plan = <C>(
   request: ChatRequest.ChatRequest
 ): Result.Result<Plan, ProviderError.InvalidRequest> =>
   Result.gen(function*() {
-    const model = request.model ?? options?.model
-    if (model === undefined || model === "") {
+    const model = modelOf(request, options)
+    if (model === undefined) {
       return yield* Result.fail(
         new ProviderError.InvalidRequest({
           message: "No model: give the request a `model`, or the layer a default one"
@@ -384,6 +411,7 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
   const connections = ResponseBody.connections()
   return {
     name: protocol.provider,
+    target: (request) => targetOf(definition, request),
     stream: (request) =>
       Stream.unwrap(Effect.gen(function*() {
         const own = yield* CurrentPolicy

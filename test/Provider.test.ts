@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Config, Duration, Effect, Fiber, Layer, Logger, Metric, Redacted, Stream } from "effect"
+import { Clock, Config, Duration, Effect, Fiber, Layer, Logger, Metric, Redacted, References, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { type ChatResponse, ChunkStream, OpenAi, Provider, type ProviderError } from "../src/index.ts"
@@ -236,7 +236,7 @@ describe("Provider.stream", () => {
   })
 
   describe("retries", () => {
-    it.effect("are told, in a log line and a metric, without the provider's own words", () =>
+    it.effect("are told, in a debug line and a metric, without the provider's own words", () =>
       Effect.gen(function*() {
         const lines: Array<unknown> = []
         const client = Client.make((attempt) =>
@@ -246,9 +246,10 @@ describe("Provider.stream", () => {
         )
         yield* stream(client.layer).pipe(
           ChunkStream.outcome,
-          Effect.provide(Logger.layer([Logger.make(({ message }) => lines.push(message))]))
+          Effect.provide(Logger.layer([Logger.make(({ logLevel, message }) => lines.push([logLevel, message]))])),
+          Effect.provideService(References.MinimumLogLevel, "Debug")
         )
-        assert.deepStrictEqual(lines, [["openai: ServerError (HTTP 503), retry 1 in 0 ms"]])
+        assert.deepStrictEqual(lines, [["Debug", ["openai: ServerError (HTTP 503), retry 1 in 0 ms"]]])
         const retries = (yield* Metric.snapshot).filter(({ id }) => id === "llm_stream_retries")
         assert.deepInclude(retries.map(({ attributes }) => attributes), { provider: "openai", reason: "ServerError" })
       }))

@@ -18,6 +18,7 @@ import * as Stream from "effect/Stream"
 import type { Chunk } from "../Chunk.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
+import { CurrentWatcher } from "./call.ts"
 import { fromClient } from "./clientError.ts"
 import { withRequestId } from "./reason.ts"
 import * as Redaction from "./redaction.ts"
@@ -186,16 +187,20 @@ const retriesMetric = Metric.counter("llm_stream_retries", {
   incremental: true
 })
 
-// Without the provider's own words, which a terminal may take for commands.
+// Without the provider's own words, which a terminal may take for commands. A debug line, as the retry is a success of the
+// policy that the caller set; the metric and the span are what to watch.
 const tellRetry = (error: ProviderError.ProviderError, retry: number, millis: number): Effect.Effect<void> =>
-  Effect.andThen(
-    Metric.update(Metric.withAttributes(retriesMetric, { provider: error.provider, reason: error.reason._tag }), 1),
-    Effect.logWarning(
-      `${error.provider}: ${error.reason._tag}${
-        error.status === undefined ? "" : ` (HTTP ${error.status})`
-      }, retry ${retry} in ${Math.round(millis)} ms`
+  Effect.flatMap(CurrentWatcher, (watcher) => {
+    watcher?.onRetry()
+    return Effect.andThen(
+      Metric.update(Metric.withAttributes(retriesMetric, { provider: error.provider, reason: error.reason._tag }), 1),
+      Effect.logDebug(
+        `${error.provider}: ${error.reason._tag}${
+          error.status === undefined ? "" : ` (HTTP ${error.status})`
+        }, retry ${retry} in ${Math.round(millis)} ms`
+      )
     )
-  )
+  })
 
 const firstPause = 500
 const longestPause = 8000
