@@ -25,13 +25,13 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as ChatRequest from "./ChatRequest.ts"
+import * as ChatResponse from "./ChatResponse.ts"
 import type { Chunk } from "./Chunk.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import { CurrentWatcher } from "./engine/call.ts"
 import * as Pricing from "./Pricing.ts"
 import * as Provider from "./Provider.ts"
 import * as ProviderError from "./ProviderError.ts"
-import * as ChatResponse from "./ChatResponse.ts"
 import type { Usage } from "./Usage.ts"
 
 /**
@@ -473,7 +473,10 @@ const labels = (attributes: Attributes): Record<string, string> =>
 
 const contentEvent = "gen_ai.client.inference.operation.details"
 
-const contentAttributes = (request: ChatRequest.ChatRequest, response: ChatResponse.ChatResponse): Record<string, string> => {
+const contentAttributes = (
+  request: ChatRequest.ChatRequest,
+  response: ChatResponse.ChatResponse
+): Record<string, string> => {
   const { prompt, system, tools } = Result.getOrUndefined(ChatRequest.normalize(request)) ?? {}
   const values = {
     "gen_ai.system_instructions": system === undefined ? undefined : [{ type: "text", content: system }],
@@ -495,8 +498,7 @@ const contentAttributes = (request: ChatRequest.ChatRequest, response: ChatRespo
 }
 
 // A caller's tool results may be what is no JSON; that is no reason to fail.
-const jsonOf = (value: unknown): string | undefined =>
-  Result.getOrUndefined(Result.try(() => JSON.stringify(value)))
+const jsonOf = (value: unknown): string | undefined => Result.getOrUndefined(Result.try(() => JSON.stringify(value)))
 
 const inputMessage = (message: Prompt.Message) => ({
   role: message.role,

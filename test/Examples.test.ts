@@ -1,6 +1,6 @@
 import { NodeHttpServer, NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Console, Effect, Layer, Redacted, Stream } from "effect"
+import { ConfigProvider, Console, Effect, Layer, Metric, Redacted, Stream } from "effect"
 import { type Chunk, ChunkStream, Groq, OpenAi, type Provider, ProviderError } from "effect-llm-stream"
 import { Answer, ReplayServer, TestProvider, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
@@ -15,7 +15,9 @@ import { routes } from "../examples/chat-server.ts"
 import { answer } from "../examples/fallback.ts"
 import { hello } from "../examples/hello.ts"
 import { fastest } from "../examples/race.ts"
+import * as TelemetryExample from "../examples/telemetry.ts"
 import { ask, Budgets } from "../examples/tenant-budget.ts"
+import { otlpReceiver } from "./support/otlp.ts"
 
 // Its own tests.
 await import("../examples/properties.test.ts")
@@ -202,6 +204,38 @@ describe("examples/tenant-budget", () => {
         assert.strictEqual((yield* requests).length, 2)
       }).pipe(Effect.provide([Budgets.layer, TestProvider.layer([{ chunks }], { name: "openai" })]))
     }))
+})
+
+describe("examples/telemetry", () => {
+  it.live("gives the collector a span a call, and Prometheus the metrics", () =>
+    Effect.gen(function*() {
+      const collector = yield* otlpReceiver
+      const usage = { inputTokens: 1000, cachedTokens: 0, outputTokens: 100 } // USD 0.00015 and 0.00006
+      const chunks = Answer.openai(Answer.make({ content: "Hello", usage, model: "gpt-4o-mini" }))
+      const provider = yield* NodeReplayServer.make([ReplayServer.stream(Wire.openai, chunks)])
+      const environment = ConfigProvider.fromUnknown({
+        OPENAI_API_KEY: "key",
+        OPENAI_BASE_URL: `${provider.url}/v1`,
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url
+      })
+      const server = HttpRouter.serve(TelemetryExample.routes, { disableLogger: true, disableListenLog: true }).pipe(
+        Layer.provide(TelemetryExample.TracedLive),
+        Layer.provide(TelemetryExample.CollectorLive),
+        Layer.provide([FetchHttpClient.layer, ConfigProvider.layer(environment)]),
+        Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 }))
+      )
+      const page = yield* Effect.gen(function*() {
+        const { address } = yield* HttpServer.HttpServer
+        const get = (path: string) =>
+          Effect.promise(() => fetch(HttpServer.formatAddress(address) + path).then((response) => response.text()))
+        assert.strictEqual(yield* get("/ask?prompt=Say%20hello"), "Hello")
+        return yield* get("/metrics")
+      }).pipe(Effect.provide(server))
+      assert.match(page, /^gen_ai_client_token_usage_sum\{.*gen_ai_token_type="output".*\} 100$/m)
+      const calls = collector.spans().filter(({ name }) => name === "chat gpt-4o-mini")
+      assert.deepStrictEqual(calls.map(({ attributes }) => attributes["llm_stream.cost.usd"]), [0.00021])
+      assert.include(collector.metrics(), "gen_ai.client.operation.duration")
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
 })
 
 describe("examples/async-iterable", () => {

@@ -1,0 +1,507 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Stream, Tracer } from "effect"
+import {
+  Anthropic,
+  AnthropicChunk,
+  AzureInference,
+  AzureOpenAi,
+  Bedrock,
+  type Chunk,
+  ChunkStream,
+  OpenAi,
+  OpenAiChunk,
+  Pricing,
+  Provider,
+  ProviderError,
+  Telemetry
+} from "effect-llm-stream"
+import { Answer, ReplayServer, TestProvider, Wire } from "effect-llm-stream/testing"
+import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
+import { Prompt } from "effect/ai"
+import { FetchHttpClient, HttpClient } from "effect/http"
+import { Otlp, PrometheusMetrics } from "effect/observability"
+import { TestClock } from "effect/testing"
+import { otlpReceiver } from "./support/otlp.ts"
+
+const request = { model: "gpt-4o", prompt: "Say hello" }
+const usage = { inputTokens: 1000, cachedTokens: 200, outputTokens: 101 }
+const chunks = Answer.openai(Answer.make({ content: "Hello, world!", usage, model: "gpt-4o", id: "chatcmpl-1" }))
+
+/** A tracer that keeps its spans. */
+const recorder = () => {
+  const spans: Array<Tracer.NativeSpan> = []
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      spans.push(span)
+      return span
+    }
+  })
+  return { spans, tracer, chats: () => spans.filter(({ name }) => name.startsWith("chat")) }
+}
+
+/** Runs with a traced provider of a script; the chat spans and the metrics that come of it. */
+const watched = Effect.fnUntraced(function*<A, E>(
+  reply: TestProvider.Reply<Chunk.Chunk>,
+  use: (provider: Provider.Service) => Effect.Effect<A, E>,
+  options?: Telemetry.Options,
+  name = "openai"
+) {
+  const { chats, tracer } = recorder()
+  return yield* Effect.gen(function*() {
+    const exit = yield* Effect.exit(use(yield* Provider.Provider))
+    const metrics = yield* Metric.snapshot
+    return { exit, metrics, spans: chats() }
+  }).pipe(
+    Effect.provide(Telemetry.layer(options).pipe(Layer.provide(TestProvider.layer([reply], { name })))),
+    Effect.withTracer(tracer),
+    Effect.provideService(Metric.MetricRegistry, new Map())
+  )
+})
+
+const only = <A>(list: ReadonlyArray<A>): A => {
+  assert.lengthOf(list, 1)
+  const [first] = list
+  if (first === undefined) throw new Error("nothing")
+  return first
+}
+
+const attributesOf = (span: Tracer.NativeSpan) => Object.fromEntries(span.attributes)
+
+const exitOf = (span: Tracer.NativeSpan) =>
+  span.status._tag === "Ended" ? span.status.exit : assert.fail("the span has not ended")
+
+/** `sum` and `count` of each histogram, by its name and a label. */
+const histograms = (metrics: ReadonlyArray<Metric.Metric.Snapshot>, id: string) =>
+  metrics.flatMap((metric) =>
+    metric.id === id && metric.type === "Histogram"
+      ? [{ attributes: metric.attributes ?? {}, sum: metric.state.sum, count: metric.state.count, state: metric.state }]
+      : []
+  )
+
+const drain = (provider: Provider.Service) => Stream.runDrain(provider.stream(request))
+
+describe("Telemetry", () => {
+  describe("spans", () => {
+    it.effect("have the request, the response, the tokens by kind and the cost", () =>
+      Effect.gen(function*() {
+        const reasoning = new OpenAiChunk({ chunk: { usage: { completion_tokens_details: { reasoning_tokens: 40 } } } })
+        const { spans } = yield* watched({ chunks: [...chunks, reasoning] }, (provider) =>
+          Stream.runDrain(provider.stream({
+            ...request,
+            temperature: 0.5,
+            topP: 0.9,
+            topK: 4,
+            maxTokens: 100,
+            stop: ["END"],
+            seed: 7,
+            frequencyPenalty: 0.1,
+            presencePenalty: 0.2,
+            responseFormat: "json"
+          })))
+        const span = only(spans)
+        assert.strictEqual(span.name, "chat gpt-4o")
+        assert.strictEqual(span.kind, "client")
+        assert.deepStrictEqual(attributesOf(span), {
+          "gen_ai.operation.name": "chat",
+          "gen_ai.provider.name": "openai",
+          "gen_ai.output.type": "json",
+          "gen_ai.request.model": "gpt-4o",
+          "gen_ai.request.stream": true,
+          "gen_ai.request.temperature": 0.5,
+          "gen_ai.request.top_p": 0.9,
+          "gen_ai.request.top_k": 4,
+          "gen_ai.request.max_tokens": 100,
+          "gen_ai.request.stop_sequences": ["END"],
+          "gen_ai.request.seed": 7,
+          "gen_ai.request.frequency_penalty": 0.1,
+          "gen_ai.request.presence_penalty": 0.2,
+          "gen_ai.response.id": "chatcmpl-1",
+          "gen_ai.response.model": "gpt-4o",
+          "gen_ai.response.finish_reasons": ["stop"],
+          "gen_ai.response.time_to_first_chunk": 0,
+          "gen_ai.usage.input_tokens": 1000,
+          "gen_ai.usage.output_tokens": 101,
+          "gen_ai.usage.cache_read.input_tokens": 200,
+          "gen_ai.usage.reasoning.output_tokens": 40,
+          "llm_stream.outcome": "completed",
+          "llm_stream.retries": 0,
+          // 800 × 2.50 + 200 × 1.25 + 101 × 10 USD for a million
+          "llm_stream.cost.usd": 0.00326,
+          "llm_stream.cost.complete": true
+        })
+        assert.isTrue(Exit.isSuccess(exitOf(span)))
+        assert.deepStrictEqual(span.events, [])
+      }))
+
+    it.effect("state the cache writes of Anthropic apart, within the input", () =>
+      Effect.gen(function*() {
+        const { chats, tracer } = recorder()
+        const usage = {
+          input_tokens: 50,
+          cache_read_input_tokens: 20,
+          cache_creation_input_tokens: 30,
+          output_tokens: 5
+        }
+        const message = new AnthropicChunk({ chunk: { type: "message_start", message: { usage } } })
+        const { stream } = yield* TestProvider.make([{ chunks: [message] }])
+        const provider = Telemetry.traced({ name: "anthropic", stream })
+        yield* Stream.runDrain(provider.stream(request)).pipe(Effect.withTracer(tracer))
+        assert.deepInclude(attributesOf(only(chats())), {
+          "gen_ai.usage.input_tokens": 100,
+          "gen_ai.usage.cache_read.input_tokens": 20,
+          "gen_ai.usage.cache_creation.input_tokens": 30,
+          "gen_ai.usage.output_tokens": 5
+        })
+      }))
+
+    it.effect("last from the start of the stream to its end", () =>
+      Effect.gen(function*() {
+        const fiber = yield* watched({ chunks, delay: "2 seconds", interval: "1 second" }, drain).pipe(Effect.forkChild)
+        yield* TestClock.adjust("1 minute")
+        const { spans } = yield* Fiber.join(fiber)
+        const span = only(spans)
+        const { status } = span
+        assert.strictEqual(span.attributes.get("gen_ai.response.time_to_first_chunk"), 2)
+        assert.strictEqual(
+          status._tag === "Ended" ? status.endTime - status.startTime : undefined,
+          BigInt(2 + chunks.length - 1) * 1_000_000_000n
+        )
+      }))
+
+    it.effect("of a failed call have the failure, and what had been stated", () =>
+      Effect.gen(function*() {
+        const error = new ProviderError.RateLimited({ message: "Slow down", status: 429 })
+        const { exit, spans } = yield* watched({ chunks, error }, drain)
+        const span = only(spans)
+        assert.isTrue(Exit.isFailure(exit))
+        assert.deepStrictEqual(exitOf(span), exit)
+        assert.deepInclude(attributesOf(span), {
+          "error.type": "RateLimited",
+          "llm_stream.outcome": "failed",
+          "gen_ai.usage.output_tokens": 101
+        })
+      }))
+
+    it.effect("of an interrupted call end with the interruption", () =>
+      Effect.gen(function*() {
+        const { spans } = yield* watched({ chunks: chunks.slice(0, 2), hang: true }, (provider) =>
+          Effect.gen(function*() {
+            const fiber = yield* Effect.forkChild(drain(provider))
+            yield* TestClock.adjust("3 seconds")
+            yield* Fiber.interrupt(fiber)
+          }))
+        const span = only(spans)
+        assert.isTrue(Exit.hasInterrupts(exitOf(span)))
+        assert.strictEqual(span.attributes.get("llm_stream.outcome"), "interrupted")
+        assert.isFalse(span.attributes.has("error.type"))
+        assert.isFalse(span.attributes.has("llm_stream.cost.usd"))
+      }))
+
+    it.effect("of a consumer that takes no more, or fails, end well", () =>
+      Effect.gen(function*() {
+        const consumers = [
+          (provider: Provider.Service) => provider.stream(request).pipe(Stream.take(1), Stream.runDrain),
+          (provider: Provider.Service) => Stream.runForEach(provider.stream(request), () => Effect.fail("consumer"))
+        ]
+        for (const consume of consumers) {
+          const { spans } = yield* watched({ chunks, hang: true }, consume)
+          const span = only(spans)
+          assert.isTrue(Exit.isSuccess(exitOf(span)))
+          assert.strictEqual(span.attributes.get("llm_stream.outcome"), "stopped")
+          assert.isFalse(span.attributes.has("error.type"))
+        }
+      }))
+
+    it.effect("are one for each run of a stream, within the span around it", () =>
+      Effect.gen(function*() {
+        const { spans } = yield* watched({ chunks }, (provider) => {
+          const stream = provider.stream(request)
+          return Effect.andThen(Stream.runDrain(stream), Stream.runDrain(stream)).pipe(Effect.withSpan("answer"))
+        })
+        assert.lengthOf(spans, 2)
+        assert.deepStrictEqual(
+          spans.map(({ parent }) =>
+            parent.pipe(
+              Option.filter((parent) => parent._tag === "Span"),
+              Option.map((parent) => parent.name),
+              Option.getOrUndefined
+            )
+          ),
+          ["answer", "answer"]
+        )
+      }))
+
+    it.effect("have no cost where the price is not known, and no tokens where none were stated", () =>
+      Effect.gen(function*() {
+        const unpriced = yield* watched({
+          chunks: Answer.openai(Answer.make({ content: "Hi", usage, model: "nobody-knows" }))
+        }, drain)
+        const silent = yield* watched({ chunks: Answer.openai(Answer.make({ content: "Hi", model: "gpt-4o" })) }, drain)
+        for (const { spans } of [unpriced, silent]) {
+          assert.isFalse(only(spans).attributes.has("llm_stream.cost.usd"))
+        }
+        assert.strictEqual(only(unpriced.spans).attributes.get("gen_ai.usage.output_tokens"), 101)
+        assert.isFalse(only(silent.spans).attributes.has("gen_ai.usage.output_tokens"))
+      }))
+
+    it.effect("use the prices in the context of the call", () =>
+      Effect.gen(function*() {
+        const usage = { inputTokens: 1000, cachedTokens: 0, outputTokens: 100 }
+        const chunks = Answer.openai(Answer.make({ content: "Hi", usage, model: "nobody-knows" }))
+        const { spans } = yield* watched({ chunks }, (provider) =>
+          drain(provider).pipe(
+            Effect.provide(Pricing.layer({ overrides: { openai: { "nobody-knows": { input: 1, output: 2 } } } }))
+          ))
+        assert.strictEqual(only(spans).attributes.get("llm_stream.cost.usd"), 0.0012)
+      }))
+
+    it.effect("have the attributes and the provider's name that the options say", () =>
+      Effect.gen(function*() {
+        const { spans } = yield* watched({ chunks }, drain, {
+          providerName: "x_ai",
+          attributes: ({ model }) => ({ "gen_ai.conversation.id": `about ${model}` })
+        })
+        assert.deepInclude(attributesOf(only(spans)), {
+          "gen_ai.provider.name": "x_ai",
+          "gen_ai.conversation.id": "about gpt-4o"
+        })
+      }))
+  })
+
+  describe("spans of the bundled providers", () => {
+    const client = Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.never))
+    const apiKey = Redacted.make("key")
+    const at = Effect.fnUntraced(function*<A>(layer: Layer.Layer<A | Provider.Provider, never, HttpClient.HttpClient>) {
+      const { chats, tracer } = recorder()
+      yield* Provider.Provider.use((provider) => {
+        const { stream } = Telemetry.traced(provider)
+        return Stream.runDrain(stream({ prompt: "Hi" }))
+      }).pipe(
+        Effect.provide(layer.pipe(Layer.provide(client))),
+        Effect.withTracer(tracer),
+        Effect.forkChild,
+        Effect.flatMap((fiber) => Effect.andThen(TestClock.adjust("1 second"), Fiber.interrupt(fiber)))
+      )
+      const span = only(chats())
+      const { "gen_ai.provider.name": provider, "server.address": address, "server.port": port } = attributesOf(span)
+      return [span.name, provider, address, port]
+    })
+
+    it.effect("have the layer's default model, the conventions' name of the provider and the server", () =>
+      Effect.gen(function*() {
+        const model = "some-model"
+        assert.deepStrictEqual(
+          yield* at(OpenAi.layer({ apiKey, model })),
+          ["chat some-model", "openai", "api.openai.com", 443]
+        )
+        assert.deepStrictEqual(
+          yield* at(Anthropic.layer({ apiKey, model, baseUrl: "http://127.0.0.1:8080" })),
+          ["chat some-model", "anthropic", "127.0.0.1", 8080]
+        )
+        assert.deepStrictEqual(
+          yield* at(Bedrock.layer({ apiKey, region: "us-east-1", model })),
+          ["chat some-model", "aws.bedrock", "bedrock-runtime.us-east-1.amazonaws.com", 443]
+        )
+        assert.deepStrictEqual(
+          yield* at(AzureOpenAi.layer({ apiKey, endpoint: "https://mine.openai.azure.com", deployment: "mine" })),
+          ["chat mine", "azure.ai.openai", "mine.openai.azure.com", 443]
+        )
+        assert.deepStrictEqual(
+          yield* at(AzureInference.layer({ apiKey, endpoint: "https://mine.services.ai.azure.com", model })),
+          ["chat some-model", "azure.ai.inference", "mine.services.ai.azure.com", 443]
+        )
+      }))
+  })
+
+  describe("content", () => {
+    const prompt = Prompt.make([
+      { role: "user", content: [{ type: "text", text: "Weather?" }] },
+      { role: "assistant", content: [{ type: "tool-call", id: "1", name: "weather", params: { city: "Paris" } }] },
+      { role: "tool", content: [{ type: "tool-result", id: "1", name: "weather", result: "rain", isFailure: false }] }
+    ])
+    const ask = (provider: Provider.Service) =>
+      Stream.runDrain(provider.stream({ model: "gpt-4o", system: "Be brief.", prompt }))
+
+    it.effect("is in an event of the span where it is asked for", () =>
+      Effect.gen(function*() {
+        const { spans } = yield* watched({ chunks }, ask, { content: true })
+        const [name, , attributes] = only(only(spans).events)
+        assert.strictEqual(name, "gen_ai.client.inference.operation.details")
+        const read = (key: string): unknown => JSON.parse(String(attributes?.[key]))
+        assert.deepStrictEqual(read("gen_ai.system_instructions"), [{ type: "text", content: "Be brief." }])
+        assert.deepStrictEqual(read("gen_ai.input.messages"), [
+          { role: "user", parts: [{ type: "text", content: "Weather?" }] },
+          {
+            role: "assistant",
+            parts: [{ type: "tool_call", id: "1", name: "weather", arguments: { city: "Paris" } }]
+          },
+          { role: "tool", parts: [{ type: "tool_call_response", id: "1", response: "rain" }] }
+        ])
+        assert.deepStrictEqual(read("gen_ai.output.messages"), [
+          { role: "assistant", parts: [{ type: "text", content: "Hello, world!" }], finish_reason: "stop" }
+        ])
+      }))
+
+    it.effect("is what had come where the call was cut off", () =>
+      Effect.gen(function*() {
+        const error = new ProviderError.Network({ message: "reset" })
+        const { spans } = yield* watched({ chunks: chunks.slice(0, 2), error }, ask, { content: true })
+        const [, , attributes] = only(only(spans).events)
+        assert.include(String(attributes?.["gen_ai.output.messages"]), "\"Hello,")
+      }))
+
+    it.effect("is nowhere by default", () =>
+      Effect.gen(function*() {
+        const { spans } = yield* watched({ chunks }, ask)
+        const span = only(spans)
+        const text = JSON.stringify([attributesOf(span), span.events.map(String)])
+        for (const word of ["Hello", "Weather", "rain", "brief"]) assert.notInclude(text, word)
+      }))
+  })
+
+  describe("metrics", () => {
+    it.effect("count tokens by type, and time the call, its first chunk and each later token", () =>
+      Effect.gen(function*() {
+        const fiber = yield* watched({ chunks, delay: "2 seconds", interval: "1 second" }, drain).pipe(Effect.forkChild)
+        yield* TestClock.adjust("1 minute")
+        const { metrics } = yield* Fiber.join(fiber)
+        const attributes = {
+          "gen_ai.operation.name": "chat",
+          "gen_ai.provider.name": "openai",
+          "gen_ai.request.model": "gpt-4o",
+          "gen_ai.response.model": "gpt-4o"
+        }
+        const tokens = histograms(metrics, "gen_ai.client.token.usage")
+        assert.deepStrictEqual(
+          tokens.map(({ attributes, sum }) => [attributes["gen_ai.token.type"], sum]).sort(),
+          [["input", 1000], ["output", 101]]
+        )
+        const rest = chunks.length - 1
+        for (
+          const [id, sum] of [
+            ["gen_ai.client.operation.duration", 2 + rest],
+            ["gen_ai.client.operation.time_to_first_chunk", 2],
+            ["llm_stream_time_per_output_token", rest / 100]
+          ] as const
+        ) {
+          const histogram = only(histograms(metrics, id))
+          assert.deepInclude(histogram.attributes, attributes)
+          assert.strictEqual(histogram.count, 1)
+          assert.closeTo(histogram.sum, sum, 1e-9)
+        }
+      }))
+
+    it.effect("have the conventions' buckets and units", () =>
+      Effect.gen(function*() {
+        const { metrics } = yield* watched({ chunks }, drain)
+        const [tokens] = histograms(metrics, "gen_ai.client.token.usage")
+        const [duration] = histograms(metrics, "gen_ai.client.operation.duration")
+        assert.deepStrictEqual(
+          tokens?.state.buckets.map(([bound]) => bound).slice(0, 14),
+          [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
+        )
+        assert.deepStrictEqual(
+          duration?.state.buckets.map(([bound]) => bound).slice(0, 14),
+          [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
+        )
+        assert.deepStrictEqual([tokens?.attributes["unit"], duration?.attributes["unit"]], ["{token}", "seconds"])
+      }))
+
+    it.effect("tell failed calls by the type of their error", () =>
+      Effect.gen(function*() {
+        const error = new ProviderError.Overloaded({ message: "busy" })
+        const { metrics } = yield* watched({ error }, drain)
+        assert.strictEqual(
+          only(histograms(metrics, "gen_ai.client.operation.duration")).attributes["error.type"],
+          "Overloaded"
+        )
+        for (const id of ["gen_ai.client.operation.time_to_first_chunk", "llm_stream_time_per_output_token"]) {
+          assert.deepStrictEqual(histograms(metrics, id), [])
+        }
+      }))
+  })
+
+  describe("off", () => {
+    it.effect("makes no span where tracing is off, and passes the same chunks", () =>
+      Effect.gen(function*() {
+        const { exit, spans } = yield* watched({ chunks }, (provider) =>
+          Stream.runCollect(provider.stream(request)).pipe(Effect.withTracerEnabled(false)))
+        assert.deepStrictEqual(exit, Exit.succeed([...chunks]))
+        assert.deepStrictEqual(spans, [])
+      }))
+  })
+
+  describe("export", () => {
+    it.live("gives an OTLP receiver one span a call, with tokens and cost", () =>
+      Effect.gen(function*() {
+        const receiver = yield* otlpReceiver
+        const server = yield* NodeReplayServer.make([
+          ReplayServer.json({ error: { message: "busy" } }, { status: 503, headers: { "retry-after": "0" } }),
+          ReplayServer.stream(Wire.openai, chunks),
+          ReplayServer.json({ error: { message: "no such key" } }, { status: 401 }),
+          ReplayServer.stream(Wire.openai, chunks, {
+            interval: "1 millis",
+            fault: { kind: "hang", after: { events: 3 } }
+          })
+        ])
+        const provider = Telemetry.layerService(OpenAi.OpenAi).pipe(
+          Layer.provide(OpenAi.layer({ apiKey: Redacted.make("sk-secret"), baseUrl: `${server.url}/v1` }))
+        )
+        yield* OpenAi.OpenAi.use(({ stream }) =>
+          Effect.gen(function*() {
+            yield* Stream.runDrain(stream(request))
+            yield* ChunkStream.outcome(stream(request))
+            const reached = stream(request).pipe(Stream.take(1), Stream.runDrain)
+            yield* reached
+            const fiber = yield* Effect.forkChild(Stream.runDrain(stream(request)))
+            yield* server.request(4)
+            yield* Fiber.interrupt(fiber)
+          })
+        ).pipe(
+          Effect.provide(
+            provider.pipe(
+              Layer.provideMerge(
+                Otlp.layerJson({ baseUrl: receiver.url, resource: { serviceName: "test" } })
+              ),
+              Layer.provideMerge(FetchHttpClient.layer)
+            )
+          ),
+          Effect.provideService(Metric.MetricRegistry, new Map())
+        )
+        const spans = receiver.spans().filter(({ name }) => name === "chat gpt-4o")
+        assert.deepStrictEqual(
+          spans.map(({ attributes }) => attributes["llm_stream.outcome"]),
+          ["completed", "failed", "stopped", "interrupted"]
+        )
+        const [completed, failed, , interrupted] = spans
+        assert.deepInclude(completed?.attributes, {
+          "gen_ai.usage.input_tokens": 1000,
+          "gen_ai.usage.cache_read.input_tokens": 200,
+          "gen_ai.usage.output_tokens": 101,
+          "llm_stream.cost.usd": 0.00326,
+          "llm_stream.retries": 1,
+          "server.address": "127.0.0.1",
+          "server.port": Number(new URL(server.url).port)
+        })
+        // Kind client; status ok, error, unset.
+        assert.deepStrictEqual(spans.map(({ kind }) => kind), [3, 3, 3, 3])
+        assert.deepStrictEqual([completed, failed, interrupted].map((span) => span?.status.code), [1, 2, 0])
+        assert.strictEqual(failed?.attributes["error.type"], "Authentication")
+        // The two attempts of the first call are within its span.
+        const attempts = receiver.spans().filter(({ parentSpanId }) => parentSpanId === completed?.spanId)
+        assert.lengthOf(attempts, 2)
+        assert.include(receiver.metrics(), "gen_ai.client.token.usage")
+        assert.include(receiver.metrics(), "llm_stream_time_per_output_token")
+        assert.notInclude(receiver.text(), "sk-secret")
+      }))
+
+    it.effect("gives Prometheus the same metrics", () =>
+      Effect.gen(function*() {
+        const { exit } = yield* watched({ chunks }, (provider) =>
+          Effect.andThen(drain(provider), PrometheusMetrics.format()))
+        const page = Exit.isSuccess(exit) ? exit.value : ""
+        assert.match(page, /^gen_ai_client_token_usage_sum\{.*gen_ai_token_type="output".*\} 101$/m)
+      }))
+  })
+})
