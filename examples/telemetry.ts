@@ -9,7 +9,7 @@ import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Config, Effect, Layer, Schema } from "effect"
 import { ChunkStream, OpenAi, Provider, Telemetry } from "effect-llm-stream"
 import { FetchHttpClient, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { Otlp, OtlpSerialization, PrometheusMetrics } from "effect/observability"
+import { Otlp, PrometheusMetrics } from "effect/observability"
 import { createServer } from "node:http"
 
 const ask = Effect.gen(function*() {
@@ -24,10 +24,11 @@ export const TracedLive = Telemetry.layer().pipe(
   Layer.provide(OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") }))
 )
 
-/** To the collector that the variables of OpenTelemetry name; to nowhere when they name none. */
-export const CollectorLive = Otlp.layerFromConfig({ resource: { serviceName: "telemetry-example" } }).pipe(
-  Layer.provide(OtlpSerialization.layerJson)
-)
+/** Traces, metrics and logs, to a collector. */
+export const CollectorLive = Layer.unwrap(Effect.gen(function*() {
+  const baseUrl = yield* Config.String("OTEL_EXPORTER_OTLP_ENDPOINT").pipe(Config.withDefault("http://localhost:4318"))
+  return Otlp.layerJson({ baseUrl, resource: { serviceName: "telemetry-example" } })
+}))
 
 export const routes = Layer.mergeAll(HttpRouter.add("GET", "/ask", ask), PrometheusMetrics.layerHttp())
 
