@@ -51,7 +51,10 @@ export interface Options {
    * own name.
    */
   readonly providerName?: string | undefined
-  /** More attributes of each span, such as `gen_ai.conversation.id`. The metrics don't have them. Default: none. */
+  /**
+   * More attributes of each span, such as `gen_ai.conversation.id`; those that are `undefined` are left out. The metrics
+   * don't have them. Default: none.
+   */
   readonly attributes?: ((request: ChatRequest.ChatRequest) => Readonly<Record<string, unknown>>) | undefined
 }
 
@@ -101,7 +104,8 @@ export const timeToFirstChunk: Metric.Histogram<number> = Metric.histogram(
 )
 
 /**
- * Seconds for each output token after the first one, of calls that ended well. The conventions have this metric for
+ * Seconds for each output token after the first one, of calls that ended well, from the first chunk to the end of the
+ * stream: a consumer that takes its time counts, too. The conventions have this metric for
  * servers only (`gen_ai.server.time_per_output_token`); this is what the client sees, with the same buckets.
  *
  * @category metrics
@@ -224,7 +228,8 @@ const trace = <C extends Chunk>(
       const pricing = yield* Pricing.current
       const asked = askedOf(provider, request, options)
       const name = asked.model === undefined ? "chat" : `chat ${asked.model}`
-      const span = yield* Effect.makeSpan(name, { kind: "client", attributes: asked.attributes })
+      const span = yield* Effect.makeSpan(name, { kind: "client" })
+      addAttributes(span, asked.attributes)
       AiTelemetry.addGenAIAnnotations(span, annotationsOf(asked, request))
       const answer = gather(options.content === true)
       const start = monotonicSeconds(clock)
