@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Stream, Tracer } from "effect"
+import { Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Schema, Stream, Tracer } from "effect"
 import {
   Anthropic,
   AnthropicChunk,
   AzureInference,
   AzureOpenAi,
   Bedrock,
+  ChatResponse,
   type Chunk,
   ChunkStream,
   OpenAi,
@@ -15,7 +16,7 @@ import {
   ProviderError,
   Telemetry
 } from "effect-llm-stream"
-import { Answer, ReplayServer, TestProvider, Wire } from "effect-llm-stream/testing"
+import { Answer, Arbitraries, ReplayServer, TestProvider, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
 import { Prompt } from "effect/ai"
 import { FetchHttpClient, HttpClient } from "effect/http"
@@ -182,6 +183,30 @@ describe("Telemetry", () => {
           "gen_ai.usage.output_tokens": 101
         })
       }))
+
+    it.effect.prop(
+      "say what the chunks add up to, wherever a provider's stream breaks, and leave the chunks as they are",
+      [Arbitraries.answer({ choices: 2 }), Schema.Natural, Schema.Literals([0, 1, 2, 3])],
+      ([answer, cut, wire]) =>
+        Effect.gen(function*() {
+          const all: ReadonlyArray<Chunk.Chunk> =
+            [Answer.openai, Answer.anthropic, Answer.bedrock, Answer.groq][wire]?.(answer) ?? []
+          const chunks = all.slice(0, cut % (all.length + 1))
+          const error = new ProviderError.Network({ message: "reset" })
+          const seen: Array<Chunk.Chunk> = []
+          const { spans } = yield* watched({ chunks, error }, (provider) =>
+            Stream.runForEach(provider.stream(request), (chunk) => Effect.sync(() => seen.push(chunk))))
+          assert.deepStrictEqual(seen, chunks)
+          const { finishReasons, id, model, usage } = ChatResponse.fromChunks(chunks)
+          const { attributes } = only(spans)
+          assert.strictEqual(attributes.get("gen_ai.response.id"), id)
+          assert.strictEqual(attributes.get("gen_ai.response.model"), model)
+          assert.deepStrictEqual(attributes.get("gen_ai.response.finish_reasons") ?? [], finishReasons)
+          assert.strictEqual(attributes.get("gen_ai.usage.input_tokens"), usage?.inputTokens)
+          assert.strictEqual(attributes.get("gen_ai.usage.cache_read.input_tokens"), usage?.cachedTokens)
+          assert.strictEqual(attributes.get("gen_ai.usage.output_tokens"), usage?.outputTokens)
+        })
+    )
 
     it.effect("of an interrupted call end with the interruption", () =>
       Effect.gen(function*() {
