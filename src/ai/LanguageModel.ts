@@ -63,7 +63,19 @@ export interface Settings
 }
 
 /**
- * Settings of the calls that run with it; they win over those of the model, field by field.
+ * Settings of the calls that run with it; they win over those of the model, field by field. {@link withSettings} adds to
+ * them.
+ *
+ * @example
+ * ```ts
+ * import { AiLanguageModel } from "effect-llm-stream"
+ * import { Effect } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * const precise = LanguageModel.generateText({ prompt: "What is 7 times 191?" }).pipe(
+ *   Effect.provideService(AiLanguageModel.CurrentSettings, { temperature: 0 })
+ * )
+ * ```
  *
  * @category configuration
  * @since 0.2.0
