@@ -5,6 +5,7 @@
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Model from "effect/ai/Model"
+import type * as Layer from "effect/Layer"
 import * as Anthropic from "../anthropic/Anthropic.ts"
 import type * as Provider from "../Provider.ts"
 import * as AiLanguageModel from "./LanguageModel.ts"
@@ -39,3 +40,26 @@ export const model = <const Name extends string>(
     ...settings,
     dialect: AiLanguageModel.dialects.anthropic
   })
+
+/**
+ * {@link model} as a plain layer, for a model whose name is known only when the program runs.
+ *
+ * @example
+ * ```ts
+ * import { Anthropic, AnthropicLanguageModel } from "effect-llm-stream"
+ * import { Layer } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const live = AnthropicLanguageModel.layer({ model: "claude-sonnet-4-5", config: { maxTokens: 500 } }).pipe(
+ *   Layer.provide(Anthropic.layerConfig()),
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer = (
+  options: { readonly model: string; readonly config?: AiLanguageModel.Settings | undefined }
+): Layer.Layer<LanguageModel.LanguageModel | Provider.Provider, never, Anthropic.Anthropic> =>
+  model(options.model, options.config)

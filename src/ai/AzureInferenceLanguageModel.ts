@@ -5,6 +5,7 @@
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Model from "effect/ai/Model"
+import type * as Layer from "effect/Layer"
 import * as AzureInference from "../azure/AzureInference.ts"
 import type * as Provider from "../Provider.ts"
 import * as AiLanguageModel from "./LanguageModel.ts"
@@ -39,3 +40,26 @@ export const model = <const Name extends string>(
     ...settings,
     dialect: AiLanguageModel.dialects.azureInference
   })
+
+/**
+ * {@link model} as a plain layer, for a model whose name is known only when the program runs.
+ *
+ * @example
+ * ```ts
+ * import { AzureInference, AzureInferenceLanguageModel } from "effect-llm-stream"
+ * import { Layer } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const live = AzureInferenceLanguageModel.layer({ model: "grok-4", config: { maxTokens: 500 } }).pipe(
+ *   Layer.provide(AzureInference.layerConfig()),
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer = (
+  options: { readonly model: string; readonly config?: AiLanguageModel.Settings | undefined }
+): Layer.Layer<LanguageModel.LanguageModel | Provider.Provider, never, AzureInference.AzureInference> =>
+  model(options.model, options.config)

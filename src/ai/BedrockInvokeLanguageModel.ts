@@ -5,6 +5,7 @@
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Model from "effect/ai/Model"
+import type * as Layer from "effect/Layer"
 import * as BedrockInvoke from "../bedrock/BedrockInvoke.ts"
 import type * as Provider from "../Provider.ts"
 import * as AiLanguageModel from "./LanguageModel.ts"
@@ -39,3 +40,26 @@ export const model = <const Name extends string>(
     ...settings,
     dialect: AiLanguageModel.dialects.bedrockInvoke
   })
+
+/**
+ * {@link model} as a plain layer, for a model whose name is known only when the program runs.
+ *
+ * @example
+ * ```ts
+ * import { BedrockInvoke, BedrockInvokeLanguageModel } from "effect-llm-stream"
+ * import { Layer } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const live = BedrockInvokeLanguageModel.layer({ model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0", config: { maxTokens: 500 } }).pipe(
+ *   Layer.provide(BedrockInvoke.layerConfig()),
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer = (
+  options: { readonly model: string; readonly config?: AiLanguageModel.Settings | undefined }
+): Layer.Layer<LanguageModel.LanguageModel | Provider.Provider, never, BedrockInvoke.BedrockInvoke> =>
+  model(options.model, options.config)

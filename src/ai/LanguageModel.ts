@@ -265,7 +265,10 @@ export const dialectOf = (provider: string): Dialect => {
 export interface Options extends Settings {
   /** The provider's model id. When absent, the default model of the provider's layer. */
   readonly model?: string | undefined
-  /** What is particular to the provider's API. Default: that of the provider of this name, see {@link dialectOf}. */
+  /**
+   * What is particular to the provider's API. Default: that of the provider of this name, see {@link dialectOf}. State it
+   * for `AzureInference` and `BedrockInvoke`, which share their names with `AzureOpenAi` and `Bedrock`.
+   */
   readonly dialect?: Dialect | undefined
 }
 

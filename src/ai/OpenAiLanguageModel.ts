@@ -5,6 +5,7 @@
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Model from "effect/ai/Model"
+import type * as Layer from "effect/Layer"
 import * as OpenAi from "../openai/OpenAi.ts"
 import type * as Provider from "../Provider.ts"
 import * as AiLanguageModel from "./LanguageModel.ts"
@@ -39,3 +40,26 @@ export const model = <const Name extends string>(
     ...settings,
     dialect: AiLanguageModel.dialects.openai
   })
+
+/**
+ * {@link model} as a plain layer, for a model whose name is known only when the program runs.
+ *
+ * @example
+ * ```ts
+ * import { OpenAi, OpenAiLanguageModel } from "effect-llm-stream"
+ * import { Layer } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const live = OpenAiLanguageModel.layer({ model: "gpt-5-mini", config: { maxTokens: 500 } }).pipe(
+ *   Layer.provide(OpenAi.layerConfig()),
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer = (
+  options: { readonly model: string; readonly config?: AiLanguageModel.Settings | undefined }
+): Layer.Layer<LanguageModel.LanguageModel | Provider.Provider, never, OpenAi.OpenAi> =>
+  model(options.model, options.config)

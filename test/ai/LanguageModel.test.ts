@@ -11,6 +11,7 @@ import {
   AzureOpenAi,
   AzureOpenAiLanguageModel,
   Bedrock,
+  BedrockChunk,
   BedrockInvoke,
   BedrockInvokeLanguageModel,
   BedrockLanguageModel,
@@ -119,9 +120,9 @@ const providers: Readonly<
         Layer.provide(FetchHttpClient.layer)
       )
     }),
-    reply: (answer, options) => ReplayServer.stream(Wire.bedrock, Answer.bedrock(answer), options),
+    reply: (answer, options) => ReplayServer.stream(Wire.bedrock, Answer.bedrock(answer).flatMap(signed), options),
     api: "bedrock",
-    signs: false
+    signs: true
   },
   bedrockInvoke: {
     at: (url) => ({
@@ -150,6 +151,21 @@ const Handlers = toolkit.toLayer({
     return Effect.succeed({ celsius: city === "Paris" ? 18 : 21 })
   }
 })
+
+// The signature comes as the last piece of the reasoning.
+function signed(chunk: BedrockChunk): ReadonlyArray<BedrockChunk> {
+  const { contentBlockDelta } = chunk.chunk
+  return contentBlockDelta?.delta?.reasoningContent?.text?.endsWith(".") === true
+    ? [
+      chunk,
+      new BedrockChunk({
+        chunk: {
+          contentBlockDelta: { ...contentBlockDelta, delta: { reasoningContent: { signature: "c2lnbmF0dXJl" } } }
+        }
+      })
+    ]
+    : [chunk]
+}
 
 class Report extends Schema.Class<Report>("Report")({
   warmest: Schema.String,
@@ -424,6 +440,21 @@ describe("AiLanguageModel", () => {
         assert.strictEqual(failure.reason._tag, "ToolConfigurationError")
       }
       assert.lengthOf(requests, 0)
+    }))
+
+  it.live("is a layer, too, for a model whose name comes late", () =>
+    Effect.gen(function*() {
+      const server = yield* NodeReplayServer.make([ReplayServer.stream(Wire.openai, hello())])
+      const { text } = yield* LanguageModel.generateText({ prompt: "Hi" }).pipe(
+        Effect.provide(
+          OpenAiLanguageModel.layer({ model: "late", config: { seed: 3 } }).pipe(
+            Layer.provide(OpenAi.layer({ apiKey, baseUrl: `${server.url}/v1` })),
+            Layer.provide(FetchHttpClient.layer)
+          )
+        )
+      )
+      assert.strictEqual(text, "Hello")
+      assert.deepNestedInclude((yield* server.request(0)).body, { model: "late", seed: 3 })
     }))
 
   it.effect("makes a Model of any service", () =>
