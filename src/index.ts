@@ -3,6 +3,14 @@
  *
  * @since 0.1.0
  */
+export * as AnthropicLanguageModel from "./ai/AnthropicLanguageModel.ts"
+export * as AzureInferenceLanguageModel from "./ai/AzureInferenceLanguageModel.ts"
+export * as AzureOpenAiLanguageModel from "./ai/AzureOpenAiLanguageModel.ts"
+export * as BedrockInvokeLanguageModel from "./ai/BedrockInvokeLanguageModel.ts"
+export * as BedrockLanguageModel from "./ai/BedrockLanguageModel.ts"
+export * as GroqLanguageModel from "./ai/GroqLanguageModel.ts"
+export * as AiLanguageModel from "./ai/LanguageModel.ts"
+export * as OpenAiLanguageModel from "./ai/OpenAiLanguageModel.ts"
 export * as Anthropic from "./anthropic/Anthropic.ts"
 export { AnthropicChunk } from "./anthropic/AnthropicChunk.ts"
 export * as AnyChunk from "./AnyChunk.ts"

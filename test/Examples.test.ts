@@ -12,6 +12,8 @@ import * as Path from "node:path"
 import { makeAsk } from "../examples/async-iterable.ts"
 import { batch } from "../examples/batch.ts"
 import { routes } from "../examples/chat-server.ts"
+import { Claude, converse } from "../examples/chat-tools.ts"
+import { extract } from "../examples/extract.ts"
 import { answer } from "../examples/fallback.ts"
 import { hello } from "../examples/hello.ts"
 import { fastest } from "../examples/race.ts"
@@ -87,6 +89,58 @@ describe("examples/chat-server", () => {
       const { url } = yield* serve([openai("Hello, world!")])
       const html = yield* Effect.promise(() => fetch(url).then((response) => response.text()))
       assert.include(html, "<button id=\"stop\">Stop</button>")
+    }))
+})
+
+describe("examples/chat-tools", () => {
+  it.live("runs the tools that the model calls, and asks again with their results", () =>
+    Effect.gen(function*() {
+      const server = yield* NodeReplayServer.make([
+        ReplayServer.stream(
+          Wire.anthropic,
+          Answer.anthropic(Answer.make({
+            toolCalls: ["Paris", "Rome"].map((city) => ({ name: "get_weather", arguments: JSON.stringify({ city }) }))
+          }))
+        ),
+        anthropic("15 and 14 degrees")
+      ])
+      const environment = ConfigProvider.fromUnknown({ ANTHROPIC_API_KEY: "key", ANTHROPIC_BASE_URL: server.url })
+      const text = yield* converse("How warm are Paris and Rome?").pipe(
+        Effect.provide(Claude),
+        Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(environment)])
+      )
+      assert.strictEqual(text, "15 and 14 degrees")
+      const { body } = yield* server.request(1)
+      assert.deepNestedInclude(body, {
+        "messages[2].content[0].type": "tool_result",
+        "messages[2].content[1].type": "tool_result"
+      })
+    }))
+})
+
+describe("examples/extract", () => {
+  it.live("gives data from the second provider when the first refuses", () =>
+    Effect.gen(function*() {
+      const server = yield* NodeReplayServer.make([
+        refusal,
+        ReplayServer.stream(
+          Wire.groq,
+          Answer.groq(Answer.make({ content: `{"number":"17","total":119,"dueDate":null}` }))
+        )
+      ])
+      const environment = ConfigProvider.fromUnknown({
+        OPENAI_API_KEY: "key",
+        OPENAI_BASE_URL: `${server.url}/v1`,
+        GROQ_API_KEY: "key",
+        GROQ_BASE_URL: `${server.url}/openai/v1`
+      })
+      const { invoice } = yield* extract("Invoice 17: 119 euros").pipe(
+        Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(environment)])
+      )
+      assert.deepStrictEqual({ ...invoice }, { number: "17", total: 119 })
+      const requests = yield* server.requests
+      assert.deepStrictEqual(requests.map(({ path }) => path), ["/v1/chat/completions", "/openai/v1/chat/completions"])
+      for (const { body } of requests) assert.deepNestedInclude(body, { temperature: 0 })
     }))
 })
 

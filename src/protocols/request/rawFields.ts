@@ -15,8 +15,8 @@ export interface Shape {
 }
 
 /**
- * Merges a provider's raw fields into a body: they win. Fails with a sentence when one would take away what the request
- * says itself.
+ * Merges a provider's raw fields into a body: they win. Tools are added to those of the request. Fails with a sentence
+ * when a field would take away what the request says itself.
  *
  * @internal
  */
@@ -30,6 +30,10 @@ export const merge = (
   for (const [name, value] of Object.entries(raw)) {
     const place = `${path}.${name}`
     const present = Object.hasOwn(body, name) ? body[name] : undefined
+    if (name === "tools" && Array.isArray(present) && Array.isArray(value) && value.length > 0) {
+      out[name] = [...present, ...value]
+      continue
+    }
     if (present !== undefined && shape.content.includes(name)) {
       return Result.fail(`${place}: would replace what the request itself says; state all of it in one of the two`)
     }
