@@ -89,7 +89,7 @@ const tokensPerItem = 8
  * What a request may cost at most: `maxTokens` of output, and its input at the highest rate that may apply (a cache
  * write, where the prompt asks for one). Fails with `UnknownModel` when the price is not known.
  *
- * It says nothing of what tools of the provider read or ask for, nor of several answers to one request.
+ * It does not cover what the provider's tools read or ask for, nor several answers to one request.
  *
  * @example
  * ```ts

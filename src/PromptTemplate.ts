@@ -169,7 +169,7 @@ export const messages: <const Name extends string>(
  * A prompt, written down at once. A line that begins with `SYSTEM:`, `USER:` or `ASSISTANT:` begins a message of that role;
  * text without one is the user's. Each message is dedented, and its blank lines at both ends go.
  *
- * Throws a `TypeError` when a value is none that a template takes, or a file stands in a system message.
+ * Throws a `TypeError` when a template does not take a value, or when a file stands in a system message.
  *
  * @example
  * ```ts

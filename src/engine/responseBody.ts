@@ -189,7 +189,7 @@ const fromWeb = <E>(
     const reader = body.getReader()
     // Not waited for: there are bodies whose cancellation never settles.
     yield* Scope.addFinalizer(scope, Effect.sync(() => void reader.cancel().catch(() => undefined)))
-    // A clock that is set back, or forward, says nothing of silence.
+    // A clock that is set back or forward must not end a stream.
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     const limit = Duration.toMillis(idleTimeout)
     let waiting: ((result: Reads<E>) => void) | undefined

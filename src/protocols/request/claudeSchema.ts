@@ -27,7 +27,7 @@ const unsupported = [
 ]
 
 /**
- * A schema as Claude's guarantee takes it: what says nothing of further properties is closed. Fails with a sentence when
+ * A schema as Claude's guarantee takes it: objects that don't mention further properties are closed. Fails with a sentence when
  * it says what Claude can't guarantee.
  *
  * @internal
