@@ -13,6 +13,7 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
+import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import * as Providers from "./providers.ts"
 
@@ -232,7 +233,9 @@ export const main = (
     Effect.catch(() => Effect.succeed(2 as const)),
     Effect.provide(output),
     // Standard output is for what was asked for.
-    Effect.provideService(Logger.LogToStderr, true)
+    Effect.provideService(Logger.LogToStderr, true),
+    // Who waits at a terminal wants to know of retries.
+    Effect.provideService(References.MinimumLogLevel, "Debug")
   )
 
 const causeOf = ({ cause, message }: PlatformError): string => cause instanceof Error ? cause.message : message

@@ -132,6 +132,13 @@ describe("ask", () => {
         assert.deepStrictEqual([yield* times("0"), yield* times("1"), yield* times("3")], [1, 2, 4])
       }))
 
+    it.live("tells each retry, with its reason and its pause", () =>
+      Effect.gen(function*() {
+        const busy = ReplayServer.json({}, { status: 503, headers: { "retry-after-ms": "1" } })
+        const { stderr } = yield* asking(busy, "--max-retries", "1", "hello")
+        assert.match(stderr, /openai: ServerError \(HTTP 503\), retry 1 in 1 ms/)
+      }))
+
     it.live("gives up after --idle-timeout", () =>
       Effect.gen(function*() {
         const { status, stderr, stdout } = yield* asking(
