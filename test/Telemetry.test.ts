@@ -11,6 +11,7 @@ import {
   ChunkStream,
   OpenAi,
   OpenAiChunk,
+  OpenAiLanguageModel,
   Pricing,
   Provider,
   ProviderError,
@@ -18,7 +19,7 @@ import {
 } from "effect-llm-stream"
 import { Answer, Arbitraries, ReplayServer, TestProvider, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
-import { Prompt } from "effect/ai"
+import { LanguageModel, Prompt } from "effect/ai"
 import { FetchHttpClient, HttpClient } from "effect/http"
 import { Otlp, PrometheusMetrics } from "effect/observability"
 import { TestClock } from "effect/testing"
@@ -335,6 +336,29 @@ describe("Telemetry", () => {
         assert.deepStrictEqual(
           yield* at(AzureInference.layer({ apiKey, endpoint: "https://mine.services.ai.azure.com", model })),
           ["chat some-model", "azure.ai.inference", "mine.services.ai.azure.com", 443]
+        )
+      }))
+  })
+
+  describe("spans of a model of effect/ai", () => {
+    it.effect("are one for each request, within the model's own", () =>
+      Effect.gen(function*() {
+        const { chats, tracer } = recorder()
+        const { stream } = yield* TestProvider.make([{ chunks }], { name: "openai" })
+        const provider = Telemetry.layerService(OpenAi.OpenAi).pipe(
+          Layer.provide(Layer.succeed(OpenAi.OpenAi, { name: "openai", stream }))
+        )
+        const { text } = yield* LanguageModel.generateText({ prompt: "Say hello" }).pipe(
+          Effect.provide(OpenAiLanguageModel.model("gpt-4o").pipe(Layer.provide(provider))),
+          Effect.withTracer(tracer)
+        )
+        const span = only(chats())
+        assert.strictEqual(text, "Hello, world!")
+        assert.strictEqual(span.name, "chat gpt-4o")
+        assert.strictEqual(span.attributes.get("llm_stream.cost.usd"), 0.00326)
+        assert.strictEqual(
+          span.parent.pipe(Option.map((parent) => parent._tag === "Span" ? parent.name : ""), Option.getOrUndefined),
+          "LanguageModel.generateText"
         )
       }))
   })
