@@ -28,7 +28,7 @@ import * as ChatRequest from "./ChatRequest.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import type { Chunk } from "./Chunk.ts"
 import * as CostMetadata from "./CostMetadata.ts"
-import { CurrentWatcher } from "./engine/call.ts"
+import { CurrentWatcher, type Watcher } from "./engine/call.ts"
 import * as Pricing from "./Pricing.ts"
 import * as Provider from "./Provider.ts"
 import * as ProviderError from "./ProviderError.ts"
@@ -234,7 +234,7 @@ const trace = <C extends Chunk>(
       const answer = gather(options.content === true)
       const start = monotonicSeconds(clock)
       let first: number | undefined
-      let retries = 0
+      const watcher: Watcher = { retries: undefined }
       let isEnded = false
 
       const end = (ending: Ending, exit: Exit.Exit<unknown, unknown>) =>
@@ -263,7 +263,7 @@ const trace = <C extends Chunk>(
             "gen_ai.response.time_to_first_chunk": first,
             "error.type": ended.errorType,
             "llm_stream.outcome": ending,
-            "llm_stream.retries": retries,
+            "llm_stream.retries": watcher.retries,
             "llm_stream.cost.usd": cost === undefined ? undefined : BigDecimal.toNumberUnsafe(cost.total),
             "llm_stream.cost.complete": cost?.isComplete
           })
@@ -273,7 +273,7 @@ const trace = <C extends Chunk>(
         })
 
       const context = Context.make(Tracer.ParentSpan, span).pipe(
-        Context.add(CurrentWatcher, { onRetry: () => retries++ })
+        Context.add(CurrentWatcher, watcher)
       )
       // Where the stream neither ended nor failed, its consumer did.
       yield* Scope.addFinalizerExit(scope, (exit) =>

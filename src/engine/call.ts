@@ -1,13 +1,13 @@
 import * as Context from "effect/Context"
 
 /**
- * What one run of a provider's stream tells whoever watches it.
+ * What the runs of a provider's stream tell whoever watches them.
  *
  * @internal
  */
 export interface Watcher {
-  /** The request is about to be sent again. */
-  readonly onRetry: () => void
+  /** How often a request was sent again; `undefined` while none was made. */
+  retries: number | undefined
 }
 
 /** @internal */

@@ -179,7 +179,10 @@ const openWithRetries = <C extends Chunk>(
             ))
       })
     )
-  return Effect.andThen(ResponseBody.awaitConnection(route.connections), attempt(0))
+  return Effect.flatMap(CurrentWatcher, (watcher) => {
+    if (watcher !== undefined) watcher.retries ??= 0
+    return Effect.andThen(ResponseBody.awaitConnection(route.connections), attempt(0))
+  })
 }
 
 const retriesMetric = Metric.counter("llm_stream_retries", {
@@ -191,7 +194,7 @@ const retriesMetric = Metric.counter("llm_stream_retries", {
 // policy that the caller set; the metric and the span are what to watch.
 const tellRetry = (error: ProviderError.ProviderError, retry: number, millis: number): Effect.Effect<void> =>
   Effect.flatMap(CurrentWatcher, (watcher) => {
-    watcher?.onRetry()
+    if (watcher !== undefined) watcher.retries = (watcher.retries ?? 0) + 1
     return Effect.andThen(
       Metric.update(Metric.withAttributes(retriesMetric, { provider: error.provider, reason: error.reason._tag }), 1),
       Effect.logDebug(
