@@ -58,6 +58,11 @@ export interface Settings
    * otherwise each API does what it does by default.
    */
   readonly strict?: boolean | undefined
+  /**
+   * How `generateObject` asks for its schema: `format` is the API's own field for it; `instructions` tells the model, for
+   * models and hosts that have no such field. Default: `format`.
+   */
+  readonly schemaBy?: "format" | "instructions" | undefined
   /** Puts the payloads of all chunks into the metadata of the `finish` part, as `chunks`. Default: `false`. */
   readonly rawChunks?: boolean | undefined
 }
@@ -431,13 +436,15 @@ interface RequestContext {
 
 const requestOf = (
   { prompt, responseFormat, toolChoice, tools }: LanguageModel.ProviderOptions,
-  { dialect, model, provider, settings: { rawChunks: _, strict = dialect.strict, ...settings } }: RequestContext
+  { dialect, model, provider, settings: { rawChunks: _, schemaBy, strict = dialect.strict, ...settings } }:
+    RequestContext
 ): Result.Result<ChatRequest.ChatRequest, AiError.AiErrorReason> =>
   Result.gen(function*() {
     const ours = tools.filter(Tool.isProviderDefined)
     const others = tools.length === 0 && dialect.declaresTools
       ? calledTools(prompt)
       : tools.filter((tool) => !Tool.isProviderDefined(tool))
+    const format = responseFormat.type === "text" ? undefined : yield* formatOf(responseFormat, dialect)
     const providerTools = yield* Result.all(ours.map((tool) => providerTool(tool, dialect, provider)))
     return {
       ...settings,
@@ -448,11 +455,20 @@ const requestOf = (
       }),
       ...(others.length === 0 ? undefined : { tools: others }),
       ...(tools.length === 0 || toolChoice === "auto" ? undefined : { toolChoice: yield* choiceOf(toolChoice, ours) }),
-      ...(responseFormat.type === "text"
+      ...(format === undefined
         ? undefined
-        : { responseFormat: { ...yield* formatOf(responseFormat, dialect), strict } })
+        : schemaBy === "instructions"
+        ? {
+          system: [...(settings.system === undefined ? [] : [settings.system]), instructions(format.schema)].join(
+            "\n\n"
+          )
+        }
+        : { responseFormat: { ...format, strict } })
     }
   })
+
+const instructions = (schema: Schema.JsonObject): string =>
+  `Answer with JSON of this JSON Schema and nothing else, not even a code fence:\n${JSON.stringify(schema)}`
 
 const calledTools = ({ content }: Prompt.Prompt): ReadonlyArray<ChatRequest.ToolInput> => {
   const names = content.flatMap((message) =>

@@ -345,6 +345,63 @@ describe("AiLanguageModel", () => {
       assert.strictEqual(failure.reason._tag, "InternalProviderError")
     }))
 
+  it.effect.prop(
+    "keeps any error of a provider inside, also when it is stored",
+    [ProviderError.ProviderError],
+    ([error]) =>
+      Effect.gen(function*() {
+        const { service } = yield* host({ chunks: [], error })
+        const model = yield* AiLanguageModel.make(service)
+        const failure = yield* Effect.flip(model.generateText({ prompt: "Hi" }))
+        assert.strictEqual(AiLanguageModel.providerError(failure), error)
+        const codec = Schema.toCodecJson(AiError.AiError)
+        const json: unknown = JSON.parse(JSON.stringify(Schema.encodeSync(codec)(failure)))
+        const stored = Schema.decodeUnknownSync(codec)(json)
+        assert.strictEqual(stored.reason._tag, failure.reason._tag)
+        if (error.reason._tag !== "Network") {
+          assert.strictEqual(AiLanguageModel.providerError(stored)?.message, error.message)
+        }
+      })
+  )
+
+  it.effect("knows of no provider's error where effect/ai itself fails", () =>
+    Effect.gen(function*() {
+      const { service } = yield* host({ chunks: Answer.openai(Answer.make({ content: "no JSON" })) })
+      const model = yield* AiLanguageModel.make(service)
+      const failure = yield* Effect.flip(model.generateObject({ prompt: "Hi", schema: Report }))
+      assert.strictEqual(failure.reason._tag, "StructuredOutputError")
+      assert.isUndefined(AiLanguageModel.providerError(failure))
+    }))
+
+  it.effect("tells the schema in the instructions where the API has no field for it", () =>
+    Effect.gen(function*() {
+      const { requests, service } = yield* host({ chunks: Answer.openai(report) })
+      const model = yield* AiLanguageModel.make(service, { system: "Be brief.", schemaBy: "instructions" })
+      const { value } = yield* model.generateObject({ prompt: "Which is warmer?", schema: Report })
+      assert.deepStrictEqual({ ...value }, { warmest: "Rome", celsius: 21 })
+      const [request] = requests
+      assert.notProperty(request, "responseFormat")
+      assert.match(
+        Predicate.hasProperty(request, "system") ? String(request.system) : "",
+        /^Be brief\.\n\nAnswer with JSON.*"warmest"/s
+      )
+    }))
+
+  it.effect("refuses a schema that the provider's dialect can't write", () =>
+    Effect.gen(function*() {
+      interface Tree {
+        readonly children: ReadonlyArray<Tree>
+      }
+      const Tree: Schema.Codec<Tree> = Schema.Struct({ children: Schema.Array(Schema.suspend(() => Tree)) }).annotate({
+        identifier: "Tree"
+      })
+      const { requests, service } = yield* host()
+      const model = yield* AiLanguageModel.make(service, { dialect: AiLanguageModel.dialects.anthropic })
+      const failure = yield* Effect.flip(model.generateObject({ prompt: "Hi", schema: Tree }))
+      assert.strictEqual(failure.reason._tag, "UnsupportedSchemaError")
+      assert.lengthOf(requests, 0)
+    }))
+
   it.effect("adds the settings of a call to those of the model", () =>
     Effect.gen(function*() {
       const { requests, service } = yield* host({ chunks: hello() })
