@@ -24,6 +24,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import * as ChatRequest from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Cost from "../Cost.ts"
@@ -317,7 +318,10 @@ export const make = (provider: Provider.Service, options: Options = {}): Effect.
         Stream.mapError((error) => fail(toReason(error)))
       )
       return names.customNames.length === 0 ? parts : Stream.map(parts, (part) => withToolName(part, names))
-    }))
+    })).pipe(
+      // For `streamText` the caller does not make it the parent.
+      Stream.provideService(Tracer.ParentSpan, call.span)
+    )
   return LanguageModel.make({
     streamText: (call) => run(call, "streamText"),
     generateText: (call) => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, ExecutionPlan, Layer, Predicate, Redacted, Ref, Schema, Stream } from "effect"
+import { Context, Effect, ExecutionPlan, Layer, Option, Predicate, Redacted, Ref, Schema, Stream, Tracer } from "effect"
 import { AiError, Chat, LanguageModel, Model, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient } from "effect/http"
 import {
@@ -22,7 +22,8 @@ import {
   OpenAiChunk,
   OpenAiLanguageModel,
   Provider,
-  ProviderError
+  ProviderError,
+  Telemetry
 } from "../../src/index.ts"
 import { Answer, ReplayServer, RequestCheck, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
@@ -512,6 +513,55 @@ describe("AiLanguageModel", () => {
       )
       assert.strictEqual(text, "Hello")
       assert.deepNestedInclude((yield* server.request(0)).body, { model: "late", seed: 3 })
+    }))
+
+  it.live("is traced by the middleware of its provider: a span a call, within that of effect/ai", () =>
+    Effect.gen(function*() {
+      const spans: Array<Tracer.NativeSpan> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      const { service } = yield* host({ chunks: hello() }, { chunks: hello() })
+      const Traced = Telemetry.layerService(Host).pipe(Layer.provide(Layer.succeed(Host, service)))
+      yield* Effect.gen(function*() {
+        yield* LanguageModel.generateText({ prompt: "Hi" })
+        yield* Stream.runDrain(LanguageModel.streamText({ prompt: "Hi" }))
+      }).pipe(
+        Effect.provide(AiLanguageModel.model(Host, "host", "gpt-4o-mini").pipe(Layer.provide(Traced))),
+        Effect.withTracer(tracer)
+      )
+      const calls = spans.filter(({ name }) => name === "chat gpt-4o-mini")
+      assert.deepStrictEqual(
+        calls.map(({ parent }) => Option.getOrUndefined(parent)).map((parent) =>
+          parent?._tag === "Span" ? parent.name : undefined
+        ),
+        ["LanguageModel.generateText", "LanguageModel.streamText"]
+      )
+      for (const { attributes, status } of calls) {
+        assert.strictEqual(status._tag, "Ended")
+        assert.strictEqual(attributes.get("gen_ai.usage.output_tokens"), 7)
+        assert.strictEqual(attributes.get("llm_stream.cost.usd"), 0.000006825)
+      }
+    }))
+
+  it.live("closes the connection when the consumer takes no more", () =>
+    Effect.gen(function*() {
+      const server = yield* NodeReplayServer.make([
+        ReplayServer.stream(Wire.openai, hello(), { fault: { kind: "hang", after: { events: 2 } } })
+      ])
+      const [delta] = yield* LanguageModel.streamText({ prompt: "Hi" }).pipe(
+        Stream.filter((part) => part.type === "text-delta"),
+        Stream.take(1),
+        Stream.runCollect,
+        Effect.provide(providers["openai"]?.at(server.url).model ?? assert.fail("no OpenAI"))
+      )
+      assert.strictEqual(delta?.delta, "Hello")
+      const { closed } = yield* server.request(0)
+      assert.strictEqual((yield* closed).by, "client")
     }))
 
   it.effect("makes a Model of any service", () =>
