@@ -427,9 +427,10 @@ export const providerError = (error: AiError.AiError): ProviderError.ProviderErr
     : undefined
 }
 
-const errorCodec = Schema.toCodecJson(ProviderError.ProviderError)
-const encodeError = Schema.encodeUnknownResult(errorCodec)
-const decodeError = Schema.decodeUnknownResult(errorCodec)
+// Made when there is an error: it takes milliseconds, which a program should not spend when it starts.
+const errorCodec = () => Schema.toCodecJson(ProviderError.ProviderError)
+const encodeError = (error: ProviderError.ProviderError) => Schema.encodeUnknownResult(errorCodec())(error)
+const decodeError = (json: unknown) => Schema.decodeUnknownResult(errorCodec())(json)
 
 interface RequestContext {
   readonly dialect: Dialect
