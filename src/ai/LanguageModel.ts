@@ -24,6 +24,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import * as ChatRequest from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Cost from "../Cost.ts"
@@ -58,6 +59,11 @@ export interface Settings
    * otherwise each API does what it does by default.
    */
   readonly strict?: boolean | undefined
+  /**
+   * How `generateObject` asks for its schema: `format` is the API's own field for it; `instructions` tells the model, for
+   * models and hosts that have no such field. Default: `format`.
+   */
+  readonly schemaBy?: "format" | "instructions" | undefined
   /** Puts the payloads of all chunks into the metadata of the `finish` part, as `chunks`. Default: `false`. */
   readonly rawChunks?: boolean | undefined
 }
@@ -312,7 +318,10 @@ export const make = (provider: Provider.Service, options: Options = {}): Effect.
         Stream.mapError((error) => fail(toReason(error)))
       )
       return names.customNames.length === 0 ? parts : Stream.map(parts, (part) => withToolName(part, names))
-    }))
+    })).pipe(
+      // For `streamText` the caller does not make it the parent.
+      Stream.provideService(Tracer.ParentSpan, call.span)
+    )
   return LanguageModel.make({
     streamText: (call) => run(call, "streamText"),
     generateText: (call) => {
@@ -418,9 +427,10 @@ export const providerError = (error: AiError.AiError): ProviderError.ProviderErr
     : undefined
 }
 
-const errorCodec = Schema.toCodecJson(ProviderError.ProviderError)
-const encodeError = Schema.encodeUnknownResult(errorCodec)
-const decodeError = Schema.decodeUnknownResult(errorCodec)
+// Made when there is an error: it takes milliseconds, which a program should not spend when it starts.
+const errorCodec = () => Schema.toCodecJson(ProviderError.ProviderError)
+const encodeError = (error: ProviderError.ProviderError) => Schema.encodeUnknownResult(errorCodec())(error)
+const decodeError = (json: unknown) => Schema.decodeUnknownResult(errorCodec())(json)
 
 interface RequestContext {
   readonly dialect: Dialect
@@ -431,13 +441,15 @@ interface RequestContext {
 
 const requestOf = (
   { prompt, responseFormat, toolChoice, tools }: LanguageModel.ProviderOptions,
-  { dialect, model, provider, settings: { rawChunks: _, strict = dialect.strict, ...settings } }: RequestContext
+  { dialect, model, provider, settings: { rawChunks: _, schemaBy, strict = dialect.strict, ...settings } }:
+    RequestContext
 ): Result.Result<ChatRequest.ChatRequest, AiError.AiErrorReason> =>
   Result.gen(function*() {
     const ours = tools.filter(Tool.isProviderDefined)
     const others = tools.length === 0 && dialect.declaresTools
       ? calledTools(prompt)
       : tools.filter((tool) => !Tool.isProviderDefined(tool))
+    const format = responseFormat.type === "text" ? undefined : yield* formatOf(responseFormat, dialect)
     const providerTools = yield* Result.all(ours.map((tool) => providerTool(tool, dialect, provider)))
     return {
       ...settings,
@@ -448,11 +460,20 @@ const requestOf = (
       }),
       ...(others.length === 0 ? undefined : { tools: others }),
       ...(tools.length === 0 || toolChoice === "auto" ? undefined : { toolChoice: yield* choiceOf(toolChoice, ours) }),
-      ...(responseFormat.type === "text"
+      ...(format === undefined
         ? undefined
-        : { responseFormat: { ...yield* formatOf(responseFormat, dialect), strict } })
+        : schemaBy === "instructions"
+        ? {
+          system: [...(settings.system === undefined ? [] : [settings.system]), instructions(format.schema)].join(
+            "\n\n"
+          )
+        }
+        : { responseFormat: { ...format, strict } })
     }
   })
+
+const instructions = (schema: Schema.JsonObject): string =>
+  `Answer with JSON of this JSON Schema and nothing else, not even a code fence:\n${JSON.stringify(schema)}`
 
 const calledTools = ({ content }: Prompt.Prompt): ReadonlyArray<ChatRequest.ToolInput> => {
   const names = content.flatMap((message) =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, ExecutionPlan, Layer, Predicate, Redacted, Ref, Schema, Stream } from "effect"
+import { Context, Effect, ExecutionPlan, Layer, Option, Predicate, Redacted, Ref, Schema, Stream, Tracer } from "effect"
 import { AiError, Chat, LanguageModel, Model, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient } from "effect/http"
 import {
@@ -22,7 +22,8 @@ import {
   OpenAiChunk,
   OpenAiLanguageModel,
   Provider,
-  ProviderError
+  ProviderError,
+  Telemetry
 } from "../../src/index.ts"
 import { Answer, ReplayServer, RequestCheck, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
@@ -345,6 +346,63 @@ describe("AiLanguageModel", () => {
       assert.strictEqual(failure.reason._tag, "InternalProviderError")
     }))
 
+  it.effect.prop(
+    "keeps any error of a provider inside, also when it is stored",
+    [ProviderError.ProviderError],
+    ([error]) =>
+      Effect.gen(function*() {
+        const { service } = yield* host({ chunks: [], error })
+        const model = yield* AiLanguageModel.make(service)
+        const failure = yield* Effect.flip(model.generateText({ prompt: "Hi" }))
+        assert.strictEqual(AiLanguageModel.providerError(failure), error)
+        const codec = Schema.toCodecJson(AiError.AiError)
+        const json: unknown = JSON.parse(JSON.stringify(Schema.encodeSync(codec)(failure)))
+        const stored = Schema.decodeUnknownSync(codec)(json)
+        assert.strictEqual(stored.reason._tag, failure.reason._tag)
+        if (error.reason._tag !== "Network") {
+          assert.strictEqual(AiLanguageModel.providerError(stored)?.message, error.message)
+        }
+      })
+  )
+
+  it.effect("knows of no provider's error where effect/ai itself fails", () =>
+    Effect.gen(function*() {
+      const { service } = yield* host({ chunks: Answer.openai(Answer.make({ content: "no JSON" })) })
+      const model = yield* AiLanguageModel.make(service)
+      const failure = yield* Effect.flip(model.generateObject({ prompt: "Hi", schema: Report }))
+      assert.strictEqual(failure.reason._tag, "StructuredOutputError")
+      assert.isUndefined(AiLanguageModel.providerError(failure))
+    }))
+
+  it.effect("tells the schema in the instructions where the API has no field for it", () =>
+    Effect.gen(function*() {
+      const { requests, service } = yield* host({ chunks: Answer.openai(report) })
+      const model = yield* AiLanguageModel.make(service, { system: "Be brief.", schemaBy: "instructions" })
+      const { value } = yield* model.generateObject({ prompt: "Which is warmer?", schema: Report })
+      assert.deepStrictEqual({ ...value }, { warmest: "Rome", celsius: 21 })
+      const [request] = requests
+      assert.notProperty(request, "responseFormat")
+      assert.match(
+        Predicate.hasProperty(request, "system") ? String(request.system) : "",
+        /^Be brief\.\n\nAnswer with JSON.*"warmest"/s
+      )
+    }))
+
+  it.effect("refuses a schema that the provider's dialect can't write", () =>
+    Effect.gen(function*() {
+      interface Tree {
+        readonly children: ReadonlyArray<Tree>
+      }
+      const Tree: Schema.Codec<Tree> = Schema.Struct({ children: Schema.Array(Schema.suspend(() => Tree)) }).annotate({
+        identifier: "Tree"
+      })
+      const { requests, service } = yield* host()
+      const model = yield* AiLanguageModel.make(service, { dialect: AiLanguageModel.dialects.anthropic })
+      const failure = yield* Effect.flip(model.generateObject({ prompt: "Hi", schema: Tree }))
+      assert.strictEqual(failure.reason._tag, "UnsupportedSchemaError")
+      assert.lengthOf(requests, 0)
+    }))
+
   it.effect("adds the settings of a call to those of the model", () =>
     Effect.gen(function*() {
       const { requests, service } = yield* host({ chunks: hello() })
@@ -455,6 +513,55 @@ describe("AiLanguageModel", () => {
       )
       assert.strictEqual(text, "Hello")
       assert.deepNestedInclude((yield* server.request(0)).body, { model: "late", seed: 3 })
+    }))
+
+  it.live("is traced by the middleware of its provider: a span a call, within that of effect/ai", () =>
+    Effect.gen(function*() {
+      const spans: Array<Tracer.NativeSpan> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      const { service } = yield* host({ chunks: hello() }, { chunks: hello() })
+      const Traced = Telemetry.layerService(Host).pipe(Layer.provide(Layer.succeed(Host, service)))
+      yield* Effect.gen(function*() {
+        yield* LanguageModel.generateText({ prompt: "Hi" })
+        yield* Stream.runDrain(LanguageModel.streamText({ prompt: "Hi" }))
+      }).pipe(
+        Effect.provide(AiLanguageModel.model(Host, "host", "gpt-4o-mini").pipe(Layer.provide(Traced))),
+        Effect.withTracer(tracer)
+      )
+      const calls = spans.filter(({ name }) => name === "chat gpt-4o-mini")
+      assert.deepStrictEqual(
+        calls.map(({ parent }) => Option.getOrUndefined(parent)).map((parent) =>
+          parent?._tag === "Span" ? parent.name : undefined
+        ),
+        ["LanguageModel.generateText", "LanguageModel.streamText"]
+      )
+      for (const { attributes, status } of calls) {
+        assert.strictEqual(status._tag, "Ended")
+        assert.strictEqual(attributes.get("gen_ai.usage.output_tokens"), 7)
+        assert.strictEqual(attributes.get("llm_stream.cost.usd"), 0.000006825)
+      }
+    }))
+
+  it.live("closes the connection when the consumer takes no more", () =>
+    Effect.gen(function*() {
+      const server = yield* NodeReplayServer.make([
+        ReplayServer.stream(Wire.openai, hello(), { fault: { kind: "hang", after: { events: 2 } } })
+      ])
+      const [delta] = yield* LanguageModel.streamText({ prompt: "Hi" }).pipe(
+        Stream.filter((part) => part.type === "text-delta"),
+        Stream.take(1),
+        Stream.runCollect,
+        Effect.provide(providers["openai"]?.at(server.url).model ?? assert.fail("no OpenAI"))
+      )
+      assert.strictEqual(delta?.delta, "Hello")
+      const { closed } = yield* server.request(0)
+      assert.strictEqual((yield* closed).by, "client")
     }))
 
   it.effect("makes a Model of any service", () =>

@@ -281,6 +281,13 @@ describe("the request body of Converse", () => {
       refused({ prompt: "Hi", tools, options: { bedrock: { toolConfig: { tools: [] } } } }),
       /^bedrock: options\.bedrock\.toolConfig\.tools: /
     )
+    const grounding = { systemTool: { name: "nova_grounding" } }
+    const { body: added } = encoded({
+      prompt: "Hi",
+      tools,
+      options: { bedrock: { toolConfig: { tools: [grounding] } } }
+    })
+    assert.deepNestedInclude(added, { [`toolConfig.tools[${tools.length}]`]: grounding })
   })
 })
 

@@ -285,6 +285,9 @@ describe("the request body of Messages", () => {
       /^anthropic: options\.anthropic\.system: /
     )
     assert.match(refused({ prompt: "Hi", tools, options: { anthropic: { tools: [] } } }), /options\.anthropic\.tools: /)
+    const search = { type: "web_search_20250305", name: "web_search" }
+    const { body: added } = encoded({ prompt: "Hi", tools, options: { anthropic: { tools: [search] } } })
+    assert.deepNestedInclude(added, { [`tools[${tools.length}]`]: search })
   })
 
   it("is Claude's own on Bedrock: the model in the address, betas in the body, the rest in headers", () => {
