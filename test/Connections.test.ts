@@ -55,7 +55,7 @@ for (const [name, client] of Object.entries(clients)) {
             setTimeout(() => response.end(": bye\n\n"), later)
           })
           const { stream } = yield* openAi(url)
-          for (let i = 0; i < 10; i++) {
+          for (let i = 0; i < 50; i++) {
             yield* Stream.runDrain(stream(ask))
           }
           assert.strictEqual(connections(), 1)
