@@ -12,7 +12,8 @@ import {
   Converse,
   Messages,
   Protocol,
-  type RequestFormat
+  type RequestFormat,
+  Responses
 } from "../../src/index.ts"
 import * as Corpus from "../support/corpus.ts"
 import * as Requests from "../support/requests.ts"
@@ -46,6 +47,20 @@ const formats: Readonly<
       options: { keys: ["bedrockInvoke"], schema: BedrockInvoke.BedrockInvokeOptions }
     }),
     "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+  ],
+  "openai-responses": [
+    "openai-responses",
+    Responses.format({
+      provider: "openai",
+      options: { keys: ["openaiResponses", "openai"], schema: anything },
+      partKey: "openai"
+    }),
+    "gpt-5"
+  ],
+  "azure-responses": [
+    "azure-responses",
+    Responses.format({ provider: "azure", options: { keys: ["azure"], schema: anything }, partKey: "azure" }),
+    "gpt-5"
   ],
   bedrock: [
     "bedrock",
