@@ -15,7 +15,6 @@ import * as Groq from "../../src/groq/Groq.ts"
 import { GroqChunk } from "../../src/groq/GroqChunk.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
 import { OpenAiChunk } from "../../src/openai/OpenAiChunk.ts"
-import * as OpenAiResponses from "../../src/openai/OpenAiResponses.ts"
 import { OpenAiResponsesChunk } from "../../src/openai/OpenAiResponsesChunk.ts"
 import type * as Protocol from "../../src/Protocol.ts"
 import { Answer, Arbitraries, Wire } from "../../src/testing.ts"
@@ -57,12 +56,6 @@ const providers = {
     format: Wire.anthropic,
     chunks: Answer.anthropic,
     closing: () => 2
-  }),
-  openaiResponses: provider({
-    protocol: OpenAiResponses.protocol(),
-    format: Wire.openaiResponses,
-    chunks: Answer.openaiResponses,
-    closing: () => 1
   }),
   bedrock: provider({
     protocol: Bedrock.protocol(),
