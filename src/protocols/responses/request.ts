@@ -4,6 +4,7 @@
  * @since 0.2.0
  */
 import type * as Prompt from "effect/ai/Prompt"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
@@ -376,6 +377,7 @@ const itemsOf = (key: string) => {
     Result.gen(function*() {
       const out: Array<Fields | ReasoningItem> = []
       const ids = Ids.accepted(callIds(request.prompt), { foreign: /(?!)/g, maxLength: 64 })
+      const custom = new Set<string>()
       const idOf = (id: string) => ids.get(id) ?? id
       for (const [i, message] of request.prompt.content.entries()) {
         const path = place(["prompt", i])
@@ -440,6 +442,28 @@ const itemsOf = (key: string) => {
                     out.push({ type: "item_reference", id: itemId })
                     break
                   }
+                  const own = part.options[key]
+                  const type = Predicate.isObject(own) && "type" in own ? own.type : undefined
+                  if (type === "custom" && typeof part.params === "string") {
+                    const { itemId } = yield* executedOptions(part.options, key, here)
+                    custom.add(part.id)
+                    out.push(defined({
+                      type: "custom_tool_call",
+                      id: isWhole ? itemId ?? undefined : undefined,
+                      call_id: idOf(part.id),
+                      name: part.name,
+                      input: part.params
+                    }))
+                    break
+                  }
+                  if (typeof type === "string" && type.endsWith("_call")) {
+                    const { itemId } = yield* executedOptions(part.options, key, here)
+                    if (!itemId || !isStored) {
+                      return yield* Result.fail(`${here}: a ${type} can be referred to only, and it is not stored`)
+                    }
+                    out.push({ type: "item_reference", id: itemId })
+                    break
+                  }
                   const { itemId } = yield* callOptions(part.options, key, here)
                   out.push(defined({
                     type: "function_call",
@@ -459,7 +483,7 @@ const itemsOf = (key: string) => {
                   }
                   yield* plainOptions(part.options, key, here)
                   out.push({
-                    type: "function_call_output",
+                    type: custom.has(part.id) ? "custom_tool_call_output" : "function_call_output",
                     call_id: idOf(part.id),
                     output: yield* output(part, here)
                   })
