@@ -303,9 +303,13 @@ const begin = (item: OutputItem, key: Parts.Key, provider: string, out: Array<Pa
 
 const stringOf = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
 
+// A chunk that comes back from JSON says the same, though a schema puts the fields that it knows first.
+const sorted = (value: unknown): unknown =>
+  Predicate.isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1)) : value
+
 const input = (value: unknown, key: Parts.Key, out: Array<Parts.Event>): void => {
   if (value !== undefined && value !== null) {
-    out.push({ type: "arguments", key, delta: typeof value === "string" ? value : JSON.stringify(value) })
+    out.push({ type: "arguments", key, delta: typeof value === "string" ? value : JSON.stringify(sorted(value)) })
   }
   out.push({ type: "end", key })
 }
