@@ -54,10 +54,12 @@ const attributes: Readonly<Record<Exclude<keyof Chunk.Chunk, "contentEvents">, t
 }
 
 const valuesOf = (chunk: AnyChunk.AnyChunk): ReadonlyArray<readonly [string, unknown]> => [
-  ...Object.keys({ ...attributes, _tag: true }).map((
+  ...Object.keys({ ...attributes, _tag: true }).filter((name) => name !== "chunk").map((
     name
   ): readonly [string, unknown] => [name, Reflect.get(chunk, name)]),
-  ["contentEvents", contentEventsOf(chunk)]
+  ["contentEvents", contentEventsOf(chunk)],
+  // JSON has no negative zero, which some log probabilities are.
+  ["chunk", JSON.parse(JSON.stringify(chunk.chunk))]
 ]
 
 const contentEventsOf = (chunk: Chunk.Chunk): ReadonlyArray<unknown> => {
