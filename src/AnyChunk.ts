@@ -6,10 +6,12 @@
 import * as Schema from "effect/Schema"
 import { AnthropicChunk } from "./anthropic/AnthropicChunk.ts"
 import { AzureChunk } from "./azure/AzureChunk.ts"
+import { AzureResponsesChunk } from "./azure/AzureResponsesChunk.ts"
 import { BedrockChunk } from "./bedrock/BedrockChunk.ts"
 import { BedrockInvokeChunk } from "./bedrock/BedrockInvokeChunk.ts"
 import { GroqChunk } from "./groq/GroqChunk.ts"
 import { OpenAiChunk } from "./openai/OpenAiChunk.ts"
+import { OpenAiResponsesChunk } from "./openai/OpenAiResponsesChunk.ts"
 
 /**
  * Schema of the chunks of all bundled providers. `_tag` tells them apart, so that a chunk that was encoded and sent as
@@ -36,7 +38,9 @@ export const AnyChunk = Schema.Union([
   BedrockChunk,
   BedrockInvokeChunk,
   GroqChunk,
-  AzureChunk
+  AzureChunk,
+  OpenAiResponsesChunk,
+  AzureResponsesChunk
 ])
 
 /**

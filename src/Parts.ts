@@ -115,6 +115,8 @@ export interface ToolCallEvent {
   readonly name: string | undefined
   /** The arguments, when they come whole; pieces that follow count instead of it. */
   readonly input?: unknown
+  /** The arguments are a text, not JSON. */
+  readonly custom?: boolean | undefined
   /** The provider runs the tool itself. */
   readonly providerExecuted?: boolean | undefined
   readonly metadata?: AiResponse.ProviderMetadata | undefined

@@ -4,6 +4,7 @@ import type { HttpClient } from "effect/http"
 import { isDeepStrictEqual } from "node:util"
 import { AnthropicChunk } from "../src/anthropic/AnthropicChunk.ts"
 import { AzureChunk } from "../src/azure/AzureChunk.ts"
+import { AzureResponsesChunk } from "../src/azure/AzureResponsesChunk.ts"
 import { BedrockChunk } from "../src/bedrock/BedrockChunk.ts"
 import { BedrockInvokeChunk } from "../src/bedrock/BedrockInvokeChunk.ts"
 import type * as ChatResponse from "../src/ChatResponse.ts"
@@ -11,6 +12,7 @@ import * as ChunkStream from "../src/ChunkStream.ts"
 import { providers } from "../src/cli/providers.ts"
 import { GroqChunk } from "../src/groq/GroqChunk.ts"
 import { OpenAiChunk } from "../src/openai/OpenAiChunk.ts"
+import { OpenAiResponsesChunk } from "../src/openai/OpenAiResponsesChunk.ts"
 import * as Protocol from "../src/Protocol.ts"
 import * as Provider from "../src/Provider.ts"
 import * as ProviderError from "../src/ProviderError.ts"
@@ -24,7 +26,9 @@ const codecs: Readonly<Record<string, Schema.Codec<unknown, unknown>>> = {
   bedrock: BedrockChunk.FromPayload,
   "bedrock-invoke": BedrockInvokeChunk.FromPayload,
   groq: GroqChunk.FromPayload,
-  openai: OpenAiChunk.FromPayload
+  openai: OpenAiChunk.FromPayload,
+  "openai-responses": OpenAiResponsesChunk.FromPayload,
+  "azure-responses": AzureResponsesChunk.FromPayload
 }
 
 it("the corpus of recorded traffic is there", ({ skip }) =>

@@ -109,8 +109,14 @@ export const errors: ProviderError.Table = {
   ]
 }
 
-// Azure states the region by its display name (`East US 2`), which is its name (`eastus2`) but for case and spaces.
-const headers: Protocol.ResponseHeaders = {
+/**
+ * What Azure states in headers: its id of the request, and the region by its display name (`East US 2`), which is its
+ * name (`eastus2`) but for case and spaces.
+ *
+ * @category decoding
+ * @since 0.2.0
+ */
+export const headers: Protocol.ResponseHeaders = {
   requestId: ["x-request-id", "apim-request-id"],
   info: (headers) => {
     const region = headers["x-ms-region"]?.toLowerCase().replaceAll(" ", "")

@@ -76,6 +76,18 @@ export const providers: ReadonlyArray<Row> = [
     }
   },
   {
+    id: "openai-responses",
+    keys: [["OPENAI_API_KEY"]],
+    model: "gpt-5-mini",
+    load: async () => {
+      const OpenAiResponses = await import("../openai/OpenAiResponses.ts")
+      return {
+        protocol: OpenAiResponses.protocol(),
+        definition: (settings) => Config.map(OpenAiResponses.config(configs(settings)), OpenAiResponses.define)
+      }
+    }
+  },
+  {
     id: "anthropic",
     keys: [["ANTHROPIC_API_KEY"]],
     model: "claude-haiku-4-5",
@@ -142,6 +154,24 @@ export const providers: ReadonlyArray<Row> = [
     }
   },
   {
+    id: "azure-responses",
+    keys: [["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"]],
+    model: undefined,
+    load: async () => {
+      const AzureResponses = await import("../azure/AzureResponses.ts")
+      return {
+        protocol: AzureResponses.protocol(),
+        definition: (settings) => {
+          const { model: deployment, ...rest } = endpointConfigs(settings)
+          return Config.map(
+            AzureResponses.config({ ...rest, ...(deployment === undefined ? undefined : { deployment }) }),
+            AzureResponses.define
+          )
+        }
+      }
+    }
+  },
+  {
     id: "azure-inference",
     keys: [["AZURE_INFERENCE_ENDPOINT", "AZURE_INFERENCE_CREDENTIAL"]],
     model: undefined,
@@ -155,16 +185,6 @@ export const providers: ReadonlyArray<Row> = [
   }
 ]
 
-/**
- * Names that are reserved for providers that do not exist yet.
- *
- * @internal
- */
-export const planned: ReadonlyArray<string> = [
-  "openai-responses",
-  "azure-responses"
-]
-
 /** @internal */
 export const find = (id: string): Row | undefined => providers.find((row) => row.id === id)
 
@@ -173,10 +193,7 @@ export const find = (id: string): Row | undefined => providers.find((row) => row
  *
  * @internal
  */
-export const expected = (id: string): string =>
-  `one of ${providers.map((row) => row.id).join(", ")}${
-    planned.includes(id) ? ` (${id} is not available in this version)` : ""
-  }`
+export const expected = (): string => `one of ${providers.map((row) => row.id).join(", ")}`
 
 /**
  * Whether the environment holds credentials for a provider.

@@ -114,6 +114,22 @@ export const scenes: Readonly<Record<string, Scene>> = {
       { delay: "240 millis", interval: "40 millis" }
     )
   },
+  "openai-responses": {
+    request: { prompt: "What does this API say when it is done?" },
+    path: "/v1",
+    environment: {},
+    reply: ReplayServer.stream(
+      Wire.openaiResponses,
+      Answer.openaiResponses(Answer.make({
+        id: "resp_demo",
+        model: "gpt-5-mini-2025-08-07",
+        reasoning: "The last event has the whole response.",
+        content: "Everything once more, in one event, with the tokens that it took.",
+        usage: { inputTokens: 1040, cachedTokens: 1024, outputTokens: 31 }
+      })),
+      { delay: "260 millis", interval: "35 millis" }
+    )
+  },
   anthropic: {
     request: {
       prompt: "A stream brings 90 tokens in 3 seconds. How many is that a second?",
@@ -188,6 +204,21 @@ export const scenes: Readonly<Record<string, Scene>> = {
         usage: { inputTokens: 18, cachedTokens: 0, outputTokens: 17 }
       })),
       { delay: "260 millis", interval: "38 millis" }
+    )
+  },
+  "azure-responses": {
+    request: { prompt: "And what does it call its model?" },
+    path: "",
+    environment: { AZURE_OPENAI_DEPLOYMENT: "gpt-5-mini" },
+    reply: ReplayServer.stream(
+      Wire.azureResponses,
+      Answer.azureResponses(Answer.make({
+        id: "resp_demo",
+        model: "gpt-5-mini",
+        content: "By the name that you gave to its deployment.",
+        usage: { inputTokens: 15, cachedTokens: 0, outputTokens: 11 }
+      })),
+      { delay: "240 millis", interval: "36 millis" }
     )
   },
   "azure-inference": {

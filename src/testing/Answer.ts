@@ -9,11 +9,14 @@ import * as Base64 from "effect/encoding/Base64"
 import * as Schema from "effect/Schema"
 import { AnthropicChunk } from "../anthropic/AnthropicChunk.ts"
 import { AzureChunk } from "../azure/AzureChunk.ts"
+import { AzureResponsesChunk } from "../azure/AzureResponsesChunk.ts"
 import { BedrockChunk } from "../bedrock/BedrockChunk.ts"
 import { BedrockInvokeChunk } from "../bedrock/BedrockInvokeChunk.ts"
 import { GroqChunk } from "../groq/GroqChunk.ts"
 import { OpenAiChunk } from "../openai/OpenAiChunk.ts"
+import { OpenAiResponsesChunk } from "../openai/OpenAiResponsesChunk.ts"
 import type { ChatCompletionChunk } from "../protocols/ChatCompletions.ts"
+import type { OutputItem } from "../protocols/Responses.ts"
 
 const choice = {
   /** Which of the alternative answers the piece belongs to. Absent: the first, 0. */
@@ -354,32 +357,38 @@ const chatCompletions = (
   ]
 }
 
-/** Anthropic and Bedrock stream content blocks, one after the other. */
-interface Block {
-  readonly type: "content" | "reasoning" | "toolCall"
+/** All wires but chat completions stream blocks, one after the other. */
+interface Block<Type extends string = "content" | "reasoning" | "toolCall"> {
+  readonly type: Type
   readonly call: number | undefined
   readonly name: string
   readonly pieces: Array<string>
 }
 
 // Text goes on in the last block if it is of its kind; a tool call is one block wherever its pieces are.
-const blocksOf = (answer: Answer): ReadonlyArray<Block> => {
-  const blocks: Array<Block> = []
-  for (const piece of answer.pieces) {
-    if (choiceOf(piece) !== 0 || piece.type === "audio" || piece.type === "refusal") continue
-    const call = piece.type === "toolCall" ? piece.call : undefined
-    const last = blocks.at(-1)
-    let block = call === undefined
-      ? last?.type === piece.type ? last : undefined
-      : blocks.find((block) => block.call === call)
-    if (block === undefined) {
-      block = { type: piece.type, call, name: piece.type === "toolCall" ? piece.name : "", pieces: [] }
-      blocks.push(block)
+const blocksWith =
+  <const Type extends Exclude<Piece["type"], "audio">>(...types: ReadonlyArray<Type>) =>
+  (answer: Answer): ReadonlyArray<Block<Type>> => {
+    const has = (type: Piece["type"]): type is Type => types.some((other) => other === type)
+    const blocks: Array<Block<Type>> = []
+    for (const piece of answer.pieces) {
+      const { type } = piece
+      if (choiceOf(piece) !== 0 || piece.type === "audio" || !has(type)) continue
+      const call = piece.type === "toolCall" ? piece.call : undefined
+      const last = blocks.at(-1)
+      let block = call === undefined
+        ? last?.type === type ? last : undefined
+        : blocks.find((block) => block.call === call)
+      if (block === undefined) {
+        block = { type, call, name: piece.type === "toolCall" ? piece.name : "", pieces: [] }
+        blocks.push(block)
+      }
+      block.pieces.push(piece.type === "toolCall" ? piece.arguments : piece.text)
     }
-    block.pieces.push(piece.type === "toolCall" ? piece.arguments : piece.text)
+    return blocks
   }
-  return blocks
-}
+
+const blocksOf = blocksWith("content", "reasoning", "toolCall")
 
 /**
  * The chunks of an answer as Anthropic streams it: `message_start`, the content blocks one after the other,
@@ -583,4 +592,159 @@ export const bedrock = (answer: Answer): ReadonlyArray<BedrockChunk> => {
       }
     })
   ]
+}
+
+/**
+ * The chunks of an answer as OpenAI's Responses API streams it: the response begins, its items one after the other, and
+ * the response as a whole, which states how it ended. Further choices and audio have no place in the format and are left
+ * out.
+ *
+ * @example
+ * ```ts
+ * import { Answer } from "effect-llm-stream/testing"
+ *
+ * const chunks = Answer.openaiResponses(Answer.make({ content: "Hi" }))
+ * String(chunks[0]?.chunk.type) // "response.created"
+ * chunks.map((chunk) => chunk.content).join("") // "Hi"
+ * ```
+ *
+ * @category encoding
+ * @since 0.2.0
+ */
+export const openaiResponses = (answer: Answer): ReadonlyArray<OpenAiResponsesChunk> =>
+  responses(answer).map((chunk) => new OpenAiResponsesChunk({ chunk }))
+
+/**
+ * The chunks of an answer as Azure's Responses API streams it, which is as OpenAI does.
+ *
+ * @example
+ * ```ts
+ * import { Answer } from "effect-llm-stream/testing"
+ *
+ * Answer.azureResponses(Answer.make({ content: "Hi" }))[0]?.provider // "azure"
+ * ```
+ *
+ * @category encoding
+ * @since 0.2.0
+ */
+export const azureResponses = (answer: Answer): ReadonlyArray<AzureResponsesChunk> =>
+  responses(answer).map((chunk) => new AzureResponsesChunk({ chunk }))
+
+type ResponsesPayload = OpenAiResponsesChunk["chunk"]
+
+type ItemBlock = Block<"content" | "reasoning" | "refusal" | "toolCall">
+
+const itemBlocksOf = blocksWith("content", "reasoning", "refusal", "toolCall")
+
+const itemPrefixes = { content: "msg", refusal: "msg", reasoning: "rs", toolCall: "fc" }
+
+const responses = (answer: Answer): ReadonlyArray<ResponsesPayload> => {
+  const { finishReason, usage } = answer
+  const blocks = itemBlocksOf(answer)
+  const isCut = finishReason === "length" || finishReason === "content_filter"
+  const response = { id: answer.id, object: "response", created_at: 1767225600, model: answer.model }
+  const text = (block: ItemBlock) => block.pieces.join("")
+  const item = (block: ItemBlock, index: number, isDone: boolean): OutputItem => {
+    switch (block.type) {
+      case "content":
+      case "refusal":
+        return {
+          type: "message",
+          id: `${itemPrefixes[block.type]}_${index}`,
+          role: "assistant",
+          status: isDone ? "completed" : "in_progress",
+          content: !isDone ? [] : [
+            block.type === "content"
+              ? { type: "output_text", text: text(block), annotations: [] }
+              : { type: "refusal", refusal: text(block) }
+          ]
+        }
+      case "reasoning":
+        return {
+          type: "reasoning",
+          id: `${itemPrefixes[block.type]}_${index}`,
+          summary: isDone ? [{ type: "summary_text", text: text(block) }] : []
+        }
+      case "toolCall":
+        return {
+          type: "function_call",
+          id: `${itemPrefixes[block.type]}_${index}`,
+          status: isDone ? "completed" : "in_progress",
+          call_id: callId(0, block.call ?? 0),
+          name: block.name,
+          arguments: isDone ? text(block) : ""
+        }
+    }
+  }
+  const pieces = (block: ItemBlock, output_index: number): ReadonlyArray<ResponsesPayload> => {
+    const at = { item_id: `${itemPrefixes[block.type]}_${output_index}`, output_index }
+    switch (block.type) {
+      case "content":
+        return [
+          ...block.pieces.map((delta): ResponsesPayload => ({
+            type: "response.output_text.delta",
+            ...at,
+            content_index: 0,
+            delta
+          })),
+          { type: "response.output_text.done", ...at, content_index: 0, text: text(block) }
+        ]
+      case "refusal":
+        return [
+          ...block.pieces.map((delta): ResponsesPayload => ({
+            type: "response.refusal.delta",
+            ...at,
+            content_index: 0,
+            delta
+          })),
+          { type: "response.refusal.done", ...at, content_index: 0, refusal: text(block) }
+        ]
+      case "reasoning":
+        return [
+          ...block.pieces.map((delta): ResponsesPayload => ({
+            type: "response.reasoning_summary_text.delta",
+            ...at,
+            summary_index: 0,
+            delta
+          })),
+          { type: "response.reasoning_summary_text.done", ...at, summary_index: 0, text: text(block) }
+        ]
+      case "toolCall":
+        return [
+          ...block.pieces.map((delta): ResponsesPayload => ({
+            type: "response.function_call_arguments.delta",
+            ...at,
+            delta
+          })),
+          { type: "response.function_call_arguments.done", ...at, arguments: text(block) }
+        ]
+    }
+  }
+  const events: ReadonlyArray<ResponsesPayload> = [
+    { type: "response.created", response: { ...response, status: "in_progress", output: [], usage: null } },
+    { type: "response.in_progress", response: { ...response, status: "in_progress", output: [], usage: null } },
+    ...blocks.flatMap((block, output_index): ReadonlyArray<ResponsesPayload> => [
+      { type: "response.output_item.added", output_index, item: item(block, output_index, false) },
+      ...pieces(block, output_index),
+      { type: "response.output_item.done", output_index, item: item(block, output_index, true) }
+    ]),
+    {
+      type: isCut ? "response.incomplete" : "response.completed",
+      response: {
+        ...response,
+        status: isCut ? "incomplete" : "completed",
+        incomplete_details: isCut
+          ? { reason: finishReason === "length" ? "max_output_tokens" : "content_filter" }
+          : null,
+        output: blocks.map((block, index) => item(block, index, true)),
+        usage: usage === undefined ? null : {
+          input_tokens: usage.inputTokens,
+          input_tokens_details: { cached_tokens: usage.cachedTokens },
+          output_tokens: usage.outputTokens,
+          total_tokens: usage.inputTokens + usage.outputTokens
+        }
+      }
+    }
+  ]
+  return events.map((event, sequence_number) => ({ ...event, sequence_number }))
 }

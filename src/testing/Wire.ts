@@ -14,6 +14,7 @@ import * as Random from "effect/Random"
 import type { AnthropicChunk } from "../anthropic/AnthropicChunk.ts"
 import type { BedrockChunk } from "../bedrock/BedrockChunk.ts"
 import * as Bytes from "../internal/bytes.ts"
+import type { ResponsesChunk } from "../protocols/Responses.ts"
 import * as EventStream from "../wire/EventStream.ts"
 import * as Sse from "../wire/Sse.ts"
 
@@ -126,6 +127,26 @@ export const anthropic: WireFormat<Pick<AnthropicChunk, "chunk">> = {
   encode: ({ chunk }) => event({ event: String(chunk.type), data: JSON.stringify(chunk) }),
   terminator: new Uint8Array()
 }
+
+/**
+ * The format of OpenAI's Responses API: events named by their type. The end of the response is the terminal signal.
+ *
+ * @category formats
+ * @since 0.2.0
+ */
+export const openaiResponses: WireFormat<Pick<ResponsesChunk, "chunk">> = {
+  contentType: "text/event-stream",
+  encode: ({ chunk }) => event({ event: String(chunk.type), data: JSON.stringify(chunk) }),
+  terminator: new Uint8Array()
+}
+
+/**
+ * The format of Azure's Responses API, which is that of OpenAI.
+ *
+ * @category formats
+ * @since 0.2.0
+ */
+export const azureResponses: typeof openaiResponses = openaiResponses
 
 /**
  * The format of Bedrock's Converse API: binary frames, one for each event. It has no terminal signal but `messageStop`

@@ -36,7 +36,8 @@ describe.concurrent("demo", () => {
         env: { OPENAI_API_KEY: "a-key-of-mine", OPENAI_BASE_URL: server.url }
       })
       assert.strictEqual(status, 1)
-      assert.lengthOf(yield* server.requests, 1)
+      // Both of OpenAI's APIs.
+      assert.lengthOf(yield* server.requests, 2)
       assert.include(stdout, "openai: Authentication: No\n")
       assert.deepStrictEqual(rowOf(stdout, "openai").slice(1, 3), ["live", "Authentication"])
       assert.deepStrictEqual(rowOf(stdout, "groq").slice(1, 3), ["replayed", "stop"])

@@ -7,6 +7,8 @@ import {
   AzureChunk,
   AzureInference,
   AzureOpenAi,
+  AzureResponses,
+  AzureResponsesChunk,
   Bedrock,
   BedrockChunk,
   BedrockInvoke,
@@ -16,6 +18,8 @@ import {
   GroqChunk,
   OpenAi,
   OpenAiChunk,
+  OpenAiResponses,
+  OpenAiResponsesChunk,
   type Parts,
   Protocol
 } from "effect-llm-stream"
@@ -50,10 +54,12 @@ const attributes: Readonly<Record<Exclude<keyof Chunk.Chunk, "contentEvents">, t
 }
 
 const valuesOf = (chunk: AnyChunk.AnyChunk): ReadonlyArray<readonly [string, unknown]> => [
-  ...Object.keys({ ...attributes, _tag: true }).map((
+  ...Object.keys({ ...attributes, _tag: true }).filter((name) => name !== "chunk").map((
     name
   ): readonly [string, unknown] => [name, Reflect.get(chunk, name)]),
-  ["contentEvents", contentEventsOf(chunk)]
+  ["contentEvents", contentEventsOf(chunk)],
+  // JSON has no negative zero, which some log probabilities are.
+  ["chunk", JSON.parse(JSON.stringify(chunk.chunk))]
 ]
 
 const contentEventsOf = (chunk: Chunk.Chunk): ReadonlyArray<unknown> => {
@@ -77,11 +83,22 @@ const protocols: Readonly<Record<string, Protocol.Protocol<AnyChunk.AnyChunk>>> 
   "bedrock-invoke": BedrockInvoke.protocol(),
   groq: Groq.protocol(),
   azure: AzureOpenAi.protocol(),
-  "azure-inference": AzureInference.protocol()
+  "azure-inference": AzureInference.protocol(),
+  "openai-responses": OpenAiResponses.protocol(),
+  "azure-responses": AzureResponses.protocol()
 }
 
 describe("AnyChunk", () => {
-  const classes = { OpenAiChunk, AnthropicChunk, BedrockChunk, BedrockInvokeChunk, GroqChunk, AzureChunk }
+  const classes = {
+    OpenAiChunk,
+    AnthropicChunk,
+    BedrockChunk,
+    BedrockInvokeChunk,
+    GroqChunk,
+    AzureChunk,
+    OpenAiResponsesChunk,
+    AzureResponsesChunk
+  }
 
   it("has a member for every bundled class, told apart by its tag", () => {
     assert.deepStrictEqual(

@@ -4,6 +4,7 @@ import * as Anthropic from "../../src/anthropic/Anthropic.ts"
 import { AnthropicChunk } from "../../src/anthropic/AnthropicChunk.ts"
 import { AzureChunk } from "../../src/azure/AzureChunk.ts"
 import * as AzureOpenAi from "../../src/azure/AzureOpenAi.ts"
+import { AzureResponsesChunk } from "../../src/azure/AzureResponsesChunk.ts"
 import * as Bedrock from "../../src/bedrock/Bedrock.ts"
 import { BedrockChunk } from "../../src/bedrock/BedrockChunk.ts"
 import * as BedrockInvoke from "../../src/bedrock/BedrockInvoke.ts"
@@ -14,6 +15,7 @@ import * as Groq from "../../src/groq/Groq.ts"
 import { GroqChunk } from "../../src/groq/GroqChunk.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
 import { OpenAiChunk } from "../../src/openai/OpenAiChunk.ts"
+import { OpenAiResponsesChunk } from "../../src/openai/OpenAiResponsesChunk.ts"
 import type * as Protocol from "../../src/Protocol.ts"
 import { Answer, Arbitraries, Wire } from "../../src/testing.ts"
 
@@ -106,7 +108,16 @@ const holds = (response: ChatResponse.ChatResponse, answer: Answer.Answer): void
 }
 
 describe("Arbitraries", () => {
-  const codecs = { OpenAiChunk, GroqChunk, AzureChunk, AnthropicChunk, BedrockChunk, BedrockInvokeChunk }
+  const codecs = {
+    OpenAiChunk,
+    GroqChunk,
+    AzureChunk,
+    AnthropicChunk,
+    BedrockChunk,
+    BedrockInvokeChunk,
+    OpenAiResponsesChunk,
+    AzureResponsesChunk
+  }
 
   describe("chunk", () => {
     for (const [name, { FromPayload }] of Object.entries(codecs)) {

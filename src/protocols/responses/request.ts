@@ -4,6 +4,7 @@
  * @since 0.2.0
  */
 import type * as Prompt from "effect/ai/Prompt"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
@@ -163,7 +164,7 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
         const encoded: { readonly [K in EncodedField]: Fields } = {
           model: { model },
           system: { instructions: request.system === "" ? undefined : request.system },
-          prompt: { input: yield* items(request, model, ignored) },
+          prompt: { input: yield* items(request, model, ignored, rawBody["store"] !== false) },
           maxTokens: { max_output_tokens: maxTokens },
           temperature: { temperature: request.temperature },
           topP: { top_p: request.topP },
@@ -280,8 +281,22 @@ const reasoningOptions = ownOptions(Schema.Struct({
   itemId: Schema.optionalKey(Id("rs_")),
   encryptedContent: Schema.optionalKey(Schema.NullOr(Schema.String))
 }))
-const answerOptions = ownOptions(Schema.Struct({ ...unused, itemId: Schema.optionalKey(Id("msg_")) }))
-const callOptions = ownOptions(Schema.Struct({ ...unused, itemId: Schema.optionalKey(Id("fc_")) }))
+// What an answer states of itself, and does not take back.
+const stated = Object.fromEntries(
+  ["annotations", "audioTranscript", "caller", "item", "namespace", "phase", "refusal", "serverLabel", "type"].map(
+    (key) => [key, Schema.optionalKey(Schema.Unknown)]
+  )
+)
+const answerOptions = ownOptions(
+  Schema.Struct({ ...unused, ...stated, itemId: Schema.optionalKey(Id("msg_")) })
+)
+const callOptions = ownOptions(Schema.Struct({ ...unused, ...stated, itemId: Schema.optionalKey(Id("fc_")) }))
+const executedOptions = ownOptions(Schema.Struct({
+  ...unused,
+  ...stated,
+  approvalRequestId: Schema.optionalKey(Schema.Unknown),
+  itemId: Schema.optionalKey(Schema.NullOr(Schema.String))
+}))
 
 const itemsOf = (key: string) => {
   const textPart = (part: Prompt.TextPart, path: string): Result.Result<Fields, string> =>
@@ -356,11 +371,13 @@ const itemsOf = (key: string) => {
   return (
     request: ChatRequest.Normalized,
     model: string,
-    ignored: Array<string>
+    ignored: Array<string>,
+    isStored: boolean
   ): Result.Result<ReadonlyArray<Fields>, string> =>
     Result.gen(function*() {
       const out: Array<Fields | ReasoningItem> = []
       const ids = Ids.accepted(callIds(request.prompt), { foreign: /(?!)/g, maxLength: 64 })
+      const custom = new Set<string>()
       const idOf = (id: string) => ids.get(id) ?? id
       for (const [i, message] of request.prompt.content.entries()) {
         const path = place(["prompt", i])
@@ -418,7 +435,35 @@ const itemsOf = (key: string) => {
                 case "file":
                   return yield* Result.fail(`${here}: a file of the assistant can't be sent back`)
                 case "tool-call": {
-                  if (part.providerExecuted) return yield* executed(here)
+                  if (part.providerExecuted) {
+                    const { itemId } = yield* executedOptions(part.options, key, here)
+                    // The provider has the item, with its result.
+                    if (!itemId || !isStored) return yield* executed(here)
+                    out.push({ type: "item_reference", id: itemId })
+                    break
+                  }
+                  const own = part.options[key]
+                  const type = Predicate.isObject(own) && "type" in own ? own.type : undefined
+                  if (type === "custom" && typeof part.params === "string") {
+                    const { itemId } = yield* executedOptions(part.options, key, here)
+                    custom.add(part.id)
+                    out.push(defined({
+                      type: "custom_tool_call",
+                      id: isWhole ? itemId ?? undefined : undefined,
+                      call_id: idOf(part.id),
+                      name: part.name,
+                      input: part.params
+                    }))
+                    break
+                  }
+                  if (typeof type === "string" && type.endsWith("_call")) {
+                    const { itemId } = yield* executedOptions(part.options, key, here)
+                    if (!itemId || !isStored) {
+                      return yield* Result.fail(`${here}: a ${type} can be referred to only, and it is not stored`)
+                    }
+                    out.push({ type: "item_reference", id: itemId })
+                    break
+                  }
                   const { itemId } = yield* callOptions(part.options, key, here)
                   out.push(defined({
                     type: "function_call",
@@ -430,10 +475,15 @@ const itemsOf = (key: string) => {
                   break
                 }
                 case "tool-result":
-                  if (part.providerExecuted) return yield* executed(here)
+                  if (part.providerExecuted) {
+                    const { itemId } = yield* executedOptions(part.options, key, here)
+                    if (!itemId || !isStored) return yield* executed(here)
+                    if (!out.some((item) => item["id"] === itemId)) out.push({ type: "item_reference", id: itemId })
+                    break
+                  }
                   yield* plainOptions(part.options, key, here)
                   out.push({
-                    type: "function_call_output",
+                    type: custom.has(part.id) ? "custom_tool_call_output" : "function_call_output",
                     call_id: idOf(part.id),
                     output: yield* output(part, here)
                   })

@@ -1,0 +1,241 @@
+/**
+ * The Responses API of Azure OpenAI as a service.
+ *
+ * @since 0.2.0
+ */
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import * as Endpoint from "../Endpoint.ts"
+import { trusted } from "../internal/trusted.ts"
+import { OpenAiResponsesOptions } from "../openai/OpenAiResponsesOptions.ts"
+import type * as Protocol from "../Protocol.ts"
+import * as Responses from "../protocols/Responses.ts"
+import * as Provider from "../Provider.ts"
+import type * as ProviderError from "../ProviderError.ts"
+import * as AzureAuth from "./auth.ts"
+import { errors, headers } from "./AzureOpenAi.ts"
+import { AzureResponsesChunk } from "./AzureResponsesChunk.ts"
+
+/**
+ * The Responses API of Azure OpenAI.
+ *
+ * @example
+ * ```ts
+ * import { AzureResponses } from "effect-llm-stream"
+ * import { Console, Effect, Layer, Stream } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const program = Effect.gen(function*() {
+ *   const azure = yield* AzureResponses.AzureResponses
+ *   yield* azure.stream({ model: "my-gpt-5-deployment", prompt: "Say hello" }).pipe(
+ *     Stream.runForEach((chunk) => Console.log(chunk.content, chunk.contentFilters))
+ *   )
+ * })
+ *
+ * const runnable = program.pipe(
+ *   Effect.provide(AzureResponses.layerConfig().pipe(Layer.provide(FetchHttpClient.layer)))
+ * )
+ * ```
+ *
+ * @category services
+ * @since 0.2.0
+ */
+export class AzureResponses extends Context.Service<AzureResponses, Provider.Service<AzureResponsesChunk>>()(
+  "effect-llm-stream/AzureResponses"
+) {}
+
+/**
+ * Where an Azure OpenAI resource is and how to talk to it.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface Options extends Provider.CommonOptions {
+  /** Address of the resource: `https://{resource}.openai.azure.com`, with or without `/openai/v1`. */
+  readonly endpoint: string
+  /** A key of the resource, sent as `api-key`. */
+  readonly apiKey?: Redacted.Redacted | undefined
+  /**
+   * Yields a token of Microsoft Entra ID, which is used instead of the key. The effect is run for every attempt, so
+   * that it can refresh the token. It should cache it.
+   */
+  readonly token?: Effect.Effect<Redacted.Redacted, ProviderError.Reason> | undefined
+  /** A dated version (`2025-04-01-preview`): requests then go to `/openai/responses`. Default: none, `/openai/v1`. */
+  readonly apiVersion?: string | undefined
+  /** The deployment of all requests. Default: the one that the request names as its `model`. */
+  readonly deployment?: string | undefined
+  /**
+   * How the deployment is deployed, which its price depends on and no response states. Default: costs are those of
+   * `global`, and flagged. `Pricing.layer({ deployments })` states it by deployment.
+   */
+  readonly deploymentType?: "global" | "dataZone" | "regional" | undefined
+}
+
+/**
+ * The protocol of the Responses API at Azure; it decodes recordings without a network, see `Protocol.decode`.
+ *
+ * @example
+ * ```ts
+ * import { AzureResponses, Protocol } from "effect-llm-stream"
+ * import { Stream } from "effect"
+ *
+ * declare const recording: Stream.Stream<Uint8Array>
+ *
+ * const chunks = recording.pipe(Protocol.decode(AzureResponses.protocol()))
+ * ```
+ *
+ * @category decoding
+ * @since 0.2.0
+ */
+export const protocol = (): Protocol.Protocol<AzureResponsesChunk> =>
+  Responses.protocol({
+    provider: "azure",
+    make: (chunk, context, { deploymentType, model, region }) =>
+      trusted(AzureResponsesChunk, {
+        _tag: "AzureResponsesChunk",
+        provider: "azure",
+        chunk,
+        ...context,
+        ...(region === undefined ? undefined : { region }),
+        ...(model === undefined ? undefined : { requestedModel: model }),
+        ...(deploymentType === undefined ? undefined : { deploymentType })
+      }),
+    errors,
+    headers
+  })
+
+/**
+ * Azure OpenAI as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
+ *
+ * @example
+ * ```ts
+ * import { AzureResponses, Provider } from "effect-llm-stream"
+ * import { Result } from "effect"
+ *
+ * const definition = AzureResponses.define({ endpoint: "https://mine.openai.azure.com" })
+ * const prepared = Provider.prepare(definition, { model: "gpt-5", prompt: "Say hello" })
+ * Result.getOrThrow(prepared).url // "https://mine.openai.azure.com/openai/v1/responses"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const define = (options: Options): Provider.Definition<AzureResponsesChunk> => {
+  const { apiVersion, deployment } = options
+  const resource = options.endpoint.trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
+  const path = apiVersion !== undefined && /^\d/.test(apiVersion) ? "/openai/responses" : "/openai/v1/responses"
+  const query = apiVersion === undefined ? {} : { "api-version": apiVersion }
+  const format = Responses.format({
+    provider: "azure",
+    options: { keys: ["azure"], schema: OpenAiResponsesOptions },
+    partKey: "azure"
+  })
+  return {
+    protocol: protocol(),
+    format: { ...format, encode: (request, model) => format.encode(request, deployment ?? model) },
+    endpoint: Endpoint.withInfo(
+      () => Endpoint.join(resource, path, query),
+      { deploymentType: options.deploymentType }
+    ),
+    auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
+    options: { ...options, model: options.model ?? deployment }
+  }
+}
+
+/**
+ * Makes the service from an HTTP client in the context.
+ *
+ * @example
+ * ```ts
+ * import { AzureResponses, ProviderError } from "effect-llm-stream"
+ * import { Effect, Redacted } from "effect"
+ *
+ * // For instance `DefaultAzureCredential` of `@azure/identity`, which caches and refreshes.
+ * declare const credential: { readonly getToken: (scope: string) => Promise<{ readonly token: string }> }
+ *
+ * const azure = AzureResponses.make({
+ *   endpoint: "https://my-resource.openai.azure.com",
+ *   token: Effect.tryPromise({
+ *     try: () => credential.getToken("https://cognitiveservices.azure.com/.default"),
+ *     catch: () => new ProviderError.Authentication({ message: "No token of Microsoft Entra ID" })
+ *   }).pipe(Effect.map(({ token }) => Redacted.make(token)))
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const make = (options: Options): Effect.Effect<AzureResponses["Service"], never, HttpClient.HttpClient> =>
+  Provider.make(define(options))
+
+/**
+ * A layer with Azure OpenAI as its own service and as the common `Provider`.
+ *
+ * @example
+ * ```ts
+ * import { AzureResponses } from "effect-llm-stream"
+ * import { Redacted } from "effect"
+ *
+ * const layer = AzureResponses.layer({
+ *   endpoint: "https://my-resource.openai.azure.com",
+ *   apiKey: Redacted.make("…"),
+ *   apiVersion: "2025-04-01-preview",
+ *   deployment: "my-gpt-5-deployment"
+ * })
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<AzureResponses | Provider.Provider, never, HttpClient.HttpClient> =>
+  Provider.layer(AzureResponses, define(options))
+
+/**
+ * The options that {@link layerConfig} reads.
+ *
+ * @example
+ * ```ts
+ * import { AzureResponses } from "effect-llm-stream"
+ * import { Config, Effect } from "effect"
+ *
+ * const definition = Effect.map(AzureResponses.config({ deployment: Config.succeed("gpt-5") }), AzureResponses.define)
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
+  Config.all({
+    endpoint: Config.String("AZURE_OPENAI_ENDPOINT"),
+    apiKey: Provider.optional(Config.Redacted("AZURE_OPENAI_API_KEY")),
+    apiVersion: Provider.optional(Config.String("AZURE_OPENAI_API_VERSION")),
+    deployment: Provider.optional(Config.String("AZURE_OPENAI_DEPLOYMENT")),
+    ...configs
+  })
+
+/**
+ * A layer whose options come from configuration: by default `AZURE_OPENAI_ENDPOINT`, which has to be there, and
+ * `AZURE_OPENAI_API_KEY`, `AZURE_OPENAI_API_VERSION`, `AZURE_OPENAI_DEPLOYMENT`. If the key is missing,
+ * streams fail with `Authentication`.
+ *
+ * @example
+ * ```ts
+ * import { AzureResponses } from "effect-llm-stream"
+ * import { Config } from "effect"
+ *
+ * const layer = AzureResponses.layerConfig({ deployment: Config.String("CHAT_DEPLOYMENT") })
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerConfig = (
+  configs: Provider.Configs<Options> = {}
+): Layer.Layer<AzureResponses | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.unwrap(Effect.map(Provider.checkPolicy(config(configs)), layer))

@@ -1,0 +1,223 @@
+/**
+ * OpenAI's Responses API as a service.
+ *
+ * @since 0.2.0
+ */
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import * as Auth from "../Auth.ts"
+import * as Endpoint from "../Endpoint.ts"
+import { defined } from "../internal/defined.ts"
+import { trusted } from "../internal/trusted.ts"
+import * as Protocol from "../Protocol.ts"
+import * as Responses from "../protocols/Responses.ts"
+import * as Provider from "../Provider.ts"
+import { OpenAiResponsesChunk } from "./OpenAiResponsesChunk.ts"
+import { OpenAiResponsesOptions } from "./OpenAiResponsesOptions.ts"
+
+/**
+ * The own request fields of OpenAI's Responses API.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export { OpenAiResponsesOptions }
+
+/**
+ * OpenAI's Responses API.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiResponses } from "effect-llm-stream"
+ * import { Config, Console, Effect, Layer, Stream } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const program = Effect.gen(function*() {
+ *   const openai = yield* OpenAiResponses.OpenAiResponses
+ *   yield* openai.stream({ model: "gpt-5-mini", prompt: "Say hello" }).pipe(
+ *     Stream.runForEach((chunk) => Console.log(chunk.content))
+ *   )
+ * })
+ *
+ * const OpenAiLive = OpenAiResponses.layerConfig().pipe(Layer.provide(FetchHttpClient.layer))
+ *
+ * const runnable = program.pipe(Effect.provide(OpenAiLive))
+ * ```
+ *
+ * @category services
+ * @since 0.2.0
+ */
+export class OpenAiResponses extends Context.Service<OpenAiResponses, Provider.Service<OpenAiResponsesChunk>>()(
+  "effect-llm-stream/OpenAiResponses"
+) {}
+
+/**
+ * Where OpenAI is and how to talk to it.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface Options extends Provider.CommonOptions {
+  /** OpenAI itself requires one; with another `baseUrl` it is optional. */
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** Default: `https://api.openai.com/v1`. */
+  readonly baseUrl?: string | undefined
+  /** Sent as `OpenAI-Organization`. */
+  readonly organization?: string | undefined
+  /** Sent as `OpenAI-Project`. */
+  readonly project?: string | undefined
+}
+
+const defaultBaseUrl = "https://api.openai.com/v1"
+
+/**
+ * The protocol of OpenAI's Responses API; it decodes recordings without a network, see `Protocol.decode`.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiResponses, Protocol } from "effect-llm-stream"
+ * import { Stream } from "effect"
+ *
+ * declare const recording: Stream.Stream<Uint8Array>
+ *
+ * const chunks = recording.pipe(Protocol.decode(OpenAiResponses.protocol()))
+ * ```
+ *
+ * @category decoding
+ * @since 0.2.0
+ */
+export const protocol = (): Protocol.Protocol<OpenAiResponsesChunk> =>
+  Responses.protocol({
+    provider: "openai",
+    make: (chunk, context, { region }) =>
+      trusted(OpenAiResponsesChunk, {
+        _tag: "OpenAiResponsesChunk",
+        provider: "openai",
+        chunk,
+        ...context,
+        ...(region === undefined ? undefined : { region })
+      }),
+    errors: Responses.errors
+  })
+
+// The hosts that keep data in a region.
+const regionOf = (baseUrl: string): string | undefined => /^https:\/\/([a-z]{2})\.api\.openai\.com\b/.exec(baseUrl)?.[1]
+
+/**
+ * OpenAI as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiResponses, Provider } from "effect-llm-stream"
+ * import { Redacted, Result } from "effect"
+ *
+ * const definition = OpenAiResponses.define({ apiKey: Redacted.make("sk-…") })
+ * const prepared = Provider.prepare(definition, { model: "gpt-5-mini", prompt: "Say hello" })
+ * Result.getOrThrow(prepared).url // "https://api.openai.com/v1/responses"
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const define = (options: Options): Provider.Definition<OpenAiResponsesChunk> => {
+  const baseUrl = options.baseUrl ?? defaultBaseUrl
+  return {
+    protocol: protocol(),
+    format: Responses.format({
+      provider: "openai",
+      options: { keys: ["openaiResponses", "openai"], schema: OpenAiResponsesOptions },
+      partKey: "openai"
+    }),
+    endpoint: Endpoint.withInfo(Endpoint.path(baseUrl, "/responses"), { region: regionOf(baseUrl) }),
+    // A proxy may add the key itself.
+    auth: options.apiKey === undefined && baseUrl !== defaultBaseUrl
+      ? Auth.none
+      : Auth.bearer(options.apiKey, "pass `apiKey`, or set OPENAI_API_KEY"),
+    headers: defined({ "openai-organization": options.organization, "openai-project": options.project }),
+    options
+  }
+}
+
+/**
+ * Makes the service from an HTTP client in the context.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiResponses } from "effect-llm-stream"
+ * import { Effect, Redacted } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const openai = yield* OpenAiResponses.make({ apiKey: Redacted.make("sk-…") })
+ *   return openai.stream({ model: "gpt-5-mini", prompt: "Say hello" })
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const make = (options: Options): Effect.Effect<OpenAiResponses["Service"], never, HttpClient.HttpClient> =>
+  Provider.make(define(options))
+
+/**
+ * A layer with OpenAI as its own service and as the common `Provider`.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiResponses } from "effect-llm-stream"
+ * import { Redacted } from "effect"
+ *
+ * const layer = OpenAiResponses.layer({ apiKey: Redacted.make("sk-…"), model: "gpt-5-mini", idleTimeout: "30 seconds" })
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<OpenAiResponses | Provider.Provider, never, HttpClient.HttpClient> =>
+  Provider.layer(OpenAiResponses, define(options))
+
+/**
+ * The options that {@link layerConfig} reads.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiResponses } from "effect-llm-stream"
+ * import { Config, Effect } from "effect"
+ *
+ * const definition = Effect.map(OpenAiResponses.config({ model: Config.succeed("gpt-5-mini") }), OpenAiResponses.define)
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
+  Config.all({
+    apiKey: Provider.optional(Config.Redacted("OPENAI_API_KEY")),
+    baseUrl: Provider.optional(Config.String("OPENAI_BASE_URL")),
+    ...configs
+  })
+
+/**
+ * A layer whose options come from configuration: by default `OPENAI_API_KEY` and `OPENAI_BASE_URL`. If the key is
+ * missing, streams fail with `Authentication`.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiResponses } from "effect-llm-stream"
+ * import { Config } from "effect"
+ *
+ * const layer = OpenAiResponses.layerConfig({ model: Config.String("OPENAI_MODEL") })
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerConfig = (
+  configs: Provider.Configs<Options> = {}
+): Layer.Layer<OpenAiResponses | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.unwrap(Effect.map(Provider.checkPolicy(config(configs)), layer))

@@ -1,0 +1,11 @@
+/**
+ * The wire format of OpenAI's Responses API: payload schema, finish reasons, usage, errors, request encoding and the end
+ * of a stream.
+ *
+ * @stability unstable
+ * @since 0.2.0
+ */
+export * from "./responses/chunk.ts"
+export * from "./responses/events.ts"
+export * from "./responses/payload.ts"
+export * from "./responses/request.ts"

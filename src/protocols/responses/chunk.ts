@@ -1,0 +1,375 @@
+/**
+ * The common attributes of a chunk, computed from its payload.
+ *
+ * @since 0.2.0
+ */
+import * as Base64 from "effect/encoding/Base64"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { type AudioDelta, Base, type ChoiceDelta, type Chunk, type ToolCallDelta } from "../../Chunk.ts"
+import * as CostMetadata from "../../CostMetadata.ts"
+import * as FinishReason from "../../FinishReason.ts"
+import { elements } from "../../internal/open.ts"
+import type * as Parts from "../../Parts.ts"
+import type * as Usage from "../../Usage.ts"
+import { contentEvents } from "./parts.ts"
+import { type Annotation, type ContentPart, type OutputItem, Payload, type Response, usageOf } from "./payload.ts"
+
+/**
+ * The finish reasons of the Responses API: why a response is incomplete, or its status. `completed` is `tool_calls` when
+ * the output has a call that is the caller's to run.
+ *
+ * @category mapping
+ * @since 0.2.0
+ */
+export const finishReasons = {
+  completed: "stop",
+  max_output_tokens: "length",
+  content_filter: "content_filter",
+  failed: "error"
+} as const satisfies FinishReason.Table
+
+const toCommon = FinishReason.fromTable(finishReasons)
+
+type Texts = "content" | "reasoning" | "refusal"
+
+const textOfPart = (part: ContentPart, kind: Texts): string => {
+  switch (part.type) {
+    case "output_text":
+      return kind === "content" ? part.text ?? "" : ""
+    case "refusal":
+      return kind === "refusal" ? part.refusal ?? "" : ""
+    case "reasoning_text":
+    case "summary_text":
+      return kind === "reasoning" ? part.text ?? "" : ""
+    default:
+      return ""
+  }
+}
+
+const textOfItem = (item: OutputItem, kind: Texts): string => {
+  switch (item.type) {
+    case "message":
+      return elements(item.content).map((part) => textOfPart(part, kind)).join("")
+    case "reasoning":
+      return [...elements(item.summary), ...elements(item.content)].map((part) => textOfPart(part, kind)).join("")
+    default:
+      return ""
+  }
+}
+
+interface Placed {
+  readonly item: OutputItem
+  readonly index: number | null | undefined
+}
+
+const callOf = ({ index, item }: Placed, isStart: boolean, isWhole: boolean): ReadonlyArray<ToolCallDelta> => {
+  if (item.type !== "function_call" && item.type !== "custom_tool_call") return []
+  return [{
+    ...(typeof index === "number" ? { index } : undefined),
+    ...(isStart && item.call_id ? { id: item.call_id } : undefined),
+    ...(isStart && item.name ? { name: item.name } : undefined),
+    arguments: isWhole ? (item.type === "function_call" ? item.arguments : item.input) ?? "" : ""
+  }]
+}
+
+const argumentsAt = (index: number | null | undefined, text: string): ReadonlyArray<ToolCallDelta> => [
+  { ...(typeof index === "number" ? { index } : undefined), arguments: text }
+]
+
+const isClientCall = (type: string): boolean => type === "function_call" || type === "custom_tool_call"
+
+const toolOf: Readonly<Record<string, string>> = {
+  web_search_call: "web_search",
+  file_search_call: "file_search",
+  code_interpreter_call: "code_interpreter",
+  image_generation_call: "image_generation"
+}
+
+/**
+ * The type of an item as the events of a response are counted by it: that of a step of a web search that is no search,
+ * and so is not paid for, is `undefined`.
+ *
+ * @internal
+ */
+export const countedType = (item: OutputItem): string | undefined =>
+  item.type === "web_search_call" && item.action?.type && item.action.type !== "search" ? undefined : String(item.type)
+
+const isDefined = <A>(value: A | undefined): value is A => value !== undefined
+
+const requestsOf = (types: ReadonlyArray<string>, response: Response): Readonly<Record<string, number>> => {
+  const counts: Record<string, number> = {}
+  for (const type of types) {
+    const tool = Object.hasOwn(toolOf, type) ? toolOf[type] : undefined
+    if (tool !== undefined) counts[tool] = (counts[tool] ?? 0) + 1
+  }
+  const searches = response.tool_usage?.web_search?.num_requests ?? 0
+  return searches > 0 ? { ...counts, web_search: searches } : counts
+}
+
+/**
+ * A chunk of any host of this format: the payload, and the common attributes computed from it. Every event of a stream is
+ * a chunk, events of unknown types included.
+ *
+ * `content` is that of output texts, `reasoning` that of summaries and of reasoning texts, and `toolCallDeltas` are those
+ * of functions and custom tools, which are the caller's to run. An event that repeats as a whole what came in pieces adds
+ * nothing.
+ *
+ * @example
+ * ```ts
+ * import { Responses } from "effect-llm-stream"
+ *
+ * const chunk = new Responses.ResponsesChunk({
+ *   provider: "gateway",
+ *   chunk: { type: "response.output_text.delta", item_id: "msg_1", output_index: 0, content_index: 0, delta: "Hello" }
+ * })
+ * chunk.content // "Hello"
+ * ```
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stream/ResponsesChunk")({
+  chunk: Payload,
+  /**
+   * What this event states as a whole and no event before it stated in pieces: the text of an item or of a part of it,
+   * an item that was not announced, or the output of a response. Absent otherwise, and when a chunk was made without a
+   * stream.
+   */
+  whole: Schema.optionalKey(Schema.Literals(["text", "item", "response"])),
+  /** At the end of a response that does not repeat its output: the types of the items that came before it. */
+  items: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** The id of the call that this item is the result of, where the item does not state it. */
+  call: Schema.optionalKey(Schema.String)
+}) implements Chunk {
+  /**
+   * The response as this chunk states it; `undefined` when it states a part of it only.
+   *
+   * @since 0.2.0
+   */
+  get response(): Response | undefined {
+    switch (this.chunk.type) {
+      case "response.created":
+      case "response.queued":
+      case "response.in_progress":
+      case "response.completed":
+      case "response.incomplete":
+      case "response.failed":
+        return this.chunk.response ?? undefined
+      default:
+        return undefined
+    }
+  }
+
+  /** The response, if this is its end. */
+  private get end(): Response | undefined {
+    switch (this.chunk.type) {
+      case "response.completed":
+      case "response.incomplete":
+      case "response.failed":
+        return this.chunk.response ?? {}
+      default:
+        return undefined
+    }
+  }
+
+  private get wholeItems(): ReadonlyArray<Placed> {
+    const event = this.chunk
+    if (this.whole === undefined) return []
+    if (event.type === "response.output_item.done" && event.item) {
+      return [{ item: event.item, index: event.output_index }]
+    }
+    return this.whole !== "response"
+      ? []
+      : (this.response?.output ?? []).flatMap((item, index) => item === null ? [] : [{ item, index }])
+  }
+
+  private wholeText(kind: Texts): string {
+    const event = this.chunk
+    if (this.whole === undefined) return ""
+    switch (event.type) {
+      case "response.output_text.done":
+        return kind === "content" ? event.text ?? "" : ""
+      case "response.refusal.done":
+        return kind === "refusal" ? event.refusal ?? "" : ""
+      case "response.reasoning_text.done":
+      case "response.reasoning_summary_text.done":
+        return kind === "reasoning" ? event.text ?? "" : ""
+      case "response.content_part.done":
+      case "response.reasoning_summary_part.done":
+        return event.part ? textOfPart(event.part, kind) : ""
+      default:
+        return this.wholeItems.map(({ item }) => textOfItem(item, kind)).join("")
+    }
+  }
+
+  /** @since 0.2.0 */
+  override get content(): string {
+    return this.chunk.type === "response.output_text.delta" ? this.chunk.delta : this.wholeText("content")
+  }
+
+  /** @since 0.2.0 */
+  override get reasoning(): string {
+    return this.chunk.type === "response.reasoning_summary_text.delta" ||
+        this.chunk.type === "response.reasoning_text.delta"
+      ? this.chunk.delta
+      : this.wholeText("reasoning")
+  }
+
+  /** @since 0.2.0 */
+  override get refusal(): string {
+    return this.chunk.type === "response.refusal.delta" ? this.chunk.delta : this.wholeText("refusal")
+  }
+
+  /** @since 0.2.0 */
+  override get finishReasons(): ReadonlyArray<string> {
+    switch (this.chunk.type) {
+      case "response.completed":
+        return ["completed"]
+      case "response.incomplete":
+        return [this.chunk.response?.incomplete_details?.reason || "incomplete"]
+      case "response.failed":
+        return ["failed"]
+      default:
+        return []
+    }
+  }
+
+  /** @since 0.2.0 */
+  protected override commonFinishReasonOf(raw: string): FinishReason.FinishReason {
+    return raw === "completed" && this.outputTypes.some(isClientCall) ? "tool_calls" : toCommon(raw)
+  }
+
+  private get outputTypes(): ReadonlyArray<string> {
+    return this.items ?? elements(this.response?.output).map(countedType).filter(isDefined)
+  }
+
+  /** @since 0.2.0 */
+  override get id(): string | undefined {
+    return this.response?.id || undefined
+  }
+
+  /** @since 0.2.0 */
+  override get model(): string | undefined {
+    return this.response?.model || undefined
+  }
+
+  /** @since 0.2.0 */
+  override get usage(): Usage.Usage | undefined {
+    const { response } = this
+    return response?.usage ? usageOf(response.usage, requestsOf(this.outputTypes, response)) : undefined
+  }
+
+  /** @since 0.2.0 */
+  override get audioDelta(): AudioDelta | undefined {
+    const event = this.chunk
+    const none = { id: undefined, data: undefined, transcript: undefined, expiresAt: undefined }
+    switch (event.type) {
+      case "response.audio.delta": {
+        const data = Base64.decode(event.delta ?? "")
+        return Result.isSuccess(data) ? { ...none, data: data.success } : undefined
+      }
+      case "response.audio.transcript.delta":
+        return { ...none, transcript: event.delta ?? "" }
+      default:
+        return undefined
+    }
+  }
+
+  /** @since 0.2.0 */
+  override get toolCallDeltas(): ReadonlyArray<ToolCallDelta> {
+    const event = this.chunk
+    switch (event.type) {
+      case "response.function_call_arguments.delta":
+      case "response.custom_tool_call_input.delta":
+        return argumentsAt(event.output_index, event.delta)
+      case "response.output_item.added":
+        return event.item ? callOf({ item: event.item, index: event.output_index }, true, false) : []
+      case "response.function_call_arguments.done":
+        return this.whole === undefined ? [] : argumentsAt(event.output_index, event.arguments ?? "")
+      case "response.custom_tool_call_input.done":
+        return this.whole === undefined ? [] : argumentsAt(event.output_index, event.input ?? "")
+      default:
+        return this.wholeItems.flatMap((placed) => callOf(placed, this.whole !== "text", true))
+    }
+  }
+
+  /** @since 0.2.0 */
+  override get choiceDeltas(): ReadonlyArray<ChoiceDelta> {
+    switch (this.chunk.type) {
+      case "response.output_text.delta":
+      case "response.refusal.delta":
+      case "response.reasoning_text.delta":
+      case "response.reasoning_summary_text.delta":
+      case "response.function_call_arguments.delta":
+      case "response.custom_tool_call_input.delta":
+      case "response.output_item.added":
+      case "response.completed":
+      case "response.incomplete":
+      case "response.failed":
+        return super.choiceDeltas
+      default:
+        return this.whole === undefined ? [] : super.choiceDeltas
+    }
+  }
+
+  /** @since 0.2.0 */
+  override get costMetadata(): CostMetadata.CostMetadata {
+    return CostMetadata.fromChunk(this)
+  }
+
+  /** @since 0.2.0 */
+  override get costDetails(): CostMetadata.Fields | undefined {
+    // The tier that was asked for is in the events before.
+    const tier = this.end?.service_tier
+    return tier ? { serviceTier: tier } : undefined
+  }
+
+  /** @since 0.2.0 */
+  contentEvents(out: Array<Parts.Event>, isNamed?: boolean): void {
+    contentEvents(this, this.provider, out, isNamed)
+  }
+
+  /**
+   * The position of the item that this chunk is about; `undefined` when it is about none.
+   *
+   * @since 0.2.0
+   */
+  get outputIndex(): number | undefined {
+    const { chunk } = this
+    return "output_index" in chunk && typeof chunk.output_index === "number" ? chunk.output_index : undefined
+  }
+
+  /**
+   * The number of this event in its response, from 0; `undefined` when the host does not count. A background response can
+   * be read on from the event after it.
+   *
+   * @since 0.2.0
+   */
+  get sequenceNumber(): number | undefined {
+    const { sequence_number } = this.chunk
+    return typeof sequence_number === "number" ? sequence_number : undefined
+  }
+
+  /**
+   * The item that this chunk begins or completes; `undefined` when it does neither.
+   *
+   * @since 0.2.0
+   */
+  get item(): OutputItem | undefined {
+    const event = this.chunk
+    return event.type === "response.output_item.added" || event.type === "response.output_item.done"
+      ? event.item ?? undefined
+      : undefined
+  }
+
+  /**
+   * What the text cites, as far as this chunk adds to it.
+   *
+   * @since 0.2.0
+   */
+  get annotations(): ReadonlyArray<Annotation> {
+    const event = this.chunk
+    return event.type === "response.output_text.annotation.added" && event.annotation ? [event.annotation] : []
+  }
+}

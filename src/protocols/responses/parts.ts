@@ -1,0 +1,433 @@
+/**
+ * What an event adds to the content of its response.
+ *
+ * @since 0.2.0
+ */
+import * as Predicate from "effect/Predicate"
+import type { Chunk } from "../../Chunk.ts"
+import * as Metadata from "../../internal/fields.ts"
+import { elements } from "../../internal/open.ts"
+import type * as Parts from "../../Parts.ts"
+import type { Annotation, ContentPart, OutputItem, Payload, Response } from "./payload.ts"
+
+type Event = Chunk & {
+  readonly chunk: Payload
+  readonly whole?: "text" | "item" | "response"
+  readonly call?: string
+}
+
+/**
+ * Appends what an event of this format adds to the content. An item of the wire is a block of the content, but each part
+ * of a summary is one, too. `provider` is the key of the metadata.
+ *
+ * - Text has the `itemId`, `phase` and `annotations` of its message; reasoning the `itemId` and, at the end of its item,
+ *   the `encryptedContent`.
+ * - A call or result of a tool that the provider ran has the `type` of its item.
+ * - An item that no part has a place for (`compaction`, types to come) is an empty text with the whole `item` in its
+ *   metadata.
+ *
+ * @internal
+ */
+export const contentEvents = (chunk: Event, provider: string, out: Array<Parts.Event>, isNamed?: boolean): void => {
+  const event = chunk.chunk
+  const isWhole = chunk.whole !== undefined
+  switch (event.type) {
+    case "response.output_text.delta":
+      out.push({ type: "text", key: keyOf(event), delta: event.delta })
+      return
+    case "response.refusal.delta":
+      return refusal(event.delta, keyOf(event), provider, out)
+    case "response.reasoning_summary_text.delta":
+      out.push({ type: "reasoning", key: summaryKey(keyOf(event), event.summary_index), delta: event.delta })
+      return
+    case "response.reasoning_text.delta":
+      out.push({ type: "reasoning", key: textKey(keyOf(event), event.content_index), delta: event.delta })
+      return
+    case "response.function_call_arguments.delta":
+    case "response.custom_tool_call_input.delta":
+    case "response.mcp_call_arguments.delta":
+      out.push({ type: "arguments", key: keyOf(event), delta: event.delta })
+      return
+    case "response.output_text.done":
+      if (isWhole) out.push({ type: "text", key: keyOf(event), delta: event.text ?? "" })
+      return
+    case "response.refusal.done":
+      return isWhole ? refusal(event.refusal ?? "", keyOf(event), provider, out) : undefined
+    case "response.reasoning_summary_text.done":
+      if (isWhole) {
+        out.push({ type: "reasoning", key: summaryKey(keyOf(event), event.summary_index), delta: event.text ?? "" })
+      }
+      return
+    case "response.reasoning_text.done":
+      if (isWhole) {
+        out.push({ type: "reasoning", key: textKey(keyOf(event), event.content_index), delta: event.text ?? "" })
+      }
+      return
+    case "response.function_call_arguments.done":
+    case "response.mcp_call_arguments.done":
+      if (isWhole) out.push({ type: "arguments", key: keyOf(event), delta: event.arguments ?? "" })
+      return
+    case "response.custom_tool_call_input.done":
+      if (isWhole) out.push({ type: "arguments", key: keyOf(event), delta: event.input ?? "" })
+      return
+    case "response.content_part.done":
+      return isWhole && event.part
+        ? partEvents(event.part, keyOf(event), event.content_index, provider, out)
+        : undefined
+    case "response.reasoning_summary_part.added": {
+      // One part after the other; the last one ends with its item.
+      const index = event.summary_index ?? 0
+      if (index === 0) return
+      const key = summaryKey(keyOf(event), index - 1)
+      out.push({ type: "annotation", kind: "reasoning", key, provider, fields: { itemId: event.item_id } })
+      out.push({ type: "end", key })
+      return
+    }
+    case "response.reasoning_summary_part.done":
+      return isWhole && event.part
+        ? partEvents(event.part, keyOf(event), event.summary_index, provider, out)
+        : undefined
+    case "response.output_text.annotation.added":
+      return event.annotation ? annotate(event.annotation, keyOf(event), provider, out) : undefined
+    case "response.output_item.added":
+      return event.item ? begin(event.item, placeOf(event.output_index, event.item), provider, out) : undefined
+    case "response.output_item.done": {
+      const { item } = event
+      if (!item) return
+      const key = placeOf(event.output_index, item)
+      if (chunk.whole === "item") begin(item, key, provider, out)
+      if (isWhole) wholeEvents(item, key, provider, out)
+      return end(item, key, chunk.call, provider, out)
+    }
+    case "response.created":
+    case "response.queued":
+    case "response.in_progress":
+      return isNamed === true ? undefined : named(chunk, event.response, out)
+    case "response.completed":
+    case "response.incomplete":
+    case "response.failed":
+      named(chunk, event.response, out)
+      if (chunk.whole === "response") outputEvents(event.response?.output, provider, out)
+      return endEvents(chunk, event.response ?? {}, provider, out)
+    default: {
+      const { audioDelta } = chunk
+      if (audioDelta === undefined) return
+      const { data, transcript } = audioDelta
+      if (transcript !== undefined && transcript !== "") {
+        out.push({ type: "text", key: "transcript", delta: transcript })
+      }
+      if (data !== undefined) out.push({ type: "file", key: "audio", mediaType: "audio/pcm", data, provider })
+    }
+  }
+}
+
+interface Placed {
+  readonly output_index?: number | null
+  readonly item_id?: string | null
+}
+
+const keyOf = ({ item_id, output_index }: Placed): Parts.Key => output_index ?? item_id ?? undefined
+
+const placeOf = (index: number | null | undefined, item: OutputItem): Parts.Key => index ?? stringOf(item["id"])
+
+const summaryKey = (key: Parts.Key, index: number | null | undefined): string => `${key} summary ${index ?? 0}`
+
+const textKey = (key: Parts.Key, index: number | null | undefined): string => `${key} reasoning ${index ?? 0}`
+
+const named = (chunk: Event, response: Response | null | undefined, out: Array<Parts.Event>): void => {
+  const { id, model } = chunk
+  if (id !== undefined || model !== undefined) {
+    out.push({ type: "response", id, model, created: response?.created_at ?? undefined })
+  }
+}
+
+const endEvents = (chunk: Event, response: Response, provider: string, out: Array<Parts.Event>): void => {
+  const { commonFinishReasons: [reason], finishReasons: [raw], usage } = chunk
+  if (usage !== undefined) out.push({ type: "usage", provider, usage })
+  if (reason !== undefined && raw !== undefined) out.push({ type: "finish", provider, reason, raw })
+  out.push({
+    type: "details",
+    provider,
+    fields: {
+      serviceTier: response.service_tier,
+      previousResponseId: response.previous_response_id,
+      conversation: response.conversation,
+      contentFilters: response.content_filters,
+      toolUsage: response.tool_usage
+    }
+  })
+}
+
+const refusal = (delta: string, key: Parts.Key, provider: string, out: Array<Parts.Event>): void => {
+  if (delta === "") return
+  out.push({ type: "text", key, delta })
+  out.push({ type: "annotation", kind: "text", key, provider, fields: { refusal: true } })
+}
+
+const annotate = (annotation: Annotation, key: Parts.Key, provider: string, out: Array<Parts.Event>): void => {
+  out.push({ type: "annotation", kind: "text", key, provider, lists: { annotations: [annotation] } })
+  cite(annotation, out)
+}
+
+const cite = ({ title, url }: Annotation, out: Array<Parts.Event>): void => {
+  if (url) out.push({ type: "source", url, title: title ?? undefined })
+}
+
+const partEvents = (
+  part: ContentPart,
+  key: Parts.Key,
+  index: number | null | undefined,
+  provider: string,
+  out: Array<Parts.Event>
+): void => {
+  switch (part.type) {
+    case "output_text":
+      out.push({ type: "text", key, delta: part.text ?? "" })
+      return
+    case "refusal":
+      return refusal(part.refusal ?? "", key, provider, out)
+    case "reasoning_text":
+      out.push({ type: "reasoning", key: textKey(key, index), delta: part.text ?? "" })
+      return
+    case "summary_text":
+      out.push({ type: "reasoning", key: summaryKey(key, index), delta: part.text ?? "" })
+      return
+  }
+}
+
+const outputEvents = (
+  output: ReadonlyArray<OutputItem | null> | null | undefined,
+  provider: string,
+  out: Array<Parts.Event>
+): void => {
+  let search: string | undefined
+  output?.forEach((item, key) => {
+    if (item === null) return
+    if (item.type === "tool_search_call") search = item.id ?? undefined
+    begin(item, key, provider, out)
+    wholeEvents(item, key, provider, out)
+    end(item, key, search, provider, out)
+  })
+}
+
+/** The text of an item that did not come in pieces. */
+const wholeEvents = (item: OutputItem, key: Parts.Key, provider: string, out: Array<Parts.Event>): void => {
+  switch (item.type) {
+    case "message":
+      return elements(item.content).forEach((part, index) => partEvents(part, key, index, provider, out))
+    case "reasoning":
+      elements(item.summary).forEach((part, index) => partEvents(part, key, index, provider, out))
+      return elements(item.content).forEach((part, index) => partEvents(part, key, index, provider, out))
+    case "function_call":
+    case "mcp_call":
+      out.push({ type: "arguments", key, delta: item.arguments ?? "" })
+      return
+    case "custom_tool_call":
+      out.push({ type: "arguments", key, delta: item.input ?? "" })
+      return
+  }
+}
+
+/** The item is a call of a tool that the caller runs. */
+const isClients = (item: OutputItem): boolean => {
+  switch (item.type) {
+    case "local_shell_call":
+    case "apply_patch_call":
+    case "computer_call":
+      return true
+    case "tool_search_call":
+      return item.execution === "client"
+    case "shell_call":
+      return !Predicate.isObject(item.environment) || item.environment["type"] === "local"
+    default:
+      return false
+  }
+}
+
+const begin = (item: OutputItem, key: Parts.Key, provider: string, out: Array<Parts.Event>): void => {
+  switch (item.type) {
+    case "function_call":
+    case "custom_tool_call": {
+      const custom = item.type === "custom_tool_call"
+      out.push({
+        type: "tool-call",
+        key,
+        id: item.call_id || undefined,
+        name: item.name || undefined,
+        custom,
+        metadata: Metadata.metadata(provider, {
+          type: custom ? "custom" : undefined,
+          itemId: item.id,
+          namespace: item.namespace,
+          caller: item["caller"]
+        })
+      })
+      return
+    }
+    case "mcp_call":
+    case "mcp_approval_request":
+      out.push({
+        type: "tool-call",
+        key,
+        id: item.id || undefined,
+        name: item.name || "mcp",
+        providerExecuted: true,
+        metadata: Metadata.metadata(provider, {
+          type: item.type,
+          itemId: item.id,
+          serverLabel: item.server_label,
+          approvalRequestId: item["approval_request_id"]
+        })
+      })
+      return
+    case "web_search_call":
+    case "file_search_call":
+    case "code_interpreter_call":
+    case "image_generation_call":
+    case "tool_search_call":
+    case "shell_call":
+    case "local_shell_call":
+    case "apply_patch_call":
+    case "computer_call":
+      out.push({
+        type: "tool-call",
+        key,
+        id: stringOf(item["call_id"]) ?? (item.id || undefined),
+        name: item.type.slice(0, -"_call".length),
+        providerExecuted: !isClients(item),
+        metadata: Metadata.metadata(provider, { type: item.type, itemId: item.id })
+      })
+      return
+  }
+}
+
+const stringOf = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
+
+// A chunk that comes back from JSON says the same, though a schema puts the fields that it knows first.
+const sorted = (value: unknown): unknown =>
+  Predicate.isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1)) : value
+
+const input = (value: unknown, key: Parts.Key, out: Array<Parts.Event>): void => {
+  if (value !== undefined && value !== null) {
+    out.push({ type: "arguments", key, delta: typeof value === "string" ? value : JSON.stringify(sorted(value)) })
+  }
+  out.push({ type: "end", key })
+}
+
+const end = (
+  item: OutputItem,
+  key: Parts.Key,
+  call: string | undefined,
+  provider: string,
+  out: Array<Parts.Event>
+): void => {
+  const result = (id: string | null | undefined, name: string, result: unknown, error?: unknown): void => {
+    out.push({
+      type: "tool-result",
+      id: id || undefined,
+      name,
+      result: result ?? null,
+      isFailure: item["status"] === "failed" || error !== undefined && error !== null,
+      metadata: Metadata.metadata(provider, { type: String(item.type), itemId: item["id"] })
+    })
+  }
+  switch (item.type) {
+    case "message":
+      return messageEnd(elements(item.content), { itemId: item.id, phase: item.phase }, key, provider, out)
+    case "reasoning": {
+      const texts = item.content?.length ?? 0
+      const summaries = item.summary?.length ?? 0
+      const last = summaries === 0 && texts > 0 ? textKey(key, texts - 1) : summaryKey(key, Math.max(summaries - 1, 0))
+      const fields = { itemId: item.id, encryptedContent: item.encrypted_content }
+      if (fields.itemId || fields.encryptedContent) {
+        out.push({ type: "annotation", kind: "reasoning", key: last, provider, fields })
+      }
+      out.push({ type: "end", key: last })
+      return
+    }
+    case "function_call":
+    case "custom_tool_call":
+      out.push({ type: "end", key })
+      return
+    case "mcp_call":
+      out.push({ type: "end", key })
+      return result(item.id, item.name || "mcp", item.output ?? item.error, item.error)
+    case "mcp_approval_request": {
+      input(item.arguments, key, out)
+      const id = item.id || undefined
+      if (id !== undefined) out.push({ type: "tool-approval-request", approvalId: id, callId: id })
+      return
+    }
+    case "web_search_call":
+      input(item.action, key, out)
+      return result(item.id, "web_search", { status: item.status, action: item.action })
+    case "file_search_call":
+      input({ queries: item.queries }, key, out)
+      return result(item.id, "file_search", { status: item.status, queries: item.queries, results: item.results })
+    case "code_interpreter_call":
+      input({ code: item.code, container_id: item.container_id }, key, out)
+      return result(item.id, "code_interpreter", {
+        status: item.status,
+        container_id: item.container_id,
+        outputs: item.outputs
+      })
+    case "image_generation_call": {
+      const { id, type: _, ...image } = item
+      out.push({ type: "end", key })
+      return result(id, "image_generation", image)
+    }
+    case "tool_search_call":
+      return input(item["arguments"], key, out)
+    case "tool_search_output":
+      return result(item.call_id || call || item.id, "tool_search", { status: item.status, tools: item.tools })
+    case "shell_call":
+      return input(
+        Predicate.isObject(item.action) ? { ...item.action, environment: item.environment } : item.action,
+        key,
+        out
+      )
+    case "shell_call_output":
+      return result(item.call_id, "shell", { status: item.status, output: item.output })
+    case "local_shell_call":
+      return input(item.action, key, out)
+    case "apply_patch_call":
+      return input(item.operation, key, out)
+    case "computer_call":
+      return input(
+        { action: item.action, actions: item.actions, pending_safety_checks: item.pending_safety_checks },
+        key,
+        out
+      )
+    // What a server has on offer is in the chunk.
+    case "mcp_list_tools":
+      return
+    default:
+      out.push({ type: "annotation", kind: "text", key, provider, fields: { item } })
+      out.push({ type: "end", key })
+  }
+}
+
+const messageEnd = (
+  content: ReadonlyArray<ContentPart>,
+  fields: Parts.Fields,
+  key: Parts.Key,
+  provider: string,
+  out: Array<Parts.Event>
+): void => {
+  const annotations = content.flatMap((part) => part.type === "output_text" ? elements(part.annotations) : [])
+  for (const annotation of annotations) cite(annotation, out)
+  const hasText = content.some((part) =>
+    part.type === "output_text" && part.text || part.type === "refusal" && part.refusal
+  )
+  if (hasText) {
+    out.push({
+      type: "annotation",
+      kind: "text",
+      key,
+      provider,
+      // Whole, instead of those that came one by one.
+      fields: { ...fields, annotations: annotations.length === 0 ? undefined : annotations }
+    })
+  }
+  out.push({ type: "end", key })
+}

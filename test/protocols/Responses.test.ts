@@ -1,0 +1,139 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { ChunkStream, OpenAiResponses, Protocol } from "../../src/index.ts"
+import { Answer, Arbitraries, Wire } from "../../src/testing.ts"
+import * as Host from "../support/host.ts"
+
+const decode = (...body: ReadonlyArray<object | string>) => Host.decode(OpenAiResponses.protocol(), ...body)
+
+const response = { id: "resp_1", model: "gpt-test", status: "in_progress", output: [] }
+
+const created = { type: "response.created", sequence_number: 0, response }
+
+const delta = (text: string, sequence_number: number, more: object = {}) => ({
+  type: "response.output_text.delta",
+  sequence_number,
+  item_id: "msg_1",
+  output_index: 0,
+  content_index: 0,
+  delta: text,
+  ...more
+})
+
+const completed = (sequence_number: number, more: object = {}) => ({
+  type: "response.completed",
+  sequence_number,
+  response: { ...response, status: "completed", ...more }
+})
+
+const message = { type: "message", id: "msg_1", role: "assistant", content: [{ type: "output_text", text: "Hi" }] }
+
+describe("the stream of a response", () => {
+  it.effect.prop("says what was answered, wherever the body is split", {
+    answer: Arbitraries.answer(),
+    seed: Arbitraries.answer()
+  }, ({ answer, seed }) =>
+    Effect.gen(function*() {
+      const body = Wire.encode(Wire.openaiResponses, Answer.openaiResponses(answer))
+      const result = yield* Stream.fromIterable(Wire.split(body, { seed: seed.id })).pipe(
+        Protocol.decode(OpenAiResponses.protocol()),
+        ChunkStream.response
+      )
+      const { content, reasoning, refusal, toolCalls } = result
+      assert.deepStrictEqual({ content, reasoning, refusal, toolCalls }, { ...Answer.expected(answer)[0] })
+    }))
+
+  it.effect("is incomplete wherever it is cut before its end", () =>
+    Effect.gen(function*() {
+      const body = Wire.encode(Wire.openaiResponses, Answer.openaiResponses(Answer.make({ content: "Hello, world!" })))
+      for (let events = 0; events < body.length; events++) {
+        const { error } = yield* Stream.fromIterable(body.slice(0, events)).pipe(
+          Protocol.decode(OpenAiResponses.protocol()),
+          ChunkStream.outcome
+        )
+        assert.strictEqual(error?.reason._tag, "IncompleteStream")
+      }
+    }))
+
+  it.effect("takes no numbers, but neither a gap nor a repetition", () =>
+    Effect.gen(function*() {
+      const { response: unnumbered } = yield* decode(
+        { type: "response.created", response },
+        { ...delta("Hi", 0), sequence_number: undefined },
+        { type: "response.completed", response }
+      )
+      assert.deepStrictEqual([unnumbered.error, unnumbered.content], [undefined, "Hi"])
+      for (const number of [1, 3]) {
+        const { response: faulty } = yield* decode(created, delta("Hi", 1), delta("!", number), completed(3))
+        const reason = faulty.error?.reason
+        assert.strictEqual(reason?._tag, "MalformedEvent")
+        assert.strictEqual(faulty.content, "Hi")
+      }
+    }))
+
+  it.effect("counts a text that comes as a whole only, once", () =>
+    Effect.gen(function*() {
+      const done = { type: "response.output_item.done", output_index: 0, item: message }
+      const bodies = [
+        [created, { type: "response.output_text.done", output_index: 0, content_index: 0, text: "Hi" }, done],
+        [created, done],
+        [created, { type: "response.output_item.added", output_index: 0, item: { ...message, content: [] } }, done],
+        [created, delta("Hi", 1), done],
+        []
+      ]
+      for (const body of bodies) {
+        const { response } = yield* decode(...body, {
+          ...completed(2, { output: [message] }),
+          sequence_number: undefined
+        })
+        assert.deepStrictEqual([response.error, response.content], [undefined, "Hi"])
+      }
+    }))
+
+  it.effect("fails with what an error event says, and has the end that follows it", () =>
+    Effect.gen(function*() {
+      const error = { type: "error", sequence_number: 2, error: { code: "rate_limit_exceeded", message: "Too fast" } }
+      const failed = {
+        type: "response.failed",
+        sequence_number: 3,
+        response: { ...response, status: "failed", error: { code: "server_error", message: "Failed" } }
+      }
+      for (const body of [[error, failed], [error]]) {
+        const { response } = yield* decode(created, delta("Hi", 1), ...body)
+        assert.strictEqual(response.error?.reason._tag, "RateLimited")
+        assert.strictEqual(response.content, "Hi")
+        assert.deepStrictEqual(response.finishReasons, body.length === 2 ? ["failed"] : [])
+      }
+      const { response: alone } = yield* decode(created, { ...failed, sequence_number: 1 })
+      assert.strictEqual(alone.error?.reason._tag, "ServerError")
+      assert.strictEqual(alone.error?.reason.message, "Failed")
+    }))
+
+  it.effect("keeps events and items of types that it does not know", () =>
+    Effect.gen(function*() {
+      const item = { type: "dream", id: "dr_1", about: "sheep" }
+      const { chunks, response } = yield* decode(
+        created,
+        { type: "response.dreaming", sequence_number: 1, depth: 3 },
+        { type: "response.output_item.added", sequence_number: 2, output_index: 0, item },
+        completed(3)
+      )
+      assert.isUndefined(response.error)
+      assert.lengthOf(chunks, 4)
+    }))
+
+  it.effect("counts what the provider's tools did, from the items or from what the response says", () =>
+    Effect.gen(function*() {
+      const search = (type: string) => ({ type: "web_search_call", id: `ws_${type}`, action: { type, query: "x" } })
+      const usage = { input_tokens: 1, output_tokens: 1 }
+      const output = [search("search"), search("open_page"), search("search")]
+      const { response: listed } = yield* decode(created, completed(1, { output, usage }))
+      assert.deepStrictEqual(listed.costMetadata.serverToolRequests, { web_search: 2 })
+      const { response: streamed } = yield* decode(
+        created,
+        ...output.map((item, output_index) => ({ type: "response.output_item.done", output_index, item })),
+        completed(1, { usage })
+      )
+      assert.deepStrictEqual(streamed.costMetadata.serverToolRequests, { web_search: 2 })
+    }))
+})
