@@ -166,6 +166,11 @@ export interface ProviderTool {
   readonly args: Schema.JsonObject
 }
 
+const openAiTools: ProviderTools = {
+  prefix: "openai",
+  fields: (tools) => ({ tools: tools.map(({ args, type }) => ({ type, ...args })) })
+}
+
 const anthropicTools: ProviderTools = {
   prefix: "anthropic",
   fields: (tools) => ({ tools: tools.map(({ args, name, type }) => ({ type, name, ...args })) })
@@ -183,6 +188,13 @@ export const dialects = {
     codecTransformer: OpenAiStructuredOutput.toCodecOpenAI,
     strict: true,
     providerTools: undefined,
+    declaresTools: false
+  },
+  openaiResponses: {
+    key: "openaiResponses",
+    codecTransformer: OpenAiStructuredOutput.toCodecOpenAI,
+    strict: true,
+    providerTools: openAiTools,
     declaresTools: false
   },
   groq: {
@@ -233,7 +245,7 @@ export const dialects = {
     providerTools: anthropicTools,
     declaresTools: false
   }
-} as const satisfies Record<Exclude<typeof ChatRequest.providerKeys[number], "openaiResponses">, Dialect>
+} as const satisfies Record<typeof ChatRequest.providerKeys[number], Dialect>
 
 /**
  * The dialect of a provider by its name. A host that is not known is taken for one of OpenAI's format, without strict

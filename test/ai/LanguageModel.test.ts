@@ -10,6 +10,8 @@ import {
   AzureInferenceLanguageModel,
   AzureOpenAi,
   AzureOpenAiLanguageModel,
+  AzureResponses,
+  AzureResponsesLanguageModel,
   Bedrock,
   BedrockChunk,
   BedrockInvoke,
@@ -21,6 +23,8 @@ import {
   OpenAi,
   OpenAiChunk,
   OpenAiLanguageModel,
+  OpenAiResponses,
+  OpenAiResponsesLanguageModel,
   Provider,
   ProviderError,
   Telemetry
@@ -62,6 +66,30 @@ const providers: Readonly<
     }),
     reply: (answer, options) => ReplayServer.stream(Wire.openai, Answer.openai(answer), options),
     api: "openai",
+    signs: false
+  },
+  openAiResponses: {
+    at: (url) => ({
+      name: "openai",
+      model: OpenAiResponsesLanguageModel.model("gpt-4.1-mini").pipe(
+        Layer.provide(OpenAiResponses.layer({ apiKey, baseUrl: `${url}/v1` })),
+        Layer.provide(FetchHttpClient.layer)
+      )
+    }),
+    reply: (answer, options) => ReplayServer.stream(Wire.openaiResponses, Answer.openaiResponses(answer), options),
+    api: "openai-responses",
+    signs: false
+  },
+  azureResponses: {
+    at: (url) => ({
+      name: "azure",
+      model: AzureResponsesLanguageModel.model("gpt-4.1-mini").pipe(
+        Layer.provide(AzureResponses.layer({ apiKey, endpoint: url })),
+        Layer.provide(FetchHttpClient.layer)
+      )
+    }),
+    reply: (answer, options) => ReplayServer.stream(Wire.azureResponses, Answer.azureResponses(answer), options),
+    api: "azure-responses",
     signs: false
   },
   groq: {
