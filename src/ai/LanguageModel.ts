@@ -136,6 +136,11 @@ export interface Dialect {
    * the program gives no toolkit.
    */
   readonly declaresTools: boolean
+  /**
+   * The field of the body that names the response to go on from, where the API keeps responses. It is used with a
+   * `ResponseIdTracker` of `effect/ai`, and only what is new is then sent. `undefined` when the API keeps none.
+   */
+  readonly previousResponse?: string | undefined
 }
 
 /**
@@ -195,7 +200,8 @@ export const dialects = {
     codecTransformer: OpenAiStructuredOutput.toCodecOpenAI,
     strict: true,
     providerTools: openAiTools,
-    declaresTools: false
+    declaresTools: false,
+    previousResponse: "previous_response_id"
   },
   groq: {
     key: "groq",
@@ -452,24 +458,32 @@ interface RequestContext {
 }
 
 const requestOf = (
-  { prompt, responseFormat, toolChoice, tools }: LanguageModel.ProviderOptions,
+  { incrementalPrompt, previousResponseId, prompt: whole, responseFormat, toolChoice, tools }:
+    LanguageModel.ProviderOptions,
   { dialect, model, provider, settings: { rawChunks: _, schemaBy, strict = dialect.strict, ...settings } }:
     RequestContext
 ): Result.Result<ChatRequest.ChatRequest, AiError.AiErrorReason> =>
   Result.gen(function*() {
     const ours = tools.filter(Tool.isProviderDefined)
+    const goesOn = dialect.previousResponse !== undefined && previousResponseId !== undefined &&
+      incrementalPrompt !== undefined
+    const prompt = goesOn ? incrementalPrompt : whole
     const others = tools.length === 0 && dialect.declaresTools
       ? calledTools(prompt)
       : tools.filter((tool) => !Tool.isProviderDefined(tool))
     const format = responseFormat.type === "text" ? undefined : yield* formatOf(responseFormat, dialect)
     const providerTools = yield* Result.all(ours.map((tool) => providerTool(tool, dialect, provider)))
+    const fields: Schema.JsonObject = {
+      ...(providerTools.length === 0 ? undefined : dialect.providerTools?.fields(providerTools)),
+      ...(goesOn ? { [dialect.previousResponse]: previousResponseId } : undefined)
+    }
     return {
       ...settings,
       model,
       prompt: withProviderNames(prompt, ours),
-      ...(providerTools.length === 0 || dialect.providerTools === undefined ? undefined : {
-        options: withFields(settings.options, dialect.key, dialect.providerTools.fields(providerTools))
-      }),
+      ...(Object.keys(fields).length === 0
+        ? undefined
+        : { options: withFields(settings.options, dialect.key, fields) }),
       ...(others.length === 0 ? undefined : { tools: others }),
       ...(tools.length === 0 || toolChoice === "auto" ? undefined : { toolChoice: yield* choiceOf(toolChoice, ours) }),
       ...(format === undefined

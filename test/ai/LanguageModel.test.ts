@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, ExecutionPlan, Layer, Option, Predicate, Redacted, Ref, Schema, Stream, Tracer } from "effect"
-import { AiError, Chat, LanguageModel, Model, Tool, Toolkit } from "effect/ai"
+import { AiError, Chat, LanguageModel, Model, ResponseIdTracker, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient } from "effect/http"
 import {
   AiLanguageModel,
@@ -213,6 +213,30 @@ const calls = Answer.make({
 })
 const said = Answer.make({ reasoning: "Rome is warmer.", content: "Paris 18, Rome 21 degrees.", usage })
 const report = Answer.make({ content: `{"warmest":"Rome","celsius":21,"note":null}`, usage })
+
+describe("LanguageModel of the Responses API", () => {
+  it.live("sends what is new, and the response to go on from, where a tracker remembers it", () =>
+    Effect.gen(function*() {
+      const answers = ["first", "second"].map((id) => Answer.make({ id, content: "Hello." }))
+      const server = yield* NodeReplayServer.make([
+        ReplayServer.stream(Wire.openaiResponses, Answer.openaiResponses(answers[0] ?? said)),
+        ReplayServer.stream(Wire.openaiResponses, Answer.openaiResponses(answers[1] ?? said))
+      ])
+      yield* Effect.gen(function*() {
+        const chat = yield* Chat.empty
+        yield* chat.generateText({ prompt: "One" })
+        yield* chat.generateText({ prompt: "Two" })
+      }).pipe(
+        Effect.provideServiceEffect(ResponseIdTracker.ResponseIdTracker, ResponseIdTracker.make),
+        Effect.provide(providers["openAiResponses"]?.at(server.url).model ?? assert.fail("no Responses"))
+      )
+      const [first, second] = (yield* server.requests).map(({ body }) => JSON.stringify(body))
+      assert.notInclude(first, "previous_response_id")
+      assert.include(second, "\"previous_response_id\":\"first\"")
+      assert.include(second, "Two")
+      assert.notInclude(second, "One")
+    }))
+})
 
 for (const [id, { api, at, reply, signs }] of Object.entries(providers)) {
   describe(`LanguageModel of ${id}`, () => {
