@@ -16,6 +16,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Chunk } from "../Chunk.ts"
+import { hasOutput } from "../internal/hasOutput.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { CurrentWatcher } from "./call.ts"
@@ -144,9 +145,7 @@ const withContent = <C extends Chunk, B>(
 
 const hasContent = (chunk: Chunk): boolean =>
   chunk.audioDelta !== undefined ||
-  chunk.choiceDeltas.some((delta) =>
-    delta.content !== "" || delta.reasoning !== "" || delta.refusal !== "" || delta.toolCallDeltas.length > 0
-  )
+  hasOutput(chunk)
 
 interface Opened<C> {
   readonly first: Arr.NonEmptyReadonlyArray<C>

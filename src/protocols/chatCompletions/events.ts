@@ -6,6 +6,7 @@
 import type * as Schema from "effect/Schema"
 import type { Chunk } from "../../Chunk.ts"
 import { excerpt, failureOf } from "../../engine/errorBody.ts"
+import { hasOutput } from "../../internal/hasOutput.ts"
 import * as JsonEvent from "../../internal/jsonEvent.ts"
 import { elements } from "../../internal/open.ts"
 import { validator } from "../../internal/validator.ts"
@@ -142,7 +143,7 @@ export const protocol = <P extends Payload, C extends Chunk>(options: {
             out.push(chunk)
             return undefined
           }
-          if (hasOutput(chunk)) out.push(chunk)
+          if (isWorthKeeping(chunk)) out.push(chunk)
           return ProviderError.classify(failure, options.errors)
         },
         get done() {
@@ -178,8 +179,4 @@ const choiceFailure = (payload: Payload): ProviderError.Failure | undefined => {
   return undefined
 }
 
-const hasOutput = (chunk: Chunk): boolean =>
-  chunk.usage !== undefined ||
-  chunk.choiceDeltas.some((delta) =>
-    delta.content !== "" || delta.reasoning !== "" || delta.refusal !== "" || delta.toolCallDeltas.length > 0
-  )
+const isWorthKeeping = (chunk: Chunk): boolean => chunk.usage !== undefined || hasOutput(chunk)

@@ -7,42 +7,16 @@ import * as Schema from "effect/Schema"
 import type * as FinishReason from "../../FinishReason.ts"
 import { type Exact, exactly } from "../../internal/exact.ts"
 import { elements, list, nullish, open } from "../../internal/open.ts"
+import { type Unknown, unknownBut } from "../../internal/unknownType.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as Usage from "../../Usage.ts"
 
-/**
- * The `type` of an event, content block or delta that this version does not know: a string, but not typed as one. So
- * comparing `type` with a known one narrows to that one alone, as a union with `string` in it would not;
- * `String(event.type)` gives the word.
- *
- * @category models
- * @since 0.1.0
- */
-export interface UnknownType {
-  readonly "~effect-llm-stream/UnknownType": never
-  readonly toString: () => string
-}
+export type { Unknown, UnknownType } from "../../internal/unknownType.ts"
 
-/**
- * An object of a type that this version does not know: an event, a content block or a delta, kept as it came.
- *
- * @category models
- * @since 0.2.0
- */
-export interface Unknown {
-  readonly type: UnknownType
-  readonly [key: string]: unknown
-}
-
-/** One of the known members, or an object of any other type: a known type of the wrong shape is no unknown one. */
+/** One of the known members, or an object of any other type. */
 const openUnion = <Type extends string, Member extends Schema.Constraint>(
   members: Readonly<Record<Type, Member>> & { readonly [T in Type]: { readonly Type: { readonly type: T } } }
-) => {
-  const isOther = Schema.String.check(Schema.makeFilter((type) => !Object.hasOwn(members, type)))
-  // A string when it runs; see `UnknownType`.
-  const other: Exact<Unknown> = exactly(open({ type: Schema.make<Exact<UnknownType>>(isOther.ast) }))
-  return Schema.Union([...Object.values<Member>(members), other])
-}
+) => Schema.Union([...Object.values<Member>(members), unknownBut(...Object.keys(members))])
 
 /**
  * Where a cited text is: the fields of all kinds of location, told apart by `type`.

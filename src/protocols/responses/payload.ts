@@ -6,39 +6,10 @@
 import * as Schema from "effect/Schema"
 import { type Exact, exactly } from "../../internal/exact.ts"
 import { list, nullish, open } from "../../internal/open.ts"
+import { type Unknown, unknownBut } from "../../internal/unknownType.ts"
 import * as Usage from "../../Usage.ts"
 
-/**
- * The `type` of an event, item or content part that this version does not know: a string, but not typed as one. So
- * comparing `type` with a known one narrows to that one alone, as a union with `string` in it would not;
- * `String(event.type)` gives the word.
- *
- * @category models
- * @since 0.2.0
- */
-export interface UnknownType {
-  readonly "~effect-llm-stream/UnknownType": never
-  readonly toString: () => string
-}
-
-/**
- * An object of a type that this version does not know: an event, an item or a content part, kept as it came.
- *
- * @category models
- * @since 0.2.0
- */
-export interface Unknown {
-  readonly type: UnknownType
-  readonly [key: string]: unknown
-}
-
-/** An object of any type but these: a known type of the wrong shape is no unknown one. */
-const unknownBut = (...known: ReadonlyArray<string>): Exact<Unknown> => {
-  const types = new Set(known)
-  const isOther = Schema.String.check(Schema.makeFilter((type) => !types.has(type)))
-  // A string when it runs; see `UnknownType`.
-  return exactly(open({ type: Schema.make<Exact<UnknownType>>(isOther.ast) }))
-}
+export type { Unknown, UnknownType } from "../../internal/unknownType.ts"
 
 /**
  * What a piece of text cites: the fields of all kinds of citation, told apart by `type`.
