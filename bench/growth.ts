@@ -18,6 +18,7 @@ import {
   type Protocol,
   ProviderError
 } from "../src/index.ts"
+import * as PartialJson from "../src/PartialJson.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
 import * as Sse from "../src/wire/Sse.ts"
 
@@ -117,6 +118,39 @@ const chunksOf: Readonly<Record<string, (size: number) => ReadonlyArray<Chunk.Ch
 const stated = (table: ProviderError.Table, text: string) => (size: number) => {
   const message = text.repeat(Math.ceil(size / text.length))
   return () => ProviderError.classify({ message }, table)
+}
+
+/** Reads a text in pieces of ten characters, and takes a snapshot after each. */
+const grow = (text: string, charge?: "all") => () => {
+  const parser = PartialJson.make({ charge })
+  let taken = 0
+  let last: Schema.Json | undefined
+  for (let at = 0; at < text.length; at += 10) {
+    parser.push(text.slice(at, at + 10))
+    const snapshot = parser.snapshot()
+    if (snapshot !== last) taken++
+    last = snapshot
+  }
+  return [taken, parser.end()]
+}
+
+const nested = (size: number, open: string, close: string): string =>
+  Array.from({ length: Math.ceil(size / 512 / open.length) }, () => `${open.repeat(500)}1${close.repeat(500)}`).join(
+    ","
+  )
+
+/** JSON texts of about so many characters. */
+const texts: Readonly<Record<string, (size: number) => string>> = {
+  "a long string": (size) => JSON.stringify({ text: "word ".repeat(size / 5) }),
+  "a string of escapes": (size) => `["${"\\ud83d\\ude00".repeat(size / 12)}"]`,
+  "a list of objects": (size) =>
+    JSON.stringify({ list: repeat(size / 50, (id) => ({ id, name: `n${id}`, tags: [] })) }),
+  "a list of numbers": (size) => JSON.stringify(repeat(size / 7, (i) => i)),
+  "an object of many keys": (size) => JSON.stringify(Object.fromEntries(repeat(size / 12, (i) => [`key${i}`, i]))),
+  "deep lists": (size) => `[${nested(size, "[", "]")}]`,
+  "deep objects": (size) => `[${nested(size, "{\"a\":", "}")}]`,
+  "a long number": (size) => `[${"1".repeat(size)}]`,
+  "space": (size) => `[${"\n ".repeat(size / 2)}]`
 }
 
 export const cases: ReadonlyArray<Case> = [
@@ -219,6 +253,16 @@ export const cases: ReadonlyArray<Case> = [
         for (const read of reads) decoder.push(read)
       }
     }
+  },
+  ...Object.entries(texts).map(([name, make]): Case => ({
+    name: `partial JSON: ${name}, in pieces of ten characters`,
+    size: 10_000,
+    prepare: (size) => grow(make(size))
+  })),
+  {
+    name: "partial JSON: a list of objects, snapshots that are looked at as a whole",
+    size: 10_000,
+    prepare: (size) => grow(texts["a list of objects"]?.(size) ?? "", "all")
   },
   ...Object.entries(chunksOf).flatMap(([name, make]) =>
     [["accumulate", true], ["response", false]].map(([operator, every]): Case => ({

@@ -18,7 +18,7 @@ const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   ["providers", /^AnyChunk$|^(anthropic|azure|bedrock|groq|openai)\//],
   [
     "downstream",
-    /^(ChunkStream|Cost(Budget|Estimate|Ledger)|PriceOverrides|Pricing(Refresh)?|ChatResponse|ResponseParts)$|^pricing\//
+    /^(ChunkStream|Cost(Budget|Estimate|Ledger)|PriceOverrides|Pricing(Refresh)?|ChatResponse|PartialJson|ResponseParts)$|^pricing\//
   ],
   ["interop", /^Telemetry$|^ai\//],
   ["testing, command line, barrel", /^testing$|^testing\/|^cli\/|^bin$|^index$/]
