@@ -13,6 +13,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import * as ChatEvent from "./ChatEvent.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import type * as Chunk from "./Chunk.ts"
 import * as Cost from "./Cost.ts"
@@ -163,6 +164,194 @@ const decodeParts = <C extends Chunk.Chunk, E, R, P>(
       Stream.catch((error) => Stream.concat(Stream.fromArray(f(decoder.cut())), Stream.fail(error)))
     )
   })
+
+/**
+ * What an app shows of the answer, in one pass and from one request: pieces of text and reasoning, tool calls with their
+ * arguments so far, sources, files, and last of all why the model stopped, what it used and what that cost. The cost is
+ * at the prices of `Pricing`.
+ *
+ * Where the stream fails, the events that came before are given out first. A tool call that was not over is then an
+ * `InvalidToolCall`, and there is no `Finish`.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Cost, Provider } from "effect-llm-stream"
+ * import { Console, Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   yield* provider.stream({ model: "gpt-4o-mini", prompt: "What is the weather in Paris?" }).pipe(
+ *     ChunkStream.events,
+ *     Stream.runForEach((event) => {
+ *       switch (event._tag) {
+ *         case "Text":
+ *           return Console.log(event.delta)
+ *         case "ToolCallDelta":
+ *           return Console.log(event.name, event.partial)
+ *         case "Finish":
+ *           return Console.log(event.reason, event.cost && Cost.toJson(event.cost).total)
+ *         default:
+ *           return Effect.void
+ *       }
+ *     })
+ *   )
+ * })
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const events = <C extends Chunk.Chunk, E, R>(
+  self: Stream.Stream<C, E, R>
+): Stream.Stream<ChatEvent.ChatEvent, E, R> => ChatEvent.fromChunks(self)
+
+/**
+ * Each chunk with the tool calls that it completed. Most wires say that a call is complete only with the next chunk, so a
+ * chunk is held back while a call is open; text is not.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider } from "effect-llm-stream"
+ * import { Console, Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   yield* provider.stream({ model: "gpt-4o-mini", prompt: "What is the weather in Paris?" }).pipe(
+ *     ChunkStream.withToolCalls,
+ *     Stream.runForEach(([chunk, toolCalls]) =>
+ *       Console.log(chunk.content, ...toolCalls.map((call) => call._tag === "ToolCall" ? call.params : call.problem))
+ *     )
+ *   )
+ * })
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const withToolCalls = <C extends Chunk.Chunk, E, R>(
+  self: Stream.Stream<C, E, R>
+): Stream.Stream<readonly [chunk: C, toolCalls: ReadonlyArray<EndedToolCall>], E, R> =>
+  Stream.suspend(() => {
+    type Pair = readonly [C, ReadonlyArray<EndedToolCall>]
+    const decoder = ChatEvent.decoder()
+    let held: C | undefined
+    const release = (toolCalls: ReadonlyArray<EndedToolCall>): ReadonlyArray<Pair> => {
+      const chunk = held
+      held = undefined
+      return chunk === undefined ? [] : [[chunk, toolCalls]]
+    }
+    const endedCalls = (f: (out: Array<ChatEvent.ChatEvent>) => void): ReadonlyArray<EndedToolCall> => {
+      const out: Array<ChatEvent.ChatEvent> = []
+      f(out)
+      return out.filter((event) => event._tag === "ToolCall" || event._tag === "InvalidToolCall")
+    }
+    return self.pipe(
+      Stream.mapAccumArray(() => decoder, (decoder, chunks) => {
+        const pairs: Array<Pair> = []
+        for (const chunk of chunks) {
+          pairs.push(...release([]))
+          const toolCalls = endedCalls((out) => decoder.push(chunk, out))
+          if (decoder.hasOpenCall() && toolCalls.length === 0) held = chunk
+          else pairs.push([chunk, toolCalls])
+        }
+        return [decoder, pairs] as const
+      }),
+      Stream.concat(Stream.suspend(() => Stream.fromArray(release(endedCalls(decoder.end))))),
+      Stream.catch((error) => Stream.concat(Stream.fromArray(release(endedCalls(decoder.cut))), Stream.fail(error)))
+    )
+  })
+
+/**
+ * A tool call that is over: it is complete, or its arguments are no JSON.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type EndedToolCall = ChatEvent.ToolCall | ChatEvent.InvalidToolCall
+
+/**
+ * Runs a stream once, which sends one request, and gives its chunks to several consumers at the same time. The results
+ * come together, under the names of the consumers. When one of them fails, the others and the stream stop.
+ *
+ * The stream waits for the slowest consumer, but for a few reads. One that needs no more chunks does not hold up the
+ * others.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider } from "effect-llm-stream"
+ * import { Console, Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   const { response } = yield* provider.stream({ model: "gpt-4o-mini", prompt: "Say hello" }).pipe(
+ *     ChunkStream.broadcast({
+ *       shown: (chunks) => Stream.runForEach(ChunkStream.text(chunks), (piece) => Console.log(piece)),
+ *       response: ChunkStream.response
+ *     })
+ *   )
+ *   return response.usage
+ * })
+ * ```
+ *
+ * @category destructors
+ * @since 0.2.0
+ */
+export const broadcast: {
+  <C, E, const Results extends AnyResults>(
+    consumers: Consumers<C, E, Results>
+  ): <R>(self: Stream.Stream<C, E, R>) => Broadcast<Results, R>
+  <C, E, R, const Results extends AnyResults>(
+    self: Stream.Stream<C, E, R>,
+    consumers: Consumers<C, E, Results>
+  ): Broadcast<Results, R>
+} = dual(2, <C, E, R, const Results extends AnyResults>(
+  self: Stream.Stream<C, E, R>,
+  consumers: Consumers<C, E, Results>
+): Broadcast<Results, R> => {
+  const entries = Object.entries<(chunks: Stream.Stream<C, E>) => Results[keyof Results]>(consumers)
+  const results = Effect.gen(function*() {
+    const streams = yield* Stream.broadcastN(self, { n: entries.length, capacity: broadcastCapacity })
+    const runs = Arr.zipWith(entries, streams, ([name, consume], stream) => {
+      let isStarted = false
+      const chunks = Stream.suspend(() => {
+        isStarted = true
+        return stream
+      })
+      // What nobody reads would hold up the others.
+      const unread = Effect.suspend(() => isStarted ? Effect.void : Effect.ignore(Stream.runHead(stream)))
+      return Effect.map(Effect.tap(consume(chunks), unread), (result) => [name, result] as const)
+    })
+    return Object.fromEntries(yield* Effect.all(runs, { concurrency: "unbounded" }))
+  }).pipe(Effect.scoped)
+  // Each name has what its consumer gives.
+  return results as Broadcast<Results, R>
+})
+
+// Reads of the network that the fastest consumer may be ahead of the slowest.
+const broadcastCapacity = 16
+
+type AnyResults = Readonly<Record<string, Effect.Effect<unknown, unknown, unknown>>>
+
+/**
+ * The consumers of {@link broadcast}, by names of your own. `Results` are the effects that they give.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Consumers<C, E, Results> = { readonly [K in keyof Results]: (chunks: Stream.Stream<C, E>) => Results[K] }
+
+/**
+ * What {@link broadcast} gives: the result of each consumer.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Broadcast<Results extends Readonly<Record<string, Effect.Effect<unknown, unknown, unknown>>>, R> =
+  Effect.Effect<
+    { readonly [K in keyof Results]: Effect.Success<Results[K]> },
+    Effect.Error<Results[keyof Results]>,
+    R | Effect.Services<Results[keyof Results]>
+  >
 
 /**
  * Each chunk with the response so far, that chunk included.
@@ -349,14 +538,17 @@ export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("Budget
 }
 
 /**
- * The limit of {@link withBudget}: USD, or USD with what the request may cost at most (see `CostEstimate.atMost`).
+ * The limit of {@link withBudget}: USD, or USD with what is known of other costs.
  *
  * @category models
  * @since 0.2.0
  */
 export type Limit = BigDecimal.BigDecimal | string | {
   readonly limit: BigDecimal.BigDecimal | string
-  readonly atMost: Cost.Cost
+  /** What the request may cost at most, see `CostEstimate.atMost`. When it is too much, nothing is sent. */
+  readonly atMost?: Cost.Cost | undefined
+  /** What earlier responses cost, which counts. Default: nothing. */
+  readonly spent?: Cost.Cost | undefined
 }
 
 const isAmount = (limit: Limit): limit is BigDecimal.BigDecimal | string =>
@@ -403,17 +595,19 @@ export const withBudget: {
   self: Stream.Stream<C, E, R>,
   limit: Limit
 ): Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R> => {
-  const { atMost, limit: amount } = isAmount(limit) ? { limit, atMost: undefined } : limit
+  const { atMost, limit: amount, spent = Cost.zero } = isAmount(limit) ? { limit } : limit
   const usd = typeof amount === "string" ? BigDecimal.fromStringUnsafe(amount) : amount
   const failureOf = (cost: RunningCost): BudgetExceeded | Pricing.UnknownModel | undefined => {
     if (cost === undefined) return undefined
     if (Result.isFailure(cost)) return cost.failure
-    return BigDecimal.isGreaterThan(cost.success.total, usd)
-      ? new BudgetExceeded({ limit: usd, cost: cost.success })
-      : undefined
+    const total = Cost.sum(spent, cost.success)
+    return BigDecimal.isGreaterThan(total.total, usd) ? new BudgetExceeded({ limit: usd, cost: total }) : undefined
   }
-  if (atMost !== undefined && BigDecimal.isGreaterThan(atMost.total, usd)) {
-    return Stream.fail(new BudgetExceeded({ limit: usd, cost: atMost, before: true }))
+  if (atMost !== undefined) {
+    const total = Cost.sum(spent, atMost)
+    if (BigDecimal.isGreaterThan(total.total, usd)) {
+      return Stream.fail(new BudgetExceeded({ limit: usd, cost: total, before: true }))
+    }
   }
   return Stream.suspend(() => {
     let failure: BudgetExceeded | Pricing.UnknownModel | undefined

@@ -222,6 +222,58 @@ export const merge: {
   return withInputTotal({ ...counts, ...(clampedCounts.length > 0 ? { clampedCounts } : undefined) })
 })
 
+/**
+ * The usage of several responses together: counts are added. A count that only some of them state is the sum of those.
+ *
+ * @example
+ * ```ts
+ * import { Usage } from "effect-llm-stream"
+ *
+ * const first = new Usage.Usage({ inputTokens: 25, outputTokens: 10 })
+ * const second = new Usage.Usage({ inputTokens: 40, cachedTokens: 25, outputTokens: 5 })
+ * const both = Usage.sum(first, second)
+ * both.inputTokens // 65
+ * both.cachedTokens // 25
+ * both.reasoningTokens // undefined
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const sum: {
+  (that: Usage): (self: Usage) => Usage
+  (self: Usage, that: Usage): Usage
+} = dual(2, (self: Usage, that: Usage): Usage => {
+  const { clampedCounts, iterations, serverToolRequests, ...counts } = that
+  const requests = { ...self.serverToolRequests }
+  for (const [kind, value] of Object.entries(serverToolRequests ?? {})) requests[kind] = plus(requests[kind], value)
+  const added: { -readonly [K in keyof Counts]?: number } = {}
+  for (const key of countNames) {
+    const value = counts[key]
+    const before = self[key]
+    if (value !== undefined) added[key] = plus(before, value)
+    else if (before !== undefined) added[key] = before
+  }
+  const calls = [...(self.iterations ?? []), ...(iterations ?? [])]
+  const clamped = Array.from(new Set([...(self.clampedCounts ?? []), ...(clampedCounts ?? [])]))
+  return trusted(Usage, {
+    ...added,
+    ...(Object.keys(requests).length > 0 ? { serverToolRequests: requests } : undefined),
+    ...(calls.length > 0 ? { iterations: calls } : undefined),
+    ...(clamped.length > 0 ? { clampedCounts: clamped } : undefined)
+  })
+})
+
+// Absurd counts may add up to more than a safe integer.
+const plus = (a: number | undefined, b: number): number => Math.min((a ?? 0) + b, Number.MAX_SAFE_INTEGER)
+
+type Counts = Omit<Fields, "serverToolRequests" | "iterations" | "clampedCounts">
+
+const isCount = (name: string): name is keyof Counts =>
+  name !== "serverToolRequests" && name !== "iterations" && name !== "clampedCounts"
+
+const countNames = Object.keys(Usage.fields).filter(isCount)
+
 type Fields = { readonly [K in keyof typeof Usage.fields]?: Exclude<Usage[K], undefined> }
 
 // The total of a provider that states disjoint parts has to follow its parts, which may come in different chunks.

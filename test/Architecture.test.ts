@@ -18,9 +18,10 @@ const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   ["providers", /^AnyChunk$|^(anthropic|azure|bedrock|groq|openai)\//],
   [
     "downstream",
-    /^(ChunkStream|Cost(Budget|Estimate|Ledger)|PriceOverrides|Pricing(Refresh)?|ChatResponse|PartialJson|ResponseParts)$|^pricing\//
+    /^(Chat(Event|Response)|ChunkStream|Cost(Budget|Estimate|Ledger)|PartialJson|PriceOverrides|Pricing(Refresh)?|ResponseParts)$|^pricing\//
   ],
   ["interop", /^Telemetry$|^ai\//],
+  ["apps", /^(StructuredOutput|ToolLoop)$/],
   ["testing, command line, barrel", /^testing$|^testing\/|^cli\/|^bin$|^index$/]
 ]
 

@@ -111,6 +111,43 @@ describe("Usage", () => {
     })
   })
 
+  describe("sum", () => {
+    const Tokens = Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1e9 })))
+    const Some = Schema.Struct({
+      inputTokens: Tokens,
+      cachedTokens: Tokens,
+      outputTokens: Tokens,
+      serverToolRequests: Schema.optionalKey(Schema.Struct({ web_search: Schema.Literals([1, 2]) }))
+    })
+
+    it.prop("adds what is stated, and states what one of both states", [Some, Some], ([first, second]) => {
+      const sum = Usage.sum(new Usage.Usage(first), new Usage.Usage(second))
+      for (const key of ["inputTokens", "cachedTokens", "outputTokens"] as const) {
+        const stated = [first[key], second[key]].filter((count) => count !== undefined)
+        assert.strictEqual(sum[key], stated.length === 0 ? undefined : stated.reduce((a, b) => a + b))
+      }
+      const searches = [first, second].flatMap(({ serverToolRequests }) => serverToolRequests?.web_search ?? [])
+      assert.strictEqual(
+        sum.serverToolRequests?.["web_search"],
+        searches.length === 0 ? undefined : searches.reduce((a: number, b) => a + b, 0)
+      )
+    })
+
+    it.prop("is associative", [Some, Some, Some], (counts) => {
+      const [a, b, c] = counts.map((fields) => new Usage.Usage(fields))
+      assert.isDefined(a)
+      assert.isDefined(b)
+      assert.isDefined(c)
+      assert.deepStrictEqual(Usage.sum(Usage.sum(a, b), c), Usage.sum(a, Usage.sum(b, c)))
+    })
+
+    it("keeps the calls behind both, each with its own counts", () => {
+      const iteration = { type: "compaction", included: false, inputTokens: 7 }
+      const one = new Usage.Usage({ inputTokens: 1, iterations: [iteration] })
+      assert.deepStrictEqual(Usage.sum(one, one).iterations, [iteration, iteration])
+    })
+  })
+
   describe("merge", () => {
     const key = Schema.Literals(["inputTokens", "cachedTokens", "outputTokens", "reasoningTokens"])
     const Counts = Schema.Record(key, Stated)

@@ -1,0 +1,851 @@
+/**
+ * Runs tools: the model calls them, their handlers run, and the model is asked again until it has its answer, all in one
+ * stream.
+ *
+ * The tools are an `effect/ai` `Toolkit`, with its handlers in context, or one that is ready, such as that of an MCP
+ * server. Everything else of the request stays as in {@link ChatRequest.ChatRequest}.
+ *
+ * @since 0.2.0
+ */
+import * as AiError from "effect/ai/AiError"
+import * as Prompt from "effect/ai/Prompt"
+import * as Tool from "effect/ai/Tool"
+import type * as Toolkit from "effect/ai/Toolkit"
+import * as BigDecimal from "effect/BigDecimal"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { Concurrency } from "effect/Types"
+import * as ChatEvent from "./ChatEvent.ts"
+import type * as ChatRequest from "./ChatRequest.ts"
+import * as ChatResponse from "./ChatResponse.ts"
+import * as ChunkStream from "./ChunkStream.ts"
+import * as Cost from "./Cost.ts"
+import { FinishReason } from "./FinishReason.ts"
+import type * as Pricing from "./Pricing.ts"
+import * as Provider from "./Provider.ts"
+import * as ProviderError from "./ProviderError.ts"
+import * as Usage from "./Usage.ts"
+
+const state = {
+  /** How many responses there have been, those of earlier runs not counted. */
+  steps: Schema.Natural,
+  /** The conversation so far. A request with it goes on from here. */
+  prompt: Prompt.Prompt,
+  /** What all responses used together; absent where none stated it. */
+  usage: Schema.optionalKey(Usage.Usage),
+  /** What all responses cost together; absent where the price of none is known. */
+  cost: Schema.optionalKey(Cost.Cost)
+}
+
+/**
+ * Schema of the end of a step: a response, and the results of its tools.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Step = Schema.TaggedStruct("Step", state).annotate({ identifier: "ToolLoopStep" })
+
+/**
+ * The end of a step: a response, and the results of its tools. Keep `prompt` to go on from here should a later step fail.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Step extends Schema.Schema.Type<typeof Step> {}
+
+/**
+ * Schema of the reasons for which a loop ends well.
+ *
+ * - a finish reason: the model's last response called no tool that has a handler; `stop` for an answer, `length` for one
+ *   that the output limit cut off, `content_filter`, `error` and `other` likewise. No tool of such a response has run.
+ * - `approval`: tools wait to be approved, see {@link respond}
+ * - `max_steps`: there have been as many responses as `maxSteps` allows; the tools of the last one have run
+ * - `stop_when`: `stopWhen` said so; the tools of the last response have run
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const DoneReason = Schema.Literals([...FinishReason.literals, "approval", "max_steps", "stop_when"]).annotate({
+  identifier: "ToolLoopDoneReason"
+})
+
+/**
+ * Why a loop has ended well.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type DoneReason = typeof DoneReason.Type
+
+/**
+ * Schema of the end of a loop.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Done = Schema.TaggedStruct("Done", { ...state, reason: DoneReason }).annotate({
+  identifier: "ToolLoopDone"
+})
+
+/**
+ * The end of a loop, and its last event.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Done extends Schema.Schema.Type<typeof Done> {}
+
+/**
+ * Schema of the events of a loop.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Event = Schema.Union([...ChatEvent.ChatEvent.members, Step, Done])
+
+/**
+ * An event of a loop: those of each response, the results of its tools, {@link Step} at the end of each, and one
+ * {@link Done} at last.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Event = ChatEvent.ChatEvent | Step | Done
+
+/**
+ * The tools of a loop: a `Toolkit`, whose handlers come from the context, or one with its handlers, or an effect that
+ * makes one.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Tools<T extends Record<string, Tool.Any>, E = never, R = never> =
+  | Toolkit.WithHandler<T>
+  | Effect.Effect<Toolkit.WithHandler<T>, E, R>
+
+/**
+ * What a loop asks, beside its tools: a chat request.
+ *
+ * A `toolChoice` that makes the model call a tool holds for the first step only, as the model could never answer
+ * otherwise. `prepareStep` can ask for it again.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Request<T extends Record<string, Tool.Any>, E = never, R = never>
+  extends Omit<ChatRequest.ChatRequest, "tools" | "responseFormat">
+{
+  readonly tools: Tools<T, E, R>
+  /** The form of the answer. It holds for every step. */
+  readonly responseFormat?: ChatRequest.ChatRequest["responseFormat"]
+}
+
+/**
+ * What `prepareStep` changes in the request of one step.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface StepChanges<T extends Record<string, Tool.Any>>
+  extends Omit<Partial<ChatRequest.ChatRequest>, "tools" | "prompt">
+{
+  /** What is sent in place of the conversation so far, such as a shorter one. The conversation itself stays whole. */
+  readonly prompt?: Prompt.Prompt | undefined
+  /** Names of the tools that the model may call. Default: all. */
+  readonly tools?: ReadonlyArray<keyof T & string> | undefined
+}
+
+/**
+ * Where a loop stands before a step, or after it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface State extends Omit<Step, "_tag"> {}
+
+/**
+ * How a loop runs.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Options<T extends Record<string, Tool.Any>, E = never, R = never> {
+  /** Most responses. Default: 20. */
+  readonly maxSteps?: number | undefined
+  /** How many handlers run at the same time. Default: `"unbounded"`. */
+  readonly concurrency?: Concurrency | undefined
+  /**
+   * What a failure of a handler does:
+   *
+   * - `tool`: what the tool's own `failureMode` says; `error`, its default, fails the stream
+   * - `return`: the model is told, whatever the tool says
+   *
+   * A call of a tool that does not exist, or whose arguments don't fit the schema, is always told to the model; a defect
+   * always fails the stream. Default: `tool`.
+   */
+  readonly failures?: "tool" | "return" | undefined
+  /**
+   * Calls that wait for approval whatever their tool says, such as those of tools that come from elsewhere. Default: none.
+   */
+  readonly needsApproval?: ((call: ChatEvent.ToolCall) => boolean) | undefined
+  /** Changes the request of a step. It is called before each. */
+  readonly prepareStep?:
+    | ((state: State) => StepChanges<T> | Effect.Effect<StepChanges<T>, E, R>)
+    | undefined
+  /** Ends the loop after a step whose tools have run. It is not asked when the model has its answer. */
+  readonly stopWhen?: ((state: State, response: ChatResponse.ChatResponse) => boolean) | undefined
+  /**
+   * Most USD that all responses may cost together: a decimal such as `"0.05"`. As soon as they cost more, the stream fails
+   * with `BudgetExceeded`, and no tool runs after that. A model without a known price fails it with `UnknownModel`.
+   */
+  readonly budget?: BigDecimal.BigDecimal | string | undefined
+}
+
+/** What a handler may fail a loop with. */
+type HandlerError<T extends Record<string, Tool.Any>, O> = O extends { readonly failures: "return" } ? never
+  : Tool.HandlerError<T[keyof T]>
+
+/** What a budget may fail a loop with. */
+type BudgetError<O> = O extends { readonly budget: BigDecimal.BigDecimal | string }
+  ? ChunkStream.BudgetExceeded | Pricing.UnknownModel
+  : never
+
+/**
+ * Runs a loop with the provider in context. Each step sends one request.
+ *
+ * A step's tools run when its response has ended well, so that no tool runs on a response that failed or was cut off.
+ * Interrupting the stream, or taking only part of it, stops the handlers and closes the connection. A response that the
+ * provider paused is continued.
+ *
+ * Fails with the `ProviderError` of a response, with an `AiError` where the result of a tool can't be encoded, and with
+ * what handlers fail with (see `failures`). Events that came before a failure are given out first; the last {@link Step}
+ * among them has the conversation to go on from.
+ *
+ * @example
+ * ```ts
+ * import { ChatEvent, ToolLoop } from "effect-llm-stream"
+ * import { Effect, Schema, Stream } from "effect"
+ * import { Tool, Toolkit } from "effect/ai"
+ *
+ * const toolkit = Toolkit.make(Tool.make("get_weather", {
+ *   description: "Current weather of a city",
+ *   parameters: Schema.Struct({ city: Schema.String }),
+ *   success: Schema.Struct({ celsius: Schema.Finite })
+ * }))
+ *
+ * const program = ToolLoop.stream({ prompt: "How warm are Paris and Rome?", tools: toolkit }, { maxSteps: 5 }).pipe(
+ *   ChatEvent.text,
+ *   Stream.runForEach((piece) => Effect.sync(() => process.stdout.write(piece))),
+ *   Effect.provide(toolkit.toLayer({ get_weather: ({ city }) => Effect.succeed({ celsius: city.length }) }))
+ * )
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const stream = <
+  T extends Record<string, Tool.Any>,
+  E1 = never,
+  R1 = never,
+  E2 = never,
+  R2 = never,
+  const O extends Options<T, E2, R2> = Options<T, E2, R2>
+>(
+  request: Request<T, E1, R1>,
+  options?: O & Options<T, E2, R2>
+): Loop<T, E1 | E2, R1 | R2, O> => {
+  const events = loop(request, options ?? {})
+  // What the options rule out does not happen.
+  return events as Loop<T, E1 | E2, R1 | R2, O>
+}
+
+/**
+ * The events of a loop, with what it may fail with by its options.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Loop<T extends Record<string, Tool.Any>, E, R, O> = Stream.Stream<
+  Event,
+  ProviderError.ProviderError | AiError.AiError | HandlerError<T, O> | BudgetError<O> | E,
+  Services<T, R>
+>
+
+type Failure<T extends Record<string, Tool.Any>, E> =
+  | ProviderError.ProviderError
+  | AiError.AiError
+  | Tool.HandlerError<T[keyof T]>
+  | ChunkStream.BudgetExceeded
+  | Pricing.UnknownModel
+  | E
+
+type Services<T extends Record<string, Tool.Any>, R> = Provider.Provider | Tool.HandlerServices<T[keyof T]> | R
+
+const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
+  request: Request<T, E1, R1>,
+  options: Options<T, E2, R2>
+): Stream.Stream<Event, Failure<T, E1 | E2>, Services<T, R1 | R2>> => {
+  const { budget, concurrency = "unbounded", failures = "tool", maxSteps = 20, prepareStep, stopWhen } = options
+  const { prompt: input, responseFormat, toolChoice, tools, ...fields } = request
+  return Stream.unwrap(Effect.gen(function*() {
+    const provider = yield* Provider.Provider
+    const handlers = yield* withHandlers(tools)
+    const invalid = (message: string) =>
+      new ProviderError.ProviderError({
+        provider: provider.name,
+        reason: new ProviderError.InvalidRequest({ message }),
+        emitted: false
+      })
+    if (!(maxSteps >= 1)) return yield* invalid(`maxSteps: ${maxSteps} is no number of steps`)
+    const limit = budget === undefined ? undefined : amountOf(budget)
+    if (limit === null) return yield* invalid("budget: not an amount of USD")
+
+    const run = (calls: ReadonlyArray<Call>, results: Results) =>
+      Stream.flatMap(Stream.fromIterable(calls), (call) => runCall(handlers, call, failures, results), { concurrency })
+
+    const step = (before: State): Stream.Stream<Event, Failure<T, E1 | E2>, Services<T, R1 | R2>> =>
+      Stream.unwrap(Effect.gen(function*() {
+        const { prompt = before.prompt, tools: names, ...changes } = yield* changesOf(prepareStep?.(before))
+        const forced = toolChoice === "required" || Predicate.isObject(toolChoice)
+        const accumulator = ChatResponse.accumulator()
+        const chunks = provider.stream({
+          ...fields,
+          ...(responseFormat === undefined ? undefined : { responseFormat }),
+          ...(toolChoice === undefined || forced && before.steps > 0 ? undefined : { toolChoice }),
+          ...changes,
+          prompt,
+          tools: Object.values<Tool.Any>(handlers.tools).filter(({ name }) =>
+            names === undefined || names.includes(name)
+          )
+        })
+        const ids = distinctIds(before.prompt)
+        const calls: Array<Call> = []
+        let asked = false
+        let finish: ChatEvent.Finish | undefined
+        return ChatEvent.fromChunks(
+          limit === undefined ? chunks : ChunkStream.withBudget(chunks, { limit, spent: before.cost }),
+          accumulator
+        ).pipe(
+          Stream.map(ids.event),
+          Stream.tap((event) =>
+            Effect.sync(() => {
+              if (event._tag === "Finish") finish = event
+              else if (event._tag === "ToolApprovalRequest") asked = true
+              else if (isAnswerable(event)) calls.push(event)
+            })
+          ),
+          Stream.concat(
+            Stream.suspend(() =>
+              after(
+                before,
+                accumulator.response(),
+                finish ?? ChatEvent.finish(accumulator.response()),
+                calls,
+                asked,
+                ids
+              )
+            )
+          )
+        )
+      }))
+
+    const after = (
+      before: State,
+      response: ChatResponse.ChatResponse,
+      finish: ChatEvent.Finish,
+      calls: ReadonlyArray<Call>,
+      asked: boolean,
+      ids: DistinctIds
+    ): Stream.Stream<Event, Failure<T, E1 | E2>, Services<T, R1 | R2>> =>
+      Stream.unwrap(Effect.gen(function*() {
+        const isComplete = completeReasons.has(finish.reason)
+        const results: Results = new Map()
+        const waiting = isComplete
+          ? yield* approvalsOf(handlers.tools, calls, before.prompt.content, options.needsApproval)
+          : new Map<string, ChatEvent.ToolCall>()
+        const answers = isComplete
+          ? run(calls.filter((call) => !waiting.has(call.id)), results)
+          : Stream.fromIterable(calls.map((call) => notRun(call, finish.reason, results)))
+        const end = Stream.suspend(() => {
+          const state: State = {
+            steps: before.steps + 1,
+            prompt: Prompt.fromMessages([
+              ...before.prompt.content,
+              ...messagesOf(ids.message(response.message), calls, waiting, results)
+            ]),
+            ...totals(before, finish)
+          }
+          const isOver = !isComplete || calls.length === 0 && finish.reason !== "pause"
+          const reason: DoneReason | undefined = waiting.size > 0 || asked
+            ? "approval"
+            : isOver
+            ? finish.reason
+            : stopWhen?.(state, response) === true
+            ? "stop_when"
+            : state.steps >= maxSteps
+            ? "max_steps"
+            : undefined
+          const ended = Stream.make<[Event]>({ _tag: "Step", ...state })
+          return Stream.concat(
+            ended,
+            reason === undefined ? step(state) : Stream.make<[Event]>({ _tag: "Done", ...state, reason })
+          )
+        })
+        return Stream.fromIterable(waiting).pipe(
+          Stream.map(([approvalId, call]) => approvalRequest(approvalId, call)),
+          Stream.concat(answers),
+          Stream.concat(end)
+        )
+      }))
+
+    const prompt = yield* Effect.mapError(
+      Effect.try(() => Prompt.make(input)),
+      () => invalid("prompt: neither a text nor messages")
+    )
+    const pending = pendingApprovals(prompt)
+    const open = pending.find(({ response }) => response === undefined)
+    if (open !== undefined) return yield* invalid(`prompt: the approval request ${open.approvalId} has no response`)
+    const results: Results = new Map()
+    return Stream.concat(
+      Stream.concat(
+        run(pending.flatMap(({ call, response }) => response?.approved === true ? [call] : []), results),
+        Stream.fromIterable(
+          pending.flatMap(({ call, response }) =>
+            response === undefined || response.approved ? [] : [denied(call, response.reason, results)]
+          )
+        )
+      ),
+      Stream.suspend(() => step({ steps: 0, prompt: resolved(prompt, pending, results) }))
+    )
+  }))
+}
+
+type Call = ChatEvent.ToolCall | ChatEvent.InvalidToolCall
+
+/** The results that go into the next request, by the ids of their calls. */
+type Results = Map<string, Prompt.ToolResultPart>
+
+const completeReasons: ReadonlySet<FinishReason> = new Set<FinishReason>(["stop", "tool_calls", "pause"])
+
+const withHandlers = <T extends Record<string, Tool.Any>, E, R>(
+  tools: Tools<T, E, R>
+): Effect.Effect<Toolkit.WithHandler<T>, E, R> => Effect.isEffect(tools) ? tools : Effect.succeed(tools)
+
+const changesOf = <A, E, R>(
+  changes: A | Effect.Effect<A, E, R> | undefined
+): Effect.Effect<Partial<A>, E, R> =>
+  changes === undefined ? Effect.succeed({}) : Effect.isEffect(changes) ? changes : Effect.succeed(changes)
+
+const amountOf = (budget: BigDecimal.BigDecimal | string): BigDecimal.BigDecimal | null =>
+  typeof budget === "string" ? Option.getOrNull(BigDecimal.fromString(budget)) : budget
+
+/** Whether it is a call that is up to us. One without a name can't be told anything. */
+const isAnswerable = (event: ChatEvent.ChatEvent): event is Call =>
+  event._tag === "ToolCall" ? !event.providerExecuted : event._tag === "InvalidToolCall" && event.name !== ""
+
+const totals = ({ cost, usage }: State, finish: ChatEvent.Finish): Pick<State, "usage" | "cost"> => {
+  const used = finish.usage === undefined ? usage : usage === undefined ? finish.usage : Usage.sum(usage, finish.usage)
+  const spent = finish.cost === undefined ? cost : cost === undefined ? finish.cost : Cost.sum(cost, finish.cost)
+  return {
+    ...(used === undefined ? undefined : { usage: used }),
+    ...(spent === undefined ? undefined : { cost: spent })
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Running
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Runs the handler of a call, or tells the model why there is nothing to run. */
+const runCall = <T extends Record<string, Tool.Any>>(
+  handlers: Toolkit.WithHandler<T>,
+  call: Call,
+  failures: "tool" | "return",
+  results: Results
+): Stream.Stream<
+  ChatEvent.ToolResult,
+  Tool.HandlerError<T[keyof T]> | AiError.AiError,
+  Tool.HandlerServices<T[keyof T]>
+> => {
+  const { id, name } = call
+  if (!isTool(handlers.tools, name)) {
+    return Stream.make(
+      failed(call, `There is no tool ${name}. The tools are: ${Object.keys(handlers.tools).join(", ")}`, results)
+    )
+  }
+  if (call._tag === "InvalidToolCall") {
+    const problem = call.problem === "incomplete" ? "The JSON ends too early" : "This is not JSON"
+    return Stream.make(failed(call, `${problem}, at character ${call.offset} of the arguments`, results))
+  }
+  return Stream.unwrap(handlers.handle(name, call.params as Tool.ParametersEncoded<T[typeof name]>, id)).pipe(
+    Stream.map(({ encodedResult, failureOrigin, isFailure, modelOutput, preliminary, result }) =>
+      failureOrigin === "parameters"
+        ? failed(call, textOf(result), results)
+        : toolResult(call, { result: encodedResult, isFailure, preliminary, modelOutput }, results)
+    ),
+    Stream.catch((error) =>
+      failures === "return" || isParameterError(error)
+        ? Stream.succeed(failed(call, textOf(error), results))
+        : Stream.fail(error)
+    ),
+    Stream.withSpan(`execute_tool ${name}`, {
+      attributes: { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name, "gen_ai.tool.call.id": id }
+    })
+  )
+}
+
+const isTool = <T extends Record<string, Tool.Any>>(tools: T, name: string): name is keyof T & string =>
+  Object.hasOwn(tools, name)
+
+const isParameterError = (error: unknown): boolean =>
+  AiError.isAiError(error) && error.reason._tag === "ToolParameterValidationError"
+
+const textOf = (error: unknown): string =>
+  AiError.isAiError(error) && error.reason._tag === "ToolParameterValidationError"
+    ? error.reason.description
+    : Predicate.hasProperty(error, "message") && typeof error.message === "string" && error.message !== ""
+    ? error.message
+    : typeof error === "string"
+    ? error
+    : Predicate.hasProperty(error, "_tag") && typeof error._tag === "string"
+    ? error._tag
+    : "The tool failed"
+
+const failed = (call: Call, result: string, results: Results): ChatEvent.ToolResult =>
+  toolResult(call, { result, isFailure: true, preliminary: false }, results)
+
+const notRun = (call: Call, reason: FinishReason, results: Results): ChatEvent.ToolResult =>
+  failed(call, `The tool did not run, as the response was cut short: ${reason}`, results)
+
+const denied = (call: Call, reason: string | undefined, results: Results): ChatEvent.ToolResult =>
+  toolResult(call, {
+    result: { type: "execution-denied", ...(reason === undefined ? undefined : { reason }) },
+    isFailure: true,
+    preliminary: false
+  }, results)
+
+/** The event of a result, which is kept for the next request unless it is preliminary. */
+const toolResult = (
+  { id, name }: Call,
+  { isFailure, modelOutput, preliminary, result }: {
+    readonly result: unknown
+    readonly isFailure: boolean
+    readonly preliminary: boolean
+    readonly modelOutput?: ReadonlyArray<Prompt.ToolModelOutputPart> | undefined
+  },
+  results: Results
+): ChatEvent.ToolResult => {
+  if (!preliminary) {
+    results.set(
+      id,
+      Prompt.toolResultPart({
+        id,
+        name,
+        result,
+        isFailure,
+        providerExecuted: false,
+        ...(modelOutput === undefined ? undefined : { modelOutput })
+      })
+    )
+  }
+  return { _tag: "ToolResult", id, name, result, isFailure, preliminary, providerExecuted: false }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Conversation
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * The messages of a step: what the model said, and the results in the order of the calls. Arguments that are no JSON go
+ * back as they came, in an object with one field, as APIs take objects only.
+ */
+const messagesOf = (
+  message: Prompt.AssistantMessage,
+  calls: ReadonlyArray<Call>,
+  waiting: ReadonlyMap<string, Call>,
+  results: Results
+): ReadonlyArray<Prompt.Message> => {
+  const content: ReadonlyArray<Prompt.AssistantMessagePart> = [
+    ...message.content,
+    ...calls.flatMap((call) =>
+      call._tag === "InvalidToolCall"
+        ? [Prompt.toolCallPart({
+          id: call.id,
+          name: call.name,
+          params: { INVALID_JSON: call.arguments },
+          providerExecuted: false
+        })]
+        : []
+    ),
+    ...Array.from(waiting, ([approvalId, { id }]) => Prompt.toolApprovalRequestPart({ approvalId, toolCallId: id }))
+  ]
+  const answers = calls.flatMap(({ id }) => results.get(id) ?? [])
+  return [
+    ...(content.length === 0 ? [] : [Prompt.assistantMessage({ content, options: message.options })]),
+    ...(answers.length === 0 ? [] : [Prompt.toolMessage({ content: answers })])
+  ]
+}
+
+interface DistinctIds {
+  readonly event: (event: ChatEvent.ChatEvent) => ChatEvent.ChatEvent
+  readonly message: (message: Prompt.AssistantMessage) => Prompt.AssistantMessage
+}
+
+/** Gives a call whose id an earlier response has, too, another one: hosts that state no ids begin anew each time. */
+const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
+  const taken = new Set(
+    messages.flatMap((message) =>
+      message.role === "assistant" ? message.content.flatMap((part) => part.type === "tool-call" ? [part.id] : []) : []
+    )
+  )
+  const given = new Map<string, string>()
+  const idOf = (stated: string): string => {
+    const known = given.get(stated)
+    if (known !== undefined) return known
+    let id = stated
+    for (let n = 2; taken.has(id); n++) id = `${stated}_${n}`
+    taken.add(id)
+    given.set(stated, id)
+    return id
+  }
+  return {
+    event: (event) => {
+      switch (event._tag) {
+        case "ToolCallStart":
+        case "ToolCallDelta":
+        case "ToolCall":
+        case "InvalidToolCall":
+        case "ToolResult":
+          return { ...event, id: idOf(event.id) }
+        case "ToolApprovalRequest":
+          return { ...event, toolCallId: idOf(event.toolCallId) }
+        default:
+          return event
+      }
+    },
+    message: ({ content, options }) =>
+      Prompt.assistantMessage({
+        options,
+        content: content.map((part) =>
+          part.type === "tool-call" || part.type === "tool-result"
+            ? { ...part, id: idOf(part.id) }
+            : part.type === "tool-approval-request"
+            ? { ...part, toolCallId: idOf(part.toolCallId) }
+            : part
+        )
+      })
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Approval
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** The calls that have to be approved, by the ids of their approval requests. */
+const approvalsOf = Effect.fnUntraced(function*<T extends Record<string, Tool.Any>>(
+  tools: T,
+  calls: ReadonlyArray<Call>,
+  messages: ReadonlyArray<Prompt.Message>,
+  always: ((call: ChatEvent.ToolCall) => boolean) | undefined
+): Effect.fn.Return<ReadonlyMap<string, ChatEvent.ToolCall>, never, Tool.HandlerServices<T[keyof T]>> {
+  const waiting = new Map<string, ChatEvent.ToolCall>()
+  for (const call of calls) {
+    const tool = call._tag === "ToolCall" && isTool(tools, call.name) ? tools[call.name] : undefined
+    if (call._tag === "InvalidToolCall" || tool === undefined) continue
+    if (always?.(call) === true || (yield* needsApproval(tool, call, messages))) waiting.set(call.id, call)
+  }
+  return waiting
+})
+
+const needsApproval = <T extends Tool.Any>(
+  tool: T,
+  { id, params }: ChatEvent.ToolCall,
+  messages: ReadonlyArray<Prompt.Message>
+): Effect.Effect<boolean, never, Tool.HandlerServices<T>> => {
+  const { needsApproval = false } = tool
+  if (typeof needsApproval === "boolean") return Effect.succeed(needsApproval)
+  // A tool of any type does not say what its schema needs.
+  const parameters = tool.parametersSchema as Schema.Decoder<unknown, Tool.HandlerServices<T>>
+  return Schema.decodeUnknownEffect(parameters)(params).pipe(
+    Effect.flatMap((decoded) => {
+      const needed = needsApproval(decoded, { toolCallId: id, messages })
+      return Effect.isEffect(needed) ? needed : Effect.succeed(needed)
+    }),
+    // The model is told what is wrong with the arguments.
+    Effect.orElseSucceed(() => false)
+  )
+}
+
+const approvalRequest = (
+  approvalId: string,
+  { id, name, params }: ChatEvent.ToolCall
+): ChatEvent.ToolApprovalRequest => ({
+  _tag: "ToolApprovalRequest",
+  approvalId,
+  toolCallId: id,
+  name,
+  params,
+  providerExecuted: false
+})
+
+/** A request for approval in a conversation, and the response to it. */
+interface Approval {
+  readonly approvalId: string
+  readonly call: ChatEvent.ToolCall
+  readonly response: Prompt.ToolApprovalResponsePart | undefined
+}
+
+/** The requests for approval of tools that this library runs, whose calls have no result yet. */
+const pendingApprovals = ({ content: messages }: Prompt.Prompt): ReadonlyArray<Approval> => {
+  const last = messages.findLastIndex(({ role }) => role === "assistant")
+  const message = messages[last]
+  if (message?.role !== "assistant") return []
+  const answers = messages.slice(last + 1).flatMap((message) => message.role === "tool" ? message.content : [])
+  return message.content.flatMap((part) => {
+    if (part.type !== "tool-approval-request") return []
+    const call = message.content.find((call) => call.type === "tool-call" && call.id === part.toolCallId)
+    if (call?.type !== "tool-call" || call.providerExecuted) return []
+    if (answers.some((answer) => answer.type === "tool-result" && answer.id === call.id)) return []
+    const { id, name, params } = call
+    return [{
+      approvalId: part.approvalId,
+      call: { _tag: "ToolCall", id, name, params, providerExecuted: false },
+      response: answers.find((answer): answer is Prompt.ToolApprovalResponsePart =>
+        answer.type === "tool-approval-response" && answer.approvalId === part.approvalId
+      )
+    }]
+  })
+}
+
+/** The conversation with the results in the place of the responses to their requests, which no provider knows of. */
+const resolved = (prompt: Prompt.Prompt, approvals: ReadonlyArray<Approval>, results: Results): Prompt.Prompt => {
+  if (approvals.length === 0) return prompt
+  const known = new Map(approvals.map((approval) => [approval.approvalId, approval]))
+  return Prompt.fromMessages(prompt.content.map((message) => {
+    switch (message.role) {
+      case "assistant":
+        return Prompt.assistantMessage({
+          options: message.options,
+          content: message.content.filter((part) =>
+            part.type !== "tool-approval-request" || !known.has(part.approvalId)
+          )
+        })
+      case "tool":
+        return Prompt.toolMessage({
+          options: message.options,
+          content: message.content.flatMap((part): ReadonlyArray<Prompt.ToolMessagePart> => {
+            if (part.type !== "tool-approval-response") return [part]
+            const approval = known.get(part.approvalId)
+            const result = approval === undefined ? part : results.get(approval.call.id)
+            return result === undefined ? [] : [result]
+          })
+        })
+      default:
+        return message
+    }
+  }))
+}
+
+/**
+ * The conversation of a loop that waits for approval, with the responses to its requests. A request of {@link stream} with
+ * it runs the tools that were approved, tells the model of those that were not, and goes on. It needs a response for every
+ * tool that waits.
+ *
+ * @example
+ * ```ts
+ * import { ToolLoop } from "effect-llm-stream"
+ *
+ * declare const done: ToolLoop.Done
+ *
+ * const prompt = ToolLoop.respond(done.prompt, [{ approvalId: "call_1", approved: false, reason: "too expensive" }])
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const respond: {
+  (responses: ReadonlyArray<ApprovalResponse>): (prompt: Prompt.Prompt) => Prompt.Prompt
+  (prompt: Prompt.Prompt, responses: ReadonlyArray<ApprovalResponse>): Prompt.Prompt
+} = dual(2, (prompt: Prompt.Prompt, responses: ReadonlyArray<ApprovalResponse>): Prompt.Prompt =>
+  Prompt.fromMessages([
+    ...prompt.content,
+    Prompt.toolMessage({
+      content: responses.map(({ approvalId, approved, reason }) =>
+        Prompt.toolApprovalResponsePart({ approvalId, approved, ...(reason === undefined ? undefined : { reason }) })
+      )
+    })
+  ]))
+
+/**
+ * The response to a request for approval.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ApprovalResponse {
+  /** The id of the `ToolApprovalRequest`. */
+  readonly approvalId: string
+  readonly approved: boolean
+  /** Why, for the model. */
+  readonly reason?: string | undefined
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// To the end
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * What a loop came to.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Answer extends Omit<Done, "_tag"> {
+  /** The text of the last response. */
+  readonly text: string
+}
+
+/**
+ * Runs the events of a loop to their end, for those who only want the answer. Each step sends one request.
+ *
+ * @example
+ * ```ts
+ * import { ToolLoop } from "effect-llm-stream"
+ * import { Effect, Schema } from "effect"
+ * import { Tool, Toolkit } from "effect/ai"
+ *
+ * const toolkit = Toolkit.make(Tool.make("now", { success: Schema.String }))
+ *
+ * const program = ToolLoop.stream({ prompt: "What is the time?", tools: toolkit }).pipe(
+ *   ToolLoop.answer,
+ *   Effect.map(({ text, usage }) => [text, usage?.totalTokens]),
+ *   Effect.provide(toolkit.toLayer({ now: () => Effect.sync(() => new Date().toISOString()) }))
+ * )
+ * ```
+ *
+ * @category destructors
+ * @since 0.2.0
+ */
+export const answer = <E, R>(self: Stream.Stream<Event, E, R>): Effect.Effect<Answer, E, R> =>
+  Effect.suspend(() => {
+    let text = ""
+    let isOver = false
+    let done: Done | undefined
+    return Stream.runForEach(self, (event) =>
+      Effect.sync(() => {
+        if (event._tag === "Step") isOver = true
+        else if (event._tag === "Done") done = event
+        else if (event._tag === "Text") {
+          text = isOver ? event.delta : text + event.delta
+          isOver = false
+        }
+      })).pipe(
+        Effect.flatMap(() =>
+          done === undefined ? Effect.die("The loop did not end") : Effect.succeed({ ...done, text })
+        )
+      )
+  })

@@ -1,0 +1,401 @@
+import { assert, describe, it } from "@effect/vitest"
+import { BigDecimal, Deferred, Effect, Fiber, Schema, Stream } from "effect"
+import { Prompt, Tool, Toolkit } from "effect/ai"
+import { AnthropicChunk, type ChatRequest, type OpenAiChunk, ProviderError, ToolLoop } from "../src/index.ts"
+import { Answer, TestProvider } from "../src/testing.ts"
+import * as NodeReplayServer from "../src/testing/NodeReplayServer.ts"
+import { hosts } from "./support/providers.ts"
+
+class NoSuchCity extends Schema.TaggedError<NoSuchCity>()("NoSuchCity", { city: Schema.String }) {
+  override get message() {
+    return `There is no city ${this.city}`
+  }
+}
+
+const toolkit = Toolkit.make(
+  Tool.make("weather", {
+    description: "Current weather of a city",
+    parameters: Schema.Struct({ city: Schema.String }),
+    success: Schema.Struct({ celsius: Schema.Finite }),
+    failure: NoSuchCity
+  })
+)
+const degrees: Readonly<Record<string, number>> = { Paris: 18, Rome: 21 }
+const handlers = toolkit.toLayer({
+  weather: ({ city }) => {
+    const celsius = degrees[city]
+    return celsius === undefined ? Effect.fail(new NoSuchCity({ city })) : Effect.succeed({ celsius })
+  }
+})
+
+const usage = { inputTokens: 1000, cachedTokens: 0, outputTokens: 100 }
+const call = (city: string) => ({ name: "weather", arguments: JSON.stringify({ city }) })
+const model = "gpt-4o"
+const both = Answer.make({ model, toolCalls: [call("Paris"), call("Rome")], usage })
+const one = Answer.make({ model, toolCalls: [call("Paris")], usage })
+const said = Answer.make({ model, content: "Rome is warmer.", usage })
+
+/** A provider that gives the answers in turn. */
+const answers = (...replies: ReadonlyArray<Answer.Answer | TestProvider.Reply<OpenAiChunk>>) =>
+  TestProvider.layer((_, index) => {
+    const reply = replies[Math.min(index, replies.length - 1)] ?? said
+    return "pieces" in reply ? { chunks: Answer.openai(reply) } : reply
+  })
+
+const sent = Effect.flatMap(TestProvider.TestProvider, ({ requests }) => requests)
+
+const messages = ({ prompt }: ChatRequest.ChatRequest): ReadonlyArray<Prompt.Message> => Prompt.make(prompt).content
+
+/** The results that a request tells the model. */
+const results = (request: ChatRequest.ChatRequest | undefined) =>
+  (request === undefined ? [] : messages(request)).flatMap((message) =>
+    message.role === "tool"
+      ? message.content.flatMap((part) => part.type === "tool-result" ? [[part.result, part.isFailure]] : [])
+      : []
+  )
+
+const tags = (events: ReadonlyArray<ToolLoop.Event>) => events.map(({ _tag }) => _tag)
+
+/** The events until the end or the failure, and the failure. */
+const collect = <E, R>(loop: Stream.Stream<ToolLoop.Event, E, R>) =>
+  Effect.gen(function*() {
+    const events: Array<ToolLoop.Event> = []
+    const error = yield* loop.pipe(
+      Stream.runForEach((event) => Effect.sync(() => events.push(event))),
+      Effect.match({ onFailure: (error) => error, onSuccess: () => undefined })
+    )
+    const last = events.at(-1)
+    return { events, error, done: last?._tag === "Done" ? last : undefined }
+  })
+
+const request = { prompt: "How warm are Paris and Rome?", tools: toolkit }
+
+for (const [id, { at, reply }] of Object.entries(hosts)) {
+  describe(`ToolLoop over ${id}`, () => {
+    it.live("runs parallel calls and tells the model their results", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([reply(both), reply(said)])
+        const { text, ...done } = yield* ToolLoop.answer(ToolLoop.stream(request)).pipe(
+          Effect.provide([handlers, at(server.url)])
+        )
+        assert.strictEqual(text, "Rome is warmer.")
+        assert.deepStrictEqual([done.reason, done.steps, done.usage?.inputTokens], ["stop", 2, 2000])
+        assert.deepStrictEqual(done.prompt.content.map(({ role }) => role), ["user", "assistant", "tool", "assistant"])
+        // The server refuses what the provider would refuse.
+        const [, second] = yield* server.requests
+        assert.match(JSON.stringify(second?.body), /18.*21/)
+      }))
+
+    it.live("tells the model of a handler that fails, of a tool that is unknown, and of arguments that don't fit", () =>
+      Effect.gen(function*() {
+        const wrong = Answer.make({
+          toolCalls: [call("Atlantis"), { name: "clock", arguments: "{}" }, {
+            name: "weather",
+            arguments: `{"town":1}`
+          }]
+        })
+        const server = yield* NodeReplayServer.make([reply(wrong), reply(said)])
+        const { done, events } = yield* collect(ToolLoop.stream(request, { failures: "return" })).pipe(
+          Effect.provide([handlers, at(server.url)])
+        )
+        assert.strictEqual(done?.reason, "stop")
+        const told = events.flatMap((event) => event._tag === "ToolResult" ? [event] : [])
+        assert.isTrue(told.every(({ isFailure }) => isFailure))
+        const texts = told.map(({ result }) => String(result)).toSorted()
+        assert.match(texts.join("\n"), /Missing key.*city.*\n?.*There is no city Atlantis\nThere is no tool clock/s)
+      }))
+
+    it.live("runs no tool of a response that was cut off, and says which call was", () =>
+      Effect.gen(function*() {
+        const cut = Answer.make({
+          toolCalls: [call("Paris"), { name: "weather", arguments: `{"city":"Ro` }],
+          finishReason: "length"
+        })
+        const server = yield* NodeReplayServer.make([reply(cut)])
+        const { done, events } = yield* collect(ToolLoop.stream(request)).pipe(
+          Effect.provide([handlers, at(server.url)])
+        )
+        assert.strictEqual(done?.reason, "length")
+        const invalid = events.find((event) => event._tag === "InvalidToolCall")
+        assert.deepInclude(invalid, { name: "weather", arguments: `{"city":"Ro`, problem: "incomplete", offset: 11 })
+        assert.notInclude(JSON.stringify(events), "celsius")
+      }))
+
+    it.live("keeps what it has when a later response dies, and goes on from there", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([
+          reply(one),
+          reply(both),
+          reply(said, { fault: { kind: "end", after: { events: 2 } } }),
+          reply(said)
+        ])
+        const { error, events } = yield* collect(ToolLoop.stream(request)).pipe(
+          Effect.provide([handlers, at(server.url)])
+        )
+        assert.strictEqual(ProviderError.isProviderError(error) && error.reason._tag, "IncompleteStream")
+        const last = events.findLast((event) => event._tag === "Step")
+        assert.isDefined(last)
+        assert.strictEqual(last.steps, 2)
+        const stored = yield* Schema.encodeEffect(Schema.toCodecJson(Prompt.Prompt))(last.prompt)
+        const prompt = yield* Schema.decodeUnknownEffect(Schema.toCodecJson(Prompt.Prompt))(
+          JSON.parse(JSON.stringify(stored))
+        )
+        const { text } = yield* ToolLoop.answer(ToolLoop.stream({ ...request, prompt })).pipe(
+          Effect.provide([handlers, at(server.url)])
+        )
+        assert.strictEqual(text, "Rome is warmer.")
+      }))
+
+    it.live("waits for approval, and goes on in another process", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([reply(both), reply(said)])
+        const { done, events } = yield* collect(
+          ToolLoop.stream(request, { needsApproval: ({ params }) => JSON.stringify(params).includes("Rome") })
+        ).pipe(Effect.provide([handlers, at(server.url)]))
+        assert.isDefined(done)
+        assert.strictEqual(done.reason, "approval")
+        const asked = events.flatMap((event) => event._tag === "ToolApprovalRequest" ? [event] : [])
+        assert.deepStrictEqual(asked.map(({ name, params }) => [name, params]), [["weather", { city: "Rome" }]])
+        assert.lengthOf(events.filter(({ _tag }) => _tag === "ToolResult"), 1)
+
+        const codec = Schema.toCodecJson(ToolLoop.Done)
+        const json = JSON.parse(JSON.stringify(yield* Schema.encodeEffect(codec)(done)))
+        const { prompt } = yield* Schema.decodeUnknownEffect(codec)(json)
+        const answered = ToolLoop.respond(
+          prompt,
+          asked.map(({ approvalId }) => ({ approvalId, approved: true }))
+        )
+        const { text } = yield* ToolLoop.answer(ToolLoop.stream({ ...request, prompt: answered })).pipe(
+          Effect.provide([handlers, at(server.url)])
+        )
+        assert.strictEqual(text, "Rome is warmer.")
+        assert.match(JSON.stringify((yield* server.requests)[1]?.body), /18.*21/)
+      }))
+
+    it.live("keeps to a budget over all responses", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([reply(both)])
+        const { error, events } = yield* collect(ToolLoop.stream(request, { budget: "0.000001" })).pipe(
+          Effect.provide([handlers, at(server.url)])
+        )
+        assert.include(["BudgetExceeded", "UnknownModel"], error?._tag)
+        assert.notInclude(tags(events), "ToolResult")
+        assert.lengthOf(yield* server.requests, 1)
+      }))
+  })
+}
+
+describe("ToolLoop", () => {
+  it.effect("streams everything, in order: each response, its results, the step, and the end", () =>
+    Effect.gen(function*() {
+      const { events } = yield* collect(ToolLoop.stream(request))
+      const [first] = events
+      assert.deepInclude(first, { _tag: "ToolCallStart", name: "weather", providerExecuted: false })
+      assert.deepStrictEqual(
+        tags(events).filter((tag, index, all) => tag !== all[index - 1] && tag !== "ToolCallDelta"),
+        ["ToolCallStart", "ToolCall", "Finish", "ToolResult", "Step", "Text", "Finish", "Step", "Done"]
+      )
+      const partials = events.flatMap((event) => event._tag === "ToolCallDelta" ? [event.partial] : [])
+      assert.deepStrictEqual(partials, [{}, { city: "Paris" }])
+    }).pipe(Effect.provide([handlers, answers(one, said)])))
+
+  it.effect("sums usage and cost over the steps, exactly", () =>
+    Effect.gen(function*() {
+      const { done, events } = yield* collect(ToolLoop.stream(request))
+      // 1000 × 2.50 + 100 × 10 USD per million, twice
+      assert.strictEqual(done?.cost && BigDecimal.format(done.cost.total), "0.007")
+      assert.deepInclude(done?.usage, { inputTokens: 2000, outputTokens: 200 })
+      const steps = events.flatMap((event) => event._tag === "Step" ? [event.usage?.outputTokens] : [])
+      assert.deepStrictEqual(steps, [100, 200])
+    }).pipe(Effect.provide([handlers, answers(one, said)])))
+
+  it.effect("fails with what a handler fails with, unless the tool or the loop says otherwise", () =>
+    Effect.gen(function*() {
+      const { error } = yield* collect(ToolLoop.stream(request))
+      assert.deepStrictEqual(error, new NoSuchCity({ city: "Atlantis" }))
+    }).pipe(Effect.provide([handlers, answers(Answer.make({ toolCalls: [call("Atlantis")] }), said)])))
+
+  it.effect("fails with BudgetExceeded as soon as the steps together cost too much", () =>
+    Effect.gen(function*() {
+      const { error, events } = yield* collect(ToolLoop.stream(request, { budget: "0.0069" }))
+      assert.strictEqual(error?._tag, "BudgetExceeded")
+      assert.deepStrictEqual(events.filter(({ _tag }) => _tag === "Step").length, 1)
+      assert.include(error?.message, "0.007 USD, more than the budget of 0.0069 USD")
+    }).pipe(Effect.provide([handlers, answers(one, said)])))
+
+  it.effect("tells the model where arguments stop being JSON, and sends them back as they came", () =>
+    Effect.gen(function*() {
+      const { done } = yield* collect(ToolLoop.stream(request))
+      assert.strictEqual(done?.reason, "stop")
+      const [, second] = yield* sent
+      assert.deepStrictEqual(results(second), [["This is not JSON, at character 9 of the arguments", true]])
+      assert.include(JSON.stringify(second?.prompt), JSON.stringify({ INVALID_JSON: `{"city": Paris}` }))
+    }).pipe(
+      Effect.provide([
+        handlers,
+        answers(Answer.make({ toolCalls: [{ name: "weather", arguments: `{"city": Paris}` }] }), said)
+      ])
+    ))
+
+  it.effect("ends after maxSteps responses, with the results of the last one in the conversation", () =>
+    Effect.gen(function*() {
+      const { done } = yield* collect(ToolLoop.stream(request, { maxSteps: 3 }))
+      assert.deepStrictEqual([done?.reason, done?.steps], ["max_steps", 3])
+      assert.strictEqual(done?.prompt.content.at(-1)?.role, "tool")
+      assert.lengthOf(yield* sent, 3)
+    }).pipe(Effect.provide([handlers, answers(one)])))
+
+  it.effect("ends when stopWhen says so", () =>
+    Effect.gen(function*() {
+      const { done } = yield* collect(
+        ToolLoop.stream(request, { stopWhen: (_, response) => response.toolCalls.length === 2 })
+      )
+      assert.deepStrictEqual([done?.reason, done?.steps], ["stop_when", 2])
+    }).pipe(Effect.provide([handlers, answers(one, both, said)])))
+
+  it.effect("changes the request of a step, and forces a call in the first only", () =>
+    Effect.gen(function*() {
+      yield* collect(
+        ToolLoop.stream({ ...request, toolChoice: "required", temperature: 0 }, {
+          prepareStep: ({ steps }) =>
+            Effect.succeed(steps === 0 ? {} : { model: "small", tools: [], prompt: Prompt.make("Short") })
+        })
+      )
+      const [first, second] = yield* sent
+      assert.deepInclude(first, { toolChoice: "required", temperature: 0 })
+      assert.notProperty(second, "toolChoice")
+      assert.deepInclude(second, { model: "small", temperature: 0, tools: [] })
+      assert.lengthOf(second === undefined ? [] : messages(second), 1)
+    }).pipe(Effect.provide([handlers, answers(one, said)])))
+
+  it.effect("runs at most as many handlers at the same time as it may", () =>
+    Effect.gen(function*() {
+      let running = 0
+      let most = 0
+      const counted = toolkit.toLayer({
+        weather: () =>
+          Effect.sync(() => {
+            most = Math.max(most, ++running)
+          }).pipe(
+            Effect.andThen(Effect.yieldNow),
+            Effect.andThen(Effect.sync(() => {
+              running--
+              return { celsius: 0 }
+            }))
+          )
+      })
+      const many = Answer.make({ toolCalls: Array.from({ length: 8 }, () => call("Paris")) })
+      const run = (concurrency: number) =>
+        collect(ToolLoop.stream(request, { concurrency })).pipe(Effect.provide([counted, answers(many, said)]))
+      yield* run(1)
+      assert.strictEqual(most, 1)
+      most = 0
+      const { events } = yield* run(3)
+      assert.strictEqual(most, 3)
+      assert.lengthOf(events.filter(({ _tag }) => _tag === "ToolResult"), 8)
+    }))
+
+  it.effect("stops the handlers when it is interrupted", () =>
+    Effect.gen(function*() {
+      const started = yield* Deferred.make<void>()
+      let running = 0
+      let stopped = 0
+      const slow = toolkit.toLayer({
+        weather: () =>
+          Effect.suspend(() => ++running === 2 ? Deferred.succeed(started, undefined) : Effect.void).pipe(
+            Effect.andThen(Effect.never),
+            Effect.onInterrupt(() => Effect.sync(() => stopped++))
+          )
+      })
+      const fiber = yield* collect(ToolLoop.stream(request)).pipe(
+        Effect.provide([slow, answers(both)]),
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* Deferred.await(started)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(stopped, 2)
+    }))
+
+  it.effect("gives progress of a handler as preliminary results, and tells the model the last one", () =>
+    Effect.gen(function*() {
+      const { events } = yield* collect(ToolLoop.stream(request))
+      const told = events.flatMap((event) => event._tag === "ToolResult" ? [[event.result, event.preliminary]] : [])
+      assert.deepStrictEqual(told, [[{ celsius: 1 }, true], [{ celsius: 2 }, false]])
+      const [, second] = yield* sent
+      assert.deepStrictEqual(results(second), [[{ celsius: 2 }, false]])
+    }).pipe(
+      Effect.provide([
+        toolkit.toLayer({
+          weather: (_, { preliminary }) => Effect.as(preliminary({ celsius: 1 }), { celsius: 2 })
+        }),
+        answers(one, said)
+      ])
+    ))
+
+  it.effect("asks for approval where the tool does, and tells the model what was denied", () =>
+    Effect.gen(function*() {
+      const careful = Toolkit.make(
+        Tool.make("weather", {
+          parameters: Schema.Struct({ city: Schema.String }),
+          success: Schema.Struct({ celsius: Schema.Finite }),
+          needsApproval: ({ city }) => Effect.succeed(city === "Rome")
+        })
+      )
+      const live = careful.toLayer({ weather: () => Effect.succeed({ celsius: 18 }) })
+      const { done } = yield* collect(ToolLoop.stream({ ...request, tools: careful })).pipe(Effect.provide(live))
+      assert.strictEqual(done?.reason, "approval")
+      const waiting = done?.prompt ?? Prompt.empty
+
+      const approvalId = waiting.content.flatMap((message) =>
+        message.role === "assistant"
+          ? message.content.flatMap((part) => part.type === "tool-approval-request" ? [part.approvalId] : [])
+          : []
+      ).join()
+      const unanswered = yield* collect(ToolLoop.stream({ prompt: waiting, tools: careful })).pipe(Effect.provide(live))
+      assert.include(String(unanswered.error), `the approval request ${approvalId} has no response`)
+
+      const prompt = ToolLoop.respond(waiting, [{ approvalId, approved: false, reason: "too hot" }])
+      const { done: end } = yield* collect(ToolLoop.stream({ prompt, tools: careful })).pipe(Effect.provide(live))
+      assert.strictEqual(end?.reason, "stop")
+      const [, second] = yield* sent
+      assert.deepStrictEqual(results(second), [
+        [{ celsius: 18 }, false],
+        [{ type: "execution-denied", reason: "too hot" }, true]
+      ])
+      assert.notInclude(JSON.stringify(second?.prompt), "approval")
+    }).pipe(Effect.provide(answers(both, said))))
+
+  it.effect("continues a response that the provider paused", () =>
+    Effect.gen(function*() {
+      const { done } = yield* collect(ToolLoop.stream(request))
+      assert.deepStrictEqual([done?.reason, done?.steps], ["stop", 2])
+      const [, second] = yield* sent
+      assert.deepStrictEqual((second === undefined ? [] : messages(second)).map(({ role }) => role), [
+        "user",
+        "assistant"
+      ])
+    }).pipe(
+      Effect.provide([
+        handlers,
+        TestProvider.layer((_, index) => ({
+          chunks: Answer.anthropic(Answer.make({ content: "Wait.", finishReason: "stop" })).map((chunk) =>
+            index === 0 && chunk.chunk.type === "message_delta"
+              ? new AnthropicChunk({
+                chunk: { ...chunk.chunk, delta: { ...chunk.chunk.delta, stop_reason: "pause_turn" } }
+              })
+              : chunk
+          )
+        }))
+      ])
+    ))
+
+  it.effect("refuses a prompt, a budget and a number of steps that are none", () =>
+    Effect.gen(function*() {
+      const problems = yield* Effect.forEach(
+        [{ maxSteps: 0, budget: "1" }, { maxSteps: Number.NaN, budget: "1" }, { maxSteps: 1, budget: "cheap" }],
+        (options) => Effect.map(collect(ToolLoop.stream(request, options)), ({ error }) => String(error))
+      )
+      assert.match(problems.join("\n"), /maxSteps: 0.*\n.*maxSteps: NaN.*\n.*budget: not an amount of USD/)
+      assert.lengthOf(yield* sent, 0)
+    }).pipe(Effect.provide([handlers, answers(said)])))
+})
