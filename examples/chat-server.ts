@@ -1,28 +1,20 @@
 /**
- * A chat server: the text goes to the browser as server-sent events, and the page has a stop button. When the button is
+ * A chat server: the answer goes to the browser as server-sent events, and the page has a stop button. When the button is
  * pressed, or the page is closed, the connection to the provider is closed, too.
  *
  *     OPENAI_API_KEY=… node examples/chat-server.ts
  */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { Config, Effect, Layer, Schema, Stream } from "effect"
-import { ChunkStream, OpenAi, Provider } from "effect-llm-stream"
-import * as Sse from "effect-llm-stream/wire/Sse"
+import { Config, Effect, Layer, Schema } from "effect"
+import { ChatEvent, ChunkStream, OpenAi, Provider } from "effect-llm-stream"
 import { FetchHttpClient, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 
 const chat = Effect.gen(function*() {
   const { prompt } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct({ prompt: Schema.String }))
   const provider = yield* Provider.Provider
-  const events = provider.stream({ prompt }).pipe(
-    ChunkStream.text,
-    Stream.map((text) => ({ event: "text", data: JSON.stringify(text) })),
-    Stream.catchTag("ProviderError", ({ reason }) => Stream.make({ event: "failure", data: reason._tag })),
-    Stream.concat(Stream.make({ event: "end", data: "" })),
-    Stream.map(Sse.encode),
-    Stream.encodeText
-  )
-  return HttpServerResponse.stream(events, { contentType: "text/event-stream" })
+  const events = ChunkStream.events(provider.stream({ prompt }))
+  return HttpServerResponse.stream(ChatEvent.toServerSentEvents(events), { contentType: "text/event-stream" })
 })
 
 const page = HttpServerResponse.html(`<!doctype html>
@@ -37,9 +29,9 @@ const page = HttpServerResponse.html(`<!doctype html>
     stop()
     answer.textContent = ""
     source = new EventSource("/chat?prompt=" + encodeURIComponent(form.prompt.value))
-    source.addEventListener("text", ({ data }) => answer.append(JSON.parse(data)))
-    source.addEventListener("failure", ({ data }) => answer.append(" [" + data + "]"))
-    source.addEventListener("end", stop)
+    source.addEventListener("Text", ({ data }) => answer.append(JSON.parse(data).delta))
+    source.addEventListener("Failure", ({ data }) => answer.append(" [" + JSON.parse(data).reason + "]"))
+    source.addEventListener("End", stop)
     source.onerror = stop // or it would ask again
   }
   document.getElementById("stop").onclick = stop

@@ -9,6 +9,7 @@
 import type * as AiResponse from "effect/ai/Response"
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -16,10 +17,13 @@ import * as ChatResponse from "./ChatResponse.ts"
 import type { Chunk } from "./Chunk.ts"
 import { Cost } from "./Cost.ts"
 import { FinishReason } from "./FinishReason.ts"
+import { lazy } from "./internal/lazy.ts"
 import * as PartialJson from "./PartialJson.ts"
 import * as Pricing from "./Pricing.ts"
+import { isProviderError } from "./ProviderError.ts"
 import * as ResponseParts from "./ResponseParts.ts"
 import { Usage } from "./Usage.ts"
+import * as Sse from "./wire/Sse.ts"
 
 /**
  * Schema of a piece of the answer's text.
@@ -595,6 +599,53 @@ export const text = <A extends { readonly _tag: string }, E, R>(
 ): Stream.Stream<string, E, R> => self.pipe(Stream.filter(isText), Stream.map(({ delta }) => delta))
 
 const isText = Schema.is(Text)
+
+/**
+ * The events as server-sent events, for a browser: the body of a response of type `text/event-stream`. Each has the `_tag`
+ * of its event for a name and its JSON for data; the last one is `End`. Events of other kinds, such as the steps of a
+ * `ToolLoop`, stay on the server.
+ *
+ * A failure becomes an event `Failure` before the end, with no more than the tag of its reason: what a provider says may
+ * not be for everyone's eyes. Use `Stream.tapError` first to log it.
+ *
+ * @example
+ * ```ts
+ * import { ChatEvent, ChunkStream, Provider } from "effect-llm-stream"
+ * import { Effect } from "effect"
+ * import { HttpServerResponse } from "effect/http"
+ *
+ * const chat = (prompt: string) =>
+ *   Effect.map(Provider.Provider, ({ stream }) =>
+ *     HttpServerResponse.stream(ChatEvent.toServerSentEvents(ChunkStream.events(stream({ prompt }))), {
+ *       contentType: "text/event-stream"
+ *     }))
+ * ```
+ *
+ * @category encoding
+ * @since 0.2.0
+ */
+export const toServerSentEvents = <A extends { readonly _tag: string }, E, R>(
+  self: Stream.Stream<A, E, R>
+): Stream.Stream<Uint8Array, never, R> =>
+  self.pipe(
+    Stream.filter(isChatEvent),
+    Stream.map((event) => serverSentEvent(event._tag, encodeJson()(event))),
+    Stream.catch((error) => Stream.make(serverSentEvent("Failure", { _tag: "Failure", reason: reasonOf(error) }))),
+    Stream.concat(Stream.make(serverSentEvent("End", { _tag: "End" }))),
+    Stream.encodeText
+  )
+
+const isChatEvent = <A extends { readonly _tag: string }>(event: A): event is A & ChatEvent => tags.has(event._tag)
+
+const tags: ReadonlySet<string> = new Set(ChatEvent.members.map((member) => member.fields._tag.schema.literal))
+
+// A program without a browser does not pay for it.
+const encodeJson = lazy(() => Schema.encodeSync(Schema.toCodecJson(ChatEvent)))
+
+const serverSentEvent = (event: string, data: unknown): string => Sse.encode({ event, data: JSON.stringify(data) })
+
+const reasonOf = (error: unknown): string =>
+  isProviderError(error) ? error.reason._tag : Predicate.hasProperty(error, "_tag") ? String(error._tag) : "Unknown"
 
 class OpenCall {
   readonly id: string

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import type { Chunk } from "./Chunk.ts"
 import type { FinishReason } from "./FinishReason.ts"
 import * as ContentEvents from "./internal/contentEvents.ts"
+import { lazy } from "./internal/lazy.ts"
 import * as Parts from "./Parts.ts"
 import type { Usage } from "./Usage.ts"
 
@@ -177,11 +178,6 @@ export const fromEncoded = (part: AiResponse.StreamPartEncoded): StreamPart => {
 const textDelta = /* @__PURE__ */ AiResponse.makePart("text-delta", { id: "", delta: "" })
 const reasoningDelta = /* @__PURE__ */ AiResponse.makePart("reasoning-delta", { id: "", delta: "" })
 const toolParamsDelta = /* @__PURE__ */ AiResponse.makePart("tool-params-delta", { id: "", delta: "" })
-
-const lazy = <A>(make: () => A): () => A => {
-  let made: A | undefined
-  return () => made ??= make()
-}
 
 const streamDecoder = lazy(() => Schema.decodeSync(AiResponse.StreamPart()))
 

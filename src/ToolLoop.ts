@@ -130,8 +130,8 @@ export type Tools<T extends Record<string, Tool.Any>, E = never, R = never> =
 /**
  * What a loop asks, beside its tools: a chat request.
  *
- * A `toolChoice` that makes the model call a tool holds for the first step only, as the model could never answer
- * otherwise. `prepareStep` can ask for it again.
+ * A `toolChoice` that makes the model call a tool holds until there are results, that is for the first step, as the model
+ * could never answer otherwise. `prepareStep` can ask for it again.
  *
  * @category models
  * @since 0.2.0
@@ -311,11 +311,12 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
       Stream.unwrap(Effect.gen(function*() {
         const { prompt = before.prompt, tools: names, ...changes } = yield* changesOf(prepareStep?.(before))
         const forced = toolChoice === "required" || Predicate.isObject(toolChoice)
+        const isAnswered = before.steps > 0 || before.prompt.content.at(-1)?.role === "tool"
         const accumulator = ChatResponse.accumulator()
         const chunks = provider.stream({
           ...fields,
           ...(responseFormat === undefined ? undefined : { responseFormat }),
-          ...(toolChoice === undefined || forced && before.steps > 0 ? undefined : { toolChoice }),
+          ...(toolChoice === undefined || forced && isAnswered ? undefined : { toolChoice }),
           ...changes,
           prompt,
           tools: Object.values<Tool.Any>(handlers.tools).filter(({ name }) =>

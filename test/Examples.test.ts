@@ -9,6 +9,7 @@ import * as Fs from "node:fs"
 import { createServer } from "node:http"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { goOn, start } from "../examples/approval.ts"
 import { makeAsk } from "../examples/async-iterable.ts"
 import { batch } from "../examples/batch.ts"
 import { routes } from "../examples/chat-server.ts"
@@ -19,7 +20,9 @@ import { hello } from "../examples/hello.ts"
 import { fastest } from "../examples/race.ts"
 import * as TelemetryExample from "../examples/telemetry.ts"
 import { ask, Budgets } from "../examples/tenant-budget.ts"
+import { answer as toolLoop } from "../examples/tool-loop.ts"
 import { otlpReceiver } from "./support/otlp.ts"
+import { hosts } from "./support/providers.ts"
 
 // Its own tests.
 await import("../examples/properties.test.ts")
@@ -58,7 +61,12 @@ describe("examples/chat-server", () => {
       assert.strictEqual(response.headers.get("content-type"), "text/event-stream")
       assert.strictEqual(
         yield* Effect.promise(() => response.text()),
-        "event: text\ndata: \"Hello,\"\n\nevent: text\ndata: \" world!\"\n\nevent: end\ndata: \n\n"
+        [
+          `event: Text\ndata: {"_tag":"Text","delta":"Hello,"}`,
+          `event: Text\ndata: {"_tag":"Text","delta":" world!"}`,
+          `event: Finish\ndata: {"_tag":"Finish","reason":"stop","finishReason":"stop","id":"answer-1","model":"test-model"}`,
+          `event: End\ndata: {"_tag":"End"}\n\n`
+        ].join("\n\n")
       )
       const { body } = yield* provider.request(0)
       assert.deepNestedInclude(body, { "messages[0].content": "Say hello" })
@@ -81,7 +89,10 @@ describe("examples/chat-server", () => {
     Effect.gen(function*() {
       const { url } = yield* serve([refusal])
       const text = yield* Effect.promise(() => fetch(`${url}/chat?prompt=Hi`).then((response) => response.text()))
-      assert.strictEqual(text, "event: failure\ndata: Authentication\n\nevent: end\ndata: \n\n")
+      assert.strictEqual(
+        text,
+        `event: Failure\ndata: {"_tag":"Failure","reason":"Authentication"}\n\nevent: End\ndata: {"_tag":"End"}\n\n`
+      )
     }))
 
   it.live("serves a page with a stop button", () =>
@@ -116,6 +127,67 @@ describe("examples/chat-tools", () => {
         "messages[2].content[1].type": "tool_result"
       })
     }))
+})
+
+describe("examples/tool-loop", () => {
+  const weather = (...cities: ReadonlyArray<string>) =>
+    Answer.make({
+      toolCalls: cities.map((city) => ({ name: "get_weather", arguments: JSON.stringify({ city }) })),
+      finishReason: "tool_calls"
+    })
+  const said = Answer.make({ content: "15 and 14 degrees" })
+
+  for (const [id, { at, reply }] of Object.entries(hosts)) {
+    it.live(`answers with what the tools say, and what they fail with: ${id}`, () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([
+          reply(weather("Paris", "Rome")),
+          reply(weather("Atlantis")),
+          reply(said)
+        ])
+        const text = yield* toolLoop("How warm are Paris and Rome?").pipe(
+          Stream.mkString,
+          Effect.provide(at(server.url))
+        )
+        assert.strictEqual(text, "15 and 14 degrees")
+        const [, second, third] = (yield* server.requests).map(({ body }) => JSON.stringify(body))
+        assert.match(second ?? "", /15.*14/)
+        assert.include(third, "NoSuchCity")
+      }))
+
+    it.live(`gives the text before a response dies in the third step: ${id}`, () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([
+          reply(weather("Paris")),
+          reply(weather("Rome")),
+          reply(said, { fault: { kind: "reset", after: { events: 6 } }, interval: "1 millis" })
+        ])
+        const error = yield* toolLoop("How warm are Paris and Rome?").pipe(
+          Stream.runDrain,
+          Effect.flip,
+          Effect.provide(at(server.url))
+        )
+        assert.strictEqual(error._tag, "ProviderError")
+      }))
+  }
+})
+
+describe("examples/approval", () => {
+  const transfer = Answer.make({ toolCalls: [{ name: "transfer", arguments: `{"to":"Ann","euros":500}` }] })
+  const said = Answer.make({ content: "Done." })
+
+  for (const [id, { at, reply }] of Object.entries(hosts)) {
+    it.live(`goes on when somebody has answered: ${id}`, () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([reply(transfer), reply(said)])
+        const { stored } = yield* start("Pay Ann 500 euros").pipe(Effect.provide(at(server.url)))
+        assert.include(stored, `"reason":"approval"`)
+        const approvalId = /"approvalId":"([^"]+)"/.exec(stored)?.[1] ?? ""
+        const text = yield* goOn(stored, [{ approvalId, approved: true }]).pipe(Effect.provide(at(server.url)))
+        assert.strictEqual(text, "Done.")
+        assert.include(JSON.stringify((yield* server.requests)[1]?.body), "Transferred 500 euros to Ann")
+      }))
+  }
 })
 
 describe("examples/extract", () => {

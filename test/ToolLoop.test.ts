@@ -1,6 +1,9 @@
+import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Deferred, Effect, Fiber, Schema, Stream } from "effect"
-import { Prompt, Tool, Toolkit } from "effect/ai"
+import { BigDecimal, Deferred, Effect, Fiber, Layer, Schema, Stream } from "effect"
+import { McpClient, McpProtocol, McpServer, Prompt, Tool, Toolkit } from "effect/ai"
+import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
+import { createServer } from "node:http"
 import { AnthropicChunk, type ChatRequest, type OpenAiChunk, ProviderError, ToolLoop } from "../src/index.ts"
 import { Answer, TestProvider } from "../src/testing.ts"
 import * as NodeReplayServer from "../src/testing/NodeReplayServer.ts"
@@ -387,6 +390,49 @@ describe("ToolLoop", () => {
           )
         }))
       ])
+    ))
+
+  it.live("runs the tools of an MCP server, and tells the model what they fail with", () =>
+    Effect.gen(function*() {
+      const server = yield* Layer.build(
+        HttpRouter.serve(
+          McpServer.layerHttp({
+            name: "weather",
+            version: "1.0.0",
+            path: "/mcp",
+            protocols: [McpProtocol.v2026_07_28],
+            registrations: Layer.provide(McpServer.toolkit(toolkit), handlers)
+          }),
+          { disableLogger: true, disableListenLog: true }
+        ).pipe(Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 })))
+      )
+      const { address } = yield* Effect.provide(HttpServer.HttpServer, server)
+      const { done, events } = yield* collect(
+        Stream.unwrap(Effect.gen(function*() {
+          const client = yield* McpClient.McpClient
+          const tools = yield* McpClient.toolkit(client)
+          return ToolLoop.stream({ prompt: "How warm is Paris?", tools }, { failures: "return" })
+        }))
+      ).pipe(
+        Effect.provide(
+          McpClient.layerHttp({
+            name: "test",
+            version: "1.0.0",
+            protocol: McpProtocol.v2026_07_28,
+            url: `${HttpServer.formatAddress(address)}/mcp`
+          }).pipe(Layer.provide(FetchHttpClient.layer))
+        )
+      )
+      assert.strictEqual(done?.reason, "stop")
+      const told = events.flatMap((event) => event._tag === "ToolResult" ? [event] : [])
+        .toSorted((a, b) => Number(a.isFailure) - Number(b.isFailure))
+      assert.deepStrictEqual(told.map(({ isFailure }) => isFailure), [false, true])
+      assert.include(String(told[0]?.result), "18")
+      assert.notStrictEqual(told[1]?.result, "")
+      const [first] = yield* sent
+      assert.deepStrictEqual(Array.isArray(first?.tools) ? first.tools.map(({ name }) => name) : [], ["weather"])
+    }).pipe(
+      Effect.provide(answers(Answer.make({ toolCalls: [call("Paris"), call("Atlantis")] }), said))
     ))
 
   it.effect("refuses a prompt, a budget and a number of steps that are none", () =>
