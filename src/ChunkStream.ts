@@ -398,7 +398,8 @@ export const responseSink: Sink.Sink<ChatResponse.ChatResponse, Chunk.Chunk> = S
 })
 
 /**
- * The response that the stream adds up to. Fails when the stream fails; {@link outcome} keeps what had come.
+ * Runs the stream, which sends its request, and gives the response that it adds up to. Fails when the stream fails;
+ * {@link outcome} keeps what had come, and {@link broadcast} leaves the chunks to others as well.
  *
  * @example
  * ```ts
@@ -420,8 +421,8 @@ export const response = <C extends Chunk.Chunk, E, R>(
 ): Effect.Effect<ChatResponse.ChatResponse, E, R> => Stream.run(self, responseSink)
 
 /**
- * The response that the stream adds up to. When the provider fails, `error` is set, and the rest is what had come
- * before.
+ * Runs the stream, which sends its request, and gives the response that it adds up to. When the provider fails, `error` is
+ * set, and the rest is what had come before.
  *
  * @example
  * ```ts
