@@ -1,6 +1,6 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Deferred, Effect, Fiber, Layer, Schema, Stream } from "effect"
+import { BigDecimal, Deferred, Effect, Fiber, Layer, Option, Schema, Stream, Tracer } from "effect"
 import { McpClient, McpProtocol, McpServer, Prompt, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
@@ -434,6 +434,30 @@ describe("ToolLoop", () => {
     }).pipe(
       Effect.provide(answers(Answer.make({ toolCalls: [call("Paris"), call("Atlantis")] }), said))
     ))
+
+  it.effect("has a span for each tool, and what the handler does is within it", () =>
+    Effect.gen(function*() {
+      const spans: Array<Tracer.NativeSpan> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      const traced = toolkit.toLayer({
+        weather: () => Effect.withSpan(Effect.succeed({ celsius: 1 }), "inside")
+      })
+      yield* collect(ToolLoop.stream(request)).pipe(Effect.provide(traced), Effect.withTracer(tracer))
+      const tools = spans.filter(({ name }) => name === "execute_tool weather")
+      assert.lengthOf(tools, 2)
+      assert.strictEqual(tools[0]?.attributes.get("gen_ai.tool.name"), "weather")
+      const inside = spans.filter(({ name }) => name === "inside")
+      assert.deepStrictEqual(
+        inside.map(({ parent }) => Option.getOrUndefined(parent)?.spanId).toSorted(),
+        tools.map(({ spanId }) => spanId).toSorted()
+      )
+    }).pipe(Effect.provide(answers(both, said))))
 
   it.effect("refuses a prompt, a budget and a number of steps that are none", () =>
     Effect.gen(function*() {
