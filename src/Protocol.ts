@@ -7,6 +7,8 @@
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import * as Pull from "effect/Pull"
@@ -92,9 +94,22 @@ export interface EventDecoder<Event, C> {
   readonly event: (event: Event, out: Array<C>) => ProviderError.Reason | undefined
   /** True once the terminal signal has come. The rest of the body is not read. */
   readonly done: boolean
+  /**
+   * A failure that the response has stated although more of it may follow. It is read on for {@link afterFailure}, then the
+   * stream fails with it, whatever else ends the body. Absent in formats whose statement of a failure is their last word.
+   */
+  readonly pending?: ProviderError.Reason | undefined
   /** Called when the body ends on its own. Returns the reason when the response is incomplete. */
   readonly end: () => ProviderError.Reason | undefined
 }
+
+/**
+ * How long a body is read on after it has stated a failure that is not its last word.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const afterFailure: Duration.Duration = Duration.seconds(1)
 
 /**
  * Turns the reads of one body into chunks; all the work of a read is done synchronously.
@@ -107,6 +122,8 @@ export interface BodyDecoder<C> {
   readonly end: () => ReadonlyArray<C>
   /** Set once; the chunks that the same call returned come before it. */
   readonly failure: ProviderError.Reason | undefined
+  /** See `EventDecoder`. */
+  readonly pending?: ProviderError.Reason | undefined
   readonly done: boolean
 }
 
@@ -258,6 +275,9 @@ const bodyDecoder = <Event, C>(
     get failure() {
       return failure
     },
+    get pending() {
+      return events.pending
+    },
     get done() {
       return events.done
     }
@@ -381,16 +401,10 @@ export const chunkPull = <C, E, R>(
         return decoder.end()
       })
   )
+  const failure = (reason: ProviderError.Reason) =>
+    new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: progress.emitted })
   const next: ChunkPull<C, E, R> = Effect.suspend(() => {
-    if (decoder.failure !== undefined) {
-      return Effect.fail(
-        new ProviderError.ProviderError({
-          provider: protocol.provider,
-          reason: decoder.failure,
-          emitted: progress.emitted
-        })
-      )
-    }
+    if (decoder.failure !== undefined) return Effect.fail(failure(decoder.failure))
     if (ended || decoder.done) return Cause.done()
     return Effect.flatMap(read, (chunks) => {
       if (!Arr.isReadonlyArrayNonEmpty(chunks)) return next
@@ -398,5 +412,21 @@ export const chunkPull = <C, E, R>(
       return Effect.succeed(chunks)
     })
   })
-  return next
+  let deadline: number | undefined
+  // What the provider said is why the stream fails, not that it then fell silent or broke the connection.
+  const last = (reason: ProviderError.Reason): ChunkPull<C, E, R> =>
+    Effect.flatMap(Clock.Clock, (clock) => {
+      const now = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+      deadline ??= now + Duration.toMillis(afterFailure)
+      return next.pipe(
+        Effect.mapError((error) => Cause.isDone(error) ? error : failure(decoder.failure ?? reason)),
+        Effect.timeoutOrElse({
+          duration: Duration.millis(Math.max(0, deadline - now)),
+          orElse: () => Effect.fail(failure(reason))
+        })
+      )
+    })
+  return Effect.suspend(() =>
+    decoder.pending === undefined || decoder.failure !== undefined ? next : last(decoder.pending)
+  )
 }

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted, Result, Schema } from "effect"
-import { OpenAiResponses, OpenAiResponsesChunk, Provider } from "../../src/index.ts"
+import { Effect, Fiber, Layer, Redacted, Result, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { ChunkStream, OpenAiResponses, OpenAiResponsesChunk, Provider } from "../../src/index.ts"
 import { Arbitraries } from "../../src/testing.ts"
+import * as Client from "../support/client.ts"
+import * as Host from "../support/host.ts"
 
 const apiKey = Redacted.make("sk-test")
 
@@ -15,7 +18,64 @@ describe("OpenAiResponsesChunk", () => {
   })
 })
 
+const bytes = (...events: ReadonlyArray<object | string>) => new TextEncoder().encode(Host.sse(...events))
+
+const created = { type: "response.created", sequence_number: 0, response: { id: "resp_1", status: "in_progress" } }
+
 describe("OpenAiResponses", () => {
+  describe("after an error event", () => {
+    const error = { type: "error", sequence_number: 1, code: "rate_limit_exceeded", message: "Too fast" }
+    const failed = {
+      type: "response.failed",
+      sequence_number: 2,
+      response: { id: "resp_1", status: "failed", error: { code: "server_error", message: "Failed" } }
+    }
+
+    const start = Effect.gen(function*() {
+      const source = Client.manual()
+      const client = Client.make(() => new Response(source.body, { headers: { "content-type": "text/event-stream" } }))
+      const fiber = yield* OpenAiResponses.OpenAiResponses.use((openai) =>
+        ChunkStream.outcome(openai.stream({ model: "gpt-5", prompt: "Hello" }))
+      ).pipe(
+        Effect.provide(OpenAiResponses.layer({ apiKey }).pipe(Layer.provide(client.layer))),
+        Effect.forkChild
+      )
+      yield* Client.settle
+      yield* source.push(bytes(created, error))
+      return { source, fiber }
+    })
+
+    it.effect("takes the end of the response, when it comes in another read", () =>
+      Effect.gen(function*() {
+        const { fiber, source } = yield* start
+        yield* TestClock.adjust("900 millis")
+        assert.isUndefined(fiber.pollUnsafe())
+        yield* source.push(bytes(failed))
+        const response = yield* Fiber.join(fiber)
+        assert.strictEqual(response.error?.reason._tag, "RateLimited")
+        assert.deepStrictEqual(response.finishReasons, ["failed"])
+        assert.isTrue(source.cancelled())
+      }))
+
+    for (const [what, event] of [["nothing", undefined], ["comments", ": still here\n\n"]] as const) {
+      it.effect(`fails with the error a second later, when ${what} came`, () =>
+        Effect.gen(function*() {
+          const { fiber, source } = yield* start
+          for (let tenth = 0; tenth < 9; tenth++) {
+            yield* TestClock.adjust("100 millis")
+            if (event !== undefined) yield* source.push(bytes(event))
+          }
+          assert.isUndefined(fiber.pollUnsafe())
+          yield* TestClock.adjust("100 millis")
+          const response = yield* Fiber.join(fiber)
+          assert.strictEqual(response.error?.reason._tag, "RateLimited")
+          assert.isTrue(response.error?.emitted)
+          assert.strictEqual(response.id, "resp_1")
+          assert.isTrue(source.cancelled())
+        }))
+    }
+  })
+
   it("asks for a stream at /responses, with the raw fields of either key", () => {
     for (const options of [{ openaiResponses: { store: false } }, { openai: { store: false } }]) {
       const prepared = Result.getOrThrow(

@@ -109,6 +109,34 @@ describe("the stream of a response", () => {
       assert.strictEqual(alone.error?.reason.message, "Failed")
     }))
 
+  it.effect("fails with what an error event says, whatever follows or ends the body", () =>
+    Effect.gen(function*() {
+      const error = { type: "error", sequence_number: 2, code: "rate_limit_exceeded", message: "Too fast" }
+      const endings: ReadonlyArray<ReadonlyArray<object | string>> = [
+        [],
+        ["data: [DONE]\n\n"],
+        [{ type: "keepalive", sequence_number: 3 }],
+        [{ type: "keepalive", sequence_number: 3 }, completed(4)],
+        [completed(9)],
+        ["data: {\n\n"],
+        [{ error: { message: "Out of order" } }]
+      ]
+      for (const ending of endings) {
+        const { chunks, response } = yield* decode(created, delta("Hi", 1), error, ...ending)
+        assert.strictEqual(response.error?.reason._tag, "RateLimited")
+        assert.strictEqual(response.content, "Hi")
+        assert.strictEqual(chunks[2]?.chunk.type, "error")
+      }
+    }))
+
+  it.effect("fails before its first chunk where an error is the first event, so that it can be asked for again", () =>
+    Effect.gen(function*() {
+      const { chunks, response } = yield* decode({ type: "error", code: "server_error", message: "Sorry" })
+      assert.lengthOf(chunks, 0)
+      assert.strictEqual(response.error?.reason._tag, "ServerError")
+      assert.isFalse(response.error?.emitted)
+    }))
+
   it.effect("keeps events and items of types that it does not know", () =>
     Effect.gen(function*() {
       const item = { type: "dream", id: "dr_1", about: "sheep" }

@@ -76,7 +76,9 @@ const wholeItem: Context = { whole: "item" }
  *
  * - Events are told apart by `type` in their data; the `event:` line matters only when it says `error`.
  * - The response is over at `response.completed`, `response.incomplete` or `response.failed`. The last one is a failure,
- *   as is an `error` event; both are chunks as well.
+ *   and a chunk as well.
+ * - So is an `error` event, but `response.failed` follows it as a rule: the body is read on for `Protocol.afterFailure`. An
+ *   `error` that is the first event is no chunk, so that the request can be sent again.
  * - A `sequence_number` that does not follow the one before it, and another response within this one, are
  *   `MalformedEvent`s.
  *
@@ -248,20 +250,25 @@ export const events = <C>(options: {
         // An event that the end of the body cut off is not malformed: the stream is incomplete.
         return event.unterminated ? undefined : failed ?? json
       }
-      if (failed !== undefined && json["type"] !== "response.failed") return failed
       if (json["type"] !== "error" && statesError(json, event.event)) {
-        return ProviderError.classify(failure(json), options.errors)
+        return failed ?? ProviderError.classify(failure(json), options.errors)
       }
-      if (!isPayload(json)) return invalid(json, event.data, position)
+      if (!isPayload(json)) return failed ?? invalid(json, event.data, position)
       const fault = faultOf(json, position, event.data)
       if (fault !== undefined) return failed ?? fault
+      // Before the first chunk a request can be sent again.
+      if (json.type === "error" && chunks === 0) return ProviderError.classify(failure(json), options.errors)
       const context = contextOf(json)
       chunks++
       out.push(options.make(json, context, info))
-      if (json.type === "error") failed = ProviderError.classify(failure(json), options.errors)
-      return json.type === "response.failed"
-        ? failed ?? ProviderError.classify(failure(json.response ?? {}), options.errors)
-        : undefined
+      if (json.type === "error") failed ??= ProviderError.classify(failure(json), options.errors)
+      if (json.type === "response.failed") {
+        return failed ?? ProviderError.classify(failure(json.response ?? {}), options.errors)
+      }
+      return done ? failed : undefined
+    },
+    get pending() {
+      return failed
     },
     get done() {
       return done
