@@ -17,12 +17,12 @@ import * as ProviderError from "./ProviderError.ts"
  * @since 0.2.0
  */
 export interface Outgoing {
-  readonly method: "POST"
+  readonly method: "GET" | "POST"
   /** Absolute and percent-encoded, as it is sent. */
   readonly url: string
   /** All headers but those that the authorization adds; names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** The bytes that are sent. */
+  /** The bytes that are sent; none where there is no body. */
   readonly body: Uint8Array
   /** What the endpoint knows of the response, the region among it. */
   readonly info: ResponseInfo

@@ -9,6 +9,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -318,12 +319,18 @@ const targetOf = <C>({ endpoint, options }: Definition<C>, request: ChatRequest.
   return model === undefined || url === undefined ? undefined : { model, url }
 }
 
-interface Plan {
-  readonly encoded: Encoded
+interface Outline {
+  readonly method: "GET" | "POST"
+  /** `undefined` for a call without a body. */
+  readonly encoded: Encoded | undefined
   readonly url: string
   readonly info: ResponseInfo
   /** All headers but the credentials; names in lower case. */
   readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
+}
+
+interface Plan extends Outline {
+  readonly encoded: Encoded
 }
 
 const plan = <C>(
@@ -349,7 +356,25 @@ const plan = <C>(
       ...options?.headers
     })
     yield* checkHeaders(all)
-    return { encoded, url, info: { ...info, model }, headers: all }
+    return { method: "POST", encoded, url, info: { ...info, model }, headers: all }
+  })
+
+const planCall = <C, D>(
+  { endpoint, headers, options }: Definition<C>,
+  { address, method, protocol, ...call }: Call<D>
+): Result.Result<Outline, ProviderError.InvalidRequest> =>
+  Result.gen(function*() {
+    const model = (call.model ?? options?.model) || undefined
+    const { info, url } = yield* endpoint(model ?? "")
+    const all = lowerCase({ accept: protocol.contentTypes.join(", "), ...headers, ...options?.headers })
+    yield* checkHeaders(all)
+    return {
+      method,
+      encoded: undefined,
+      url: address(new URL(url)).href,
+      info: { ...info, ...(model === undefined ? undefined : { model }) },
+      headers: all
+    }
   })
 
 // What HTTP takes: clients differ in what they make of the rest, and some show the value. It is not named here, either.
@@ -402,6 +427,44 @@ const utf8 = new TextEncoder()
 export const make = Effect.fnUntraced(function*<C extends Chunk>(
   definition: Definition<C>
 ): Effect.fn.Return<Service<C>, never, HttpClient.HttpClient> {
+  return (yield* caller(definition)).service
+})
+
+/**
+ * A call of a provider's API that is no request for a completion: it goes on with one, or ends it.
+ *
+ * @internal
+ */
+export interface Call<D> {
+  readonly method: "GET" | "POST"
+  /** Its address, made from the one that the requests for the model go to. */
+  readonly address: (url: URL) => URL
+  /** The model that the completion was asked of; `undefined` where it is not known. */
+  readonly model: string | undefined
+  /** Decodes the answer. */
+  readonly protocol: Protocol<D>
+  readonly hasContent: (answer: D) => boolean
+}
+
+/**
+ * A provider, and the same client, policy and credentials for other calls of its API.
+ *
+ * @internal
+ */
+export interface Caller<C extends Chunk> {
+  readonly service: Service<C>
+  /** `clock` is shared by calls that make one stream together. */
+  readonly stream: (
+    request: ChatRequest.ChatRequest,
+    clock?: Transport.Started
+  ) => Stream.Stream<C, ProviderError.ProviderError>
+  readonly call: <D>(call: Call<D>, clock?: Transport.Started) => Stream.Stream<D, ProviderError.ProviderError>
+}
+
+/** @internal */
+export const caller = Effect.fnUntraced(function*<C extends Chunk>(
+  definition: Definition<C>
+): Effect.fn.Return<Caller<C>, never, HttpClient.HttpClient> {
   const { auth, options = {}, protocol } = definition
   const client = withoutRedirects(
     (options.transformClient ?? ((client: HttpClient.HttpClient): Client => client))(yield* HttpClient.HttpClient)
@@ -409,28 +472,39 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
   const authorize = yield* auth.make
   const layerPolicy = toPolicy(options)
   const connections = ResponseBody.connections()
+  const run = <D>(
+    plan: () => Result.Result<Outline, ProviderError.InvalidRequest>,
+    decoding: Pick<Transport.Route<D>, "protocol" | "hasContent" | "clock">
+  ) =>
+    Stream.unwrap(Effect.gen(function*() {
+      const own = yield* CurrentPolicy
+      const fail = (reason: ProviderError.Reason) => failure(definition, reason)
+      const policy = yield* Effect.fromResult(
+        Object.keys(own).length === 0 ? layerPolicy : toPolicy({ ...options, ...defined(own) })
+      ).pipe(Effect.mapError((message) => fail(new ProviderError.InvalidRequest({ message }))))
+      const planned = yield* Effect.mapError(Effect.fromResult(plan()), fail)
+      return logIgnored(
+        Transport.stream(client, {
+          ...decoding,
+          info: planned.info,
+          connections,
+          attempt: attempt(planned, auth, authorize)
+        }, policy),
+        protocol.provider,
+        planned.encoded?.ignored ?? []
+      )
+    }))
+  const stream: Caller<C>["stream"] = (request, clock) =>
+    run(() => plan(definition, request), { protocol, hasContent: Transport.hasContent, clock })
   return {
-    name: protocol.provider,
-    target: (request) => targetOf(definition, request),
-    stream: (request) =>
-      Stream.unwrap(Effect.gen(function*() {
-        const own = yield* CurrentPolicy
-        const fail = (reason: ProviderError.Reason) => failure(definition, reason)
-        const policy = yield* Effect.fromResult(
-          Object.keys(own).length === 0 ? layerPolicy : toPolicy({ ...options, ...defined(own) })
-        ).pipe(Effect.mapError((message) => fail(new ProviderError.InvalidRequest({ message }))))
-        const planned = yield* Effect.mapError(Effect.fromResult(plan(definition, request)), fail)
-        return logIgnored(
-          Transport.stream(client, {
-            protocol,
-            info: planned.info,
-            connections,
-            attempt: attempt(planned, auth, authorize)
-          }, policy),
-          protocol.provider,
-          planned.encoded.ignored
-        )
-      }))
+    service: {
+      name: protocol.provider,
+      target: (request) => targetOf(definition, request),
+      stream: (request) => stream(request)
+    },
+    stream,
+    call: (call, clock) =>
+      run(() => planCall(definition, call), { protocol: call.protocol, hasContent: call.hasContent, clock })
   }
 })
 
@@ -447,20 +521,20 @@ const logIgnored = <C, E>(
     )
 
 const attempt = (
-  { encoded, headers, info, url }: Plan,
+  { encoded, headers, info, method, url }: Outline,
   auth: Auth.Auth,
   authorize: Auth.Authorize
 ): Effect.Effect<Transport.Attempt, ProviderError.Reason> =>
   Effect.gen(function*() {
     // The bytes that are signed are the bytes that are sent.
     const body = yield* Effect.try({
-      try: () => utf8.encode(JSON.stringify(encoded.body)),
+      try: () => encoded === undefined ? new Uint8Array() : utf8.encode(JSON.stringify(encoded.body)),
       catch: () => new ProviderError.InvalidRequest({ message: "The request cannot be written as JSON" })
     })
     const own = Object.entries(headers).map(([name, value]) =>
       [name, typeof value === "string" ? value : Redacted.value(value)] as const
     )
-    const outgoing = { method: "POST", url, headers: Object.fromEntries(own), body, info } as const
+    const outgoing = { method, url, headers: Object.fromEntries(own), body, info } as const
     // Headers that the caller sets win, so there is nothing left to authorize when they are all there.
     const isAuthorized = auth.headerNames.length > 0 && auth.headerNames.every((name) => Object.hasOwn(headers, name))
     const authorization = isAuthorized ? { headers: {}, secrets: [] } : yield* authorize(outgoing)
@@ -469,8 +543,8 @@ const attempt = (
       ...Object.keys(headers).filter((name) => Redacted.isRedacted(headers[name]))
     ]
     return {
-      request: HttpClientRequest.post(url).pipe(
-        HttpClientRequest.bodyUint8Array(body, "application/json"),
+      request: HttpClientRequest.make(method)(url).pipe(
+        encoded === undefined ? identity : HttpClientRequest.bodyUint8Array(body, "application/json"),
         HttpClientRequest.setHeaders({ ...authorization.headers, ...outgoing.headers })
       ),
       secretHeaders: secretNames,
@@ -550,7 +624,13 @@ const toPolicy = (policy: Policy): Result.Result<Transport.Policy, string> =>
 export const layer = <Self, C extends Chunk>(
   service: Context.Key<Self, Service<C>>,
   definition: Definition<C>
-): Layer.Layer<Self | Provider, never, HttpClient.HttpClient> =>
+): Layer.Layer<Self | Provider, never, HttpClient.HttpClient> => layerOf(service, make(definition))
+
+/** @internal */
+export const layerOf = <Self, S extends Service<Chunk>, E, R>(
+  service: Context.Key<Self, S>,
+  provider: Effect.Effect<S, E, R>
+): Layer.Layer<Self | Provider, E, R> =>
   Layer.effectContext(
-    Effect.map(make(definition), (provider) => Context.make(service, provider).pipe(Context.add(Provider, provider)))
+    Effect.map(provider, (provider) => Context.make(service, provider).pipe(Context.add(Provider, provider)))
   )

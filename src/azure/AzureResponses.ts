@@ -12,7 +12,6 @@ import type * as Redacted from "effect/Redacted"
 import * as Endpoint from "../Endpoint.ts"
 import { trusted } from "../internal/trusted.ts"
 import { OpenAiResponsesOptions } from "../openai/OpenAiResponsesOptions.ts"
-import type * as Protocol from "../Protocol.ts"
 import * as Responses from "../protocols/Responses.ts"
 import * as Provider from "../Provider.ts"
 import type * as ProviderError from "../ProviderError.ts"
@@ -44,7 +43,7 @@ import { AzureResponsesChunk } from "./AzureResponsesChunk.ts"
  * @category services
  * @since 0.2.0
  */
-export class AzureResponses extends Context.Service<AzureResponses, Provider.Service<AzureResponsesChunk>>()(
+export class AzureResponses extends Context.Service<AzureResponses, Responses.Service<AzureResponsesChunk>>()(
   "effect-llm-stream/AzureResponses"
 ) {}
 
@@ -91,7 +90,7 @@ export interface Options extends Provider.CommonOptions {
  * @category decoding
  * @since 0.2.0
  */
-export const protocol = (): Protocol.Protocol<AzureResponsesChunk> =>
+export const protocol = (): Responses.ResponsesProtocol<AzureResponsesChunk> =>
   Responses.protocol({
     provider: "azure",
     make: (chunk, context, { deploymentType, model, region }) =>
@@ -124,7 +123,7 @@ export const protocol = (): Protocol.Protocol<AzureResponsesChunk> =>
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Provider.Definition<AzureResponsesChunk> => {
+export const define = (options: Options): Responses.Definition<AzureResponsesChunk> => {
   const { apiVersion, deployment } = options
   const resource = options.endpoint.trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
   const path = apiVersion !== undefined && /^\d/.test(apiVersion) ? "/openai/responses" : "/openai/v1/responses"
@@ -170,7 +169,7 @@ export const define = (options: Options): Provider.Definition<AzureResponsesChun
  * @since 0.2.0
  */
 export const make = (options: Options): Effect.Effect<AzureResponses["Service"], never, HttpClient.HttpClient> =>
-  Provider.make(define(options))
+  Responses.make(define(options))
 
 /**
  * A layer with Azure OpenAI as its own service and as the common `Provider`.
@@ -194,7 +193,7 @@ export const make = (options: Options): Effect.Effect<AzureResponses["Service"],
 export const layer = (
   options: Options
 ): Layer.Layer<AzureResponses | Provider.Provider, never, HttpClient.HttpClient> =>
-  Provider.layer(AzureResponses, define(options))
+  Responses.layer(AzureResponses, define(options))
 
 /**
  * The options that {@link layerConfig} reads.

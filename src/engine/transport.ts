@@ -50,6 +50,16 @@ export interface Route<C> {
   /** What is known of the response before it comes. */
   readonly info: Protocol.ResponseInfo
   readonly connections: ResponseBody.Connections
+  /** Whether a chunk brings what `contentTimeout` waits for. */
+  readonly hasContent: (chunk: C) => boolean
+  /** Shared by calls that make one stream together, so that one `totalTimeout` is that of all. Default: the call alone. */
+  readonly clock?: Started | undefined
+}
+
+/** @internal */
+export interface Started {
+  /** Monotonic milliseconds; `undefined` before the first call. */
+  at: number | undefined
 }
 
 /** @internal */
@@ -69,7 +79,7 @@ export interface Policy {
  *
  * @internal
  */
-export const stream = <C extends Chunk>(
+export const stream = <C>(
   client: Client,
   route: Route<C>,
   policy: Policy
@@ -92,16 +102,18 @@ export const stream = <C extends Chunk>(
             }),
             emitted: pull !== undefined
           })
-        return within(next, deadline(clock, policy.totalTimeout), timedOut)
+        const started = route.clock ?? { at: undefined }
+        started.at ??= millis(clock)
+        return within(next, deadline(clock, policy.totalTimeout, started.at), timedOut)
       })
     )
   )
 
 const millis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
-/** How many milliseconds are left, from now. */
-const deadline = (clock: Clock.Clock, duration: Duration.Duration): () => number => {
-  const end = millis(clock) + Duration.toMillis(duration)
+/** How many milliseconds are left, at the time of asking. */
+const deadline = (clock: Clock.Clock, duration: Duration.Duration, start: number): () => number => {
+  const end = start + Duration.toMillis(duration)
   return () => end - millis(clock)
 }
 
@@ -124,8 +136,9 @@ const within = <A, E, B>(
 }
 
 /** Fails when the provider is waited for longer than the duration without a chunk that has content. */
-const withContent = <C extends Chunk, B>(
+const withContent = <C, B>(
   pull: Protocol.ChunkPull<C, never, never>,
+  hasContent: (chunk: C) => boolean,
   clock: Clock.Clock,
   duration: Duration.Duration,
   timedOut: () => B
@@ -143,7 +156,8 @@ const withContent = <C extends Chunk, B>(
   })
 }
 
-const hasContent = (chunk: Chunk): boolean =>
+/** @internal */
+export const hasContent = (chunk: Chunk): boolean =>
   chunk.audioDelta !== undefined ||
   hasOutput(chunk)
 
@@ -152,7 +166,7 @@ interface Opened<C> {
   readonly pull: Protocol.ChunkPull<C, never, never>
 }
 
-const openWithRetries = <C extends Chunk>(
+const openWithRetries = <C>(
   client: Client,
   route: Route<C>,
   policy: Policy,
@@ -213,7 +227,7 @@ const pause = (error: ProviderError.ProviderError, retries: number): Effect.Effe
     ? Effect.succeed(Duration.toMillis(error.retryAfter))
     : Effect.map(Random.next, (random) => Math.min(firstPause * 2 ** retries, longestPause) * (1 - random / 4))
 
-const openOnce = Effect.fnUntraced(function*<C extends Chunk>(
+const openOnce = Effect.fnUntraced(function*<C>(
   client: Client,
   route: Route<C>,
   policy: Policy,
@@ -300,7 +314,7 @@ const openOnce = Effect.fnUntraced(function*<C extends Chunk>(
     Protocol.chunkPull(protocol, decoder, reads, progress),
     (error) => Cause.isDone(error) ? error : fail(withRequestId(error.reason, info.requestId))
   )
-  const pull = withContent(scrubbed, yield* Clock.Clock, policy.contentTimeout, () =>
+  const pull = withContent(scrubbed, route.hasContent, yield* Clock.Clock, policy.contentTimeout, () =>
     fail(
       new ProviderError.Timeout({
         kind: "idle",

@@ -13,7 +13,6 @@ import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { defined } from "../internal/defined.ts"
 import { trusted } from "../internal/trusted.ts"
-import * as Protocol from "../Protocol.ts"
 import * as Responses from "../protocols/Responses.ts"
 import * as Provider from "../Provider.ts"
 import { OpenAiResponsesChunk } from "./OpenAiResponsesChunk.ts"
@@ -51,7 +50,7 @@ export { OpenAiResponsesOptions }
  * @category services
  * @since 0.2.0
  */
-export class OpenAiResponses extends Context.Service<OpenAiResponses, Provider.Service<OpenAiResponsesChunk>>()(
+export class OpenAiResponses extends Context.Service<OpenAiResponses, Responses.Service<OpenAiResponsesChunk>>()(
   "effect-llm-stream/OpenAiResponses"
 ) {}
 
@@ -90,7 +89,7 @@ const defaultBaseUrl = "https://api.openai.com/v1"
  * @category decoding
  * @since 0.2.0
  */
-export const protocol = (): Protocol.Protocol<OpenAiResponsesChunk> =>
+export const protocol = (): Responses.ResponsesProtocol<OpenAiResponsesChunk> =>
   Responses.protocol({
     provider: "openai",
     make: (chunk, context, { region }) =>
@@ -123,7 +122,7 @@ const regionOf = (baseUrl: string): string | undefined => /^https:\/\/([a-z]{2})
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Provider.Definition<OpenAiResponsesChunk> => {
+export const define = (options: Options): Responses.Definition<OpenAiResponsesChunk> => {
   const baseUrl = options.baseUrl ?? defaultBaseUrl
   return {
     protocol: protocol(),
@@ -160,7 +159,7 @@ export const define = (options: Options): Provider.Definition<OpenAiResponsesChu
  * @since 0.2.0
  */
 export const make = (options: Options): Effect.Effect<OpenAiResponses["Service"], never, HttpClient.HttpClient> =>
-  Provider.make(define(options))
+  Responses.make(define(options))
 
 /**
  * A layer with OpenAI as its own service and as the common `Provider`.
@@ -179,7 +178,7 @@ export const make = (options: Options): Effect.Effect<OpenAiResponses["Service"]
 export const layer = (
   options: Options
 ): Layer.Layer<OpenAiResponses | Provider.Provider, never, HttpClient.HttpClient> =>
-  Provider.layer(OpenAiResponses, define(options))
+  Responses.layer(OpenAiResponses, define(options))
 
 /**
  * The options that {@link layerConfig} reads.

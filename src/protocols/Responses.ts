@@ -5,7 +5,9 @@
  * @stability unstable
  * @since 0.2.0
  */
+export * from "./responses/background.ts"
 export * from "./responses/chunk.ts"
 export * from "./responses/events.ts"
+export { type Context, type Position } from "./responses/memory.ts"
 export * from "./responses/payload.ts"
 export * from "./responses/request.ts"

@@ -6,14 +6,13 @@
 import * as Schema from "effect/Schema"
 import { failureOf } from "../../engine/errorBody.ts"
 import * as JsonEvent from "../../internal/jsonEvent.ts"
-import { elements } from "../../internal/open.ts"
 import { validator } from "../../internal/validator.ts"
 import * as Protocol from "../../Protocol.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import type * as Sse from "../../wire/Sse.ts"
 import * as ChatCompletions from "../chatCompletions/events.ts"
-import { countedType, type ResponsesChunk } from "./chunk.ts"
-import { type ContentPart, type OutputItem, Payload, type Response } from "./payload.ts"
+import { at, type Context, Memory, type Position, responseId } from "./memory.ts"
+import { Payload } from "./payload.ts"
 
 const isPayload: (json: unknown) => json is Payload = validator(Schema.toType(Payload))
 
@@ -28,47 +27,12 @@ const invalid = JsonEvent.invalidPayload(Schema.toType(Payload))
 export const errors: ProviderError.Table = ChatCompletions.errors
 
 /**
- * What the events before it make of an event.
- *
- * @category models
- * @since 0.2.0
- */
-export interface Context extends Partial<Pick<ResponsesChunk, "whole" | "items" | "call">> {}
-
-/**
  * Makes a chunk of an event's data that passed the schema.
  *
  * @category models
  * @since 0.2.0
  */
 export type MakeChunk<C> = (payload: Payload, context: Context, info: Protocol.ResponseInfo) => C
-
-/** What came of an item. */
-interface ItemState {
-  announced: boolean
-  /** The parts of which a piece came. */
-  readonly parts: Set<number>
-}
-
-const kinds = { output_text: 0, refusal: 1, reasoning_text: 2, summary_text: 3, arguments: 4 }
-
-const part = (kind: keyof typeof kinds, index: number | null | undefined): number => kinds[kind] + 8 * (index ?? 0)
-
-const kindOf = (part: ContentPart | null | undefined): Exclude<keyof typeof kinds, "arguments"> | undefined =>
-  part?.type === "output_text" || part?.type === "refusal" || part?.type === "reasoning_text" ||
-    part?.type === "summary_text"
-    ? part.type
-    : undefined
-
-const hasText = ({ type }: OutputItem): boolean =>
-  type === "message" || type === "reasoning" || type === "function_call" || type === "custom_tool_call" ||
-  type === "mcp_call"
-
-const nothing: Context = {}
-
-const wholeText: Context = { whole: "text" }
-
-const wholeItem: Context = { whole: "item" }
 
 /**
  * The event decoder of this format. Its state is what tells a finished response from a cut-off or mixed-up one, and what
@@ -101,18 +65,16 @@ const wholeItem: Context = { whole: "item" }
 export const events = <C>(options: {
   readonly make: MakeChunk<C>
   readonly errors: ProviderError.Table
+  /** @internal */
+  readonly after?: Memory | undefined
 }) =>
 (info: Protocol.ResponseInfo): Protocol.EventDecoder<Sse.Event, C> => {
+  const memory = options.after?.copy() ?? new Memory()
   let count = 0
   let chunks = 0
   let done = false
-  let id: string | undefined
-  let number: number | undefined
-  let search: string | undefined
   /** What an `error` event said: the response that it belongs to may still follow. */
   let failed: ProviderError.Reason | undefined
-  const items = new Map<number | string, ItemState>()
-  const types: Array<string> = []
 
   const incomplete = () =>
     new ProviderError.IncompleteStream({
@@ -121,119 +83,17 @@ export const events = <C>(options: {
         : `The stream ended after ${chunks} chunks without the end of the response`
     })
 
-  const itemAt = (index: number | null | undefined, id: unknown): ItemState => {
-    const key = index ?? (typeof id === "string" ? id : -1)
-    let item = items.get(key)
-    if (item === undefined) items.set(key, item = { announced: false, parts: new Set() })
-    return item
-  }
-
-  const piece = (
-    event: { readonly output_index?: number | null; readonly item_id?: string | null },
-    at: number
-  ): Context => {
-    itemAt(event.output_index, event.item_id).parts.add(at)
-    return nothing
-  }
-
-  const whole = (
-    event: { readonly output_index?: number | null; readonly item_id?: string | null },
-    at: number
-  ): Context => {
-    const { parts } = itemAt(event.output_index, event.item_id)
-    if (parts.has(at)) return nothing
-    parts.add(at)
-    return wholeText
-  }
-
-  const itemDone = (item: OutputItem, state: ItemState): Context => {
-    const type = countedType(item)
-    if (type !== undefined) types.push(type)
-    if (item.type === "tool_search_call") search = item.id ?? undefined
-    const context = !state.announced && state.parts.size === 0
-      ? wholeItem
-      : hasText(item) && state.parts.size === 0
-      ? wholeText
-      : nothing
-    state.announced = true
-    state.parts.add(-1)
-    return item.type === "tool_search_output" && !item.call_id && search !== undefined
-      ? { ...context, call: search }
-      : context
-  }
-
-  const ended = (response: Response): Context => {
-    done = true
-    const output = elements(response.output)
-    if (items.size === 0) return output.length === 0 ? nothing : { whole: "response" }
-    return output.length === 0 ? { items: types } : nothing
-  }
-
-  const contextOf = (event: Payload): Context => {
-    switch (event.type) {
-      case "response.output_text.delta":
-        return piece(event, part("output_text", event.content_index))
-      case "response.refusal.delta":
-        return piece(event, part("refusal", event.content_index))
-      case "response.reasoning_text.delta":
-        return piece(event, part("reasoning_text", event.content_index))
-      case "response.reasoning_summary_text.delta":
-        return piece(event, part("summary_text", event.summary_index))
-      case "response.function_call_arguments.delta":
-      case "response.custom_tool_call_input.delta":
-      case "response.mcp_call_arguments.delta":
-        return piece(event, part("arguments", 0))
-      case "response.output_text.done":
-        return event.text ? whole(event, part("output_text", event.content_index)) : nothing
-      case "response.refusal.done":
-        return event.refusal ? whole(event, part("refusal", event.content_index)) : nothing
-      case "response.reasoning_text.done":
-        return event.text ? whole(event, part("reasoning_text", event.content_index)) : nothing
-      case "response.reasoning_summary_text.done":
-        return event.text ? whole(event, part("summary_text", event.summary_index)) : nothing
-      case "response.function_call_arguments.done":
-      case "response.mcp_call_arguments.done":
-        return event.arguments ? whole(event, part("arguments", 0)) : nothing
-      case "response.custom_tool_call_input.done":
-        return event.input ? whole(event, part("arguments", 0)) : nothing
-      case "response.content_part.done":
-      case "response.reasoning_summary_part.done": {
-        const kind = kindOf(event.part)
-        const index = event["content_index"] ?? event["summary_index"]
-        const text = event.part?.["text"] ?? event.part?.["refusal"]
-        return kind === undefined || !text ? nothing : whole(event, part(kind, typeof index === "number" ? index : 0))
-      }
-      case "response.output_item.added":
-        itemAt(event.output_index, event.item?.id).announced = true
-        return nothing
-      case "response.output_item.done":
-        return event.item ? itemDone(event.item, itemAt(event.output_index, event.item.id)) : nothing
-      case "response.completed":
-      case "response.incomplete":
-      case "response.failed":
-        return ended(event.response ?? {})
-      default:
-        return nothing
-    }
-  }
-
   const faultOf = (event: Payload, position: number, data: string): ProviderError.MalformedEvent | undefined => {
     const malformed = (message: string, path: ReadonlyArray<string>) =>
       JsonEvent.malformed({ event: position, data, path, message: `Event ${position} ${message}` })
     const { sequence_number } = event
-    if (typeof sequence_number === "number") {
-      if (number !== undefined && sequence_number !== number + 1) {
-        return malformed(`has the sequence number ${sequence_number} after ${number}`, ["sequence_number"])
-      }
-      number = sequence_number
+    if (typeof sequence_number === "number" && memory.number !== undefined && sequence_number !== memory.number + 1) {
+      return malformed(`has the sequence number ${sequence_number} after ${memory.number}`, ["sequence_number"])
     }
-    const response = "response" in event && typeof event.response === "object" ? event.response : undefined
-    const stated = response !== undefined && response !== null && "id" in response ? response.id : undefined
-    if (typeof stated === "string" && stated !== "") {
-      if (id !== undefined && stated !== id) return malformed("is of another response", ["response", "id"])
-      id = stated
-    }
-    return undefined
+    const stated = responseId(event)
+    return stated !== undefined && memory.id !== undefined && stated !== memory.id
+      ? malformed("is of another response", ["response", "id"])
+      : undefined
   }
 
   return {
@@ -258,7 +118,8 @@ export const events = <C>(options: {
       if (fault !== undefined) return failed ?? fault
       // Before the first chunk a request can be sent again.
       if (json.type === "error" && chunks === 0) return ProviderError.classify(failure(json), options.errors)
-      const context = contextOf(json)
+      const context = memory.see(json)
+      done = isEnd(json)
       chunks++
       out.push(options.make(json, context, info))
       if (json.type === "error") failed ??= ProviderError.classify(failure(json), options.errors)
@@ -277,6 +138,9 @@ export const events = <C>(options: {
   }
 }
 
+const isEnd = ({ type }: Payload): boolean =>
+  type === "response.completed" || type === "response.incomplete" || type === "response.failed"
+
 const statesError = (json: { readonly [key: string]: unknown }, event: string | undefined): boolean =>
   event === "error" || (typeof json["type"] !== "string" && json["error"] !== undefined && json["error"] !== null)
 
@@ -284,6 +148,20 @@ const failure = (json: object): ProviderError.Failure => {
   const stated = failureOf(json) ?? { message: "The provider stated an error without a message" }
   // A flat body: its type is the event's, not the error's.
   return stated.type === "error" ? { ...stated, type: undefined } : stated
+}
+
+/**
+ * A protocol of this format, which can be read on in the middle of a response.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ResponsesProtocol<C> extends Protocol.Protocol<C> {
+  /**
+   * The same protocol for the rest of a response: the first event has to be the one after `startingAfter`. Texts that
+   * events state as a whole count only for items that begin in the rest.
+   */
+  readonly resumed: (position: Position) => Protocol.Protocol<C>
 }
 
 /**
@@ -310,11 +188,17 @@ export const protocol = <C>(options: {
   readonly errors: ProviderError.Table
   /** What the host states in the headers of its responses. Default: its id of the request, where most hosts have it. */
   readonly headers?: Protocol.ResponseHeaders | undefined
-}): Protocol.Protocol<C> =>
-  Protocol.make({
-    provider: options.provider,
-    framing: Protocol.serverSentEvents,
-    events: events(options),
-    errors: options.errors,
-    headers: options.headers
-  })
+}): ResponsesProtocol<C> => {
+  const after = (memory: Memory | undefined): Protocol.Protocol<C> =>
+    Protocol.make({
+      provider: options.provider,
+      framing: Protocol.serverSentEvents,
+      events: events({ ...options, after: memory }),
+      errors: options.errors,
+      headers: options.headers
+    })
+  return {
+    ...after(undefined),
+    resumed: (position) => after(at(position))
+  }
+}

@@ -981,7 +981,13 @@ export interface Response {
   readonly [key: string]: unknown
 }
 
-const Response: Exact<Response> = exactly(open({
+/**
+ * Schema of a response.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Response: Exact<Response> = exactly(open({
   id: nullish(Schema.String),
   object: nullish(Schema.String),
   created_at: nullish(Schema.Finite),

@@ -1,0 +1,357 @@
+/**
+ * Background responses: they run on when the connection is gone, so that a stream can be resumed.
+ *
+ * @since 0.2.0
+ */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { hasContent, type Started } from "../../engine/transport.ts"
+import * as Protocol from "../../Protocol.ts"
+import * as Provider from "../../Provider.ts"
+import * as ProviderError from "../../ProviderError.ts"
+import type { ResponsesChunk } from "./chunk.ts"
+import type { ResponsesProtocol } from "./events.ts"
+import { at, Memory, type Position, Remembered } from "./memory.ts"
+import { Response } from "./payload.ts"
+
+/**
+ * Where to go on with a background response.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Resume extends Position {
+  /** The model that was asked for, where costs need it: at Azure, the deployment. Default: that of the layer. */
+  readonly model?: string | undefined
+  /** The `include` of the request, which the rest of the stream needs again: `reasoning.encrypted_content`, … */
+  readonly include?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * How often a stream is resumed by itself.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface ResumeOptions {
+  /** How often one stream is resumed, at most. Default: 5. */
+  readonly times?: number | undefined
+  /**
+   * The pauses before each. Its input is the error that cut the stream off; when it ends, the stream fails. Default: half a
+   * second, doubled each time, with jitter.
+   */
+  readonly schedule?: Schedule.Schedule<unknown, ProviderError.ProviderError> | undefined
+}
+
+/**
+ * What a host of the Responses API does: stream responses, and go on with those that run in the background.
+ *
+ * @category services
+ * @since 0.2.0
+ */
+export interface Service<C extends ResponsesChunk> extends Provider.Service<C> {
+  /**
+   * Goes on with a background response after an event, or from its start. The chunks are those that the first stream
+   * would have given: sequence numbers go on, and an event that does not follow is a `MalformedEvent`.
+   *
+   * Fails with `NotFound` or `InvalidRequest` when the provider has no such response, or it does not run in the background.
+   * Every run sends one request, in the way of `stream`.
+   */
+  readonly resume: (from: Resume) => Stream.Stream<C, ProviderError.ProviderError>
+  /**
+   * The same service, whose streams resume by themselves when they are cut off after their first chunk: by a broken
+   * connection (`Network`), by silence (`Timeout`, but not that of the whole stream) or by an end that is none
+   * (`IncompleteStream`). No chunk comes twice, and a stream that is given up fails with the error that cut it off.
+   *
+   * Its requests have to ask for `background: true` in their raw options; others fail with `InvalidRequest` before
+   * anything is sent.
+   */
+  readonly resuming: (options?: ResumeOptions) => Service<C>
+  /**
+   * Cancels a background response and gives what the provider then says of it: `status` is `cancelled`, or that of a
+   * response which was over before. The stream of a cancelled response ends as the provider ends it, as a rule with
+   * `IncompleteStream`.
+   */
+  readonly cancel: (id: string) => Effect.Effect<Response, ProviderError.ProviderError>
+}
+
+/**
+ * A host of the Responses API as a value.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Definition<C> extends Provider.Definition<C> {
+  readonly protocol: ResponsesProtocol<C>
+}
+
+/**
+ * Makes the service of a host from its definition and an HTTP client in the context.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiResponses, Responses } from "effect-llm-stream"
+ * import { Effect, Stream } from "effect"
+ *
+ * const rest = Effect.map(
+ *   Responses.make(OpenAiResponses.define({ baseUrl: "https://gateway.example/v1" })),
+ *   (gateway) => gateway.resume({ id: "resp_1", startingAfter: 41 })
+ * )
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const make = <C extends ResponsesChunk>(
+  definition: Definition<C>
+): Effect.Effect<Service<C>, never, HttpClient.HttpClient> =>
+  Effect.map(Provider.caller(definition), (caller) => {
+    const provider = definition.protocol.provider
+    const refuse = (message: string) =>
+      new ProviderError.ProviderError({
+        provider,
+        reason: new ProviderError.InvalidRequest({ message: `${provider}: ${message}` }),
+        emitted: false
+      })
+
+    const open = (position: Position, from: Omit<Resume, keyof Position>, clock?: Started) => {
+      const refusal = refusalOf(position)
+      return refusal !== undefined ? Stream.fail(refuse(refusal)) : caller.call({
+        method: "GET",
+        address: (url) => {
+          const address = below(url, position.id)
+          address.searchParams.set("stream", "true")
+          if (position.startingAfter !== undefined) {
+            address.searchParams.set("starting_after", String(position.startingAfter))
+          }
+          for (const include of from.include ?? []) address.searchParams.append("include[]", include)
+          return address
+        },
+        model: from.model,
+        protocol: definition.protocol.resumed(position),
+        hasContent
+      }, clock)
+    }
+
+    const resuming = (options?: ResumeOptions): Service<C> => ({
+      ...service,
+      stream: (request) =>
+        Stream.unwrap(Effect.gen(function*() {
+          const { body } = yield* Effect.fromResult(Provider.prepare(definition, request))
+          if (body["background"] !== true) {
+            return yield* refuse(
+              "only a background response can be resumed: the raw options of the request have no `background: true`"
+            )
+          }
+          const clock = { at: undefined }
+          const include = Array.isArray(body["include"]) ? body["include"].map(String) : undefined
+          const from = { model: caller.service.target?.(request)?.model, include }
+          return keep(
+            provider,
+            caller.stream(request, clock),
+            new Memory(),
+            options,
+            (position) => open(position, from, clock)
+          )
+        })),
+      resume: (from) =>
+        Stream.suspend(() => {
+          const clock = { at: undefined }
+          return keep(provider, open(from, from, clock), at(from), options, (position) => open(position, from, clock))
+        })
+    })
+
+    const service: Service<C> = {
+      ...caller.service,
+      resume: (from) => open(from, from),
+      resuming,
+      cancel: (id) => {
+        const refusal = refusalOf({ id })
+        return refusal !== undefined ? Effect.fail(refuse(refusal)) : Stream.runHead(caller.call({
+          method: "POST",
+          address: (url) => below(url, id, "/cancel"),
+          model: undefined,
+          protocol: wholeResponse(definition.protocol),
+          hasContent: () => true
+        })).pipe(Effect.map(Option.getOrElse((): Response => ({}))))
+      }
+    }
+    return service
+  })
+
+/** Why there is nothing to ask for at a position. */
+const refusalOf = ({ id, startingAfter }: Position): string | undefined =>
+  typeof id !== "string" || /^\.{0,2}$/.test(id)
+    ? "`id` has to be the id of a response"
+    : startingAfter !== undefined && !(Number.isSafeInteger(startingAfter) && startingAfter >= 0)
+    ? `\`startingAfter\` has to be the number of an event, 0 or more and whole, not ${String(startingAfter)}`
+    : undefined
+
+const below = (url: URL, id: string, rest = ""): URL => {
+  const address = new URL(url)
+  address.pathname += `/${encodeURIComponent(id)}${rest}`
+  return address
+}
+
+const readResponse = Protocol.payload(Schema.toType(Response))
+
+/** A body that is one response as JSON. */
+const wholeResponse = <C>({ errors, failure, headers, provider }: Protocol.Protocol<C>): Protocol.Protocol<Response> =>
+  Protocol.make<string, Response>({
+    provider,
+    framing: {
+      contentTypes: ["application/json"],
+      make: () => {
+        const utf8 = new TextDecoder()
+        const pieces: Array<string> = []
+        let size = 0
+        return {
+          push: (read) => {
+            const piece = utf8.decode(read, { stream: true })
+            size += piece.length
+            if (size <= Protocol.maxLineSize) pieces.push(piece)
+            return []
+          },
+          end: () => [[...pieces, utf8.decode()].join("")],
+          get failure() {
+            return size > Protocol.maxLineSize
+              ? { message: `The body is longer than the limit of ${Protocol.maxLineSize} characters` }
+              : undefined
+          }
+        }
+      },
+      fromLine: (line) => line
+    },
+    events: () => {
+      let done = false
+      return {
+        event: (json, out) => {
+          const response = readResponse(json, 0)
+          if (response instanceof ProviderError.MalformedEvent) return response
+          if (response !== undefined) {
+            done = true
+            out.push(response)
+          }
+          return undefined
+        },
+        get done() {
+          return done
+        },
+        end: () => new ProviderError.IncompleteStream({ message: "The body is empty where a response was expected" })
+      }
+    },
+    errors,
+    headers,
+    failure
+  })
+
+const pauses = Schedule.jittered(Schedule.exponential("500 millis"))
+
+type Chunks<C> = Stream.Stream<C, ProviderError.ProviderError>
+
+const isCutOff = ({ reason }: ProviderError.ProviderError): boolean =>
+  reason._tag === "Network" || reason._tag === "IncompleteStream" ||
+  reason._tag === "Timeout" && reason.kind !== "total"
+
+/** Goes on with a stream that is cut off, as long as the options allow it. `memory` is of what came before it. */
+const keep = <C extends ResponsesChunk>(
+  provider: string,
+  first: Chunks<C>,
+  memory: Memory,
+  { schedule = pauses, times = 5 }: ResumeOptions = {},
+  rest: (position: Position) => Chunks<C>
+): Chunks<C> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const step = yield* Schedule.toStep(schedule)
+    let emitted = false
+    let resumes = 0
+    const next = Effect.fnUntraced(function*(error: ProviderError.ProviderError) {
+      const { id, number } = memory
+      if (resumes >= times || id === undefined || number === undefined) return yield* Effect.fail(error)
+      const now = yield* Clock.currentTimeMillis
+      const [, pause] = yield* Pull.catchDone(step(now, error), () => Effect.fail(error))
+      resumes++
+      yield* tell(error, { provider, id, number, resumes, pause })
+      yield* Effect.sleep(pause)
+      return rest(new Remembered(id, number, memory))
+    })
+    const kept = (chunks: Chunks<C>): Chunks<C> =>
+      chunks.pipe(
+        Stream.mapArray((chunks) => {
+          emitted = true
+          for (const { chunk } of chunks) memory.see(chunk)
+          return chunks
+        }),
+        Stream.catchIf(isCutOff, (error) => Stream.unwrap(Effect.map(next(error), kept)))
+      )
+    return Stream.mapError(kept(first), (error) =>
+      error.emitted === emitted
+        ? error
+        : new ProviderError.ProviderError({ provider: error.provider, reason: error.reason, emitted }))
+  }))
+
+const resumesMetric = Metric.counter("llm_stream_resumes", {
+  description: "Streams of background responses that were resumed, by provider and reason",
+  incremental: true
+})
+
+// Without the provider's own words, which a terminal may take for commands.
+const tell = (
+  error: ProviderError.ProviderError,
+  at: {
+    readonly provider: string
+    readonly id: string
+    readonly number: number
+    readonly resumes: number
+    readonly pause: Duration.Duration
+  }
+): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { number, pause, provider, resumes } = at
+    const reason = error.reason._tag
+    yield* Metric.update(Metric.withAttributes(resumesMetric, { provider, reason }), 1)
+    yield* Effect.logInfo(
+      `${provider}: ${reason} after event ${number}, resume ${resumes} in ${Math.round(Duration.toMillis(pause))} ms`
+    )
+    const span = yield* Effect.option(Effect.currentSpan)
+    const clock = yield* Clock.Clock
+    if (Option.isSome(span)) {
+      span.value.event("llm_stream.resume", clock.currentTimeNanosUnsafe(), {
+        "error.type": reason,
+        "gen_ai.response.id": at.id,
+        "llm_stream.starting_after": number,
+        "llm_stream.resumes": resumes
+      })
+    }
+  })
+
+/**
+ * A layer with a host of the Responses API as its own service and as the common `Provider`.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiResponses, type OpenAiResponsesChunk, Responses } from "effect-llm-stream"
+ * import { Context } from "effect"
+ *
+ * class Gateway extends Context.Service<Gateway, Responses.Service<OpenAiResponsesChunk>>()("app/Gateway") {}
+ *
+ * const layer = Responses.layer(Gateway, OpenAiResponses.define({ baseUrl: "https://gateway.example/v1" }))
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer = <Self, C extends ResponsesChunk>(
+  service: Context.Key<Self, Service<C>>,
+  definition: Definition<C>
+): Layer.Layer<Self | Provider.Provider, never, HttpClient.HttpClient> => Provider.layerOf(service, make(definition))
