@@ -22,7 +22,11 @@ export const defaults: Record<Provider, ModelPrice> = {
       // https://developers.openai.com/api/docs/guides/batch: 50 % discount.
       batch: 0.5
       // `scale` is bought as a number of units, not by the token: unknown. `priority` differs by model, see below.
-    }
+    },
+    // https://developers.openai.com/api/docs/pricing, table Tools: $2.50 for 1,000 calls (Responses API only), whichever
+    // model calls; by genai-prices, which has it of some models. Containers (code interpreter, hosted shell) are billed by
+    // the minute since 2026-06-02 (https://developers.openai.com/api/docs/changelog), which no response states: unknown.
+    serverTools: { file_search: 0.0025 }
   },
   anthropic: {
     serviceTiers: {
@@ -501,6 +505,14 @@ const change = (
   }
 }
 
+/** Models that search the web at all. */
+const withPreviewSearch = (pattern: RegExp, fee: number): Rule["apply"] =>
+  change(
+    pattern,
+    ({ serverTools }) =>
+      serverTools?.["web_search"] === undefined ? {} : { serverTools: { ...serverTools, web_search_preview: fee } }
+  )
+
 const decimal = (value: number): number => Number(value.toPrecision(12))
 
 const writesOfAnHour = (price: ModelPrice): ModelPrice =>
@@ -549,8 +561,58 @@ const snapshots: Readonly<Record<string, string>> = {
   "claude-3-7-sonnet-latest": "claude-3-7-sonnet"
 }
 
+/**
+ * The models of the image generation tool, USD per million tokens: text in, images in, images out. They answer with nothing
+ * else, but for GPT Image 1.5, whose text costs `output`.
+ */
+const imageModels: ReadonlyArray<
+  { readonly ids: ReadonlyArray<string>; readonly price: ModelPrice; readonly reason: string }
+> = [
+  {
+    ids: ["gpt-image-1"],
+    price: { input: 5, cached: 1.25, inputImage: 10, cachedImage: 2.5, outputImage: 40, from: "g" },
+    reason: "https://developers.openai.com/api/docs/models/gpt-image-1, by genai-prices"
+  },
+  {
+    ids: ["gpt-image-1-mini"],
+    price: { input: 2, cached: 0.2, inputImage: 2.5, cachedImage: 0.25, outputImage: 8, from: "gr" },
+    reason: "https://developers.openai.com/api/docs/models/gpt-image-1-mini"
+  },
+  {
+    ids: ["gpt-image-1.5", "gpt-image-1.5-2025-12-16"],
+    price: { input: 5, cached: 1.25, output: 10, inputImage: 8, cachedImage: 2, outputImage: 32, from: "g" },
+    reason: "https://developers.openai.com/api/docs/models/gpt-image-1.5, by genai-prices"
+  },
+  {
+    ids: ["gpt-image-2", "gpt-image-2-2026-04-21"],
+    price: { input: 5, cached: 1.25, inputImage: 8, cachedImage: 2, outputImage: 30, from: "g" },
+    reason: "https://developers.openai.com/api/docs/models/gpt-image-2, by genai-prices"
+  },
+  {
+    ids: ["flare", "sunburst"].flatMap((name) => [`gpt-image-2.5-${name}`, `gpt-image-2.5-${name}-2026-09-08`]),
+    price: { input: 5, cached: 1.25, inputImage: 8, outputImage: 30, from: "cr" },
+    reason:
+      "https://developers.openai.com/api/docs/pricing, as read on 2026-09-09 by https://apidog.com/blog/gpt-image-2-5-api/; the cached price of text by ai-sdk-cost-calculator"
+  },
+  {
+    ids: ["gpt-image-2.6-flare", "gpt-image-2.6-sunburst"],
+    price: { input: 5, cached: 1.25, inputImage: 8, cachedImage: 2, outputImage: 30, from: "r" },
+    reason: "https://developers.openai.com/api/docs/models/gpt-image-2.6-sunburst; flare costs the same"
+  }
+]
+
+const previewSearch =
+  "https://developers.openai.com/api/docs/pricing, table Tools: the preview of web search is $10 for 1,000 calls of reasoning models and $25 of others, by https://community.openai.com/t/search-web-using-openai-api/1363698; models of which it is not plain which they are have none"
+
 /** Rulings on the merged entries, in this order. */
 export const rules: ReadonlyArray<Rule> = [
+  ...imageModels.map(({ ids, price, reason }): Rule => ({
+    provider: "openai",
+    reason,
+    apply: (models) => {
+      for (const id of ids) models[id] ??= price
+    }
+  })),
   {
     provider: "openai",
     reason: "https://developers.openai.com/api/docs/models/gpt-6.2-sol, read on 2026-11-22; no list has it yet",
@@ -567,6 +629,16 @@ export const rules: ReadonlyArray<Rule> = [
         from: "r"
       }
     }
+  },
+  {
+    provider: "openai",
+    reason: previewSearch,
+    apply: withPreviewSearch(/^(?:gpt-5(?!.*(?:chat|search))|gpt-6|o[1-9])/, 0.01)
+  },
+  {
+    provider: "openai",
+    reason: previewSearch,
+    apply: withPreviewSearch(/^gpt-4(?:o|\.1)(?!.*(?:search|audio|realtime))/, 0.025)
   },
   {
     provider: "anthropic",

@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as Buckets from "./CostBuckets.ts"
-import { calls, type CostMetadata } from "./CostMetadata.ts"
+import { calls, type CostMetadata, isItemised } from "./CostMetadata.ts"
 import { trusted } from "./internal/trusted.ts"
 import { on, type Price, type Rates, type TokenAmount, tokenComponentNames, tokenComponents } from "./Price.ts"
 
@@ -281,8 +281,8 @@ export const zero: Cost = trusted(Cost, {
  * - Tokens are put into disjoint buckets, so a cached token cannot be billed twice.
  * - Past the price's long-context threshold a whole model call is priced at the long-context rates.
  * - Batch, service tier, speed, geography, region and deployment type multiply token prices only.
- * - Model calls that are stated one by one (`iterations`) are priced one by one. This price holds for those of the
- *   model that answered; those of another one are flagged (see {@link calculateEach}).
+ * - Model calls that are stated one by one (`iterations`) are priced one by one, those beside the totals are added. This
+ *   price holds for those of the model that answered; those of another one are flagged (see {@link calculateEach}).
  * - A cost that the provider itself states (`statedCost`) is taken as it is.
  *
  * @example
@@ -334,12 +334,13 @@ export const calculateEach: {
 } = dual(2, (metadata: CostMetadata, priceOf: (call: CostMetadata) => Price | undefined): Cost => {
   const stated = fromStated(metadata)
   if (stated !== undefined) return stated
-  const costs = calls(metadata).map((call) => {
+  const itemised = isItemised(metadata)
+  const costs = calls(metadata).map((call, index) => {
     const price = priceOf(call)
-    return price === undefined ? unpriced(call) : costOfCall(call, price, metadata.iterations !== undefined)
+    return price === undefined ? unpriced(call) : costOfCall(call, price, itemised || index > 0)
   })
-  const [only] = costs
-  if (only !== undefined && metadata.iterations === undefined) return only
+  const [only, ...others] = costs
+  if (only !== undefined && others.length === 0 && !itemised) return only
   return addsUp(metadata)
     ? sumAll(costs)
     : sumAll([...costs, make([], [{ kind: "inconsistentCounts", subject: "iterations" }])])
@@ -351,7 +352,7 @@ const unpriced = ({ inputTokens = 0, model = "", outputTokens = 0 }: CostMetadat
 /** Whether the calls that the totals include add up to the totals. */
 const addsUp = (metadata: CostMetadata): boolean => {
   const included = metadata.iterations?.filter((call) => call.included) ?? []
-  return metadata.iterations === undefined ||
+  return !isItemised(metadata) ||
     (["inputTokens", "cachedTokens", "cacheWriteTokens", "outputTokens"] as const).every((field) =>
       metadata[field] === undefined ||
       metadata[field] === included.reduce((sum, call) => sum + (call[field] ?? 0), 0)

@@ -205,6 +205,7 @@ const isPriced = {
   reasoningTokens: true,
   outputTextTokens: false,
   outputAudioTokens: true,
+  outputImageTokens: true,
   acceptedPredictionTokens: false,
   rejectedPredictionTokens: false,
   serverToolRequests: true,
@@ -240,7 +241,8 @@ export const usageFields = (usage: Usage.Usage): Fields => {
 
 /**
  * The metadata of each model call behind a response: those of its `iterations`, or the metadata itself when it states
- * none. Requests of server tools are with the first call that the totals include.
+ * none. Where the totals include none of them, the totals are a call of their own, the first. Requests of server tools are
+ * with the first call that the totals include.
  *
  * @example
  * ```ts
@@ -267,8 +269,8 @@ export const calls = (metadata: CostMetadata): ReadonlyArray<CostMetadata> => {
   const shared: Record<string, unknown> = { ...rest }
   for (const field of pricedFields) delete shared[field]
   const { clampedCounts, serverToolRequests } = metadata
-  const main = Math.max(iterations.findIndex(({ included }) => included), 0)
-  return iterations.map(({ included: _included, model, type: _type, ...counts }, index) =>
+  const main = iterations.findIndex(({ included }) => included)
+  const each = iterations.map(({ included: _included, model, type: _type, ...counts }, index) =>
     trusted(CostMetadata, {
       ...shared,
       ...(model === undefined ? undefined : { model }),
@@ -277,7 +279,26 @@ export const calls = (metadata: CostMetadata): ReadonlyArray<CostMetadata> => {
       ...(index === main && clampedCounts !== undefined ? { clampedCounts } : undefined)
     })
   )
+  if (isItemised(metadata)) return each
+  const { iterations: _, ...totals } = metadata
+  return [trusted(CostMetadata, totals), ...each]
 }
+
+/**
+ * Whether the totals are stated call by call: some of the `iterations` are included in them.
+ *
+ * @example
+ * ```ts
+ * import { CostMetadata } from "effect-llm-stream"
+ *
+ * CostMetadata.isItemised(new CostMetadata.CostMetadata({ inputTokens: 100, outputTokens: 10 })) // false
+ * ```
+ *
+ * @category predicates
+ * @since 0.2.0
+ */
+export const isItemised = ({ iterations }: CostMetadata): boolean =>
+  iterations?.some(({ included }) => included) ?? false
 
 /**
  * Fields of {@link CostMetadata}, each absent when it was not stated.

@@ -27,7 +27,11 @@ export const Iteration = Schema.Struct({
   cacheWriteTokens: tokens,
   cacheWrite5mTokens: tokens,
   cacheWrite1hTokens: tokens,
-  outputTokens: tokens
+  inputImageTokens: tokens,
+  outputTokens: tokens,
+  outputImageTokens: tokens,
+  /** The service tier that the call was served with; absent when it is that of the response. */
+  serviceTier: Schema.optionalKey(Schema.String)
 }).annotate({ identifier: "UsageIteration" })
 
 /**
@@ -49,8 +53,9 @@ export type Iteration = typeof Iteration.Type
  *   and `cacheWrite1hTokens` one hour.
  * - `outputTokens` includes `reasoningTokens`, and accepted and rejected prediction tokens.
  * - `serverToolRequests` counts requests (not tokens) made by tools that the provider runs itself, by kind.
- * - `iterations` are the model calls behind the response, where the provider states them (Anthropic). Those with
- *   `included: false` (compaction, advisor) are billed, but are not in any of the counts above.
+ * - `iterations` are the model calls behind the response, where the provider states them (Anthropic), or those beside
+ *   it (OpenAI: the images that a tool made). Those with `included: false` (compaction, advisor, images) are billed, but
+ *   are not in any of the counts above.
  * - `clampedCounts` names the counts that were stated as what no count is (negative, fractional, too large) and are
  *   here clamped; absent when there are none.
  *
@@ -79,6 +84,7 @@ export class Usage extends Schema.Class<Usage>("effect-llm-stream/Usage")({
   reasoningTokens: tokens,
   outputTextTokens: tokens,
   outputAudioTokens: tokens,
+  outputImageTokens: tokens,
   acceptedPredictionTokens: tokens,
   rejectedPredictionTokens: tokens,
   serverToolRequests: Schema.optionalKey(Schema.Record(Schema.String, Schema.Natural)),
@@ -117,8 +123,10 @@ export type Stated =
  * @since 0.2.0
  */
 export type StatedIteration =
-  & StatedCounts<Exclude<keyof typeof Iteration.fields, "type" | "model" | "included"> | "uncachedInputTokens">
-  & Pick<Iteration, "type" | "included">
+  & StatedCounts<
+    Exclude<keyof typeof Iteration.fields, "type" | "model" | "included" | "serviceTier"> | "uncachedInputTokens"
+  >
+  & Pick<Iteration, "type" | "included" | "serviceTier">
   & { readonly model?: string | null | undefined }
 
 type StatedCounts<K extends string> = { readonly [P in K]?: number | null | undefined }
@@ -178,10 +186,16 @@ export const fromStated = (stated: Stated): Usage | undefined => {
     const n = read(`serverToolRequests.${kind}`, value)
     if (n !== undefined) requests[kind] = n
   }
-  const calls = (iterations ?? []).map(({ included, model, type, ...counts }): Iteration => {
+  const calls = (iterations ?? []).map(({ included, model, serviceTier, type, ...counts }): Iteration => {
     const { clampedCounts: clamped, uncachedInputTokens: _, ...usage }: Fields = fromStated(counts) ?? {}
     for (const name of clamped ?? []) clampedCounts.push(`iterations.${name}`)
-    return { type, included, ...(model ? { model } : undefined), ...usage }
+    return {
+      type,
+      included,
+      ...(model ? { model } : undefined),
+      ...usage,
+      ...(serviceTier ? { serviceTier } : undefined)
+    }
   })
   const hasRequests = Object.keys(requests).length > 0
   if (Object.keys(fields).length === 0 && !hasRequests) return undefined

@@ -175,6 +175,38 @@ describe("calculate", () => {
     assert.deepStrictEqual(cost.flags, [])
   })
 
+  it("adds calls beside totals that are stated as a sum, which stays a sum", () => {
+    const loop = { inputTokens: 404_500, outputTokens: 943, serverToolRequests: { web_search: 10 } }
+    const image = {
+      type: "image_generation",
+      included: false,
+      model: "painter",
+      serviceTier: "default",
+      inputTokens: 50,
+      inputImageTokens: 40,
+      outputTokens: 1000,
+      outputImageTokens: 1000
+    }
+    const painter = { provider: "openai", model: "painter", input: 5, inputImage: 8, outputImage: 30 }
+    const metadata = new CostMetadata.CostMetadata({
+      ...loop,
+      model: "sonnet",
+      serviceTier: "batch",
+      iterations: [image]
+    })
+    const cost = Cost.calculateEach(
+      metadata,
+      ({ model }) => model === "painter" ? painter : sonnet
+    )
+    // (404500 × 3 + 943 × 15) / 2, ten searches at 0.01, and 10 × 5 + 40 × 8 + 1000 × 30 at the default tier
+    assert.strictEqual(total(cost), "0.7441925")
+    assert.strictEqual(BigDecimal.format(cost.image), "0.03032")
+    assert.deepStrictEqual(cost.flags, [{ kind: "unknownContextLength", subject: "inputTokens" }])
+    const unknown = Cost.calculate(metadata, sonnet)
+    assert.deepInclude(unknown.flags, { kind: "unpriced", subject: "painter", quantity: 1050 })
+    assert.strictEqual(total(unknown), "0.7138225")
+  })
+
   it("says when model calls do not add up to the totals, and leaves out those of a model without a price", () => {
     const cost = costOf({
       model: "claude-sonnet-4-5",

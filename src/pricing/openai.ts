@@ -29,7 +29,7 @@ export const table: PriceTable = {
     k: "portkey 2026-08-21",
     r: "the provider's own page"
   },
-  defaults: { serviceTiers: { auto: 1, default: 1, flex: 0.5, batch: 0.5 } },
+  defaults: { serviceTiers: { auto: 1, default: 1, flex: 0.5, batch: 0.5 }, serverTools: { file_search: 0.0025 } },
   models: {
     "chat-latest": { input: 5, cached: 0.5, output: 30, serverTools: { web_search: 0.01 }, from: "ckp" },
     "chatgpt-4o-latest": { input: 5, output: 15, cached: 1.25, serverTools: { web_search: 0.01 }, from: "gkl" },
@@ -80,7 +80,7 @@ export const table: PriceTable = {
       input: 2,
       cached: 0.5,
       output: 8,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.025 },
       serviceTiers: { priority: 1.75, fast: 1.75 },
       from: "cgklp"
     },
@@ -88,7 +88,7 @@ export const table: PriceTable = {
       input: 0.4,
       cached: 0.1,
       output: 1.6,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.025 },
       serviceTiers: { priority: 1.75, fast: 1.75 },
       from: "cgklp"
     },
@@ -97,7 +97,7 @@ export const table: PriceTable = {
       cached: 0.025,
       output: 0.4,
       serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search: 0.01 },
+      serverTools: { web_search: 0.01, web_search_preview: 0.025 },
       from: "cgklp"
     },
     "gpt-4.5-preview": { input: 75, cached: 37.5, output: 150, from: "cg" },
@@ -105,14 +105,14 @@ export const table: PriceTable = {
       input: 2.5,
       cached: 1.25,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.025 },
       serviceTiers: { priority: 1.7, fast: 1.7 },
       from: "cgklp"
     },
     "gpt-4o-2024-05-13": {
       input: 5,
       output: 15,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.025 },
       serviceTiers: { priority: 1.75, fast: 1.75 },
       from: "cgklp"
     },
@@ -136,7 +136,7 @@ export const table: PriceTable = {
       input: 0.15,
       cached: 0.075,
       output: 0.6,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.025 },
       serviceTiers: {
         priority: { input: 0.25, cached: 0.125, output: 1 },
         fast: { input: 0.25, cached: 0.125, output: 1 }
@@ -186,7 +186,7 @@ export const table: PriceTable = {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
       from: "cgklp"
     },
@@ -197,7 +197,7 @@ export const table: PriceTable = {
       input: 2.5,
       cached: 0.25,
       output: 15,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 },
       serviceTiers: { priority: { input: 5, cached: 0.5, output: 30 }, fast: { input: 5, cached: 0.5, output: 30 } },
       from: "g"
@@ -206,7 +206,7 @@ export const table: PriceTable = {
       input: 0.75,
       cached: 0.075,
       output: 4.5,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: {
         priority: { input: 1.5, cached: 0.15, output: 9 },
         fast: { input: 1.5, cached: 0.15, output: 9 }
@@ -217,13 +217,13 @@ export const table: PriceTable = {
       input: 0.2,
       cached: 0.02,
       output: 1.25,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       from: "g"
     },
     "gpt-5-4-pro": {
       input: 30,
       output: 180,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 60, output: 270 },
       from: "g"
     },
@@ -231,7 +231,7 @@ export const table: PriceTable = {
       input: 5,
       cached: 0.5,
       output: 30,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 10, cached: 1, output: 45 },
       serviceTiers: {
         priority: { input: 12.5, cached: 1.25, output: 75 },
@@ -255,7 +255,7 @@ export const table: PriceTable = {
       input: 5,
       cached: 0.5,
       output: 30,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 10, cached: 1, output: 45 },
       serviceTiers: {
         priority: { input: 12.5, cached: 1.25, output: 75 },
@@ -266,7 +266,7 @@ export const table: PriceTable = {
     "gpt-5-5-pro": {
       input: 30,
       output: 180,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 60, output: 270 },
       from: "g"
     },
@@ -275,7 +275,7 @@ export const table: PriceTable = {
       cacheWrite: 5,
       cached: 0.4,
       output: 20,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
       serviceTiers: { priority: 2, fast: 2 },
       from: "g"
@@ -285,7 +285,7 @@ export const table: PriceTable = {
       cacheWrite: 0.25,
       cached: 0.02,
       output: 1.2,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 0.4, cacheWrite: 0.5, cached: 0.04, output: 1.8 },
       serviceTiers: { priority: 2, fast: 2 },
       from: "g"
@@ -295,7 +295,7 @@ export const table: PriceTable = {
       cacheWrite: 5,
       cached: 0.4,
       output: 20,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
       serviceTiers: { priority: 2, fast: 2 },
       from: "g"
@@ -305,7 +305,7 @@ export const table: PriceTable = {
       cacheWrite: 2.5,
       cached: 0.2,
       output: 12,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 4, cacheWrite: 5, cached: 0.4, output: 18 },
       serviceTiers: { priority: 2, fast: 2 },
       from: "g"
@@ -322,7 +322,7 @@ export const table: PriceTable = {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
       from: "cgkl"
     },
@@ -330,7 +330,7 @@ export const table: PriceTable = {
       input: 0.25,
       cached: 0.025,
       output: 2,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 1.8, fast: 1.8 },
       from: "cgklp"
     },
@@ -338,10 +338,15 @@ export const table: PriceTable = {
       input: 0.05,
       cached: 0.005,
       output: 0.4,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       from: "cgklp"
     },
-    "gpt-5-pro": { input: 15, output: 120, serverTools: { web_search: 0.01, file_search: 0.0025 }, from: "cgklp" },
+    "gpt-5-pro": {
+      input: 15,
+      output: 120,
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
+      from: "cgklp"
+    },
     "gpt-5-search-api": {
       input: 1.25,
       cached: 0.125,
@@ -354,7 +359,7 @@ export const table: PriceTable = {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
       from: "cgklp"
     },
@@ -370,7 +375,7 @@ export const table: PriceTable = {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
       from: "cgkl"
     },
@@ -378,17 +383,23 @@ export const table: PriceTable = {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
       from: "cgkl"
     },
-    "gpt-5.1-codex-mini": { input: 0.25, cached: 0.025, output: 2, serverTools: { web_search: 0.01 }, from: "cgkl" },
+    "gpt-5.1-codex-mini": {
+      input: 0.25,
+      cached: 0.025,
+      output: 2,
+      serverTools: { web_search: 0.01, web_search_preview: 0.01 },
+      from: "cgkl"
+    },
     "gpt-5.1-mini": { input: 0.25, cached: 0.025, output: 2, from: "g" },
     "gpt-5.2": {
       input: 1.75,
       cached: 0.175,
       output: 14,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
       from: "cgklp"
     },
@@ -404,21 +415,32 @@ export const table: PriceTable = {
       input: 1.75,
       cached: 0.175,
       output: 14,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
       from: "cgkl"
     },
-    "gpt-5.2-pro": { input: 21, output: 168, serverTools: { web_search: 0.01, file_search: 0.0025 }, from: "cgklp" },
+    "gpt-5.2-pro": {
+      input: 21,
+      output: 168,
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
+      from: "cgklp"
+    },
     "gpt-5.3": { input: 1.75, cached: 0.175, output: 14, from: "g" },
     "gpt-5.3-chat": { input: 1.75, cached: 0.175, output: 14, from: "g" },
     "gpt-5.3-chat-latest": { input: 1.75, cached: 0.175, output: 14, serverTools: { web_search: 0.01 }, from: "gkl" },
-    "gpt-5.3-codex": { input: 1.75, cached: 0.175, output: 14, serverTools: { web_search: 0.01 }, from: "cgklp" },
+    "gpt-5.3-codex": {
+      input: 1.75,
+      cached: 0.175,
+      output: 14,
+      serverTools: { web_search: 0.01, web_search_preview: 0.01 },
+      from: "cgklp"
+    },
     "gpt-5.3-codex-spark": { input: 1.75, cached: 0.175, output: 14, from: "p" },
     "gpt-5.4": {
       input: 2.5,
       cached: 0.25,
       output: 15,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 },
       serviceTiers: { priority: { input: 5, cached: 0.5, output: 30 }, fast: { input: 5, cached: 0.5, output: 30 } },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
@@ -428,7 +450,7 @@ export const table: PriceTable = {
       input: 0.75,
       cached: 0.075,
       output: 4.5,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: {
         priority: { input: 1.5, cached: 0.15, output: 9 },
         fast: { input: 1.5, cached: 0.15, output: 9 }
@@ -440,14 +462,14 @@ export const table: PriceTable = {
       input: 0.2,
       cached: 0.02,
       output: 1.25,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       from: "cgklp"
     },
     "gpt-5.4-pro": {
       input: 30,
       output: 180,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 60, output: 270, cached: 6 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       from: "cgklp"
@@ -456,7 +478,7 @@ export const table: PriceTable = {
       input: 5,
       cached: 0.5,
       output: 30,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 10, cached: 1, output: 45 },
       serviceTiers: {
         priority: { input: 12.5, cached: 1.25, output: 75 },
@@ -494,7 +516,7 @@ export const table: PriceTable = {
       input: 5,
       cached: 0.5,
       output: 30,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 10, cached: 1, output: 45 },
       serviceTiers: {
         priority: { input: 12.5, cached: 1.25, output: 75 },
@@ -506,7 +528,7 @@ export const table: PriceTable = {
     "gpt-5.5-pro": {
       input: 30,
       output: 180,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 60, output: 270, cached: 6 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       from: "cgklp"
@@ -516,7 +538,7 @@ export const table: PriceTable = {
       cacheWrite: 5,
       cached: 0.4,
       output: 20,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
       serviceTiers: { priority: 2, fast: 2 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
@@ -528,7 +550,7 @@ export const table: PriceTable = {
       cached: 1.25,
       cacheWrite: 15.625,
       output: 75,
-      serverTools: { web_search: 0.01 },
+      serverTools: { web_search: 0.01, web_search_preview: 0.01 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       from: "cp"
     },
@@ -537,7 +559,7 @@ export const table: PriceTable = {
       cacheWrite: 0.25,
       cached: 0.02,
       output: 1.2,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 0.4, cacheWrite: 0.5, cached: 0.04, output: 1.8 },
       serviceTiers: { priority: 2, fast: 2 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
@@ -548,7 +570,7 @@ export const table: PriceTable = {
       cacheWrite: 5,
       cached: 0.4,
       output: 20,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
       serviceTiers: { priority: 2, fast: 2 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
@@ -560,7 +582,7 @@ export const table: PriceTable = {
       cacheWrite: 2.5,
       cached: 0.2,
       output: 12,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 4, cacheWrite: 5, cached: 0.4, output: 18 },
       serviceTiers: { priority: 2, fast: 2 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
@@ -571,7 +593,7 @@ export const table: PriceTable = {
       cacheWrite: 12.5,
       cached: 1,
       output: 50,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 20, cacheWrite: 25, cached: 2, output: 75 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       serviceTiers: { priority: 2, fast: 2, ultrafast: 6 },
@@ -582,7 +604,7 @@ export const table: PriceTable = {
       cacheWrite: 0.125,
       cached: 0.01,
       output: 0.5,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 0.2, cacheWrite: 0.25, cached: 0.02, output: 0.75 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       serviceTiers: { priority: 2, fast: 2 },
@@ -593,7 +615,7 @@ export const table: PriceTable = {
       cacheWrite: 2.5,
       cached: 0.2,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 4, cacheWrite: 5, cached: 0.4, output: 15 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       serviceTiers: { priority: 2, fast: 2 },
@@ -625,7 +647,7 @@ export const table: PriceTable = {
       cacheWrite: 2.5,
       output: 10,
       longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, output: 15 },
-      serverTools: { web_search: 0.01 },
+      serverTools: { web_search: 0.01, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2, ultrafast: 3 },
       later: [{ since: "2027-03-01", serviceTiers: { ultrafast: 6 } }],
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
@@ -651,6 +673,14 @@ export const table: PriceTable = {
       serverTools: { web_search: 0.01 },
       from: "cp"
     },
+    "gpt-image-1": { input: 5, cached: 1.25, inputImage: 10, cachedImage: 2.5, outputImage: 40, from: "g" },
+    "gpt-image-1-mini": { input: 2, cached: 0.2, inputImage: 2.5, cachedImage: 0.25, outputImage: 8, from: "gr" },
+    "gpt-image-1.5": { input: 5, cached: 1.25, output: 10, inputImage: 8, cachedImage: 2, outputImage: 32, from: "g" },
+    "gpt-image-2": { input: 5, cached: 1.25, inputImage: 8, cachedImage: 2, outputImage: 30, from: "g" },
+    "gpt-image-2.5-flare": { input: 5, cached: 1.25, inputImage: 8, outputImage: 30, from: "cr" },
+    "gpt-image-2.5-sunburst": { input: 5, cached: 1.25, inputImage: 8, outputImage: 30, from: "cr" },
+    "gpt-image-2.6-flare": { input: 5, cached: 1.25, inputImage: 8, cachedImage: 2, outputImage: 30, from: "r" },
+    "gpt-image-2.6-sunburst": { input: 5, cached: 1.25, inputImage: 8, cachedImage: 2, outputImage: 30, from: "r" },
     "gpt-realtime": {
       input: 4,
       cached: 0.4,
@@ -727,28 +757,40 @@ export const table: PriceTable = {
       input: 2,
       cached: 0.5,
       output: 8,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 1.75, fast: 1.75 },
       from: "cgklp"
     },
-    "o3-deep-research": { input: 10, cached: 2.5, output: 40, serverTools: { web_search: 0.01 }, from: "cgkl" },
+    "o3-deep-research": {
+      input: 10,
+      cached: 2.5,
+      output: 40,
+      serverTools: { web_search: 0.01, web_search_preview: 0.01 },
+      from: "cgkl"
+    },
     "o3-mini": { input: 1.1, cached: 0.55, output: 4.4, from: "cgklp" },
     "o3-mini-high": { input: 1.1, cached: 0.55, output: 4.4, from: "g" },
-    "o3-pro": { input: 20, output: 80, serverTools: { web_search: 0.01 }, from: "cgklp" },
+    "o3-pro": { input: 20, output: 80, serverTools: { web_search: 0.01, web_search_preview: 0.01 }, from: "cgklp" },
     "o4-mini": {
       input: 1.1,
       cached: 0.275,
       output: 4.4,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: { input: 2, cached: 0.5, output: 8 }, fast: { input: 2, cached: 0.5, output: 8 } },
       from: "cgklp"
     },
-    "o4-mini-deep-research": { input: 2, cached: 0.5, output: 8, serverTools: { web_search: 0.01 }, from: "cgkl" },
+    "o4-mini-deep-research": {
+      input: 2,
+      cached: 0.5,
+      output: 8,
+      serverTools: { web_search: 0.01, web_search_preview: 0.01 },
+      from: "cgkl"
+    },
     "o4-mini-high": {
       input: 1.1,
       cached: 0.275,
       output: 4.4,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
+      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: { input: 2, cached: 0.5, output: 8 }, fast: { input: 2, cached: 0.5, output: 8 } },
       from: "g"
     },
@@ -820,6 +862,10 @@ export const table: PriceTable = {
     "gpt-audio-2025-08-28": "gpt-audio",
     "gpt-audio-mini-2025-10-06": "gpt-audio-mini",
     "gpt-audio-mini-2025-12-15": "gpt-audio-mini",
+    "gpt-image-1.5-2025-12-16": "gpt-image-1.5",
+    "gpt-image-2-2026-04-21": "gpt-image-2",
+    "gpt-image-2.5-flare-2026-09-08": "gpt-image-2.5-flare",
+    "gpt-image-2.5-sunburst-2026-09-08": "gpt-image-2.5-sunburst",
     "gpt-realtime-2025-08-28": "gpt-realtime",
     "gpt-realtime-mini-2025-10-06": "gpt-realtime-mini",
     "gpt-realtime-mini-2025-12-15": "gpt-realtime-mini",

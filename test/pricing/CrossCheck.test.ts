@@ -66,6 +66,31 @@ describe("our prices", () => {
     })
   }
 
+  it("know what the tools that OpenAI runs cost", () => {
+    // https://developers.openai.com/api/docs/pricing, table Tools; images per million tokens.
+    const fees: ReadonlyArray<readonly [string, Readonly<Record<string, number>>]> = [
+      ["gpt-4.1", { web_search: 0.01, web_search_preview: 0.025, file_search: 0.0025 }],
+      ["gpt-5-mini", { web_search: 0.01, web_search_preview: 0.01, file_search: 0.0025 }],
+      ["o3", { web_search: 0.01, web_search_preview: 0.01, file_search: 0.0025 }],
+      ["gpt-6.2-sol", { web_search: 0.01, web_search_preview: 0.01, file_search: 0.0025 }]
+    ]
+    for (const [model, tools] of fees) {
+      assert.deepStrictEqual({ ...Result.getOrThrow(pricing.lookup("openai", model)).serverTools }, tools, model)
+    }
+    const images: ReadonlyArray<readonly [string, text: number, imageIn: number, imageOut: number]> = [
+      ["gpt-image-1", 5, 10, 40],
+      ["gpt-image-1-mini", 2, 2.5, 8],
+      ["gpt-image-1.5", 5, 8, 32],
+      ["gpt-image-2-2026-04-21", 5, 8, 30],
+      ["gpt-image-2.5-flare", 5, 8, 30],
+      ["gpt-image-2.6-sunburst", 5, 8, 30]
+    ]
+    for (const [model, ...rates] of images) {
+      const { input, inputImage, outputImage } = Result.getOrThrow(pricing.lookup("openai", model))
+      assert.deepStrictEqual([input, inputImage, outputImage], rates, model)
+    }
+  })
+
   it("know the chat models that two lists have", async () => {
     const shares: Record<string, number> = { openai: 0.97, anthropic: 0.97, groq: 0.97, bedrock: 0.95, azure: 0.95 }
     for (const provider of providers) {
@@ -89,4 +114,5 @@ const isDropped = (provider: Provider, id: string): boolean =>
 
 // Bedrock's ids without a prefix, or without a version, are ruled on as families.
 const isRuled = (provider: Provider, id: string): boolean =>
+  dropped.some(({ pattern, provider: of }) => of === provider && pattern.test(id)) ||
   provider === "bedrock" && /^(?:anthropic|openai|amazon|xai)\.|^(?:us|eu|jp|apac)\.amazon/.test(id)

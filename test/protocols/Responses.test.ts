@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
-import { ChunkStream, OpenAiResponses, Protocol } from "../../src/index.ts"
+import { BigDecimal, Effect, Stream } from "effect"
+import { ChunkStream, OpenAiResponses, Pricing, Protocol } from "../../src/index.ts"
 import { Answer, Arbitraries, Wire } from "../../src/testing.ts"
 import * as Host from "../support/host.ts"
 
@@ -163,5 +163,77 @@ describe("the stream of a response", () => {
         completed(1, { usage })
       )
       assert.deepStrictEqual(streamed.costMetadata.serverToolRequests, { web_search: 2 })
+    }))
+
+  it.effect("counts containers, not the calls within them, and no commands that the caller runs", () =>
+    Effect.gen(function*() {
+      const usage = { input_tokens: 1, output_tokens: 1 }
+      const python = (container_id: string | null) => ({ type: "code_interpreter_call", container_id, code: "1" })
+      const shell = (environment: object | null) => ({ type: "shell_call", action: {}, environment })
+      const reference = { type: "container_reference", container_id: "cntr_3" }
+      const output = [
+        python("cntr_1"),
+        python("cntr_1"),
+        python("cntr_2"),
+        shell(reference),
+        shell(reference),
+        shell({ type: "local" }),
+        shell(null)
+      ]
+      const { response: listed } = yield* decode(created, completed(1, { output, usage }))
+      assert.deepStrictEqual(listed.costMetadata.serverToolRequests, { code_interpreter: 2, shell: 1 })
+      const { response: streamed } = yield* decode(
+        created,
+        ...output.map((item, output_index) => ({ type: "response.output_item.done", output_index, item })),
+        completed(1, { usage })
+      )
+      assert.deepStrictEqual(streamed.costMetadata.serverToolRequests, { code_interpreter: 2, shell: 1 })
+    }))
+
+  it.effect("tells the preview of the web search from the web search", () =>
+    Effect.gen(function*() {
+      const output = [{ type: "web_search_call", id: "ws_1", action: { type: "search", query: "x" } }]
+      const usage = { input_tokens: 1, output_tokens: 1 }
+      for (
+        const [kind, tools] of [
+          ["web_search_preview", [{ type: "web_search_preview_2025_03_11" }, { type: "function" }]],
+          ["web_search", [{ type: "web_search_preview" }, { type: "web_search" }]],
+          ["web_search", undefined]
+        ] as const
+      ) {
+        const { response } = yield* decode(created, completed(1, { output, usage, tools }))
+        assert.deepStrictEqual(response.costMetadata.serverToolRequests, { [kind]: 1 })
+      }
+    }))
+
+  it.effect("states the tokens of images beside those of the response, with the model that made them", () =>
+    Effect.gen(function*() {
+      const image_gen = {
+        input_tokens: 50,
+        input_tokens_details: { text_tokens: 10, image_tokens: 40 },
+        output_tokens: 1000,
+        output_tokens_details: { text_tokens: 0, image_tokens: 1000 },
+        total_tokens: 1050
+      }
+      const answer = {
+        model: "gpt-5",
+        service_tier: "flex",
+        output: [{ type: "image_generation_call", id: "ig_1", result: "" }],
+        usage: { input_tokens: 100, output_tokens: 10 },
+        tool_usage: { image_gen }
+      }
+      const cost = Effect.fnUntraced(function*(more: object) {
+        const { response } = yield* decode(created, completed(1, { ...answer, ...more }))
+        assert.strictEqual(response.usage?.inputTokens, 100)
+        return yield* Pricing.cost(response.costMetadata)
+      })
+      const priced = yield* cost({ tools: [{ type: "image_generation", model: "gpt-image-1.5" }] })
+      // (100 × 1.25 + 10 × 10) / 2, and 10 × 5 + 40 × 8 + 1000 × 32
+      assert.strictEqual(BigDecimal.format(priced.total), "0.0324825")
+      assert.deepStrictEqual(priced.flags, [])
+      const unnamed = yield* cost({})
+      assert.deepStrictEqual(unnamed.flags, [{ kind: "unpriced", subject: "image_generation", quantity: 1050 }])
+      const unstated = yield* cost({ tool_usage: undefined })
+      assert.deepStrictEqual(unstated.flags, [{ kind: "unpriced", subject: "image_generation", quantity: 1 }])
     }))
 })

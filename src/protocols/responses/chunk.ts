@@ -4,6 +4,7 @@
  * @since 0.2.0
  */
 import * as Base64 from "effect/encoding/Base64"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type AudioDelta, Base, type ChoiceDelta, type Chunk, type ToolCallDelta } from "../../Chunk.ts"
@@ -83,28 +84,85 @@ const toolOf: Readonly<Record<string, string>> = {
   web_search_call: "web_search",
   file_search_call: "file_search",
   code_interpreter_call: "code_interpreter",
-  image_generation_call: "image_generation"
+  image_generation_call: "image_generation",
+  shell_call: "shell"
 }
 
 /**
- * The type of an item as the events of a response are counted by it: that of a step of a web search that is no search,
- * and so is not paid for, is `undefined`.
+ * The type of an item, as the events of a response are counted by it; `undefined` for what isn't paid for by the call: a
+ * step of a web search that is no search, a call in one of the `containers` that were counted before, and commands that
+ * the caller runs.
  *
  * @internal
  */
-export const countedType = (item: OutputItem): string | undefined =>
-  item.type === "web_search_call" && item.action?.type && item.action.type !== "search" ? undefined : String(item.type)
+export const countedType = (item: OutputItem, containers: Set<string>): string | undefined => {
+  switch (item.type) {
+    case "web_search_call":
+      return item.action?.type && item.action.type !== "search" ? undefined : item.type
+    case "code_interpreter_call":
+      return isCounted(item.container_id, containers) ? undefined : item.type
+    case "shell_call": {
+      const { environment } = item
+      if (!Predicate.isObject(environment) || environment["type"] === "local") return undefined
+      return isCounted(environment["container_id"], containers) ? undefined : item.type
+    }
+    default:
+      return String(item.type)
+  }
+}
+
+const isCounted = (container: unknown, containers: Set<string>): boolean => {
+  if (typeof container !== "string") return false
+  const isKnown = containers.has(container)
+  containers.add(container)
+  return isKnown
+}
 
 const isDefined = <A>(value: A | undefined): value is A => value !== undefined
 
+/** The tools of a response, as it repeats them. */
+const toolsOf = (response: Response): ReadonlyArray<{ readonly [key: string]: unknown }> => {
+  const { tools } = response
+  return Array.isArray(tools) ? tools.filter(Predicate.isObject) : []
+}
+
 const requestsOf = (types: ReadonlyArray<string>, response: Response): Readonly<Record<string, number>> => {
+  const searches = toolsOf(response).map(({ type }) => String(type)).filter((type) => type.startsWith("web_search"))
+  // The preview has fees of its own.
+  const search = searches.length > 0 && searches.every((type) => type.startsWith("web_search_preview"))
+    ? "web_search_preview"
+    : "web_search"
   const counts: Record<string, number> = {}
   for (const type of types) {
     const tool = Object.hasOwn(toolOf, type) ? toolOf[type] : undefined
-    if (tool !== undefined) counts[tool] = (counts[tool] ?? 0) + 1
+    if (tool === undefined || tool === "image_generation" && hasImageTokens(response)) continue
+    const kind = tool === "web_search" ? search : tool
+    counts[kind] = (counts[kind] ?? 0) + 1
   }
-  const searches = response.tool_usage?.web_search?.num_requests ?? 0
-  return searches > 0 ? { ...counts, web_search: searches } : counts
+  const stated = response.tool_usage?.web_search?.num_requests ?? 0
+  return stated > 0 ? { ...counts, [search]: stated } : counts
+}
+
+const hasImageTokens = ({ tool_usage }: Response): boolean =>
+  (tool_usage?.image_gen?.input_tokens ?? 0) > 0 || (tool_usage?.image_gen?.output_tokens ?? 0) > 0
+
+/** The calls of the model that made the images, which the usage of the response does not include. */
+const imagesOf = (response: Response): ReadonlyArray<Usage.StatedIteration> | undefined => {
+  const usage = response.tool_usage?.image_gen
+  if (!usage || !hasImageTokens(response)) return undefined
+  const { model } = toolsOf(response).find(({ type }) => type === "image_generation") ?? {}
+  return [{
+    type: "image_generation",
+    // Which model it was is not stated everywhere, and the default changes: the tool's name has no price.
+    model: typeof model === "string" && model !== "" ? model : "image_generation",
+    included: false,
+    serviceTier: "default",
+    inputTokens: usage.input_tokens,
+    inputImageTokens: usage.input_tokens_details?.image_tokens,
+    outputTokens: usage.output_tokens,
+    // Images are all that these models answer with, where nothing else is stated.
+    outputImageTokens: usage.output_tokens_details?.image_tokens ?? usage.output_tokens
+  }]
 }
 
 /**
@@ -241,7 +299,9 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
   }
 
   private get outputTypes(): ReadonlyArray<string> {
-    return this.items ?? elements(this.response?.output).map(countedType).filter(isDefined)
+    const containers = new Set<string>()
+    return this.items ??
+      elements(this.response?.output).map((item) => countedType(item, containers)).filter(isDefined)
   }
 
   /** @since 0.2.0 */
@@ -257,7 +317,9 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
   /** @since 0.2.0 */
   override get usage(): Usage.Usage | undefined {
     const { response } = this
-    return response?.usage ? usageOf(response.usage, requestsOf(this.outputTypes, response)) : undefined
+    return response?.usage
+      ? usageOf(response.usage, requestsOf(this.outputTypes, response), imagesOf(response))
+      : undefined
   }
 
   /** @since 0.2.0 */

@@ -77,6 +77,7 @@ export class Memory {
   private search: string | undefined
   private items = new Map<number | string, ItemState>()
   private types: Array<string> = []
+  private containers = new Set<string>()
 
   constructor(position?: Position) {
     this.id = position?.id
@@ -91,6 +92,7 @@ export class Memory {
     copy.number = this.number
     copy.search = this.search
     copy.types = this.types.slice()
+    copy.containers = new Set(this.containers)
     copy.items = new Map(
       Array.from(this.items, ([key, item]) => [key, { ...item, parts: new Set(item.parts) }] as const)
     )
@@ -176,7 +178,7 @@ export class Memory {
   }
 
   private itemDone(item: OutputItem, state: ItemState): Context {
-    const type = countedType(item)
+    const type = countedType(item, this.containers)
     if (type !== undefined) this.types.push(type)
     if (item.type === "tool_search_call") this.search = item.id ?? undefined
     const isWhole = state.known && state.parts.size === 0

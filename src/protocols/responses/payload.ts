@@ -902,6 +902,46 @@ const WebSearchUsage: Exact<WebSearchUsage> = exactly(open({
 }))
 
 /**
+ * Kinds of tokens of the model that makes images.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ImageTokensDetails {
+  readonly text_tokens?: number | null
+  readonly image_tokens?: number | null
+  readonly [key: string]: unknown
+}
+
+const ImageTokensDetails: Exact<ImageTokensDetails> = exactly(open({
+  text_tokens: nullish(Schema.Finite),
+  image_tokens: nullish(Schema.Finite)
+}))
+
+/**
+ * Tokens of the model that makes images. They are not part of the usage of the response.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ImageUsage {
+  readonly input_tokens?: number | null
+  readonly input_tokens_details?: ImageTokensDetails | null
+  readonly output_tokens?: number | null
+  readonly output_tokens_details?: ImageTokensDetails | null
+  readonly total_tokens?: number | null
+  readonly [key: string]: unknown
+}
+
+const ImageUsage: Exact<ImageUsage> = exactly(open({
+  input_tokens: nullish(Schema.Finite),
+  input_tokens_details: nullish(ImageTokensDetails),
+  output_tokens: nullish(Schema.Finite),
+  output_tokens_details: nullish(ImageTokensDetails),
+  total_tokens: nullish(Schema.Finite)
+}))
+
+/**
  * What the provider's tools used.
  *
  * @category models
@@ -909,13 +949,13 @@ const WebSearchUsage: Exact<WebSearchUsage> = exactly(open({
  */
 export interface ToolUsage {
   readonly web_search?: WebSearchUsage | null
-  readonly image_gen?: unknown
+  readonly image_gen?: ImageUsage | null
   readonly [key: string]: unknown
 }
 
 const ToolUsage: Exact<ToolUsage> = exactly(open({
   web_search: nullish(WebSearchUsage),
-  image_gen: Schema.optionalKey(Schema.Unknown)
+  image_gen: nullish(ImageUsage)
 }))
 
 /**
@@ -1821,7 +1861,8 @@ export const Payload: Exact<Payload> = exactly(Schema.Union([
 
 /**
  * The usage that a `usage` object of this format states; `undefined` when it states none. `serverToolRequests` are
- * those of the tools that the provider ran, which the object itself does not count.
+ * those of the tools that the provider ran, and `iterations` the calls of other models, neither of which the object
+ * itself counts.
  *
  * @example
  * ```ts
@@ -1836,7 +1877,8 @@ export const Payload: Exact<Payload> = exactly(Schema.Union([
  */
 export const usageOf = (
   usage: WireUsage | null | undefined,
-  serverToolRequests?: Readonly<Record<string, number>> | undefined
+  serverToolRequests?: Readonly<Record<string, number>> | undefined,
+  iterations?: ReadonlyArray<Usage.StatedIteration> | undefined
 ): Usage.Usage | undefined =>
   usage === null || usage === undefined ? undefined : Usage.fromStated({
     inputTokens: usage.input_tokens,
@@ -1849,5 +1891,6 @@ export const usageOf = (
     reasoningTokens: usage.output_tokens_details?.reasoning_tokens,
     outputTextTokens: usage.output_tokens_details?.text_tokens,
     outputAudioTokens: usage.output_tokens_details?.audio_tokens,
-    serverToolRequests
+    serverToolRequests,
+    iterations
   })
