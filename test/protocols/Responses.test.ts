@@ -1,6 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, Stream } from "effect"
-import { ChunkStream, OpenAiResponses, Pricing, Protocol } from "../../src/index.ts"
+import {
+  ChatResponse,
+  ChunkStream,
+  OpenAiResponses,
+  type OpenAiResponsesChunk,
+  Pricing,
+  Protocol
+} from "../../src/index.ts"
 import { Answer, Arbitraries, Wire } from "../../src/testing.ts"
 import * as Host from "../support/host.ts"
 
@@ -41,6 +48,45 @@ describe("the stream of a response", () => {
       )
       const { content, reasoning, refusal, toolCalls } = result
       assert.deepStrictEqual({ content, reasoning, refusal, toolCalls }, { ...Answer.expected(answer)[0] })
+    }))
+
+  it.effect.prop("is the same when it was cut off anywhere, and the rest decoded apart", {
+    answer: Arbitraries.answer(),
+    at: Arbitraries.answer()
+  }, ({ answer, at }) =>
+    Effect.gen(function*() {
+      const protocol = OpenAiResponses.protocol()
+      const body = Wire.encode(Wire.openaiResponses, Answer.openaiResponses(answer))
+      const chunks = (protocol: Protocol.Protocol<OpenAiResponsesChunk>, body: ReadonlyArray<Uint8Array>) =>
+        Effect.gen(function*() {
+          const chunks: Array<OpenAiResponsesChunk> = []
+          yield* Stream.fromIterable(body).pipe(
+            Protocol.decode(protocol),
+            Stream.runForEach((chunk) => Effect.sync(() => chunks.push(chunk))),
+            Effect.ignore
+          )
+          return chunks
+        })
+      const whole = yield* chunks(protocol, body)
+      const cut = 1 + JSON.stringify(at).length % (body.length - 1)
+      const first = yield* chunks(protocol, body.slice(0, cut))
+      const position = { id: first[0]?.id ?? "", startingAfter: first.at(-1)?.sequenceNumber }
+      const rest = yield* chunks(protocol.resumed(position), body.slice(cut))
+      assert.lengthOf(rest, body.length - cut)
+      assert.deepStrictEqual(ChatResponse.fromChunks([...first, ...rest]), ChatResponse.fromChunks(whole))
+    }))
+
+  it.effect("takes up a stream at the event after a number, of the same response only", () =>
+    Effect.gen(function*() {
+      const rest = OpenAiResponses.protocol().resumed({ id: "resp_1", startingAfter: 4 })
+      const fine = yield* Host.decode(rest, delta("Hi", 5), completed(6))
+      assert.deepStrictEqual([fine.error, fine.response.content], [undefined, "Hi"])
+      const faulty = [[delta("Hi", 4)], [delta("Hi", 6)], [completed(5, { id: "resp_2" })], [created]]
+      for (const events of faulty) {
+        const { chunks, error } = yield* Host.decode(rest, ...events)
+        assert.strictEqual(error?.reason._tag, "MalformedEvent")
+        assert.lengthOf(chunks, 0)
+      }
     }))
 
   it.effect("is incomplete wherever it is cut before its end", () =>
