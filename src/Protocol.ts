@@ -406,10 +406,10 @@ export const chunkPull = <C, E, R>(
   const next: ChunkPull<C, E, R> = Effect.suspend(() => {
     if (decoder.failure !== undefined) return Effect.fail(failure(decoder.failure))
     if (ended || decoder.done) return Cause.done()
-    return Effect.flatMap(read, (chunks) => {
-      if (!Arr.isReadonlyArrayNonEmpty(chunks)) return next
+    return Effect.flatMap(read, (decoded) => {
+      if (!Arr.isReadonlyArrayNonEmpty(decoded)) return deadline === undefined ? chunks : next
       progress.emitted = true
-      return Effect.succeed(chunks)
+      return Effect.succeed(decoded)
     })
   })
   let deadline: number | undefined
@@ -418,15 +418,16 @@ export const chunkPull = <C, E, R>(
     Effect.flatMap(Clock.Clock, (clock) => {
       const now = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
       deadline ??= now + Duration.toMillis(afterFailure)
-      return next.pipe(
+      return now >= deadline ? Effect.fail(failure(reason)) : next.pipe(
         Effect.mapError((error) => Cause.isDone(error) ? error : failure(decoder.failure ?? reason)),
         Effect.timeoutOrElse({
-          duration: Duration.millis(Math.max(0, deadline - now)),
+          duration: Duration.millis(deadline - now),
           orElse: () => Effect.fail(failure(reason))
         })
       )
     })
-  return Effect.suspend(() =>
+  const chunks: ChunkPull<C, E, R> = Effect.suspend(() =>
     decoder.pending === undefined || decoder.failure !== undefined ? next : last(decoder.pending)
   )
+  return chunks
 }

@@ -31,23 +31,23 @@ describe("OpenAiResponses", () => {
       response: { id: "resp_1", status: "failed", error: { code: "server_error", message: "Failed" } }
     }
 
-    const start = Effect.gen(function*() {
+    const start = Effect.fnUntraced(function*(...events: ReadonlyArray<object>) {
       const source = Client.manual()
       const client = Client.make(() => new Response(source.body, { headers: { "content-type": "text/event-stream" } }))
       const fiber = yield* OpenAiResponses.OpenAiResponses.use((openai) =>
         ChunkStream.outcome(openai.stream({ model: "gpt-5", prompt: "Hello" }))
       ).pipe(
-        Effect.provide(OpenAiResponses.layer({ apiKey }).pipe(Layer.provide(client.layer))),
+        Effect.provide(OpenAiResponses.layer({ apiKey, maxRetries: 0 }).pipe(Layer.provide(client.layer))),
         Effect.forkChild
       )
       yield* Client.settle
-      yield* source.push(bytes(created, error))
+      yield* source.push(bytes(...events))
       return { source, fiber }
     })
 
     it.effect("takes the end of the response, when it comes in another read", () =>
       Effect.gen(function*() {
-        const { fiber, source } = yield* start
+        const { fiber, source } = yield* start(created, error)
         yield* TestClock.adjust("900 millis")
         assert.isUndefined(fiber.pollUnsafe())
         yield* source.push(bytes(failed))
@@ -57,10 +57,23 @@ describe("OpenAiResponses", () => {
         assert.isTrue(source.cancelled())
       }))
 
+    it.effect("fails a second later, and before its first chunk, when there was no other event", () =>
+      Effect.gen(function*() {
+        const { fiber, source } = yield* start(error)
+        yield* TestClock.adjust("500 millis")
+        yield* source.push(bytes(": still here\n\n"))
+        assert.isUndefined(fiber.pollUnsafe())
+        yield* TestClock.adjust("500 millis")
+        const response = yield* Fiber.join(fiber)
+        assert.strictEqual(response.error?.reason._tag, "RateLimited")
+        assert.isFalse(response.error?.emitted)
+        assert.isTrue(source.cancelled())
+      }))
+
     for (const [what, event] of [["nothing", undefined], ["comments", ": still here\n\n"]] as const) {
       it.effect(`fails with the error a second later, when ${what} came`, () =>
         Effect.gen(function*() {
-          const { fiber, source } = yield* start
+          const { fiber, source } = yield* start(created, error)
           for (let tenth = 0; tenth < 9; tenth++) {
             yield* TestClock.adjust("100 millis")
             if (event !== undefined) yield* source.push(bytes(event))

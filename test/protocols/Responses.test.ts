@@ -175,12 +175,19 @@ describe("the stream of a response", () => {
       }
     }))
 
-  it.effect("fails before its first chunk where an error is the first event, so that it can be asked for again", () =>
+  it.effect("fails before its first chunk where an error is the only event, so that it can be asked for again", () =>
     Effect.gen(function*() {
-      const { chunks, response } = yield* decode({ type: "error", code: "server_error", message: "Sorry" })
+      const error = { type: "error", code: "server_error", message: "Sorry" }
+      const { chunks, response: alone } = yield* decode(error)
       assert.lengthOf(chunks, 0)
-      assert.strictEqual(response.error?.reason._tag, "ServerError")
-      assert.isFalse(response.error?.emitted)
+      assert.strictEqual(alone.error?.reason._tag, "ServerError")
+      assert.isFalse(alone.error?.emitted)
+      const failed = { type: "response.failed", response: { ...response, status: "failed", error } }
+      const { chunks: both, response: followed } = yield* decode(error, failed)
+      assert.deepStrictEqual(both.map(({ chunk }) => chunk.type), ["error", "response.failed"])
+      assert.strictEqual(followed.error?.reason._tag, "ServerError")
+      assert.isTrue(followed.error?.emitted)
+      assert.deepStrictEqual(followed.finishReasons, ["failed"])
     }))
 
   it.effect("keeps events and items of types that it does not know", () =>

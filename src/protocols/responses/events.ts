@@ -42,7 +42,7 @@ export type MakeChunk<C> = (payload: Payload, context: Context, info: Protocol.R
  * - The response is over at `response.completed`, `response.incomplete` or `response.failed`. The last one is a failure,
  *   and a chunk as well.
  * - So is an `error` event, but `response.failed` follows it as a rule: the body is read on for `Protocol.afterFailure`. An
- *   `error` that is the first event is no chunk, so that the request can be sent again.
+ *   `error` that is the only event is no chunk, so that the request can be sent again.
  * - A `sequence_number` that does not follow the one before it, and another response within this one, are
  *   `MalformedEvent`s.
  *
@@ -75,6 +75,8 @@ export const events = <C>(options: {
   let done = false
   /** What an `error` event said: the response that it belongs to may still follow. */
   let failed: ProviderError.Reason | undefined
+  /** An `error` that is the first event: without any chunk the request can be sent again, so it waits for another event. */
+  let first: C | undefined
 
   const incomplete = () =>
     new ProviderError.IncompleteStream({
@@ -116,13 +118,22 @@ export const events = <C>(options: {
       if (!isPayload(json)) return failed ?? invalid(json, event.data, position)
       const fault = faultOf(json, position, event.data)
       if (fault !== undefined) return failed ?? fault
-      // Before the first chunk a request can be sent again.
-      if (json.type === "error" && chunks === 0) return ProviderError.classify(failure(json), options.errors)
-      const context = memory.see(json)
+      const chunk = options.make(json, memory.see(json), info)
       done = isEnd(json)
+      if (json.type === "error") {
+        failed ??= ProviderError.classify(failure(json), options.errors)
+        if (chunks === 0 && first === undefined) {
+          first = chunk
+          return undefined
+        }
+      }
+      if (first !== undefined) {
+        chunks++
+        out.push(first)
+        first = undefined
+      }
       chunks++
-      out.push(options.make(json, context, info))
-      if (json.type === "error") failed ??= ProviderError.classify(failure(json), options.errors)
+      out.push(chunk)
       if (json.type === "response.failed") {
         return failed ?? ProviderError.classify(failure(json.response ?? {}), options.errors)
       }
