@@ -74,13 +74,15 @@ export interface Service<C extends ResponsesChunk> extends Provider.Service<C> {
    * (`IncompleteStream`). No chunk comes twice, and a stream that is given up fails with the error that cut it off.
    *
    * Its requests have to ask for `background: true` in their raw options; others fail with `InvalidRequest` before
-   * anything is sent.
+   * anything is sent. The response of a host that does not number its events can't be resumed: its streams fail as ever.
    */
   readonly resuming: (options?: ResumeOptions) => Service<C>
   /**
    * Cancels a background response and gives what the provider then says of it: `status` is `cancelled`, or that of a
-   * response which was over before. The stream of a cancelled response ends as the provider ends it, as a rule with
+   * response which was over before. The API has no event that says so: a stream that is cut off by it fails with
    * `IncompleteStream`.
+   *
+   * Fails with `NotFound` or `InvalidRequest` when the provider has no such response, or it does not run in the background.
    */
   readonly cancel: (id: string) => Effect.Effect<Response, ProviderError.ProviderError>
 }
@@ -101,7 +103,7 @@ export interface Definition<C> extends Provider.Definition<C> {
  * @example
  * ```ts
  * import { OpenAiResponses, Responses } from "effect-llm-stream"
- * import { Effect, Stream } from "effect"
+ * import { Effect } from "effect"
  *
  * const rest = Effect.map(
  *   Responses.make(OpenAiResponses.define({ baseUrl: "https://gateway.example/v1" })),
@@ -183,6 +185,7 @@ export const make = <C extends ResponsesChunk>(
           model: undefined,
           protocol: wholeResponse(definition.protocol),
           hasContent: () => true
+          // An empty body is a failure already.
         })).pipe(Effect.map(Option.getOrElse((): Response => ({}))))
       }
     }
