@@ -193,6 +193,29 @@ describe("OpenAiResponses.resuming", () => {
       }
     })))
 
+  it.live("goes on when the provider falls silent, or when a resuming breaks before its first event", () =>
+    live(Effect.gen(function*() {
+      const faults: ReadonlyArray<ReplayServer.Fault> = [
+        { kind: "hang", after: { events: 4 } },
+        { kind: "reset", after: { bytes: 0 } },
+        { kind: "end", after: { bytes: 20 } }
+      ]
+      const { openai, server } = yield* connect(serving((index) => faults[index]), { idleTimeout: "100 millis" })
+      const { outcome, payloads } = yield* gather(openai.resuming(soon).stream(request))
+      assert.isUndefined(outcome.error)
+      assert.deepStrictEqual(payloads, events)
+      const starts = (yield* server.requests).slice(1).map(({ path }) => startOf(path))
+      assert.deepStrictEqual(starts, [4, 4, 4])
+    })))
+
+  it.live("resumes what was resumed by hand", () =>
+    live(Effect.gen(function*() {
+      const { openai } = yield* connect(cutAfter(2, 3))
+      const { outcome, payloads } = yield* gather(openai.resuming(soon).resume({ id: "resp_1", startingAfter: 3 }))
+      assert.isUndefined(outcome.error)
+      assert.deepStrictEqual(payloads, events.slice(4))
+    })))
+
   it.live("says that chunks came, when what fails is the resuming", () =>
     live(Effect.gen(function*() {
       const { openai, server } = yield* connect((request, index) =>
