@@ -415,7 +415,7 @@ export const normalize = (request: ChatRequest): Result.Result<Normalized, Provi
   total(() =>
     Result.gen(function*() {
       const { prompt, responseFormat, tools, ...rest } = yield* knownFields(request)
-      return yield* check(
+      return yield* checkForAny(
         yield* decoded(decodeType({
           ...definedFields(rest),
           prompt: yield* promptOf(prompt),
@@ -451,13 +451,28 @@ export const fromJson = (json: unknown): Result.Result<Normalized, ProviderError
         ? [{ role: "user", content: [{ type: "text", text: prompt }] }]
         : prompt
       if (!Array.isArray(encoded)) return yield* invalid(noPrompt)
-      return yield* check(yield* decoded(decodeJson({ ...rest, prompt: encoded })))
+      return yield* checkForAny(yield* decoded(decodeJson({ ...rest, prompt: encoded })))
     })
   )
 
 /**
- * Checks what holds for every API and what no type says: names of tools differ, a tool that is asked for exists, and in
- * the conversation every call has its result and every result its call. Every format runs it on what it encodes.
+ * What some APIs take and others don't, where {@link check} has to know it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Allowances {
+  /** Calls whose input is free text, see {@link isFreeText}. Default: `false`. */
+  readonly freeText?: boolean | undefined
+  /** Results of calls that are not in the prompt, as the provider has them. Default: `false`. */
+  readonly earlierCalls?: boolean | undefined
+  /** Names of tools beside those of the request, which {@link ToolChoice} can name; `any` for all. Default: none. */
+  readonly otherTools?: "any" | ReadonlyArray<string> | undefined
+}
+
+/**
+ * Checks what no type says: names of tools differ, a tool that is asked for exists, and in the conversation every call has
+ * its result and every result its call. Every format runs it on what it encodes, with the allowances of its API.
  *
  * @example
  * ```ts
@@ -465,15 +480,49 @@ export const fromJson = (json: unknown): Result.Result<Normalized, ProviderError
  * import { Prompt } from "effect/ai"
  * import { Result } from "effect"
  *
- * Result.isSuccess(ChatRequest.check({ prompt: Prompt.make("Hi"), toolChoice: { tool: "search" } })) // false
+ * const request: ChatRequest.Normalized = { prompt: Prompt.make("Hi"), toolChoice: { tool: "search" } }
+ * Result.isSuccess(ChatRequest.check(request)) // false
+ * Result.isSuccess(ChatRequest.check(request, { otherTools: ["search"] })) // true
  * ```
  *
  * @category guards
  * @since 0.2.0
  */
-export const check = (request: Normalized): Result.Result<Normalized, ProviderError.InvalidRequest> => {
-  const problem = toolProblem(request) ?? promptProblem(request.prompt)
+export const check = (
+  request: Normalized,
+  allowances: Allowances = {}
+): Result.Result<Normalized, ProviderError.InvalidRequest> => {
+  const problem = toolProblem(request, allowances) ?? promptProblem(request.prompt, allowances)
   return problem === undefined ? Result.succeed(request) : invalid(problem)
+}
+
+/**
+ * Whether a call is one of a tool that takes free text instead of JSON: its arguments are a text, and some provider's
+ * options on it state the `type` `custom`, as the parts of a response do.
+ *
+ * @example
+ * ```ts
+ * import { ChatRequest } from "effect-llm-stream"
+ * import { Prompt } from "effect/ai"
+ *
+ * const call = { id: "call_1", name: "run", params: "ls -l", providerExecuted: false }
+ * ChatRequest.isFreeText(Prompt.toolCallPart({ ...call, options: { openai: { type: "custom" } } })) // true
+ * ChatRequest.isFreeText(Prompt.toolCallPart(call)) // false
+ * ```
+ *
+ * @category guards
+ * @since 0.2.0
+ */
+export const isFreeText = (
+  part: Prompt.ToolCallPart
+): part is Prompt.ToolCallPart & { readonly params: string } =>
+  typeof part.params === "string" &&
+  Object.values(part.options).some((own) => Predicate.hasProperty(own, "type") && own.type === "custom")
+
+// What raw fields say of tools, and of what the provider has kept, is for the format that they are for.
+const checkForAny = (request: Normalized): Result.Result<Normalized, ProviderError.InvalidRequest> => {
+  const hasRaw = Object.keys(request.options ?? {}).length > 0
+  return check(request, { freeText: true, earlierCalls: hasRaw, otherTools: hasRaw ? "any" : [] })
 }
 
 const invalid = (message: string) => Result.fail(new ProviderError.InvalidRequest({ message }))
@@ -615,20 +664,29 @@ const formatOf = (format: unknown): unknown => {
   }
 }
 
-const toolProblem = ({ toolChoice, tools = [] }: Normalized): string | undefined => {
+const toolProblem = (
+  { toolChoice, tools = [] }: Normalized,
+  { otherTools = [] }: Allowances
+): string | undefined => {
   const names = tools.map(({ name }) => name)
   const twice = names.findIndex((name, index) => names.indexOf(name) < index)
   if (twice !== -1) {
     return `${place(["tools", twice, "name"])}: ${names[twice]} is the name of another tool, too`
   }
-  if (toolChoice === "required" && tools.length === 0) return "toolChoice: a call is required, but there are no tools"
-  if (typeof toolChoice === "object" && !names.includes(toolChoice.tool)) {
+  if (otherTools === "any") return undefined
+  if (toolChoice === "required" && tools.length === 0 && otherTools.length === 0) {
+    return "toolChoice: a call is required, but there are no tools"
+  }
+  if (typeof toolChoice === "object" && !names.includes(toolChoice.tool) && !otherTools.includes(toolChoice.tool)) {
     return `toolChoice: there is no tool ${toolChoice.tool}`
   }
   return undefined
 }
 
-const promptProblem = ({ content: messages }: Prompt.Prompt): string | undefined => {
+const promptProblem = (
+  { content: messages }: Prompt.Prompt,
+  { earlierCalls = false, freeText = false }: Allowances
+): string | undefined => {
   if (messages.length === 0) return "prompt: no messages"
   const calls = new Set<string>()
   // Calls of the assistant's turn that have no result yet, with their places.
@@ -640,13 +698,17 @@ const promptProblem = ({ content: messages }: Prompt.Prompt): string | undefined
       const here = place(["prompt", i, "content", j])
       if (part.type === "tool-call" && !part.providerExecuted) {
         if (calls.has(part.id)) return `${here}.id: ${part.id} is the id of another call, too`
-        if (!isArguments(part.params)) return `${here}.params: the arguments of a call are an object`
+        if (isFreeText(part)) {
+          if (!freeText) {
+            return `${here}.params: the call is one with free text, and the API takes arguments in JSON only`
+          }
+        } else if (!isArguments(part.params)) return `${here}.params: the arguments of a call are an object`
         calls.add(part.id)
         open.set(part.id, `${here}: the call ${part.id} of ${part.name}`)
       } else if (part.type === "tool-result" && !part.providerExecuted && !open.delete(part.id)) {
-        return calls.has(part.id)
-          ? `${here}.id: the call ${part.id} has a result already`
-          : `${here}.id: there is no call ${part.id} before this result`
+        if (calls.has(part.id)) return `${here}.id: the call ${part.id} has a result already`
+        if (!earlierCalls) return `${here}.id: there is no call ${part.id} before this result`
+        calls.add(part.id)
       }
     }
   }

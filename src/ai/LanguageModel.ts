@@ -154,6 +154,8 @@ export interface ProviderTools {
   readonly prefix: string
   /** The fields of the body that ask for the tools. */
   readonly fields: (tools: ReadonlyArray<ProviderTool>) => Schema.JsonObject
+  /** By what `toolChoice` of a request asks for one of the tools. `undefined` when the API can't be asked for them. */
+  readonly choice?: ((tool: ProviderTool) => string) | undefined
 }
 
 /**
@@ -173,12 +175,14 @@ export interface ProviderTool {
 
 const openAiTools: ProviderTools = {
   prefix: "openai",
-  fields: (tools) => ({ tools: tools.map(({ args, type }) => ({ type, ...args })) })
+  fields: (tools) => ({ tools: tools.map(({ args, type }) => ({ type, ...args })) }),
+  choice: ({ args, type }) => [args["name"], args["server_label"]].find(Predicate.isString) ?? type
 }
 
 const anthropicTools: ProviderTools = {
   prefix: "anthropic",
-  fields: (tools) => ({ tools: tools.map(({ args, name, type }) => ({ type, name, ...args })) })
+  fields: (tools) => ({ tools: tools.map(({ args, name, type }) => ({ type, name, ...args })) }),
+  choice: ({ name }) => name
 }
 
 /**
@@ -485,7 +489,9 @@ const requestOf = (
         ? undefined
         : { options: withFields(settings.options, dialect.key, fields) }),
       ...(others.length === 0 ? undefined : { tools: others }),
-      ...(tools.length === 0 || toolChoice === "auto" ? undefined : { toolChoice: yield* choiceOf(toolChoice, ours) }),
+      ...(tools.length === 0 || toolChoice === "auto"
+        ? undefined
+        : { toolChoice: yield* choiceOf(toolChoice, ours, dialect, provider) }),
       ...(format === undefined
         ? undefined
         : schemaBy === "instructions"
@@ -536,7 +542,9 @@ const withFields = (
   key: string,
   fields: Schema.JsonObject
 ): ChatRequest.ProviderOptions => {
-  const own: unknown = Predicate.hasProperty(options, key) ? options[key] : undefined
+  const { [key]: mine, openai }: Readonly<Record<string, unknown>> = { ...options }
+  // OpenAI's Responses API reads those of `openai` where there are none of its own.
+  const own = mine === undefined && key === "openaiResponses" ? openai : mine
   const stated = isJsonObject(own) ? ChatRequest.splitUnchecked(own) : { checked: {}, unchecked: {} }
   const added = { ...stated.checked, ...ChatRequest.unchecked({ ...stated.unchecked, ...fields }) }
   return { ...options, [key]: added }
@@ -544,19 +552,24 @@ const withFields = (
 
 const choiceOf = (
   choice: LanguageModel.ProviderOptions["toolChoice"],
-  ours: ReadonlyArray<Tool.AnyProviderDefined>
+  ours: ReadonlyArray<Tool.AnyProviderDefined>,
+  dialect: Dialect,
+  provider: string
 ): Result.Result<ChatRequest.ToolChoice, AiError.AiErrorReason> => {
   if (typeof choice === "string") return Result.succeed(choice)
   // The tools are those of `oneOf` already.
   if ("oneOf" in choice) return Result.succeed(choice.mode ?? "auto")
-  return ours.some(({ name }) => name === choice.tool)
+  const tool = ours.find(({ name }) => name === choice.tool)
+  if (tool === undefined) return Result.succeed({ tool: choice.tool })
+  const nameOf = dialect.providerTools?.choice
+  return nameOf === undefined
     ? Result.fail(
       new AiError.ToolConfigurationError({
         toolName: choice.tool,
-        description: "a tool that the provider defines cannot be asked for by `toolChoice`; say so in the `options`"
+        description: `the API of ${provider} can't be asked for a tool that it defines; ask for any tool by "required"`
       })
     )
-    : Result.succeed({ tool: choice.tool })
+    : Result.map(providerTool(tool, dialect, provider), (tool) => ({ tool: nameOf(tool) }))
 }
 
 const formatOf = (

@@ -17,6 +17,7 @@ import {
   BedrockInvoke,
   BedrockInvokeLanguageModel,
   BedrockLanguageModel,
+  ChatRequest,
   type Chunk,
   Groq,
   GroqLanguageModel,
@@ -27,6 +28,7 @@ import {
   OpenAiResponsesLanguageModel,
   Provider,
   ProviderError,
+  Responses,
   Telemetry
 } from "../../src/index.ts"
 import { Answer, ReplayServer, RequestCheck, Wire } from "../../src/testing.ts"
@@ -236,6 +238,87 @@ describe("LanguageModel of the Responses API", () => {
       assert.include(second, "Two")
       assert.notInclude(second, "One")
     }))
+
+  it.live("sends the results of tools alone, where a tracker remembers the calls", () =>
+    Effect.gen(function*() {
+      const call = Answer.make({
+        id: "first",
+        toolCalls: [{ name: "weather", arguments: `{"city":"Paris"}` }]
+      })
+      const server = yield* NodeReplayServer.make([
+        ReplayServer.stream(Wire.openaiResponses, Answer.openaiResponses(call)),
+        ReplayServer.stream(Wire.openaiResponses, Answer.openaiResponses(said))
+      ])
+      yield* Effect.gen(function*() {
+        const chat = yield* Chat.empty
+        yield* chat.generateText({ prompt: "Weather?", toolkit })
+        yield* chat.generateText({ prompt: [], toolkit })
+      }).pipe(
+        Effect.provideServiceEffect(ResponseIdTracker.ResponseIdTracker, ResponseIdTracker.make),
+        Effect.provide([providers["openAiResponses"]?.at(server.url).model ?? assert.fail("no Responses"), Handlers])
+      )
+      const requests = yield* server.requests
+      assert.deepNestedInclude(requests[1]?.body, {
+        previous_response_id: "first",
+        "input[0].type": "function_call_output"
+      })
+      assert.lengthOf(requests, 2)
+    }))
+
+  const Find = Tool.providerDefined({
+    id: "openai.file_search",
+    customName: "Find",
+    providerName: "file_search",
+    args: Schema.Struct({ vector_store_ids: Schema.Array(Schema.String) }),
+    parameters: Schema.Unknown,
+    success: Schema.Unknown
+  })
+
+  it.effect("asks for a tool that the provider defines, beside the fields of the settings", () =>
+    Effect.gen(function*() {
+      const { requests, service } = yield* host({
+        chunks: [new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] } })]
+      })
+      const model = yield* AiLanguageModel.make(service, {
+        dialect: AiLanguageModel.dialects.openaiResponses,
+        options: { openai: { store: false } }
+      })
+      yield* model.generateText({
+        prompt: "Hi",
+        toolkit: Toolkit.make(Find({ vector_store_ids: ["vs_1"] })),
+        toolChoice: { tool: "Find" }
+      })
+      const normalized = yield* Effect.fromResult(ChatRequest.normalize(requests[0] ?? assert.fail("no request")))
+      const format = Responses.format({
+        provider: "openai",
+        options: { keys: ["openaiResponses", "openai"], schema: Schema.Record(Schema.String, Schema.Unknown) },
+        partKey: "openai"
+      })
+      const { body } = yield* Effect.fromResult(format.encode(normalized, "gpt-5"))
+      assert.deepInclude(body, {
+        store: false,
+        tools: [{ type: "file_search", vector_store_ids: ["vs_1"] }],
+        tool_choice: { type: "file_search" }
+      })
+    }))
+
+  it.effect("says that an API can't be asked for a tool of its own", () =>
+    Effect.gen(function*() {
+      const { service } = yield* host()
+      const model = yield* AiLanguageModel.make(service, { dialect: AiLanguageModel.dialects.groq })
+      const search = Tool.providerDefined({
+        id: "groq.browser_search",
+        customName: "Browse",
+        providerName: "browser_search",
+        args: Schema.Struct({}),
+        parameters: Schema.Unknown,
+        success: Schema.Unknown
+      })
+      const failure = yield* Effect.flip(
+        model.generateText({ prompt: "Hi", toolkit: Toolkit.make(search({})), toolChoice: { tool: "Browse" } })
+      )
+      assert.strictEqual(failure.reason._tag, "ToolConfigurationError")
+    }))
 })
 
 for (const [id, { api, at, reply, signs }] of Object.entries(providers)) {
@@ -334,7 +417,7 @@ const host = (
   }>
 ) =>
   Effect.sync(() => {
-    const requests: Array<unknown> = []
+    const requests: Array<ChatRequest.ChatRequest> = []
     let next = 0
     const service: Provider.Service = {
       name: "host",

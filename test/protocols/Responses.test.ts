@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Effect, Stream } from "effect"
+import { BigDecimal, Effect, Result, Schema, Stream } from "effect"
+import { Prompt } from "effect/ai"
 import {
+  ChatRequest,
   ChatResponse,
   ChunkStream,
   OpenAiResponses,
   type OpenAiResponsesChunk,
   Pricing,
-  Protocol
+  Protocol,
+  Responses
 } from "../../src/index.ts"
 import { Answer, Arbitraries, Wire } from "../../src/testing.ts"
 import * as Host from "../support/host.ts"
@@ -201,6 +204,35 @@ describe("the stream of a response", () => {
       )
       assert.isUndefined(response.error)
       assert.lengthOf(chunks, 4)
+    }))
+
+  it.effect("gives reasoning back as what it was, texts and summaries apart", () =>
+    Effect.gen(function*() {
+      const reasoning = {
+        type: "reasoning",
+        id: "rs_1",
+        content: [{ type: "reasoning_text", text: "Hm." }, { type: "reasoning_text", text: "Ah." }],
+        summary: [{ type: "summary_text", text: "Thought." }],
+        encrypted_content: "gAAA"
+      }
+      const format = Responses.format({
+        provider: "openai",
+        options: { keys: ["openai"], schema: Schema.Record(Schema.String, Schema.Unknown) },
+        partKey: "openai"
+      })
+      for (const item of [reasoning, { ...reasoning, summary: [] }, { ...reasoning, content: [] }]) {
+        const { response } = yield* decode(
+          created,
+          { type: "response.output_item.done", sequence_number: 1, output_index: 0, item },
+          completed(2)
+        )
+        const { body } = yield* Effect.fromResult(Result.flatMap(
+          ChatRequest.normalize({ prompt: Prompt.fromMessages([response.message]) }),
+          (request) => format.encode(request, "gpt-5")
+        ))
+        const { content, ...rest } = item
+        assert.deepStrictEqual(body["input"], [content.length === 0 ? rest : item])
+      }
     }))
 
   it.effect("counts what the provider's tools did, from the items or from what the response says", () =>

@@ -121,7 +121,7 @@ describe("Responses requests", () => {
       }
     })
 
-    it("is asked for in its encrypted form when nothing is stored", () => {
+    it("is asked for in its encrypted form, unless it is stored or the model is not known to reason", () => {
       const results: object = { include: ["file_search_call.results"] }
       const request: ChatRequest.ChatRequest = {
         prompt: "Hi",
@@ -137,7 +137,31 @@ describe("Responses requests", () => {
         "message.output_text.logprobs",
         "file_search_call.results"
       ])
-      assert.notProperty(bodyOf({ prompt: "Hi" }), "include")
+      assert.deepStrictEqual(bodyOf({ prompt: "Hi" })["include"], ["reasoning.encrypted_content"])
+      assert.notProperty(bodyOf({ prompt: "Hi", options: { openai: { store: true } } }), "include")
+      for (const model of ["gpt-4.1", "gpt-5-chat-latest", "my-deployment"]) {
+        assert.notProperty(bodyOf({ prompt: "Hi" }, model), "include")
+      }
+    })
+
+    it("goes back without storage in its encrypted form only, and as what it was, a summary or a text", () => {
+      const { body, ignored } = Result.getOrThrow(encode({
+        prompt: answered(
+          thought("Lost.", { itemId: "rs_1" }),
+          thought("Said.", { itemId: "rs_2", type: "reasoning_text" }),
+          thought("First.", { itemId: "rs_2" }),
+          thought("Second.", { itemId: "rs_2", encryptedContent: "gAAA" })
+        ),
+        options: { openai: { store: false } }
+      }))
+      assert.deepStrictEqual(Array.isArray(body["input"]) ? body["input"][1] : undefined, {
+        type: "reasoning",
+        id: "rs_2",
+        summary: [{ type: "summary_text", text: "First." }, { type: "summary_text", text: "Second." }],
+        content: [{ type: "reasoning_text", text: "Said." }],
+        encrypted_content: "gAAA"
+      })
+      assert.match(ignored.join(), /^prompt\[1\]\.content\[0\]: .*without storage/)
     })
 
     it("refuses ids that the API did not give", () => {
@@ -146,6 +170,353 @@ describe("Responses requests", () => {
         /^openai: prompt\[1\]\.content\[0\]\.options\.openai\.itemId: /
       )
     })
+  })
+
+  describe("calls of the provider's own kinds", () => {
+    const said = (
+      part: Omit<Prompt.ToolCallPartEncoded, "type">,
+      result: Omit<Prompt.ToolResultPartEncoded, "type" | "id" | "name">
+    ): ReadonlyArray<Prompt.MessageEncoded> => [
+      { role: "user", content: "Go" },
+      { role: "assistant", content: [{ type: "tool-call", ...part }] },
+      { role: "tool", content: [{ type: "tool-result", id: part.id, name: part.name, ...result }] }
+    ]
+
+    const itemsOf = (prompt: ReadonlyArray<Prompt.MessageEncoded>, fields: object = {}): ReadonlyArray<unknown> => {
+      const { input } = bodyOf({ prompt, options: { openai: fields } })
+      return Array.isArray(input) ? input.slice(1) : []
+    }
+
+    it("of custom tools are free text, and so are their results", () => {
+      for (const options of [{ openai: { type: "custom", itemId: "ctc_1" } }, { azure: { type: "custom" } }]) {
+        const [call, output] = itemsOf(
+          said({ id: "a", name: "run", params: "ls -l", options }, { isFailure: false, result: "total 0" })
+        )
+        assert.deepStrictEqual(call, {
+          type: "custom_tool_call",
+          ..."openai" in options ? { id: "ctc_1" } : {},
+          call_id: "a",
+          name: "run",
+          input: "ls -l"
+        })
+        assert.deepStrictEqual(output, { call_id: "a", type: "custom_tool_call_output", output: "total 0" })
+      }
+      assert.match(
+        refusal({ prompt: said({ id: "a", name: "run", params: "ls -l" }, { isFailure: false, result: "" }) }),
+        /^prompt\[1\]\.content\[0\]\.params: the arguments of a call are an object/
+      )
+    })
+
+    it("are written as the API wants them, and so is what the caller answers", () => {
+      interface Typed {
+        readonly type: string
+        readonly [field: string]: Schema.Json
+      }
+      const cases: ReadonlyArray<
+        readonly [params: unknown, itemId: string, result: unknown, call: Typed, out: Typed]
+      > = [
+        [
+          { type: "delete_file", path: "a" },
+          "apc_1",
+          "no such file",
+          { type: "apply_patch_call", status: "completed", operation: { type: "delete_file", path: "a" } },
+          { type: "apply_patch_call_output", status: "failed", output: "no such file" }
+        ],
+        [
+          { type: "exec", command: ["ls"], env: {} },
+          "lsh_1",
+          "total 0",
+          { type: "local_shell_call", status: "completed", action: { type: "exec", command: ["ls"], env: {} } },
+          { type: "local_shell_call_output", id: "a", output: "total 0" }
+        ],
+        [
+          { commands: ["ls"], max_output_length: 99, environment: { type: "local" } },
+          "sh_1",
+          "no",
+          {
+            type: "shell_call",
+            status: "completed",
+            action: { commands: ["ls"], max_output_length: 99 },
+            environment: { type: "local" }
+          },
+          {
+            type: "shell_call_output",
+            output: [{ stdout: "", stderr: "no", outcome: { type: "exit", exit_code: 1 } }],
+            max_output_length: 99
+          }
+        ],
+        [
+          { commands: ["sleep"], environment: null },
+          "sh_1",
+          [{ stdout: "a", stderr: "", outcome: { type: "timeout" } }],
+          { type: "shell_call", status: "completed", action: { commands: ["sleep"] }, environment: null },
+          { type: "shell_call_output", output: [{ stdout: "a", stderr: "", outcome: { type: "timeout" } }] }
+        ],
+        [
+          { action: { type: "screenshot" }, pending_safety_checks: [{ id: "cu_sc_1" }] },
+          "cu_1",
+          { image_url: "data:image/png;base64,aGk=", acknowledged_safety_checks: [{ id: "cu_sc_1" }] },
+          {
+            type: "computer_call",
+            status: "completed",
+            action: { type: "screenshot" },
+            pending_safety_checks: [{ id: "cu_sc_1" }]
+          },
+          {
+            type: "computer_call_output",
+            output: { type: "computer_screenshot", image_url: "data:image/png;base64,aGk=" },
+            acknowledged_safety_checks: [{ id: "cu_sc_1" }]
+          }
+        ],
+        [
+          {},
+          "tsc_1",
+          { tools: [] },
+          { type: "tool_search_call", execution: "client", status: "completed", arguments: {} },
+          { type: "tool_search_output", execution: "client", status: "completed", tools: [] }
+        ]
+      ]
+      for (const [params, itemId, result, call, out] of cases) {
+        const { type } = call
+        const prompt = said(
+          { id: "a", name: "own", params, options: { openai: { type, itemId } } },
+          { isFailure: typeof result === "string" && /^no/.test(result), result }
+        )
+        for (const fields of [{}, { store: false }]) {
+          const items = itemsOf(prompt, fields)
+          assert.deepStrictEqual(items, [{ ...call, id: itemId, call_id: "a" }, { ...out, call_id: "a" }])
+          if (type !== "local_shell_call") {
+            const body = { model: "gpt-5", input: items, stream: true, store: true, tools: [] }
+            assert.deepStrictEqual(
+              Requests.violations("openai-responses")(body, "gpt-5").filter((line) => !line.startsWith("tools")),
+              []
+            )
+          }
+        }
+      }
+    })
+
+    it("take a screenshot from a file, and refuse what shows none", () => {
+      const call = {
+        id: "a",
+        name: "computer",
+        params: { action: { type: "screenshot" } },
+        options: { openai: { type: "computer_call", itemId: "cu_1" } }
+      }
+      const [, output] = itemsOf(said(call, {
+        isFailure: false,
+        result: null,
+        modelOutput: [{ type: "file", mediaType: "image/png", data: "iVBORw0KGgo=" }]
+      }))
+      assert.deepStrictEqual(output, {
+        call_id: "a",
+        type: "computer_call_output",
+        output: { type: "computer_screenshot", image_url: "data:image/png;base64,iVBORw0KGgo=" }
+      })
+      assert.match(
+        refusal({ prompt: said(call, { isFailure: false, result: "clicked" }) }),
+        /^openai: prompt\[2\]\.content\[0\]\.result: .*screenshot/
+      )
+      assert.match(
+        refusal({
+          prompt: said({ ...call, options: { openai: { type: "computer_call" } } }, { isFailure: false, result: "" })
+        }),
+        /^openai: prompt\[1\]\.content\[0\]: .*itemId/
+      )
+    })
+
+    it("of tools that the provider ran go by their ids, or whole when nothing is stored", () => {
+      const options = { openai: { type: "web_search_call", itemId: "ws_1" } }
+      const action = {
+        type: "search",
+        query: "x",
+        sources: [{ type: "url", url: "https://example.com" }],
+        pattern: null
+      }
+      const prompt = answered(
+        { type: "tool-call", id: "ws_1", name: "web_search", params: action, providerExecuted: true, options },
+        {
+          type: "tool-result",
+          id: "ws_1",
+          name: "web_search",
+          isFailure: false,
+          result: { status: "completed", action },
+          providerExecuted: true,
+          options
+        }
+      )
+      assert.deepStrictEqual(itemsOf(prompt).slice(0, -1), [{ type: "item_reference", id: "ws_1" }])
+      assert.deepStrictEqual(itemsOf(prompt, { store: false }).slice(0, -1), [
+        // The API refuses to be told where it looked, and fields that are null.
+        { type: "web_search_call", id: "ws_1", status: "completed", action: { type: "search", query: "x" } }
+      ])
+    })
+
+    it("are refused, with a place, when the parts don't hold what the API wants", () => {
+      const call = (options: Prompt.ProviderOptions) =>
+        answered({ type: "tool-call", id: "x", name: "t", params: {}, providerExecuted: true, options })
+      assert.match(
+        refusal({ prompt: call({}) }),
+        /^openai: prompt\[1\]\.content\[0\]\.providerExecuted: /
+      )
+      assert.match(
+        refusal({
+          prompt: call({ openai: { type: "image_generation_call", itemId: "ig_1" } }),
+          options: { openai: { store: false } }
+        }),
+        /^openai: prompt\[1\]\.content\[0\]: an item of the type image_generation_call can't be sent back without storage/
+      )
+    })
+
+    it("answer the provider's requests for approval, and keep the program's own to itself", () => {
+      const options = { openai: { type: "mcp_approval_request", itemId: "mcpr_1", serverLabel: "files" } }
+      const prompt: ReadonlyArray<Prompt.MessageEncoded> = [
+        { role: "user", content: "Go" },
+        {
+          role: "assistant",
+          content: [
+            { type: "tool-call", id: "mcpr_1", name: "read", params: { path: "a" }, providerExecuted: true, options },
+            { type: "tool-approval-request", approvalId: "mcpr_1", toolCallId: "mcpr_1" },
+            { type: "tool-call", id: "b", name: "write", params: {} },
+            { type: "tool-approval-request", approvalId: "own", toolCallId: "b" }
+          ]
+        },
+        {
+          role: "tool",
+          content: [
+            { type: "tool-approval-response", approvalId: "mcpr_1", approved: false, reason: "private" },
+            { type: "tool-approval-response", approvalId: "own", approved: true },
+            { type: "tool-result", id: "b", name: "write", isFailure: false, result: "done" }
+          ]
+        }
+      ]
+      const request = {
+        type: "mcp_approval_request",
+        id: "mcpr_1",
+        server_label: "files",
+        name: "read",
+        arguments: `{"path":"a"}`
+      }
+      const answer = {
+        type: "mcp_approval_response",
+        approval_request_id: "mcpr_1",
+        approve: false,
+        reason: "private"
+      }
+      const isOf = (kind: RegExp) => (item: unknown) =>
+        Predicate.hasProperty(item, "type") && kind.test(String(item.type))
+      assert.deepStrictEqual(itemsOf(prompt, { store: false }).filter(isOf(/^mcp/)), [request, answer])
+      assert.deepStrictEqual(itemsOf(prompt).filter(isOf(/^mcp|reference/)), [
+        { type: "item_reference", id: "mcpr_1" },
+        answer
+      ])
+    })
+  })
+
+  it("go on from what the provider keeps: results of its calls and approvals stand alone", () => {
+    const prompt: ReadonlyArray<Prompt.MessageEncoded> = [{
+      role: "tool",
+      content: [
+        { type: "tool-approval-response", approvalId: "mcpr_1", approved: true },
+        { type: "tool-result", id: "a", name: "f", isFailure: false, result: "done" },
+        {
+          type: "tool-result",
+          id: "b",
+          name: "g",
+          isFailure: false,
+          result: "ok",
+          options: { openai: { type: "custom" } }
+        }
+      ]
+    }]
+    assert.deepStrictEqual(
+      bodyOf({ prompt, options: { openaiResponses: { previous_response_id: "resp_1" } } })["input"],
+      [
+        { type: "mcp_approval_response", approval_request_id: "mcpr_1", approve: true },
+        { call_id: "a", type: "function_call_output", output: "done" },
+        { call_id: "b", type: "custom_tool_call_output", output: "ok" }
+      ]
+    )
+    assert.match(refusal({ prompt, options: { openai: { store: true } } }), /^openai: prompt\[0\]\.content\[1\]\.id: /)
+    assert.match(refusal({ prompt }), /^prompt\[0\]\.content\[1\]\.id: /)
+  })
+
+  it("give back what an answer states of itself: its phase, a refusal, the caller of a call, and items of no other kind", () => {
+    const item = { type: "compaction", id: "cmp_1", encrypted_content: "gAAA", created_by: "server" }
+    const { input } = bodyOf({
+      prompt: [
+        ...answered(
+          { type: "text", text: "", options: { openai: { item } } },
+          { type: "text", text: "Wait.", options: { openai: { itemId: "msg_1", phase: "commentary" } } },
+          { type: "text", text: "No.", options: { openai: { refusal: true } } },
+          {
+            type: "tool-call",
+            id: "a",
+            name: "f",
+            params: {},
+            options: { openai: { itemId: "fc_1", namespace: "files", caller: { type: "direct" } } }
+          },
+          { type: "text", text: "", options: { openai: { item: { type: "dream", id: "dr_1" } } } }
+        ).slice(0, 2),
+        { role: "tool", content: [{ type: "tool-result", id: "a", name: "f", isFailure: false, result: "" }] }
+      ]
+    })
+    assert.deepStrictEqual(Array.isArray(input) ? input.slice(1, -1) : input, [
+      { type: "compaction", id: "cmp_1", encrypted_content: "gAAA" },
+      {
+        type: "message",
+        role: "assistant",
+        id: "msg_1",
+        phase: "commentary",
+        content: [{ type: "output_text", text: "Wait." }]
+      },
+      { type: "message", role: "assistant", content: [{ type: "refusal", refusal: "No." }] },
+      {
+        type: "function_call",
+        id: "fc_1",
+        call_id: "a",
+        caller: { type: "direct" },
+        namespace: "files",
+        name: "f",
+        arguments: "{}"
+      },
+      { type: "item_reference", id: "dr_1" }
+    ])
+    const { ignored } = Result.getOrThrow(encode({
+      prompt: answered({ type: "text", text: "", options: { openai: { item: { type: "dream", id: "dr_1" } } } }),
+      options: { openai: { store: false } }
+    }))
+    assert.match(ignored.join(), /^prompt\[1\]\.content\[0\]: .*dream/)
+  })
+
+  it("ask for one of the provider's own tools in the API's words", () => {
+    const f = { name: "f", parameters: { type: "object", properties: {} } }
+    const tools = [
+      { type: "web_search" },
+      { type: "file_search", vector_store_ids: ["vs_1"] },
+      { type: "custom", name: "run" },
+      { type: "mcp", server_label: "files", server_url: "https://example.com" },
+      { type: "shell" }
+    ]
+    const choices = [
+      ["f", { type: "function", name: "f" }],
+      ["file_search", { type: "file_search" }],
+      ["run", { type: "custom", name: "run" }],
+      ["files", { type: "mcp", server_label: "files" }],
+      ["shell", { type: "shell" }],
+      ["web_search", { type: "allowed_tools", mode: "required", tools: [{ type: "web_search" }] }]
+    ] as const
+    for (const [tool, expected] of choices) {
+      const body = bodyOf({ prompt: "Hi", tools: [f], toolChoice: { tool }, options: { openaiResponses: { tools } } })
+      assert.deepStrictEqual(body["tool_choice"], expected)
+      assert.deepStrictEqual(Requests.violations("openai-responses")(body, "gpt-5"), [])
+    }
+    const required = bodyOf({ prompt: "Hi", toolChoice: "required", options: { openaiResponses: { tools } } })
+    assert.strictEqual(required["tool_choice"], "required")
+    assert.match(
+      refusal({ prompt: "Hi", toolChoice: { tool: "search" }, options: { openaiResponses: { tools } } }),
+      /^openai: toolChoice: there is no tool search/
+    )
   })
 
   it("say of each tool whether it is strict", () => {

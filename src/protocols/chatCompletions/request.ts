@@ -6,7 +6,7 @@
 import type * as Prompt from "effect/ai/Prompt"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as ChatRequest from "../../ChatRequest.ts"
+import * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
@@ -15,9 +15,10 @@ import * as Files from "../request/files.ts"
 import * as Ids from "../request/ids.ts"
 import { make } from "../request/make.ts"
 import * as OpenAi from "../request/openai.ts"
-import { type OwnOptions, rawFields } from "../request/options.ts"
+import { type OwnOptions, rawFields, recordOf } from "../request/options.ts"
 import { ownOptions } from "../request/ownOptions.ts"
 import * as RawFields from "../request/rawFields.ts"
+import * as RawTools from "../request/rawTools.ts"
 import { each } from "../request/results.ts"
 import * as JsonSchemas from "../request/schema.ts"
 import * as ToolResults from "../request/toolResults.ts"
@@ -71,6 +72,8 @@ export interface Dialect extends RequestQuirks {
   readonly reasoningField?: string | undefined
   /** Whether parts take `prompt_cache_breakpoint`, and assistants' messages the id of an audio answer. */
   readonly openAiParts: boolean
+  /** Whether there are custom tools, whose calls hold free text instead of JSON. */
+  readonly customTools: boolean
 }
 
 /**
@@ -142,7 +145,8 @@ export const openai: Dialect = {
   documents: true,
   sounds: true,
   soundUrls: false,
-  openAiParts: true
+  openAiParts: true,
+  customTools: true
 }
 
 /**
@@ -187,7 +191,8 @@ export const groq: Dialect = {
   sounds: false,
   soundUrls: false,
   reasoningField: "reasoning",
-  openAiParts: false
+  openAiParts: false,
+  customTools: false
 }
 
 /**
@@ -214,7 +219,8 @@ export const azureInference: Dialect = {
   documents: false,
   sounds: true,
   soundUrls: true,
-  openAiParts: false
+  openAiParts: false,
+  customTools: false
 }
 
 /**
@@ -233,7 +239,8 @@ export const compatible: Dialect = {
   documents: true,
   sounds: true,
   soundUrls: false,
-  openAiParts: false
+  openAiParts: false,
+  customTools: true
 }
 
 // All that this file writes into a body, and what several hosts know beside it: names that are no misspellings.
@@ -307,16 +314,21 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
   return make({
     name: "chat-completions",
     provider,
+    allowances: (request) => ({
+      freeText: dialect.customTools,
+      otherTools: RawTools.names(recordOf(own, request))
+    }),
     encode: (request, model) =>
       Result.gen(function*() {
         const ignored = [...yield* Fields.leftOut(request, dialect.fields)]
         const tools = yield* toolsOf(request, dialect, key)
-        if (tools.length === 0) {
+        const { fields, path } = yield* raw(request)
+        const hasTools = tools.length > 0 || RawTools.list(fields).length > 0
+        if (!hasTools) {
           for (const field of ["toolChoice", "parallelToolCalls"] as const) {
             if (request[field] !== undefined) ignored.push(`${field}: there are no tools`)
           }
         }
-        const { fields, path } = yield* raw(request)
         yield* alwaysStreamed(fields, path)
         const encoded: { readonly [K in EncodedField]: Fields } = {
           model: { model: bodyModel(model) },
@@ -329,8 +341,8 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
           stop: yield* stopOf(request, dialect),
           seed: { seed: request.seed },
           tools: tools.length === 0 ? {} : { tools },
-          toolChoice: tools.length === 0 ? {} : { tool_choice: choiceOf(request.toolChoice) },
-          parallelToolCalls: tools.length === 0 ? {} : { parallel_tool_calls: request.parallelToolCalls },
+          toolChoice: hasTools ? { tool_choice: yield* choiceOf(request, fields) } : {},
+          parallelToolCalls: hasTools ? { parallel_tool_calls: request.parallelToolCalls } : {},
           responseFormat: yield* responseFormatOf(request, dialect),
           reasoning: yield* reasoningOf(request, dialect),
           serviceTier: { service_tier: yield* OpenAi.serviceTier(request, dialect.serviceTiers) },
@@ -423,8 +435,18 @@ const toolsOf = (
       }
     }))
 
-const choiceOf = (choice: ChatRequest.ToolChoice | undefined): unknown =>
-  typeof choice === "object" ? { type: "function", function: { name: choice.tool } } : choice
+const choiceOf = (
+  { toolChoice, tools = [] }: ChatRequest.Normalized,
+  raw: Fields
+): Result.Result<unknown, string> => {
+  if (typeof toolChoice !== "object") return Result.succeed(toolChoice)
+  const name = toolChoice.tool
+  const own = tools.some((tool) => tool.name === name) ? undefined : RawTools.find(raw, name)
+  const type = own?.["type"] ?? "function"
+  return type === "function" || type === "custom"
+    ? Result.succeed({ type, [type]: { name } })
+    : Result.fail(`toolChoice: ${name} is a tool of the provider's own, and the API can't be asked for one of them`)
+}
 
 const responseFormatOf = (
   request: ChatRequest.Normalized,
@@ -699,14 +721,14 @@ const messagesOf = (dialect: Dialect, key: string) => {
                 }
                 case "tool-call": {
                   if (part.providerExecuted) yield* executed(path)
-                  const own = yield* callOptions(part.options, key, path)
+                  yield* callOptions(part.options, key, path)
                   if (!/^[a-zA-Z0-9_-]{1,64}$/.test(part.name)) {
                     yield* Result.fail(`${path}.name: a tool's name has 1 to 64 letters, digits, _ and -`)
                   }
                   current ??= draft()
                   const id = idOf(part.id)
                   current.calls.push(
-                    own.type === "custom" && typeof part.params === "string"
+                    ChatRequest.isFreeText(part)
                       ? { id, type: "custom", custom: { name: part.name, input: part.params } }
                       : {
                         id,

@@ -19,9 +19,10 @@ import * as Fields from "../request/fields.ts"
 import * as Files from "../request/files.ts"
 import * as Ids from "../request/ids.ts"
 import { make } from "../request/make.ts"
-import { type OwnOptions, rawFields } from "../request/options.ts"
+import { type OwnOptions, rawFields, recordOf } from "../request/options.ts"
 import { ownOptions } from "../request/ownOptions.ts"
 import * as RawFields from "../request/rawFields.ts"
+import * as RawTools from "../request/rawTools.ts"
 import { each } from "../request/results.ts"
 import * as JsonSchemas from "../request/schema.ts"
 import * as ToolResults from "../request/toolResults.ts"
@@ -168,6 +169,11 @@ const formatOf = (options: FormatOptions, dialect: Dialect): RequestFormat => {
   return make({
     name: "messages",
     provider: options.provider,
+    allowances: (request) => ({
+      otherTools: RawTools.list(recordOf(options.options, request)).flatMap(({ name }) =>
+        typeof name === "string" ? [name] : []
+      )
+    }),
     encode: (request, model) =>
       Result.flatMap(own(request), ({ fields, path }) =>
         Result.flatMap(

@@ -10,9 +10,11 @@ import type * as RequestFormat from "../../RequestFormat.ts"
  * @internal
  */
 export const make = (
-  { encode, name, provider }: {
+  { allowances, encode, name, provider }: {
     readonly name: string
     readonly provider: string
+    /** What the API takes of this request that others don't. Default: nothing. */
+    readonly allowances?: (request: ChatRequest.Normalized) => ChatRequest.Allowances
     readonly encode: (request: ChatRequest.Normalized, model: string) => Result.Result<RequestFormat.Encoded, string>
   }
 ): RequestFormat.RequestFormat => {
@@ -22,7 +24,7 @@ export const make = (
     encode: (request, model) => {
       try {
         return Result.flatMap(
-          Result.mapError(ChatRequest.check(request), ({ message }) => refuse(message)),
+          Result.mapError(ChatRequest.check(request, allowances?.(request)), ({ message }) => refuse(message)),
           (checked) => Result.mapError(encode(checked, model), refuse)
         )
       } catch (error) {

@@ -67,6 +67,17 @@ export const rawFields = (own: OwnOptions, others: Iterable<string>) => {
   }
 }
 
+/**
+ * The raw fields of a request for one provider as they stand, before anything is checked.
+ *
+ * @internal
+ */
+export const recordOf = ({ keys }: OwnOptions, { options = {} }: ChatRequest.Normalized): Schema.JsonObject => {
+  const key = keys.find((key) => Object.hasOwn(options, key))
+  const { checked, unchecked } = ChatRequest.splitUnchecked(key === undefined ? {} : options[key] ?? {})
+  return { ...checked, ...unchecked }
+}
+
 const fieldNames = (schema: Schema.ConstraintDecoder<unknown>): ReadonlyArray<string> => {
   const ast = SchemaAST.toEncoded(schema.ast)
   return SchemaAST.isObjects(ast) ? ast.propertySignatures.map(({ name }) => String(name)) : []

@@ -335,9 +335,17 @@ const end = (
     case "message":
       return messageEnd(elements(item.content), { itemId: item.id, phase: item.phase }, key, provider, out)
     case "reasoning": {
-      const texts = item.content?.length ?? 0
+      const texts = elements(item.content)
       const summaries = item.summary?.length ?? 0
-      const last = summaries === 0 && texts > 0 ? textKey(key, texts - 1) : summaryKey(key, Math.max(summaries - 1, 0))
+      const last = summaries === 0 && texts.length > 0
+        ? textKey(key, texts.length - 1)
+        : summaryKey(key, Math.max(summaries - 1, 0))
+      for (const [index, { text, type }] of texts.entries()) {
+        if (type !== "reasoning_text" || !text) continue
+        const at = textKey(key, index)
+        out.push({ type: "annotation", kind: "reasoning", key: at, provider, fields: { itemId: item.id, type } })
+        if (at !== last) out.push({ type: "end", key: at })
+      }
       const fields = { itemId: item.id, encryptedContent: item.encrypted_content }
       if (fields.itemId || fields.encryptedContent) {
         out.push({ type: "annotation", kind: "reasoning", key: last, provider, fields })

@@ -7,7 +7,7 @@ import type * as Prompt from "effect/ai/Prompt"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as ChatRequest from "../../ChatRequest.ts"
+import * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
@@ -16,12 +16,14 @@ import * as Files from "../request/files.ts"
 import * as Ids from "../request/ids.ts"
 import { make } from "../request/make.ts"
 import * as OpenAi from "../request/openai.ts"
-import { type OwnOptions, rawFields } from "../request/options.ts"
+import { type OwnOptions, rawFields, recordOf } from "../request/options.ts"
 import { ownOptions } from "../request/ownOptions.ts"
 import * as RawFields from "../request/rawFields.ts"
+import * as RawTools from "../request/rawTools.ts"
 import { each } from "../request/results.ts"
 import * as JsonSchemas from "../request/schema.ts"
 import * as ToolResults from "../request/toolResults.ts"
+import * as Items from "./items.ts"
 
 /**
  * How requests become the body of one host of the Responses API.
@@ -138,16 +140,21 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
   return make({
     name: "responses",
     provider,
+    allowances: (request) => {
+      const fields = recordOf(options, request)
+      return { freeText: true, earlierCalls: goesOn(fields), otherTools: RawTools.names(fields) }
+    },
     encode: (request, model) =>
       Result.gen(function*() {
         const ignored = [...yield* Fields.leftOut(request, fields)]
         const tools = yield* toolsOf(request, partKey)
-        if (tools.length === 0) {
+        const { fields: rawBody, path } = yield* raw(request)
+        const hasTools = tools.length > 0 || RawTools.list(rawBody).length > 0
+        if (!hasTools) {
           for (const field of ["toolChoice", "parallelToolCalls"] as const) {
             if (request[field] !== undefined) ignored.push(`${field}: there are no tools`)
           }
         }
-        const { fields: rawBody, path } = yield* raw(request)
         if ("stream" in rawBody && rawBody["stream"] !== true) {
           return yield* Result.fail(`${path}.stream: answers are streamed, and that can't be turned off`)
         }
@@ -158,19 +165,19 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
         const { include: rawInclude, ...others } = rawBody
         const include = [
           ...(request.logprobs === undefined ? [] : ["message.output_text.logprobs"]),
-          ...(rawBody["store"] === false && reasons(model) ? ["reasoning.encrypted_content"] : []),
+          ...(wantsEncrypted(rawBody["store"], model) ? ["reasoning.encrypted_content"] : []),
           ...(Array.isArray(rawInclude) ? rawInclude : [])
         ]
         const encoded: { readonly [K in EncodedField]: Fields } = {
           model: { model },
           system: { instructions: request.system === "" ? undefined : request.system },
-          prompt: { input: yield* items(request, model, ignored, rawBody["store"] !== false) },
+          prompt: { input: yield* items(request, model, ignored, rawBody) },
           maxTokens: { max_output_tokens: maxTokens },
           temperature: { temperature: request.temperature },
           topP: { top_p: request.topP },
           tools: tools.length === 0 ? {} : { tools },
-          toolChoice: tools.length === 0 ? {} : { tool_choice: choiceOf(request.toolChoice) },
-          parallelToolCalls: tools.length === 0 ? {} : { parallel_tool_calls: request.parallelToolCalls },
+          toolChoice: hasTools ? { tool_choice: choiceOf(request, rawBody) } : {},
+          parallelToolCalls: hasTools ? { parallel_tool_calls: request.parallelToolCalls } : {},
           responseFormat: yield* responseFormatOf(request),
           reasoning: yield* reasoningOf(request),
           serviceTier: { service_tier: yield* OpenAi.serviceTier(request, OpenAi.serviceTiers) },
@@ -195,8 +202,16 @@ type EncodedField = Exclude<
   "options" | "topK" | "frequencyPenalty" | "presencePenalty" | "stop" | "seed" | "audio"
 >
 
-// OpenAI's models before gpt-5 and the o series, and its chat models, refuse reasoning items.
-const reasons = (model: string): boolean => !/gpt-[34]|-chat/.test(model)
+/**
+ * Whether a model reasons; `undefined` where its name does not say so, such as that of a deployment. OpenAI's models before
+ * gpt-5 and the o series, and its chat models, refuse reasoning items.
+ */
+const knownToReason = (model: string): boolean | undefined =>
+  /gpt-[34]|-chat/.test(model) ? false : /(^|[^a-z\d])(o[1-9]|gpt-([5-9]|\d\d)|codex)/.test(model) ? true : undefined
+
+// A conversation then does not depend on what the provider keeps, and for how long. A model that does not reason refuses.
+const wantsEncrypted = (store: unknown, model: string): boolean =>
+  store !== true && (knownToReason(model) ?? store === false)
 
 const reasoningOf = ({ reasoning = {} }: ChatRequest.Normalized): Result.Result<Fields, string> => {
   const { budgetTokens, effort, summary } = reasoning
@@ -230,8 +245,32 @@ const toolsOf = (
       })
     }))
 
-const choiceOf = (choice: ChatRequest.ToolChoice | undefined): unknown =>
-  typeof choice === "object" ? { type: "function", name: choice.tool } : choice
+// The types of tools that a choice can name alone.
+const chosenByType = new Set<unknown>([
+  "apply_patch",
+  "code_interpreter",
+  "computer",
+  "computer_use",
+  "computer_use_preview",
+  "file_search",
+  "image_generation",
+  "programmatic_tool_calling",
+  "shell",
+  "web_search_preview",
+  "web_search_preview_2025_03_11"
+])
+
+const choiceOf = ({ toolChoice, tools = [] }: ChatRequest.Normalized, raw: Fields): unknown => {
+  if (typeof toolChoice !== "object") return toolChoice
+  const name = toolChoice.tool
+  const own = tools.some((tool) => tool.name === name) ? undefined : RawTools.find(raw, name)
+  const { server_label, type = "function" } = own ?? {}
+  if (type === "function" || type === "custom") return { type, name }
+  if (chosenByType.has(type)) return { type }
+  return type === "mcp"
+    ? { type, server_label }
+    : { type: "allowed_tools", mode: "required", tools: [{ type }] }
+}
 
 const responseFormatOf = (request: ChatRequest.Normalized): Result.Result<Fields, string> => {
   const { responseFormat } = request
@@ -255,6 +294,7 @@ interface ReasoningItem {
   readonly type: "reasoning"
   id: string | undefined
   readonly summary: Array<{ readonly type: "summary_text"; readonly text: string }>
+  readonly content: Array<{ readonly type: "reasoning_text"; readonly text: string }>
   encrypted_content: string | undefined
 }
 
@@ -278,25 +318,38 @@ const imageOptions = ownOptions(Schema.Struct({
 }))
 const reasoningOptions = ownOptions(Schema.Struct({
   ...unused,
+  type: Schema.optionalKey(Schema.Literal("reasoning_text")),
   itemId: Schema.optionalKey(Id("rs_")),
   encryptedContent: Schema.optionalKey(Schema.NullOr(Schema.String))
 }))
 // What an answer states of itself, and does not take back.
 const stated = Object.fromEntries(
-  ["annotations", "audioTranscript", "caller", "item", "namespace", "phase", "refusal", "serverLabel", "type"].map(
-    (key) => [key, Schema.optionalKey(Schema.Unknown)]
-  )
+  ["annotations", "audioTranscript"].map((key) => [key, Schema.optionalKey(Schema.Unknown)])
 )
-const answerOptions = ownOptions(
-  Schema.Struct({ ...unused, ...stated, itemId: Schema.optionalKey(Id("msg_")) })
-)
-const callOptions = ownOptions(Schema.Struct({ ...unused, ...stated, itemId: Schema.optionalKey(Id("fc_")) }))
-const executedOptions = ownOptions(Schema.Struct({
+const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
+const answerOptions = ownOptions(Schema.Struct({
   ...unused,
   ...stated,
-  approvalRequestId: Schema.optionalKey(Schema.Unknown),
-  itemId: Schema.optionalKey(Schema.NullOr(Schema.String))
+  item: maybe(Schema.Record(Schema.String, Schema.Unknown)),
+  itemId: Schema.optionalKey(Id("msg_")),
+  phase: maybe(Schema.String),
+  refusal: maybe(Schema.Boolean)
 }))
+const ofCall = {
+  ...unused,
+  caller: Schema.optionalKey(Schema.Unknown),
+  namespace: maybe(Schema.String),
+  type: maybe(Schema.String)
+}
+const callOptions = ownOptions(Schema.Struct({ ...ofCall, itemId: Schema.optionalKey(Id("fc_")) }))
+const ownCallOptions = ownOptions(Schema.Struct({ ...ofCall, itemId: maybe(Schema.String) }))
+const executedOptions = ownOptions(Schema.Struct({
+  ...ofCall,
+  approvalRequestId: Schema.optionalKey(Schema.Unknown),
+  itemId: maybe(Schema.String),
+  serverLabel: Schema.optionalKey(Schema.Unknown)
+}))
+const resultOptions = ownOptions(Schema.Struct({ ...unused, type: maybe(Schema.String) }))
 
 const itemsOf = (key: string) => {
   const textPart = (part: Prompt.TextPart, path: string): Result.Result<Fields, string> =>
@@ -368,17 +421,51 @@ const itemsOf = (key: string) => {
       ? ToolResults.text(part, path)
       : Result.map(inputParts(part.modelOutput, `${path}.modelOutput`), (parts) => parts.length === 0 ? "" : parts)
 
+  /** The item of a tool that the provider ran, of which a part is the call or the result. */
+  const executed = (
+    part: Prompt.ToolCallPart | Prompt.ToolResultPart,
+    content: ReadonlyArray<Prompt.AssistantMessagePart | Prompt.ToolMessagePart>,
+    isKept: boolean,
+    path: string
+  ): Result.Result<Fields, string> =>
+    Result.flatMap(executedOptions(part.options, key, path), ({ itemId: id, type, ...own }) => {
+      if (id && isKept) return Result.succeed({ type: "item_reference", id })
+      const make = type && Object.hasOwn(Items.executed, type) ? Items.executed[type] : undefined
+      const item = id
+        ? make?.({
+          id,
+          call: content.find((other): other is Prompt.ToolCallPart =>
+            other.type === "tool-call" && other.id === part.id
+          ),
+          result: content.find((other): other is Prompt.ToolResultPart =>
+            other.type === "tool-result" && other.id === part.id
+          ),
+          own
+        })
+        : undefined
+      return item === undefined
+        ? Result.fail(
+          make === undefined
+            ? `${path}.providerExecuted: a call that its provider executed can't be sent back`
+            : `${path}: an item of the type ${type} can't be sent back without storage, as the parts don't hold all of it`
+        )
+        : Result.succeed({ type, ...item })
+    })
+
   return (
     request: ChatRequest.Normalized,
     model: string,
     ignored: Array<string>,
-    isStored: boolean
+    raw: Fields
   ): Result.Result<ReadonlyArray<Fields>, string> =>
     Result.gen(function*() {
+      const isKept = raw["store"] !== false
       const out: Array<Fields | ReasoningItem> = []
       const ids = Ids.accepted(callIds(request.prompt), { foreign: /(?!)/g, maxLength: 64 })
-      const custom = new Set<string>()
+      const calls = new Map<string, Prompt.ToolCallPart>()
+      const approvals = approvalIds(request.prompt, key)
       const idOf = (id: string) => ids.get(id) ?? id
+      const has = (id: unknown) => id !== undefined && out.some((item) => item["id"] === id)
       for (const [i, message] of request.prompt.content.entries()) {
         const path = place(["prompt", i])
         yield* plainOptions(message.options, key, path)
@@ -395,40 +482,61 @@ const itemsOf = (key: string) => {
           case "assistant": {
             // Ids tie an answer to the reasoning before it: without that, the answer has to do without its id as well.
             let isWhole = true
+            const encrypted = encryptedIds(message.content, key)
             for (const [j, part] of message.content.entries()) {
               const here = `${path}.content[${j}]`
               switch (part.type) {
                 case "text": {
-                  const { itemId } = yield* answerOptions(part.options, key, here)
+                  const { item, itemId, phase, refusal } = yield* answerOptions(part.options, key, here)
+                  if (item) {
+                    const other = otherItem(item, isKept)
+                    if (other === undefined) {
+                      ignored.push(`${here}: an item of the type ${item["type"]} can't be sent back`)
+                    } else out.push(other)
+                  }
                   if (part.text === "") break
                   out.push(defined({
                     type: "message",
                     role: "assistant",
                     id: isWhole ? itemId ?? undefined : undefined,
-                    content: [{ type: "output_text", text: part.text }]
+                    phase: phase ?? undefined,
+                    content: [
+                      refusal === true
+                        ? { type: "refusal", refusal: part.text }
+                        : { type: "output_text", text: part.text }
+                    ]
                   }))
                   break
                 }
                 case "reasoning": {
-                  const { encryptedContent, itemId } = yield* reasoningOptions(part.options, key, here)
-                  if (!reasons(model) || (encryptedContent ?? itemId ?? undefined) === undefined) {
+                  const { encryptedContent, itemId, type } = yield* reasoningOptions(part.options, key, here)
+                  const isKnown = encryptedContent || (itemId && (isKept || encrypted.has(itemId)))
+                  if (knownToReason(model) === false || !isKnown) {
                     isWhole = false
                     ignored.push(
-                      reasons(model)
+                      isKnown
+                        ? `${here}: ${model} does not reason, and takes no reasoning back`
+                        : isKept
                         ? `${here}: reasoning without encrypted content or an id can't be sent back`
-                        : `${here}: ${model} does not reason, and takes no reasoning back`
+                        : `${here}: reasoning without encrypted content can't be sent back without storage`
                     )
                     break
                   }
                   const last = out.at(-1)
-                  const item = isReasoning(last) && last.id !== undefined && last.id === itemId ? last : {
-                    type: "reasoning" as const,
-                    id: itemId ?? undefined,
-                    summary: [],
-                    encrypted_content: undefined
-                  }
+                  const item: ReasoningItem = isReasoning(last) && last.id !== undefined && last.id === itemId ?
+                    last :
+                    {
+                      type: "reasoning",
+                      id: itemId ?? undefined,
+                      summary: [],
+                      content: [],
+                      encrypted_content: undefined
+                    }
                   if (item !== last) out.push(item)
-                  if (part.text !== "") item.summary.push({ type: "summary_text", text: part.text })
+                  if (part.text !== "") {
+                    if (type === undefined) item.summary.push({ type: "summary_text", text: part.text })
+                    else item.content.push({ type, text: part.text })
+                  }
                   item.encrypted_content = encryptedContent ?? item.encrypted_content
                   break
                 }
@@ -436,61 +544,75 @@ const itemsOf = (key: string) => {
                   return yield* Result.fail(`${here}: a file of the assistant can't be sent back`)
                 case "tool-call": {
                   if (part.providerExecuted) {
-                    const { itemId } = yield* executedOptions(part.options, key, here)
-                    // The provider has the item, with its result.
-                    if (!itemId || !isStored) return yield* executed(here)
-                    out.push({ type: "item_reference", id: itemId })
+                    out.push(yield* executed(part, message.content, isKept, here))
                     break
                   }
-                  const own = part.options[key]
-                  const type = Predicate.isObject(own) && "type" in own ? own.type : undefined
-                  if (type === "custom" && typeof part.params === "string") {
-                    const { itemId } = yield* executedOptions(part.options, key, here)
-                    custom.add(part.id)
+                  calls.set(part.id, part)
+                  const tool = clientToolOf(part, key)
+                  if (tool === undefined && !ChatRequest.isFreeText(part)) {
+                    const { caller, itemId, namespace } = yield* callOptions(part.options, key, here)
                     out.push(defined({
-                      type: "custom_tool_call",
+                      type: "function_call",
                       id: isWhole ? itemId ?? undefined : undefined,
                       call_id: idOf(part.id),
+                      caller: caller ?? undefined,
+                      namespace: namespace ?? undefined,
                       name: part.name,
-                      input: part.params
+                      arguments: JSON.stringify(yield* ToolResults.argumentsOf(part, here))
                     }))
                     break
                   }
-                  if (typeof type === "string" && type.endsWith("_call")) {
-                    const { itemId } = yield* executedOptions(part.options, key, here)
-                    if (!itemId || !isStored) {
-                      return yield* Result.fail(`${here}: a ${type} can be referred to only, and it is not stored`)
-                    }
-                    out.push({ type: "item_reference", id: itemId })
-                    break
+                  const { caller, itemId, namespace } = yield* ownCallOptions(part.options, key, here)
+                  if (tool?.needsId === true && !itemId) {
+                    return yield* Result.fail(`${here}: the API takes this call back by the itemId in its options only`)
                   }
-                  const { itemId } = yield* callOptions(part.options, key, here)
                   out.push(defined({
-                    type: "function_call",
-                    id: isWhole ? itemId ?? undefined : undefined,
+                    type: tool?.type ?? "custom_tool_call",
+                    id: isWhole || tool?.needsId === true ? itemId ?? undefined : undefined,
                     call_id: idOf(part.id),
-                    name: part.name,
-                    arguments: JSON.stringify(yield* ToolResults.argumentsOf(part, here))
+                    caller: caller ?? undefined,
+                    ...(tool === undefined
+                      ? { namespace: namespace ?? undefined, name: part.name, input: part.params }
+                      : tool.call(part.params))
                   }))
                   break
                 }
-                case "tool-result":
+                case "tool-result": {
                   if (part.providerExecuted) {
                     const { itemId } = yield* executedOptions(part.options, key, here)
-                    if (!itemId || !isStored) return yield* executed(here)
-                    if (!out.some((item) => item["id"] === itemId)) out.push({ type: "item_reference", id: itemId })
+                    // One item is both call and result, but of searches for tools and shells.
+                    if (!has(itemId)) out.push(yield* executed(part, message.content, isKept, here))
                     break
                   }
-                  yield* plainOptions(part.options, key, here)
+                  const { type } = yield* resultOptions(part.options, key, here)
+                  const call = calls.get(part.id)
+                  const tool = call === undefined ? clientToolOf(part, key) : clientToolOf(call, key)
+                  const content = yield* output(part, here)
                   out.push({
-                    type: custom.has(part.id) ? "custom_tool_call_output" : "function_call_output",
                     call_id: idOf(part.id),
-                    output: yield* output(part, here)
+                    ...(tool !== undefined
+                      ? yield* tool.output(part, content, call, here)
+                      : {
+                        type: (call === undefined ? type === "custom" : ChatRequest.isFreeText(call))
+                          ? "custom_tool_call_output"
+                          : "function_call_output",
+                        output: content
+                      })
                   })
                   break
-                // Approvals are for the program that runs the tools.
+                }
                 case "tool-approval-request":
+                  break
+                // The others are for the program that runs the tools.
                 case "tool-approval-response":
+                  if (approvals.isProviders(part.approvalId, goesOn(raw))) {
+                    out.push(defined({
+                      type: "mcp_approval_response",
+                      approval_request_id: part.approvalId,
+                      approve: part.approved,
+                      reason: part.reason
+                    }))
+                  }
                   break
               }
             }
@@ -500,12 +622,61 @@ const itemsOf = (key: string) => {
       }
       return out.length === 0
         ? yield* Result.fail("prompt: there is no message with anything in it")
-        : out.map((item) => isReasoning(item) ? defined({ ...item }) : item)
+        : out.map((item) =>
+          isReasoning(item) ? defined({ ...item, content: item.content.length === 0 ? undefined : item.content }) : item
+        )
     })
 }
 
-const executed = (path: string): Result.Result<never, string> =>
-  Result.fail(`${path}.providerExecuted: a call that its provider executed can't be sent back`)
+/** The request goes on from what the provider has kept. */
+const goesOn = ({ conversation, previous_response_id }: Fields): boolean =>
+  Boolean(previous_response_id) || Boolean(conversation)
+
+const ownOf = (options: Prompt.ProviderOptions, key: string): Fields => {
+  const own: unknown = options[key]
+  return Predicate.isObject(own) ? own : {}
+}
+
+const clientToolOf = (part: Prompt.ToolCallPart | Prompt.ToolResultPart, key: string) => {
+  const { type } = ownOf(part.options, key)
+  const tool = typeof type === "string" && Object.hasOwn(Items.clientTools, type) ? Items.clientTools[type] : undefined
+  return tool && { type, ...tool }
+}
+
+/** The ids of the items of reasoning that are there in their encrypted form. */
+const encryptedIds = (
+  content: ReadonlyArray<Prompt.AssistantMessagePart | Prompt.ToolMessagePart>,
+  key: string
+): ReadonlySet<unknown> =>
+  new Set(content.flatMap((part) => {
+    const { encryptedContent, itemId } = part.type === "reasoning" ? ownOf(part.options, key) : {}
+    return encryptedContent ? [itemId] : []
+  }))
+
+const otherItem = (item: Fields, isKept: boolean): Fields | undefined => {
+  const { id, type } = item
+  const take = typeof type === "string" && Object.hasOwn(Items.others, type) ? Items.others[type] : undefined
+  return take?.(item) ?? (isKept && typeof id === "string" ? { type: "item_reference", id } : undefined)
+}
+
+/** Who asks for the approvals of a prompt. */
+const approvalIds = ({ content }: Prompt.Prompt, key: string) => {
+  const parts = content.flatMap((message) => message.role === "assistant" ? message.content : [])
+  const requests = parts.flatMap((part) => part.type === "tool-approval-request" ? [part] : [])
+  const own = new Set(
+    parts.flatMap((part) =>
+      part.type === "tool-call" && part.providerExecuted && ownOf(part.options, key)["type"] === "mcp_approval_request"
+        ? [part.id]
+        : []
+    )
+  )
+  return {
+    isProviders: (id: string, goesOn: boolean): boolean => {
+      const request = requests.find(({ approvalId }) => approvalId === id)
+      return request === undefined ? own.has(id) || goesOn : own.has(request.toolCallId)
+    }
+  }
+}
 
 const isReasoning = (item: Fields | ReasoningItem | undefined): item is ReasoningItem => item?.["type"] === "reasoning"
 
