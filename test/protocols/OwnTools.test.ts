@@ -1,0 +1,171 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result, Schema } from "effect"
+import type { Prompt } from "effect/ai"
+import {
+  Anthropic,
+  BedrockInvoke,
+  ChatCompletions,
+  ChatRequest,
+  Converse,
+  Messages,
+  type RequestFormat,
+  Responses
+} from "../../src/index.ts"
+import * as Requests from "../support/requests.ts"
+
+const anything = Schema.Record(Schema.String, Schema.Unknown)
+
+const formats = {
+  openai: ChatCompletions.format({ provider: "openai", dialect: ChatCompletions.openai }),
+  azure: ChatCompletions.format({ provider: "azure", dialect: ChatCompletions.azure }),
+  groq: ChatCompletions.format({ provider: "groq", dialect: ChatCompletions.groq }),
+  "azure-inference": ChatCompletions.format({
+    provider: "azure",
+    dialect: ChatCompletions.azureInference,
+    options: { keys: ["azureInference"], schema: anything }
+  }),
+  "openai-responses": Responses.format({
+    provider: "openai",
+    options: { keys: ["openaiResponses", "openai"], schema: anything },
+    partKey: "openai"
+  }),
+  "azure-responses": Responses.format({
+    provider: "azure",
+    options: { keys: ["azure"], schema: anything },
+    partKey: "azure"
+  }),
+  anthropic: Messages.format({
+    provider: "anthropic",
+    options: { keys: ["anthropic"], schema: Anthropic.AnthropicOptions }
+  }),
+  "bedrock-invoke": Messages.bedrockFormat({
+    provider: "bedrock",
+    options: { keys: ["bedrockInvoke"], schema: BedrockInvoke.BedrockInvokeOptions }
+  }),
+  bedrock: Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: anything } })
+} satisfies Record<Requests.Api, RequestFormat.RequestFormat>
+
+const apis: ReadonlyArray<Requests.Api> = [
+  "openai",
+  "azure",
+  "groq",
+  "azure-inference",
+  "openai-responses",
+  "azure-responses",
+  "anthropic",
+  "bedrock-invoke",
+  "bedrock"
+]
+
+const modelOf = (api: Requests.Api): string => /anthropic|bedrock/.test(api) ? "claude-sonnet-4-5" : "gpt-5"
+
+// The rules, unlike the schemas, know no custom tools in chat completions.
+const violations = (api: Requests.Api, body: object): ReadonlyArray<string> =>
+  Requests.violations(api)(JSON.parse(JSON.stringify(body)), modelOf(api))
+    .filter((violation) => !violation.endsWith("undefined"))
+
+const encode = (api: Requests.Api, request: ChatRequest.ChatRequest) =>
+  Result.flatMap(ChatRequest.normalize(request), (normalized) => formats[api].encode(normalized, modelOf(api)))
+
+const refusal = (api: Requests.Api, request: ChatRequest.ChatRequest): string =>
+  Result.match(encode(api, request), { onFailure: ({ message }) => message, onSuccess: () => "was encoded" })
+
+const tools = [{ name: "f", parameters: { type: "object", properties: {} } }]
+
+describe("a call with free text", () => {
+  const prompt: ReadonlyArray<Prompt.MessageEncoded> = [
+    { role: "user", content: "List the files" },
+    {
+      role: "assistant",
+      content: [{
+        type: "tool-call",
+        id: "call_1",
+        name: "run",
+        params: "ls -l",
+        options: { openai: { type: "custom" } }
+      }]
+    },
+    { role: "tool", content: [{ type: "tool-result", id: "call_1", name: "run", isFailure: false, result: "a b" }] }
+  ]
+
+  for (const api of apis) {
+    const takes = /^(openai|azure)(-responses)?$/.test(api)
+    it(takes ? `is sent as it is by ${api}` : `is refused by ${api}, which has none`, () => {
+      if (takes) {
+        const { body } = Result.getOrThrow(encode(api, { prompt, tools }))
+        assert.include(JSON.stringify(body), "\"input\":\"ls -l\"")
+        assert.deepStrictEqual(violations(api, body), [])
+      } else {
+        assert.match(refusal(api, { prompt, tools }), /^[a-z]+: prompt\[1\]\.content\[0\]\.params: .*free text/)
+      }
+    })
+  }
+})
+
+describe("a choice of a tool of the provider's own", () => {
+  const of = (key: string, tool: string, ...own: ReadonlyArray<object>): ChatRequest.ChatRequest =>
+    Result.getOrThrow(Result.map(
+      ChatRequest.normalize({ prompt: "Hi", tools, toolChoice: { tool }, options: { [key]: { tools: own } } }),
+      (request) => ({ ...request, options: { ...request.options } })
+    ))
+
+  it("is said in the words of the API", () => {
+    const cases = [
+      ["openai", of("openai", "run", { type: "custom", custom: { name: "run" } }), {
+        type: "custom",
+        custom: { name: "run" }
+      }],
+      [
+        "openai",
+        of("openai", "g", { type: "function", function: { name: "g", parameters: { type: "object" } } }),
+        { type: "function", function: { name: "g" } }
+      ],
+      [
+        "anthropic",
+        of("anthropic", "web_search", { type: "web_search_20250305", name: "web_search" }),
+        { type: "tool", name: "web_search" }
+      ],
+      [
+        "openai-responses",
+        of("openai", "code_interpreter", { type: "code_interpreter", container: { type: "auto" } }),
+        { type: "code_interpreter" }
+      ]
+    ] as const
+    for (const [api, request, choice] of cases) {
+      const { body } = Result.getOrThrow(encode(api, request))
+      assert.deepStrictEqual(body["tool_choice"], choice)
+      assert.deepStrictEqual(violations(api, body), [])
+    }
+  })
+
+  it("is refused where the API can't be asked for one, or has no tool of that name", () => {
+    assert.match(
+      refusal("groq", of("groq", "browser_search", { type: "browser_search" })),
+      /^groq: toolChoice: browser_search is a tool of the provider's own/
+    )
+    for (const api of apis) {
+      assert.match(
+        refusal(api, of(api === "openai-responses" ? "openai" : "other", "g", { type: "function", name: "h" })),
+        /^[a-z]+: toolChoice: there is no tool g/
+      )
+    }
+  })
+
+  it("may be any of them", () => {
+    for (
+      const [api, key, own] of [
+        ["groq", "groq", { type: "browser_search" }],
+        ["openai-responses", "openai", { type: "web_search" }]
+      ] as const
+    ) {
+      const { body } = Result.getOrThrow(
+        encode(api, {
+          prompt: "Hi",
+          toolChoice: "required",
+          options: { [key]: { ...ChatRequest.unchecked({ tools: [own] }) } }
+        })
+      )
+      assert.strictEqual(body["tool_choice"], "required")
+    }
+  })
+})
