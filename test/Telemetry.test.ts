@@ -5,6 +5,7 @@ import {
   AnthropicChunk,
   AzureInference,
   AzureOpenAi,
+  AzureResponses,
   Bedrock,
   ChatResponse,
   type Chunk,
@@ -12,6 +13,8 @@ import {
   OpenAi,
   OpenAiChunk,
   OpenAiLanguageModel,
+  OpenAiResponses,
+  OpenAiResponsesChunk,
   Pricing,
   Provider,
   ProviderError,
@@ -156,6 +159,60 @@ describe("Telemetry", () => {
         })
       }))
 
+    it.live("of the Responses API are one a call, with tokens by kind, the cost, and the provider's own tools", () =>
+      Effect.gen(function*() {
+        const { chats, tracer } = recorder()
+        const answer = Answer.make({ id: "resp_1", model: "gpt-5", content: "Hello", usage })
+        const search = { type: "web_search_call", id: "ws_1", action: { type: "search", query: "x" } } as const
+        const searched = Answer.openaiResponses(answer).map(({ chunk }) =>
+          new OpenAiResponsesChunk({
+            chunk: chunk.type === "response.completed"
+              ? { ...chunk, response: { ...chunk.response, output: [search, ...chunk.response?.output ?? []] } }
+              : chunk
+          })
+        )
+        const server = yield* NodeReplayServer.make([
+          ReplayServer.json({ error: { message: "busy" } }, { status: 503, headers: { "retry-after": "0" } }),
+          ReplayServer.stream(Wire.openaiResponses, searched),
+          ReplayServer.stream(Wire.openaiResponses, searched.slice(0, 2))
+        ])
+        yield* OpenAiResponses.OpenAiResponses.use(({ stream }) =>
+          Effect.gen(function*() {
+            yield* Stream.runDrain(stream({ model: "gpt-5", prompt: "Say hello" }))
+            yield* Effect.exit(Stream.runDrain(stream({ model: "gpt-5", prompt: "Say hello" })))
+          })
+        ).pipe(
+          Effect.provide(
+            Telemetry.layerService(OpenAiResponses.OpenAiResponses).pipe(
+              Layer.provide(
+                OpenAiResponses.layer({ apiKey: Redacted.make("sk-secret"), baseUrl: `${server.url}/v1` })
+              ),
+              Layer.provide(FetchHttpClient.layer)
+            )
+          ),
+          Effect.withTracer(tracer)
+        )
+        const [whole, broken, ...others] = chats()
+        assert.lengthOf(others, 0)
+        assert.deepInclude(whole === undefined ? {} : attributesOf(whole), {
+          "gen_ai.provider.name": "openai",
+          "gen_ai.response.id": "resp_1",
+          "gen_ai.response.model": "gpt-5",
+          "gen_ai.response.finish_reasons": ["completed"],
+          "gen_ai.usage.input_tokens": 1000,
+          "gen_ai.usage.cache_read.input_tokens": 200,
+          "gen_ai.usage.output_tokens": 101,
+          "llm_stream.outcome": "completed",
+          // 800 × 1.25 + 200 × 0.125 + 101 × 10 USD for a million, and a search for 0.01
+          "llm_stream.cost.usd": 0.012035,
+          "llm_stream.cost.complete": true
+        })
+        assert.deepInclude(broken === undefined ? {} : attributesOf(broken), {
+          "error.type": "IncompleteStream",
+          "llm_stream.outcome": "failed"
+        })
+      }))
+
     it.effect("last from the start of the stream to its end", () =>
       Effect.gen(function*() {
         const fiber = yield* watched({ chunks, delay: "2 seconds", interval: "1 second" }, drain).pipe(Effect.forkChild)
@@ -186,11 +243,11 @@ describe("Telemetry", () => {
 
     it.effect.prop(
       "say what the chunks add up to, wherever a provider's stream breaks, and leave the chunks as they are",
-      [Arbitraries.answer({ choices: 2 }), Schema.Natural, Schema.Literals([0, 1, 2, 3])],
+      [Arbitraries.answer({ choices: 2 }), Schema.Natural, Schema.Literals([0, 1, 2, 3, 4])],
       ([answer, cut, wire]) =>
         Effect.gen(function*() {
           const all: ReadonlyArray<Chunk.Chunk> =
-            [Answer.openai, Answer.anthropic, Answer.bedrock, Answer.groq][wire]?.(answer) ?? []
+            [Answer.openai, Answer.anthropic, Answer.bedrock, Answer.groq, Answer.openaiResponses][wire]?.(answer) ?? []
           const chunks = all.slice(0, cut % (all.length + 1))
           const error = new ProviderError.Network({ message: "reset" })
           const seen: Array<Chunk.Chunk> = []
@@ -335,6 +392,14 @@ describe("Telemetry", () => {
         assert.deepStrictEqual(
           yield* at(AzureInference.layer({ apiKey, endpoint: "https://mine.services.ai.azure.com", model })),
           ["chat some-model", "azure.ai.inference", "mine.services.ai.azure.com", 443]
+        )
+        assert.deepStrictEqual(
+          yield* at(OpenAiResponses.layer({ apiKey, model })),
+          ["chat some-model", "openai", "api.openai.com", 443]
+        )
+        assert.deepStrictEqual(
+          yield* at(AzureResponses.layer({ apiKey, endpoint: "https://mine.openai.azure.com", model })),
+          ["chat some-model", "azure.ai.openai", "mine.openai.azure.com", 443]
         )
       }))
   })

@@ -90,6 +90,8 @@ const providers = {
   anthropic: Answer.anthropic,
   "bedrock-invoke": Answer.bedrockInvoke,
   bedrock: Answer.bedrock,
+  "openai-responses": Answer.openaiResponses,
+  "azure-responses": Answer.azureResponses,
   "a class of another package": (answer: Answer.Answer) => Answer.openai(answer).map((chunk) => new PlainChunk(chunk))
 }
 
