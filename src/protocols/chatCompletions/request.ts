@@ -641,7 +641,10 @@ const messagesOf = (dialect: Dialect, key: string) => {
   ): Result.Result<ReadonlyArray<Fields>, string> =>
     Result.gen(function*() {
       const out: Array<Message> = []
-      const ids = Ids.accepted(callIds(request.prompt), { foreign: /(?!)/g, maxLength: dialect.maxIdLength })
+      const ids = Ids.accepted(ToolResults.callIds(request.prompt), {
+        foreign: /(?!)/g,
+        maxLength: dialect.maxIdLength
+      })
       const idOf = (id: string) => ids.get(id) ?? id
       // Calls without a result so far. What the user and the instructions say meanwhile comes after the results.
       const open = new Set<string>()
@@ -772,13 +775,6 @@ const breakpoint = ({ promptCacheBreakpoint }: { readonly promptCacheBreakpoint?
   defined({ prompt_cache_breakpoint: promptCacheBreakpoint ?? undefined })
 
 const isDraft = (message: Message | undefined): message is Draft => message?.role === "assistant"
-
-const callIds = ({ content }: Prompt.Prompt): ReadonlyArray<string> =>
-  content.flatMap((message) =>
-    message.role === "assistant"
-      ? message.content.flatMap((part) => part.type === "tool-call" ? [part.id] : [])
-      : []
-  )
 
 // Empty texts go where something stands beside them. One text is written as a string.
 const compact = (parts: ReadonlyArray<Fields>): unknown => {

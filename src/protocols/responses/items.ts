@@ -1,9 +1,18 @@
+/**
+ * The items of the input that are neither messages, functions nor reasoning: what the parts of a conversation become.
+ *
+ * @since 0.2.0
+ */
 import type * as Prompt from "effect/ai/Prompt"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { defined } from "../../internal/defined.ts"
 
-/** An item of the input. */
+/**
+ * An item of the input.
+ *
+ * @internal
+ */
 export type Item = Readonly<Record<string, unknown>>
 
 type Encoding<A> = Result.Result<A, string>

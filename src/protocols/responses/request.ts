@@ -111,7 +111,8 @@ const rawShape: RawFields.Shape = {
  * The format of the Responses API.
  *
  * Function tools say whether they are strict, as the API makes them strict otherwise. Reasoning goes back when it has its
- * encrypted content or its id. With `store: false` among the raw fields, encrypted reasoning is asked for.
+ * encrypted content or its id, and is asked for in its encrypted form where the model's name says that it reasons. What the
+ * provider's own tools did goes back by its id, or whole with `store: false` among the raw fields.
  *
  * @example
  * ```ts
@@ -461,7 +462,7 @@ const itemsOf = (key: string) => {
     Result.gen(function*() {
       const isKept = raw["store"] !== false
       const out: Array<Fields | ReasoningItem> = []
-      const ids = Ids.accepted(callIds(request.prompt), { foreign: /(?!)/g, maxLength: 64 })
+      const ids = Ids.accepted(ToolResults.callIds(request.prompt), { foreign: /(?!)/g, maxLength: 64 })
       const calls = new Map<string, Prompt.ToolCallPart>()
       const approvals = approvalIds(request.prompt, key)
       const idOf = (id: string) => ids.get(id) ?? id
@@ -679,10 +680,3 @@ const approvalIds = ({ content }: Prompt.Prompt, key: string) => {
 }
 
 const isReasoning = (item: Fields | ReasoningItem | undefined): item is ReasoningItem => item?.["type"] === "reasoning"
-
-const callIds = ({ content }: Prompt.Prompt): ReadonlyArray<string> =>
-  content.flatMap((message) =>
-    message.role === "assistant"
-      ? message.content.flatMap((part) => part.type === "tool-call" ? [part.id] : [])
-      : []
-  )
