@@ -102,6 +102,47 @@ describe("a call with free text", () => {
   }
 })
 
+describe("what another API of the same provider states of itself", () => {
+  const prompt: ReadonlyArray<Prompt.MessageEncoded> = [
+    { role: "user", content: "Hi" },
+    {
+      role: "assistant",
+      content: [
+        {
+          type: "reasoning",
+          text: "Hm.",
+          options: { openai: { itemId: "rs_1", type: "reasoning_text", reasoningDetails: [] } }
+        },
+        { type: "text", text: "", options: { openai: { item: { type: "compaction", encrypted_content: "gAAA" } } } },
+        {
+          type: "text",
+          text: "Hello",
+          options: { openai: { itemId: "msg_1", phase: "commentary", annotations: [], citations: [] } }
+        },
+        {
+          type: "tool-call",
+          id: "call_1",
+          name: "apply_patch",
+          params: { path: "a" },
+          options: { openai: { itemId: "apc_1", type: "apply_patch_call", caller: { type: "direct" } } }
+        }
+      ]
+    },
+    {
+      role: "tool",
+      content: [{ type: "tool-result", id: "call_1", name: "apply_patch", isFailure: false, result: "done" }]
+    }
+  ]
+
+  it("is let pass, and what is lost is named", () => {
+    const request = { prompt, tools }
+    const chat = Result.getOrThrow(encode("openai", request))
+    assert.include(JSON.stringify(chat.body), "apply_patch")
+    assert.match(chat.ignored.join(), /prompt\[1\]\.content\[1\]: .*Responses/)
+    assert.isTrue(Result.isSuccess(encode("openai-responses", request)))
+  })
+})
+
 describe("a choice of a tool of the provider's own", () => {
   const of = (key: string, tool: string, ...own: ReadonlyArray<object>): ChatRequest.ChatRequest =>
     Result.getOrThrow(Result.map(

@@ -499,10 +499,14 @@ const CacheBreakpoint: Schema.Codec<CacheBreakpoint> = Schema.NullOr(
   Schema.Struct({ mode: Schema.Literal("explicit") })
 )
 
-// Ids and encrypted reasoning are the Responses API's, which shares the key with this one; they mean nothing here.
+// What is the Responses API's, which shares the key with this one, and means nothing here.
 const responsesOptions = {
+  caller: Schema.optionalKey(Schema.Unknown),
+  encryptedContent: Schema.optionalKey(Schema.Unknown),
   itemId: Schema.optionalKey(Schema.Unknown),
-  encryptedContent: Schema.optionalKey(Schema.Unknown)
+  namespace: Schema.optionalKey(Schema.Unknown),
+  phase: Schema.optionalKey(Schema.Unknown),
+  type: Schema.optionalKey(Schema.Unknown)
 }
 
 // What an answer says beside its parts. The host knows it, or has no field for it.
@@ -527,15 +531,12 @@ const messagesOf = (dialect: Dialect, key: string) => {
     ...responsesOptions,
     ...answerDetails,
     audioId: Schema.optionalKey(ofOpenAi(Schema.String)),
-    audioTranscript: Schema.optionalKey(Schema.Boolean)
+    audioTranscript: Schema.optionalKey(Schema.Boolean),
+    item: Schema.optionalKey(Schema.Unknown)
   }))
   const reasoningOptions = ownOptions(Schema.Struct({
     ...responsesOptions,
     reasoningDetails: Schema.optionalKey(Schema.Array(Schema.Json))
-  }))
-  const callOptions = ownOptions(Schema.Struct({
-    ...responsesOptions,
-    type: Schema.optionalKey(Schema.Literal("custom"))
   }))
 
   const textPart = (part: Prompt.TextPart, path: string): Result.Result<Fields, string> =>
@@ -697,6 +698,7 @@ const messagesOf = (dialect: Dialect, key: string) => {
               switch (part.type) {
                 case "text": {
                   const own = yield* answerOptions(part.options, key, path)
+                  if (own.item !== undefined) ignored.push(`${path}: the item is one of the Responses API`)
                   current ??= draft()
                   const texts = own.audioTranscript === true ? current.transcripts : current.texts
                   texts.push(part.text)
@@ -724,7 +726,7 @@ const messagesOf = (dialect: Dialect, key: string) => {
                 }
                 case "tool-call": {
                   if (part.providerExecuted) yield* executed(path)
-                  yield* callOptions(part.options, key, path)
+                  yield* plainOptions(part.options, key, path)
                   if (!/^[a-zA-Z0-9_-]{1,64}$/.test(part.name)) {
                     yield* Result.fail(`${path}.name: a tool's name has 1 to 64 letters, digits, _ and -`)
                   }

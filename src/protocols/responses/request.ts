@@ -304,7 +304,13 @@ const Breakpoint = Schema.NullOr(Schema.Struct({ mode: Schema.Literal("explicit"
 const Id = (prefix: string) => Schema.NullOr(Schema.String.check(Schema.isStartingWith(prefix)))
 
 // What stands on parts for another API of the same provider, and means nothing here.
-const unused = { audioId: Schema.optionalKey(Schema.Unknown) }
+const unused = {
+  audioId: Schema.optionalKey(Schema.Unknown),
+  audioTranscript: Schema.optionalKey(Schema.Unknown),
+  citations: Schema.optionalKey(Schema.Unknown),
+  expiresAt: Schema.optionalKey(Schema.Unknown),
+  reasoningDetails: Schema.optionalKey(Schema.Unknown)
+}
 
 const plainOptions = ownOptions(Schema.Struct({
   ...unused,
@@ -323,14 +329,11 @@ const reasoningOptions = ownOptions(Schema.Struct({
   itemId: Schema.optionalKey(Id("rs_")),
   encryptedContent: Schema.optionalKey(Schema.NullOr(Schema.String))
 }))
-// What an answer states of itself, and does not take back.
-const stated = Object.fromEntries(
-  ["annotations", "audioTranscript"].map((key) => [key, Schema.optionalKey(Schema.Unknown)])
-)
 const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 const answerOptions = ownOptions(Schema.Struct({
   ...unused,
-  ...stated,
+  // An answer states them, and does not take them back.
+  annotations: Schema.optionalKey(Schema.Unknown),
   item: maybe(Schema.Record(Schema.String, Schema.Unknown)),
   itemId: Schema.optionalKey(Id("msg_")),
   phase: maybe(Schema.String),
@@ -422,6 +425,49 @@ const itemsOf = (key: string) => {
       ? ToolResults.text(part, path)
       : Result.map(inputParts(part.modelOutput, `${path}.modelOutput`), (parts) => parts.length === 0 ? "" : parts)
 
+  /** The item of a call that the caller answers. Without the item of reasoning before it, it has to do without its id. */
+  const callItem = (part: Prompt.ToolCallPart, callId: string, isWhole: boolean, path: string) =>
+    Result.gen(function*() {
+      const tool = clientToolOf(part, key)
+      const options = tool === undefined && !ChatRequest.isFreeText(part) ? callOptions : ownCallOptions
+      const { caller, itemId, namespace } = yield* options(part.options, key, path)
+      if (tool?.needsId === true && !itemId) {
+        return yield* Result.fail(`${path}: the API takes this call back only with the itemId in its options`)
+      }
+      const common = {
+        id: itemId && (isWhole || tool?.needsId === true) ? itemId : undefined,
+        call_id: callId,
+        caller: caller ?? undefined
+      }
+      if (tool !== undefined) return defined({ type: tool.type, ...common, ...tool.call(part.params) })
+      const named = { ...common, namespace: namespace ?? undefined, name: part.name }
+      return defined(
+        ChatRequest.isFreeText(part)
+          ? { type: "custom_tool_call", ...named, input: part.params }
+          : {
+            type: "function_call",
+            ...named,
+            arguments: JSON.stringify(yield* ToolResults.argumentsOf(part, path))
+          }
+      )
+    })
+
+  /** The item of what the caller answers. The call is `undefined` when the provider has it. */
+  const resultItem = (
+    part: Prompt.ToolResultPart,
+    call: Prompt.ToolCallPart | undefined,
+    callId: string,
+    path: string
+  ) =>
+    Result.gen(function*() {
+      const { type } = yield* resultOptions(part.options, key, path)
+      const content = yield* output(part, path)
+      const tool = clientToolOf(call ?? part, key)
+      if (tool !== undefined) return { call_id: callId, ...yield* tool.output(part, content, call, path) }
+      const isCustom = call === undefined ? type === "custom" : ChatRequest.isFreeText(call)
+      return { call_id: callId, type: isCustom ? "custom_tool_call_output" : "function_call_output", output: content }
+    })
+
   /** The item of a tool that the provider ran, of which a part is the call or the result. */
   const executed = (
     part: Prompt.ToolCallPart | Prompt.ToolResultPart,
@@ -448,7 +494,9 @@ const itemsOf = (key: string) => {
         ? Result.fail(
           make === undefined
             ? `${path}.providerExecuted: a call that its provider executed can't be sent back`
-            : `${path}: an item of the type ${type} can't be sent back without storage, as the parts don't hold all of it`
+            : `${path}: an item of the type ${type} can't be sent back, as the parts don't hold ${
+              id ? "all of it, and nothing is stored" : "its id"
+            }`
         )
         : Result.succeed({ type, ...item })
     })
@@ -466,7 +514,8 @@ const itemsOf = (key: string) => {
       const calls = new Map<string, Prompt.ToolCallPart>()
       const approvals = approvalIds(request.prompt, key)
       const idOf = (id: string) => ids.get(id) ?? id
-      const has = (id: unknown) => id !== undefined && out.some((item) => item["id"] === id)
+      // Of tools that the provider ran.
+      const sent = new Set<unknown>()
       for (const [i, message] of request.prompt.content.entries()) {
         const path = place(["prompt", i])
         yield* plainOptions(message.options, key, path)
@@ -545,61 +594,23 @@ const itemsOf = (key: string) => {
                   return yield* Result.fail(`${here}: a file of the assistant can't be sent back`)
                 case "tool-call": {
                   if (part.providerExecuted) {
-                    out.push(yield* executed(part, message.content, isKept, here))
+                    const item = yield* executed(part, message.content, isKept, here)
+                    sent.add(item["id"])
+                    out.push(item)
                     break
                   }
                   calls.set(part.id, part)
-                  const tool = clientToolOf(part, key)
-                  if (tool === undefined && !ChatRequest.isFreeText(part)) {
-                    const { caller, itemId, namespace } = yield* callOptions(part.options, key, here)
-                    out.push(defined({
-                      type: "function_call",
-                      id: isWhole ? itemId ?? undefined : undefined,
-                      call_id: idOf(part.id),
-                      caller: caller ?? undefined,
-                      namespace: namespace ?? undefined,
-                      name: part.name,
-                      arguments: JSON.stringify(yield* ToolResults.argumentsOf(part, here))
-                    }))
-                    break
-                  }
-                  const { caller, itemId, namespace } = yield* ownCallOptions(part.options, key, here)
-                  if (tool?.needsId === true && !itemId) {
-                    return yield* Result.fail(`${here}: the API takes this call back by the itemId in its options only`)
-                  }
-                  out.push(defined({
-                    type: tool?.type ?? "custom_tool_call",
-                    id: isWhole || tool?.needsId === true ? itemId ?? undefined : undefined,
-                    call_id: idOf(part.id),
-                    caller: caller ?? undefined,
-                    ...(tool === undefined
-                      ? { namespace: namespace ?? undefined, name: part.name, input: part.params }
-                      : tool.call(part.params))
-                  }))
+                  out.push(yield* callItem(part, idOf(part.id), isWhole, here))
                   break
                 }
                 case "tool-result": {
                   if (part.providerExecuted) {
                     const { itemId } = yield* executedOptions(part.options, key, here)
                     // One item is both call and result, but of searches for tools and shells.
-                    if (!has(itemId)) out.push(yield* executed(part, message.content, isKept, here))
+                    if (!sent.has(itemId)) out.push(yield* executed(part, message.content, isKept, here))
                     break
                   }
-                  const { type } = yield* resultOptions(part.options, key, here)
-                  const call = calls.get(part.id)
-                  const tool = call === undefined ? clientToolOf(part, key) : clientToolOf(call, key)
-                  const content = yield* output(part, here)
-                  out.push({
-                    call_id: idOf(part.id),
-                    ...(tool !== undefined
-                      ? yield* tool.output(part, content, call, here)
-                      : {
-                        type: (call === undefined ? type === "custom" : ChatRequest.isFreeText(call))
-                          ? "custom_tool_call_output"
-                          : "function_call_output",
-                        output: content
-                      })
-                  })
+                  out.push(yield* resultItem(part, calls.get(part.id), idOf(part.id), here))
                   break
                 }
                 case "tool-approval-request":
