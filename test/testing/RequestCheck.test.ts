@@ -158,6 +158,18 @@ const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.
   ["openai-responses", { ...responses, input: responses.input.slice(2) }, "invalid", "input[0].call_id"],
   [
     "openai-responses",
+    {
+      ...responses,
+      input: [
+        { type: "custom_tool_call", call_id: "call_1", name: "run", input: "ls" },
+        { type: "function_call_output", call_id: "call_1", output: "a" }
+      ]
+    },
+    "invalid",
+    "input[1].call_id"
+  ],
+  [
+    "openai-responses",
     { ...responses, input: [{ role: "assistant", content: [{ type: "input_text", text: "Hi" }] }] },
     "invalid",
     "input[0].content[0]"

@@ -202,6 +202,16 @@ const within = (path: string, findings: ReadonlyArray<Finding>): ReadonlyArray<F
 
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value)
 
+// What the caller answers, and by what. Shells and searches for tools may be the provider's.
+const outputs: Readonly<Record<string, string>> = {
+  function_call: "function_call_output",
+  custom_tool_call: "custom_tool_call_output",
+  apply_patch_call: "apply_patch_call_output",
+  local_shell_call: "local_shell_call_output",
+  computer_call: "computer_call_output"
+}
+const answers = new Set(Object.values(outputs))
+
 const inputFindings = ({ conversation, input, previous_response_id, prompt, store }: Body): ReadonlyArray<Finding> => {
   if (input === undefined || input === null || input.length === 0) {
     return previous_response_id || conversation || prompt
@@ -210,7 +220,7 @@ const inputFindings = ({ conversation, input, previous_response_id, prompt, stor
   }
   if (typeof input === "string") return []
   const findings: Array<Finding> = []
-  const calls = new Map<string, string>()
+  const calls = new Map<string, { readonly path: string; readonly callId: string; readonly type: string }>()
   const answered = new Set<string>()
   for (const [index, item] of input.entries()) {
     const path = `input[${index}]`
@@ -222,25 +232,26 @@ const inputFindings = ({ conversation, input, previous_response_id, prompt, stor
     if (type === "item_reference" && store === false) {
       findings.push(invalid(path, "an item can't be referred to when store is false"))
     }
+    const answer = Object.hasOwn(outputs, type) ? outputs[type] : undefined
+    if (answer !== undefined) calls.set(`${answer} ${callId}`, { path, callId, type })
     if (type === "function_call") {
-      calls.set(callId, path)
       const text = item["arguments"]
       if (typeof text === "string" && !isObject(Result.getOrUndefined(Result.try((): unknown => JSON.parse(text))))) {
         findings.push(invalid(`${path}.arguments`, "has to be the text of a JSON object"))
       }
     }
-    if (type === "function_call_output") {
-      answered.add(callId)
-      if (!calls.has(callId) && !previous_response_id && !conversation) {
-        findings.push(invalid(`${path}.call_id`, `there is no function call with call_id ${callId} before`))
+    if (answers.has(type)) {
+      answered.add(`${type} ${callId}`)
+      if (!calls.has(`${type} ${callId}`) && !previous_response_id && !conversation) {
+        findings.push(invalid(`${path}.call_id`, `there is no call with call_id ${callId} before, which this answers`))
       }
     }
     if (type === "reasoning" && !item["encrypted_content"] && !item["id"]) {
       findings.push({ kind: "missing", path: `${path}.id`, message: "is required when there is no encrypted_content" })
     }
   }
-  for (const [callId, path] of calls) {
-    if (!answered.has(callId)) findings.push(invalid(path, `there is no output of the function call ${callId}`))
+  for (const [key, { callId, path, type }] of calls) {
+    if (!answered.has(key)) findings.push(invalid(path, `there is no output of the ${type} ${callId}`))
   }
   return findings
 }
