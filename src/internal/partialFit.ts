@@ -166,24 +166,26 @@ class Compiler {
       fit: this.compile(type)
     }))
     return (input, mayGrow) => {
-      const value = Predicate.isObject(input) ? input : indexed.length > 0 ? recordOf(input) : undefined
-      if (value === undefined || Array.isArray(value)) return misfit
-      const entries = Object.entries(value)
+      const value = isRecord(input) ? input : indexed.length > 0 ? recordOf(input) : undefined
+      if (value === undefined) return misfit
       const grows = mayGrow && (!Array.isArray(input) || pairOf(input.at(-1)) !== undefined)
-      const kept: Array<readonly [key: string, fitted: unknown]> = []
-      let isSame = value === input
-      for (const [i, [key, item]] of entries.entries()) {
+      const keys = Object.keys(value)
+      // What differs from the value, and what is left out of it.
+      let changed: Map<string, unknown> | undefined
+      for (let i = 0; i < keys.length; i++) {
+        const key = keys[i] ?? ""
+        const item = value[key]
         const property = properties.get(key)
-        const fit = property?.fit ??
-          indexed.find(({ key: parameter }) => parameter(key, false) === key)?.fit
-        const fitted = fit === undefined ? absent : fit(item, grows && i === entries.length - 1)
+        const fit = property?.fit ?? indexed.find(({ key: parameter }) => parameter(key, false) === key)?.fit
+        const fitted = fit === undefined ? absent : fit(item, grows && i === keys.length - 1)
         if (fit === undefined) dropped++
         const isMissing = fitted === misfit && item === null && property?.isOptional === true
         if (fitted === misfit && !isMissing) return misfit
-        if (fitted !== absent && !isMissing) kept.push([key, fitted])
-        if (fitted !== item) isSame = false
+        if (fitted !== item) (changed ??= new Map()).set(key, isMissing ? absent : fitted)
       }
-      return isSame ? value : Object.fromEntries(kept)
+      if (changed === undefined) return value
+      const out = Object.entries(value).map(([key, item]) => [key, changed.has(key) ? changed.get(key) : item] as const)
+      return Object.fromEntries(out.filter(([, fitted]) => fitted !== absent))
     }
   }
 }
@@ -228,7 +230,9 @@ const pairOf = (value: unknown): readonly [key: string, item: unknown] | undefin
   return pair !== undefined && pair.length === 2 ? [String(pair[0]), pair[1]] : undefined
 }
 
-const recordOf = (value: unknown): object | undefined =>
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => Predicate.isObject(value)
+
+const recordOf = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
   Array.isArray(value)
     ? Object.fromEntries(value.map(pairOf).filter((pair) => pair !== undefined))
     : undefined
