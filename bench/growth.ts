@@ -149,7 +149,10 @@ const growObject = (schema: Schema.Codec<unknown, unknown>, text: string) => {
   return () => {
     const decoder = StreamedObject.decoder(schema)
     let partials = 0
-    for (const chunk of chunks) if (decoder.push(chunk) !== undefined) partials++
+    for (const chunk of chunks) {
+      decoder.add(chunk)
+      if (decoder.partial() !== undefined) partials++
+    }
     return [partials, Effect.runSync(decoder.end)]
   }
 }

@@ -406,7 +406,11 @@ export const object: {
     const decoder = StreamedObject.decoder(schema, options)
     const partials = Stream.mapAccumArray(self, () => decoder, (decoder, chunks) => [
       decoder,
-      chunks.map(decoder.push).filter((partial) => partial !== undefined)
+      chunks.flatMap((chunk) => {
+        decoder.add(chunk)
+        const partial = decoder.partial()
+        return partial === undefined ? [] : [partial]
+      })
     ])
     return Stream.concat(partials, Stream.fromEffect(decoder.end)).pipe(
       Stream.catch((error) => {

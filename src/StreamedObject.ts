@@ -240,7 +240,9 @@ export class ObjectError extends Schema.TaggedError<ObjectError>()("ObjectError"
   /** The text that was to be the JSON, as it came. */
   text: Schema.String,
   /** The whole response, with its finish reason and its usage. */
-  response: ChatResponse.ChatResponse
+  response: ChatResponse.ChatResponse,
+  /** The responses of the attempts before it, where `StructuredOutput` asked for repairs. */
+  earlier: Schema.optionalKey(Schema.Array(ChatResponse.ChatResponse))
 }) {
   /** @since 0.2.0 */
   override get message(): string {
@@ -273,8 +275,10 @@ export class ObjectError extends Schema.TaggedError<ObjectError>()("ObjectError"
  * @since 0.2.0
  */
 export interface Decoder<out T, E, out RD> {
-  /** What there is of the object, when the chunk adds to it. */
-  readonly push: (chunk: Chunk) => Partial<E> | undefined
+  /** Reads a chunk. */
+  readonly add: (chunk: Chunk) => void
+  /** What there is of the object, when something was added to it since the last time. */
+  readonly partial: () => Partial<E> | undefined
   /** The whole object, when the stream has ended well. */
   readonly end: Effect.Effect<Complete<T>, ObjectError, RD>
   /** What there is and was not given out, when there is to be no more of it. */
@@ -292,8 +296,10 @@ export interface Decoder<out T, E, out RD> {
  * const chunk = (content: string) => new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content } }] } })
  *
  * const decoder = StreamedObject.decoder(Schema.Struct({ born: Schema.NumberFromString, name: Schema.String }))
- * decoder.push(chunk(`{"born":"1815","na`))?.value // { born: "1815" }
- * decoder.push(chunk(`me":"Ada"}`))?.value // { born: "1815", name: "Ada" }
+ * decoder.add(chunk(`{"born":"1815","na`))
+ * decoder.partial()?.value // { born: "1815" }
+ * decoder.add(chunk(`me":"Ada"}`))
+ * decoder.partial()?.value // { born: "1815", name: "Ada" }
  * Effect.runSync(decoder.end).value // { born: 1815, name: "Ada" }
  * ```
  *
@@ -319,7 +325,8 @@ export const decoder = <T, E, RD, RE>(
     return { _tag: "Partial", value }
   }
   return {
-    push: (chunk) => answer.push(chunk) ? partial() : undefined,
+    add: (chunk) => void answer.push(chunk),
+    partial,
     rest: () => {
       parser.end()
       return partial()
