@@ -92,7 +92,7 @@ export interface Options {
 /**
  * The model refused, in words that the API keeps apart from the answer.
  *
- * @category errors
+ * @category reasons
  * @since 0.2.0
  */
 export class Refusal extends Schema.TaggedError<Refusal>()("Refusal", {
@@ -108,7 +108,7 @@ export class Refusal extends Schema.TaggedError<Refusal>()("Refusal", {
 /**
  * The provider withheld or cut the answer, or says that the model refused.
  *
- * @category errors
+ * @category reasons
  * @since 0.2.0
  */
 export class ContentFilter extends Schema.TaggedError<ContentFilter>()("ContentFilter", {}) {
@@ -121,7 +121,7 @@ export class ContentFilter extends Schema.TaggedError<ContentFilter>()("ContentF
 /**
  * The answer reached the limit of tokens before the JSON was whole. Ask with a larger `maxTokens`.
  *
- * @category errors
+ * @category reasons
  * @since 0.2.0
  */
 export class LengthLimit extends Schema.TaggedError<LengthLimit>()("LengthLimit", {}) {
@@ -134,7 +134,7 @@ export class LengthLimit extends Schema.TaggedError<LengthLimit>()("LengthLimit"
 /**
  * There is no answer: no text, or no call of the tool.
  *
- * @category errors
+ * @category reasons
  * @since 0.2.0
  */
 export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", {}) {
@@ -147,7 +147,7 @@ export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", {}) {
 /**
  * The answer is no JSON. `cause` says where it goes wrong, or that it ends too early.
  *
- * @category errors
+ * @category reasons
  * @since 0.2.0
  */
 export class InvalidJson extends Schema.TaggedError<InvalidJson>()("InvalidJson", {
@@ -182,7 +182,7 @@ export type Issue = typeof Issue.Type
 /**
  * The answer is JSON, but not of the schema.
  *
- * @category errors
+ * @category reasons
  * @since 0.2.0
  */
 export class SchemaMismatch extends Schema.TaggedError<SchemaMismatch>()("SchemaMismatch", {
@@ -197,7 +197,7 @@ export class SchemaMismatch extends Schema.TaggedError<SchemaMismatch>()("Schema
 /**
  * Why there is no object.
  *
- * @category errors
+ * @category schemas
  * @since 0.2.0
  */
 export const Reason = Schema.Union([Refusal, ContentFilter, LengthLimit, NoAnswer, InvalidJson, SchemaMismatch])
@@ -205,7 +205,7 @@ export const Reason = Schema.Union([Refusal, ContentFilter, LengthLimit, NoAnswe
 /**
  * Why there is no object.
  *
- * @category errors
+ * @category models
  * @since 0.2.0
  */
 export type Reason = typeof Reason.Type
