@@ -324,7 +324,7 @@ export const cases: ReadonlyArray<Case> = [
   })),
   ...Object.entries(objects).map(([name, [schema, make]]): Case => ({
     name: `object: ${name}, in pieces of ten characters`,
-    size: 10_000,
+    size: 5_000,
     prepare: (size) => growObject(schema, make(size))
   })),
   ...Object.entries(chunksOf).flatMap(([name, make]) =>

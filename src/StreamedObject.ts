@@ -190,7 +190,11 @@ export class SchemaMismatch extends Schema.TaggedError<SchemaMismatch>()("Schema
 }) {
   /** @since 0.2.0 */
   override get message(): string {
-    return this.issues.map(({ message, path }) => path.length === 0 ? message : `${place(path)}: ${message}`).join("; ")
+    const shown = this.issues.slice(0, 5).map(({ message, path }) =>
+      path.length === 0 ? message : `${place(path)}: ${message}`
+    )
+    const more = this.issues.length - shown.length
+    return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join("; ")
   }
 }
 

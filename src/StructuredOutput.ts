@@ -6,6 +6,7 @@
  */
 import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -140,9 +141,9 @@ export const generate = <T, E, RD, RE>(
   Provider.Provider | RD
 > =>
   Effect.gen(function*() {
-    const { ask, repairs } = yield* prepared(request)
+    const { ask, repairs, ...prepare } = yield* prepared(request)
     const earlier: Array<ChatResponse> = []
-    let { prompt } = request
+    let { prompt } = prepare
     while (true) {
       const decoder = StreamedObject.decoder(request.schema, ask.reading)
       yield* Stream.runForEachArray(ask.send(prompt), (chunks) => Effect.sync(() => chunks.forEach(decoder.add)))
@@ -191,7 +192,7 @@ export const stream = <T, E, RD, RE>(
   ProviderError.ProviderError | StreamedObject.ObjectError,
   Provider.Provider | RD
 > =>
-  Stream.unwrap(Effect.map(prepared(request), ({ ask, repairs }) => {
+  Stream.unwrap(Effect.map(prepared(request), ({ ask, prompt, repairs }) => {
     const attempt = (
       prompt: Prompt.RawInput,
       earlier: ReadonlyArray<ChatResponse>
@@ -208,7 +209,7 @@ export const stream = <T, E, RD, RE>(
               Stream.suspend(() => attempt(repaired(prompt, error), [...earlier, error.response]))
             ))
       )
-    return attempt(request.prompt, [])
+    return attempt(prompt, [])
   }))
 
 /**
@@ -249,8 +250,8 @@ export const elements = <T, E, RD, RE>(
     Effect.map(
       // APIs take objects only.
       prepared({ ...request, schema: Schema.Struct({ elements: Schema.Array(request.schema) }) }),
-      ({ ask }) =>
-        ChunkStream.elements(ask.send(request.prompt), request.schema, { ...ask.reading, path: ["elements"] })
+      ({ ask, prompt }) =>
+        ChunkStream.elements(ask.send(prompt), request.schema, { ...ask.reading, path: ["elements"] })
     )
   )
 
@@ -260,16 +261,18 @@ interface Ask {
   readonly reading: StreamedObject.Options
 }
 
+interface Prepared {
+  readonly ask: Ask
+  readonly prompt: Prompt.RawInput
+  readonly repairs: number
+}
+
 const prepared = <T, E, RD, RE>(
   request: Request<T, E, RD, RE>
-): Effect.Effect<
-  { readonly ask: Ask; readonly repairs: number },
-  ProviderError.ProviderError,
-  Provider.Provider
-> =>
+): Effect.Effect<Prepared, ProviderError.ProviderError, Provider.Provider> =>
   Effect.gen(function*() {
     const provider = yield* Provider.Provider
-    const { description, dialect: own, mode = "format", name: _, prompt: __, repairs = 0, schema, strict, ...fields } =
+    const { description, dialect: own, mode = "format", name: _, prompt, repairs = 0, schema, strict, ...fields } =
       request
     const dialect = own ?? LanguageModel.dialectOf(provider.name)
     const { codecTransformer } = dialect
@@ -291,6 +294,8 @@ const prepared = <T, E, RD, RE>(
     }[mode]
     return {
       repairs,
+      // It may be read again for a repair.
+      prompt: Predicate.isIterable(prompt) && typeof prompt !== "string" ? Array.from(prompt) : prompt,
       ask: {
         send: (prompt) => provider.stream({ ...fields, ...asked, prompt }),
         reading: { codecTransformer, ...(mode === "tool" ? { tool: name } : undefined) }
@@ -342,10 +347,15 @@ const withEarlier = (
 const isRepairable = ({ reason }: StreamedObject.ObjectError): boolean =>
   reason._tag === "InvalidJson" || reason._tag === "SchemaMismatch"
 
+/** How many of them a model is told. In a long list, each element may be wrong in the same way. */
+const maxIssues = 20
+
 /** The conversation with an answer, and with what is wrong with it. */
 const repaired = (prompt: Prompt.RawInput, { reason, text }: StreamedObject.ObjectError): Prompt.Prompt => {
   const problems = reason._tag === "SchemaMismatch"
-    ? reason.issues.map(({ message, path }) => `${path.length === 0 ? "the value" : place(path)}: ${message}`)
+    ? reason.issues.slice(0, maxIssues).map(({ message, path }) =>
+      `${path.length === 0 ? "the value" : place(path)}: ${message}`
+    )
     : [reason.message]
   return Prompt.fromMessages([
     ...Prompt.make(prompt).content,

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Array as Arr, Cause, Effect, Exit, Result, Schema, Stream } from "effect"
+import { Array as Arr, Cause, Effect, Exit, Result, Schema, Stream, Struct } from "effect"
 import { AnthropicStructuredOutput, OpenAiStructuredOutput } from "effect/ai"
 import { expectTypeOf } from "vitest"
 import { AnthropicChunk, type Chunk, ChunkStream, OpenAiChunk, ProviderError, StreamedObject } from "../src/index.ts"
@@ -35,6 +35,8 @@ class Ticket extends Schema.Class<Ticket>("Ticket")({
 // Claude takes no recursive schema, and the transformer for OpenAI writes no tuple that may be missing.
 const { comments: _, ...flat } = Ticket.fields
 const FlatTicket = Schema.Struct({ ...flat, place: Schema.Tuple([Schema.Finite, Schema.Finite]) })
+
+const Key = Schema.Literals(Struct.keys(Ticket.fields))
 
 /** What there may be of a ticket, written by hand. */
 const PartialComment: Schema.Codec<unknown> = Schema.Struct({
@@ -137,6 +139,23 @@ describe("ChunkStream.object", () => {
       for (const partial of partials) assert.isTrue(isPartialTicket(partial), JSON.stringify(partial))
       assert.deepStrictEqual(partials.at(-1), JSON.parse(json))
     }), { arbitrary: { runs: 100 } })
+
+  it.effect.prop("gives nothing that is not of the schema, however wrong the answer is", {
+    ticket: Schema.toEncoded(Ticket),
+    other: Schema.toEncoded(Ticket),
+    keys: Schema.Tuple([Key, Key]),
+    wrong: Schema.Literals(["other", "null", "list", "object", "text"])
+  }, ({ keys: [key, otherKey], other, ticket, wrong }) =>
+    Effect.gen(function*() {
+      const value =
+        { other: other[otherKey] ?? 1, null: null, list: [ticket], object: { type: "x" }, text: "ope" }[wrong]
+      const json = JSON.stringify({ ...ticket, [key]: value })
+      const { failure, partials, whole } = yield* run(Stream.fromIterable(answer([...json])), Schema.toEncoded(Ticket))
+      for (const partial of partials) assert.isTrue(isPartialTicket(partial), JSON.stringify(partial))
+      const expected = Schema.decodeUnknownResult(Schema.toEncoded(Ticket))(JSON.parse(json))
+      assert.strictEqual(Result.isSuccess(expected), failure === undefined)
+      if (Result.isSuccess(expected)) assert.deepStrictEqual(whole?.value, expected.success)
+    }), { arbitrary: { runs: 200 } })
 
   it.effect.prop("reads what the transformers of effect/ai ask for, and gives it as the schema has it", {
     ticket: Schema.toEncoded(FlatTicket),

@@ -253,6 +253,20 @@ describe("StructuredOutput", () => {
       assert.include(JSON.stringify(content[3]), "column 2: the rest of `null` is expected")
     }).pipe(Effect.provide(answers("nothing", written))))
 
+  it.effect("tells the model some of many issues, and reads a prompt that can be read once again", () =>
+    Effect.gen(function*() {
+      const messages = function*() {
+        yield { role: "user", content: "Ada?" } as const
+      }
+      const schema = Schema.Struct({ names: Schema.Array(Schema.String) })
+      const error = yield* Effect.flip(StructuredOutput.generate({ prompt: messages(), schema, repairs: 1 }))
+      assert.match(error.message, /^names\[0\]: Expected string; .*; and 95 more$/)
+      const [, second] = yield* sent
+      const { content } = Prompt.make(second?.prompt ?? "")
+      assert.deepStrictEqual(content.map(({ role }) => role), ["user", "assistant", "user"])
+      assert.lengthOf(JSON.stringify(content[2]).match(/Expected string/g) ?? [], 20)
+    }).pipe(Effect.provide(answers(JSON.stringify({ names: Array.from({ length: 100 }, (_, i) => i) })))))
+
   it.effect("gives the elements of a list, one by one", () =>
     Effect.gen(function*() {
       const elements = yield* Stream.runCollect(StructuredOutput.elements({ prompt: "Primes?", schema: Schema.Int }))
