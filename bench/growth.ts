@@ -183,32 +183,38 @@ const Tree = Schema.Struct({
   name: Schema.String
 })
 
-/** Schemas, and JSON texts of about so many characters for them. */
+/** Schemas, the smallest size, and JSON texts of about so many characters for them. */
 const objects: Readonly<
-  Record<string, readonly [schema: Schema.Codec<unknown, unknown>, make: (size: number) => string]>
+  Record<string, readonly [schema: Schema.Codec<unknown, unknown>, size: number, make: (size: number) => string]>
 > = {
   "a long string": [
     Schema.Struct({ text: Schema.String }),
+    10_000,
     (size) => JSON.stringify({ text: "word ".repeat(size / 5) })
   ],
   "a long string that the schema does not have": [
     Schema.Struct({}),
+    10_000,
     (size) => JSON.stringify({ text: "word ".repeat(size / 5) })
   ],
   "a list of objects": [
     Schema.Struct({ list: Schema.Array(Item) }),
+    10_000,
     (size) => JSON.stringify({ list: repeat(size / 50, (id) => ({ id, name: `n${id}`, tags: [] })) })
   ],
   "a list of objects, one of two": [
     Schema.Array(Schema.Union([Schema.Struct({ id: Schema.String }), Item])),
+    10_000,
     (size) => JSON.stringify(repeat(size / 50, (id) => ({ id, name: `n${id}`, tags: [] })))
   ],
   "a record": [
     Schema.Record(Schema.String, Schema.Int),
+    10_000,
     (size) => JSON.stringify(Object.fromEntries(repeat(size / 12, (i) => [`key${i}`, i])))
   ],
   "trees": [
     Schema.Array(Tree),
+    3_000,
     (size) =>
       `[${
         repeat(size / 3000, () => `${"{\"next\":".repeat(150)}{"name":"x"}${",\"name\":\"x\"}".repeat(150)}`).join(",")
@@ -322,9 +328,9 @@ export const cases: ReadonlyArray<Case> = [
     size: 10_000,
     prepare: (size) => grow(make(size))
   })),
-  ...Object.entries(objects).map(([name, [schema, make]]): Case => ({
+  ...Object.entries(objects).map(([name, [schema, size, make]]): Case => ({
     name: `object: ${name}, in pieces of ten characters`,
-    size: 5_000,
+    size,
     prepare: (size) => growObject(schema, make(size))
   })),
   ...Object.entries(chunksOf).flatMap(([name, make]) =>
