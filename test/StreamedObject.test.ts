@@ -186,6 +186,72 @@ describe("ChunkStream.object", () => {
       assert.deepStrictEqual(partials, [{}, { kind: "open_again", n: 1 }])
     }))
 
+  /** What there is of a text that has come so far. */
+  const partialOf = (
+    text: string,
+    schema: Schema.Codec<unknown, unknown>,
+    codecTransformer?: StreamedObject.Options["codecTransformer"]
+  ) =>
+    Effect.map(
+      run(Stream.fromIterable(answer([...text], "length")), schema, { codecTransformer }),
+      ({ partials }) => partials.at(-1)
+    )
+
+  it.effect("takes the member of a union that has most of what came", () =>
+    Effect.gen(function*() {
+      const X = Schema.Struct({ x: Schema.Int, a: Schema.Boolean })
+      const Y = Schema.Struct({ y: Schema.Int, a: Schema.Boolean })
+      assert.deepStrictEqual(yield* partialOf(`{"a":true,"y":1,`, Schema.Union([X, Y])), { a: true, y: 1 })
+      assert.deepStrictEqual(yield* partialOf(`{"a":true,"x":1,"y":2,"`, Schema.Union([X, Y])), { a: true, x: 1 })
+      const Lists = Schema.Union([
+        Schema.Struct({ list: Schema.Array(X) }),
+        Schema.Struct({ list: Schema.Array(Y) }),
+        Schema.Struct({ list: Schema.Struct({ z: X }) })
+      ])
+      assert.deepStrictEqual(yield* partialOf(`{"list":[{"y":1},{"y":2},{"y":3},`, Lists), {
+        list: [{ y: 1 }, { y: 2 }, { y: 3 }]
+      })
+      const Nested = Schema.Union([
+        Schema.Struct({ n: X, m: Schema.String }),
+        Schema.Struct({ n: Y, m: Schema.String })
+      ])
+      assert.deepStrictEqual(yield* partialOf(`{"n":{"y":1},"m":"abc`, Nested), { n: { y: 1 }, m: "abc" })
+      const OrDate = Schema.Union([Schema.Struct({ a: Schema.Int }), Schema.Date])
+      assert.deepStrictEqual(yield* partialOf(`{"a":1,"b":2,`, OrDate), { a: 1 })
+    }))
+
+  it.effect("leaves out what JSON can't have and what has no form yet", () =>
+    Effect.gen(function*() {
+      const Other = Schema.Struct({
+        days: Schema.Array(Schema.Date),
+        key: Schema.TemplateLiteral(["id-", Schema.Number]),
+        kinds: Schema.Array(Kind)
+      })
+      assert.deepStrictEqual(yield* partialOf(`{"days":["2026-01-01","2026-01-02"],"key":"id-1`, Other), {})
+      assert.deepStrictEqual(yield* partialOf(`{"key":"id-1","kinds":["closed","open`, Other), {
+        key: "id-1",
+        kinds: ["closed"]
+      })
+    }))
+
+  it.effect("reads tuples and records as a transformer has them written", () =>
+    Effect.gen(function*() {
+      const Tuples = Schema.Struct({
+        rest: Schema.TupleWithRest(Schema.Tuple([Schema.String]), [Schema.Int]),
+        tail: Schema.TupleWithRest(Schema.Tuple([Schema.String]), [Schema.Int, Schema.Boolean])
+      })
+      const { toCodecOpenAI } = OpenAiStructuredOutput
+      const written = `{"rest":{"0":"a","__rest__":[1,2]},"tail":{"0":"b","__rest__":[3],"__tail_0__":true},`
+      assert.deepStrictEqual(yield* partialOf(written, Tuples, toCodecOpenAI), {
+        rest: ["a", 1, 2],
+        tail: ["b", 3, true]
+      })
+      const Kinds = Schema.Struct({ kinds: Schema.Record(Schema.String, Kind) })
+      const pairs = `{"kinds":[{"0":"x","1":"open"},{"0":"y`
+      assert.deepStrictEqual(yield* partialOf(pairs, Kinds, toCodecOpenAI), { kinds: { x: "open" } })
+      assert.deepStrictEqual(yield* partialOf(`${pairs}","1":"clo`, Kinds, toCodecOpenAI), { kinds: { x: "open" } })
+    }))
+
   it.effect("gives no more partial values from where the answer is not of the schema, and says so at the end", () =>
     Effect.gen(function*() {
       const { failure, partials } = yield* run(
@@ -300,6 +366,22 @@ describe("ChunkStream.object", () => {
       )
       assert.instanceOf(failure, StreamedObject.ObjectError)
       assert.strictEqual(failure.reason._tag, "NoAnswer")
+    }))
+
+  it.effect("tells the calls of a tool apart by their ids, where a host states no index", () =>
+    Effect.gen(function*() {
+      const call = (id: string, text: string) =>
+        new OpenAiChunk({
+          chunk: {
+            choices: [{ index: 0, delta: { tool_calls: [{ id, function: { name: "save", arguments: text } }] } }]
+          }
+        })
+      const { whole } = yield* run(
+        Stream.fromIterable([call("a", `{"name":"Ada",`), call("a", `"born":1815}`), call("b", `{"name":"Grace"}`)]),
+        Person,
+        { tool: "save" }
+      )
+      assert.deepStrictEqual(whole?.value, { name: "Ada", born: 1815 })
     }))
 
   it.effect("starts anew with each run of the stream", () =>

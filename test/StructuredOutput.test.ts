@@ -267,6 +267,14 @@ describe("StructuredOutput", () => {
       assert.lengthOf(JSON.stringify(content[2]).match(/Expected string/g) ?? [], 20)
     }).pipe(Effect.provide(answers(JSON.stringify({ names: Array.from({ length: 100 }, (_, i) => i) })))))
 
+  it.effect("asks for no repair of what the model can't mend", () =>
+    Effect.gen(function*() {
+      const request = { prompt: "Ada?", schema: Person, repairs: 3 }
+      const error = yield* Effect.flip(StructuredOutput.generate(request))
+      assert.strictEqual(error.reason._tag, "NoAnswer")
+      assert.lengthOf(yield* sent, 1)
+    }).pipe(Effect.provide(answers(""))))
+
   it.effect("gives the elements of a list, one by one", () =>
     Effect.gen(function*() {
       const elements = yield* Stream.runCollect(StructuredOutput.elements({ prompt: "Primes?", schema: Schema.Int }))
