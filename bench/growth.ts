@@ -4,7 +4,7 @@
  *
  * Run: `node bench/growth.ts`. The tests run the same cases over smaller sizes.
  */
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
 import {
   Anthropic,
   AnthropicChunk,
@@ -16,7 +16,8 @@ import {
   OpenAi,
   OpenAiChunk,
   type Protocol,
-  ProviderError
+  ProviderError,
+  StreamedObject
 } from "../src/index.ts"
 import * as PartialJson from "../src/PartialJson.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
@@ -121,8 +122,8 @@ const stated = (table: ProviderError.Table, text: string) => (size: number) => {
 }
 
 /** Reads a text in pieces of ten characters, and takes a snapshot after each. */
-const grow = (text: string, charge?: "all") => () => {
-  const parser = PartialJson.make({ charge })
+const grow = (text: string) => () => {
+  const parser = PartialJson.make()
   let taken = 0
   let last: Schema.Json | undefined
   for (let at = 0; at < text.length; at += 10) {
@@ -139,6 +140,23 @@ const nested = (size: number, open: string, close: string): string =>
     ","
   )
 
+/** Reads an answer in pieces of ten characters as an object. */
+const growObject = (schema: Schema.Codec<unknown, unknown>, text: string) => {
+  const chunks = repeat(
+    Math.ceil(text.length / 10),
+    (i) => openAi(delta({ content: text.slice(10 * i, 10 * i + 10) }))
+  )
+  return () => {
+    const decoder = StreamedObject.decoder(schema)
+    let partials = 0
+    for (const chunk of chunks) {
+      decoder.add(chunk)
+      if (decoder.partial() !== undefined) partials++
+    }
+    return [partials, Effect.runSync(decoder.end)]
+  }
+}
+
 /** JSON texts of about so many characters. */
 const texts: Readonly<Record<string, (size: number) => string>> = {
   "a long string": (size) => JSON.stringify({ text: "word ".repeat(size / 5) }),
@@ -151,6 +169,57 @@ const texts: Readonly<Record<string, (size: number) => string>> = {
   "deep objects": (size) => `[${nested(size, "{\"a\":", "}")}]`,
   "a long number": (size) => `[${"1".repeat(size)}]`,
   "space": (size) => `[${"\n ".repeat(size / 2)}]`
+}
+
+const Item = Schema.Struct({ id: Schema.Int, name: Schema.String, tags: Schema.Array(Schema.String) })
+
+interface Tree {
+  readonly next?: Tree
+  readonly name: string
+}
+
+const Tree = Schema.Struct({
+  next: Schema.optionalKey(Schema.suspend((): Schema.Codec<Tree> => Tree)),
+  name: Schema.String
+})
+
+/** Schemas, the smallest size, and JSON texts of about so many characters for them. */
+const objects: Readonly<
+  Record<string, readonly [schema: Schema.Codec<unknown, unknown>, size: number, make: (size: number) => string]>
+> = {
+  "a long string": [
+    Schema.Struct({ text: Schema.String }),
+    10_000,
+    (size) => JSON.stringify({ text: "word ".repeat(size / 5) })
+  ],
+  "a long string that the schema does not have": [
+    Schema.Struct({}),
+    10_000,
+    (size) => JSON.stringify({ text: "word ".repeat(size / 5) })
+  ],
+  "a list of objects": [
+    Schema.Struct({ list: Schema.Array(Item) }),
+    10_000,
+    (size) => JSON.stringify({ list: repeat(size / 50, (id) => ({ id, name: `n${id}`, tags: [] })) })
+  ],
+  "a list of objects, one of two": [
+    Schema.Array(Schema.Union([Schema.Struct({ id: Schema.String }), Item])),
+    10_000,
+    (size) => JSON.stringify(repeat(size / 50, (id) => ({ id, name: `n${id}`, tags: [] })))
+  ],
+  "a record": [
+    Schema.Record(Schema.String, Schema.Int),
+    10_000,
+    (size) => JSON.stringify(Object.fromEntries(repeat(size / 12, (i) => [`key${i}`, i])))
+  ],
+  "trees": [
+    Schema.Array(Tree),
+    3_000,
+    (size) =>
+      `[${
+        repeat(size / 3000, () => `${"{\"next\":".repeat(150)}{"name":"x"}${",\"name\":\"x\"}".repeat(150)}`).join(",")
+      }]`
+  ]
 }
 
 export const cases: ReadonlyArray<Case> = [
@@ -259,11 +328,11 @@ export const cases: ReadonlyArray<Case> = [
     size: 10_000,
     prepare: (size) => grow(make(size))
   })),
-  {
-    name: "partial JSON: a list of objects, snapshots that are looked at as a whole",
-    size: 10_000,
-    prepare: (size) => grow(texts["a list of objects"]?.(size) ?? "", "all")
-  },
+  ...Object.entries(objects).map(([name, [schema, size, make]]): Case => ({
+    name: `object: ${name}, in pieces of ten characters`,
+    size,
+    prepare: (size) => growObject(schema, make(size))
+  })),
   ...Object.entries(chunksOf).flatMap(([name, make]) =>
     [["accumulate", true], ["response", false]].map(([operator, every]): Case => ({
       name: `${operator}: ${name}`,

@@ -21,6 +21,7 @@ import * as CostMetadata from "./CostMetadata.ts"
 import * as Pricing from "./Pricing.ts"
 import * as ProviderError from "./ProviderError.ts"
 import * as ResponseParts from "./ResponseParts.ts"
+import * as StreamedObject from "./StreamedObject.ts"
 
 /**
  * The text of choice 0, piece by piece as it arrives. Chunks without text are skipped.
@@ -352,6 +353,121 @@ export type Broadcast<Results extends Readonly<Record<string, Effect.Effect<unkn
     Effect.Error<Results[keyof Results]>,
     R | Effect.Services<Results[keyof Results]>
   >
+
+/**
+ * The object that the answer is, as it grows: typed partial values, and as the last event the whole, decoded by the
+ * schema, with the response. Where there is none, the stream fails with an `ObjectError` that says why, after the partial
+ * values; where the provider fails, with its error.
+ *
+ * The request has to ask for it: see `StructuredOutput`, which does both. All of it takes time that is linear in the
+ * length of the answer: of a large one there is not a partial value for every piece.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider } from "effect-llm-stream"
+ * import { Console, Effect, Schema, Stream } from "effect"
+ *
+ * const Person = Schema.Struct({ name: Schema.String, born: Schema.Int })
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   yield* provider.stream({ prompt: "Who was Ada Lovelace?", responseFormat: { schema: Person } }).pipe(
+ *     ChunkStream.object(Person),
+ *     Stream.runForEach((event) =>
+ *       event._tag === "Partial"
+ *         ? Console.log(event.value.name ?? "…")
+ *         : Console.log(event.value.name, event.value.born)
+ *     )
+ *   )
+ * })
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const object: {
+  <T, E1, RD, RE>(
+    schema: Schema.ConstraintCodec<T, E1, RD, RE>,
+    options?: StreamedObject.Options
+  ): <C extends Chunk.Chunk, E, R>(
+    self: Stream.Stream<C, E, R>
+  ) => Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError, R | RD>
+  <C extends Chunk.Chunk, E, R, T, E1, RD, RE>(
+    self: Stream.Stream<C, E, R>,
+    schema: Schema.ConstraintCodec<T, E1, RD, RE>,
+    options?: StreamedObject.Options
+  ): Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError, R | RD>
+} = /* @__PURE__ */ dual((args) => Stream.isStream(args[0]), <C extends Chunk.Chunk, E, R, T, E1, RD, RE>(
+  self: Stream.Stream<C, E, R>,
+  schema: Schema.ConstraintCodec<T, E1, RD, RE>,
+  options?: StreamedObject.Options
+): Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError, R | RD> =>
+  Stream.suspend(() => {
+    const decoder = StreamedObject.decoder(schema, options)
+    const partials = Stream.mapAccumArray(self, () => decoder, (decoder, chunks) => [
+      decoder,
+      chunks.flatMap((chunk) => {
+        decoder.add(chunk)
+        const partial = decoder.partial()
+        return partial === undefined ? [] : [partial]
+      })
+    ])
+    return Stream.concat(partials, Stream.fromEffect(decoder.end)).pipe(
+      Stream.catch((error) => {
+        const rest = decoder.rest()
+        return Stream.concat(rest === undefined ? Stream.empty : Stream.make(rest), Stream.fail(error))
+      })
+    )
+  }))
+
+/**
+ * The elements of a list in the answer, each decoded by the schema as soon as it is whole. An element that is not of the
+ * schema fails the stream with an `ObjectError` after those before it, as does an answer that has no list or is cut off.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider } from "effect-llm-stream"
+ * import { Console, Effect, Schema, Stream } from "effect"
+ *
+ * const Task = Schema.Struct({ title: Schema.String, hours: Schema.Finite })
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   const responseFormat = { schema: Schema.Struct({ tasks: Schema.Array(Task) }) }
+ *   yield* provider.stream({ prompt: "Plan a garden", responseFormat }).pipe(
+ *     ChunkStream.elements(Task, { path: ["tasks"] }),
+ *     Stream.runForEach(({ hours, title }) => Console.log(`${title}: ${hours} h`))
+ *   )
+ * })
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const elements: {
+  <T, E1, RD, RE>(
+    schema: Schema.ConstraintCodec<T, E1, RD, RE>,
+    options?: StreamedObject.ElementsOptions
+  ): <C extends Chunk.Chunk, E, R>(
+    self: Stream.Stream<C, E, R>
+  ) => Stream.Stream<T, E | StreamedObject.ObjectError, R | RD>
+  <C extends Chunk.Chunk, E, R, T, E1, RD, RE>(
+    self: Stream.Stream<C, E, R>,
+    schema: Schema.ConstraintCodec<T, E1, RD, RE>,
+    options?: StreamedObject.ElementsOptions
+  ): Stream.Stream<T, E | StreamedObject.ObjectError, R | RD>
+} = /* @__PURE__ */ dual((args) => Stream.isStream(args[0]), <C extends Chunk.Chunk, E, R, T, E1, RD, RE>(
+  self: Stream.Stream<C, E, R>,
+  schema: Schema.ConstraintCodec<T, E1, RD, RE>,
+  options?: StreamedObject.ElementsOptions
+): Stream.Stream<T, E | StreamedObject.ObjectError, R | RD> =>
+  Stream.suspend(() => {
+    const decoder = StreamedObject.elementsDecoder(schema, options)
+    return Stream.mapAccumArray(self, () => decoder, (decoder, chunks) => [decoder, chunks.flatMap(decoder.push)]).pipe(
+      Stream.mapEffect(decoder.decode),
+      Stream.concat(Stream.fromEffectDrain(decoder.end))
+    )
+  }))
 
 /**
  * Each chunk with the response so far, that chunk included.

@@ -73,6 +73,8 @@ export interface Parser {
    * huge one less often. After {@link Parser.end} it is all that had come.
    */
   readonly snapshot: () => Schema.Json | undefined
+  /** Whether the value ends in a string that is not closed, and so may grow. */
+  readonly isStringOpen: () => boolean
   /** The whole value, or why there is none. No more is read after it. */
   readonly end: () => Result.Result<Schema.Json, PartialJsonError>
 }
@@ -86,11 +88,6 @@ export interface Parser {
 export interface Options {
   /** How deep objects and arrays may be nested; what is deeper is invalid. Default: 512. */
   readonly maxNesting?: number | undefined
-  /**
-   * What the text has to pay for a snapshot. `open` (the default) counts the entries of the objects and arrays that are
-   * not yet closed, as these are copied. `all` counts every value, for those who look at all of a snapshot.
-   */
-  readonly charge?: "open" | "all" | undefined
   /** Tells of each element of the array at a path as soon as it is whole. The path `[]` is the value itself. */
   readonly elements?: {
     readonly path: ReadonlyArray<string | number>
@@ -120,7 +117,7 @@ export interface Options {
  */
 export const make = (options: Options = {}): Parser => new State(options)
 
-/** How many entries may be copied, or values looked at, for each code unit of text. */
+/** How many entries may be copied for each code unit of text. */
 const creditPerCharacter = 16
 
 /** An object or array of its own, beside its entries. */
@@ -192,7 +189,6 @@ const BACKSLASH = 92
 
 class State implements Parser {
   private readonly limit: number
-  private readonly countsAll: boolean
   private readonly watched: Options["elements"]
 
   private next: Expectation = "value"
@@ -220,14 +216,12 @@ class State implements Parser {
 
   private credit = 0
   private openCost = 0
-  private values = 0
   /** Something was added since the last snapshot. */
   private isNew = false
   private last: Schema.Json | undefined
 
   constructor(options: Options) {
     this.limit = options.maxNesting ?? maxNesting
-    this.countsAll = options.charge === "all"
     this.watched = options.elements
   }
 
@@ -240,10 +234,9 @@ class State implements Parser {
 
   readonly snapshot = (): Schema.Json | undefined => {
     if (!this.isNew) return this.last
-    const cost = this.countsAll ? this.values : this.openCost
     if (this.result === undefined) {
-      if (cost > this.credit) return this.last
-      this.credit -= cost
+      if (this.openCost > this.credit) return this.last
+      this.credit -= this.openCost
     }
     this.isNew = false
     return this.last = this.take()
@@ -261,8 +254,10 @@ class State implements Parser {
     return this.result
   }
 
+  readonly isStringOpen = (): boolean => this.next === "string" && !this.isKey
+
   private take(): Schema.Json | undefined {
-    let value = this.next === "string" && !this.isKey ? this.text : this.root
+    let value = this.isStringOpen() ? this.text : this.root
     for (let i = this.open.length - 1; i >= 0; i--) {
       const frame = this.open[i]
       if (frame?.kind === "array") value = value === undefined ? frame.items.slice() : [...frame.items, value]
@@ -344,12 +339,12 @@ class State implements Parser {
         )
         this.openCost += costOfContainer
         this.next = character === "{" ? "firstKey" : "element"
-        this.added()
+        this.isNew = true
         return at + 1
       }
       case "\"":
         this.beginString(false)
-        this.added()
+        this.isNew = true
         return at + 1
       case "-":
         this.number = "minus"
@@ -460,13 +455,8 @@ class State implements Parser {
 
   /** A value whose beginning showed nothing is there. */
   private complete(value: Schema.Json): void {
-    this.added()
-    this.put(value)
-  }
-
-  private added(): void {
-    this.values++
     this.isNew = true
+    this.put(value)
   }
 
   /** Puts a value that is whole into what holds it. */

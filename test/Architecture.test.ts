@@ -18,7 +18,7 @@ const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   ["providers", /^AnyChunk$|^(anthropic|azure|bedrock|groq|openai)\//],
   [
     "downstream",
-    /^(Chat(Event|Response)|ChunkStream|Cost(Budget|Estimate|Ledger)|PartialJson|PriceOverrides|Pricing(Refresh)?|ResponseParts)$|^pricing\//
+    /^(Chat(Event|Response)|ChunkStream|Cost(Budget|Estimate|Ledger)|PartialJson|PriceOverrides|Pricing(Refresh)?|ResponseParts|StreamedObject)$|^pricing\//
   ],
   ["interop", /^Telemetry$|^ai\//],
   ["apps", /^(StructuredOutput|ToolLoop)$/],

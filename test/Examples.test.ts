@@ -16,6 +16,7 @@ import { routes } from "../examples/chat-server.ts"
 import { Claude, converse } from "../examples/chat-tools.ts"
 import { extract } from "../examples/extract.ts"
 import { answer } from "../examples/fallback.ts"
+import { recipe } from "../examples/growing-object.ts"
 import { hello } from "../examples/hello.ts"
 import { fastest } from "../examples/race.ts"
 import * as TelemetryExample from "../examples/telemetry.ts"
@@ -206,14 +207,38 @@ describe("examples/extract", () => {
         GROQ_API_KEY: "key",
         GROQ_BASE_URL: `${server.url}/openai/v1`
       })
-      const { invoice } = yield* extract("Invoice 17: 119 euros").pipe(
+      const { value } = yield* extract("Invoice 17: 119 euros").pipe(
         Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(environment)])
       )
-      assert.deepStrictEqual({ ...invoice }, { number: "17", total: 119 })
+      assert.deepStrictEqual({ ...value }, { number: "17", total: 119 })
       const requests = yield* server.requests
       assert.deepStrictEqual(requests.map(({ path }) => path), ["/v1/chat/completions", "/openai/v1/chat/completions"])
-      for (const { body } of requests) assert.deepNestedInclude(body, { temperature: 0 })
+      for (const { body } of requests) assert.deepNestedInclude(body, { "response_format.type": "json_schema" })
     }))
+})
+
+describe("examples/growing-object", () => {
+  for (const [id, { at, reply }] of Object.entries(hosts)) {
+    it.live(`shows a recipe while it grows, and a refusal in the middle of it, over ${id}`, () =>
+      Effect.gen(function*() {
+        const content = `{"title": "Rye bread", "difficulty": "easy", "steps": ["Mix", "Wait", "Bake"]}`
+        const server = yield* NodeReplayServer.make([
+          reply(Answer.make({ content })),
+          reply(Answer.make({ content: content.slice(0, 20), refusal: "No bread.", finishReason: "content_filter" }))
+        ])
+        const logged: Array<string> = []
+        const log = (...words: ReadonlyArray<unknown>) => void logged.push(words.join(" ").trim())
+        const run = recipe("Bread").pipe(
+          Effect.provideService(Console.Console, { ...console, log }),
+          Effect.provide(at(server.url))
+        )
+        yield* run
+        assert.strictEqual(logged.at(-1), "Done: Rye bread (easy), 3 steps")
+        assert.includeMembers(logged, ["Rye", "Rye bread", "Rye bread Mix"])
+        yield* run
+        assert.match(logged.at(-1) ?? "", /^No recipe \((Refusal|ContentFilter)\): .*, after 20 characters$/)
+      }))
+  }
 })
 
 describe("examples/fallback", () => {

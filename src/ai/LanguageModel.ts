@@ -504,7 +504,12 @@ const requestOf = (
     }
   })
 
-const instructions = (schema: Schema.JsonObject): string =>
+/**
+ * What a model is told that has no field for a schema.
+ *
+ * @internal
+ */
+export const instructions = (schema: Schema.JsonObject): string =>
   `Answer with JSON of this JSON Schema and nothing else, not even a code fence:\n${JSON.stringify(schema)}`
 
 const calledTools = ({ content }: Prompt.Prompt): ReadonlyArray<ChatRequest.ToolInput> => {

@@ -1,0 +1,371 @@
+/**
+ * Data from a model: asks the provider in context for JSON of a schema, in the way that its API has for it, and gives the
+ * data as it grows and as a whole, decoded by the schema.
+ *
+ * @since 0.2.0
+ */
+import * as Prompt from "effect/ai/Prompt"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import * as Stream from "effect/Stream"
+import * as LanguageModel from "./ai/LanguageModel.ts"
+import type * as ChatRequest from "./ChatRequest.ts"
+import type { ChatResponse } from "./ChatResponse.ts"
+import * as ChunkStream from "./ChunkStream.ts"
+import * as Cost from "./Cost.ts"
+import { defined } from "./internal/defined.ts"
+import { place } from "./internal/place.ts"
+import * as Pricing from "./Pricing.ts"
+import * as Provider from "./Provider.ts"
+import * as ProviderError from "./ProviderError.ts"
+import * as StreamedObject from "./StreamedObject.ts"
+import * as Usage from "./Usage.ts"
+
+/**
+ * How the model is asked for JSON of a schema:
+ *
+ * - `format`: by the API's own field for it (`responseFormat`)
+ * - `tool`: by a tool that the model has to call, for models without such a field
+ * - `instructions`: in words, for models that have neither
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export type Mode = "format" | "tool" | "instructions"
+
+/**
+ * What is asked: a chat request, with a schema in place of a format and tools.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Request<T, E = T, RD = never, RE = never>
+  extends Omit<ChatRequest.ChatRequest, "responseFormat" | "tools" | "toolChoice" | "parallelToolCalls">
+{
+  /** Schema of the data. Most APIs take nothing but an object. */
+  readonly schema: Schema.ConstraintCodec<T, E, RD, RE>
+  /** A name for the data, for the model. Default: the `identifier` of the schema, else `response`. */
+  readonly name?: string | undefined
+  /** What the data is, for the model. */
+  readonly description?: string | undefined
+  /** Default: `format`. */
+  readonly mode?: Mode | undefined
+  /**
+   * Makes the provider guarantee the schema, where it can. Default: that of the dialect, `true` for OpenAI and Azure
+   * OpenAI; otherwise each API does what it does by default.
+   */
+  readonly strict?: boolean | undefined
+  /**
+   * How often an answer that is no JSON, or not of the schema, is sent back with what is wrong, for the model to answer
+   * again. Each is a request of its own, and is paid for. Default: 0.
+   */
+  readonly repairs?: number | undefined
+  /**
+   * What is particular to the provider's API. Default: that of the provider of this name. State it for `AzureInference`
+   * and `BedrockInvoke`, which share their names with `AzureOpenAi` and `Bedrock`.
+   */
+  readonly dialect?: LanguageModel.Dialect | undefined
+}
+
+/**
+ * The answer before was not the data that was asked for, and the model is asked to repair it: what follows belongs to a new
+ * answer.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Repair {
+  readonly _tag: "Repair"
+  /** 1 for the first repair. */
+  readonly attempt: number
+  /** What was wrong, with the answer. */
+  readonly error: StreamedObject.ObjectError
+}
+
+/**
+ * The data, and what it took.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Complete<out T> extends StreamedObject.Complete<T> {
+  /** The responses before it, each of which needed a repair. */
+  readonly earlier: ReadonlyArray<ChatResponse>
+  /** Of all responses together; `undefined` where none stated any. */
+  readonly usage: Usage.Usage | undefined
+  /** Of all responses together, at the prices of `Pricing`; `undefined` where no price is known. */
+  readonly cost: Cost.Cost | undefined
+}
+
+/**
+ * What {@link stream} emits: partial data, repairs, and the whole data as the last event.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Event<T, E> = StreamedObject.Partial<E> | Repair | Complete<T>
+
+/**
+ * Asks for data, and gives it as a whole. Sends a request, and one more for each repair.
+ *
+ * Fails with the `ProviderError` of a request, or with an `ObjectError` that says what is wrong with the answer.
+ *
+ * @example
+ * ```ts
+ * import { OpenAi, StructuredOutput } from "effect-llm-stream"
+ * import { Effect, Layer, Schema } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const Invoice = Schema.Struct({ number: Schema.String, total: Schema.Finite })
+ *
+ * const program = StructuredOutput.generate({ prompt: "Invoice 17: 119 euros", schema: Invoice }).pipe(
+ *   Effect.map(({ value }) => value.total)
+ * )
+ *
+ * const runnable = program.pipe(
+ *   Effect.provide(OpenAi.layerConfig().pipe(Layer.provide(FetchHttpClient.layer)))
+ * )
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const generate = <T, E, RD, RE>(
+  request: Request<T, E, RD, RE>
+): Effect.Effect<
+  Complete<T>,
+  ProviderError.ProviderError | StreamedObject.ObjectError,
+  Provider.Provider | RD
+> =>
+  Effect.gen(function*() {
+    const { ask, repairs, ...prepare } = yield* prepared(request)
+    const earlier: Array<ChatResponse> = []
+    let { prompt } = prepare
+    while (true) {
+      const decoder = StreamedObject.decoder(request.schema, ask.reading)
+      yield* Stream.runForEachArray(ask.send(prompt), (chunks) => Effect.sync(() => chunks.forEach(decoder.add)))
+      const end = yield* Effect.result(decoder.end)
+      if (Result.isSuccess(end)) return yield* completed(end.success, earlier)
+      if (earlier.length >= repairs || !isRepairable(end.failure)) return yield* withEarlier(end.failure, earlier)
+      earlier.push(end.failure.response)
+      prompt = repaired(prompt, end.failure)
+    }
+  })
+
+/**
+ * Asks for data, and streams it as it grows. Sends a request, and one more for each repair.
+ *
+ * Fails with the `ProviderError` of a request, or with an `ObjectError` that says what is wrong with the answer, after the
+ * partial data that came before. To take only part of the stream, or to interrupt it, closes the connection.
+ *
+ * @example
+ * ```ts
+ * import { StructuredOutput } from "effect-llm-stream"
+ * import { Console, Effect, Schema, Stream } from "effect"
+ *
+ * const Recipe = Schema.Struct({ title: Schema.String, steps: Schema.Array(Schema.String) })
+ *
+ * const program = StructuredOutput.stream({ prompt: "A recipe for bread", schema: Recipe, repairs: 1 }).pipe(
+ *   Stream.runForEach((event) => {
+ *     switch (event._tag) {
+ *       case "Partial":
+ *         return Console.log(event.value.title, event.value.steps?.length)
+ *       case "Repair":
+ *         return Console.log("again:", event.error.message)
+ *       case "Complete":
+ *         return Console.log(event.value.steps.join("\n"))
+ *     }
+ *   })
+ * )
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const stream = <T, E, RD, RE>(
+  request: Request<T, E, RD, RE>
+): Stream.Stream<
+  Event<T, E>,
+  ProviderError.ProviderError | StreamedObject.ObjectError,
+  Provider.Provider | RD
+> =>
+  Stream.unwrap(Effect.map(prepared(request), ({ ask, prompt, repairs }) => {
+    const attempt = (
+      prompt: Prompt.RawInput,
+      earlier: ReadonlyArray<ChatResponse>
+    ): Stream.Stream<Event<T, E>, ProviderError.ProviderError | StreamedObject.ObjectError, RD> =>
+      ChunkStream.object(ask.send(prompt), request.schema, ask.reading).pipe(
+        Stream.mapEffect((event): Effect.Effect<Event<T, E>> =>
+          event._tag === "Partial" ? Effect.succeed(event) : completed(event, earlier)
+        ),
+        Stream.catchTag("ObjectError", (error) =>
+          earlier.length >= repairs || !isRepairable(error)
+            ? Stream.fail(withEarlier(error, earlier))
+            : Stream.concat(
+              Stream.make<[Repair]>({ _tag: "Repair", attempt: earlier.length + 1, error }),
+              Stream.suspend(() => attempt(repaired(prompt, error), [...earlier, error.response]))
+            ))
+      )
+    return attempt(prompt, [])
+  }))
+
+/**
+ * What is asked for a list of data.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ElementsRequest<T, E = T, RD = never, RE = never> extends Omit<Request<T, E, RD, RE>, "repairs"> {
+  /** Schema of an element. */
+  readonly schema: Schema.ConstraintCodec<T, E, RD, RE>
+}
+
+/**
+ * Asks for a list, and streams its elements, each as soon as it is whole. Sends a request.
+ *
+ * Fails as {@link stream} does, after the elements that came before.
+ *
+ * @example
+ * ```ts
+ * import { StructuredOutput } from "effect-llm-stream"
+ * import { Console, Schema, Stream } from "effect"
+ *
+ * const Task = Schema.Struct({ title: Schema.String, hours: Schema.Finite })
+ *
+ * const program = StructuredOutput.elements({ prompt: "Plan a garden", schema: Task }).pipe(
+ *   Stream.runForEach(({ hours, title }) => Console.log(`${title}: ${hours} h`))
+ * )
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const elements = <T, E, RD, RE>(
+  request: ElementsRequest<T, E, RD, RE>
+): Stream.Stream<T, ProviderError.ProviderError | StreamedObject.ObjectError, Provider.Provider | RD> =>
+  Stream.unwrap(
+    Effect.map(
+      // APIs take objects only.
+      prepared({ ...request, schema: Schema.Struct({ elements: Schema.Array(request.schema) }) }),
+      ({ ask, prompt }) =>
+        ChunkStream.elements(ask.send(prompt), request.schema, { ...ask.reading, path: ["elements"] })
+    )
+  )
+
+interface Ask {
+  readonly send: (prompt: Prompt.RawInput) => ReturnType<Provider.Service["stream"]>
+  /** How the answer is read. */
+  readonly reading: StreamedObject.Options
+}
+
+interface Prepared {
+  readonly ask: Ask
+  readonly prompt: Prompt.RawInput
+  readonly repairs: number
+}
+
+const prepared = <T, E, RD, RE>(
+  request: Request<T, E, RD, RE>
+): Effect.Effect<Prepared, ProviderError.ProviderError, Provider.Provider> =>
+  Effect.gen(function*() {
+    const provider = yield* Provider.Provider
+    const { description, dialect: own, mode = "format", name: _, prompt, repairs = 0, schema, strict, ...fields } =
+      request
+    const dialect = own ?? LanguageModel.dialectOf(provider.name)
+    const { codecTransformer } = dialect
+    const { jsonSchema } = yield* Effect.try({
+      try: () => codecTransformer(schema),
+      catch: (error) => invalid(provider.name, error instanceof Error ? error.message : String(error))
+    })
+    if (!isJsonObject(jsonSchema)) return yield* invalid(provider.name, "its JSON Schema holds more than JSON")
+    const name = nameOf(request)
+    const format = defined({ name, description, strict: strict ?? dialect.strict })
+    const asked: Partial<ChatRequest.ChatRequest> = {
+      format: { responseFormat: { ...format, schema: jsonSchema } },
+      tool: { tools: [{ ...format, name, parameters: jsonSchema }], toolChoice: { tool: name } },
+      instructions: {
+        system: [...(fields.system === undefined ? [] : [fields.system]), LanguageModel.instructions(jsonSchema)].join(
+          "\n\n"
+        )
+      }
+    }[mode]
+    return {
+      repairs,
+      // It may be read again for a repair.
+      prompt: Predicate.isIterable(prompt) && typeof prompt !== "string" ? Array.from(prompt) : prompt,
+      ask: {
+        send: (prompt) => provider.stream({ ...fields, ...asked, prompt }),
+        reading: { codecTransformer, ...(mode === "tool" ? { tool: name } : undefined) }
+      }
+    }
+  })
+
+const isJsonObject = Schema.is(Schema.JsonObject)
+
+const invalid = (provider: string, problem: string) =>
+  new ProviderError.ProviderError({
+    provider,
+    reason: new ProviderError.InvalidRequest({ message: `schema: ${problem}` }),
+    emitted: false
+  })
+
+const nameOf = ({ name, schema }: Pick<Request<unknown, unknown, unknown, unknown>, "name" | "schema">): string =>
+  (name ?? SchemaAST.resolveIdentifier(schema.ast) ?? "response").replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64)
+
+const completed = <T>(
+  complete: StreamedObject.Complete<T>,
+  earlier: ReadonlyArray<ChatResponse>
+): Effect.Effect<Complete<T>> => {
+  const responses = [...earlier, complete.response]
+  const usages = responses.flatMap(({ usage }) => usage === undefined ? [] : [usage])
+  return Effect.map(
+    Effect.forEach(responses, ({ costMetadata }) => Effect.result(Pricing.cost(costMetadata))),
+    (results) => {
+      const costs = results.flatMap((result) => Result.isSuccess(result) ? [result.success] : [])
+      return {
+        ...complete,
+        earlier,
+        usage: usages.length === 0 ? undefined : usages.reduce((sum, usage) => Usage.sum(sum, usage)),
+        cost: costs.length === 0 ? undefined : Cost.sumAll(costs)
+      }
+    }
+  )
+}
+
+const withEarlier = (
+  error: StreamedObject.ObjectError,
+  earlier: ReadonlyArray<ChatResponse>
+): StreamedObject.ObjectError =>
+  earlier.length === 0
+    ? error
+    : new StreamedObject.ObjectError({ reason: error.reason, text: error.text, response: error.response, earlier })
+
+/** Whether the model can mend it: it knows no better when it refused, and was not done when it was cut off. */
+const isRepairable = ({ reason }: StreamedObject.ObjectError): boolean =>
+  reason._tag === "InvalidJson" || reason._tag === "SchemaMismatch"
+
+/** How many of them a model is told. In a long list, each element may be wrong in the same way. */
+const maxIssues = 20
+
+/** The conversation with an answer, and with what is wrong with it. */
+const repaired = (prompt: Prompt.RawInput, { reason, text }: StreamedObject.ObjectError): Prompt.Prompt => {
+  const problems = reason._tag === "SchemaMismatch"
+    ? reason.issues.slice(0, maxIssues).map(({ message, path }) =>
+      `${path.length === 0 ? "the value" : place(path)}: ${message}`
+    )
+    : [reason.message]
+  return Prompt.fromMessages([
+    ...Prompt.make(prompt).content,
+    Prompt.assistantMessage({ content: [Prompt.textPart({ text })] }),
+    Prompt.userMessage({
+      content: [Prompt.textPart({
+        text: `This is not the JSON that was asked for:\n${
+          problems.map((problem) => `- ${problem}`).join("\n")
+        }\nAnswer again, with the whole JSON, corrected, and nothing else.`
+      })]
+    })
+  ])
+}

@@ -1,0 +1,306 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema, Stream } from "effect"
+import { Prompt } from "effect/ai"
+import { expectTypeOf } from "vitest"
+import {
+  AiLanguageModel,
+  Cost,
+  type OpenAiChunk,
+  type Provider,
+  ProviderError,
+  StreamedObject,
+  StructuredOutput
+} from "../src/index.ts"
+import { Answer, TestProvider } from "../src/testing.ts"
+import * as NodeReplayServer from "../src/testing/NodeReplayServer.ts"
+import { hosts } from "./support/providers.ts"
+
+const Person = Schema.Struct({
+  name: Schema.String,
+  born: Schema.NumberFromString,
+  died: Schema.optionalKey(Schema.Int),
+  names: Schema.Array(Schema.String)
+}).annotate({ identifier: "Person" })
+
+const ada = { name: "Ada", born: 1815, names: ["Augusta", "King"] }
+const written = `{"name": "Ada", "born": "1815", "died": null, "names": ["Augusta", "King"]}`
+const usage = { inputTokens: 1000, cachedTokens: 0, outputTokens: 100 }
+const model = "gpt-4o"
+
+/** The events until the end or the failure, and the failure. */
+const collect = <T, E, Err, R>(self: Stream.Stream<StructuredOutput.Event<T, E>, Err, R>) =>
+  Effect.gen(function*() {
+    const events: Array<StructuredOutput.Event<T, E>> = []
+    const error = yield* self.pipe(
+      Stream.runForEach((event) => Effect.sync(() => events.push(event))),
+      Effect.match({ onFailure: (error) => error, onSuccess: () => undefined })
+    )
+    const last = events.at(-1)
+    return {
+      events,
+      error,
+      reason: error instanceof StreamedObject.ObjectError ? error.reason : undefined,
+      partials: events.flatMap((event) => event._tag === "Partial" ? [event.value] : []),
+      complete: last?._tag === "Complete" ? last : undefined
+    }
+  })
+
+const dialects: Readonly<Record<string, AiLanguageModel.Dialect>> = {
+  "azure-inference": AiLanguageModel.dialects.azureInference,
+  "bedrock-invoke": AiLanguageModel.dialects.bedrockInvoke
+}
+
+// APIs that keep a refusal apart from the answer.
+const refusing = new Set(["openai", "openai-responses", "azure", "azure-responses", "azure-inference", "groq"])
+
+for (const [id, { at, reply }] of Object.entries(hosts)) {
+  const request = { prompt: "Who was Ada Lovelace? Answer in JSON.", schema: Person, dialect: dialects[id] }
+
+  describe(`StructuredOutput over ${id}`, () => {
+    it.live("asks by the API's own format, and gives the data as it grows and as a whole", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([reply(Answer.make({ model, content: written, usage }))])
+        const { complete, partials } = yield* Effect.provide(
+          collect(StructuredOutput.stream(request)),
+          at(server.url)
+        )
+        assert.deepStrictEqual(complete?.value, ada)
+        assert.deepStrictEqual(complete?.usage?.inputTokens, 1000)
+        assert.deepStrictEqual(partials.at(-1), { ...ada, born: "1815" })
+        assert.isAbove(partials.length, 1)
+        const { value } = yield* Effect.provide(StructuredOutput.generate(request), at(server.url))
+        assert.deepStrictEqual(value, ada)
+        // The server refuses what the provider would refuse.
+        const [{ body } = { body: undefined }] = yield* server.requests
+        assert.include(JSON.stringify(body).replaceAll("\\", ""), `"born"`)
+      }))
+
+    it.live("asks by a tool that the model has to call", () =>
+      Effect.gen(function*() {
+        const call = { name: "Person", arguments: written }
+        const server = yield* NodeReplayServer.make([
+          reply(Answer.make({ model, content: "I say: ", toolCalls: [call, call] }))
+        ])
+        const { complete, partials } = yield* Effect.provide(
+          collect(StructuredOutput.stream({ ...request, mode: "tool" })),
+          at(server.url)
+        )
+        assert.deepStrictEqual(complete?.value, ada)
+        assert.deepStrictEqual(partials.at(-1), { ...ada, born: "1815" })
+        const [{ body } = { body: undefined }] = yield* server.requests
+        assert.match(JSON.stringify(body), /"(tool_choice|toolChoice)":.*"name":"Person"/)
+      }))
+
+    it.live("tells a refusal in the middle of an object, after what there was of it", () =>
+      Effect.gen(function*() {
+        const refused = Answer.make({
+          content: `{"name":"Ada","bo`,
+          refusal: "I can't help.",
+          finishReason: "content_filter"
+        })
+        const server = yield* NodeReplayServer.make([reply(refused)])
+        const { error, partials, reason } = yield* Effect.provide(
+          collect(StructuredOutput.stream({ ...request, repairs: 2 })),
+          at(server.url)
+        )
+        assert.strictEqual(reason?._tag, refusing.has(id) ? "Refusal" : "ContentFilter")
+        assert.deepStrictEqual(partials, [{ name: "Ada" }])
+        assert.strictEqual(error instanceof StreamedObject.ObjectError && error.text, `{"name":"Ada","bo`)
+        assert.lengthOf(yield* server.requests, 1)
+      }))
+
+    it.live("tells an answer that is cut off, one that is no JSON, and one that is not of the schema", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([
+          reply(Answer.make({ content: `{"name":"Ada","born":"18`, finishReason: "length", usage })),
+          reply(Answer.make({ content: `\`\`\`json\n${written}\n\`\`\`` })),
+          reply(Answer.make({ content: `{"name":"Ada","born":1815,"died":null,"names":[1]}` }))
+        ])
+        const next = Effect.provide(Effect.flip(StructuredOutput.generate(request)), at(server.url))
+        const cut = yield* next
+        assert.deepInclude(cut, { text: `{"name":"Ada","born":"18` })
+        assert.strictEqual(cut.reason._tag, "LengthLimit")
+        assert.strictEqual(cut instanceof StreamedObject.ObjectError && cut.usage?.outputTokens, 100)
+        const prose = yield* next
+        assert.strictEqual(prose.message, "Invalid JSON at line 1, column 1: a value is expected")
+        const other = yield* next
+        assert.strictEqual(other.message, "born: Expected string; names[0]: Expected string")
+      }))
+
+    it.live("fails with the provider's error when the stream dies, after what there was of the object", () =>
+      Effect.gen(function*() {
+        const content = `{"name":"Ada, Countess of Lovelace, mathematician","born":"1815"`
+        const server = yield* NodeReplayServer.make([
+          reply(Answer.make({ content }), { interval: "1 millis", fault: { kind: "end", after: { events: 5 } } })
+        ])
+        const { error, partials } = yield* Effect.provide(
+          collect(StructuredOutput.stream({ ...request, repairs: 2 })),
+          at(server.url)
+        )
+        assert.strictEqual(ProviderError.isProviderError(error) && error.reason._tag, "IncompleteStream")
+        assert.isNotEmpty(partials)
+        assert.lengthOf(yield* server.requests, 1)
+      }))
+
+    it.live("sends back what is wrong, and gives the answer that is right", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([
+          reply(Answer.make({ model, content: `{"name":"Ada","born":1815`, usage })),
+          reply(Answer.make({ model, content: `{"name":"Ada","born":1815,"died":null,"names":[]}`, usage })),
+          reply(Answer.make({ model, content: written, usage }))
+        ])
+        const { complete, events } = yield* Effect.provide(
+          collect(StructuredOutput.stream({ ...request, repairs: 2 })),
+          at(server.url)
+        )
+        assert.deepStrictEqual(complete?.value, ada)
+        assert.deepStrictEqual(complete?.usage?.inputTokens, 3000)
+        assert.lengthOf(complete?.earlier ?? [], 2)
+        assert.deepStrictEqual(
+          events.flatMap((event) => event._tag === "Repair" ? [[event.attempt, event.error.reason._tag]] : []),
+          [[1, "InvalidJson"], [2, "SchemaMismatch"]]
+        )
+        const [, second, third] = yield* server.requests
+        assert.include(JSON.stringify(second?.body), "Incomplete JSON at line 1, column 26")
+        assert.include(JSON.stringify(third?.body), "born: Expected string")
+      }))
+
+    it.live("closes the connection when only a part is taken", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([
+          reply(Answer.make({ content: written }), { interval: "1 millis", fault: { kind: "hang" } })
+        ])
+        yield* StructuredOutput.stream(request).pipe(Stream.take(1), Stream.runDrain, Effect.provide(at(server.url)))
+        const { closed } = yield* server.request(0)
+        assert.strictEqual((yield* closed).by, "client")
+      }))
+  })
+}
+
+/** A provider that gives the answers in turn. */
+const answers = (...replies: ReadonlyArray<string>) =>
+  TestProvider.layer((_, index): TestProvider.Reply<OpenAiChunk> => ({
+    chunks: Answer.openai(Answer.make({ model, content: replies[Math.min(index, replies.length - 1)] ?? "", usage }))
+  }), { name: "openai" })
+
+const sent = Effect.flatMap(TestProvider.TestProvider, ({ requests }) => requests)
+
+describe("StructuredOutput", () => {
+  it.effect("names the schema by its identifier, and asks for its guarantee where that is the provider's way", () =>
+    Effect.gen(function*() {
+      yield* StructuredOutput.generate({ prompt: "Ada?", schema: Person, description: "A person" })
+      yield* StructuredOutput.generate({ prompt: "Ada?", schema: Person, name: "who is it?", strict: false })
+      const formats = (yield* sent).map(({ responseFormat }) => responseFormat)
+      assert.deepInclude(formats[0], { name: "Person", description: "A person", strict: true })
+      assert.deepInclude(formats[1], { name: "who_is_it_", strict: false })
+    }).pipe(Effect.provide(answers(written))))
+
+  it.effect("tells a model the schema in words when it has no field for it", () =>
+    Effect.gen(function*() {
+      const { value } = yield* StructuredOutput.generate({
+        prompt: "Ada?",
+        system: "Be brief.",
+        schema: Person,
+        mode: "instructions"
+      })
+      assert.deepStrictEqual(value, ada)
+      const [request] = yield* sent
+      assert.match(request?.system ?? "", /^Be brief\.\n\nAnswer with JSON of this JSON Schema.*"born"/s)
+      assert.isUndefined(request?.responseFormat)
+    }).pipe(Effect.provide(answers(written))))
+
+  it.effect("adds up what all answers cost", () =>
+    Effect.gen(function*() {
+      const once = yield* StructuredOutput.generate({ prompt: "Ada?", schema: Person })
+      assert.isDefined(once.cost)
+      const { cost, earlier } = yield* StructuredOutput.generate({ prompt: "Ada?", schema: Person, repairs: 1 }).pipe(
+        Effect.provide(answers("no", written))
+      )
+      assert.lengthOf(earlier, 1)
+      assert.strictEqual(cost && Cost.toJson(cost).total, 2 * (once.cost ? Cost.toJson(once.cost).total : 0))
+    }).pipe(Effect.provide(answers(written))))
+
+  it.effect("gives up after the repairs that it may ask for, with all responses", () =>
+    Effect.gen(function*() {
+      for (
+        const asked of [
+          Effect.flip(StructuredOutput.generate({ prompt: "Ada?", schema: Person, repairs: 2 })),
+          Effect.map(
+            collect(StructuredOutput.stream({ prompt: "Ada?", schema: Person, repairs: 2 })),
+            ({ error }) => error
+          )
+        ]
+      ) {
+        const error = yield* asked
+        assert.instanceOf(error, StreamedObject.ObjectError)
+        assert.strictEqual(error.reason._tag, "InvalidJson")
+        assert.lengthOf(error.earlier ?? [], 2)
+      }
+      assert.lengthOf(yield* sent, 6)
+    }).pipe(Effect.provide(answers("no"))))
+
+  it.effect("goes on with the conversation, the answer and what is wrong with it", () =>
+    Effect.gen(function*() {
+      yield* StructuredOutput.generate({
+        prompt: [{ role: "system", content: "Be brief." }, { role: "user", content: "Ada?" }],
+        schema: Person,
+        repairs: 1
+      })
+      const [, second] = yield* sent
+      const { content } = Prompt.make(second?.prompt ?? "")
+      assert.deepStrictEqual(content.map(({ role }) => role), ["system", "user", "assistant", "user"])
+      assert.include(JSON.stringify(content[2]), "nothing")
+      assert.include(JSON.stringify(content[3]), "column 2: the rest of `null` is expected")
+    }).pipe(Effect.provide(answers("nothing", written))))
+
+  it.effect("tells the model some of many issues, and reads a prompt that can be read once again", () =>
+    Effect.gen(function*() {
+      const messages = function*() {
+        yield { role: "user", content: "Ada?" } as const
+      }
+      const schema = Schema.Struct({ names: Schema.Array(Schema.String) })
+      const error = yield* Effect.flip(StructuredOutput.generate({ prompt: messages(), schema, repairs: 1 }))
+      assert.match(error.message, /^names\[0\]: Expected string; .*; and 95 more$/)
+      const [, second] = yield* sent
+      const { content } = Prompt.make(second?.prompt ?? "")
+      assert.deepStrictEqual(content.map(({ role }) => role), ["user", "assistant", "user"])
+      assert.lengthOf(JSON.stringify(content[2]).match(/Expected string/g) ?? [], 20)
+    }).pipe(Effect.provide(answers(JSON.stringify({ names: Array.from({ length: 100 }, (_, i) => i) })))))
+
+  it.effect("asks for no repair of what the model can't mend", () =>
+    Effect.gen(function*() {
+      const request = { prompt: "Ada?", schema: Person, repairs: 3 }
+      const error = yield* Effect.flip(StructuredOutput.generate(request))
+      assert.strictEqual(error.reason._tag, "NoAnswer")
+      assert.lengthOf(yield* sent, 1)
+    }).pipe(Effect.provide(answers(""))))
+
+  it.effect("gives the elements of a list, one by one", () =>
+    Effect.gen(function*() {
+      const elements = yield* Stream.runCollect(StructuredOutput.elements({ prompt: "Primes?", schema: Schema.Int }))
+      assert.deepStrictEqual(elements, [2, 3, 5])
+      const [request] = yield* sent
+      assert.include(JSON.stringify(request?.responseFormat), `"elements":{"type":"array"`)
+    }).pipe(Effect.provide(answers(`{"elements":[2,3,5]}`))))
+
+  it.effect("sends nothing for a schema that the API does not take", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(
+        StructuredOutput.generate({ prompt: "Primes?", schema: Schema.Array(Schema.Int) })
+      )
+      assert.isTrue(ProviderError.isProviderError(error))
+      assert.match(error.message, /schema: .*Root JSON Schema must have type "object"/)
+      assert.isEmpty(yield* sent)
+    }).pipe(Effect.provide(answers(written))))
+
+  it("types the data by the schema", () => {
+    const asked = StructuredOutput.generate({ prompt: "Ada?", schema: Person })
+    expectTypeOf(asked).toEqualTypeOf<
+      Effect.Effect<
+        StructuredOutput.Complete<typeof Person.Type>,
+        ProviderError.ProviderError | StreamedObject.ObjectError,
+        Provider.Provider
+      >
+    >()
+  })
+})
