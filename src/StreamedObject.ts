@@ -47,7 +47,7 @@ export type DeepPartial<T> = unknown extends T ? T
  * @category models
  * @since 0.2.0
  */
-export interface Partial<E> {
+export interface PartialObject<E> {
   readonly _tag: "Partial"
   /** It does not change, and shares with the one before what is the same. */
   readonly value: DeepPartial<E>
@@ -71,7 +71,7 @@ export interface Complete<out T> {
  * @category models
  * @since 0.2.0
  */
-export type Event<T, E> = Partial<E> | Complete<T>
+export type Event<T, E> = PartialObject<E> | Complete<T>
 
 /**
  * Where in the answer the JSON is, and how it is written.
@@ -282,11 +282,11 @@ export interface Decoder<out T, E, out RD> {
   /** Reads a chunk. */
   readonly add: (chunk: Chunk) => void
   /** What there is of the object, when something was added to it since the last time. */
-  readonly partial: () => Partial<E> | undefined
+  readonly partial: () => PartialObject<E> | undefined
   /** The whole object, when the stream has ended well. */
   readonly end: Effect.Effect<Complete<T>, ObjectError, RD>
   /** What there is and was not given out, when there is to be no more of it. */
-  readonly rest: () => Partial<E> | undefined
+  readonly rest: () => PartialObject<E> | undefined
 }
 
 /**
@@ -319,7 +319,7 @@ export const decoder = <T, E, RD, RE>(
   const fit = partialFit(schema)
   let lastJson: Schema.Json | undefined
   let last: unknown
-  const partial = (): Partial<E> | undefined => {
+  const partial = (): PartialObject<E> | undefined => {
     const json = parser.snapshot()
     if (json === lastJson || json === undefined) return undefined
     lastJson = json

@@ -106,7 +106,7 @@ export interface Complete<out T> extends StreamedObject.Complete<T> {
  * @category models
  * @since 0.2.0
  */
-export type Event<T, E> = StreamedObject.Partial<E> | Repair | Complete<T>
+export type Event<T, E> = StreamedObject.PartialObject<E> | Repair | Complete<T>
 
 /**
  * Asks for data, and gives it as a whole. Sends a request, and one more for each repair.
