@@ -24,16 +24,14 @@ type Fit = (value: unknown, mayGrow: boolean) => unknown
  * @internal
  */
 export const partialFit = (schema: Schema.Constraint): (value: Schema.Json, mayGrow: boolean) => unknown => {
-  const fit = new Compiler().compile(SchemaAST.toEncoded(schema.ast))
+  const compiler = new Compiler()
+  const fit = compiler.compile(SchemaAST.toEncoded(schema.ast))
   return (value, mayGrow) => {
-    dropped = 0
+    compiler.dropped = 0
     const fitted = fit(value, mayGrow)
     return fitted === absent || fitted === misfit ? undefined : fitted
   }
 }
-
-/** How many keys were left out so far; of the members of a union, the one that leaves out the fewest is right. */
-let dropped = 0
 
 interface Seen {
   readonly item: unknown
@@ -42,6 +40,8 @@ interface Seen {
 }
 
 class Compiler {
+  /** How many keys were left out so far; of the members of a union, the one that leaves out the fewest is right. */
+  dropped = 0
   private readonly fits = new Map<SchemaAST.AST, Fit>()
 
   compile(ast: SchemaAST.AST): Fit {
@@ -91,27 +91,46 @@ class Compiler {
       case "Union":
         return this.union(ast)
       case "Arrays":
-        return remembered(this.array(ast))
+        return this.remembered(this.array(ast))
       case "Objects":
-        return remembered(this.object(ast))
+        return this.remembered(this.object(ast))
+    }
+  }
+
+  /** Looks once at an object or array that is closed. */
+  private remembered(fit: Fit): Fit {
+    const results = new WeakMap<object, Omit<Seen, "item">>()
+    return (value, mayGrow) => {
+      if (mayGrow || typeof value !== "object" || value === null) return fit(value, mayGrow)
+      const known = results.get(value)
+      if (known !== undefined) {
+        this.dropped += known.dropped
+        return known.fitted
+      }
+      const before = this.dropped
+      const fitted = fit(value, mayGrow)
+      results.set(value, { fitted, dropped: this.dropped - before })
+      return fitted
     }
   }
 
   private union(ast: SchemaAST.Union): Fit {
     const members = ast.types.map((type) => this.compile(type))
     return (value, mayGrow) => {
-      const before = dropped
+      const before = this.dropped
       let best: unknown = misfit
       let least = Number.POSITIVE_INFINITY
       for (const member of members) {
-        dropped = before
+        this.dropped = before
         const fitted = member(value, mayGrow)
-        if (fitted === misfit || fitted === absent && best !== misfit || dropped >= least && best !== absent) continue
+        if (fitted === misfit || fitted === absent && best !== misfit || this.dropped >= least && best !== absent) {
+          continue
+        }
         best = fitted
-        least = dropped
+        least = this.dropped
         if (least === before && fitted !== absent) break
       }
-      dropped = best === misfit || best === absent ? before : least
+      this.dropped = best === misfit || best === absent ? before : least
       return best
     }
   }
@@ -141,11 +160,13 @@ class Compiler {
         const known = seen[i]
         if (known !== undefined && known.item === item) {
           fitted = known.fitted
-          dropped += known.dropped
+          this.dropped += known.dropped
         } else {
-          const before = dropped
+          const before = this.dropped
           fitted = fit(item, mayGrow && isLast)
-          if (typeof item === "object" && !(mayGrow && isLast)) seen[i] = { item, fitted, dropped: dropped - before }
+          if (typeof item === "object" && !(mayGrow && isLast)) {
+            seen[i] = { item, fitted, dropped: this.dropped - before }
+          }
         }
         if (fitted === misfit) return misfit
         if (fitted === absent) return isLast ? out ?? value.slice(0, i) : absent
@@ -178,7 +199,7 @@ class Compiler {
         const property = properties.get(key)
         const fit = property?.fit ?? indexed.find(({ key: parameter }) => parameter(key, false) === key)?.fit
         const fitted = fit === undefined ? absent : fit(item, grows && i === keys.length - 1)
-        if (fit === undefined) dropped++
+        if (fit === undefined) this.dropped++
         const isMissing = fitted === misfit && item === null && property?.isOptional === true
         if (fitted === misfit && !isMissing) return misfit
         if (fitted !== item) (changed ??= new Map()).set(key, isMissing ? absent : fitted)
@@ -196,23 +217,6 @@ const words = (known: ReadonlyArray<unknown>): Fit => (value, mayGrow) =>
     : known.includes(value)
     ? value
     : misfit
-
-/** Looks once at an object or array that is closed. */
-const remembered = (fit: Fit): Fit => {
-  const results = new WeakMap<object, Omit<Seen, "item">>()
-  return (value, mayGrow) => {
-    if (mayGrow || typeof value !== "object" || value === null) return fit(value, mayGrow)
-    const known = results.get(value)
-    if (known !== undefined) {
-      dropped += known.dropped
-      return known.fitted
-    }
-    const before = dropped
-    const fitted = fit(value, mayGrow)
-    results.set(value, { fitted, dropped: dropped - before })
-    return fitted
-  }
-}
 
 const tupleOf = (value: unknown): ReadonlyArray<unknown> | undefined => {
   if (!Predicate.isObject(value) || Array.isArray(value)) return undefined
