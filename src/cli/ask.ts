@@ -1,5 +1,3 @@
-import type * as Config from "effect/Config"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -18,20 +16,16 @@ import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Json from "./json.ts"
 import { observe } from "./observe.ts"
+import { answerText, complain, endWithNewline, print } from "./output.ts"
 import * as Prices from "./prices.ts"
-import * as Providers from "./providers.ts"
 import * as Request from "./request.ts"
+import * as Selected from "./selected.ts"
 import * as Spinner from "./spinner.ts"
-import { type Failed, providerFailed, wrongConfiguration, wrongUsage } from "./status.ts"
+import { type Failed, providerFailed } from "./status.ts"
 import * as Text from "./text.ts"
 
 /** @internal */
-export interface Input extends Request.Input {
-  readonly provider: Option.Option<Providers.Row>
-  readonly model: Option.Option<string>
-  readonly baseUrl: Option.Option<string>
-  readonly idleTimeout: Option.Option<Duration.Duration>
-  readonly maxRetries: Option.Option<number>
+export interface Input extends Request.Input, Selected.Input {
   readonly json: boolean
   readonly dryRun: boolean
   readonly prices: Option.Option<string>
@@ -45,18 +39,9 @@ export const ask = Effect.fn("cli.ask")(function*(
   Failed | PlatformError,
   Stdio.Stdio | HttpClient.HttpClient | FileSystem.FileSystem | Path.Path
 > {
-  const row = Option.isSome(input.provider) ? input.provider.value : yield* defaultProvider
-  const module = yield* Effect.promise(row.load)
-  const definition = yield* configured(
-    module.definition({
-      model: Option.getOrUndefined(input.model),
-      baseUrl: Option.getOrUndefined(input.baseUrl),
-      idleTimeout: Option.getOrUndefined(input.idleTimeout),
-      maxRetries: Option.getOrUndefined(input.maxRetries)
-    })
-  )
+  const { definition, name, row } = yield* Selected.selected(input)
   const fail = (reason: ProviderError.Reason) =>
-    refused(input, new ProviderError.ProviderError({ provider: module.protocol.provider, reason, emitted: false }))
+    refused(input, new ProviderError.ProviderError({ provider: name, reason, emitted: false }))
   const request = yield* Effect.catchTag(
     Request.make(input, { asked: Option.getOrUndefined(input.model), fallback: row.model }),
     "InvalidRequest",
@@ -67,29 +52,6 @@ export const ask = Effect.fn("cli.ask")(function*(
   const provider = yield* Provider.make(definition)
   yield* Effect.scoped(Effect.provideService(answer(input, provider, request), Pricing.Pricing, pricing))
 })
-
-const configured = <A>(config: Config.Config<A>): Effect.Effect<A, Failed> =>
-  Effect.mapError(config, wrongConfiguration)
-
-const defaultProvider: Effect.Effect<Providers.Row, Failed> = Effect.gen(function*() {
-  for (const row of Providers.providers) {
-    if (yield* Providers.hasKey(row)) return row
-  }
-  return yield* wrongUsage(
-    `No provider: give --provider, or set one of ${
-      [...new Set(Providers.providers.flatMap((row) => row.keys.map((group) => group.join(" and "))))].join(", ")
-    }`
-  )
-})
-
-const print = (text: string): Effect.Effect<void, PlatformError, Stdio.Stdio> =>
-  Stdio.Stdio.use((stdio) => Stream.run(Stream.make(text), stdio.stdout()))
-
-// Nothing is lost when it can't be written: the exit status tells, too.
-const complain = (text: string): Effect.Effect<void, never, Stdio.Stdio> =>
-  text === ""
-    ? Effect.void
-    : Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(Text.printable(text)), stdio.stderr())))
 
 /** What is said of a request that was not sent. */
 const refused = (
@@ -127,7 +89,6 @@ const answer = Effect.fnUntraced(function*(
   const pricing = yield* Pricing.Pricing
   const { chunks, millisToFirstChunk, response } = yield* observe(provider.stream(request))
   const removeSpinner = yield* Spinner.start
-  const isTerminal = yield* stdio.stdoutIsTerminal
   const fromResponse = () => Json.fromResponse(response(), provider.name, pricing)
 
   const output = input.json
@@ -141,15 +102,7 @@ const answer = Effect.fnUntraced(function*(
         ))
       }))
     )
-    : Stream.suspend(() => {
-      const reasoning = Text.section("[reasoning] ")
-      return chunks.pipe(
-        Stream.tap((chunk) => complain(reasoning(chunk.reasoning, chunk.content !== ""))),
-        Stream.map((chunk) => chunk.content + chunk.refusal),
-        Stream.map((text) => isTerminal ? Text.printable(text) : text),
-        endWithNewline
-      )
-    })
+    : endWithNewline(answerText(chunks))
   yield* output.pipe(
     Stream.filter((text) => text !== ""),
     Stream.onFirst(() => removeSpinner),
@@ -165,14 +118,3 @@ const answer = Effect.fnUntraced(function*(
   }
   if (outcome.error !== undefined) return yield* providerFailed
 })
-
-const endWithNewline = <E, R>(self: Stream.Stream<string, E, R>): Stream.Stream<string, E, R> =>
-  Stream.suspend(() => {
-    let last = "\n"
-    return Stream.map(self, (text) => {
-      last = text.at(-1) ?? last
-      return text
-    }).pipe(
-      Stream.concat(Stream.suspend(() => last === "\n" ? Stream.empty : Stream.make("\n")))
-    )
-  })

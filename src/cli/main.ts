@@ -45,36 +45,13 @@ const prices = Flag.String("prices").pipe(
   Flag.optional
 )
 
-const askCommand = Command.make("ask", {
+/** Who is asked, and how. */
+const asking = {
   provider: provider.pipe(Flag.optional),
   model: Flag.String("model").pipe(
     Flag.withAlias("m"),
     Flag.withMetavar("M"),
     Flag.withDescription("The provider's model id. Default: depends on the provider"),
-    Flag.optional
-  ),
-  request: Flag.String("request").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("The whole request as JSON, in place of PROMPT; - is standard input"),
-    Flag.optional
-  ),
-  dryRun: Flag.Boolean("dry-run").pipe(
-    Flag.withDescription("Print the request that would be sent, and send nothing"),
-    Flag.withDefault(false)
-  ),
-  images: Flag.String("image").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("Image to send before the prompt: a file or a URL; may be repeated"),
-    Flag.atLeast(0)
-  ),
-  files: Flag.String("file").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("Document or sound to send before the prompt: a file or a URL; may be repeated"),
-    Flag.atLeast(0)
-  ),
-  schema: Flag.String("schema").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("JSON Schema of the answer"),
     Flag.optional
   ),
   maxTokens: Flag.Int("max-tokens").pipe(
@@ -112,7 +89,35 @@ const askCommand = Command.make("ask", {
     Flag.filter((retries) => retries >= 0, () => "0 or more"),
     Flag.optional
   ),
-  prices,
+  prices
+}
+
+const askCommand = Command.make("ask", {
+  ...asking,
+  request: Flag.String("request").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("The whole request as JSON, in place of PROMPT; - is standard input"),
+    Flag.optional
+  ),
+  dryRun: Flag.Boolean("dry-run").pipe(
+    Flag.withDescription("Print the request that would be sent, and send nothing"),
+    Flag.withDefault(false)
+  ),
+  images: Flag.String("image").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Image to send before the prompt: a file or a URL; may be repeated"),
+    Flag.atLeast(0)
+  ),
+  files: Flag.String("file").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Document or sound to send before the prompt: a file or a URL; may be repeated"),
+    Flag.atLeast(0)
+  ),
+  schema: Flag.String("schema").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("JSON Schema of the answer"),
+    Flag.optional
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("One JSON object a line: every chunk, then the response or the error"),
     Flag.withDefault(false)
@@ -123,6 +128,17 @@ const askCommand = Command.make("ask", {
   )
 }, (input) => Effect.flatMap(Effect.promise(() => import("./ask.ts")), ({ ask }) => ask(input))).pipe(
   Command.withDescription("Ask a model and print its answer as it arrives")
+)
+
+const chatCommand = Command.make("chat", {
+  ...asking,
+  history: Flag.String("history").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Keep the conversation in a file, and go on with the one that is there"),
+    Flag.optional
+  )
+}, (input) => Effect.flatMap(Effect.promise(() => import("./chat.ts")), ({ chat }) => chat(input))).pipe(
+  Command.withDescription("Talk with a model in the terminal, or send it the lines of standard input one by one")
 )
 
 const decodeCommand = Command.make("decode", {
@@ -193,7 +209,7 @@ const demoCommand = Command.make(
 
 const command = Command.make(name).pipe(
   Command.withDescription("Streamed chat completions from the command line"),
-  Command.withSubcommands([askCommand, decodeCommand, pricesCommand, demoCommand])
+  Command.withSubcommands([askCommand, chatCommand, decodeCommand, pricesCommand, demoCommand])
 )
 
 const presenter: CliOutput.Presenter = {

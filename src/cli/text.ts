@@ -15,25 +15,40 @@ export const printable = (text: string): string =>
   text.replace(/\r(?=\n)/g, "").replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
 
 /**
+ * A text on one line, for what stands among others.
+ *
+ * @internal
+ */
+export const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, " ").trim()
+
+/**
  * A provider's failure, with what is known of it: one line, one with the details if there are any, and one with the
  * start of a body that was not understood, such as that of a wrong address.
  *
  * @internal
  */
-export const fromError = (error: ProviderError): string => {
-  const details = [
+export const fromError = (error: ProviderError): string =>
+  [error.message, ...details(error)].map((line, position) => `${position === 0 ? "" : "  "}${line}\n`).join("")
+
+/**
+ * The same on one line.
+ *
+ * @internal
+ */
+export const lineFromError = (error: ProviderError): string => {
+  const known = details(error)
+  return `${oneLine(error.message)}${known.length === 0 ? "" : ` (${known.join(", ")})`}`
+}
+
+const details = (error: ProviderError): ReadonlyArray<string> => {
+  const stated = [
     ...(error.status === undefined ? [] : [`status ${error.status}`]),
     ...(error.code === undefined ? [] : [`code ${error.code}`]),
     ...(error.requestId === undefined ? [] : [`request ${error.requestId}`]),
     ...(error.retryAfter === undefined ? [] : [`retry after ${Duration.format(error.retryAfter)}`])
   ]
-  const body = error.reason.body?.slice(0, excerptLength).replace(/[\s\p{Cc}]+/gu, " ").trim() ?? ""
-  return [
-    error.message,
-    ...(details.length === 0 ? [] : [details.join(", ")]),
-    ...(body === "" ? [] : [`body ${body}`])
-  ]
-    .map((line, position) => `${position === 0 ? "" : "  "}${line}\n`).join("")
+  const body = oneLine(error.reason.body?.slice(0, excerptLength) ?? "")
+  return [...(stated.length === 0 ? [] : [stated.join(", ")]), ...(body === "" ? [] : [`body ${body}`])]
 }
 
 /** @internal */
@@ -53,6 +68,20 @@ export const seconds = (millis: number | undefined): string =>
   millis === undefined ? "-" : `${(millis / 1000).toFixed(2)} s`
 
 /**
+ * The beginning of a text, on one line.
+ *
+ * @internal
+ */
+export const excerpt = (text: string): string => {
+  const line = oneLine(text)
+  return line.length <= excerptLength ? line : `${line.slice(0, excerptLength)}…`
+}
+
+/** @internal */
+export const tokens = ({ usage }: ChatResponse): string =>
+  `input ${count(usage?.inputTokens)}, cached ${count(usage?.cachedTokens)}, output ${count(usage?.outputTokens)}`
+
+/**
  * What a stream came to, one line for each kind of thing.
  *
  * @internal
@@ -61,18 +90,13 @@ export const summary = (
   response: ChatResponse,
   millisToFirstChunk: number | undefined,
   pricing: Pricing.Service
-): string => {
-  const { usage } = response
-  return table([
+): string =>
+  table([
     [response.error === undefined ? "finish reason" : "failed", finish(response)],
-    [
-      "tokens",
-      `input ${count(usage?.inputTokens)}, cached ${count(usage?.cachedTokens)}, output ${count(usage?.outputTokens)}`
-    ],
+    ["tokens", tokens(response)],
     ["cost", CliCost.text(response.costMetadata, pricing)],
     ["first chunk", seconds(millisToFirstChunk)]
   ])
-}
 
 /**
  * Rows in columns.

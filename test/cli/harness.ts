@@ -1,7 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
-import { ConfigProvider, Console, Effect, type FileSystem, Layer, Schema, Sink, Stdio, Stream } from "effect"
+import { ConfigProvider, Console, Effect, type FileSystem, Layer, Schema, Sink, Stdio, Stream, Terminal } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { spawn } from "node:child_process"
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { main } from "../../src/cli/main.ts"
@@ -19,6 +19,8 @@ export interface Options {
   readonly stdin?: Stream.Stream<Uint8Array> | undefined
   /** What standard input is. Default: a terminal or nothing, which is not read. */
   readonly stdinKind?: FileSystem.File.Type | undefined
+  /** The terminal that standard input and output are. Default: they are none. */
+  readonly terminal?: Terminal.Terminal | undefined
   readonly stderrIsTerminal?: boolean | undefined
   /** Called with each piece that is written to standard output. */
   readonly onStdout?: ((piece: string) => void) | undefined
@@ -34,6 +36,8 @@ export const run = (args: ReadonlyArray<string>, options: Options = {}): Effect.
     const stdio = Stdio.layerTest({
       args: Effect.succeed(args),
       stdin: options.stdin ?? Stream.empty,
+      stdinIsTerminal: Effect.succeed(options.terminal !== undefined),
+      stdoutIsTerminal: Effect.succeed(options.terminal !== undefined),
       stderrIsTerminal: Effect.succeed(options.stderrIsTerminal ?? false),
       stdout: () =>
         Sink.forEach((piece) =>
@@ -55,17 +59,28 @@ export const run = (args: ReadonlyArray<string>, options: Options = {}): Effect.
       Effect.provideService(Stdin.Kind, Effect.succeed(options.stdinKind)),
       Effect.provide(Layer.mergeAll(
         Layer.merge(NodeServices.layer, stdio),
+        options.terminal === undefined ? Layer.empty : Layer.succeed(Terminal.Terminal, options.terminal),
         FetchHttpClient.layer,
         ConfigProvider.layer(ConfigProvider.fromEnv({ env: options.env ?? {} }))
       ))
     )
   })
 
+const bin = fileURLToPath(new URL("../../src/bin.ts", import.meta.url))
+
 /** Runs the command line in a process of its own. */
-export const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
-  const child = spawn(process.execPath, [fileURLToPath(new URL("../../src/bin.ts", import.meta.url)), ...args], {
-    env: { PATH: process.env["PATH"], ...env }
-  })
+export const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  watched(spawn(process.execPath, [bin, ...args], { env: { PATH: process.env["PATH"], ...env } }))
+
+/** Runs the command line in a terminal of its own, where the system has the command `script`. */
+export const startInTerminal = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  watched(
+    spawn("script", ["-qec", [process.execPath, bin, ...args].map((word) => `'${word}'`).join(" "), "/dev/null"], {
+      env: { PATH: process.env["PATH"], ...env }
+    })
+  )
+
+const watched = (child: ChildProcessWithoutNullStreams) => {
   const output = { stdout: "", stderr: "" }
   child.stdout.setEncoding("utf8").on("data", (text: string) => output.stdout += text)
   child.stderr.setEncoding("utf8").on("data", (text: string) => output.stderr += text)
