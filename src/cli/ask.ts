@@ -14,9 +14,10 @@ import type * as Chunk from "../Chunk.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
+import * as Answer from "./answer.ts"
 import * as Json from "./json.ts"
-import { observe } from "./observe.ts"
-import { answerText, complain, endWithNewline, print } from "./output.ts"
+import * as CliObject from "./object.ts"
+import { answerText, complain, print, shown } from "./output.ts"
 import * as Prices from "./prices.ts"
 import * as Request from "./request.ts"
 import * as Selected from "./selected.ts"
@@ -80,6 +81,32 @@ const show = (
   return print(Json.line({ type: "request", request: sent, ignored }))
 }
 
+/** The lines of `--json`, but for the last ones. */
+const jsonLines = <E, R>(items: Stream.Stream<Answer.Item, E, R>, isObject: boolean): Stream.Stream<string, E, R> =>
+  Stream.suspend(() => {
+    let grow = CliObject.growing()
+    return Stream.map(items, (item) => {
+      switch (item._tag) {
+        case "Chunk": {
+          const line = Json.line({ type: "chunk", ...Json.fromChunk(item.chunk) })
+          const partial = isObject ? grow(item.chunk.content) : undefined
+          return partial === undefined ? line : line + Json.line({ type: "object", partial })
+        }
+        case "ToolCall": {
+          const { id, name, params, problem } = item
+          return Json.line({ type: "tool_call", id, name, params, problem })
+        }
+        case "ToolResult": {
+          const { id, isFailure, name, result } = item
+          return Json.line({ type: "tool_result", id, name, isFailure, result })
+        }
+        case "Step":
+          grow = CliObject.growing()
+          return ""
+      }
+    })
+  })
+
 const answer = Effect.fnUntraced(function*(
   input: Input,
   provider: Provider.Service,
@@ -87,34 +114,56 @@ const answer = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | Scope.Scope> {
   const stdio = yield* Stdio.Stdio
   const pricing = yield* Pricing.Pricing
-  const { chunks, millisToFirstChunk, response } = yield* observe(provider.stream(request))
+  const { items, millisToFirstChunk, responses } = yield* Answer.ofOne(provider.stream(request))
+  const object = Option.isSome(input.schema) && typeof request.responseFormat === "object"
+    ? CliObject.reader(request.responseFormat.schema)
+    : undefined
+  if (object?.unchecked !== undefined && !input.json) {
+    yield* complain(`The answer is only checked to be JSON, as the schema cannot be: ${object.unchecked}\n`)
+  }
   const removeSpinner = yield* Spinner.start
-  const fromResponse = () => Json.fromResponse(response(), provider.name, pricing)
-
   const output = input.json
-    ? Stream.map(chunks, (chunk) => Json.line({ type: "chunk", ...Json.fromChunk(chunk) })).pipe(
-      Stream.concat(Stream.suspend(() => {
-        const json = fromResponse()
-        return Stream.make(Json.line(
-          json.error === null
-            ? { type: "response", response: json }
-            : { type: "error", error: json.error, response: json }
-        ))
-      }))
-    )
-    : endWithNewline(answerText(chunks))
+    ? jsonLines(items, object !== undefined)
+    : object === undefined
+    ? answerText(items)
+    // It is printed once it is whole.
+    : Stream.drain(answerText(items))
   yield* output.pipe(
     Stream.filter((text) => text !== ""),
     Stream.onFirst(() => removeSpinner),
     Stream.run(stdio.stdout())
   )
   yield* removeSpinner
-  const outcome = response()
-  if (!input.json) {
+  const came = responses()
+  const { last } = came
+  const result = last.error === undefined ? object?.read(last) : undefined
+  const problem = result !== undefined && Result.isFailure(result) ? result.failure : undefined
+  if (input.json) {
+    const response = Json.fromResponse(last, provider.name, pricing)
+    yield* print(
+      (result === undefined ? "" : Json.line({
+        type: "object",
+        ...Result.match(result, { onFailure: (error) => ({ error }), onSuccess: (object) => ({ object }) }),
+        ...(object?.unchecked === undefined ? undefined : { unchecked: object.unchecked })
+      })) + Json.line(
+        response.error === null
+          ? { type: "response", response }
+          : { type: "error", error: response.error, response }
+      )
+    )
+  } else {
+    if (object !== undefined) {
+      yield* print(
+        result !== undefined && Result.isSuccess(result)
+          ? Json.pretty(result.success)
+          : yield* shown(last.content + last.refusal)
+      )
+    }
     yield* complain(
-      Text.toolCalls(outcome) + (outcome.error === undefined ? "" : Text.fromError(outcome.error)) +
-        Text.summary(outcome, millisToFirstChunk(), pricing)
+      Text.toolCalls(last) + (last.error === undefined ? "" : Text.fromError(last.error)) +
+        (problem === undefined ? "" : `${provider.name}: ${problem.kind}: ${problem.message}\n`) +
+        Text.summary(came, millisToFirstChunk(), pricing)
     )
   }
-  if (outcome.error !== undefined) return yield* providerFailed
+  if (last.error !== undefined || problem !== undefined) return yield* providerFailed
 })

@@ -14,10 +14,10 @@ import type { ChatResponse } from "../ChatResponse.ts"
 import { nearest } from "../internal/nearest.ts"
 import type * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
+import * as Answer from "./answer.ts"
 import * as Conversation from "./conversation.ts"
 import * as CliCost from "./cost.ts"
-import { observe } from "./observe.ts"
-import { answerText, complain, endWithNewline, print } from "./output.ts"
+import { answerText, complain, print } from "./output.ts"
 import * as Prices from "./prices.ts"
 import * as Providers from "./providers.ts"
 import * as Selected from "./selected.ts"
@@ -126,24 +126,23 @@ const converse = Effect.fnUntraced(function*(
     problem = undefined
     const user = Prompt.userMessage({ content: [Prompt.textPart({ text })] })
     const { model, prompt, system } = conversation
-    const { chunks, response } = yield* observe(provider.stream({
+    const { items, responses } = yield* Answer.ofOne(provider.stream({
       ...settings,
       model,
       system,
       prompt: Prompt.fromMessages([...prompt, user])
     }))
     const removeSpinner = yield* Spinner.start
-    const isStopped = yield* endWithNewline(answerText(chunks)).pipe(
-      Stream.filter((text) => text !== ""),
+    const isStopped = yield* answerText(items).pipe(
       Stream.onFirst(() => removeSpinner),
       Stream.run(stdio.stdout()),
       Effect.as(false),
       Effect.raceFirst(Effect.as(typing.stop, true)),
       // What had come stays when the whole program ends here.
-      Effect.onError(() => conclude(text, user, response(), true))
+      Effect.onError(() => conclude(text, user, responses().last, true))
     )
     yield* removeSpinner
-    const outcome = response()
+    const outcome = responses().last
     const printed = outcome.content + outcome.refusal
     if (isStopped && printed !== "" && !printed.endsWith("\n")) yield* print("\n")
     yield* complain(Text.toolCalls(outcome))
@@ -154,8 +153,8 @@ const converse = Effect.fnUntraced(function*(
     yield* conclude(text, user, outcome, isStopped)
     if (outcome.chunks > 0) {
       yield* tell(
-        `${isStopped ? "stopped" : Text.finish(outcome)} | tokens ${Text.tokens(outcome)} | cost ${
-          outcome.usage === undefined ? "unknown" : CliCost.text(outcome.costMetadata, pricing)
+        `${isStopped ? "stopped" : Text.finish(outcome)} | tokens ${Text.tokens([outcome])} | cost ${
+          outcome.usage === undefined ? "unknown" : CliCost.text([outcome], pricing)
         } | so far ${Conversation.total(conversation)}`
       )
     }

@@ -1,5 +1,6 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as Result from "effect/Result"
+import type { ChatResponse } from "../ChatResponse.ts"
 import * as Cost from "../Cost.ts"
 import type { CostMetadata } from "../CostMetadata.ts"
 import * as Pricing from "../Pricing.ts"
@@ -23,13 +24,32 @@ export const reason = (metadata: CostMetadata, pricing: Pricing.Service): { read
     onSuccess: () => ({})
   })
 
+/**
+ * What several responses cost together.
+ *
+ * @internal
+ */
+export const sum = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): Cost.Cost =>
+  Cost.sumAll(
+    responses.flatMap(({ costMetadata }) =>
+      Result.match(Pricing.costWith(costMetadata, pricing), { onFailure: () => [], onSuccess: (cost) => [cost] })
+    )
+  )
+
 /** @internal */
-export const text = (metadata: CostMetadata, pricing: Pricing.Service): string =>
-  Result.match(Pricing.costWith(metadata, pricing), {
-    onFailure: ({ message }) => `unknown: ${message}`,
-    onSuccess: (cost) =>
-      `$${BigDecimal.format(cost.total)}${cost.isComplete ? "" : ` (${cost.flags.map(flag).join(", ")})`}`
-  })
+export const text = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): string => {
+  const unknown = responses.flatMap(({ costMetadata }) =>
+    Result.match(Pricing.costWith(costMetadata, pricing), {
+      onFailure: ({ message }) => [message],
+      onSuccess: () => []
+    })
+  )
+  const cost = sum(responses, pricing)
+  const why = [...cost.flags.map(flag), ...new Set(unknown)]
+  return unknown.length === responses.length
+    ? `unknown: ${why.join(", ")}`
+    : `$${BigDecimal.format(cost.total)}${why.length === 0 ? "" : ` (${why.join(", ")})`}`
+}
 
 /**
  * The same in a cell: `~` before an amount that has a flag.

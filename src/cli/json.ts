@@ -14,9 +14,18 @@ import * as CliCost from "./cost.ts"
  *
  * @internal
  */
-export const line = (value: object): string =>
+export const line = (value: object): string => escaped(JSON.stringify(value))
+
+/**
+ * A value on several lines, for people.
+ *
+ * @internal
+ */
+export const pretty = (value: unknown): string => escaped(JSON.stringify(value, undefined, 2))
+
+const escaped = (json: string): string =>
   `${
-    JSON.stringify(value).replace(
+    json.replace(
       /[\u007f-\u009f\u2028\u2029]/g,
       (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
     )

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type { PlatformError } from "effect/PlatformError"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import type * as Chunk from "../Chunk.ts"
+import type * as Answer from "./answer.ts"
 import * as Text from "./text.ts"
 
 /**
@@ -24,36 +24,50 @@ export const complain = (text: string): Effect.Effect<void, never, Stdio.Stdio> 
     : Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(Text.printable(text)), stdio.stderr())))
 
 /**
- * What an answer prints as its chunks come: its text, for standard output. Its reasoning goes to standard error.
+ * A text as standard output takes it whole, with a line end.
+ *
+ * @internal
+ */
+export const shown = (text: string): Effect.Effect<string, never, Stdio.Stdio> =>
+  Stdio.Stdio.use(({ stdoutIsTerminal }) =>
+    Effect.map(
+      stdoutIsTerminal,
+      (isTerminal) => (isTerminal ? Text.printable(text) : text) + (text === "" || text.endsWith("\n") ? "" : "\n")
+    )
+  )
+
+/**
+ * What an answer prints: its text goes to standard output as it comes, and all else to standard error. A line end follows
+ * the text, unless it has one or is empty.
  *
  * @internal
  */
 export const answerText = <E, R>(
-  chunks: Stream.Stream<Chunk.Chunk, E, R>
+  items: Stream.Stream<Answer.Item, E, R>
 ): Stream.Stream<string, E, R | Stdio.Stdio> =>
   Stream.unwrap(Stdio.Stdio.use((stdio) =>
     Effect.map(stdio.stdoutIsTerminal, (isTerminal) => {
       const reasoning = Text.section("[reasoning] ")
-      return chunks.pipe(
-        Stream.tap((chunk) => complain(reasoning(chunk.reasoning, chunk.content !== ""))),
-        Stream.map((chunk) => chunk.content + chunk.refusal),
-        Stream.map((text) => isTerminal ? Text.printable(text) : text)
+      let last = "\n"
+      const end = () => last === "\n" ? "" : last = "\n"
+      const textOf = (item: Answer.Item): string => {
+        if (item._tag !== "Chunk") return end()
+        const { content, refusal, toolCallDeltas } = item.chunk
+        const text = content + refusal
+        last = text.at(-1) ?? last
+        const shown = isTerminal ? Text.printable(text) : text
+        // What is told of the call stands on a line of its own.
+        return toolCallDeltas.length > 0 ? shown + end() : shown
+      }
+      return items.pipe(
+        Stream.tap((item) =>
+          complain(
+            item._tag === "Chunk" ? reasoning(item.chunk.reasoning, item.chunk.content !== "") : Text.fromItem(item)
+          )
+        ),
+        Stream.map(textOf),
+        Stream.concat(Stream.suspend(() => Stream.make(end()))),
+        Stream.filter((text) => text !== "")
       )
     })
   ))
-
-/**
- * The text with a line end after it, unless it has one or is empty.
- *
- * @internal
- */
-export const endWithNewline = <E, R>(self: Stream.Stream<string, E, R>): Stream.Stream<string, E, R> =>
-  Stream.suspend(() => {
-    let last = "\n"
-    return Stream.map(self, (text) => {
-      last = text.at(-1) ?? last
-      return text
-    }).pipe(
-      Stream.concat(Stream.suspend(() => last === "\n" ? Stream.empty : Stream.make("\n")))
-    )
-  })

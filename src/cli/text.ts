@@ -2,6 +2,7 @@ import * as Duration from "effect/Duration"
 import type { ChatResponse } from "../ChatResponse.ts"
 import type * as Pricing from "../Pricing.ts"
 import type { ProviderError } from "../ProviderError.ts"
+import type { Item, Responses } from "./answer.ts"
 import * as CliCost from "./cost.ts"
 
 const excerptLength = 200
@@ -77,24 +78,57 @@ export const excerpt = (text: string): string => {
   return line.length <= excerptLength ? line : `${line.slice(0, excerptLength)}…`
 }
 
-/** @internal */
-export const tokens = ({ usage }: ChatResponse): string =>
-  `input ${count(usage?.inputTokens)}, cached ${count(usage?.cachedTokens)}, output ${count(usage?.outputTokens)}`
+/**
+ * The tokens of several responses together; `-` where none states them.
+ *
+ * @internal
+ */
+export const tokens = (responses: ReadonlyArray<ChatResponse>): string => {
+  const sum = (field: "inputTokens" | "cachedTokens" | "outputTokens"): string =>
+    count(
+      responses.reduce<number | undefined>((total, { usage }) => {
+        const stated = usage?.[field]
+        return stated === undefined ? total : (total ?? 0) + stated
+      }, undefined)
+    )
+  return `input ${sum("inputTokens")}, cached ${sum("cachedTokens")}, output ${sum("outputTokens")}`
+}
 
 /**
- * What a stream came to, one line for each kind of thing.
+ * What a call, a result or the end of a step is told as.
+ *
+ * @internal
+ */
+export const fromItem = (item: Exclude<Item, { readonly _tag: "Chunk" }>): string => {
+  switch (item._tag) {
+    case "ToolCall":
+      return `[tool call] ${item.name} ${excerpt(textOf(item.params))}${
+        item.problem === null ? "" : ` (${item.problem})`
+      }\n`
+    case "ToolResult":
+      return `[tool ${item.isFailure ? "failure" : "result"}] ${item.name} ${excerpt(textOf(item.result))}\n`
+    case "Step":
+      return ""
+  }
+}
+
+const textOf = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? ""
+
+/**
+ * What an answer came to, one line for each kind of thing.
  *
  * @internal
  */
 export const summary = (
-  response: ChatResponse,
+  { all, last }: Responses,
   millisToFirstChunk: number | undefined,
   pricing: Pricing.Service
 ): string =>
   table([
-    [response.error === undefined ? "finish reason" : "failed", finish(response)],
-    ["tokens", tokens(response)],
-    ["cost", CliCost.text(response.costMetadata, pricing)],
+    [last.error === undefined ? "finish reason" : "failed", finish(last)],
+    ...(all.length === 1 ? [] : [["steps", String(all.length)]]),
+    ["tokens", tokens(all)],
+    ["cost", CliCost.text(all, pricing)],
     ["first chunk", seconds(millisToFirstChunk)]
   ])
 
