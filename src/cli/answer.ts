@@ -1,3 +1,4 @@
+import type * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { ChatResponse } from "../ChatResponse.ts"
@@ -53,6 +54,12 @@ export interface Answer {
   readonly responses: () => Responses
   /** From now to the first chunk; `undefined` while there is none. */
   readonly millisToFirstChunk: () => number | undefined
+  /** Where tools run: the conversation after the last step that is over with its tools; `undefined` while none is. */
+  readonly prompt: () => Prompt.Prompt | undefined
+  /** Whether `prompt` has all that came. */
+  readonly isOver: () => boolean
+  /** Whether there were as many responses as there may be, and the model wanted more. */
+  readonly isOutOfSteps: () => boolean
 }
 
 /**
@@ -67,5 +74,8 @@ export const ofOne = (stream: Stream.Stream<Chunk.Chunk, ProviderError>): Effect
       const last = response()
       return { all: [last], last }
     },
-    millisToFirstChunk
+    millisToFirstChunk,
+    prompt: () => undefined,
+    isOver: () => false,
+    isOutOfSteps: () => false
   }))

@@ -4,10 +4,12 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
+import type * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import type * as Terminal from "effect/Terminal"
 import type * as ChatRequest from "../ChatRequest.ts"
 import * as ChatResponse from "../ChatResponse.ts"
 import type * as Chunk from "../Chunk.ts"
@@ -22,15 +24,24 @@ import * as Prices from "./prices.ts"
 import * as Request from "./request.ts"
 import * as Selected from "./selected.ts"
 import * as Spinner from "./spinner.ts"
-import { type Failed, providerFailed } from "./status.ts"
+import { type Failed, providerFailed, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
+import * as Toolbox from "./toolbox.ts"
+import * as Typing from "./typing.ts"
 
 /** @internal */
-export interface Input extends Request.Input, Selected.Input {
+export interface Input extends Request.Input, Selected.Input, Toolbox.Input {
   readonly json: boolean
   readonly dryRun: boolean
   readonly prices: Option.Option<string>
 }
+
+type Environment =
+  | Stdio.Stdio
+  | FileSystem.FileSystem
+  | Path.Path
+  | Terminal.Terminal
+  | ChildProcessSpawner.ChildProcessSpawner
 
 /** @internal */
 export const ask = Effect.fn("cli.ask")(function*(
@@ -38,7 +49,7 @@ export const ask = Effect.fn("cli.ask")(function*(
 ): Effect.fn.Return<
   void,
   Failed | PlatformError,
-  Stdio.Stdio | HttpClient.HttpClient | FileSystem.FileSystem | Path.Path
+  Environment | HttpClient.HttpClient
 > {
   const { definition, name, row } = yield* Selected.selected(input)
   const fail = (reason: ProviderError.Reason) =>
@@ -48,6 +59,10 @@ export const ask = Effect.fn("cli.ask")(function*(
     "InvalidRequest",
     fail
   )
+  if (input.tools.length > 0) {
+    if (input.dryRun) return yield* wrongUsage("--dry-run starts nothing: leave out --tools")
+    if (request.tools !== undefined) return yield* wrongUsage("--tools: the request has tools of its own")
+  }
   if (input.dryRun) return yield* show(input, definition, request)
   const pricing = yield* Prices.service(input.prices, Option.none())
   const provider = yield* Provider.make(definition)
@@ -111,17 +126,24 @@ const answer = Effect.fnUntraced(function*(
   input: Input,
   provider: Provider.Service,
   request: ChatRequest.Normalized
-): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | Scope.Scope> {
+): Effect.fn.Return<void, Failed | PlatformError, Environment | Scope.Scope> {
   const stdio = yield* Stdio.Stdio
   const pricing = yield* Pricing.Pricing
-  const { items, millisToFirstChunk, responses } = yield* Answer.ofOne(provider.stream(request))
+  const hasTools = input.tools.length > 0
+  const confirm = yield* Typing.confirm
+  const ask = yield* Toolbox.open(input)
+  const removeSpinner = yield* Spinner.start
+  const { isOutOfSteps, items, millisToFirstChunk, responses } = yield* ask(
+    provider,
+    request,
+    (question) => Effect.andThen(removeSpinner, confirm(question))
+  )
   const object = Option.isSome(input.schema) && typeof request.responseFormat === "object"
     ? CliObject.reader(request.responseFormat.schema)
     : undefined
   if (object?.unchecked !== undefined && !input.json) {
     yield* complain(`The answer is only checked to be JSON, as the schema cannot be: ${object.unchecked}\n`)
   }
-  const removeSpinner = yield* Spinner.start
   const output = input.json
     ? jsonLines(items, object !== undefined)
     : object === undefined
@@ -140,6 +162,7 @@ const answer = Effect.fnUntraced(function*(
   const problem = result !== undefined && Result.isFailure(result) ? result.failure : undefined
   if (input.json) {
     const response = Json.fromResponse(last, provider.name, pricing)
+    const total = hasTools ? { total: Json.total(came, isOutOfSteps(), pricing) } : undefined
     yield* print(
       (result === undefined ? "" : Json.line({
         type: "object",
@@ -147,8 +170,8 @@ const answer = Effect.fnUntraced(function*(
         ...(object?.unchecked === undefined ? undefined : { unchecked: object.unchecked })
       })) + Json.line(
         response.error === null
-          ? { type: "response", response }
-          : { type: "error", error: response.error, response }
+          ? { type: "response", response, ...total }
+          : { type: "error", error: response.error, response, ...total }
       )
     )
   } else {
@@ -160,8 +183,10 @@ const answer = Effect.fnUntraced(function*(
       )
     }
     yield* complain(
-      Text.toolCalls(last) + (last.error === undefined ? "" : Text.fromError(last.error)) +
+      // Those that run are told where they do.
+      (hasTools ? "" : Text.toolCalls(last)) + (last.error === undefined ? "" : Text.fromError(last.error)) +
         (problem === undefined ? "" : `${provider.name}: ${problem.kind}: ${problem.message}\n`) +
+        (isOutOfSteps() ? `The model wants more than ${input.maxSteps} steps; --max-steps allows more\n` : "") +
         Text.summary(came, millisToFirstChunk(), pricing)
     )
   }

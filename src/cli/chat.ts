@@ -5,16 +5,16 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
+import type * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import type * as Scope from "effect/Scope"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import type * as Terminal from "effect/Terminal"
 import type * as ChatRequest from "../ChatRequest.ts"
-import type { ChatResponse } from "../ChatResponse.ts"
 import { nearest } from "../internal/nearest.ts"
 import type * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
-import * as Answer from "./answer.ts"
+import type * as Answer from "./answer.ts"
 import * as Conversation from "./conversation.ts"
 import * as CliCost from "./cost.ts"
 import { answerText, complain, print } from "./output.ts"
@@ -24,10 +24,11 @@ import * as Selected from "./selected.ts"
 import * as Spinner from "./spinner.ts"
 import { Failed, providerFailed, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
+import * as Toolbox from "./toolbox.ts"
 import * as Typing from "./typing.ts"
 
 /** @internal */
-export interface Input extends Selected.Input {
+export interface Input extends Selected.Input, Toolbox.Input {
   readonly system: Option.Option<string>
   readonly maxTokens: Option.Option<number>
   readonly temperature: Option.Option<number>
@@ -40,7 +41,11 @@ type Environment = Stdio.Stdio | FileSystem.FileSystem | Path.Path
 /** @internal */
 export const chat = Effect.fn("cli.chat")(function*(
   input: Input
-): Effect.fn.Return<void, Failed | PlatformError, Environment | HttpClient.HttpClient | Terminal.Terminal> {
+): Effect.fn.Return<
+  void,
+  Failed | PlatformError,
+  Environment | HttpClient.HttpClient | Terminal.Terminal | ChildProcessSpawner.ChildProcessSpawner
+> {
   const file = Option.getOrUndefined(input.history)
   const stored = file === undefined ? undefined : yield* Conversation.read(file)
   const before = stored === undefined ? undefined : Providers.find(stored.provider)
@@ -67,10 +72,14 @@ export const chat = Effect.fn("cli.chat")(function*(
     ...Option.match(input.maxTokens, { onNone: () => undefined, onSome: (maxTokens) => ({ maxTokens }) }),
     ...Option.match(input.temperature, { onNone: () => undefined, onSome: (temperature) => ({ temperature }) })
   }
-  yield* Effect.scoped(converse({ provider, pricing, settings, file }, conversation))
+  yield* Effect.scoped(Effect.flatMap(
+    Toolbox.open(input),
+    (ask) => converse({ ask, provider, pricing, settings, file }, conversation)
+  ))
 })
 
 interface Fixed {
+  readonly ask: Toolbox.Ask
   readonly provider: Provider.Service
   readonly pricing: Pricing.Service
   readonly settings: Omit<ChatRequest.Normalized, "prompt">
@@ -85,7 +94,7 @@ interface Command {
 }
 
 const converse = Effect.fnUntraced(function*(
-  { file, pricing, provider, settings }: Fixed,
+  { ask, file, pricing, provider, settings }: Fixed,
   start: Conversation.Conversation
 ): Effect.fn.Return<void, Failed | PlatformError, Environment | Terminal.Terminal | Scope.Scope> {
   const stdio = yield* Stdio.Stdio
@@ -112,12 +121,21 @@ const converse = Effect.fnUntraced(function*(
       })
     })
 
-  const conclude = (text: string, user: Prompt.UserMessage, response: ChatResponse, isStopped: boolean) =>
+  const conclude = (text: string, user: Prompt.UserMessage, answer: Answer.Answer, isStopped: boolean) =>
     Effect.suspend(() => {
-      const spent = Conversation.spend(conversation, response, pricing)
-      const message = response.error === undefined ? Conversation.kept(response, isStopped) : undefined
-      unanswered = message === undefined ? text : undefined
-      return change(message === undefined ? spent : Conversation.add(spent, [user, message]))
+      const { all, last } = answer.responses()
+      const spent = all.reduce((sum, response) => Conversation.spend(sum, response, pricing), conversation)
+      const message = answer.isOver() || last.error !== undefined ? undefined : Conversation.kept(last, isStopped)
+      const steps = answer.prompt()?.content
+      unanswered = steps === undefined && message === undefined ? text : undefined
+      return change(
+        unanswered === undefined
+          ? {
+            ...spent,
+            prompt: [...steps ?? [...conversation.prompt, user], ...(message === undefined ? [] : [message])]
+          }
+          : spent
+      )
     })
 
   const answer = Effect.fnUntraced(function*(
@@ -126,35 +144,40 @@ const converse = Effect.fnUntraced(function*(
     problem = undefined
     const user = Prompt.userMessage({ content: [Prompt.textPart({ text })] })
     const { model, prompt, system } = conversation
-    const { items, responses } = yield* Answer.ofOne(provider.stream({
-      ...settings,
-      model,
-      system,
-      prompt: Prompt.fromMessages([...prompt, user])
-    }))
     const removeSpinner = yield* Spinner.start
-    const isStopped = yield* answerText(items).pipe(
+    const context = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+    const coming = yield* ask(
+      provider,
+      {
+        ...settings,
+        ...(model === undefined ? undefined : { model }),
+        ...(system === undefined ? undefined : { system }),
+        prompt: Prompt.fromMessages([...prompt, user])
+      },
+      (question) => Effect.andThen(removeSpinner, Effect.provideContext(typing.confirm(question), context))
+    )
+    const isStopped = yield* answerText(coming.items).pipe(
       Stream.onFirst(() => removeSpinner),
       Stream.run(stdio.stdout()),
       Effect.as(false),
       Effect.raceFirst(Effect.as(typing.stop, true)),
       // What had come stays when the whole program ends here.
-      Effect.onError(() => conclude(text, user, responses().last, true))
+      Effect.onError(() => conclude(text, user, coming, true))
     )
     yield* removeSpinner
-    const outcome = responses().last
-    const printed = outcome.content + outcome.refusal
+    const { all, last } = coming.responses()
+    const printed = last.content + last.refusal
     if (isStopped && printed !== "" && !printed.endsWith("\n")) yield* print("\n")
-    yield* complain(Text.toolCalls(outcome))
-    if (outcome.error !== undefined) {
+    if (last.error !== undefined) {
       problem = providerFailed
-      yield* tell(Text.lineFromError(outcome.error))
+      yield* tell(Text.lineFromError(last.error))
     }
-    yield* conclude(text, user, outcome, isStopped)
-    if (outcome.chunks > 0) {
+    if (coming.isOutOfSteps()) yield* tell("The model wants more steps; --max-steps allows more")
+    yield* conclude(text, user, coming, isStopped)
+    if (all.some(({ chunks }) => chunks > 0)) {
       yield* tell(
-        `${isStopped ? "stopped" : Text.finish(outcome)} | tokens ${Text.tokens([outcome])} | cost ${
-          outcome.usage === undefined ? "unknown" : CliCost.text([outcome], pricing)
+        `${isStopped ? "stopped" : Text.finish(last)} | tokens ${Text.tokens(all)} | cost ${
+          all.some(({ usage }) => usage !== undefined) ? CliCost.text(all, pricing) : "unknown"
         } | so far ${Conversation.total(conversation)}`
       )
     }

@@ -57,16 +57,6 @@ export const make = (provider: string): Conversation =>
   })
 
 /**
- * The messages that a user and a model exchanged: at the end of those before.
- *
- * @internal
- */
-export const add = (self: Conversation, messages: ReadonlyArray<Prompt.Message>): Conversation => ({
-  ...self,
-  prompt: [...self.prompt, ...messages]
-})
-
-/**
  * Adds what an answer took, whether it is kept or not.
  *
  * @internal

@@ -1,4 +1,6 @@
+import * as Array from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
+import { identity } from "effect/Function"
 import * as Result from "effect/Result"
 import type { ChatResponse } from "../ChatResponse.ts"
 import * as Cost from "../Cost.ts"
@@ -25,28 +27,24 @@ export const reason = (metadata: CostMetadata, pricing: Pricing.Service): { read
   })
 
 /**
- * What several responses cost together.
+ * What several responses cost together; `null` when the price of none is known.
  *
  * @internal
  */
-export const sum = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): Cost.Cost =>
-  Cost.sumAll(
-    responses.flatMap(({ costMetadata }) =>
-      Result.match(Pricing.costWith(costMetadata, pricing), { onFailure: () => [], onSuccess: (cost) => [cost] })
-    )
-  )
+export const total = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): Cost.Json | null => {
+  const costs = priced(responses, pricing).flatMap((cost) => Result.isSuccess(cost) ? [cost.success] : [])
+  return costs.length === 0 ? null : Cost.toJson(Cost.sumAll(costs))
+}
+
+const priced = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service) =>
+  responses.map(({ costMetadata }) => Pricing.costWith(costMetadata, pricing))
 
 /** @internal */
 export const text = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): string => {
-  const unknown = responses.flatMap(({ costMetadata }) =>
-    Result.match(Pricing.costWith(costMetadata, pricing), {
-      onFailure: ({ message }) => [message],
-      onSuccess: () => []
-    })
-  )
-  const cost = sum(responses, pricing)
-  const why = [...cost.flags.map(flag), ...new Set(unknown)]
-  return unknown.length === responses.length
+  const [known, unknown] = Array.partition(priced(responses, pricing), identity)
+  const cost = Cost.sumAll(known)
+  const why = [...cost.flags.map(flag), ...new Set(unknown.map(({ message }) => message))]
+  return known.length === 0
     ? `unknown: ${why.join(", ")}`
     : `$${BigDecimal.format(cost.total)}${why.length === 0 ? "" : ` (${why.join(", ")})`}`
 }

@@ -16,6 +16,7 @@ import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import * as Providers from "./providers.ts"
+import { Version } from "./version.ts"
 
 const name = "llm-stream"
 
@@ -89,7 +90,23 @@ const asking = {
     Flag.filter((retries) => retries >= 0, () => "0 or more"),
     Flag.optional
   ),
-  prices
+  prices,
+  tools: Flag.String("tools").pipe(
+    Flag.withMetavar("COMMAND"),
+    Flag.withDescription("Command that starts an MCP server, whose tools the model may call; may be repeated"),
+    Flag.atLeast(0)
+  ),
+  maxSteps: Flag.Int("max-steps").pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription("Most responses to one prompt, with tools run between them. Default: 20"),
+    Flag.filter((steps) => steps > 0, () => "above 0"),
+    Flag.withDefault(20)
+  ),
+  yes: Flag.Boolean("yes").pipe(
+    Flag.withAlias("y"),
+    Flag.withDescription("Run all tools without a question, those that may change or destroy something too"),
+    Flag.withDefault(false)
+  )
 }
 
 const askCommand = Command.make("ask", {
@@ -250,6 +267,7 @@ export const main = (
     Effect.provide(output),
     // Standard output is for what was asked for.
     Effect.provideService(Logger.LogToStderr, true),
+    Effect.provideService(Version, version),
     // Who waits at a terminal wants to know of retries.
     Effect.provideService(References.MinimumLogLevel, "Debug")
   )

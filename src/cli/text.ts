@@ -102,17 +102,18 @@ export const tokens = (responses: ReadonlyArray<ChatResponse>): string => {
 export const fromItem = (item: Exclude<Item, { readonly _tag: "Chunk" }>): string => {
   switch (item._tag) {
     case "ToolCall":
-      return `[tool call] ${item.name} ${excerpt(textOf(item.params))}${
+      return `[tool call] ${item.name} ${excerpt(valueOf(item.params))}${
         item.problem === null ? "" : ` (${item.problem})`
       }\n`
     case "ToolResult":
-      return `[tool ${item.isFailure ? "failure" : "result"}] ${item.name} ${excerpt(textOf(item.result))}\n`
+      return `[tool ${item.isFailure ? "failure" : "result"}] ${item.name} ${excerpt(valueOf(item.result))}\n`
     case "Step":
       return ""
   }
 }
 
-const textOf = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? ""
+/** @internal */
+export const valueOf = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? ""
 
 /**
  * What an answer came to, one line for each kind of thing.

@@ -13,6 +13,8 @@ import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
 import * as Editor from "./editor.ts"
 import { type Failed, wrongUsage } from "./status.ts"
+import * as Text from "./text.ts"
+import type { Confirm } from "./toolbox.ts"
 
 /**
  * Where messages come from.
@@ -25,8 +27,9 @@ export interface Typing {
   readonly next: (
     said: ReadonlyArray<string>
   ) => Effect.Effect<string | undefined, Failed, FileSystem.FileSystem | Path.Path>
-  /** Whether the user says yes to a question; no, where there is no one to ask. */
-  readonly confirm: (question: string) => Effect.Effect<boolean, never, FileSystem.FileSystem | Path.Path>
+  readonly confirm: (
+    question: string
+  ) => Effect.Effect<boolean | undefined, never, FileSystem.FileSystem | Path.Path>
   /** Ends when the user stops what is under way. */
   readonly stop: Effect.Effect<void>
 }
@@ -53,7 +56,7 @@ export const lines: Effect.Effect<Typing, never, Stdio.Stdio | Scope.Scope> = Ef
       message += `${piece.slice(0, -1)}\n`
     }
   })
-  return { isTerminal: false, next: () => next, confirm: () => Effect.succeed(false), stop: Effect.never }
+  return { isTerminal: false, next: () => next, confirm: () => Effect.undefined, stop: Effect.never }
 })
 
 const startPaste = "\u001b[?2004h"
@@ -113,7 +116,7 @@ export const terminal: Effect.Effect<Typing, never, Terminal.Terminal | Scope.Sc
   return {
     isTerminal: true,
     next: (said) => ask(Editor.ask(said)),
-    confirm: (message) => Effect.map(ask(CliPrompt.Confirm({ message })), (answer) => answer === true),
+    confirm: (message) => ask(CliPrompt.Confirm({ message: Text.printable(message) })),
     stop: Effect.suspend(() => {
       const stopped = stopping = Deferred.makeUnsafe<void>()
       return Effect.ensuring(
@@ -124,4 +127,29 @@ export const terminal: Effect.Effect<Typing, never, Terminal.Terminal | Scope.Sc
       )
     })
   }
+})
+
+/**
+ * How a command asks that reads nothing else from its terminal. Ctrl-C at the question stops the program.
+ *
+ * @internal
+ */
+export const confirm: Effect.Effect<
+  Confirm,
+  never,
+  Stdio.Stdio | Terminal.Terminal | FileSystem.FileSystem | Path.Path
+> = Effect.gen(function*() {
+  const stdio = yield* Stdio.Stdio
+  const context = yield* Effect.context<Terminal.Terminal | FileSystem.FileSystem | Path.Path>()
+  const isTerminal = (yield* stdio.stdinIsTerminal) && (yield* stdio.stdoutIsTerminal)
+  return (question) =>
+    isTerminal
+      ? terminal.pipe(
+        Effect.flatMap(({ confirm, stop }) =>
+          Effect.raceFirst(confirm(question), Effect.andThen(stop, Effect.interrupt))
+        ),
+        Effect.scoped,
+        Effect.provideContext(context)
+      )
+      : Effect.undefined
 })
