@@ -62,11 +62,13 @@ export const answerText = <E, R>(
       return items.pipe(
         Stream.tap((item) =>
           complain(
-            item._tag === "Chunk" ? reasoning(item.chunk.reasoning, item.chunk.content !== "") : Text.fromItem(item)
+            item._tag === "Chunk"
+              ? reasoning(item.chunk.reasoning, item.chunk.content !== "")
+              : reasoning("", true) + Text.fromItem(item)
           )
         ),
         Stream.map(textOf),
-        Stream.concat(Stream.suspend(() => Stream.make(end()))),
+        Stream.concat(Stream.suspend(() => Stream.fromEffect(Effect.as(complain(reasoning("", true)), end())))),
         Stream.filter((text) => text !== "")
       )
     })

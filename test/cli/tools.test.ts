@@ -120,6 +120,22 @@ describe("--tools", () => {
       assert.match(stderr, /^\[tool failure\] crash MCP /m)
     }))
 
+  it.live("tells of a call in a line of its own, after reasoning too", () =>
+    Effect.gen(function*() {
+      const chunks = Answer.anthropic(
+        Answer.make({ reasoning: "Hmm", toolCalls: [{ name: "add", arguments: "{\"a\":2,\"b\":3}" }] })
+      )
+      const { stderr } = yield* asking(
+        [
+          ReplayServer.stream(Wire.anthropic, chunks),
+          ReplayServer.stream(Wire.anthropic, Answer.anthropic(Answer.make({ content: "5", reasoning: "So" })))
+        ],
+        ["--tools", command, "--provider", "anthropic"],
+        { env: { ANTHROPIC_API_KEY: "a-key" } }
+      )
+      assert.match(stderr, /^\[reasoning\] Hmm\n\[tool call\] add .*\n\[tool result\] add .*\n\[reasoning\] So\n/)
+    }))
+
   it.live("speaks the newer version of MCP, too", () =>
     Effect.gen(function*() {
       const { requests } = yield* asking(
