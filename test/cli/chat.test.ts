@@ -1,11 +1,11 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, FileSystem, Option, Queue, Stream, Terminal } from "effect"
+import { Effect, FileSystem, Stream } from "effect"
 import { spawnSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
-import { type Options, run, start, startInTerminal } from "./harness.ts"
+import { ctrl, enter, keysOf, type Options, press, run, start, startInTerminal, typist } from "./harness.ts"
 
 const key = "sk-never-to-be-seen-in-any-output"
 
@@ -282,40 +282,15 @@ describe("chat", () => {
   describe("in a terminal", () => {
     const long = answering("word ".repeat(200), { interval: "20 millis" })
 
-    const press = (name: string, modifiers: Partial<Terminal.Key> = {}, input?: string): Terminal.UserInput => ({
-      input: Option.fromUndefinedOr(input),
-      key: { name, ctrl: false, meta: false, shift: false, ...modifiers }
-    })
-    const keysOf = (text: string) => Array.from(text, (letter) => press(letter, {}, letter))
-    const enter = press("return", {}, "\r")
-    const ctrl = (name: string) => press(name, { ctrl: true })
-
     /** Chats over keys that are pressed once a text is on the screen. */
     const typing = Effect.fnUntraced(function*(
       replies: readonly [ReplayServer.Reply, ...ReadonlyArray<ReplayServer.Reply>],
-      steps: ReadonlyArray<readonly [shown: string, keys: ReadonlyArray<Terminal.UserInput>]>
+      steps: Parameters<typeof typist>[0]
     ) {
       const server = yield* NodeReplayServer.make(replies)
-      const keys = yield* Queue.unbounded<Terminal.UserInput, Cause.Done>()
-      let screen = ""
-      const left = [...steps]
-      const show = (text: string) => {
-        screen += text
-        if (left[0] !== undefined && screen.includes(left[0][0])) {
-          screen = ""
-          Queue.offerAllUnsafe(keys, left.shift()?.[1] ?? [])
-        }
-      }
-      const terminal = Terminal.make({
-        columns: Effect.succeed(40),
-        rows: Effect.succeed(10),
-        size: Effect.die("not needed"),
-        readLine: Effect.die("not needed"),
-        readInput: Effect.succeed(keys),
-        display: (text) => Effect.sync(() => show(text))
-      })
-      const outcome = yield* piping(server, "", [], { terminal, onStdout: show })
-      assert.deepStrictEqual(left, [])
+      const { left, options } = yield* typist(steps)
+      const outcome = yield* piping(server, "", [], options)
+      assert.deepStrictEqual(left(), [])
       return { ...outcome, requests: yield* server.requests }
     })
 

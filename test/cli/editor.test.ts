@@ -1,13 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Option, Schema, Terminal } from "effect"
+import { Schema, type Terminal } from "effect"
 import * as Editor from "../../src/cli/editor.ts"
-
-const press = (name: string, modifiers: Partial<Terminal.Key> = {}, input?: string): Terminal.UserInput => ({
-  input: Option.fromUndefinedOr(input),
-  key: { name, ctrl: false, meta: false, shift: false, ...modifiers }
-})
-const ctrl = (name: string) => press(name, { ctrl: true })
-const keysOf = (text: string) => Array.from(text, (letter) => press(letter, {}, letter))
+import { ctrl, enter, keysOf, press } from "./harness.ts"
 
 const said = ["first", "second"]
 const empty: Editor.State = { before: "", after: "", at: said.length, draft: "" }
@@ -50,7 +44,6 @@ describe("Editor", () => {
   })
 
   it("goes on in another line after a backslash, and sends otherwise", () => {
-    const enter = press("return", {}, "\r")
     assert.deepInclude(after(...keysOf("a\\"), enter, ...keysOf("b")), line("a\nb"))
     assert.strictEqual(after(...keysOf("a\\"), enter, ...keysOf("b"), enter), "a\nb")
     assert.deepInclude(after(...keysOf("a"), press("return", { meta: true }, "\r")), line("a\n"))

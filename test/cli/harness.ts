@@ -1,5 +1,19 @@
 import { NodeServices } from "@effect/platform-node"
-import { ConfigProvider, Console, Effect, type FileSystem, Layer, Schema, Sink, Stdio, Stream, Terminal } from "effect"
+import {
+  type Cause,
+  ConfigProvider,
+  Console,
+  Effect,
+  type FileSystem,
+  Layer,
+  Option,
+  Queue,
+  Schema,
+  Sink,
+  Stdio,
+  Stream,
+  Terminal
+} from "effect"
 import { FetchHttpClient } from "effect/http"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -65,6 +79,54 @@ export const run = (args: ReadonlyArray<string>, options: Options = {}): Effect.
       ))
     )
   })
+
+/** A key of a terminal. */
+export const press = (name: string, modifiers: Partial<Terminal.Key> = {}, input?: string): Terminal.UserInput => ({
+  input: Option.fromUndefinedOr(input),
+  key: { name, ctrl: false, meta: false, shift: false, ...modifiers }
+})
+
+export const ctrl = (name: string): Terminal.UserInput => press(name, { ctrl: true })
+
+export const keysOf = (text: string): ReadonlyArray<Terminal.UserInput> =>
+  Array.from(text, (letter) => press(letter, {}, letter))
+
+export const enter = press("return", {}, "\r")
+
+/** A terminal at which someone presses keys, each time once a text is on the screen. */
+export const typist = Effect.fnUntraced(function*(
+  steps: ReadonlyArray<readonly [shown: string, keys: ReadonlyArray<Terminal.UserInput>]>
+) {
+  const keys = yield* Queue.unbounded<Terminal.UserInput, Cause.Done>()
+  const left = [...steps]
+  let unseen = ""
+  let screen = ""
+  const show = (text: string): void => {
+    unseen += text
+    screen += text
+    if (left[0] !== undefined && unseen.includes(left[0][0])) {
+      unseen = ""
+      Queue.offerAllUnsafe(keys, left.shift()?.[1] ?? [])
+    }
+  }
+  return {
+    /** For `run`. */
+    options: {
+      onStdout: show,
+      terminal: Terminal.make({
+        columns: Effect.succeed(40),
+        rows: Effect.succeed(10),
+        size: Effect.die("not needed"),
+        readLine: Effect.die("not needed"),
+        readInput: Effect.succeed(keys),
+        display: (text) => Effect.sync(() => show(text))
+      })
+    },
+    screen: () => screen,
+    /** The steps that did not come about. */
+    left: (): ReadonlyArray<unknown> => left
+  }
+})
 
 const bin = fileURLToPath(new URL("../../src/bin.ts", import.meta.url))
 

@@ -1,10 +1,10 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, FileSystem, Option, Queue, Stream, Terminal } from "effect"
+import { Effect, FileSystem, Stream } from "effect"
 import { fileURLToPath } from "node:url"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
-import { lines, type Options, run, start } from "./harness.ts"
+import { ctrl, enter, keysOf, lines, type Options, run, start, typist } from "./harness.ts"
 
 const serverFile = fileURLToPath(new URL("../support/mcpServer.ts", import.meta.url))
 const command = `'${process.execPath}' '${serverFile}'`
@@ -52,7 +52,12 @@ describe("--tools", () => {
         reply({ content: "It is 5." })
       ])
       assert.deepStrictEqual({ status, stdout }, { status: 0, stdout: "Let me see.\nIt is 5.\n" })
-      assert.deepStrictEqual(bodyOf(requests[0]).tools.map((tool) => tool.function.name), ["add", "forget", "crash"])
+      assert.deepStrictEqual(bodyOf(requests[0]).tools.map((tool) => tool.function.name), [
+        "add",
+        "forget",
+        "crash",
+        "wait"
+      ])
       assert.strictEqual(lastMessage(requests[1]), "The sum is 5\u001b[31m")
       assert.match(stderr, /^\[tool call\] add \{"a":2,"b":3\}\n\[tool result\] add The sum is 5 ?\[31m\n/)
       assert.match(stderr, /^steps +2$/m)
@@ -162,28 +167,8 @@ describe("--tools", () => {
       }))
 
     const answering = Effect.fnUntraced(function*(answer: string) {
-      const keys = yield* Queue.unbounded<Terminal.UserInput, Cause.Done>()
-      let screen = ""
-      const terminal = Terminal.make({
-        columns: Effect.succeed(80),
-        rows: Effect.succeed(24),
-        size: Effect.die("not needed"),
-        readLine: Effect.die("not needed"),
-        readInput: Effect.succeed(keys),
-        display: (text) =>
-          Effect.sync(() => {
-            if (!screen.includes("Run forget") && (screen + text).includes("Run forget")) {
-              for (const letter of answer) {
-                Queue.offerUnsafe(keys, {
-                  input: Option.some(letter),
-                  key: { name: letter, ctrl: false, meta: false, shift: false }
-                })
-              }
-            }
-            screen += text
-          })
-      })
-      return { ...(yield* asking(forgetting, ["--tools", command], { terminal })), screen }
+      const { options, screen } = yield* typist([["Run forget", keysOf(answer)]])
+      return { ...(yield* asking(forgetting, ["--tools", command], options)), screen: screen() }
     })
 
     it.live("run when the user says yes, and only then", () =>
@@ -280,4 +265,35 @@ describe("--tools", () => {
       const { prompt } = JSON.parse(yield* files.readFileString(file))
       assert.lengthOf(prompt, 6)
     }).pipe(Effect.provide(NodeServices.layer)))
+
+  it.live("stop at Ctrl-C in chat, which goes on without the step that was under way", () =>
+    Effect.gen(function*() {
+      const server = yield* NodeReplayServer.make([
+        calling("add", { a: 2, b: 3 }),
+        calling("wait", {}, "Wait a moment."),
+        reply({ content: "As you like." })
+      ])
+      const { left, options } = yield* typist([
+        ["> ", [...keysOf("2 and 3?"), enter]],
+        ["moment.\n", [ctrl("c")]],
+        ["> ", [...keysOf("Never mind"), enter]],
+        ["As you like.", [ctrl("d")]]
+      ])
+      const { status, stderr } = yield* run(
+        ["chat", "--base-url", server.url, "--tools", command],
+        { env: { OPENAI_API_KEY: "a-key" }, ...options }
+      )
+      assert.deepStrictEqual({ status, left: left() }, { status: 0, left: [] })
+      assert.match(stderr, /^stopped \| tokens /m)
+      assert.deepStrictEqual(
+        bodyOf(yield* server.request(2)).messages.map(({ content, role }) => [role, content]),
+        [
+          ["user", "2 and 3?"],
+          ["assistant", undefined],
+          ["tool", "The sum is 5\u001b[31m"],
+          ["assistant", "Wait a moment."],
+          ["user", "Never mind"]
+        ]
+      )
+    }))
 })

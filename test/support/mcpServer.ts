@@ -23,12 +23,14 @@ const toolkit = Toolkit.make(
     parameters: Schema.Struct({ what: Schema.String }),
     success: Schema.String
   }).annotate(Tool.Destructive, true),
-  Tool.make("crash", { description: "Ends the server", success: Schema.String }).annotate(Tool.Destructive, false)
+  Tool.make("crash", { description: "Ends the server", success: Schema.String }).annotate(Tool.Destructive, false),
+  Tool.make("wait", { description: "Never ends", success: Schema.String }).annotate(Tool.Readonly, true)
 )
 
 const handlers = toolkit.toLayer({
   add: ({ a, b }) => Effect.succeed(`The sum is ${a + b}\u001b[31m`),
   forget: ({ what }) => Effect.succeed(`Forgot ${what}`),
+  wait: () => Effect.never,
   crash: () =>
     Effect.sync(() => {
       process.stderr.write("Out of cheese\n")
