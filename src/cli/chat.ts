@@ -186,17 +186,13 @@ const converse = Effect.fnUntraced(function*(
     }
   }, Effect.scoped)
 
-  const needed = (usage: string) => tell(`${usage}: what?`)
-
   const commands: Readonly<Record<string, Command>> = {
     help: {
       usage: "/help",
       description: "lists the commands",
       run: () =>
         tell(
-          Text.table(
-            [...new Set(Object.values(commands))].map(({ description, usage }) => [usage, description])
-          ) + help
+          Text.table(Object.values(commands).map(({ description, usage }) => [usage, description])) + help
         )
     },
     exit: {
@@ -274,7 +270,7 @@ const converse = Effect.fnUntraced(function*(
       description: "writes the conversation to a file, for --history",
       run: (to) =>
         to === ""
-          ? needed("/save FILE")
+          ? tell("/save needs a FILE")
           : Conversation.read(to).pipe(
             Effect.andThen(Conversation.write(to, conversation)),
             Effect.andThen(tell(`Saved to ${to}`)),
@@ -291,8 +287,8 @@ const converse = Effect.fnUntraced(function*(
     const meant = nearest(name, Object.keys(commands))
     return tell(
       `There is no /${name}${
-        meant === undefined ? "" : `; did you mean /${meant}?`
-      } /help lists the commands; // begins a message with a slash`
+        meant === undefined ? "." : `; did you mean /${meant}?`
+      } /help lists the commands. A message that begins with a slash begins with two.`
     )
   }
 

@@ -219,7 +219,7 @@ describe("chat", () => {
           assert.match(stderr, new RegExp(`^/.*${name}.* {2}\\w`, "m"))
         }
         assert.match(stderr, /There is no \/hlep; did you mean \/help\?/)
-        assert.match(stderr, /There is no \/nonsense/)
+        assert.match(stderr, /There is no \/nonsense\. \/help lists/)
       }))
 
     it.live("/exit leaves what follows unread", () =>
@@ -271,7 +271,7 @@ describe("chat", () => {
         const { stderr } = yield* commanding(`1\n/save ${directory}/saved.json\n/save ${directory}/other.json\n/save\n`)
         assert.include(stderr, `Saved to ${directory}/saved.json\n`)
         assert.match(stderr, /other\.json: not a conversation/)
-        assert.include(stderr, "/save FILE: what?\n")
+        assert.include(stderr, "/save needs a FILE\n")
         assert.strictEqual(readFileSync(`${directory}/other.json`, "utf8"), "{}")
         const server = yield* NodeReplayServer.make([answering("Two")])
         yield* piping(server, "2\n", ["--history", `${directory}/saved.json`])
