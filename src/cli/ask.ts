@@ -187,7 +187,9 @@ const answer = Effect.fnUntraced(function*(
       (hasTools ? "" : Text.toolCalls(last)) + (last.error === undefined ? "" : Text.fromError(last.error)) +
         (problem === undefined ? "" : `${provider.name}: ${problem.kind}: ${problem.message}\n`) +
         (isOutOfSteps() ? `The model wants more than ${input.maxSteps} steps; --max-steps allows more\n` : "") +
-        Text.summary(came, millisToFirstChunk(), pricing)
+        (last.chunks === 0 && came.all.length === 1 && last.error !== undefined
+          ? ""
+          : Text.summary(came, millisToFirstChunk(), pricing))
     )
   }
   if (last.error !== undefined || problem !== undefined) return yield* providerFailed

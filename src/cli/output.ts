@@ -3,6 +3,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import type * as Answer from "./answer.ts"
+import { printable } from "./printable.ts"
 import * as Text from "./text.ts"
 
 /**
@@ -21,7 +22,7 @@ export const print = (text: string): Effect.Effect<void, PlatformError, Stdio.St
 export const complain = (text: string): Effect.Effect<void, never, Stdio.Stdio> =>
   text === ""
     ? Effect.void
-    : Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(Text.printable(text)), stdio.stderr())))
+    : Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(printable(text)), stdio.stderr())))
 
 /**
  * A text as standard output takes it whole, with a line end.
@@ -32,7 +33,7 @@ export const shown = (text: string): Effect.Effect<string, never, Stdio.Stdio> =
   Stdio.Stdio.use(({ stdoutIsTerminal }) =>
     Effect.map(
       stdoutIsTerminal,
-      (isTerminal) => (isTerminal ? Text.printable(text) : text) + (text === "" || text.endsWith("\n") ? "" : "\n")
+      (isTerminal) => (isTerminal ? printable(text) : text) + (text === "" || text.endsWith("\n") ? "" : "\n")
     )
   )
 
@@ -55,7 +56,7 @@ export const answerText = <E, R>(
         const { content, refusal, toolCallDeltas } = item.chunk
         const text = content + refusal
         last = text.at(-1) ?? last
-        const shown = isTerminal ? Text.printable(text) : text
+        const shown = isTerminal ? printable(text) : text
         // What is told of the call stands on a line of its own.
         return toolCallDeltas.length > 0 ? shown + end() : shown
       }

@@ -2,6 +2,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Chunk from "../Chunk.ts"
+import * as Endpoint from "../Endpoint.ts"
 import type * as Provider from "../Provider.ts"
 import * as Providers from "./providers.ts"
 import { type Failed, wrongConfiguration, wrongUsage } from "./status.ts"
@@ -34,6 +35,13 @@ export interface Selected {
  */
 export const selected = Effect.fnUntraced(function*(input: Input): Effect.fn.Return<Selected, Failed> {
   const row = Option.isSome(input.provider) ? input.provider.value : yield* byDefault
+  // Not a filter of the flag, which would repeat a password.
+  if (Option.isSome(input.baseUrl)) {
+    yield* Effect.mapError(
+      Effect.fromResult(Endpoint.join(input.baseUrl.value, "")),
+      ({ message }) => wrongUsage(`--base-url: ${message}`)
+    )
+  }
   const module = yield* Effect.promise(row.load)
   const definition = yield* Effect.mapError(
     module.definition({

@@ -12,8 +12,8 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
 import * as Editor from "./editor.ts"
+import { printable } from "./printable.ts"
 import { type Failed, wrongUsage } from "./status.ts"
-import * as Text from "./text.ts"
 import type { Confirm } from "./toolbox.ts"
 
 /**
@@ -116,7 +116,7 @@ export const terminal: Effect.Effect<Typing, never, Terminal.Terminal | Scope.Sc
   return {
     isTerminal: true,
     next: (said) => ask(Editor.ask(said)),
-    confirm: (message) => ask(CliPrompt.Confirm({ message: Text.printable(message) })),
+    confirm: (message) => ask(CliPrompt.Confirm({ message: printable(message) })),
     stop: Effect.suspend(() => {
       const stopped = stopping = Deferred.makeUnsafe<void>()
       return Effect.ensuring(

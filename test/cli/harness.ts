@@ -17,6 +17,7 @@ import {
 import { FetchHttpClient } from "effect/http"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { once } from "node:events"
+import { closeSync, openSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { main } from "../../src/cli/main.ts"
 import * as Stdin from "../../src/cli/stdin.ts"
@@ -35,6 +36,7 @@ export interface Options {
   readonly stdinKind?: FileSystem.File.Type | undefined
   /** The terminal that standard input and output are. Default: they are none. */
   readonly terminal?: Terminal.Terminal | undefined
+  readonly stdoutIsTerminal?: boolean | undefined
   readonly stderrIsTerminal?: boolean | undefined
   /** Called with each piece that is written to standard output. */
   readonly onStdout?: ((piece: string) => void) | undefined
@@ -51,7 +53,7 @@ export const run = (args: ReadonlyArray<string>, options: Options = {}): Effect.
       args: Effect.succeed(args),
       stdin: options.stdin ?? Stream.empty,
       stdinIsTerminal: Effect.succeed(options.terminal !== undefined),
-      stdoutIsTerminal: Effect.succeed(options.terminal !== undefined),
+      stdoutIsTerminal: Effect.succeed(options.stdoutIsTerminal ?? options.terminal !== undefined),
       stderrIsTerminal: Effect.succeed(options.stderrIsTerminal ?? false),
       stdout: () =>
         Sink.forEach((piece) =>
@@ -127,6 +129,24 @@ export const typist = Effect.fnUntraced(function*(
     left: (): ReadonlyArray<unknown> => left
   }
 })
+/** Runs the command line in a process of its own, with this file as its standard output; gives what it says of that. */
+export const writeTo = (
+  file: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<Pick<Outcome, "status" | "stderr">> =>
+  Effect.promise(async () => {
+    const output = openSync(file, "w")
+    const child = spawn(process.execPath, [bin, ...args], {
+      env: { PATH: process.env["PATH"], ...env },
+      stdio: ["ignore", output, "pipe"]
+    })
+    let stderr = ""
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => stderr += text)
+    const [status] = await once(child, "close")
+    closeSync(output)
+    return { status, stderr }
+  })
 
 const bin = fileURLToPath(new URL("../../src/bin.ts", import.meta.url))
 
