@@ -133,11 +133,13 @@ const askCommand = Command.make("ask", {
   ),
   schema: Flag.String("schema").pipe(
     Flag.withMetavar("FILE"),
-    Flag.withDescription("JSON Schema of the answer"),
+    Flag.withDescription("JSON Schema of the answer, which is printed once it is whole, and checked"),
     Flag.optional
   ),
   json: Flag.Boolean("json").pipe(
-    Flag.withDescription("One JSON object a line: every chunk, then the response or the error"),
+    Flag.withDescription(
+      "One JSON object a line: chunks, tool calls and what there is of an object, then the response or the error"
+    ),
     Flag.withDefault(false)
   ),
   prompt: Argument.String("PROMPT").pipe(
