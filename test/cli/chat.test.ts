@@ -2,7 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Stream } from "effect"
 import { spawnSync } from "node:child_process"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import { ctrl, enter, keysOf, type Options, press, run, start, startInTerminal, typist } from "./harness.ts"
@@ -159,6 +159,7 @@ describe("chat", () => {
         const server = yield* NodeReplayServer.make([answering("Hello!")])
         yield* piping(server, "Hi\n", ["--history", `${directory}/history.json`])
         assert.deepStrictEqual(readdirSync(directory), ["history.json"])
+        assert.strictEqual(statSync(`${directory}/history.json`).mode & 0o777, 0o600, "for its owner alone")
         const { format, model, prompt, version } = JSON.parse(readFileSync(`${directory}/history.json`, "utf8"))
         assert.deepStrictEqual({ format, version }, { format: "effect-llm-stream/chat", version: 1 })
         writeFileSync(`${directory}/request.json`, JSON.stringify({ model, prompt }))

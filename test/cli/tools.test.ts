@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Stream } from "effect"
+import { Effect, Exit, FileSystem, Stream } from "effect"
 import { fileURLToPath } from "node:url"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
@@ -181,6 +181,13 @@ describe("--tools", () => {
         assert.strictEqual(no.status, 0)
       }))
   })
+
+  it.live("end with the program at Ctrl-C where it asks", () =>
+    Effect.gen(function*() {
+      const { options } = yield* typist([["Run forget", [ctrl("c")]]])
+      const exit = yield* Effect.exit(asking([calling("forget", { what: "all" })], ["--tools", command], options))
+      assert.isTrue(Exit.hasInterrupts(exit))
+    }))
 
   const unusable: ReadonlyArray<readonly [title: string, args: ReadonlyArray<string>, message: RegExp]> = [
     [
