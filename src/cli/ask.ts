@@ -97,29 +97,25 @@ const show = (
 }
 
 /** The lines of `--json`, but for the last ones. */
-const jsonLines = <E, R>(items: Stream.Stream<Answer.Item, E, R>, isObject: boolean): Stream.Stream<string, E, R> =>
-  Stream.suspend(() => {
-    let grow = CliObject.growing()
-    return Stream.map(items, (item) => {
-      switch (item._tag) {
-        case "Chunk": {
-          const line = Json.line({ type: "chunk", ...Json.fromChunk(item.chunk) })
-          const partial = isObject ? grow(item.chunk.content) : undefined
-          return partial === undefined ? line : line + Json.line({ type: "object", partial })
-        }
-        case "ToolCall": {
-          const { id, name, params, problem } = item
-          return Json.line({ type: "tool_call", id, name, params, problem })
-        }
-        case "ToolResult": {
-          const { id, isFailure, name, result } = item
-          return Json.line({ type: "tool_result", id, name, isFailure, result })
-        }
-        case "Step":
-          grow = CliObject.growing()
-          return ""
+const jsonLines = <E, R>(
+  items: Stream.Stream<Answer.Item, E, R>,
+  object: CliObject.Reader | undefined
+): Stream.Stream<string, E, R> =>
+  Stream.map(items, (item) => {
+    switch (item._tag) {
+      case "Chunk":
+        return Json.line({ type: "chunk", ...Json.fromChunk(item.chunk) }) + (object?.partial() ?? "")
+      case "ToolCall": {
+        const { id, name, params, problem } = item
+        return Json.line({ type: "tool_call", id, name, params, problem })
       }
-    })
+      case "ToolResult": {
+        const { id, isFailure, name, result } = item
+        return Json.line({ type: "tool_result", id, name, isFailure, result })
+      }
+      case "Step":
+        return ""
+    }
   })
 
 const answer = Effect.fnUntraced(function*(
@@ -133,7 +129,7 @@ const answer = Effect.fnUntraced(function*(
   const confirm = yield* Typing.confirm
   const ask = yield* Toolbox.open(input)
   const removeSpinner = yield* Spinner.start
-  const { isOutOfSteps, items, millisToFirstChunk, responses } = yield* ask(
+  const { isOutOfSteps, items: coming, millisToFirstChunk, responses } = yield* ask(
     provider,
     request,
     (question) => Effect.andThen(removeSpinner, confirm(question))
@@ -144,8 +140,12 @@ const answer = Effect.fnUntraced(function*(
   if (object?.unchecked !== undefined && !input.json) {
     yield* complain(`The answer is only checked to be JSON, as the schema cannot be: ${object.unchecked}\n`)
   }
+  const items = object === undefined ? coming : Stream.map(coming, (item) => {
+    object.add(item)
+    return item
+  })
   const output = input.json
-    ? jsonLines(items, object !== undefined)
+    ? jsonLines(items, object)
     : object === undefined
     ? answerText(items)
     // It is printed once it is whole.
@@ -158,15 +158,15 @@ const answer = Effect.fnUntraced(function*(
   yield* removeSpinner
   const came = responses()
   const { last } = came
-  const result = last.error === undefined ? object?.read(last) : undefined
-  const problem = result !== undefined && Result.isFailure(result) ? result.failure : undefined
+  const result = last.error === undefined && object !== undefined ? yield* Effect.result(object.end) : undefined
+  const problem = result !== undefined && Result.isFailure(result) ? CliObject.fromError(result.failure) : undefined
   if (input.json) {
     const response = Json.fromResponse(last, provider.name, pricing)
     const total = hasTools ? { total: Json.total(came, isOutOfSteps(), pricing) } : undefined
     yield* print(
       (result === undefined ? "" : Json.line({
         type: "object",
-        ...Result.match(result, { onFailure: (error) => ({ error }), onSuccess: (object) => ({ object }) }),
+        ...(Result.isSuccess(result) ? { object: result.success } : { error: problem }),
         ...(object?.unchecked === undefined ? undefined : { unchecked: object.unchecked })
       })) + Json.line(
         response.error === null
@@ -185,7 +185,7 @@ const answer = Effect.fnUntraced(function*(
     yield* complain(
       // Those that run are told where they do.
       (hasTools ? "" : Text.toolCalls(last)) + (last.error === undefined ? "" : Text.fromError(last.error)) +
-        (problem === undefined ? "" : `${provider.name}: ${problem.kind}: ${problem.message}\n`) +
+        (problem === undefined ? "" : `${provider.name}: ${problem.reason}: ${Text.oneLine(problem.message)}\n`) +
         (isOutOfSteps() ? `The model wants more than ${input.maxSteps} steps; --max-steps allows more\n` : "") +
         (last.chunks === 0 && came.all.length === 1 && last.error !== undefined
           ? ""

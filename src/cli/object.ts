@@ -1,95 +1,83 @@
+import * as Effect from "effect/Effect"
 import * as JsonSchema from "effect/JsonSchema"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
-import type { ChatResponse } from "../ChatResponse.ts"
-import { place } from "../internal/place.ts"
 import { schemaIssues } from "../internal/schemaIssues.ts"
-import * as PartialJson from "../PartialJson.ts"
+import * as StreamedObject from "../StreamedObject.ts"
+import type { Item } from "./answer.ts"
+import * as Json from "./json.ts"
 import * as Text from "./text.ts"
 
 /**
- * Why an answer is not the object that was asked for:
+ * Reads an answer that is an object.
  *
- * - `refusal`: the model refuses
- * - `content_filter`, `length`: the answer was cut off
- * - `invalid_json`: it is not JSON
- * - `schema`: it is, but does not fit the schema
+ * @internal
  */
-type Kind = "refusal" | "content_filter" | "length" | "invalid_json" | "schema"
-
-/** @internal */
-export interface Problem {
-  readonly kind: Kind
-  readonly message: string
-}
-
-/** @internal */
 export interface Reader {
   /** Why the object is only checked to be JSON; `undefined` when it is checked against its schema. */
   readonly unchecked: string | undefined
-  /** The object that a response holds. */
-  readonly read: (response: ChatResponse) => Result.Result<Schema.Json, Problem>
+  /** Reads what comes. Each step is an object of its own, and the last one counts. */
+  readonly add: (item: Item) => void
+  /** A line with what there is of the object; `""` when it is as it was, or was shown not long ago for its size. */
+  readonly partial: () => string
+  /** The whole object, when the answer has ended well. */
+  readonly end: Effect.Effect<Schema.Json, StreamedObject.ObjectError>
 }
 
-/**
- * Reads answers that are objects of a JSON Schema.
- *
- * @internal
- */
+/** How much may be printed of partial objects for each character of the answer, so that it takes linear time. */
+const charactersPerCharacter = 16
+
+/** @internal */
 export const reader = (schema: Schema.JsonObject): Reader => {
   const check = checkOf(schema)
+  // A schema of its own would leave out what a JSON Schema allows and does not name.
+  let decoder = StreamedObject.decoder(Schema.Unknown)
+  let isOver = false
+  let credit = 0
+  let lastLength = 0
   return {
     unchecked: Result.isFailure(check) ? check.failure : undefined,
-    read: (response) =>
-      Result.gen(function*() {
-        const cut = cutOf(response)
-        if (cut?.kind === "refusal") return yield* Result.fail(cut)
-        const parser = PartialJson.make()
-        parser.push(response.content)
-        const json = yield* Result.mapError(
-          parser.end(),
-          ({ message }): Problem =>
-            cut === undefined ? { kind: "invalid_json", message } : { ...cut, message: `${cut.message}. ${message}` }
-        )
-        return Result.isFailure(check) ? json : yield* check.success(json)
+    add: (item) => {
+      if (item._tag === "Step") isOver = true
+      if (item._tag !== "Chunk") return
+      if (isOver) {
+        decoder = StreamedObject.decoder(Schema.Unknown)
+        isOver = false
+        lastLength = 0
+      }
+      decoder.add(item.chunk)
+      credit += charactersPerCharacter * item.chunk.content.length
+    },
+    partial: () => {
+      if (credit < lastLength) return ""
+      const partial = decoder.partial()
+      if (partial === undefined) return ""
+      const line = Json.line({ type: "object", partial: partial.value })
+      lastLength = line.length
+      credit -= lastLength
+      return line
+    },
+    end: Effect.suspend(() => decoder.end).pipe(
+      Effect.flatMap(({ response, value }) => {
+        const issues = Result.isSuccess(check) ? check.success(value) : []
+        return issues.length === 0
+          ? Effect.succeed(asJson(value))
+          : Effect.fail(
+            new StreamedObject.ObjectError({
+              reason: new StreamedObject.SchemaMismatch({ issues }),
+              text: response.content,
+              response
+            })
+          )
       })
+    )
   }
 }
 
-/**
- * Reads an object while it grows: what there is of it after each piece, or `undefined` when it is as it was.
- *
- * @internal
- */
-export const growing = (): (piece: string) => Schema.Json | undefined => {
-  // All of a snapshot is printed.
-  const parser = PartialJson.make({ charge: "all" })
-  let last: Schema.Json | undefined
-  return (piece) => {
-    parser.push(piece)
-    const snapshot = parser.snapshot()
-    if (snapshot === last) return undefined
-    last = snapshot
-    return snapshot
-  }
-}
+const asJson = Schema.decodeUnknownSync(Schema.Json)
 
-const cutOf = ({ commonFinishReasons, content, refusal }: ChatResponse): Problem | undefined => {
-  if (refusal !== "" && content === "") {
-    return { kind: "refusal", message: `The model refuses: ${Text.excerpt(refusal)}` }
-  }
-  switch (commonFinishReasons[0]) {
-    case "content_filter":
-      return { kind: "content_filter", message: "The answer was cut off by a content filter" }
-    case "length":
-      return { kind: "length", message: "The answer was cut off at the output limit" }
-    default:
-      return undefined
-  }
-}
-
-type Check = (json: Schema.Json) => Result.Result<Schema.Json, Problem>
+type Check = (value: unknown) => ReadonlyArray<StreamedObject.Issue>
 
 const checkOf = (schema: Schema.JsonObject): Result.Result<Check, string> =>
   Result.map(
@@ -105,18 +93,17 @@ const checkOf = (schema: Schema.JsonObject): Result.Result<Check, string> =>
       },
       catch: (cause) => Text.oneLine(cause instanceof Error ? cause.message : String(cause))
     }),
-    (decode) => (json) =>
-      // The object is what came, not what a check made of it.
-      Result.mapBoth(decode(json), {
-        onSuccess: () => json,
-        onFailure: (error): Problem => {
-          const [issue, ...others] = schemaIssues(error)
-          const at = issue === undefined || issue.path.length === 0 ? "" : `${place(issue.path)}: `
-          const more = others.length === 0 ? "" : `, and ${others.length} more`
-          return {
-            kind: "schema",
-            message: `The answer does not fit the schema: ${at}${Text.oneLine(issue?.message ?? "not valid")}${more}`
-          }
-        }
-      })
+    // The object is what came, not what a check makes of it.
+    (decode) => (value) => Result.match(decode(value), { onSuccess: () => [], onFailure: schemaIssues })
   )
+
+/**
+ * Why there is no object, as JSON.
+ *
+ * @internal
+ */
+export const fromError = ({ message, reason }: StreamedObject.ObjectError) => ({
+  reason: reason._tag,
+  message,
+  issues: reason._tag === "SchemaMismatch" ? reason.issues : null
+})

@@ -60,38 +60,38 @@ describe("ask --schema", () => {
     }))
 
   const failures: ReadonlyArray<
-    readonly [title: string, answer: Parameters<typeof Answer.make>[0], kind: string, message: RegExp]
+    readonly [title: string, answer: Parameters<typeof Answer.make>[0], reason: string, message: RegExp]
   > = [
     [
       "does not fit the schema",
       { content: "{\"name\":\"Ada\",\"born\":-1}" },
-      "schema",
-      /^The answer does not fit the schema: born: .*greater than or equal to 0/
+      "SchemaMismatch",
+      /^born: .*greater than or equal to 0$/
     ],
-    ["is not JSON", { content: "Ada Lovelace, 1815" }, "invalid_json", /^Invalid JSON at line 1, column 1/],
+    ["is not JSON", { content: "Ada Lovelace, 1815" }, "InvalidJson", /^Invalid JSON at line 1, column 1/],
     [
       "is cut off",
       { content: "{\"name\":\"Ada", finishReason: "length" },
-      "length",
-      /^The answer was cut off at the output limit\. Incomplete JSON at line 1, column 13/
+      "LengthLimit",
+      /^The answer reached the limit of tokens before its JSON was whole$/
     ],
     [
       "is a refusal",
       { refusal: "I would rather not." },
-      "refusal",
-      /^The model refuses: I would rather not\.$/
+      "Refusal",
+      /^The model refused: I would rather not\.$/
     ]
   ]
 
-  for (const [title, answer, kind, message] of failures) {
+  for (const [title, answer, reason, message] of failures) {
     it.live(`exits with 1 and says so in one line when the answer ${title}, which it prints as it came`, () =>
       Effect.gen(function*() {
         const { status, stderr, stdout } = yield* asking(answer)
         assert.strictEqual(status, 1)
         assert.strictEqual(stdout, `${answer.content ?? answer.refusal}\n`)
         const [line = ""] = stderr.split("\n")
-        assert.isTrue(line.startsWith(`openai: ${kind}: `), line)
-        assert.match(line.slice(`openai: ${kind}: `.length), message)
+        assert.isTrue(line.startsWith(`openai: ${reason}: `), line)
+        assert.match(line.slice(`openai: ${reason}: `.length), message)
       }))
 
     it.live(`says so with --json in a line of its own when the answer ${title}`, () =>
@@ -99,8 +99,8 @@ describe("ask --schema", () => {
         const { status, stdout } = yield* asking(answer, ["--json"])
         assert.strictEqual(status, 1)
         const [object, last] = lines(stdout).slice(-2)
-        const error = object?.["error"] as { readonly kind: string; readonly message: string }
-        assert.deepStrictEqual({ type: object?.["type"], kind: error.kind }, { type: "object", kind })
+        const error = object?.["error"] as { readonly reason: string; readonly message: string }
+        assert.deepStrictEqual({ type: object?.["type"], reason: error.reason }, { type: "object", reason })
         assert.match(error.message, message)
         assert.strictEqual(last?.["type"], "response", "the provider did not fail")
       }))
@@ -130,7 +130,7 @@ describe("ask --schema", () => {
       assert.strictEqual((yield* asking({ content: "{\"id\":\"abc\"}" }, [], schema)).status, 0)
       const { status, stderr } = yield* asking({ content: "{\"id\":\"a1\"}" }, [], schema)
       assert.strictEqual(status, 1)
-      assert.match(stderr, /does not fit the schema: id: /)
+      assert.match(stderr, /^openai: SchemaMismatch: id: /)
     }))
 
   it.live("says what is not checked where the schema is more than can be checked", () =>
@@ -142,5 +142,15 @@ describe("ask --schema", () => {
       const json = yield* asking({ content: "{\"a\":[2]}" }, ["--json"], schema)
       assert.deepStrictEqual(json.stderr, "")
       assert.match(String(lines(json.stdout).at(-2)?.["unchecked"]), /contains/)
+    }))
+
+  it.live("prints partial objects in proportion to the answer", () =>
+    Effect.gen(function*() {
+      const content = JSON.stringify({ words: Array.from({ length: 3000 }, (_, i) => `word ${i}`) })
+      const { stdout } = yield* asking({ content }, ["--json"], { type: "object" })
+      const partials = lines(stdout).filter((line) => "partial" in line)
+      const length = partials.reduce((sum, line) => sum + JSON.stringify(line).length, 0)
+      assert.isAbove(partials.length, 30)
+      assert.isBelow(length, 20 * content.length)
     }))
 })
