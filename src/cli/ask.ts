@@ -1,41 +1,47 @@
-import type * as Config from "effect/Config"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
+import type * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import type * as Terminal from "effect/Terminal"
 import type * as ChatRequest from "../ChatRequest.ts"
 import * as ChatResponse from "../ChatResponse.ts"
 import type * as Chunk from "../Chunk.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
+import * as Answer from "./answer.ts"
 import * as Json from "./json.ts"
-import { observe } from "./observe.ts"
+import * as CliObject from "./object.ts"
+import { answerText, complain, print, shown } from "./output.ts"
 import * as Prices from "./prices.ts"
-import * as Providers from "./providers.ts"
 import * as Request from "./request.ts"
+import * as Selected from "./selected.ts"
 import * as Spinner from "./spinner.ts"
-import { type Failed, providerFailed, wrongConfiguration, wrongUsage } from "./status.ts"
+import { type Failed, providerFailed, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
+import * as Toolbox from "./toolbox.ts"
+import * as Typing from "./typing.ts"
 
 /** @internal */
-export interface Input extends Request.Input {
-  readonly provider: Option.Option<Providers.Row>
-  readonly model: Option.Option<string>
-  readonly baseUrl: Option.Option<string>
-  readonly idleTimeout: Option.Option<Duration.Duration>
-  readonly maxRetries: Option.Option<number>
+export interface Input extends Request.Input, Selected.Input, Toolbox.Input {
   readonly json: boolean
   readonly dryRun: boolean
   readonly prices: Option.Option<string>
 }
+
+type Environment =
+  | Stdio.Stdio
+  | FileSystem.FileSystem
+  | Path.Path
+  | Terminal.Terminal
+  | ChildProcessSpawner.ChildProcessSpawner
 
 /** @internal */
 export const ask = Effect.fn("cli.ask")(function*(
@@ -43,53 +49,25 @@ export const ask = Effect.fn("cli.ask")(function*(
 ): Effect.fn.Return<
   void,
   Failed | PlatformError,
-  Stdio.Stdio | HttpClient.HttpClient | FileSystem.FileSystem | Path.Path
+  Environment | HttpClient.HttpClient
 > {
-  const row = Option.isSome(input.provider) ? input.provider.value : yield* defaultProvider
-  const module = yield* Effect.promise(row.load)
-  const definition = yield* configured(
-    module.definition({
-      model: Option.getOrUndefined(input.model),
-      baseUrl: Option.getOrUndefined(input.baseUrl),
-      idleTimeout: Option.getOrUndefined(input.idleTimeout),
-      maxRetries: Option.getOrUndefined(input.maxRetries)
-    })
-  )
+  const { definition, name, row } = yield* Selected.selected(input)
   const fail = (reason: ProviderError.Reason) =>
-    refused(input, new ProviderError.ProviderError({ provider: module.protocol.provider, reason, emitted: false }))
+    refused(input, new ProviderError.ProviderError({ provider: name, reason, emitted: false }))
   const request = yield* Effect.catchTag(
     Request.make(input, { asked: Option.getOrUndefined(input.model), fallback: row.model }),
     "InvalidRequest",
     fail
   )
+  if (input.tools.length > 0) {
+    if (input.dryRun) return yield* wrongUsage("--dry-run starts nothing: leave out --tools")
+    if (request.tools !== undefined) return yield* wrongUsage("--tools: the request has tools of its own")
+  }
   if (input.dryRun) return yield* show(input, definition, request)
   const pricing = yield* Prices.service(input.prices, Option.none())
   const provider = yield* Provider.make(definition)
   yield* Effect.scoped(Effect.provideService(answer(input, provider, request), Pricing.Pricing, pricing))
 })
-
-const configured = <A>(config: Config.Config<A>): Effect.Effect<A, Failed> =>
-  Effect.mapError(config, wrongConfiguration)
-
-const defaultProvider: Effect.Effect<Providers.Row, Failed> = Effect.gen(function*() {
-  for (const row of Providers.providers) {
-    if (yield* Providers.hasKey(row)) return row
-  }
-  return yield* wrongUsage(
-    `No provider: give --provider, or set one of ${
-      [...new Set(Providers.providers.flatMap((row) => row.keys.map((group) => group.join(" and "))))].join(", ")
-    }`
-  )
-})
-
-const print = (text: string): Effect.Effect<void, PlatformError, Stdio.Stdio> =>
-  Stdio.Stdio.use((stdio) => Stream.run(Stream.make(text), stdio.stdout()))
-
-// Nothing is lost when it can't be written: the exit status tells, too.
-const complain = (text: string): Effect.Effect<void, never, Stdio.Stdio> =>
-  text === ""
-    ? Effect.void
-    : Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(Text.printable(text)), stdio.stderr())))
 
 /** What is said of a request that was not sent. */
 const refused = (
@@ -118,61 +96,101 @@ const show = (
   return print(Json.line({ type: "request", request: sent, ignored }))
 }
 
+/** The lines of `--json`, but for the last ones. */
+const jsonLines = <E, R>(
+  items: Stream.Stream<Answer.Item, E, R>,
+  object: CliObject.Reader | undefined
+): Stream.Stream<string, E, R> =>
+  Stream.map(items, (item) => {
+    switch (item._tag) {
+      case "Chunk":
+        return Json.line({ type: "chunk", ...Json.fromChunk(item.chunk) }) + (object?.partial() ?? "")
+      case "ToolCall": {
+        const { id, name, params, problem } = item
+        return Json.line({ type: "tool_call", id, name, params, problem })
+      }
+      case "ToolResult": {
+        const { id, isFailure, name, result } = item
+        return Json.line({ type: "tool_result", id, name, isFailure, result })
+      }
+      case "Step":
+        return ""
+    }
+  })
+
 const answer = Effect.fnUntraced(function*(
   input: Input,
   provider: Provider.Service,
   request: ChatRequest.Normalized
-): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | Scope.Scope> {
+): Effect.fn.Return<void, Failed | PlatformError, Environment | Scope.Scope> {
   const stdio = yield* Stdio.Stdio
   const pricing = yield* Pricing.Pricing
-  const { chunks, millisToFirstChunk, response } = yield* observe(provider.stream(request))
+  const hasTools = input.tools.length > 0
+  const confirm = yield* Typing.confirm
+  const ask = yield* Toolbox.open(input)
   const removeSpinner = yield* Spinner.start
-  const isTerminal = yield* stdio.stdoutIsTerminal
-  const fromResponse = () => Json.fromResponse(response(), provider.name, pricing)
-
+  const { isOutOfSteps, items: coming, millisToFirstChunk, responses } = yield* ask(
+    provider,
+    request,
+    (question) => Effect.andThen(removeSpinner, confirm(question))
+  )
+  const object = Option.isSome(input.schema) && typeof request.responseFormat === "object"
+    ? CliObject.reader(request.responseFormat.schema)
+    : undefined
+  if (object?.unchecked !== undefined && !input.json) {
+    yield* complain(`The answer is only checked to be JSON, as the schema cannot be: ${object.unchecked}\n`)
+  }
+  const items = object === undefined ? coming : Stream.map(coming, (item) => {
+    object.add(item)
+    return item
+  })
   const output = input.json
-    ? Stream.map(chunks, (chunk) => Json.line({ type: "chunk", ...Json.fromChunk(chunk) })).pipe(
-      Stream.concat(Stream.suspend(() => {
-        const json = fromResponse()
-        return Stream.make(Json.line(
-          json.error === null
-            ? { type: "response", response: json }
-            : { type: "error", error: json.error, response: json }
-        ))
-      }))
-    )
-    : Stream.suspend(() => {
-      const reasoning = Text.section("[reasoning] ")
-      return chunks.pipe(
-        Stream.tap((chunk) => complain(reasoning(chunk.reasoning, chunk.content !== ""))),
-        Stream.map((chunk) => chunk.content + chunk.refusal),
-        Stream.map((text) => isTerminal ? Text.printable(text) : text),
-        endWithNewline
-      )
-    })
+    ? jsonLines(items, object)
+    : object === undefined
+    ? answerText(items)
+    // It is printed once it is whole.
+    : Stream.drain(answerText(items))
   yield* output.pipe(
     Stream.filter((text) => text !== ""),
     Stream.onFirst(() => removeSpinner),
     Stream.run(stdio.stdout())
   )
   yield* removeSpinner
-  const outcome = response()
-  if (!input.json) {
+  const came = responses()
+  const { last } = came
+  const result = last.error === undefined && object !== undefined ? yield* Effect.result(object.end) : undefined
+  const problem = result !== undefined && Result.isFailure(result) ? CliObject.fromError(result.failure) : undefined
+  if (input.json) {
+    const response = Json.fromResponse(last, provider.name, pricing)
+    const total = hasTools ? { total: Json.total(came, isOutOfSteps(), pricing) } : undefined
+    yield* print(
+      (result === undefined ? "" : Json.line({
+        type: "object",
+        ...(Result.isSuccess(result) ? { object: result.success } : { error: problem }),
+        ...(object?.unchecked === undefined ? undefined : { unchecked: object.unchecked })
+      })) + Json.line(
+        response.error === null
+          ? { type: "response", response, ...total }
+          : { type: "error", error: response.error, response, ...total }
+      )
+    )
+  } else {
+    if (object !== undefined) {
+      yield* print(
+        result !== undefined && Result.isSuccess(result)
+          ? Json.pretty(result.success)
+          : yield* shown(last.content + last.refusal)
+      )
+    }
     yield* complain(
-      Text.toolCalls(outcome) + (outcome.error === undefined ? "" : Text.fromError(outcome.error)) +
-        Text.summary(outcome, millisToFirstChunk(), pricing)
+      // Those that run are told where they do.
+      (hasTools ? "" : Text.toolCalls(last)) + (last.error === undefined ? "" : Text.fromError(last.error)) +
+        (problem === undefined ? "" : `${provider.name}: ${problem.reason}: ${Text.oneLine(problem.message)}\n`) +
+        (isOutOfSteps() ? `The model wants more than ${input.maxSteps} steps; --max-steps allows more\n` : "") +
+        (last.chunks === 0 && came.all.length === 1 && last.error !== undefined
+          ? ""
+          : Text.summary(came, millisToFirstChunk(), pricing))
     )
   }
-  if (outcome.error !== undefined) return yield* providerFailed
+  if (last.error !== undefined || problem !== undefined) return yield* providerFailed
 })
-
-const endWithNewline = <E, R>(self: Stream.Stream<string, E, R>): Stream.Stream<string, E, R> =>
-  Stream.suspend(() => {
-    let last = "\n"
-    return Stream.map(self, (text) => {
-      last = text.at(-1) ?? last
-      return text
-    }).pipe(
-      Stream.concat(Stream.suspend(() => last === "\n" ? Stream.empty : Stream.make("\n")))
-    )
-  })

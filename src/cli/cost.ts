@@ -1,5 +1,8 @@
+import * as Array from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
+import { identity } from "effect/Function"
 import * as Result from "effect/Result"
+import type { ChatResponse } from "../ChatResponse.ts"
 import * as Cost from "../Cost.ts"
 import type { CostMetadata } from "../CostMetadata.ts"
 import * as Pricing from "../Pricing.ts"
@@ -23,13 +26,28 @@ export const reason = (metadata: CostMetadata, pricing: Pricing.Service): { read
     onSuccess: () => ({})
   })
 
+/**
+ * What several responses cost together; `null` when the price of none is known.
+ *
+ * @internal
+ */
+export const total = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): Cost.Json | null => {
+  const costs = priced(responses, pricing).flatMap((cost) => Result.isSuccess(cost) ? [cost.success] : [])
+  return costs.length === 0 ? null : Cost.toJson(Cost.sumAll(costs))
+}
+
+const priced = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service) =>
+  responses.map(({ costMetadata }) => Pricing.costWith(costMetadata, pricing))
+
 /** @internal */
-export const text = (metadata: CostMetadata, pricing: Pricing.Service): string =>
-  Result.match(Pricing.costWith(metadata, pricing), {
-    onFailure: ({ message }) => `unknown: ${message}`,
-    onSuccess: (cost) =>
-      `$${BigDecimal.format(cost.total)}${cost.isComplete ? "" : ` (${cost.flags.map(flag).join(", ")})`}`
-  })
+export const text = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): string => {
+  const [known, unknown] = Array.partition(priced(responses, pricing), identity)
+  const cost = Cost.sumAll(known)
+  const why = [...cost.flags.map(flag), ...new Set(unknown.map(({ message }) => message))]
+  return known.length === 0
+    ? `unknown: ${why.join(", ")}`
+    : `$${BigDecimal.format(cost.total)}${why.length === 0 ? "" : ` (${why.join(", ")})`}`
+}
 
 /**
  * The same in a cell: `~` before an amount that has a flag.

@@ -5,7 +5,8 @@ import type * as Chunk from "../Chunk.ts"
 import { CostMetadata } from "../CostMetadata.ts"
 import type * as Pricing from "../Pricing.ts"
 import type { ProviderError } from "../ProviderError.ts"
-import type { Usage } from "../Usage.ts"
+import * as Usage from "../Usage.ts"
+import type { Responses } from "./answer.ts"
 import * as CliCost from "./cost.ts"
 
 /**
@@ -14,9 +15,18 @@ import * as CliCost from "./cost.ts"
  *
  * @internal
  */
-export const line = (value: object): string =>
+export const line = (value: object): string => escaped(JSON.stringify(value))
+
+/**
+ * A value on several lines, for people.
+ *
+ * @internal
+ */
+export const pretty = (value: unknown): string => escaped(JSON.stringify(value, undefined, 2))
+
+const escaped = (json: string): string =>
   `${
-    JSON.stringify(value).replace(
+    json.replace(
       /[\u007f-\u009f\u2028\u2029]/g,
       (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
     )
@@ -84,6 +94,21 @@ export const fromResponse = (response: ChatResponse, provider: string, pricing: 
   error: response.error === undefined ? null : fromError(response.error)
 })
 
+/**
+ * What all responses of an answer came to, where tools run.
+ *
+ * @internal
+ */
+export const total = ({ all }: Responses, isOutOfSteps: boolean, pricing: Pricing.Service) => ({
+  steps: all.length,
+  isOutOfSteps,
+  usage: fromUsage(all.reduce<Usage.Usage | undefined>(
+    (sum, { usage }) => usage === undefined ? sum : sum === undefined ? usage : Usage.sum(sum, usage),
+    undefined
+  )),
+  cost: CliCost.total(all, pricing)
+})
+
 /** @internal */
 export const fromError = (error: ProviderError) => ({
   provider: error.provider,
@@ -97,7 +122,7 @@ export const fromError = (error: ProviderError) => ({
   emitted: error.emitted
 })
 
-const fromUsage = (usage: Usage | undefined) =>
+const fromUsage = (usage: Usage.Usage | undefined) =>
   usage === undefined ? null : {
     inputTokens: usage.inputTokens ?? null,
     cachedTokens: usage.cachedTokens ?? null,

@@ -15,7 +15,9 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
+import { printable } from "./printable.ts"
 import * as Providers from "./providers.ts"
+import { Version } from "./version.ts"
 
 const name = "llm-stream"
 
@@ -45,36 +47,13 @@ const prices = Flag.String("prices").pipe(
   Flag.optional
 )
 
-const askCommand = Command.make("ask", {
+/** Who is asked, and how. */
+const asking = {
   provider: provider.pipe(Flag.optional),
   model: Flag.String("model").pipe(
     Flag.withAlias("m"),
     Flag.withMetavar("M"),
     Flag.withDescription("The provider's model id. Default: depends on the provider"),
-    Flag.optional
-  ),
-  request: Flag.String("request").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("The whole request as JSON, in place of PROMPT; - is standard input"),
-    Flag.optional
-  ),
-  dryRun: Flag.Boolean("dry-run").pipe(
-    Flag.withDescription("Print the request that would be sent, and send nothing"),
-    Flag.withDefault(false)
-  ),
-  images: Flag.String("image").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("Image to send before the prompt: a file or a URL; may be repeated"),
-    Flag.atLeast(0)
-  ),
-  files: Flag.String("file").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("Document or sound to send before the prompt: a file or a URL; may be repeated"),
-    Flag.atLeast(0)
-  ),
-  schema: Flag.String("schema").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("JSON Schema of the answer"),
     Flag.optional
   ),
   maxTokens: Flag.Int("max-tokens").pipe(
@@ -113,8 +92,54 @@ const askCommand = Command.make("ask", {
     Flag.optional
   ),
   prices,
+  tools: Flag.String("tools").pipe(
+    Flag.withMetavar("COMMAND"),
+    Flag.withDescription("Command that starts an MCP server, whose tools the model may call; may be repeated"),
+    Flag.atLeast(0)
+  ),
+  maxSteps: Flag.Int("max-steps").pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription("Most responses to one prompt, with tools run between them. Default: 20"),
+    Flag.filter((steps) => steps > 0, () => "above 0"),
+    Flag.withDefault(20)
+  ),
+  yes: Flag.Boolean("yes").pipe(
+    Flag.withAlias("y"),
+    Flag.withDescription("Run all tools without a question, those that may change or destroy something too"),
+    Flag.withDefault(false)
+  )
+}
+
+const askCommand = Command.make("ask", {
+  ...asking,
+  request: Flag.String("request").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("The whole request as JSON, in place of PROMPT; - is standard input"),
+    Flag.optional
+  ),
+  dryRun: Flag.Boolean("dry-run").pipe(
+    Flag.withDescription("Print the request that would be sent, and send nothing"),
+    Flag.withDefault(false)
+  ),
+  images: Flag.String("image").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Image to send before the prompt: a file or a URL; may be repeated"),
+    Flag.atLeast(0)
+  ),
+  files: Flag.String("file").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Document or sound to send before the prompt: a file or a URL; may be repeated"),
+    Flag.atLeast(0)
+  ),
+  schema: Flag.String("schema").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("JSON Schema of the answer, which is printed once it is whole, and checked"),
+    Flag.optional
+  ),
   json: Flag.Boolean("json").pipe(
-    Flag.withDescription("One JSON object a line: every chunk, then the response or the error"),
+    Flag.withDescription(
+      "One JSON object a line: chunks, tool calls and what there is of an object, then the response or the error"
+    ),
     Flag.withDefault(false)
   ),
   prompt: Argument.String("PROMPT").pipe(
@@ -123,6 +148,17 @@ const askCommand = Command.make("ask", {
   )
 }, (input) => Effect.flatMap(Effect.promise(() => import("./ask.ts")), ({ ask }) => ask(input))).pipe(
   Command.withDescription("Ask a model and print its answer as it arrives")
+)
+
+const chatCommand = Command.make("chat", {
+  ...asking,
+  history: Flag.String("history").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Keep the conversation in a file, and go on with the one that is there"),
+    Flag.optional
+  )
+}, (input) => Effect.flatMap(Effect.promise(() => import("./chat.ts")), ({ chat }) => chat(input))).pipe(
+  Command.withDescription("Talk with a model in the terminal, or send it the lines of standard input one by one")
 )
 
 const decodeCommand = Command.make("decode", {
@@ -193,7 +229,7 @@ const demoCommand = Command.make(
 
 const command = Command.make(name).pipe(
   Command.withDescription("Streamed chat completions from the command line"),
-  Command.withSubcommands([askCommand, decodeCommand, pricesCommand, demoCommand])
+  Command.withSubcommands([askCommand, chatCommand, decodeCommand, pricesCommand, demoCommand])
 )
 
 const presenter: CliOutput.Presenter = {
@@ -222,22 +258,33 @@ export const main = (
     Effect.as(0 as const),
     Effect.catchTags({
       Failed: ({ message, status }) =>
-        message === undefined ? Effect.succeed(status) : Effect.as(Console.error(`${name}: ${message}`), status),
+        message === undefined
+          ? Effect.succeed(status)
+          : Effect.as(Console.error(printable(`${name}: ${message}`)), status),
       // Nobody reads any more, as in `| head`.
       PlatformError: (error) =>
         isBrokenPipe(error.cause)
           ? Effect.succeed(0 as const)
-          : Effect.as(Console.error(`${name}: standard output cannot be written: ${causeOf(error)}`), 1 as const)
+          : Effect.as(Console.error(unwritten(causeOf(error))), 1 as const)
     }),
     // What is left is how the command line was used; the presenter has told.
     Effect.catch(() => Effect.succeed(2 as const)),
     Effect.provide(output),
     // Standard output is for what was asked for.
     Effect.provideService(Logger.LogToStderr, true),
+    Effect.provideService(Version, version),
     // Who waits at a terminal wants to know of retries.
     Effect.provideService(References.MinimumLogLevel, "Debug")
   )
 
+/**
+ * What is said when the disk is full.
+ *
+ * @internal
+ */
+export const unwritten = (cause: string): string => `${name}: standard output cannot be written: ${cause}`
+
 const causeOf = ({ cause, message }: PlatformError): string => cause instanceof Error ? cause.message : message
 
-const isBrokenPipe = (cause: unknown): boolean => Predicate.hasProperty(cause, "code") && cause.code === "EPIPE"
+/** @internal */
+export const isBrokenPipe = (cause: unknown): boolean => Predicate.hasProperty(cause, "code") && cause.code === "EPIPE"

@@ -1,27 +1,45 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
-import { main } from "./main.ts"
+import * as Terminal from "effect/Terminal"
+import { isBrokenPipe, main, unwritten } from "./main.ts"
+
+// What Ctrl-C, Ctrl-D and Escape do is up to who reads the keys; by default, each of them ends all reading.
+const terminal = Layer.effect(Terminal.Terminal, NodeTerminal.make(() => false))
+
+const platform = Layer.mergeAll(NodeServices.layer, terminal, FetchHttpClient.layer)
 
 /**
  * Runs the command line on Node; the process exits with its status.
  *
  * @internal
  */
-export const start = (version: string): void =>
+export const start = (version: string): void => {
+  // Help is written by the console, which keeps to itself what became of it.
+  let lost: Error | undefined
+  process.stdout.on("error", (error) => {
+    lost = error
+  })
   main(version).pipe(
-    Effect.provide(Layer.merge(NodeServices.layer, FetchHttpClient.layer)),
+    Effect.provide(platform),
     NodeRuntime.runMain({
       teardown: (exit, onExit) => {
         // Standard input that was read and that nobody closes would keep the process alive.
         process.stdin.destroy()
-        return Exit.isSuccess(exit) && typeof exit.value === "number"
-          ? onExit(exit.value)
-          : Runtime.defaultTeardown(exit, onExit)
+        if (!Exit.isSuccess(exit) || typeof exit.value !== "number") return Runtime.defaultTeardown(exit, onExit)
+        const status = exit.value
+        // What a stream could not write it tells in a turn of its own.
+        setImmediate(() => {
+          if (status !== 0 || lost === undefined || isBrokenPipe(lost)) return onExit(status)
+          process.stderr.write(`${unwritten(lost.message)}\n`)
+          onExit(1)
+        })
       }
     })
   )
+}

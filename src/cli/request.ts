@@ -139,7 +139,7 @@ const filePart = (at: string, kind: "image" | "file"): Read<Prompt.FilePartEncod
 const schemaOf = (file: string): Read<ChatRequest.SchemaFormat> =>
   Effect.gen(function*() {
     const path = yield* Path.Path
-    const schema = yield* jsonOf(yield* readText(file))
+    const schema = yield* jsonOf(yield* readText(file), `--schema ${file}`)
     if (!Predicate.isObject(schema)) {
       return yield* new ProviderError.InvalidRequest({ message: `--schema ${file}: a JSON Schema is an object` })
     }
@@ -153,12 +153,12 @@ const schemaOf = (file: string): Read<ChatRequest.SchemaFormat> =>
     return { ...(name === "" ? undefined : { name }), schema: json }
   })
 
-const jsonOf = (text: string): Effect.Effect<unknown, ProviderError.InvalidRequest> =>
+const jsonOf = (text: string, name = "The request"): Effect.Effect<unknown, ProviderError.InvalidRequest> =>
   Effect.try({
     try: (): unknown => JSON.parse(text),
     catch: (cause) =>
       new ProviderError.InvalidRequest({
-        message: `The request is not JSON${cause instanceof Error ? `: ${cause.message}` : ""}`
+        message: `${name} is not JSON${cause instanceof Error ? `: ${cause.message}` : ""}`
       })
   })
 

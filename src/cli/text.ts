@@ -2,17 +2,17 @@ import * as Duration from "effect/Duration"
 import type { ChatResponse } from "../ChatResponse.ts"
 import type * as Pricing from "../Pricing.ts"
 import type { ProviderError } from "../ProviderError.ts"
+import type { Item, Responses } from "./answer.ts"
 import * as CliCost from "./cost.ts"
 
 const excerptLength = 200
 
 /**
- * A text without the characters that a terminal takes for commands; tabs and line feeds stay.
+ * A text on one line, for what stands among others.
  *
  * @internal
  */
-export const printable = (text: string): string =>
-  text.replace(/\r(?=\n)/g, "").replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
+export const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, " ").trim()
 
 /**
  * A provider's failure, with what is known of it: one line, one with the details if there are any, and one with the
@@ -20,20 +20,28 @@ export const printable = (text: string): string =>
  *
  * @internal
  */
-export const fromError = (error: ProviderError): string => {
-  const details = [
+export const fromError = (error: ProviderError): string =>
+  [error.message, ...details(error)].map((line, position) => `${position === 0 ? "" : "  "}${line}\n`).join("")
+
+/**
+ * The same on one line.
+ *
+ * @internal
+ */
+export const lineFromError = (error: ProviderError): string => {
+  const known = details(error)
+  return `${oneLine(error.message)}${known.length === 0 ? "" : ` (${known.join(", ")})`}`
+}
+
+const details = (error: ProviderError): ReadonlyArray<string> => {
+  const stated = [
     ...(error.status === undefined ? [] : [`status ${error.status}`]),
     ...(error.code === undefined ? [] : [`code ${error.code}`]),
     ...(error.requestId === undefined ? [] : [`request ${error.requestId}`]),
     ...(error.retryAfter === undefined ? [] : [`retry after ${Duration.format(error.retryAfter)}`])
   ]
-  const body = error.reason.body?.slice(0, excerptLength).replace(/[\s\p{Cc}]+/gu, " ").trim() ?? ""
-  return [
-    error.message,
-    ...(details.length === 0 ? [] : [details.join(", ")]),
-    ...(body === "" ? [] : [`body ${body}`])
-  ]
-    .map((line, position) => `${position === 0 ? "" : "  "}${line}\n`).join("")
+  const body = oneLine(error.reason.body?.slice(0, excerptLength) ?? "")
+  return [...(stated.length === 0 ? [] : [stated.join(", ")]), ...(body === "" ? [] : [`body ${body}`])]
 }
 
 /** @internal */
@@ -53,37 +61,81 @@ export const seconds = (millis: number | undefined): string =>
   millis === undefined ? "-" : `${(millis / 1000).toFixed(2)} s`
 
 /**
- * What a stream came to, one line for each kind of thing.
+ * The beginning of a text, on one line.
+ *
+ * @internal
+ */
+export const excerpt = (text: string): string => {
+  const line = oneLine(text)
+  return line.length <= excerptLength ? line : `${line.slice(0, excerptLength)}…`
+}
+
+/**
+ * The tokens of several responses together; `-` where none states them.
+ *
+ * @internal
+ */
+export const tokens = (responses: ReadonlyArray<ChatResponse>): string => {
+  const sum = (field: "inputTokens" | "cachedTokens" | "outputTokens"): string =>
+    count(
+      responses.reduce<number | undefined>((total, { usage }) => {
+        const stated = usage?.[field]
+        return stated === undefined ? total : (total ?? 0) + stated
+      }, undefined)
+    )
+  return `input ${sum("inputTokens")}, cached ${sum("cachedTokens")}, output ${sum("outputTokens")}`
+}
+
+/**
+ * What a call, a result or the end of a step is told as.
+ *
+ * @internal
+ */
+export const fromItem = (item: Exclude<Item, { readonly _tag: "Chunk" }>): string => {
+  switch (item._tag) {
+    case "ToolCall":
+      return `[tool call] ${item.name} ${excerpt(valueOf(item.params))}${
+        item.problem === null ? "" : ` (${item.problem})`
+      }\n`
+    case "ToolResult":
+      return `[tool ${item.isFailure ? "failure" : "result"}] ${item.name} ${excerpt(valueOf(item.result))}\n`
+    case "Step":
+      return ""
+  }
+}
+
+/** @internal */
+export const valueOf = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? ""
+
+/**
+ * What an answer came to, one line for each kind of thing.
  *
  * @internal
  */
 export const summary = (
-  response: ChatResponse,
+  { all, last }: Responses,
   millisToFirstChunk: number | undefined,
   pricing: Pricing.Service
-): string => {
-  const { usage } = response
-  return table([
-    [response.error === undefined ? "finish reason" : "failed", finish(response)],
-    [
-      "tokens",
-      `input ${count(usage?.inputTokens)}, cached ${count(usage?.cachedTokens)}, output ${count(usage?.outputTokens)}`
-    ],
-    ["cost", CliCost.text(response.costMetadata, pricing)],
+): string =>
+  table([
+    [last.error === undefined ? "finish reason" : "failed", finish(last)],
+    ...(all.length === 1 ? [] : [["steps", String(all.length)]]),
+    ["tokens", tokens(all)],
+    ["cost", CliCost.text(all, pricing)],
     ["first chunk", seconds(millisToFirstChunk)]
   ])
-}
 
 /**
  * Rows in columns.
  *
  * @internal
  */
-export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string =>
-  rows.map((row) =>
-    row.map((cell, column) => cell.padEnd(Math.max(...rows.map((other) => other[column]?.length ?? 0)))).join("  ")
-      .trimEnd() + "\n"
-  ).join("")
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths: Array<number> = []
+  for (const row of rows) row.forEach((cell, column) => widths[column] = Math.max(widths[column] ?? 0, cell.length))
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd() + "\n")
+    .join("")
+}
 
 /**
  * Opens with a heading, goes on with the pieces, and ends with a line end once something else has begun.

@@ -1,8 +1,23 @@
 import { NodeServices } from "@effect/platform-node"
-import { ConfigProvider, Console, Effect, type FileSystem, Layer, Schema, Sink, Stdio, Stream } from "effect"
+import {
+  type Cause,
+  ConfigProvider,
+  Console,
+  Effect,
+  type FileSystem,
+  Layer,
+  Option,
+  Queue,
+  Schema,
+  Sink,
+  Stdio,
+  Stream,
+  Terminal
+} from "effect"
 import { FetchHttpClient } from "effect/http"
-import { spawn } from "node:child_process"
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { once } from "node:events"
+import { closeSync, openSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { main } from "../../src/cli/main.ts"
 import * as Stdin from "../../src/cli/stdin.ts"
@@ -19,6 +34,9 @@ export interface Options {
   readonly stdin?: Stream.Stream<Uint8Array> | undefined
   /** What standard input is. Default: a terminal or nothing, which is not read. */
   readonly stdinKind?: FileSystem.File.Type | undefined
+  /** The terminal that standard input and output are. Default: they are none. */
+  readonly terminal?: Terminal.Terminal | undefined
+  readonly stdoutIsTerminal?: boolean | undefined
   readonly stderrIsTerminal?: boolean | undefined
   /** Called with each piece that is written to standard output. */
   readonly onStdout?: ((piece: string) => void) | undefined
@@ -34,6 +52,8 @@ export const run = (args: ReadonlyArray<string>, options: Options = {}): Effect.
     const stdio = Stdio.layerTest({
       args: Effect.succeed(args),
       stdin: options.stdin ?? Stream.empty,
+      stdinIsTerminal: Effect.succeed(options.terminal !== undefined),
+      stdoutIsTerminal: Effect.succeed(options.stdoutIsTerminal ?? options.terminal !== undefined),
       stderrIsTerminal: Effect.succeed(options.stderrIsTerminal ?? false),
       stdout: () =>
         Sink.forEach((piece) =>
@@ -55,17 +75,94 @@ export const run = (args: ReadonlyArray<string>, options: Options = {}): Effect.
       Effect.provideService(Stdin.Kind, Effect.succeed(options.stdinKind)),
       Effect.provide(Layer.mergeAll(
         Layer.merge(NodeServices.layer, stdio),
+        options.terminal === undefined ? Layer.empty : Layer.succeed(Terminal.Terminal, options.terminal),
         FetchHttpClient.layer,
         ConfigProvider.layer(ConfigProvider.fromEnv({ env: options.env ?? {} }))
       ))
     )
   })
 
-/** Runs the command line in a process of its own. */
-export const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
-  const child = spawn(process.execPath, [fileURLToPath(new URL("../../src/bin.ts", import.meta.url)), ...args], {
-    env: { PATH: process.env["PATH"], ...env }
+/** A key of a terminal. */
+export const press = (name: string, modifiers: Partial<Terminal.Key> = {}, input?: string): Terminal.UserInput => ({
+  input: Option.fromUndefinedOr(input),
+  key: { name, ctrl: false, meta: false, shift: false, ...modifiers }
+})
+
+export const ctrl = (name: string): Terminal.UserInput => press(name, { ctrl: true })
+
+export const keysOf = (text: string): ReadonlyArray<Terminal.UserInput> =>
+  Array.from(text, (letter) => press(letter, {}, letter))
+
+export const enter = press("return", {}, "\r")
+
+/** A terminal at which someone presses keys, each time once a text is on the screen. */
+export const typist = Effect.fnUntraced(function*(
+  steps: ReadonlyArray<readonly [shown: string, keys: ReadonlyArray<Terminal.UserInput>]>
+) {
+  const keys = yield* Queue.unbounded<Terminal.UserInput, Cause.Done>()
+  const left = [...steps]
+  let unseen = ""
+  let screen = ""
+  const show = (text: string): void => {
+    unseen += text
+    screen += text
+    if (left[0] !== undefined && unseen.includes(left[0][0])) {
+      unseen = ""
+      Queue.offerAllUnsafe(keys, left.shift()?.[1] ?? [])
+    }
+  }
+  return {
+    /** For `run`. */
+    options: {
+      onStdout: show,
+      terminal: Terminal.make({
+        columns: Effect.succeed(40),
+        rows: Effect.succeed(10),
+        size: Effect.die("not needed"),
+        readLine: Effect.die("not needed"),
+        readInput: Effect.succeed(keys),
+        display: (text) => Effect.sync(() => show(text))
+      })
+    },
+    screen: () => screen,
+    /** The steps that did not come about. */
+    left: (): ReadonlyArray<unknown> => left
+  }
+})
+/** Runs the command line in a process of its own, with this file as its standard output; gives what it says of that. */
+export const writeTo = (
+  file: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<Pick<Outcome, "status" | "stderr">> =>
+  Effect.promise(async () => {
+    const output = openSync(file, "w")
+    const child = spawn(process.execPath, [bin, ...args], {
+      env: { PATH: process.env["PATH"], ...env },
+      stdio: ["ignore", output, "pipe"]
+    })
+    let stderr = ""
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => stderr += text)
+    const [status] = await once(child, "close")
+    closeSync(output)
+    return { status, stderr }
   })
+
+const bin = fileURLToPath(new URL("../../src/bin.ts", import.meta.url))
+
+/** Runs the command line in a process of its own. */
+export const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  watched(spawn(process.execPath, [bin, ...args], { env: { PATH: process.env["PATH"], ...env } }))
+
+/** Runs the command line in a terminal of its own, where the system has the command `script`. */
+export const startInTerminal = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  watched(
+    spawn("script", ["-qec", [process.execPath, bin, ...args].map((word) => `'${word}'`).join(" "), "/dev/null"], {
+      env: { PATH: process.env["PATH"], ...env }
+    })
+  )
+
+const watched = (child: ChildProcessWithoutNullStreams) => {
   const output = { stdout: "", stderr: "" }
   child.stdout.setEncoding("utf8").on("data", (text: string) => output.stdout += text)
   child.stderr.setEncoding("utf8").on("data", (text: string) => output.stderr += text)

@@ -1,0 +1,81 @@
+import type * as Prompt from "effect/ai/Prompt"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { ChatResponse } from "../ChatResponse.ts"
+import type * as Chunk from "../Chunk.ts"
+import type { ProviderError } from "../ProviderError.ts"
+import { observe } from "./observe.ts"
+
+/**
+ * What comes of an answer: chunks, and where tools run, their calls and results and the end of each step.
+ *
+ * @internal
+ */
+export type Item =
+  | { readonly _tag: "Chunk"; readonly chunk: Chunk.Chunk }
+  | {
+    readonly _tag: "ToolCall"
+    readonly id: string
+    readonly name: string
+    /** Text where it is no whole JSON. */
+    readonly params: unknown
+    /** Why it can't run; `null` when it can. */
+    readonly problem: string | null
+  }
+  | {
+    readonly _tag: "ToolResult"
+    readonly id: string
+    readonly name: string
+    readonly result: unknown
+    readonly isFailure: boolean
+  }
+  | { readonly _tag: "Step" }
+
+/**
+ * What has come so far.
+ *
+ * @internal
+ */
+export interface Responses {
+  /** One a step. */
+  readonly all: ReadonlyArray<ChatResponse>
+  /** The last of them, with the provider's failure. */
+  readonly last: ChatResponse
+}
+
+/**
+ * An answer that is on its way.
+ *
+ * @internal
+ */
+export interface Answer {
+  /** It ends, well, where the provider fails. */
+  readonly items: Stream.Stream<Item>
+  readonly responses: () => Responses
+  /** From now to the first chunk; `undefined` while there is none. */
+  readonly millisToFirstChunk: () => number | undefined
+  /** Where tools run: the conversation after the last step that is over with its tools; `undefined` while none is. */
+  readonly prompt: () => Prompt.Prompt | undefined
+  /** Whether `prompt` has all that came. */
+  readonly isOver: () => boolean
+  /** Whether there were as many responses as there may be, and the model wanted more. */
+  readonly isOutOfSteps: () => boolean
+}
+
+/**
+ * The answer of one response.
+ *
+ * @internal
+ */
+export const ofOne = (stream: Stream.Stream<Chunk.Chunk, ProviderError>): Effect.Effect<Answer> =>
+  Effect.map(observe(stream), ({ chunks, millisToFirstChunk, response }) => ({
+    items: Stream.map(chunks, (chunk): Item => ({ _tag: "Chunk", chunk })),
+    responses: () => {
+      const last = response()
+      return { all: [last], last }
+    },
+    millisToFirstChunk,
+    prompt: () => undefined,
+    isOver: () => false,
+    isOutOfSteps: () => false
+  }))

@@ -1,0 +1,216 @@
+/**
+ * What one types a message into: lines that wrap, a cursor, pastes of several lines, and the messages before.
+ */
+import * as Prompt from "effect/cli/Prompt"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Terminal from "effect/Terminal"
+import { printable } from "./printable.ts"
+
+/** The key that stands for a whole paste, with the text as its input. */
+export const paste = "paste"
+
+/** @internal */
+export interface State {
+  readonly before: string
+  readonly after: string
+  /** Position among the messages before; their number for the new one. */
+  readonly at: number
+  /** The new message, while one of those before is shown. */
+  readonly draft: string
+}
+
+type Action = Prompt.Action<State, string | undefined>
+
+const marker = "> "
+const indent = "  "
+
+/**
+ * Asks for a message; `undefined` when the user leaves: by Ctrl-D or Ctrl-C where nothing is typed.
+ *
+ * @internal
+ */
+export const ask = (said: ReadonlyArray<string>): Prompt.Prompt<string | undefined> =>
+  Prompt.Custom<State, string | undefined>({ before: "", after: "", at: said.length, draft: "" }, {
+    process: (input, state) => Effect.succeed(next(said, input, state)),
+    render: (state, action) =>
+      size((columns, rows) => {
+        if (action._tag === "Beep") return "\u0007"
+        if (action._tag === "Submit") return `${layout(state.before + state.after, columns).join("\n")}\n`
+        const { cursor, lines, width } = frame(state, columns, rows)
+        return `${lines.join("\n")}${up(lines.length - 1 - cursor)}\r\u001b[${width}C`
+      }),
+    clear: (state) => size((columns, rows) => `${up(frame(state, columns, rows).cursor)}\r\u001b[0J`)
+  })
+
+const size = (f: (columns: number, rows: number) => string): Effect.Effect<string, never, Terminal.Terminal> =>
+  Terminal.Terminal.use(({ columns, rows }) =>
+    Effect.zipWith(columns, rows, (columns, rows) => f(columns > 0 ? columns : 80, rows > 0 ? rows : 24))
+  )
+
+const up = (rows: number): string => rows > 0 ? `\u001b[${rows}A` : ""
+
+/** The lines that fit on the screen, around that of the cursor. */
+const frame = ({ after, before }: State, columns: number, rows: number) => {
+  const all = layout(before + after, columns)
+  const upToCursor = layout(before, columns)
+  const row = upToCursor.length - 1
+  const first = Math.max(0, row - rows + 2)
+  return {
+    lines: all.slice(first, first + Math.max(rows - 1, 1)),
+    cursor: row - first,
+    width: widthOf(upToCursor[row] ?? "")
+  }
+}
+
+const graphemes = new Intl.Segmenter()
+const wide =
+  /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}]/u
+
+const widthOfGrapheme = (grapheme: string): number => wide.test(grapheme) ? 2 : /^\p{M}|^\p{Cf}/u.test(grapheme) ? 0 : 1
+
+const widthOf = (line: string): number => {
+  let width = 0
+  for (const { segment } of graphemes.segment(line)) width += widthOfGrapheme(segment)
+  return width
+}
+
+/** A text as lines of the screen. None reaches the last column, where terminals differ. */
+const layout = (text: string, columns: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let line = marker
+  let width = marker.length
+  const end = () => {
+    lines.push(line)
+    line = indent
+    width = indent.length
+  }
+  for (const { segment } of graphemes.segment(text.replaceAll("\t", indent))) {
+    if (segment === "\n") {
+      end()
+      continue
+    }
+    const own = widthOfGrapheme(segment)
+    if (width + own >= columns && width > indent.length) end()
+    line += segment
+    width += own
+  }
+  end()
+  return lines
+}
+
+const frameOf = (state: State): Action => ({ _tag: "NextFrame", state })
+const beep: Action = { _tag: "Beep" }
+
+/**
+ * What a key does.
+ *
+ * @internal
+ */
+export const next = (said: ReadonlyArray<string>, { input, key }: Terminal.UserInput, state: State): Action => {
+  const { after, before } = state
+  const insert = (text: string) => frameOf({ ...state, before: before + text })
+  const recall = (at: number) => {
+    if (at < 0 || at > said.length) return beep
+    const draft = state.at === said.length ? before + after : state.draft
+    return frameOf({ before: said[at] ?? draft, after: "", at, draft })
+  }
+  if (key.name === paste) return insert(typed(Option.getOrElse(input, () => "")))
+  if (key.ctrl) {
+    switch (key.name) {
+      case "c":
+        return before + after === ""
+          ? { _tag: "Submit", value: undefined }
+          : frameOf({ ...state, before: "", after: "", at: said.length })
+      case "d":
+        return before + after === ""
+          ? { _tag: "Submit", value: undefined }
+          : frameOf({ ...state, after: withoutFirst(after) })
+      case "a":
+        return frameOf({ ...state, before: "", after: before + after })
+      case "e":
+        return frameOf({ ...state, before: before + after, after: "" })
+      case "b":
+        return left(state)
+      case "f":
+        return right(state)
+      case "h":
+        return backspace(state)
+      case "k":
+        return frameOf({ ...state, after: "" })
+      case "u":
+        return frameOf({ ...state, before: "" })
+      case "w":
+        return frameOf({ ...state, before: before.replace(/\S*\s*$/, "") })
+      case "p":
+        return recall(state.at - 1)
+      case "n":
+        return recall(state.at + 1)
+      default:
+        return beep
+    }
+  }
+  switch (key.name) {
+    case "return":
+      return key.meta
+        ? insert("\n")
+        : before.endsWith("\\") && after === ""
+        ? frameOf({ ...state, before: `${before.slice(0, -1)}\n` })
+        : { _tag: "Submit", value: before + after }
+    // Ctrl-J
+    case "enter":
+      return insert("\n")
+    case "backspace":
+      return backspace(state)
+    case "delete":
+      return frameOf({ ...state, after: withoutFirst(after) })
+    case "left":
+      return left(state)
+    case "right":
+      return right(state)
+    case "home":
+      return frameOf({ ...state, before: "", after: before + after })
+    case "end":
+      return frameOf({ ...state, before: before + after, after: "" })
+    case "up":
+      return recall(state.at - 1)
+    case "down":
+      return recall(state.at + 1)
+    default:
+      return key.meta ? beep : insert(typed(Option.getOrElse(input, () => "")))
+  }
+}
+
+// A paste has the line ends of the terminal it comes from.
+const typed = (text: string): string => printable(text.replace(/\r\n?/g, "\n"))
+
+const lastOf = (text: string): string => {
+  const [last] = Array.from(graphemes.segment(text.slice(-32)), ({ segment }) => segment).slice(-1)
+  return last ?? ""
+}
+
+const firstOf = (text: string): string => {
+  const [first] = graphemes.segment(text.slice(0, 32))
+  return first?.segment ?? ""
+}
+
+const withoutFirst = (text: string): string => text.slice(firstOf(text).length)
+
+const left = (state: State): Action => {
+  const last = lastOf(state.before)
+  return last === ""
+    ? beep
+    : frameOf({ ...state, before: state.before.slice(0, -last.length), after: last + state.after })
+}
+
+const right = (state: State): Action => {
+  const first = firstOf(state.after)
+  return first === ""
+    ? beep
+    : frameOf({ ...state, before: state.before + first, after: state.after.slice(first.length) })
+}
+
+const backspace = (state: State): Action => {
+  const last = lastOf(state.before)
+  return last === "" ? beep : frameOf({ ...state, before: state.before.slice(0, -last.length) })
+}

@@ -1,0 +1,155 @@
+import type * as Cause from "effect/Cause"
+import * as CliPrompt from "effect/cli/Prompt"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import type * as Path from "effect/Path"
+import * as Pull from "effect/Pull"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import * as Terminal from "effect/Terminal"
+import * as Editor from "./editor.ts"
+import { printable } from "./printable.ts"
+import { type Failed, wrongUsage } from "./status.ts"
+import type { Confirm } from "./toolbox.ts"
+
+/**
+ * Where messages come from.
+ *
+ * @internal
+ */
+export interface Typing {
+  readonly isTerminal: boolean
+  /** The next message, given those before, which a terminal recalls; `undefined` when there is none any more. */
+  readonly next: (
+    said: ReadonlyArray<string>
+  ) => Effect.Effect<string | undefined, Failed, FileSystem.FileSystem | Path.Path>
+  readonly confirm: (
+    question: string
+  ) => Effect.Effect<boolean | undefined, never, FileSystem.FileSystem | Path.Path>
+  /** Ends when the user stops what is under way. */
+  readonly stop: Effect.Effect<void>
+}
+
+/**
+ * Lines that are piped in: each is a message. One that ends in a backslash goes on in the next.
+ *
+ * @internal
+ */
+export const lines: Effect.Effect<Typing, never, Stdio.Stdio | Scope.Scope> = Effect.gen(function*() {
+  const { stdin } = yield* Stdio.Stdio
+  const pull = yield* Stream.toPull(stdin.pipe(Stream.decodeText(), Stream.splitLines, Stream.rechunk(1)))
+  const line = pull.pipe(
+    Effect.map(([line]) => line),
+    Pull.catchDone(() => Effect.undefined),
+    Effect.mapError((error) => wrongUsage(`Standard input cannot be read: ${error.message}`))
+  )
+  const next: Effect.Effect<string | undefined, Failed> = Effect.gen(function*() {
+    let message = ""
+    while (true) {
+      const piece = yield* line
+      if (piece === undefined) return message === "" ? undefined : message
+      if (!piece.endsWith("\\")) return message + piece
+      message += `${piece.slice(0, -1)}\n`
+    }
+  })
+  return { isTerminal: false, next: () => next, confirm: () => Effect.undefined, stop: Effect.never }
+})
+
+const startPaste = "\u001b[?2004h"
+const endPaste = "\u001b[?2004l"
+
+/**
+ * A terminal, whose keys are read all the time: what one types during an answer waits for its end, and Ctrl-C stops the
+ * answer.
+ *
+ * @internal
+ */
+export const terminal: Effect.Effect<Typing, never, Terminal.Terminal | Scope.Scope> = Effect.gen(function*() {
+  const terminal = yield* Terminal.Terminal
+  const input = yield* terminal.readInput
+  const keys = yield* Queue.unbounded<Terminal.UserInput, Cause.Done>()
+  let stopping: Deferred.Deferred<void> | undefined
+  let pasted: string | undefined
+
+  const receive = (press: Terminal.UserInput): Effect.Effect<unknown> => {
+    const { key } = press
+    if (key.name === "paste-start") {
+      pasted = ""
+      return Effect.void
+    }
+    if (key.name === "paste-end") {
+      const text = pasted ?? ""
+      pasted = undefined
+      return Queue.offer(keys, { input: Option.some(text), key: { ...key, name: Editor.paste } })
+    }
+    if (pasted !== undefined) {
+      pasted += Option.getOrElse(press.input, () => "")
+      return Effect.void
+    }
+    return stopping !== undefined && key.ctrl && key.name === "c"
+      ? Deferred.succeed(stopping, undefined)
+      : Queue.offer(keys, press)
+  }
+
+  yield* Queue.take(input).pipe(
+    Effect.flatMap(receive),
+    Effect.forever,
+    Effect.catch(() => Queue.end(keys)),
+    Effect.forkScoped
+  )
+  yield* Effect.acquireRelease(
+    Effect.ignore(terminal.display(startPaste)),
+    () => Effect.ignore(terminal.display(endPaste))
+  )
+  const shared = Terminal.make({ ...terminal, readInput: Effect.succeed(keys) })
+  const ask = <A>(
+    prompt: CliPrompt.Prompt<A>
+  ): Effect.Effect<A | undefined, never, FileSystem.FileSystem | Path.Path> =>
+    CliPrompt.run(prompt).pipe(
+      Effect.provideService(Terminal.Terminal, shared),
+      Effect.catch(() => Effect.undefined)
+    )
+  return {
+    isTerminal: true,
+    next: (said) => ask(Editor.ask(said)),
+    confirm: (message) => ask(CliPrompt.Confirm({ message: printable(message) })),
+    stop: Effect.suspend(() => {
+      const stopped = stopping = Deferred.makeUnsafe<void>()
+      return Effect.ensuring(
+        Deferred.await(stopped),
+        Effect.sync(() => {
+          stopping = undefined
+        })
+      )
+    })
+  }
+})
+
+/**
+ * How a command asks that reads nothing else from its terminal. Ctrl-C at the question stops the program.
+ *
+ * @internal
+ */
+export const confirm: Effect.Effect<
+  Confirm,
+  never,
+  Stdio.Stdio | Terminal.Terminal | FileSystem.FileSystem | Path.Path
+> = Effect.gen(function*() {
+  const stdio = yield* Stdio.Stdio
+  const context = yield* Effect.context<Terminal.Terminal | FileSystem.FileSystem | Path.Path>()
+  const isTerminal = (yield* stdio.stdinIsTerminal) && (yield* stdio.stdoutIsTerminal)
+  return (question) =>
+    isTerminal
+      ? terminal.pipe(
+        Effect.flatMap(({ confirm, stop }) =>
+          Effect.raceFirst(confirm(question), Effect.andThen(stop, Effect.interrupt))
+        ),
+        Effect.scoped,
+        Effect.provideContext(context)
+      )
+      : Effect.undefined
+})

@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema, type Terminal } from "effect"
+import * as Editor from "../../src/cli/editor.ts"
+import { ctrl, enter, keysOf, press } from "./harness.ts"
+
+const said = ["first", "second"]
+const empty: Editor.State = { before: "", after: "", at: said.length, draft: "" }
+
+/** What the keys make of an empty line: its state, or the message that was sent. */
+const after = (...keys: ReadonlyArray<Terminal.UserInput>): Editor.State | string | undefined => {
+  let state = empty
+  for (const key of keys) {
+    const action = Editor.next(said, key, state)
+    if (action._tag === "Submit") return action.value
+    if (action._tag === "NextFrame") state = action.state
+  }
+  return state
+}
+
+const line = (before: string, rest = "") => ({ before, after: rest })
+
+describe("Editor", () => {
+  it("inserts where the cursor is, and deletes whole characters", () => {
+    assert.deepInclude(after(...keysOf("helo"), press("left"), ...keysOf("l")), line("hell", "o"))
+    assert.deepInclude(after(...keysOf("a"), press("x", {}, "👩‍🚀"), press("backspace")), line("a"))
+    assert.deepInclude(after(press("x", {}, "é👩‍🚀"), press("left"), press("left"), press("delete")), line("", "👩‍🚀"))
+  })
+
+  it("moves and deletes by the keys that shells know", () => {
+    const words = keysOf("one two  three")
+    assert.deepInclude(after(...words, ctrl("w")), line("one two  "))
+    assert.deepInclude(after(...words, ctrl("w"), ctrl("w")), line("one "))
+    assert.deepInclude(after(...words, ctrl("a"), press("right"), ctrl("k")), line("o"))
+    assert.deepInclude(after(...words, press("left"), ctrl("u")), line("", "e"))
+    assert.deepInclude(after(...words, press("home"), press("end")), line("one two  three"))
+  })
+
+  it("recalls the messages before, and comes back to the one that was begun", () => {
+    const begun = keysOf("third")
+    assert.deepInclude(after(...begun, press("up")), line("second"))
+    assert.deepInclude(after(...begun, press("up"), press("up"), press("up")), line("first"))
+    assert.deepInclude(after(...begun, press("up"), press("down")), line("third"))
+    assert.deepInclude(after(...begun, press("down")), line("third"))
+  })
+
+  it("goes on in another line after a backslash, and sends otherwise", () => {
+    assert.deepInclude(after(...keysOf("a\\"), enter, ...keysOf("b")), line("a\nb"))
+    assert.strictEqual(after(...keysOf("a\\"), enter, ...keysOf("b"), enter), "a\nb")
+    assert.deepInclude(after(...keysOf("a"), press("return", { meta: true }, "\r")), line("a\n"))
+  })
+
+  it("leaves at Ctrl-D only where nothing is typed", () => {
+    assert.isUndefined(after(ctrl("d")))
+    assert.deepInclude(after(...keysOf("ab"), press("home"), ctrl("d")), line("", "b"))
+  })
+
+  it.prop(
+    "keeps what is typed or pasted, but for control characters, wherever the cursor is",
+    [Schema.String, Schema.String],
+    ([typed, pasted]) => {
+      const state = after(
+        ...keysOf(typed.replace(/[\r\n]/g, "")),
+        press(Editor.paste, {}, pasted),
+        press("left"),
+        press("right")
+      )
+      assert.isObject(state)
+      const { after: rest, before } = state as Editor.State
+      const clean = (text: string) =>
+        text.replace(/\r\n?/g, "\n").replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
+      assert.strictEqual(before + rest, clean(typed.replace(/[\r\n]/g, "")) + clean(pasted))
+      assert.strictEqual(rest, "")
+    }
+  )
+})

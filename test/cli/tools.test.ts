@@ -1,0 +1,306 @@
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, FileSystem, Stream } from "effect"
+import { fileURLToPath } from "node:url"
+import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
+import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
+import { ctrl, enter, keysOf, lines, type Options, run, start, typist } from "./harness.ts"
+
+const serverFile = fileURLToPath(new URL("../support/mcpServer.ts", import.meta.url))
+const command = `'${process.execPath}' '${serverFile}'`
+const speaking = (version: string) => `env MCP_VERSION=${version} ${command}`
+
+const usage = { inputTokens: 1000, cachedTokens: 200, outputTokens: 100 }
+
+const reply = (answer: Parameters<typeof Answer.make>[0], options?: ReplayServer.ReplyOptions) =>
+  ReplayServer.stream(
+    Wire.openai,
+    Answer.openai(Answer.make({ model: "gpt-4o-2024-08-06", usage, ...answer })),
+    options
+  )
+
+const calling = (name: string, args: unknown, content?: string) =>
+  reply({ content, toolCalls: [{ name, arguments: JSON.stringify(args) }] })
+
+const asking = Effect.fnUntraced(function*(
+  replies: readonly [ReplayServer.Reply, ...ReadonlyArray<ReplayServer.Reply>],
+  args: ReadonlyArray<string> = ["--tools", command],
+  options: Options = {}
+) {
+  const server = yield* NodeReplayServer.make(replies)
+  const outcome = yield* run(["ask", "--base-url", server.url, "--max-retries", "0", ...args, "Well?"], {
+    env: { OPENAI_API_KEY: "a-key" },
+    ...options
+  })
+  return { ...outcome, requests: yield* server.requests }
+})
+
+interface Body {
+  readonly messages: ReadonlyArray<Record<string, unknown>>
+  readonly tools: ReadonlyArray<{ readonly function: { readonly name: string } }>
+}
+
+const bodyOf = (request: ReplayServer.Request | undefined): Body => request?.body as Body
+
+const lastMessage = (request: ReplayServer.Request | undefined): unknown => bodyOf(request).messages.at(-1)?.["content"]
+
+describe("--tools", () => {
+  it.live("runs the tools of an MCP server until the model has its answer", () =>
+    Effect.gen(function*() {
+      const { requests, status, stderr, stdout } = yield* asking([
+        calling("add", { a: 2, b: 3 }, "Let me see."),
+        reply({ content: "It is 5." })
+      ])
+      assert.deepStrictEqual({ status, stdout }, { status: 0, stdout: "Let me see.\nIt is 5.\n" })
+      assert.deepStrictEqual(bodyOf(requests[0]).tools.map((tool) => tool.function.name), [
+        "add",
+        "forget",
+        "crash",
+        "wait"
+      ])
+      assert.strictEqual(lastMessage(requests[1]), "The sum is 5\u001b[31m")
+      assert.match(stderr, /^\[tool call\] add \{"a":2,"b":3\}\n\[tool result\] add The sum is 5 ?\[31m\n/)
+      assert.match(stderr, /^steps +2$/m)
+      assert.match(stderr, /^tokens +input 2000, cached 400, output 200$/m)
+      assert.match(stderr, /^cost +\$0\.0065$/m)
+    }))
+
+  it.live("tells calls and results with --json in lines of their own, and the whole in the last line", () =>
+    Effect.gen(function*() {
+      const { status, stderr, stdout } = yield* asking([
+        calling("add", { a: 2, b: 3 }),
+        reply({ content: "It is 5." })
+      ], ["--tools", command, "--json"])
+      assert.deepStrictEqual({ status, stderr }, { status: 0, stderr: "" })
+      const all = lines(stdout)
+      const others = all.filter(({ type }) => type !== "chunk")
+      const id = others[0]?.["id"]
+      assert.isString(id)
+      assert.deepStrictEqual(others.slice(0, 2), [
+        { type: "tool_call", id, name: "add", params: { a: 2, b: 3 }, problem: null },
+        { type: "tool_result", id, name: "add", isFailure: false, result: "The sum is 5\u001b[31m" }
+      ])
+      const last = all.at(-1)
+      assert.deepInclude(last?.["response"], { content: "It is 5.", toolCalls: [] })
+      assert.deepInclude(last?.["total"], {
+        steps: 2,
+        isOutOfSteps: false,
+        usage: {
+          inputTokens: 2000,
+          cachedTokens: 400,
+          cacheWriteTokens: null,
+          outputTokens: 200,
+          reasoningTokens: null
+        }
+      })
+      assert.nestedPropertyVal(last, "total.cost.total", 0.0065)
+    }))
+
+  it.live("stops after --max-steps responses and says so", () =>
+    Effect.gen(function*() {
+      const { requests, status, stderr } = yield* asking(
+        [calling("add", { a: 1, b: 1 })],
+        ["--tools", command, "--max-steps", "2"]
+      )
+      assert.deepStrictEqual({ status, requests: requests.length }, { status: 0, requests: 2 })
+      assert.match(stderr, /^The model wants more than 2 steps; --max-steps allows more$/m)
+    }))
+
+  it.live("prints the steps before a provider's failure, and the failure", () =>
+    Effect.gen(function*() {
+      const { status, stderr } = yield* asking([
+        calling("add", { a: 1, b: 1 }),
+        ReplayServer.json({ error: { message: "Too much" } }, { status: 503 })
+      ])
+      assert.strictEqual(status, 1)
+      assert.match(stderr, /^\[tool result\] add/m)
+      assert.match(stderr, /^openai: ServerError: Too much$/m)
+    }))
+
+  it.live("tells the model when its server has died, and goes on", () =>
+    Effect.gen(function*() {
+      const { requests, status, stderr, stdout } = yield* asking([calling("crash", {}), reply({ content: "Sorry." })])
+      assert.deepStrictEqual({ status, stdout }, { status: 0, stdout: "Sorry.\n" })
+      assert.match(String(lastMessage(requests[1])), /^MCP (process exited|server closed)/)
+      assert.match(stderr, /^\[tool failure\] crash MCP /m)
+    }))
+
+  it.live("tells of a call in a line of its own, after reasoning too", () =>
+    Effect.gen(function*() {
+      const chunks = Answer.anthropic(
+        Answer.make({ reasoning: "Hmm", toolCalls: [{ name: "add", arguments: "{\"a\":2,\"b\":3}" }] })
+      )
+      const { stderr } = yield* asking(
+        [
+          ReplayServer.stream(Wire.anthropic, chunks),
+          ReplayServer.stream(Wire.anthropic, Answer.anthropic(Answer.make({ content: "5", reasoning: "So" })))
+        ],
+        ["--tools", command, "--provider", "anthropic"],
+        { env: { ANTHROPIC_API_KEY: "a-key" } }
+      )
+      assert.match(stderr, /^\[reasoning\] Hmm\n\[tool call\] add .*\n\[tool result\] add .*\n\[reasoning\] So\n/)
+    }))
+
+  it.live("speaks the newer version of MCP, too", () =>
+    Effect.gen(function*() {
+      const { requests } = yield* asking(
+        [calling("add", { a: 2, b: 3 }), reply({ content: "It is 5." })],
+        ["--tools", speaking("2026-07-28")]
+      )
+      assert.match(String(lastMessage(requests[1])), /The sum is 5/)
+    }))
+
+  describe("that may change or destroy something", () => {
+    const forgetting = [calling("forget", { what: "all" }), reply({ content: "Fine." })] as const
+
+    it.live("don't run where there is no one to ask", () =>
+      Effect.gen(function*() {
+        const { requests, status } = yield* asking(forgetting)
+        assert.strictEqual(status, 0)
+        assert.include(String(lastMessage(requests[1])), "no one who could be asked")
+      }))
+
+    it.live("run with --yes", () =>
+      Effect.gen(function*() {
+        const { requests } = yield* asking(forgetting, ["--tools", command, "--yes"])
+        assert.strictEqual(lastMessage(requests[1]), "Forgot all")
+      }))
+
+    const answering = Effect.fnUntraced(function*(answer: string) {
+      const { options, screen } = yield* typist([["Run forget", keysOf(answer)]])
+      return { ...(yield* asking(forgetting, ["--tools", command], options)), screen: screen() }
+    })
+
+    it.live("run when the user says yes, and only then", () =>
+      Effect.gen(function*() {
+        const yes = yield* answering("y")
+        assert.include(yes.screen, "Run forget {\"what\":\"all\"}?")
+        assert.strictEqual(lastMessage(yes.requests[1]), "Forgot all")
+        const no = yield* answering("n")
+        assert.include(String(lastMessage(no.requests[1])), "denied")
+        assert.strictEqual(no.status, 0)
+      }))
+  })
+
+  it.live("end with the program at Ctrl-C where it asks", () =>
+    Effect.gen(function*() {
+      const { options } = yield* typist([["Run forget", [ctrl("c")]]])
+      const exit = yield* Effect.exit(asking([calling("forget", { what: "all" })], ["--tools", command], options))
+      assert.isTrue(Exit.hasInterrupts(exit))
+    }))
+
+  const unusable: ReadonlyArray<readonly [title: string, args: ReadonlyArray<string>, message: RegExp]> = [
+    [
+      "a command that does not exist",
+      ["--tools", "no-such-program-at-all --x"],
+      /"no-such-program-at-all --x": no such command$/
+    ],
+    ["an empty command", ["--tools", " "], /no command$/],
+    ["a quote that is left open", ["--tools", "node 'x"], /quote/i],
+    ["a server that ends at once", ["--tools", "node --no-such-option"], /: .*bad option: --no-such-option$/],
+    ["a program that does not speak MCP", ["--tools", "sh -c 'echo hello; cat'"], /Invalid MCP JSON$/],
+    [
+      "a server of an older version",
+      ["--tools", speaking("2024-11-05")],
+      /speaks neither MCP 2025-11-25 nor 2026-07-28$/
+    ],
+    [
+      "two servers with the same tools",
+      ["--tools", command, "--tools", `${command} again`],
+      /a tool of the same name, add$/
+    ],
+    ["a dry run", ["--tools", command, "--dry-run"], /--dry-run starts nothing/]
+  ]
+
+  for (const [title, args, message] of unusable) {
+    it.live(`exits with 2 and one line for ${title}`, () =>
+      Effect.gen(function*() {
+        const { requests, status, stderr } = yield* asking([reply({ content: "Hello" })], args)
+        assert.deepStrictEqual({ status, requests }, { status: 2, requests: [] })
+        assert.match(stderr.trimEnd(), message)
+        assert.strictEqual(stderr.trimEnd().split("\n").length, 1)
+      }))
+  }
+
+  it.live("leaves no server behind when the program is interrupted", () =>
+    Effect.gen(function*() {
+      const server = yield* NodeReplayServer.make([
+        reply({ content: "Hello, world" }, { fault: { kind: "hang", after: { events: 2 } } })
+      ])
+      const files = yield* FileSystem.FileSystem
+      const file = `${yield* files.makeTempDirectoryScoped()}/pid`
+      const process_ = start(
+        [
+          "ask",
+          "--base-url",
+          server.url,
+          "--tools",
+          `sh -c 'echo $$ > ${file}; exec ${command.replaceAll("'", "")}'`,
+          "Hi"
+        ],
+        { OPENAI_API_KEY: "a-key" }
+      )
+      yield* process_.printed("Hello")
+      process_.child.kill("SIGINT")
+      assert.strictEqual((yield* process_.exited).status, 130)
+      const pid = Number(yield* files.readFileString(file))
+      assert.throws(() => process.kill(pid, 0), /ESRCH/)
+    }).pipe(Effect.provide(NodeServices.layer)))
+
+  it.live("serve chat, which keeps calls and results in its history", () =>
+    Effect.gen(function*() {
+      const files = yield* FileSystem.FileSystem
+      const file = `${yield* files.makeTempDirectoryScoped()}/history.json`
+      const server = yield* NodeReplayServer.make([
+        calling("add", { a: 2, b: 3 }),
+        reply({ content: "It is 5." }),
+        reply({ content: "Thanks." })
+      ])
+      const { status, stderr, stdout } = yield* run(
+        ["chat", "--base-url", server.url, "--tools", command, "--history", file],
+        { env: { OPENAI_API_KEY: "a-key" }, stdin: Stream.make("2 and 3?\nGood\n").pipe(Stream.encodeText) }
+      )
+      assert.deepStrictEqual({ status, stdout }, { status: 0, stdout: "It is 5.\nThanks.\n" })
+      assert.include(stderr, "so far input 3000, cached 600, output 300, cost $0.00975")
+      assert.deepStrictEqual(bodyOf(yield* server.request(2)).messages.map(({ role }) => role), [
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+        "user"
+      ])
+      const { prompt } = JSON.parse(yield* files.readFileString(file))
+      assert.lengthOf(prompt, 6)
+    }).pipe(Effect.provide(NodeServices.layer)))
+
+  it.live("stop at Ctrl-C in chat, which goes on without the step that was under way", () =>
+    Effect.gen(function*() {
+      const server = yield* NodeReplayServer.make([
+        calling("add", { a: 2, b: 3 }),
+        calling("wait", {}, "Wait a moment."),
+        reply({ content: "As you like." })
+      ])
+      const { left, options } = yield* typist([
+        ["> ", [...keysOf("2 and 3?"), enter]],
+        ["moment.\n", [ctrl("c")]],
+        ["> ", [...keysOf("Never mind"), enter]],
+        ["As you like.", [ctrl("d")]]
+      ])
+      const { status, stderr } = yield* run(
+        ["chat", "--base-url", server.url, "--tools", command],
+        { env: { OPENAI_API_KEY: "a-key" }, ...options }
+      )
+      assert.deepStrictEqual({ status, left: left() }, { status: 0, left: [] })
+      assert.match(stderr, /^stopped \| tokens /m)
+      assert.deepStrictEqual(
+        bodyOf(yield* server.request(2)).messages.map(({ content, role }) => [role, content]),
+        [
+          ["user", "2 and 3?"],
+          ["assistant", undefined],
+          ["tool", "The sum is 5\u001b[31m"],
+          ["assistant", "Wait a moment."],
+          ["user", "Never mind"]
+        ]
+      )
+    }))
+})
