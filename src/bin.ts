@@ -26,7 +26,11 @@ const isMissing = (error: unknown): boolean =>
 const [flag = "", ...others] = process.argv.slice(2)
 if (["--version", "-v"].includes(flag) && others.length === 0) {
   // What the command line itself would print, without loading it.
-  console.log(`${name} v${version}`)
+  process.stdout.on("error", ({ message }) => {
+    console.error(`${name}: standard output cannot be written: ${message}`)
+    process.exitCode = 1
+  })
+  process.stdout.write(`${name} v${version}\n`)
 } else {
   import("./cli/node.ts").then(({ start }) => start(version), (error: unknown) => {
     if (!isMissing(error)) throw error

@@ -13,12 +13,14 @@ import * as Stream from "effect/Stream"
 import type * as ChatRequest from "../ChatRequest.ts"
 import * as ChatResponse from "../ChatResponse.ts"
 import type * as Chunk from "../Chunk.ts"
+import * as Endpoint from "../Endpoint.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Json from "./json.ts"
 import { observe } from "./observe.ts"
 import * as Prices from "./prices.ts"
+import { printable } from "./printable.ts"
 import * as Providers from "./providers.ts"
 import * as Request from "./request.ts"
 import * as Spinner from "./spinner.ts"
@@ -46,6 +48,13 @@ export const ask = Effect.fn("cli.ask")(function*(
   Stdio.Stdio | HttpClient.HttpClient | FileSystem.FileSystem | Path.Path
 > {
   const row = Option.isSome(input.provider) ? input.provider.value : yield* defaultProvider
+  // Not a filter of the flag, which would repeat a password.
+  if (Option.isSome(input.baseUrl)) {
+    yield* Effect.mapError(
+      Effect.fromResult(Endpoint.join(input.baseUrl.value, "")),
+      ({ message }) => wrongUsage(`--base-url: ${message}`)
+    )
+  }
   const module = yield* Effect.promise(row.load)
   const definition = yield* configured(
     module.definition({
@@ -89,7 +98,7 @@ const print = (text: string): Effect.Effect<void, PlatformError, Stdio.Stdio> =>
 const complain = (text: string): Effect.Effect<void, never, Stdio.Stdio> =>
   text === ""
     ? Effect.void
-    : Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(Text.printable(text)), stdio.stderr())))
+    : Stdio.Stdio.use((stdio) => Effect.ignore(Stream.run(Stream.make(printable(text)), stdio.stderr())))
 
 /** What is said of a request that was not sent. */
 const refused = (
@@ -146,7 +155,7 @@ const answer = Effect.fnUntraced(function*(
       return chunks.pipe(
         Stream.tap((chunk) => complain(reasoning(chunk.reasoning, chunk.content !== ""))),
         Stream.map((chunk) => chunk.content + chunk.refusal),
-        Stream.map((text) => isTerminal ? Text.printable(text) : text),
+        Stream.map((text) => isTerminal ? printable(text) : text),
         endWithNewline
       )
     })
@@ -160,7 +169,9 @@ const answer = Effect.fnUntraced(function*(
   if (!input.json) {
     yield* complain(
       Text.toolCalls(outcome) + (outcome.error === undefined ? "" : Text.fromError(outcome.error)) +
-        Text.summary(outcome, millisToFirstChunk(), pricing)
+        (outcome.chunks === 0 && outcome.error !== undefined
+          ? ""
+          : Text.summary(outcome, millisToFirstChunk(), pricing))
     )
   }
   if (outcome.error !== undefined) return yield* providerFailed

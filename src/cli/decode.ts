@@ -9,6 +9,7 @@ import * as Protocol from "../Protocol.ts"
 import type { ProviderError } from "../ProviderError.ts"
 import * as Json from "./json.ts"
 import * as Prices from "./prices.ts"
+import { printable } from "./printable.ts"
 import type * as Providers from "./providers.ts"
 import { Failed } from "./status.ts"
 import * as Text from "./text.ts"
@@ -33,7 +34,7 @@ export const decode = Effect.fn("cli.decode")(function*(
   const pricing = yield* Prices.service(input.prices, input.model)
   let status: 0 | 1 | 2 = 0
 
-  const complain = (text: string) => Effect.ignore(Stream.run(Stream.make(Text.printable(text)), stdio.stderr()))
+  const complain = (text: string) => Effect.ignore(Stream.run(Stream.make(printable(text)), stdio.stderr()))
 
   // The usual reason for a recording without a single chunk.
   const suspect = (file: string, error: ProviderError) =>

@@ -11,6 +11,7 @@ import * as Provider from "../Provider.ts"
 import * as NodeReplayServer from "../testing/NodeReplayServer.ts"
 import * as CliCost from "./cost.ts"
 import { observe } from "./observe.ts"
+import { printable } from "./printable.ts"
 import * as Providers from "./providers.ts"
 import { type Scene, scenes } from "./scenes.ts"
 import { type Failed, providerFailed, wrongConfiguration } from "./status.ts"
@@ -28,7 +29,7 @@ export const demo = Effect.fn("cli.demo")(function*(): Effect.fn.Return<
   const results: Array<Result> = []
   yield* playAll((result) => results.push(result)).pipe(
     Stream.concat(Stream.suspend(() => Stream.make(table(results, pricing)))),
-    Stream.map((text) => isTerminal ? Text.printable(text) : text),
+    Stream.map((text) => isTerminal ? printable(text) : text),
     Stream.run(stdio.stdout())
   )
   if (results.some(({ response }) => response.error !== undefined)) return yield* providerFailed

@@ -15,6 +15,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
+import { printable } from "./printable.ts"
 import * as Providers from "./providers.ts"
 
 const name = "llm-stream"
@@ -222,12 +223,14 @@ export const main = (
     Effect.as(0 as const),
     Effect.catchTags({
       Failed: ({ message, status }) =>
-        message === undefined ? Effect.succeed(status) : Effect.as(Console.error(`${name}: ${message}`), status),
+        message === undefined
+          ? Effect.succeed(status)
+          : Effect.as(Console.error(printable(`${name}: ${message}`)), status),
       // Nobody reads any more, as in `| head`.
       PlatformError: (error) =>
         isBrokenPipe(error.cause)
           ? Effect.succeed(0 as const)
-          : Effect.as(Console.error(`${name}: standard output cannot be written: ${causeOf(error)}`), 1 as const)
+          : Effect.as(Console.error(unwritten(causeOf(error))), 1 as const)
     }),
     // What is left is how the command line was used; the presenter has told.
     Effect.catch(() => Effect.succeed(2 as const)),
@@ -238,6 +241,14 @@ export const main = (
     Effect.provideService(References.MinimumLogLevel, "Debug")
   )
 
+/**
+ * What is said when the disk is full.
+ *
+ * @internal
+ */
+export const unwritten = (cause: string): string => `${name}: standard output cannot be written: ${cause}`
+
 const causeOf = ({ cause, message }: PlatformError): string => cause instanceof Error ? cause.message : message
 
-const isBrokenPipe = (cause: unknown): boolean => Predicate.hasProperty(cause, "code") && cause.code === "EPIPE"
+/** @internal */
+export const isBrokenPipe = (cause: unknown): boolean => Predicate.hasProperty(cause, "code") && cause.code === "EPIPE"

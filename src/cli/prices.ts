@@ -13,6 +13,7 @@ import { check } from "../PriceOverrides.ts"
 import * as Pricing from "../Pricing.ts"
 import * as PricingRefresh from "../PricingRefresh.ts"
 import * as Json from "./json.ts"
+import { printable } from "./printable.ts"
 import { type Failed, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
 
@@ -102,7 +103,7 @@ export const prices = Effect.fn("cli.prices")(function*(
     const { tables } = yield* list(read(path))
     const changes = differences(bundled, rowsOf(tables)).filter(isWanted)
     return yield* print(
-      input.json ? changes.map(Json.line).join("") : Text.printable(Text.table(changes.map(changeCells)))
+      input.json ? changes.map(Json.line).join("") : printable(Text.table(changes.map(changeCells)))
     )
   }
   const rows = bundled.filter(isWanted)

@@ -7,14 +7,6 @@ import * as CliCost from "./cost.ts"
 const excerptLength = 200
 
 /**
- * A text without the characters that a terminal takes for commands; tabs and line feeds stay.
- *
- * @internal
- */
-export const printable = (text: string): string =>
-  text.replace(/\r(?=\n)/g, "").replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
-
-/**
  * A provider's failure, with what is known of it: one line, one with the details if there are any, and one with the
  * start of a body that was not understood, such as that of a wrong address.
  *
@@ -79,11 +71,12 @@ export const summary = (
  *
  * @internal
  */
-export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string =>
-  rows.map((row) =>
-    row.map((cell, column) => cell.padEnd(Math.max(...rows.map((other) => other[column]?.length ?? 0)))).join("  ")
-      .trimEnd() + "\n"
-  ).join("")
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths: Array<number> = []
+  for (const row of rows) row.forEach((cell, column) => widths[column] = Math.max(widths[column] ?? 0, cell.length))
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd() + "\n")
+    .join("")
+}
 
 /**
  * Opens with a heading, goes on with the pieces, and ends with a line end once something else has begun.

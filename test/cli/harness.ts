@@ -3,6 +3,7 @@ import { ConfigProvider, Console, Effect, type FileSystem, Layer, Schema, Sink, 
 import { FetchHttpClient } from "effect/http"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
+import { closeSync, openSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { main } from "../../src/cli/main.ts"
 import * as Stdin from "../../src/cli/stdin.ts"
@@ -19,6 +20,7 @@ export interface Options {
   readonly stdin?: Stream.Stream<Uint8Array> | undefined
   /** What standard input is. Default: a terminal or nothing, which is not read. */
   readonly stdinKind?: FileSystem.File.Type | undefined
+  readonly stdoutIsTerminal?: boolean | undefined
   readonly stderrIsTerminal?: boolean | undefined
   /** Called with each piece that is written to standard output. */
   readonly onStdout?: ((piece: string) => void) | undefined
@@ -34,6 +36,7 @@ export const run = (args: ReadonlyArray<string>, options: Options = {}): Effect.
     const stdio = Stdio.layerTest({
       args: Effect.succeed(args),
       stdin: options.stdin ?? Stream.empty,
+      stdoutIsTerminal: Effect.succeed(options.stdoutIsTerminal ?? false),
       stderrIsTerminal: Effect.succeed(options.stderrIsTerminal ?? false),
       stdout: () =>
         Sink.forEach((piece) =>
@@ -61,9 +64,30 @@ export const run = (args: ReadonlyArray<string>, options: Options = {}): Effect.
     )
   })
 
+/** Runs the command line in a process of its own, with this file as its standard output; gives what it says of that. */
+export const writeTo = (
+  file: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<Pick<Outcome, "status" | "stderr">> =>
+  Effect.promise(async () => {
+    const output = openSync(file, "w")
+    const child = spawn(process.execPath, [bin, ...args], {
+      env: { PATH: process.env["PATH"], ...env },
+      stdio: ["ignore", output, "pipe"]
+    })
+    let stderr = ""
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => stderr += text)
+    const [status] = await once(child, "close")
+    closeSync(output)
+    return { status, stderr }
+  })
+
+const bin = fileURLToPath(new URL("../../src/bin.ts", import.meta.url))
+
 /** Runs the command line in a process of its own. */
 export const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
-  const child = spawn(process.execPath, [fileURLToPath(new URL("../../src/bin.ts", import.meta.url)), ...args], {
+  const child = spawn(process.execPath, [bin, ...args], {
     env: { PATH: process.env["PATH"], ...env }
   })
   const output = { stdout: "", stderr: "" }

@@ -49,6 +49,53 @@ describe("llm-stream", () => {
       assert.include(stderr, "AZURE_OPENAI_ENDPOINT")
     }))
 
+  const region = { AWS_BEARER_TOKEN_BEDROCK: "a-key" }
+  const azure = { AZURE_OPENAI_API_KEY: "a-key" }
+  const openai = { OPENAI_API_KEY: "a-key" }
+  const configurations: ReadonlyArray<
+    readonly [title: string, args: ReadonlyArray<string>, env: Record<string, string>, status: number, line: RegExp]
+  > = [
+    ["no region", ["bedrock"], region, 1, /^bedrock: InvalidRequest: .*AWS_REGION/],
+    [
+      "no name of a region",
+      ["bedrock"],
+      { ...region, AWS_REGION: "a b" },
+      1,
+      /^bedrock: InvalidRequest: The AWS region/
+    ],
+    ["no key", ["openai"], {}, 1, /^openai: Authentication: .*OPENAI_API_KEY/],
+    ["a key with a blank", ["openai"], { OPENAI_API_KEY: "a key" }, 1, /^openai: Authentication: /],
+    ["no URL", ["openai"], { ...openai, OPENAI_BASE_URL: "local" }, 1, /^openai: InvalidRequest: The base URL/],
+    [
+      "no port",
+      ["openai"],
+      { ...openai, OPENAI_BASE_URL: "http://a:99999" },
+      1,
+      /^openai: InvalidRequest: The base URL/
+    ],
+    [
+      "no Azure URL",
+      ["azure", "-m", "m"],
+      { ...azure, AZURE_OPENAI_ENDPOINT: "a" },
+      1,
+      /^azure: InvalidRequest: The base/
+    ],
+    ["no endpoint", ["azure"], azure, 2, /^llm-stream: AZURE_OPENAI_ENDPOINT is not set/],
+    ["a flag that is no URL", ["openai", "--base-url", "local"], openai, 2, /^llm-stream: --base-url: The base URL/],
+    ["a password", ["openai", "--base-url", "http://u:hunter2@a"], openai, 2, /^llm-stream: --base-url: The base URL/],
+    ["no prices", ["openai", "--prices", "/a\u009b"], openai, 2, /^llm-stream: \/a\ufffd: no such file/]
+  ]
+  for (const [title, [provider = "", ...args], env, status, line] of configurations) {
+    it.effect(`says in one line what is wrong with its configuration: ${title}`, () =>
+      Effect.gen(function*() {
+        const outcome = yield* run(["ask", "--provider", provider, ...args, "hello"], { env })
+        assert.match(outcome.stderr, line)
+        assert.lengthOf(outcome.stderr.trimEnd().split("\n"), 1)
+        assert.notInclude(outcome.stderr, "hunter2")
+        assert.deepStrictEqual({ ...outcome, stderr: "" }, { status, stdout: "", stderr: "" })
+      }))
+  }
+
   it.effect("prints help", () =>
     Effect.gen(function*() {
       const { status, stderr, stdout } = yield* run(["ask", "--help"])
