@@ -147,8 +147,12 @@ export const CurrentPolicy: Context.Reference<Policy> = Context.Reference<Policy
 )
 
 /**
- * A config of options whose policy is checked: a bad duration or number of retries is a `ConfigError`. In options that
- * don't come from a config, it makes every stream fail with `InvalidRequest`.
+ * A config of options whose policy is checked when the layer is built: a bad duration or number of retries is a
+ * `ConfigError`. All `layerConfig`s check theirs.
+ *
+ * In options that don't come from a config, a bad value makes every stream fail with an `InvalidRequest` that names it,
+ * and so it does in {@link CurrentPolicy}. A value that a program computes can go through `layerConfig` with
+ * `Config.succeed`.
  *
  * @example
  * ```ts
@@ -292,7 +296,13 @@ export const prepare = <C>(
   request: ChatRequest.ChatRequest
 ): Result.Result<Prepared, ProviderError.ProviderError> =>
   Result.map(
-    Result.mapError(plan(definition, request), (reason) => failure(definition, reason)),
+    Result.mapError(
+      Result.andThen(
+        Result.mapError(toPolicy(definition.options ?? {}), invalid),
+        () => plan(definition, request)
+      ),
+      (reason) => failure(definition, reason)
+    ),
     ({ encoded, headers, url }) => ({
       method: "POST",
       url,
@@ -306,6 +316,8 @@ export const prepare = <C>(
       ignored: encoded.ignored
     })
   )
+
+const invalid = (message: string): ProviderError.InvalidRequest => new ProviderError.InvalidRequest({ message })
 
 const failure = <C>({ protocol }: Definition<C>, reason: ProviderError.Reason): ProviderError.ProviderError =>
   new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: false })
@@ -340,11 +352,7 @@ const plan = <C>(
   Result.gen(function*() {
     const model = modelOf(request, options)
     if (model === undefined) {
-      return yield* Result.fail(
-        new ProviderError.InvalidRequest({
-          message: "No model: give the request a `model`, or the layer a default one"
-        })
-      )
+      return yield* Result.fail(invalid("No model: give the request a `model`, or the layer a default one"))
     }
     const encoded = yield* format.encode(yield* ChatRequest.normalize(request), model)
     const { info, url } = yield* endpoint(model)
@@ -381,7 +389,7 @@ const planCall = <C, D>(
 const checkHeaders = (
   headers: Readonly<Record<string, string | Redacted.Redacted>>
 ): Result.Result<void, ProviderError.InvalidRequest> => {
-  const fail = (message: string) => Result.fail(new ProviderError.InvalidRequest({ message }))
+  const fail = (message: string) => Result.fail(invalid(message))
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) {
       return fail("The name of a header has characters that no header name has")
@@ -481,7 +489,7 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
       const fail = (reason: ProviderError.Reason) => failure(definition, reason)
       const policy = yield* Effect.fromResult(
         Object.keys(own).length === 0 ? layerPolicy : toPolicy({ ...options, ...defined(own) })
-      ).pipe(Effect.mapError((message) => fail(new ProviderError.InvalidRequest({ message }))))
+      ).pipe(Effect.mapError((message) => fail(invalid(message))))
       const planned = yield* Effect.mapError(Effect.fromResult(plan()), fail)
       return logIgnored(
         Transport.stream(client, {
@@ -585,8 +593,9 @@ const toPolicy = (policy: Policy): Result.Result<Transport.Policy, string> =>
     const duration = (name: keyof typeof durations) => {
       const input = policy[name]
       const duration = input === undefined ? durations[name] : Option.getOrUndefined(Duration.fromInput(input))
-      // Times below zero, and numbers that are none, are read as zero.
-      return duration === undefined || name !== "maxRetryDelay" && !Duration.isPositive(duration)
+      // No pause is a pause. What is no number is read as zero, though.
+      const isPause = name === "maxRetryDelay" && !Number.isNaN(input)
+      return duration === undefined || !(Duration.isPositive(duration) || isPause && Duration.isZero(duration))
         ? Result.fail(`\`${name}\` has to be a duration such as "30 seconds", not ${String(input)}`)
         : Result.succeed(duration)
     }

@@ -1,5 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Config, Duration, Effect, Fiber, Layer, Logger, Metric, Redacted, References, Stream } from "effect"
+import {
+  Clock,
+  Config,
+  Duration,
+  Effect,
+  Fiber,
+  Layer,
+  Logger,
+  Metric,
+  Redacted,
+  References,
+  Result,
+  Stream
+} from "effect"
 import type { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { type ChatResponse, ChunkStream, OpenAi, Provider, type ProviderError } from "../src/index.ts"
@@ -137,7 +150,11 @@ describe("Provider.stream", () => {
           [{ maxRetries: 1.5 }, /`maxRetries`/],
           [{ idleTimeout: "soon" }, /`idleTimeout`.* soon/],
           [{ firstByteTimeout: -1 }, /`firstByteTimeout`/],
-          [{ totalTimeout: {} }, /`totalTimeout`/]
+          [{ totalTimeout: {} }, /`totalTimeout`/],
+          [{ contentTimeout: null }, /`contentTimeout`.* null/],
+          [{ maxRetryDelay: -1 }, /`maxRetryDelay`.* -1/],
+          [{ maxRetryDelay: Number.NaN }, /`maxRetryDelay`.* NaN/],
+          [{ maxRetryDelay: "-1 seconds" }, /`maxRetryDelay`/]
         ]
         for (const [policy, message] of wrong) {
           const client = Client.make(() => sse(finish))
@@ -150,15 +167,35 @@ describe("Provider.stream", () => {
             assert.strictEqual(error?.reason._tag, "InvalidRequest")
             assert.match(error?.message ?? "", message)
           }
-          const ofConfig = yield* OpenAi.layerConfig({ maxRetries: Config.succeed(Number.NaN) }).pipe(
+          const prepared = Provider.prepare(OpenAi.define(policy), { model: "m", prompt: "hi" })
+          assert.match(Result.isFailure(prepared) ? prepared.failure.message : "", message)
+          const configs = Object.fromEntries(
+            Object.entries(policy).map(([key, value]) => [key, Config.succeed(value)] as const)
+          )
+          const ofConfig = yield* OpenAi.layerConfig(configs).pipe(
             Layer.provide(client.layer),
             Layer.build,
             Effect.scoped,
             Effect.flip
           )
           assert.strictEqual(ofConfig._tag, "ConfigError")
-          assert.match(ofConfig.message, /`maxRetries`/)
+          assert.match(ofConfig.message, message)
           assert.strictEqual(client.sent.length, 0)
+        }
+      }))
+
+    it.effect("takes every policy that is one", () =>
+      Effect.gen(function*() {
+        const right: ReadonlyArray<Provider.Policy> = [
+          { maxRetries: 0, maxRetryDelay: 0 },
+          { maxRetries: Number.POSITIVE_INFINITY, maxRetryDelay: "0 seconds" },
+          { firstByteTimeout: Duration.infinity, idleTimeout: "Infinity", maxRetryDelay: Duration.zero },
+          { contentTimeout: "0.5 seconds", totalTimeout: [1, 5], idleTimeout: 1000n, maxRetryDelay: { minutes: 1 } },
+          { idleTimeout: "1000 weeks", totalTimeout: undefined }
+        ]
+        for (const policy of right) {
+          const response = yield* ChunkStream.outcome(stream(Client.make(() => sse(finish)).layer, policy))
+          assert.isUndefined(response.error)
         }
       }))
 
