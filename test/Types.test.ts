@@ -212,7 +212,9 @@ describe("Operators", () => {
   })
 
   it("sum up as a sink that neither fails nor needs anything", () => {
-    expectTypeOf(ChunkStream.responseSink).toEqualTypeOf<Sink.Sink<ChatResponse.ChatResponse, Chunk.Chunk>>()
+    expectTypeOf(ChunkStream.responseSink).toEqualTypeOf<
+      Sink.Sink<ChatResponse.ChatResponse, Chunk.Chunk, never, ProviderError.ProviderError>
+    >()
   })
 
   it("decode bytes beside the errors of their source", () => {
