@@ -16,6 +16,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redactable from "effect/Redactable"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
@@ -548,17 +549,28 @@ const attempt = (
     const authorization = isAuthorized ? { headers: {}, secrets: [] } : yield* authorize(outgoing)
     const secretNames = [
       ...auth.headerNames,
+      ...Object.keys(authorization.headers),
       ...Object.keys(headers).filter((name) => Redacted.isRedacted(headers[name]))
     ]
+    const request = HttpClientRequest.make(method)(url).pipe(
+      encoded === undefined ? identity : HttpClientRequest.bodyUint8Array(body, "application/json"),
+      HttpClientRequest.setHeaders({ ...authorization.headers, ...outgoing.headers })
+    )
+    // The span of the client keeps the request, and shows it when it is inspected, which no fiber's settings reach.
+    Object.defineProperty(request.headers, Redactable.symbolRedactable, {
+      value: () => ({ ...request.headers, ...Object.fromEntries(secretNames.map((name) => [name, redacted])) })
+    })
     return {
-      request: HttpClientRequest.make(method)(url).pipe(
-        encoded === undefined ? identity : HttpClientRequest.bodyUint8Array(body, "application/json"),
-        HttpClientRequest.setHeaders({ ...authorization.headers, ...outgoing.headers })
-      ),
+      request,
       secretHeaders: secretNames,
       secrets: [
         ...authorization.secrets,
-        ...own.flatMap(([name, value]) => secretNames.includes(name) ? [Redacted.make(value)] : [])
+        // Also without the scheme of a credential, such as `Bearer`.
+        ...own.flatMap(([name, value]) =>
+          secretNames.includes(name)
+            ? [value, value.replace(/^[a-z]+ +/i, "")].map((secret) => Redacted.make(secret))
+            : []
+        )
       ]
     }
   })

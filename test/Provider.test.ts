@@ -11,11 +11,22 @@ import {
   Redacted,
   References,
   Result,
-  Stream
+  Stream,
+  Tracer
 } from "effect"
-import type { HttpClient } from "effect/http"
+import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import { type ChatResponse, ChunkStream, OpenAi, Provider, type ProviderError } from "../src/index.ts"
+import { inspect } from "node:util"
+import {
+  AzureOpenAi,
+  Bedrock,
+  type ChatResponse,
+  type Chunk,
+  ChunkStream,
+  OpenAi,
+  Provider,
+  type ProviderError
+} from "../src/index.ts"
 import * as Client from "./support/client.ts"
 
 const encoder = new TextEncoder()
@@ -250,6 +261,71 @@ describe("Provider.stream", () => {
   })
 
   describe("headers", () => {
+    it.effect("that are secret are found without their scheme, too, in whatever the provider repeats", () =>
+      Effect.gen(function*() {
+        const secret = "sk-\"own\"-credential"
+        const repeated = JSON.stringify({ seen: { authorization: [secret], also: JSON.stringify(secret) } })
+        const client = Client.make(() => new Response(repeated, { status: 400 }))
+        const openai = OpenAi.make({ headers: { Authorization: Redacted.make(`Bearer ${secret}`) }, maxRetries: 0 })
+        const { error } = yield* Effect.flatMap(
+          openai,
+          (openai) => ChunkStream.outcome(openai.stream({ model: "m", prompt: "hi" }))
+        ).pipe(Effect.provide(client.layer))
+        assert.strictEqual(error?.reason.body, `{"seen":{"authorization":["<redacted>"],"also":"\\"<redacted>\\""}}`)
+      }))
+
+    it.effect("that are secret change nothing of what an error means", () =>
+      Effect.gen(function*() {
+        for (const secret of ["true", "429429", "message", "rate_limit_exceeded"]) {
+          const body = { error: { retry: true, at: 429429, message: "Slow down", code: "rate_limit_exceeded" } }
+          const client = Client.make(() => new Response(JSON.stringify(body), { status: 400 }))
+          const openai = OpenAi.make({ apiKey: Redacted.make(secret), maxRetries: 0 })
+          const { error } = yield* Effect.flatMap(openai, (openai) =>
+            ChunkStream.outcome(openai.stream({ model: "m", prompt: "hi" }))).pipe(Effect.provide(client.layer))
+          assert.strictEqual(error?.reason._tag, "RateLimited", secret)
+          assert.strictEqual(error?.reason.message, "Slow down", secret)
+        }
+      }))
+
+    it.effect("that are secret do not show where the span of the client is inspected", () =>
+      Effect.gen(function*() {
+        const spans: Array<Tracer.Span> = []
+        const tracer = Tracer.make({
+          span: (options) => {
+            const span = new Tracer.NativeSpan(options)
+            spans.push(span)
+            return span
+          }
+        })
+        const credentials = {
+          accessKeyId: "AKIA-never-seen",
+          secretAccessKey: "secret-never-seen",
+          sessionToken: "token-never-seen"
+        }
+        for (const status of [200, 500]) {
+          const client = Client.make(() => new Response("{}", { status }))
+          const call = <C extends Chunk.Chunk>(
+            make: Effect.Effect<Provider.Service<C>, never, HttpClient.HttpClient>
+          ) =>
+            Effect.flatMap(make, (provider) => ChunkStream.outcome(provider.stream({ model: "m", prompt: "hi" }))).pipe(
+              Effect.provide(client.layer),
+              Effect.provideService(HttpClient.TracerHeaderFilter, () => true),
+              Effect.withTracer(tracer)
+            )
+          yield* call(Bedrock.make({ region: "us-east-1", credentials, maxRetries: 0 }))
+          yield* call(
+            AzureOpenAi.make({
+              endpoint: "https://a.example",
+              apiKey: Redacted.make("key-never-seen"),
+              headers: { "x-own": Redacted.make("own-never-seen") },
+              maxRetries: 0
+            })
+          )
+        }
+        assert.isAtLeast(spans.length, 4)
+        assert.notInclude(inspect(spans, { depth: 20, showHidden: true }), "never-seen")
+      }))
+
     it.effect("are checked before any client sees them, and their values are not shown", () =>
       Effect.gen(function*() {
         for (const value of ["secret\nvalue", "secret\0value", "secret\u20ac"]) {

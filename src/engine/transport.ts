@@ -297,12 +297,12 @@ const openOnce = Effect.fnUntraced(function*<C>(
   const reads = replayFirst(head, bytes)
   const refusal = Refusal.refusal(response, protocol, head)
   if (refusal !== undefined) {
-    // Before it is cut to an excerpt, which may end within a secret.
-    const text = isReadable ? yield* Refusal.readText(reads) : ""
-    isRefused = Refusal.isJson(text)
-    const body = Redaction.clean(text, secrets)
+    const body = isReadable ? yield* Refusal.readText(reads) : ""
+    isRefused = Refusal.isJson(body)
+    // What JSON states is scrubbed when it was read: a secret may look like a number. An excerpt may end within one.
+    const shown = Redaction.clean(body, secrets)
     const now = yield* Clock.currentTimeMillis
-    return yield* fail(refusal({ body, now }))
+    return yield* fail(refusal({ body, shown, now }))
   }
   const info: Protocol.ResponseInfo = {
     ...route.info,
