@@ -104,6 +104,24 @@ describe("Provider.stream", () => {
         }
       }))
 
+    it.effect("fails when blanks before any event are all that comes for the content timeout", () =>
+      Effect.gen(function*() {
+        const source = Client.manual()
+        const policy = { contentTimeout: "45 seconds", maxRetries: 0 } as const
+        const fiber = yield* stream(Client.make(() => sse(source.body)).layer, policy).pipe(
+          ChunkStream.outcome,
+          Effect.forkChild
+        )
+        yield* Client.settle
+        for (let i = 0; i < 4; i++) {
+          yield* source.push(encoder.encode("\n"))
+          yield* TestClock.adjust("12 seconds")
+        }
+        const response = yield* Fiber.join(fiber)
+        assert.deepInclude(reasonOf(response), { _tag: "Timeout", kind: "idle" })
+        assert.match(response.error?.message ?? "", /No content/)
+      }))
+
     it.effect("fails at the total timeout, whatever comes, and does not try again", () =>
       Effect.gen(function*() {
         const source = Client.manual()
@@ -379,6 +397,21 @@ describe("Provider.stream", () => {
         const response = yield* stream(client.layer).pipe(ChunkStream.outcome)
         assert.strictEqual(client.sent.length, 1)
         assert.deepStrictEqual(response.error?.retryAfter, Duration.seconds(400))
+      }))
+
+    it.effect("pause no longer than the cap where the provider does not ask for it", () =>
+      Effect.gen(function*() {
+        for (const [maxRetryDelay, pause] of [["100 millis", 100], [0, 0]] as const) {
+          const client = Client.make(Client.inTurn(() => refused(503), () => refused(503), () => sse(finish)))
+          const fiber = yield* stream(client.layer, { maxRetryDelay }).pipe(ChunkStream.outcome, Effect.forkChild)
+          yield* Client.settle
+          for (let i = 0; i < 2; i++) {
+            yield* TestClock.adjust(Duration.millis(pause))
+            yield* Client.settle
+          }
+          assert.isUndefined((yield* Fiber.join(fiber)).error)
+          assert.strictEqual(client.sent.length, 3)
+        }
       }))
 
     it.effect("are as many as the policy allows, and the last error is given out", () =>
