@@ -328,9 +328,22 @@ const modelOf = (request: ChatRequest.ChatRequest, options: CommonOptions | unde
 
 const targetOf = <C>({ endpoint, options }: Definition<C>, request: ChatRequest.ChatRequest): Target | undefined => {
   const model = modelOf(request, options)
-  const url = model === undefined ? undefined : Result.getOrUndefined(endpoint(model))?.url
+  const url = model === undefined ? undefined : Result.getOrUndefined(caught(() => endpoint(model)))?.url
   return model === undefined || url === undefined ? undefined : { model, url }
 }
+
+/** What a format, an endpoint or the request itself throws, such as text that no URL can have, is an error as well. */
+const caught = <A>(
+  make: () => Result.Result<A, ProviderError.InvalidRequest>
+): Result.Result<A, ProviderError.InvalidRequest> =>
+  Result.flatMap(
+    Result.try({
+      try: make,
+      // Not its message, which may show what is secret.
+      catch: (cause) => invalid(`The request cannot be encoded${cause instanceof Error ? `: ${cause.name}` : ""}`)
+    }),
+    (made) => made
+  )
 
 interface Outline {
   readonly method: "GET" | "POST"
@@ -347,6 +360,11 @@ interface Plan extends Outline {
 }
 
 const plan = <C>(
+  definition: Definition<C>,
+  request: ChatRequest.ChatRequest
+): Result.Result<Plan, ProviderError.InvalidRequest> => caught(() => planOf(definition, request))
+
+const planOf = <C>(
   { endpoint, format, headers, options, protocol }: Definition<C>,
   request: ChatRequest.ChatRequest
 ): Result.Result<Plan, ProviderError.InvalidRequest> =>

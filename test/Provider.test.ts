@@ -469,6 +469,40 @@ describe("Provider.stream", () => {
       }))
   })
 
+  it.effect("fails with InvalidRequest when a format or an endpoint throws, as at a model that no URL can have", () =>
+    Effect.gen(function*() {
+      const client = Client.make(() => sse(finish))
+      const azure = AzureOpenAi.define({
+        endpoint: "https://a.example",
+        apiKey: Redacted.make("key"),
+        apiVersion: "2024-06-01"
+      })
+      const openai = OpenAi.define({ apiKey: Redacted.make("key") })
+      const throwing = (): never => {
+        throw new RangeError("secret")
+      }
+      const definitions: ReadonlyArray<Provider.Definition<Chunk.Chunk>> = [
+        azure,
+        { ...openai, format: { ...openai.format, encode: throwing } },
+        { ...openai, endpoint: throwing }
+      ]
+      for (const definition of definitions) {
+        const request = { model: "\ud800", prompt: "hi" }
+        const provider = yield* Effect.provide(Provider.make(definition), client.layer)
+        assert.isTrue(Result.isFailure(Provider.prepare(definition, request)))
+        const { error } = yield* ChunkStream.outcome(provider.stream(request))
+        assert.strictEqual(error?.reason._tag, "InvalidRequest")
+        assert.match(error?.reason.message ?? "", /^The request cannot be encoded: (URI|Range)Error$/)
+      }
+      assert.isUndefined(
+        (yield* Effect.provide(Provider.make(azure), client.layer)).target?.({
+          model: "\ud800",
+          prompt: "hi"
+        })
+      )
+      assert.lengthOf(client.sent, 0)
+    }))
+
   it.effect("says which address answered with what no provider answers", () =>
     Effect.gen(function*() {
       const client = Client.make(() =>
