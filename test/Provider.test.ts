@@ -27,6 +27,7 @@ import {
   Provider,
   type ProviderError
 } from "../src/index.ts"
+import * as EventStream from "../src/wire/EventStream.ts"
 import * as Client from "./support/client.ts"
 
 const encoder = new TextEncoder()
@@ -501,6 +502,23 @@ describe("Provider.stream", () => {
         })
       )
       assert.lengthOf(client.sent, 0)
+    }))
+
+  it.effect("takes a content type that is stated twice", () =>
+    Effect.gen(function*() {
+      const type = "application/vnd.amazon.eventstream"
+      const events = { ":message-type": "event", ":content-type": "application/json" }
+      const stop = EventStream.encodeUnsafe({
+        headers: { ...events, ":event-type": "messageStop" },
+        body: encoder.encode(`{"stopReason":"end_turn"}`)
+      })
+      const client = Client.make(() => sse(stop, { headers: { "content-type": `${type}, ${type}` } }))
+      const bedrock = yield* Effect.provide(
+        Bedrock.make({ region: "us-east-1", apiKey: Redacted.make("key") }),
+        client.layer
+      )
+      const response = yield* ChunkStream.response(bedrock.stream({ model: "m", prompt: "hi" }))
+      assert.deepStrictEqual(response.finishReasons, ["end_turn"])
     }))
 
   it.effect("says which address answered with what no provider answers", () =>

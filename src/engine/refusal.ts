@@ -37,9 +37,9 @@ interface Answer {
   readonly now: number
 }
 
-// What a response calls its body.
+// What a response calls its body; the first where it says it twice.
 const mediaTypeOf = (response: HttpClientResponse.HttpClientResponse): string =>
-  response.headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase() ?? ""
+  response.headers["content-type"]?.split(/[;,]/, 1)[0]?.trim().toLowerCase() ?? ""
 
 /** @internal */
 export const isOk = (response: HttpClientResponse.HttpClientResponse): boolean =>
