@@ -390,19 +390,21 @@ const planCall = <C, D>(
   { endpoint, headers, options }: Definition<C>,
   { address, method, protocol, ...call }: Call<D>
 ): Result.Result<Outline, ProviderError.InvalidRequest> =>
-  Result.gen(function*() {
-    const model = (call.model ?? options?.model) || undefined
-    const { info, url } = yield* endpoint(model ?? "")
-    const all = lowerCase({ accept: protocol.contentTypes.join(", "), ...headers, ...options?.headers })
-    yield* checkHeaders(all)
-    return {
-      method,
-      encoded: undefined,
-      url: address(new URL(url)).href,
-      info: { ...info, ...(model === undefined ? undefined : { model }) },
-      headers: all
-    }
-  })
+  caught(() =>
+    Result.gen(function*() {
+      const model = (call.model ?? options?.model) || undefined
+      const { info, url } = yield* endpoint(model ?? "")
+      const all = lowerCase({ accept: protocol.contentTypes.join(", "), ...headers, ...options?.headers })
+      yield* checkHeaders(all)
+      return {
+        method,
+        encoded: undefined,
+        url: address(new URL(url)).href,
+        info: { ...info, ...(model === undefined ? undefined : { model }) },
+        headers: all
+      }
+    })
+  )
 
 // What HTTP takes: clients differ in what they make of the rest, and some show the value. It is not named here, either.
 const checkHeaders = (

@@ -301,7 +301,7 @@ const openOnce = Effect.fnUntraced(function*<C>(
       })
     )
   let head: ReadonlyArray<Uint8Array> = firstRead
-  const undecided = within(bytes, deadline(clock, policy.contentTimeout), noContent)
+  const undecided = within(bytes, deadline(clock, policy.contentTimeout, millis(clock)), noContent)
   while (head.length > 0 && Refusal.isUndecided(response, protocol.contentTypes, head)) {
     const more = yield* Pull.catchDone(undecided, () => Effect.succeed([]))
     if (more.length === 0) break
