@@ -11,11 +11,13 @@ import { fileURLToPath } from "node:url"
 import {
   Anthropic,
   AzureOpenAi,
+  AzureResponses,
   Bedrock,
   BedrockInvoke,
   type Chunk,
   Groq,
   OpenAi,
+  OpenAiResponses,
   type Provider
 } from "../src/index.ts"
 import { Answer, ReplayServer, Wire } from "../src/testing.ts"
@@ -56,6 +58,16 @@ const providers: Readonly<Record<string, Row>> = {
   ),
   Groq: row(Wire.groq, Answer.groq(answer), (url) => Groq.make({ ...policy, apiKey, baseUrl: url })),
   Azure: row(Wire.azure, Answer.azure(answer), (url) => AzureOpenAi.make({ ...policy, apiKey, endpoint: url })),
+  "OpenAI, Responses": row(
+    Wire.openaiResponses,
+    Answer.openaiResponses(answer),
+    (url) => OpenAiResponses.make({ ...policy, apiKey, baseUrl: url })
+  ),
+  "Azure, Responses": row(
+    Wire.azureResponses,
+    Answer.azureResponses(answer),
+    (url) => AzureResponses.make({ ...policy, apiKey, endpoint: url })
+  ),
   Bedrock: row(Wire.bedrock, Answer.bedrock(answer), (url) => Bedrock.make({ ...aws, endpoint: url })),
   "Bedrock, Claude's format": row(
     Wire.bedrockInvoke,

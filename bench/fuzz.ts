@@ -5,15 +5,19 @@
  * Run: `npm run fuzz -- --seconds 60 --seed 1`. A failure names the seed of its case: `npm run fuzz -- --seed S --cases 1`
  * runs it alone. With `--corpus DIR` recorded streams are changed, too. The tests run some cases each time.
  */
-import { Schema } from "effect"
+import { Redacted, Schema } from "effect"
 import * as Base64 from "effect/encoding/Base64"
-import { globSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
+import { basename } from "node:path"
 import { isDeepStrictEqual, parseArgs } from "node:util"
+import { line } from "../src/cli/json.ts"
 import { parseErrorBody } from "../src/engine/errorBody.ts"
+import { scrub } from "../src/engine/redaction.ts"
 import {
   Anthropic,
   AzureInference,
   AzureOpenAi,
+  AzureResponses,
   Bedrock,
   BedrockInvoke,
   ChatResponse,
@@ -21,11 +25,15 @@ import {
   CostMetadata,
   Groq,
   OpenAi,
+  OpenAiResponses,
   type Protocol,
+  Provider,
   ProviderError
 } from "../src/index.ts"
+import * as ResponseParts from "../src/ResponseParts.ts"
 import { Answer, Wire } from "../src/testing.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
+import * as Sse from "../src/wire/Sse.ts"
 
 /** Numbers that a seed decides (mulberry32). */
 class Random {
@@ -49,7 +57,7 @@ type Payload = unknown
 
 interface Target {
   readonly protocol: Protocol.Protocol<Chunk.Chunk>
-  readonly payloads: (answer: Answer.Answer) => ReadonlyArray<Payload>
+  readonly payloads: (answer: Answer.Answer, random: Random) => ReadonlyArray<Payload>
   /** Frames the text of an event. */
   readonly frame: (text: string, random: Random) => Uint8Array
 }
@@ -73,12 +81,132 @@ const json = { ":content-type": "application/json" }
 const payloadsOf = (chunks: ReadonlyArray<{ readonly chunk: unknown }>): ReadonlyArray<Payload> =>
   chunks.map(({ chunk }) => chunk)
 
+// The Responses API tells by type what an item is and what became of it: each has events that no other has.
+const itemTypes = [
+  "message",
+  "reasoning",
+  "function_call",
+  "custom_tool_call",
+  "web_search_call",
+  "file_search_call",
+  "code_interpreter_call",
+  "image_generation_call",
+  "mcp_call",
+  "mcp_list_tools",
+  "mcp_approval_request",
+  "tool_search_call",
+  "tool_search_output",
+  "shell_call",
+  "shell_call_output",
+  "local_shell_call",
+  "apply_patch_call",
+  "apply_patch_call_output",
+  "computer_call",
+  "compaction",
+  "type_to_come"
+] as const
+
+const itemOf = (type: typeof itemTypes[number], id: string) => ({
+  type,
+  id,
+  call_id: `call_${id}`,
+  name: "f",
+  status: "completed",
+  arguments: "{\"a\":1}",
+  input: "text",
+  output: type.endsWith("call_output") ? [{ type: "logs", logs: "x" }] : "y",
+  action: { type: "search", query: "q", command: ["ls"] },
+  operation: { type: "update_file", path: "p", diff: "d" },
+  queries: ["q"],
+  code: "1 + 1",
+  result: "AQID",
+  server_label: "s",
+  tools: [{ name: "f" }],
+  encrypted_content: "e",
+  summary: type === "reasoning" ? [{ type: "summary_text", text: "s" }] : [],
+  content: type === "message"
+    ? [
+      {
+        type: "output_text",
+        text: "a",
+        annotations: [{ type: "url_citation", url: "https://a.example/", title: "t", start_index: 0, end_index: 1 }]
+      },
+      { type: "refusal", refusal: "b" }
+    ]
+    : [{ type: "reasoning_text", text: "c" }]
+})
+
+const pieceTypes = [
+  "output_text",
+  "refusal",
+  "reasoning_text",
+  "reasoning_summary_text",
+  "function_call_arguments",
+  "custom_tool_call_input",
+  "mcp_call_arguments",
+  "code_interpreter_call_code",
+  "audio",
+  "audio.transcript",
+  "type_to_come"
+] as const
+
+/** A response with items of any type, announced, in pieces and whole, or only some of that. */
+const responsesPayloads = (random: Random): ReadonlyArray<Payload> => {
+  const events: Array<Record<string, unknown>> = []
+  const output: Array<unknown> = []
+  const response = { id: "resp", model: "m", status: "in_progress", output: [] }
+  if (random.below(4) > 0) events.push({ type: "response.created", response })
+  for (let index = 0; index <= random.below(4); index++) {
+    const place = { output_index: random.below(8) === 0 ? random.pick([0, -1, 1e9]) : index, item_id: `item_${index}` }
+    const item = itemOf(random.pick(itemTypes), place.item_id)
+    output.push(item)
+    if (random.below(3) > 0) events.push({ type: "response.output_item.added", ...place, item })
+    for (let count = random.below(4); count > 0; count--) {
+      const type = `response.${random.pick(pieceTypes)}`
+      const at = { ...place, content_index: random.below(3), summary_index: random.below(3) }
+      if (random.below(4) > 0) events.push({ type: `${type}.delta`, ...at, delta: "AQ==" })
+      if (random.below(2) > 0) {
+        events.push({ type: `${type}.done`, ...at, text: "t", refusal: "r", arguments: "{}", input: "i" })
+      }
+      if (random.below(4) === 0) {
+        const part = { type: random.pick(["output_text", "refusal", "summary_text", "type_to_come"]), text: "p" }
+        const kind = random.pick(["content_part", "reasoning_summary_part"])
+        events.push({ type: `response.${kind}.${random.pick(["added", "done"])}`, ...at, part })
+      }
+    }
+    if (random.below(4) > 0) events.push({ type: "response.output_item.done", ...place, item })
+  }
+  const end = random.pick(["completed", "completed", "incomplete", "failed", "in_progress"])
+  events.push({
+    type: `response.${end}`,
+    response: {
+      ...response,
+      status: end,
+      output: random.below(2) === 0 ? output : [],
+      usage: { input_tokens: 3, output_tokens: 4, input_tokens_details: { cached_tokens: 1 } },
+      ...(end === "incomplete" ? { incomplete_details: { reason: "max_output_tokens" } } : undefined),
+      ...(end === "failed" ? { error: { code: "server_error", message: "m" } } : undefined)
+    }
+  })
+  const first = random.pick([0, 7])
+  return random.below(3) === 0
+    ? events
+    : events.map((event, i) => ({ ...event, sequence_number: i + (random.below(40) === 0 ? 0 : first) }))
+}
+
 const targets: readonly [Target, ...ReadonlyArray<Target>] = [
   { protocol: OpenAi.protocol(), payloads: (answer) => payloadsOf(Answer.openai(answer)), frame: sse },
   { protocol: Groq.protocol(), payloads: (answer) => payloadsOf(Answer.groq(answer)), frame: sse },
   { protocol: AzureOpenAi.protocol(), payloads: (answer) => payloadsOf(Answer.azure(answer)), frame: sse },
   { protocol: AzureInference.protocol(), payloads: (answer) => payloadsOf(Answer.azure(answer)), frame: sse },
   { protocol: Anthropic.protocol(), payloads: (answer) => payloadsOf(Answer.anthropic(answer)), frame: sse },
+  { protocol: OpenAiResponses.protocol(), payloads: (_, random) => responsesPayloads(random), frame: sse },
+  {
+    protocol: AzureResponses.protocol(),
+    payloads: (answer, random) =>
+      random.below(2) === 0 ? payloadsOf(Answer.azureResponses(answer)) : responsesPayloads(random),
+    frame: sse
+  },
   {
     protocol: Bedrock.protocol(),
     payloads: (answer) => payloadsOf(Answer.bedrock(answer)),
@@ -191,18 +319,16 @@ const reorder = <A>(items: ReadonlyArray<A>, random: Random): ReadonlyArray<A> =
   return [...others.slice(0, to), item, ...others.slice(to)]
 }
 
-const bodyOf = (target: Target, random: Random): Uint8Array => {
-  let payloads = target.payloads(random.pick(answers))
+const bodyOf = (target: Target, payloadsOf: ReadonlyArray<Payload>, random: Random): Uint8Array => {
+  let payloads = payloadsOf
   while (random.below(3) === 0) payloads = reorder(payloads, random)
   const changed = new Set(Array.from({ length: random.below(4) }, () => random.below(payloads.length)))
-  let body = Wire.concat(
+  const body = Wire.concat(
     payloads.map((payload, i) =>
       target.frame(changed.has(i) ? mutateJson(payload, random) : JSON.stringify(payload), random)
     )
   )
-  if (target.frame === sse && random.below(4) > 0) body = Wire.concat([body, sse("[DONE]", random)])
-  while (random.below(3) === 0) body = mutateBytes(body, random)
-  return body
+  return target.frame === sse && random.below(4) > 0 ? Wire.concat([body, sse("[DONE]", random)]) : body
 }
 
 const readsOf = (body: Uint8Array, random: Random): ReadonlyArray<Uint8Array> => {
@@ -253,6 +379,55 @@ const use = (chunk: object): void => {
   }
 }
 
+const definitions: readonly [Provider.Definition<Chunk.Chunk>, ...ReadonlyArray<Provider.Definition<Chunk.Chunk>>] = [
+  OpenAi.define({}),
+  OpenAiResponses.define({}),
+  Anthropic.define({}),
+  Groq.define({}),
+  Bedrock.define({ region: "us-east-1" }),
+  BedrockInvoke.define({ region: "us-east-1" }),
+  AzureOpenAi.define({ endpoint: "https://a.example" }),
+  AzureResponses.define({ endpoint: "https://a.example" }),
+  AzureInference.define({ endpoint: "https://a.example" })
+]
+
+/** Checks what is said of the content as parts, of the stream and of the response, and as a message of the next request. */
+const verifyParts = (
+  { chunks, failure }: Decoded,
+  response: ChatResponse.ChatResponse,
+  random: Random
+): void => {
+  const decoder = ResponseParts.decoder()
+  const parts = [...decoder.push(chunks), ...failure === undefined ? decoder.end() : decoder.cut()]
+  const open = new Set<string>()
+  const seen = new Set<string>()
+  for (const part of parts) {
+    ResponseParts.fromEncoded(part)
+    const [, kind, step] = /^(text|reasoning|tool-params)-(start|delta|end)$/.exec(part.type) ?? []
+    if (kind === undefined || !("id" in part)) continue
+    const block = `${kind} ${part.id}`
+    if (step === "start") {
+      check(!seen.has(String(part.id)), "the ids of blocks are unique")
+      seen.add(String(part.id))
+      open.add(block)
+    }
+    check(open.has(block), "pieces are between the start and the end of their block")
+    if (step === "end") open.delete(block)
+  }
+  if (failure === undefined) {
+    check(open.size === 0, "all blocks end")
+    check(["finish", "error"].includes(parts.at(-1)?.type ?? ""), "the finish is last")
+  }
+  check(parts.filter(({ type }) => type === "finish").length <= 1, "there is one finish")
+  line({ parts })
+  check(Array.isArray(response.parts), "a response has parts")
+  const { message } = response
+  if (random.below(4) === 0) {
+    const prompt = [{ role: "user", content: [{ type: "text", text: "a" }] }, message] as const
+    JSON.stringify(Provider.prepare(random.pick(definitions), { model: "m", prompt }))
+  }
+}
+
 /** Checks every promise on one body. */
 const verify = (protocol: Protocol.Protocol<Chunk.Chunk>, body: Uint8Array, random: Random): void => {
   const framing = random.below(10) === 0 ? "lines" : "body"
@@ -274,11 +449,20 @@ const verify = (protocol: Protocol.Protocol<Chunk.Chunk>, body: Uint8Array, rand
     isDeepStrictEqual({ ...response }, { ...ChatResponse.fromChunks(whole.chunks) }),
     "responses on the way make no difference"
   )
-  JSON.stringify(response)
+  line(response)
+  verifyParts(whole, response, random)
   if (whole.failure !== undefined) {
     check(isReason(whole.failure), "a failure is one of the reasons")
     check(JSON.stringify(whole.failure).length < 70_000, "a failure is of bounded size")
     check(!whole.failure.message.includes("cannot be decoded"), `no decoder throws: ${whole.failure.message}`)
+    const { message } = whole.failure
+    const secret = message.slice(random.below(message.length)).slice(0, 40)
+    const scrubbed = scrub(whole.failure, [Redacted.make(secret)])
+    check(isReason(scrubbed), "a failure without secrets is one of the reasons")
+    check(
+      secret.length < 4 || "<redacted>".includes(secret) || !scrubbed.message.includes(secret),
+      `a failure shows no secret: ${JSON.stringify([message, secret, scrubbed.message])}`
+    )
   }
   const stated = parseErrorBody(new TextDecoder().decode(body.subarray(0, 65_536)))
   if (stated !== undefined) {
@@ -289,45 +473,81 @@ const verify = (protocol: Protocol.Protocol<Chunk.Chunk>, body: Uint8Array, rand
 
 /** A recorded body, and how to decode it. */
 export interface Recording {
-  readonly protocol: Protocol.Protocol<Chunk.Chunk>
+  readonly target: Target
   readonly body: Uint8Array
+  /** Its events, where it could be read. */
+  readonly payloads: ReadonlyArray<Payload>
+}
+
+const mutated = (body: Uint8Array, random: Random, least: number): Uint8Array => {
+  let mutated = body
+  for (let i = 0; i < least || random.below(3) === 0; i++) mutated = mutateBytes(mutated, random)
+  return mutated
 }
 
 /** Runs the case of a seed; throws when a promise is broken. */
 export const run = (seed: number, recordings: ReadonlyArray<Recording> = []): void => {
   const random = new Random(seed)
   const recording = random.below(2) === 0 ? recordings[random.below(recordings.length)] : undefined
-  if (recording !== undefined) {
-    let body = recording.body
-    do body = mutateBytes(body, random)
-    while (random.below(3) === 0)
-    return verify(recording.protocol, body, random)
+  const { protocol } = recording?.target ?? random.pick(targets)
+  const target = targets.find((target) => target.protocol === protocol) ?? targets[0]
+  if (recording !== undefined && (recording.payloads.length === 0 || random.below(2) === 0)) {
+    return verify(protocol, mutated(recording.body, random, 1), random)
   }
-  const target = random.pick(targets)
-  verify(target.protocol, bodyOf(target, random), random)
+  const payloads = recording?.payloads ?? target.payloads(random.pick(answers), random)
+  verify(protocol, mutated(bodyOf(target, payloads, random), random, 0), random)
 }
 
-const folders: Readonly<Record<string, Protocol.Protocol<Chunk.Chunk>>> = {
-  openai: OpenAi.protocol(),
-  groq: Groq.protocol(),
-  azure: AzureOpenAi.protocol(),
-  "azure-inference": AzureInference.protocol(),
-  anthropic: Anthropic.protocol(),
-  bedrock: Bedrock.protocol(),
-  "bedrock-invoke": BedrockInvoke.protocol()
+const folders: ReadonlyArray<string> = [
+  "openai",
+  "groq",
+  "azure",
+  "azure-inference",
+  "anthropic",
+  "openai-responses",
+  "azure-responses",
+  "bedrock",
+  "bedrock-invoke"
+]
+
+const parsed = (text: string): Payload => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const recordedPayloads = (body: Uint8Array, isSse: boolean): ReadonlyArray<Payload> => {
+  if (isSse) {
+    const decoder = Sse.make()
+    return [...decoder.push(body), ...decoder.end()].flatMap(({ data }) => parsed(data) ?? [])
+  }
+  return EventStream.decodeAll(body).messages.flatMap(({ body, headers }) => {
+    const json = parsed(new TextDecoder().decode(body))
+    const type = headers[":event-type"]
+    if (type !== "chunk") return json === undefined || type === undefined ? [] : [{ [type]: json }]
+    const bytes = typeof json === "object" && json !== null && "bytes" in json ? json.bytes : undefined
+    return typeof bytes === "string" ? parsed(Buffer.from(bytes, "base64").toString()) ?? [] : []
+  })
 }
 
 /** The recordings below a directory with a folder for each provider; large ones are left out. */
 export const recordingsIn = (directory: string): ReadonlyArray<Recording> =>
-  Object.entries(folders).flatMap(([folder, protocol]) =>
-    globSync(`${folder}/**/*.{sse,eventstream}`, { cwd: directory }).flatMap((file) => {
-      const body = Uint8Array.from(readFileSync(`${directory}/${file}`))
-      return body.length > 100_000 ? [] : [{ protocol, body }]
+  folders.flatMap((folder, i) => {
+    const target = targets[i]
+    if (target === undefined) return []
+    return readdirSync(`${directory}/${folder}`, { recursive: true, encoding: "utf8" }).flatMap((file) => {
+      if (!/\.(sse|eventstream)$/.test(file)) return []
+      const body = Uint8Array.from(readFileSync(`${directory}/${folder}/${file}`))
+      return body.length > 100_000
+        ? []
+        : [{ target, body, payloads: recordedPayloads(body, file.endsWith(".sse")) }]
     })
-  )
+  })
 
-const isMain = process.argv[1] !== undefined && import.meta.url.endsWith("/bench/fuzz.ts") &&
-  process.argv[1].endsWith("fuzz.ts")
+const isMain = /fuzz\.\w+$/.test(process.argv[1] ?? "") &&
+  import.meta.url.endsWith(`/${basename(process.argv[1] ?? "")}`)
 
 if (isMain) {
   const { values } = parseArgs({

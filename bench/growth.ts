@@ -4,7 +4,8 @@
  *
  * Run: `node bench/growth.ts`. The tests run the same cases over smaller sizes.
  */
-import { Effect, Schema } from "effect"
+import { Effect, Redacted, Schema } from "effect"
+import { clean } from "../src/engine/redaction.ts"
 import {
   Anthropic,
   AnthropicChunk,
@@ -15,11 +16,14 @@ import {
   Groq,
   OpenAi,
   OpenAiChunk,
+  OpenAiResponses,
+  OpenAiResponsesChunk,
   type Protocol,
   ProviderError,
   StreamedObject
 } from "../src/index.ts"
 import * as PartialJson from "../src/PartialJson.ts"
+import * as ResponseParts from "../src/ResponseParts.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
 import * as Sse from "../src/wire/Sse.ts"
 
@@ -88,12 +92,42 @@ const accumulate = (chunks: ReadonlyArray<Chunk.Chunk>, every: boolean) => () =>
   return length + accumulator.response().toolCalls.length
 }
 
+/** The parts of the stream, and of its response. */
+const parts = (chunks: ReadonlyArray<Chunk.Chunk>) => () => {
+  const decoder = ResponseParts.decoder()
+  let count = 0
+  for (const chunk of chunks) count += decoder.push([chunk]).length
+  return count + decoder.end().length + ResponseParts.encoded(ChatResponse.fromChunks(chunks)).length
+}
+
+const responses: (payload: object) => Chunk.Chunk = Schema.decodeUnknownSync(OpenAiResponsesChunk.FromPayload)
+
 const chunksOf: Readonly<Record<string, (size: number) => ReadonlyArray<Chunk.Chunk>>> = {
   "pieces of text": (size) => repeat(size, () => openAi(text)),
   "pieces of text, Anthropic": (size) =>
     repeat(size, () =>
       new AnthropicChunk({
         chunk: { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "word" } }
+      })),
+  "pieces of text, Responses": (size) =>
+    repeat(
+      size,
+      () => responses({ type: "response.output_text.delta", output_index: 0, content_index: 0, delta: "a" })
+    ),
+  "calls, Responses": (size) =>
+    repeat(size, (output_index) => {
+      const item = { type: "function_call", call_id: `call_${output_index}`, name: "f", arguments: "{}" }
+      return responses({ type: "response.output_item.added", output_index, item })
+    }),
+  "citations": (size) =>
+    repeat(size, (i) => {
+      const annotation = { type: "url_citation", url: `https://a.example/${i}`, title: "A" }
+      return responses({ type: "response.output_text.annotation.added", output_index: 0, annotation })
+    }),
+  "pieces of a signature": (size) =>
+    repeat(size, () =>
+      new AnthropicChunk({
+        chunk: { type: "content_block_delta", index: 0, delta: { type: "signature_delta", signature: "a" } }
       })),
   "choices": (size) => repeat(size, (index) => openAi(delta({ content: "a" }, index))),
   "choices, the last first": (size) => repeat(size, (i) => openAi(delta({ content: "a" }, size - i))),
@@ -333,13 +367,29 @@ export const cases: ReadonlyArray<Case> = [
     size,
     prepare: (size) => growObject(schema, make(size))
   })),
-  ...Object.entries(chunksOf).flatMap(([name, make]) =>
-    [["accumulate", true], ["response", false]].map(([operator, every]): Case => ({
-      name: `${operator}: ${name}`,
-      size: 200,
-      prepare: (size) => accumulate(make(size), every === true)
-    }))
-  ),
+  ...Object.entries(chunksOf).flatMap(([name, make]): ReadonlyArray<Case> => [
+    { name: `accumulate: ${name}`, size: 200, prepare: (size) => accumulate(make(size), true) },
+    { name: `response: ${name}`, size: 200, prepare: (size) => accumulate(make(size), false) },
+    { name: `parts: ${name}`, size: 200, prepare: (size) => parts(make(size)) }
+  ]),
+  {
+    name: "decode: the items of a response",
+    size: 200,
+    prepare: (size) => {
+      const item = { type: "message", id: "msg", content: [{ type: "output_text", text: "a" }] }
+      const done = (output_index: number) => event({ type: "response.output_item.done", output_index, item })
+      const end = event({ type: "response.completed", response: { output: repeat(size, () => item) } })
+      return decode(OpenAiResponses.protocol(), bytesOf([...repeat(size, done), end]))
+    }
+  },
+  ...["sk-", "\\", "%25", "&quot;", "a"].map((text): Case => ({
+    name: `redact: ${text}`,
+    size: 5_000,
+    prepare: (size) => {
+      const long = text.repeat(Math.ceil(size / text.length))
+      return () => clean(long, [Redacted.make(`sk-${"a".repeat(40)}`), Redacted.make("\\".repeat(8))])
+    }
+  })),
   ...Object.entries({ OpenAi, AzureOpenAi, Anthropic, Bedrock, Groq }).flatMap(([name, { protocol }]) =>
     ["triggering ", "content management policy ", "input is too long ", "prompt ", "a"].map((text): Case => ({
       name: `classify: ${name}, a message of ${JSON.stringify(text)}`,

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Prompt from "effect/ai/Prompt"
+import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 import type * as Chunk from "./Chunk.ts"
 import { Cost } from "./Cost.ts"
@@ -11,6 +12,7 @@ import * as Metadata from "./CostMetadata.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { concat } from "./internal/bytes.ts"
 import { List } from "./internal/list.ts"
+import * as SizeLimit from "./internal/sizeLimit.ts"
 import { ProviderError } from "./ProviderError.ts"
 import * as ResponseParts from "./ResponseParts.ts"
 import { Usage } from "./Usage.ts"
@@ -151,6 +153,38 @@ export class ChatResponse extends Schema.Class<ChatResponse>("effect-llm-stream/
 }
 
 /**
+ * How large a response may grow that is added up, in UTF-16 code units of its texts and tool calls and bytes of its
+ * audio: 256 Mi, which is half of the longest text that V8 makes.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const maxSize: number = SizeLimit.maxSize
+
+/**
+ * The limit of the responses that `ChunkStream`'s operators add up. Default: {@link maxSize}.
+ *
+ * @example
+ * ```ts
+ * import { ChatResponse, ChunkStream, Provider } from "effect-llm-stream"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   return yield* ChunkStream.response(provider.stream({ model: "gpt-4o-mini", prompt: "Say hello" })).pipe(
+ *     Effect.provideService(ChatResponse.MaxSize, 1_000_000)
+ *   )
+ * })
+ * ```
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const MaxSize: Context.Reference<number> = Context.Reference<number>("effect-llm-stream/ChatResponse/MaxSize", {
+  defaultValue: () => maxSize
+})
+
+/**
  * Adds chunks up. It is the one piece of state downstream of the decoder; use it through `ChunkStream`, or directly
  * where there is no stream.
  *
@@ -158,9 +192,17 @@ export class ChatResponse extends Schema.Class<ChatResponse>("effect-llm-stream/
  * @since 0.1.0
  */
 export interface Accumulator {
+  /** Adds a chunk. Never throws; once there is a `failure` it does nothing. */
   readonly add: (chunk: Chunk.Chunk) => void
   /** The response so far. Later additions do not change a response already taken. */
   readonly response: (error?: ProviderError) => ChatResponse
+  /**
+   * Set, to a `MalformedEvent`, by the chunk that makes the response larger than the limit. That chunk is not part of the
+   * response, whose `error` it is.
+   *
+   * @since 0.2.0
+   */
+  readonly failure: ProviderError | undefined
 }
 
 /**
@@ -180,7 +222,13 @@ export interface Accumulator {
  * @category constructors
  * @since 0.1.0
  */
-export const accumulator = (): Accumulator => {
+export const accumulator = (options?: {
+  /** Largest response, as {@link maxSize} counts. Default: that. */
+  readonly maxSize?: number | undefined
+}): Accumulator => {
+  const limit = options?.maxSize ?? maxSize
+  let size = 0
+  let failure: ProviderError | undefined
   let provider: string | undefined
   let id: string | undefined
   let model: string | undefined
@@ -207,15 +255,22 @@ export const accumulator = (): Accumulator => {
   }
 
   const add = (chunk: Chunk.Chunk): void => {
+    if (failure !== undefined) return
+    const { audioDelta, choiceDeltas } = chunk
+    for (const delta of choiceDeltas) size += sizeOf(delta)
+    if (audioDelta !== undefined) size += (audioDelta.data?.length ?? 0) + (audioDelta.transcript?.length ?? 0)
+    if (size > limit || !parts.add(chunk, limit - size)) {
+      failure = SizeLimit.tooLarge(chunk.provider, limit, chunks)
+      return
+    }
     chunks++
-    parts.add(chunk)
     provider ??= chunk.provider
     id ??= chunk.id
     model ??= chunk.model
     costMetadata.add(chunk)
     let finished = 0
     let commonFinishReasons: ReadonlyArray<FinishReason> | undefined
-    for (const delta of chunk.choiceDeltas) {
+    for (const delta of choiceDeltas) {
       const state = stateOf(delta.index)
       if (!state.isChanged) changed.push(state)
       state.add(delta)
@@ -229,14 +284,13 @@ export const accumulator = (): Accumulator => {
         })
       }
     }
-    const { audioDelta } = chunk
     if (audioDelta !== undefined) {
       audio ??= new AudioState()
       audio.add(audioDelta)
     }
   }
 
-  const response = (error?: ProviderError): ChatResponse => {
+  const response = (error: ProviderError | undefined = failure): ChatResponse => {
     for (const state of changed) choices = choices.set(state.position, state.take())
     changed = []
     const first = states.get(0)
@@ -262,11 +316,23 @@ export const accumulator = (): Accumulator => {
     return self
   }
 
-  return { add, response }
+  return {
+    add,
+    response,
+    get failure() {
+      return failure
+    }
+  }
+}
+
+const sizeOf = ({ content, reasoning, refusal, toolCallDeltas }: Chunk.ChoiceDelta): number => {
+  let size = content.length + reasoning.length + refusal.length
+  for (const call of toolCallDeltas) size += call.arguments.length
+  return size
 }
 
 /**
- * The response that chunks add up to.
+ * The response that chunks add up to. Beyond {@link maxSize} its `error` is set, and it is what came before.
  *
  * @example
  * ```ts

@@ -96,7 +96,7 @@ const pieces = <C, E, R>(self: Stream.Stream<C, E, R>, piece: (chunk: C) => stri
  */
 export const toolCalls = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Stream.Stream<ChatResponse.ToolCall, E, R> =>
+): Stream.Stream<ChatResponse.ToolCall, E | ProviderError.ProviderError, R> =>
   Stream.unwrap(Effect.map(response(self), ({ toolCalls }) => Stream.fromIterable(toolCalls)))
 
 /**
@@ -127,7 +127,8 @@ export const toolCalls = <C extends Chunk.Chunk, E, R>(
  */
 export const parts = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Stream.Stream<ResponseParts.StreamPart, E, R> => decodeParts(self, (parts) => parts.map(ResponseParts.fromEncoded))
+): Stream.Stream<ResponseParts.StreamPart, E | ProviderError.ProviderError, R> =>
+  decodeParts(self, (parts) => parts.map(ResponseParts.fromEncoded))
 
 /**
  * {@link parts} in the encoding that a `LanguageModel` of `effect/ai` is made of, which is JSON.
@@ -151,20 +152,27 @@ export const parts = <C extends Chunk.Chunk, E, R>(
  */
 export const encodedParts = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Stream.Stream<AiResponse.StreamPartEncoded, E, R> => decodeParts(self, identity)
+): Stream.Stream<AiResponse.StreamPartEncoded, E | ProviderError.ProviderError, R> => decodeParts(self, identity)
 
 const decodeParts = <C extends Chunk.Chunk, E, R, P>(
   self: Stream.Stream<C, E, R>,
   f: (parts: ReadonlyArray<AiResponse.StreamPartEncoded>) => ReadonlyArray<P>
-): Stream.Stream<P, E, R> =>
-  Stream.suspend(() => {
-    const decoder = ResponseParts.decoder()
+): Stream.Stream<P, E | ProviderError.ProviderError, R> =>
+  Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
+    const decoder = ResponseParts.decoder({ maxSize })
     return self.pipe(
-      Stream.mapAccumArray(() => decoder, (decoder, chunks) => [decoder, f(decoder.push(chunks))] as const),
-      Stream.concat(Stream.suspend(() => Stream.fromArray(f(decoder.end())))),
-      Stream.catch((error) => Stream.concat(Stream.fromArray(f(decoder.cut())), Stream.fail(error)))
+      Stream.mapAccumArrayEffect(() => decoder, (decoder, chunks) =>
+        decoder.failure === undefined
+          ? Effect.succeed([decoder, f(decoder.push(chunks))] as const)
+          : Effect.fail(decoder.failure)),
+      Stream.concat(Stream.suspend(() =>
+        decoder.failure === undefined ? Stream.fromArray(f(decoder.end())) : Stream.fail(decoder.failure)
+      )),
+      Stream.catch((error) =>
+        Stream.concat(Stream.fromArray(f(decoder.cut())), Stream.fail(error))
+      )
     )
-  })
+  }))
 
 /**
  * What an app shows of the answer, in one pass and from one request: pieces of text and reasoning, tool calls with their
@@ -470,7 +478,8 @@ export const elements: {
   }))
 
 /**
- * Each chunk with the response so far, that chunk included.
+ * Each chunk with the response so far, that chunk included. Fails with a `MalformedEvent` at the chunk that makes the
+ * response larger than `ChatResponse.MaxSize`.
  *
  * @example
  * ```ts
@@ -491,31 +500,52 @@ export const elements: {
  */
 export const accumulate = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Stream.Stream<readonly [chunk: C, soFar: ChatResponse.ChatResponse], E, R> =>
-  Stream.suspend(() => {
-    const accumulator = ChatResponse.accumulator()
+): Stream.Stream<readonly [chunk: C, soFar: ChatResponse.ChatResponse], E | ProviderError.ProviderError, R> =>
+  Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
+    const accumulator = ChatResponse.accumulator({ maxSize })
     return Stream.map(self, (chunk) => {
       accumulator.add(chunk)
       return [chunk, accumulator.response()] as const
-    })
-  })
+    }).pipe(
+      Stream.takeWhile(([, { error }]) => error === undefined),
+      Stream.concat(
+        Stream.suspend(() => accumulator.failure === undefined ? Stream.empty : Stream.fail(accumulator.failure))
+      )
+    )
+  }))
 
 /**
- * A sink that adds chunks up to a response.
+ * A sink that adds chunks up to a response. Fails with a `MalformedEvent` where that becomes larger than
+ * `ChatResponse.MaxSize`.
  *
  * @category sinks
  * @since 0.1.0
  */
-export const responseSink: Sink.Sink<ChatResponse.ChatResponse, Chunk.Chunk> = Sink.suspend(() => {
-  const accumulator = ChatResponse.accumulator()
-  return Sink.forEachArray((chunks: Arr.NonEmptyReadonlyArray<Chunk.Chunk>) =>
-    Effect.sync(() => chunks.forEach(accumulator.add))
-  ).pipe(Sink.map(() => accumulator.response()))
-})
+export const responseSink: Sink.Sink<
+  ChatResponse.ChatResponse,
+  Chunk.Chunk,
+  never,
+  ProviderError.ProviderError
+> = Sink.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
+  const accumulator = ChatResponse.accumulator({ maxSize })
+  return Sink.forEachArray((chunks: Arr.NonEmptyReadonlyArray<Chunk.Chunk>) => addAll(accumulator, chunks)).pipe(
+    Sink.map(() => accumulator.response())
+  )
+}))
+
+const addAll = (
+  accumulator: ChatResponse.Accumulator,
+  chunks: ReadonlyArray<Chunk.Chunk>
+): Effect.Effect<void, ProviderError.ProviderError> =>
+  Effect.suspend(() => {
+    for (const chunk of chunks) accumulator.add(chunk)
+    return accumulator.failure === undefined ? Effect.void : Effect.fail(accumulator.failure)
+  })
 
 /**
- * Runs the stream, which sends its request, and gives the response that it adds up to. Fails when the stream fails;
- * {@link outcome} keeps what had come, and {@link broadcast} leaves the chunks to others as well.
+ * Runs the stream, which sends its request, and gives the response that it adds up to. Fails when the stream fails, and
+ * with a `MalformedEvent` where the response becomes larger than `ChatResponse.MaxSize`; {@link outcome} keeps what had
+ * come, and {@link broadcast} leaves the chunks to others as well.
  *
  * @example
  * ```ts
@@ -534,11 +564,11 @@ export const responseSink: Sink.Sink<ChatResponse.ChatResponse, Chunk.Chunk> = S
  */
 export const response = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Effect.Effect<ChatResponse.ChatResponse, E, R> => Stream.run(self, responseSink)
+): Effect.Effect<ChatResponse.ChatResponse, E | ProviderError.ProviderError, R> => Stream.run(self, responseSink)
 
 /**
- * Runs the stream, which sends its request, and gives the response that it adds up to. When the provider fails, `error` is
- * set, and the rest is what had come before.
+ * Runs the stream, which sends its request, and gives the response that it adds up to. When the provider fails, or the
+ * response becomes larger than `ChatResponse.MaxSize`, `error` is set, and the rest is what had come before.
  *
  * @example
  * ```ts
@@ -559,9 +589,9 @@ export const response = <C extends Chunk.Chunk, E, R>(
 export const outcome = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E | ProviderError.ProviderError, R>
 ): Effect.Effect<ChatResponse.ChatResponse, E, R> =>
-  Effect.suspend(() => {
-    const accumulator = ChatResponse.accumulator()
-    return Stream.runForEachArray(self, (chunks) => Effect.sync(() => chunks.forEach(accumulator.add))).pipe(
+  Effect.flatMap(ChatResponse.MaxSize, (maxSize) => {
+    const accumulator = ChatResponse.accumulator({ maxSize })
+    return Stream.runForEachArray(self, (chunks) => addAll(accumulator, chunks)).pipe(
       Effect.map(() => accumulator.response()),
       Effect.catch((error): Effect.Effect<ChatResponse.ChatResponse, E> =>
         ProviderError.isProviderError(error) ? Effect.succeed(accumulator.response(error)) : Effect.fail(error)

@@ -16,6 +16,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redactable from "effect/Redactable"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
@@ -147,8 +148,12 @@ export const CurrentPolicy: Context.Reference<Policy> = Context.Reference<Policy
 )
 
 /**
- * A config of options whose policy is checked: a bad duration or number of retries is a `ConfigError`. In options that
- * don't come from a config, it makes every stream fail with `InvalidRequest`.
+ * A config of options whose policy is checked when the layer is built: a bad duration or number of retries is a
+ * `ConfigError`. All `layerConfig`s check theirs.
+ *
+ * In options that don't come from a config, a bad value makes every stream fail with an `InvalidRequest` that names it,
+ * and so it does in {@link CurrentPolicy}. A value that a program computes can go through `layerConfig` with
+ * `Config.succeed`.
  *
  * @example
  * ```ts
@@ -292,7 +297,13 @@ export const prepare = <C>(
   request: ChatRequest.ChatRequest
 ): Result.Result<Prepared, ProviderError.ProviderError> =>
   Result.map(
-    Result.mapError(plan(definition, request), (reason) => failure(definition, reason)),
+    Result.mapError(
+      Result.andThen(
+        Result.mapError(toPolicy(definition.options ?? {}), invalid),
+        () => plan(definition, request)
+      ),
+      (reason) => failure(definition, reason)
+    ),
     ({ encoded, headers, url }) => ({
       method: "POST",
       url,
@@ -307,6 +318,8 @@ export const prepare = <C>(
     })
   )
 
+const invalid = (message: string): ProviderError.InvalidRequest => new ProviderError.InvalidRequest({ message })
+
 const failure = <C>({ protocol }: Definition<C>, reason: ProviderError.Reason): ProviderError.ProviderError =>
   new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: false })
 
@@ -315,9 +328,22 @@ const modelOf = (request: ChatRequest.ChatRequest, options: CommonOptions | unde
 
 const targetOf = <C>({ endpoint, options }: Definition<C>, request: ChatRequest.ChatRequest): Target | undefined => {
   const model = modelOf(request, options)
-  const url = model === undefined ? undefined : Result.getOrUndefined(endpoint(model))?.url
+  const url = model === undefined ? undefined : Result.getOrUndefined(caught(() => endpoint(model)))?.url
   return model === undefined || url === undefined ? undefined : { model, url }
 }
+
+/** What a format, an endpoint or the request itself throws, such as text that no URL can have, is an error as well. */
+const caught = <A>(
+  make: () => Result.Result<A, ProviderError.InvalidRequest>
+): Result.Result<A, ProviderError.InvalidRequest> =>
+  Result.flatMap(
+    Result.try({
+      try: make,
+      // Not its message, which may show what is secret.
+      catch: (cause) => invalid(`The request cannot be encoded${cause instanceof Error ? `: ${cause.name}` : ""}`)
+    }),
+    (made) => made
+  )
 
 interface Outline {
   readonly method: "GET" | "POST"
@@ -334,17 +360,18 @@ interface Plan extends Outline {
 }
 
 const plan = <C>(
+  definition: Definition<C>,
+  request: ChatRequest.ChatRequest
+): Result.Result<Plan, ProviderError.InvalidRequest> => caught(() => planOf(definition, request))
+
+const planOf = <C>(
   { endpoint, format, headers, options, protocol }: Definition<C>,
   request: ChatRequest.ChatRequest
 ): Result.Result<Plan, ProviderError.InvalidRequest> =>
   Result.gen(function*() {
     const model = modelOf(request, options)
     if (model === undefined) {
-      return yield* Result.fail(
-        new ProviderError.InvalidRequest({
-          message: "No model: give the request a `model`, or the layer a default one"
-        })
-      )
+      return yield* Result.fail(invalid("No model: give the request a `model`, or the layer a default one"))
     }
     const encoded = yield* format.encode(yield* ChatRequest.normalize(request), model)
     const { info, url } = yield* endpoint(model)
@@ -363,25 +390,27 @@ const planCall = <C, D>(
   { endpoint, headers, options }: Definition<C>,
   { address, method, protocol, ...call }: Call<D>
 ): Result.Result<Outline, ProviderError.InvalidRequest> =>
-  Result.gen(function*() {
-    const model = (call.model ?? options?.model) || undefined
-    const { info, url } = yield* endpoint(model ?? "")
-    const all = lowerCase({ accept: protocol.contentTypes.join(", "), ...headers, ...options?.headers })
-    yield* checkHeaders(all)
-    return {
-      method,
-      encoded: undefined,
-      url: address(new URL(url)).href,
-      info: { ...info, ...(model === undefined ? undefined : { model }) },
-      headers: all
-    }
-  })
+  caught(() =>
+    Result.gen(function*() {
+      const model = (call.model ?? options?.model) || undefined
+      const { info, url } = yield* endpoint(model ?? "")
+      const all = lowerCase({ accept: protocol.contentTypes.join(", "), ...headers, ...options?.headers })
+      yield* checkHeaders(all)
+      return {
+        method,
+        encoded: undefined,
+        url: address(new URL(url)).href,
+        info: { ...info, ...(model === undefined ? undefined : { model }) },
+        headers: all
+      }
+    })
+  )
 
 // What HTTP takes: clients differ in what they make of the rest, and some show the value. It is not named here, either.
 const checkHeaders = (
   headers: Readonly<Record<string, string | Redacted.Redacted>>
 ): Result.Result<void, ProviderError.InvalidRequest> => {
-  const fail = (message: string) => Result.fail(new ProviderError.InvalidRequest({ message }))
+  const fail = (message: string) => Result.fail(invalid(message))
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) {
       return fail("The name of a header has characters that no header name has")
@@ -481,7 +510,7 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
       const fail = (reason: ProviderError.Reason) => failure(definition, reason)
       const policy = yield* Effect.fromResult(
         Object.keys(own).length === 0 ? layerPolicy : toPolicy({ ...options, ...defined(own) })
-      ).pipe(Effect.mapError((message) => fail(new ProviderError.InvalidRequest({ message }))))
+      ).pipe(Effect.mapError((message) => fail(invalid(message))))
       const planned = yield* Effect.mapError(Effect.fromResult(plan()), fail)
       return logIgnored(
         Transport.stream(client, {
@@ -540,17 +569,28 @@ const attempt = (
     const authorization = isAuthorized ? { headers: {}, secrets: [] } : yield* authorize(outgoing)
     const secretNames = [
       ...auth.headerNames,
+      ...Object.keys(authorization.headers),
       ...Object.keys(headers).filter((name) => Redacted.isRedacted(headers[name]))
     ]
+    const request = HttpClientRequest.make(method)(url).pipe(
+      encoded === undefined ? identity : HttpClientRequest.bodyUint8Array(body, "application/json"),
+      HttpClientRequest.setHeaders({ ...authorization.headers, ...outgoing.headers })
+    )
+    // The span of the client keeps the request, and shows it when it is inspected, which no fiber's settings reach.
+    Object.defineProperty(request.headers, Redactable.symbolRedactable, {
+      value: () => ({ ...request.headers, ...Object.fromEntries(secretNames.map((name) => [name, redacted])) })
+    })
     return {
-      request: HttpClientRequest.make(method)(url).pipe(
-        encoded === undefined ? identity : HttpClientRequest.bodyUint8Array(body, "application/json"),
-        HttpClientRequest.setHeaders({ ...authorization.headers, ...outgoing.headers })
-      ),
+      request,
       secretHeaders: secretNames,
       secrets: [
         ...authorization.secrets,
-        ...own.flatMap(([name, value]) => secretNames.includes(name) ? [Redacted.make(value)] : [])
+        // Also without the scheme of a credential, such as `Bearer`.
+        ...own.flatMap(([name, value]) =>
+          secretNames.includes(name)
+            ? [value, value.replace(/^[a-z]+ +/i, "")].map((secret) => Redacted.make(secret))
+            : []
+        )
       ]
     }
   })
@@ -585,8 +625,9 @@ const toPolicy = (policy: Policy): Result.Result<Transport.Policy, string> =>
     const duration = (name: keyof typeof durations) => {
       const input = policy[name]
       const duration = input === undefined ? durations[name] : Option.getOrUndefined(Duration.fromInput(input))
-      // Times below zero, and numbers that are none, are read as zero.
-      return duration === undefined || name !== "maxRetryDelay" && !Duration.isPositive(duration)
+      // No pause is a pause. What is no number is read as zero, though.
+      const isPause = name === "maxRetryDelay" && !Number.isNaN(input)
+      return duration === undefined || !(Duration.isPositive(duration) || isPause && Duration.isZero(duration))
         ? Result.fail(`\`${name}\` has to be a duration such as "30 seconds", not ${String(input)}`)
         : Result.succeed(duration)
     }

@@ -14,7 +14,9 @@ import type { Chunk } from "./Chunk.ts"
 import type { FinishReason } from "./FinishReason.ts"
 import * as ContentEvents from "./internal/contentEvents.ts"
 import { lazy } from "./internal/lazy.ts"
+import * as SizeLimit from "./internal/sizeLimit.ts"
 import * as Parts from "./Parts.ts"
+import type { ProviderError } from "./ProviderError.ts"
 import type { Usage } from "./Usage.ts"
 
 /**
@@ -89,6 +91,11 @@ const names = (event: Parts.Event | undefined): boolean =>
  * @since 0.2.0
  */
 export interface Decoder {
+  /**
+   * Set, to a `MalformedEvent`, when the arguments of calls, signatures and files grew beyond the limit: they are kept
+   * until their blocks end. Nothing is decoded after that.
+   */
+  readonly failure: ProviderError | undefined
   /** The parts that the chunks give. */
   readonly push: (chunks: ReadonlyArray<Chunk>) => Array<AiResponse.StreamPartEncoded>
   /** The parts that are left when the stream has ended well: all blocks end, and `finish` (or an `error`) is last. */
@@ -116,18 +123,34 @@ export interface Decoder {
  * @category constructors
  * @since 0.2.0
  */
-export const decoder = (): Decoder => {
+export const decoder = (options?: {
+  /** In UTF-16 code units and bytes. Default: 256 Mi. */
+  readonly maxSize?: number | undefined
+  /** Whether text and reasoning count, too, as their pieces will be joined. Default: `false`. */
+  readonly isJoined?: boolean | undefined
+}): Decoder => {
+  const { isJoined = false, maxSize = SizeLimit.maxSize } = options ?? {}
   const state = Parts.decoder()
   const events: Array<Parts.Event> = []
   let isNamed = false
+  let size = 0
+  let count = 0
+  let failure: ProviderError | undefined
   return {
+    get failure() {
+      return failure
+    },
     push: (chunks) => {
       const out: Array<AiResponse.StreamPartEncoded> = []
       for (const chunk of chunks) {
+        if (failure !== undefined) break
         contentEvents(chunk, events, isNamed)
         isNamed ||= names(events[0])
-        for (const event of events) state.push(event, out)
+        for (const event of events) size += sizeOf(event, isJoined)
+        if (size > maxSize) failure = SizeLimit.tooLarge(chunk.provider, maxSize, count)
+        else for (const event of events) state.push(event, out)
         events.length = 0
+        count++
       }
       return out
     },
@@ -141,6 +164,24 @@ export const decoder = (): Decoder => {
       state.cut(out)
       return out
     }
+  }
+}
+
+/** How much of an event is kept. */
+const sizeOf = (event: Parts.Event, isJoined: boolean): number => {
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+      return isJoined ? event.delta.length : 0
+    case "signature":
+    case "arguments":
+      return event.delta.length
+    case "tool-call-piece":
+      return event.piece.arguments.length
+    case "file":
+      return event.data?.length ?? 0
+    default:
+      return 0
   }
 }
 
@@ -270,7 +311,11 @@ const withMetadata = (metadata: AiResponse.ProviderMetadata | undefined) =>
  * @since 0.2.0
  */
 export interface Log {
-  readonly add: (chunk: Chunk) => void
+  /**
+   * Adds a chunk, unless signatures, which no other field of a response has, would then be larger than what is left
+   * (default: without limit, in UTF-16 code units); says whether it did.
+   */
+  readonly add: (chunk: Chunk, left?: number) => boolean
   /** Lets {@link encoded} know that a response is made of the chunks so far. */
   readonly remember: (response: object) => void
 }
@@ -293,11 +338,21 @@ export interface Log {
 export const log = (): Log => {
   const events: Array<Parts.Event> = []
   let isNamed = false
+  let size = 0
   return {
-    add: (chunk) => {
+    add: (chunk, left = Number.POSITIVE_INFINITY) => {
       const before = events.length
       contentEvents(chunk, events, isNamed)
+      for (let at = before; at < events.length; at++) {
+        const event = events[at]
+        if (event?.type === "signature") size += event.delta.length
+      }
+      if (size > left) {
+        events.length = before
+        return false
+      }
       isNamed ||= names(events[before])
+      return true
     },
     remember: (response) => void attach(response, { events, length: events.length })
   }

@@ -1,6 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
-import { AzureOpenAi, Bedrock, Groq, OpenAi, OpenAiChunk, Protocol, ProviderError } from "../src/index.ts"
-import { delta, sse } from "./support/host.ts"
+import { Effect, Schema, Stream } from "effect"
+import { LanguageModel } from "effect/ai"
+import {
+  AiLanguageModel,
+  Anthropic,
+  AnthropicChunk,
+  AzureOpenAi,
+  Bedrock,
+  ChatResponse,
+  type Chunk,
+  ChunkStream,
+  Groq,
+  OpenAi,
+  OpenAiChunk,
+  Protocol,
+  ProviderError
+} from "../src/index.ts"
+import { delta, finish, sse } from "./support/host.ts"
 
 const utf8 = new TextEncoder()
 
@@ -78,6 +94,121 @@ describe("limits", () => {
       })
     })
     assert.strictEqual(decode(throwing, "data: a\n\n").failure?.message, "Event 1 cannot be decoded: TypeError")
+  })
+
+  describe("the size of what is put together", () => {
+    const openAi: (payload: object) => Chunk.Chunk = Schema.decodeUnknownSync(OpenAiChunk.FromPayload)
+    const hello = openAi(delta({ content: "Hello" }))
+    const args = (text: string) =>
+      openAi(delta({ tool_calls: [{ index: 0, id: "call", function: { name: "f", arguments: text } }] }))
+    const signature = (signature: string) =>
+      new AnthropicChunk({
+        chunk: { type: "content_block_delta", index: 0, delta: { type: "signature_delta", signature } }
+      })
+    const large = "x".repeat(100)
+    const beyond: Readonly<Record<string, Chunk.Chunk>> = {
+      "text": openAi(delta({ content: large })),
+      "text of another choice": openAi({ choices: [{ index: 7, delta: { content: large } }] }),
+      "reasoning": openAi(delta({ reasoning_content: large, reasoning: large })),
+      "a refusal": openAi(delta({ refusal: large })),
+      "the arguments of a call": args(large),
+      "audio": openAi(delta({ audio: { data: Buffer.from(large).toString("base64") } })),
+      "a transcript": openAi(delta({ audio: { transcript: large } })),
+      "signatures": signature(large)
+    }
+    const isTooLarge = (error: ProviderError.ProviderError | undefined) => {
+      assert.strictEqual(error?.reason._tag, "MalformedEvent")
+      assert.strictEqual(error?.reason.message, "The response is larger than the limit of 100 characters")
+      assert.isTrue(error?.emitted)
+      assert.isFalse(error?.isRetryable)
+    }
+    const run = <A, E>(effect: Effect.Effect<A, E>) =>
+      Effect.runPromise(Effect.provideService(Effect.result(effect), ChatResponse.MaxSize, 100))
+
+    for (const [what, chunk] of Object.entries(beyond)) {
+      it(`is limited: ${what}, after what came before`, async () => {
+        const accumulator = ChatResponse.accumulator({ maxSize: 100 })
+        for (const each of [hello, chunk, hello]) accumulator.add(each)
+        const response = accumulator.response()
+        isTooLarge(response.error)
+        assert.strictEqual(response.error, accumulator.failure)
+        assert.deepInclude(response, { content: "Hello", chunks: 1 })
+        assert.deepStrictEqual(response.parts.map(({ type }) => type), ["response-metadata", "text"])
+
+        const chunks = Stream.fromIterable([hello, chunk, hello])
+        const outcome = await run(ChunkStream.outcome(chunks))
+        assert.strictEqual(outcome._tag === "Success" ? outcome.success.content : undefined, "Hello")
+        isTooLarge(outcome._tag === "Success" ? outcome.success.error : undefined)
+        for (const failed of [ChunkStream.response(chunks), Stream.runCollect(ChunkStream.toolCalls(chunks))]) {
+          const result = await run<unknown, ProviderError.ProviderError>(failed)
+          isTooLarge(result._tag === "Failure" ? result.failure : undefined)
+        }
+        const seen: Array<string> = []
+        const accumulated = await run(
+          Stream.runForEach(ChunkStream.accumulate(chunks), ([, { content }]) => Effect.sync(() => seen.push(content)))
+        )
+        isTooLarge(accumulated._tag === "Failure" ? accumulated.failure : undefined)
+        assert.deepStrictEqual(seen, ["Hello"])
+      })
+    }
+
+    it("is one of a whole response, not of its pieces", () => {
+      const accumulator = ChatResponse.accumulator({ maxSize: 100 })
+      for (let i = 0; i < 20; i++) accumulator.add(hello)
+      assert.isUndefined(accumulator.failure)
+      accumulator.add(hello)
+      isTooLarge(accumulator.failure)
+      assert.lengthOf(accumulator.response().content, 100)
+    })
+
+    it("is none for text that streams through as parts, but one for what is kept until its block ends", async () => {
+      const parts = (...chunks: ReadonlyArray<Chunk.Chunk>) => {
+        const seen: Array<string> = []
+        return run(
+          Stream.runForEach(
+            ChunkStream.parts(Stream.fromIterable(chunks)),
+            ({ type }) => Effect.sync(() => seen.push(type))
+          )
+        ).then((result) => ({ seen, result }))
+      }
+      const stop = openAi(finish("stop"))
+      const streamed = await parts(hello, ...Array.from({ length: 100 }, () => hello), stop)
+      assert.strictEqual(streamed.result._tag, "Success")
+      assert.strictEqual(streamed.seen.at(-1), "finish")
+      for (const chunk of [args(large + large), signature(large + large), beyond["audio"] ?? hello]) {
+        const { result, seen } = await parts(hello, chunk, chunk, stop)
+        isTooLarge(result._tag === "Failure" ? result.failure : undefined)
+        assert.deepStrictEqual(seen.slice(1, 3), ["text-start", "text-delta"])
+        assert.notInclude(seen, "finish")
+      }
+    })
+
+    it("is one for a language model, whose callers join the pieces", async () => {
+      const provider = { name: "openai", stream: () => Stream.fromIterable(Array.from({ length: 21 }, () => hello)) }
+      const program = LanguageModel.generateText({ prompt: "hi" }).pipe(
+        Effect.provideServiceEffect(LanguageModel.LanguageModel, AiLanguageModel.make(provider))
+      )
+      const result = await run(program)
+      assert.strictEqual(result._tag, "Failure")
+      if (result._tag === "Failure") isTooLarge(AiLanguageModel.providerError(result.failure))
+    })
+  })
+
+  it("an event may have as many calls as fit into it", () => {
+    const tool_calls = Array.from({ length: 150_000 }, (_, index) => ({ index, function: { arguments: "" } }))
+    const { chunks, failure } = decode(OpenAi.protocol(), sse(first, delta({ tool_calls }), finish("tool_calls")))
+    assert.isUndefined(failure)
+    assert.lengthOf(ChatResponse.fromChunks(chunks).toolCalls, tool_calls.length)
+  })
+
+  it("an event may have as many blocks as fit into it", () => {
+    const content = Array.from({ length: 150_000 }, () => ({ type: "text", text: "a" }))
+    const { chunks, failure } = decode(
+      Anthropic.protocol(),
+      sse({ type: "message_start", message: { id: "m", content } }, { type: "message_stop" })
+    )
+    assert.isUndefined(failure)
+    assert.lengthOf(ChatResponse.fromChunks(chunks).content, content.length)
   })
 
   it("a line of a recording may be as long as an event", () => {

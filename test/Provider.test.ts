@@ -1,8 +1,33 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Config, Duration, Effect, Fiber, Layer, Logger, Metric, Redacted, References, Stream } from "effect"
-import type { HttpClient } from "effect/http"
+import {
+  Clock,
+  Config,
+  Duration,
+  Effect,
+  Fiber,
+  Layer,
+  Logger,
+  Metric,
+  Redacted,
+  References,
+  Result,
+  Stream,
+  Tracer
+} from "effect"
+import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import { type ChatResponse, ChunkStream, OpenAi, Provider, type ProviderError } from "../src/index.ts"
+import { inspect } from "node:util"
+import {
+  AzureOpenAi,
+  Bedrock,
+  type ChatResponse,
+  type Chunk,
+  ChunkStream,
+  OpenAi,
+  Provider,
+  type ProviderError
+} from "../src/index.ts"
+import * as EventStream from "../src/wire/EventStream.ts"
 import * as Client from "./support/client.ts"
 
 const encoder = new TextEncoder()
@@ -80,6 +105,24 @@ describe("Provider.stream", () => {
         }
       }))
 
+    it.effect("fails when blanks before any event are all that comes for the content timeout", () =>
+      Effect.gen(function*() {
+        const source = Client.manual()
+        const policy = { contentTimeout: "45 seconds", maxRetries: 0 } as const
+        const fiber = yield* stream(Client.make(() => sse(source.body)).layer, policy).pipe(
+          ChunkStream.outcome,
+          Effect.forkChild
+        )
+        yield* Client.settle
+        for (let i = 0; i < 4; i++) {
+          yield* source.push(encoder.encode("\n"))
+          yield* TestClock.adjust("12 seconds")
+        }
+        const response = yield* Fiber.join(fiber)
+        assert.deepInclude(reasonOf(response), { _tag: "Timeout", kind: "idle" })
+        assert.match(response.error?.message ?? "", /No content/)
+      }))
+
     it.effect("fails at the total timeout, whatever comes, and does not try again", () =>
       Effect.gen(function*() {
         const source = Client.manual()
@@ -137,7 +180,11 @@ describe("Provider.stream", () => {
           [{ maxRetries: 1.5 }, /`maxRetries`/],
           [{ idleTimeout: "soon" }, /`idleTimeout`.* soon/],
           [{ firstByteTimeout: -1 }, /`firstByteTimeout`/],
-          [{ totalTimeout: {} }, /`totalTimeout`/]
+          [{ totalTimeout: {} }, /`totalTimeout`/],
+          [{ contentTimeout: null }, /`contentTimeout`.* null/],
+          [{ maxRetryDelay: -1 }, /`maxRetryDelay`.* -1/],
+          [{ maxRetryDelay: Number.NaN }, /`maxRetryDelay`.* NaN/],
+          [{ maxRetryDelay: "-1 seconds" }, /`maxRetryDelay`/]
         ]
         for (const [policy, message] of wrong) {
           const client = Client.make(() => sse(finish))
@@ -150,15 +197,35 @@ describe("Provider.stream", () => {
             assert.strictEqual(error?.reason._tag, "InvalidRequest")
             assert.match(error?.message ?? "", message)
           }
-          const ofConfig = yield* OpenAi.layerConfig({ maxRetries: Config.succeed(Number.NaN) }).pipe(
+          const prepared = Provider.prepare(OpenAi.define(policy), { model: "m", prompt: "hi" })
+          assert.match(Result.isFailure(prepared) ? prepared.failure.message : "", message)
+          const configs = Object.fromEntries(
+            Object.entries(policy).map(([key, value]) => [key, Config.succeed(value)] as const)
+          )
+          const ofConfig = yield* OpenAi.layerConfig(configs).pipe(
             Layer.provide(client.layer),
             Layer.build,
             Effect.scoped,
             Effect.flip
           )
           assert.strictEqual(ofConfig._tag, "ConfigError")
-          assert.match(ofConfig.message, /`maxRetries`/)
+          assert.match(ofConfig.message, message)
           assert.strictEqual(client.sent.length, 0)
+        }
+      }))
+
+    it.effect("takes every policy that is one", () =>
+      Effect.gen(function*() {
+        const right: ReadonlyArray<Provider.Policy> = [
+          { maxRetries: 0, maxRetryDelay: 0 },
+          { maxRetries: Number.POSITIVE_INFINITY, maxRetryDelay: "0 seconds" },
+          { firstByteTimeout: Duration.infinity, idleTimeout: "Infinity", maxRetryDelay: Duration.zero },
+          { contentTimeout: "0.5 seconds", totalTimeout: [1, 5], idleTimeout: 1000n, maxRetryDelay: { minutes: 1 } },
+          { idleTimeout: "1000 weeks", totalTimeout: undefined }
+        ]
+        for (const policy of right) {
+          const response = yield* ChunkStream.outcome(stream(Client.make(() => sse(finish)).layer, policy))
+          assert.isUndefined(response.error)
         }
       }))
 
@@ -213,6 +280,71 @@ describe("Provider.stream", () => {
   })
 
   describe("headers", () => {
+    it.effect("that are secret are found without their scheme, too, in whatever the provider repeats", () =>
+      Effect.gen(function*() {
+        const secret = "sk-\"own\"-credential"
+        const repeated = JSON.stringify({ seen: { authorization: [secret], also: JSON.stringify(secret) } })
+        const client = Client.make(() => new Response(repeated, { status: 400 }))
+        const openai = OpenAi.make({ headers: { Authorization: Redacted.make(`Bearer ${secret}`) }, maxRetries: 0 })
+        const { error } = yield* Effect.flatMap(
+          openai,
+          (openai) => ChunkStream.outcome(openai.stream({ model: "m", prompt: "hi" }))
+        ).pipe(Effect.provide(client.layer))
+        assert.strictEqual(error?.reason.body, `{"seen":{"authorization":["<redacted>"],"also":"\\"<redacted>\\""}}`)
+      }))
+
+    it.effect("that are secret change nothing of what an error means", () =>
+      Effect.gen(function*() {
+        for (const secret of ["true", "429429", "message", "rate_limit_exceeded"]) {
+          const body = { error: { retry: true, at: 429429, message: "Slow down", code: "rate_limit_exceeded" } }
+          const client = Client.make(() => new Response(JSON.stringify(body), { status: 400 }))
+          const openai = OpenAi.make({ apiKey: Redacted.make(secret), maxRetries: 0 })
+          const { error } = yield* Effect.flatMap(openai, (openai) =>
+            ChunkStream.outcome(openai.stream({ model: "m", prompt: "hi" }))).pipe(Effect.provide(client.layer))
+          assert.strictEqual(error?.reason._tag, "RateLimited", secret)
+          assert.strictEqual(error?.reason.message, "Slow down", secret)
+        }
+      }))
+
+    it.effect("that are secret do not show where the span of the client is inspected", () =>
+      Effect.gen(function*() {
+        const spans: Array<Tracer.Span> = []
+        const tracer = Tracer.make({
+          span: (options) => {
+            const span = new Tracer.NativeSpan(options)
+            spans.push(span)
+            return span
+          }
+        })
+        const credentials = {
+          accessKeyId: "AKIA-never-seen",
+          secretAccessKey: "secret-never-seen",
+          sessionToken: "token-never-seen"
+        }
+        for (const status of [200, 500]) {
+          const client = Client.make(() => new Response("{}", { status }))
+          const call = <C extends Chunk.Chunk>(
+            make: Effect.Effect<Provider.Service<C>, never, HttpClient.HttpClient>
+          ) =>
+            Effect.flatMap(make, (provider) => ChunkStream.outcome(provider.stream({ model: "m", prompt: "hi" }))).pipe(
+              Effect.provide(client.layer),
+              Effect.provideService(HttpClient.TracerHeaderFilter, () => true),
+              Effect.withTracer(tracer)
+            )
+          yield* call(Bedrock.make({ region: "us-east-1", credentials, maxRetries: 0 }))
+          yield* call(
+            AzureOpenAi.make({
+              endpoint: "https://a.example",
+              apiKey: Redacted.make("key-never-seen"),
+              headers: { "x-own": Redacted.make("own-never-seen") },
+              maxRetries: 0
+            })
+          )
+        }
+        assert.isAtLeast(spans.length, 4)
+        assert.notInclude(inspect(spans, { depth: 20, showHidden: true }), "never-seen")
+      }))
+
     it.effect("are checked before any client sees them, and their values are not shown", () =>
       Effect.gen(function*() {
         for (const value of ["secret\nvalue", "secret\0value", "secret\u20ac"]) {
@@ -266,6 +398,21 @@ describe("Provider.stream", () => {
         const response = yield* stream(client.layer).pipe(ChunkStream.outcome)
         assert.strictEqual(client.sent.length, 1)
         assert.deepStrictEqual(response.error?.retryAfter, Duration.seconds(400))
+      }))
+
+    it.effect("pause no longer than the cap where the provider does not ask for it", () =>
+      Effect.gen(function*() {
+        for (const [maxRetryDelay, pause] of [["100 millis", 100], [0, 0]] as const) {
+          const client = Client.make(Client.inTurn(() => refused(503), () => refused(503), () => sse(finish)))
+          const fiber = yield* stream(client.layer, { maxRetryDelay }).pipe(ChunkStream.outcome, Effect.forkChild)
+          yield* Client.settle
+          for (let i = 0; i < 2; i++) {
+            yield* TestClock.adjust(Duration.millis(pause))
+            yield* Client.settle
+          }
+          assert.isUndefined((yield* Fiber.join(fiber)).error)
+          assert.strictEqual(client.sent.length, 3)
+        }
       }))
 
     it.effect("are as many as the policy allows, and the last error is given out", () =>
@@ -322,6 +469,57 @@ describe("Provider.stream", () => {
         assert.strictEqual(client.sent.length, 1)
       }))
   })
+
+  it.effect("fails with InvalidRequest when a format or an endpoint throws, as at a model that no URL can have", () =>
+    Effect.gen(function*() {
+      const client = Client.make(() => sse(finish))
+      const azure = AzureOpenAi.define({
+        endpoint: "https://a.example",
+        apiKey: Redacted.make("key"),
+        apiVersion: "2024-06-01"
+      })
+      const openai = OpenAi.define({ apiKey: Redacted.make("key") })
+      const throwing = (): never => {
+        throw new RangeError("secret")
+      }
+      const definitions: ReadonlyArray<Provider.Definition<Chunk.Chunk>> = [
+        azure,
+        { ...openai, format: { ...openai.format, encode: throwing } },
+        { ...openai, endpoint: throwing }
+      ]
+      for (const definition of definitions) {
+        const request = { model: "\ud800", prompt: "hi" }
+        const provider = yield* Effect.provide(Provider.make(definition), client.layer)
+        assert.isTrue(Result.isFailure(Provider.prepare(definition, request)))
+        const { error } = yield* ChunkStream.outcome(provider.stream(request))
+        assert.strictEqual(error?.reason._tag, "InvalidRequest")
+        assert.match(error?.reason.message ?? "", /^The request cannot be encoded: (URI|Range)Error$/)
+      }
+      assert.isUndefined(
+        (yield* Effect.provide(Provider.make(azure), client.layer)).target?.({
+          model: "\ud800",
+          prompt: "hi"
+        })
+      )
+      assert.lengthOf(client.sent, 0)
+    }))
+
+  it.effect("takes a content type that is stated twice", () =>
+    Effect.gen(function*() {
+      const type = "application/vnd.amazon.eventstream"
+      const events = { ":message-type": "event", ":content-type": "application/json" }
+      const stop = EventStream.encodeUnsafe({
+        headers: { ...events, ":event-type": "messageStop" },
+        body: encoder.encode(`{"stopReason":"end_turn"}`)
+      })
+      const client = Client.make(() => sse(stop, { headers: { "content-type": `${type}, ${type}` } }))
+      const bedrock = yield* Effect.provide(
+        Bedrock.make({ region: "us-east-1", apiKey: Redacted.make("key") }),
+        client.layer
+      )
+      const response = yield* ChunkStream.response(bedrock.stream({ model: "m", prompt: "hi" }))
+      assert.deepStrictEqual(response.finishReasons, ["end_turn"])
+    }))
 
   it.effect("says which address answered with what no provider answers", () =>
     Effect.gen(function*() {

@@ -55,6 +55,14 @@ describe("Layers", () => {
     expectTypeOf(OpenAiCompatible.layerConfig).returns.toEqualTypeOf<Configured<Provider.Provider>>()
   })
 
+  it("take no text that is no duration", () => {
+    // @ts-expect-error "soon" is no duration
+    OpenAi.layer({ idleTimeout: "soon" })
+    // @ts-expect-error there is no such unit
+    const policy: Provider.Policy = { totalTimeout: "5 sconds" }
+    expectTypeOf(policy).toEqualTypeOf<Provider.Policy>()
+  })
+
   it("take every option from a value or from a config", () => {
     const apiKey = Redacted.make("key")
     OpenAi.layer({ apiKey, model: "gpt-4o-mini", idleTimeout: "30 seconds", maxRetries: 3 })
@@ -204,7 +212,9 @@ describe("Operators", () => {
   })
 
   it("sum up as a sink that neither fails nor needs anything", () => {
-    expectTypeOf(ChunkStream.responseSink).toEqualTypeOf<Sink.Sink<ChatResponse.ChatResponse, Chunk.Chunk>>()
+    expectTypeOf(ChunkStream.responseSink).toEqualTypeOf<
+      Sink.Sink<ChatResponse.ChatResponse, Chunk.Chunk, never, ProviderError.ProviderError>
+    >()
   })
 
   it("decode bytes beside the errors of their source", () => {

@@ -26,6 +26,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as ChatRequest from "../ChatRequest.ts"
+import { MaxSize } from "../ChatResponse.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Cost from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
@@ -622,8 +623,9 @@ const partsOf = (
   self: Stream.Stream<Chunk, ProviderError.ProviderError>,
   rawChunks: boolean
 ): Stream.Stream<AiResponse.StreamPartEncoded, ProviderError.ProviderError> =>
-  Stream.suspend(() => {
-    const decoder = ResponseParts.decoder()
+  Stream.unwrap(Effect.map(MaxSize, (maxSize) => {
+    // Chats and `generateText` join the pieces.
+    const decoder = ResponseParts.decoder({ maxSize, isJoined: true })
     const spent = CostMetadata.accumulator()
     const payloads: Array<unknown> = []
     const push = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<AiResponse.StreamPartEncoded> => {
@@ -635,6 +637,7 @@ const partsOf = (
     }
     const priced = Effect.suspend(() => Effect.result(Pricing.cost(spent.metadata())))
     const end = Effect.map(priced, (cost) => {
+      if (decoder.failure !== undefined) return Stream.fail(decoder.failure)
       const metadata = Fields.metadata(metadataKey, {
         cost: Result.isSuccess(cost) ? Cost.toJson(cost.success) : undefined,
         chunks: rawChunks ? payloads : undefined
@@ -646,11 +649,14 @@ const partsOf = (
       )
     })
     return self.pipe(
-      Stream.mapAccumArray(() => push, (push, chunks) => [push, push(chunks)] as const),
+      Stream.mapAccumArrayEffect(() => decoder, (decoder, chunks) =>
+        decoder.failure === undefined
+          ? Effect.succeed([decoder, push(chunks)] as const)
+          : Effect.fail(decoder.failure)),
       Stream.concat(Stream.unwrap(end)),
       Stream.catch((error) => Stream.concat(Stream.fromArray(decoder.cut()), Stream.fail(error)))
     )
-  })
+  }))
 
 type Metadata = typeof AiError.ProviderMetadata.Type
 

@@ -269,6 +269,12 @@ export const main = (
     }),
     // What is left is how the command line was used; the presenter has told.
     Effect.catch(() => Effect.succeed(2 as const)),
+    // Texts have a longest length, and what is written as JSON is up to six times as long as what came.
+    Effect.catchDefect((defect) =>
+      defect instanceof RangeError
+        ? Effect.as(Console.error(`${name}: what came is too large to be printed: ${defect.message}`), 1 as const)
+        : Effect.die(defect)
+    ),
     Effect.provide(output),
     // Standard output is for what was asked for.
     Effect.provideService(Logger.LogToStderr, true),

@@ -6,18 +6,28 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { type Failed, wrongUsage } from "./status.ts"
 
+/** How long standard input may be: what goes on is no prompt. */
+const maxSize = 64 * 1024 * 1024
+
 /**
  * The whole of standard input.
  *
  * @internal
  */
-export const text: Effect.Effect<string, Failed, Stdio.Stdio> = Stdio.Stdio.use(({ stdin }) =>
-  stdin.pipe(
+export const text: Effect.Effect<string, Failed, Stdio.Stdio> = Stdio.Stdio.use(({ stdin }) => {
+  let left = maxSize
+  return stdin.pipe(
+    Stream.mapError((error) => wrongUsage(`Standard input cannot be read: ${error.message}`)),
     Stream.decodeText(),
-    Stream.mkString,
-    Effect.mapError((error) => wrongUsage(`Standard input cannot be read: ${error.message}`))
+    Stream.mapEffect((text) => {
+      left -= text.length
+      return left < 0
+        ? Effect.fail(wrongUsage(`Standard input is longer than the limit of ${maxSize} characters`))
+        : Effect.succeed(text)
+    }),
+    Stream.mkString
   )
-)
+})
 
 /**
  * What standard input is, as the system sees it.

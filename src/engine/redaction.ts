@@ -6,7 +6,8 @@ import { rebuild } from "./reason.ts"
 const least = 4
 
 /**
- * Cuts the caller's secrets out of a text, and the start of one at its end, where the text itself was cut.
+ * Cuts the caller's secrets out of a text, and the start of one at its end, where the text itself was cut. A character
+ * counts however it is written: as it is, or escaped for JSON (also when that is within JSON again), a URL or HTML.
  *
  * @internal
  */
@@ -15,23 +16,99 @@ export const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): 
   for (const secret of secrets) {
     const value = Redacted.value(secret)
     if (value.length < least) continue
-    out = out.replaceAll(value, redacted)
-    out = withoutStart(out, value)
+    for (const written of plain.test(value) ? [value] : formsOf(value)) out = without(out, written)
   }
   return out
 }
 
+/** Has no character that begins an escape, nor one that a URL has as several bytes. */
+const plain = /^[^\\%&\x80-\uffff]*$/
+
+/** What such characters become, the longest form first. */
+const formsOf = (value: string): ReadonlyArray<string> => {
+  const json = (text: string) => JSON.stringify(text).slice(1, -1)
+  return [...new Set([json(json(value)), url(url(value)), json(value), url(value), value])]
+}
+
+// Not `encodeURIComponent`, which throws at half a character.
+const url = (text: string): string => {
+  const { searchParams } = new URL("http://a/")
+  searchParams.set("", text)
+  return searchParams.toString().slice(1).replaceAll("+", "%20")
+}
+
 const redacted = "<redacted>"
 
-const withoutStart = (text: string, secret: string): string => {
-  const end = text.endsWith("…") ? text.length - 1 : text.length
-  for (let length = Math.min(secret.length - 1, end); length >= least; length--) {
-    if (text.startsWith(secret.slice(0, length), end - length)) {
-      return text.slice(0, end - length) + redacted + text.slice(end)
-    }
+const without = (text: string, secret: string): string => {
+  const last = text.endsWith("…") ? text.length - 1 : text.length
+  let out = ""
+  let done = 0
+  for (let at = 0; at < last; at++) {
+    const end = endOf(text, at, last, secret, false) ?? endOf(text, at, last, secret, true)
+    if (end === undefined) continue
+    out += text.slice(done, at) + redacted
+    done = end
+    at = end - 1
   }
-  return text
+  return done === 0 ? text : out + text.slice(done)
 }
+
+/**
+ * Where the secret that starts here ends; `undefined` when none does. Its own characters may begin escapes: whether those
+ * come first is tried both ways.
+ */
+const endOf = (
+  text: string,
+  start: number,
+  last: number,
+  secret: string,
+  escapesFirst: boolean
+): number | undefined => {
+  let at = start
+  for (let length = 0; length < secret.length; length++) {
+    const isCut = length >= least
+    if (at >= last) return isCut ? last : undefined
+    const character = secret.charAt(length)
+    const found = text.charAt(at)
+    const isEscape = escapes.test(found)
+    if (found === character && !(escapesFirst && isEscape)) {
+      at++
+      continue
+    }
+    if (!isEscape) return undefined
+    const escape = escapeAt(text, at)
+    if (escape?.character === character) at = escape.end
+    else if (found === character) at++
+    // The text may be cut within an escape.
+    else return isCut && escape === undefined && last - at < longestEscape ? last : undefined
+  }
+  return at
+}
+
+const escapes = /[\\%&]/
+
+const longestEscape = 12
+
+const names: Readonly<Record<string, string>> = { quot: "\"", amp: "&", lt: "<", gt: ">", apos: "'" }
+
+/** The character that is escaped here, and where its escape ends. */
+const escapeAt = (text: string, at: number): { readonly character: string; readonly end: number } | undefined => {
+  escape.lastIndex = at
+  const match = escape.exec(text)
+  if (match === null) return undefined
+  const [whole, unicode, simple, percent, hex, decimal, name] = match
+  const code = unicode ?? percent ?? hex
+  const character = code !== undefined
+    ? String.fromCharCode(Number.parseInt(code, 16))
+    : decimal !== undefined
+    ? String.fromCharCode(Number(decimal))
+    : simple ?? (name === undefined ? "" : names[name.toLowerCase()] ?? "")
+  return { character, end: at + whole.length }
+}
+
+// Backslashes double with every level of JSON within JSON, and so do percent signs, as `%25`.
+const escape =
+  /\\{1,15}(?:u([\da-f]{4})|([^u]))|%(?:25){0,3}([\da-f]{2})|&(?:#x([\da-f]{1,4})|#(\d{1,5})|(quot|amp|lt|gt|apos));/giy
 
 /**
  * Cuts the caller's secrets out of everything that the provider may have echoed.

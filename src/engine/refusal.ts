@@ -31,13 +31,15 @@ export const requestId = (headers: Headers.Headers, names: ResponseHeaders): str
 
 interface Answer {
   readonly body: string
+  /** The body without the caller's secrets, to be shown where it is not understood. */
+  readonly shown: string
   /** Milliseconds since the epoch, which a `retry-after` date is measured from. */
   readonly now: number
 }
 
-// What a response calls its body.
+// What a response calls its body; the first where it says it twice.
 const mediaTypeOf = (response: HttpClientResponse.HttpClientResponse): string =>
-  response.headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase() ?? ""
+  response.headers["content-type"]?.split(/[;,]/, 1)[0]?.trim().toLowerCase() ?? ""
 
 /** @internal */
 export const isOk = (response: HttpClientResponse.HttpClientResponse): boolean =>
@@ -97,7 +99,7 @@ export const refusal = (
   const text = start(reads)
   const ok = isOk(response)
   if (ok && isStream(mediaType, contentTypes, text)) return undefined
-  return ({ body, now }) => {
+  return ({ body, now, shown }) => {
     const stated = parseErrorBody(body, failure)
     if (ok && stated === undefined) {
       return new ProviderError.UnexpectedContentType({
@@ -106,13 +108,13 @@ export const refusal = (
           : `The body is ${mediaType} where a stream of ${contentTypes.join(" or ")} was expected`,
         contentType: mediaType,
         status: response.status,
-        body: excerpt(body)
+        body: excerpt(shown)
       })
     }
     const code = names.errorCode?.(response.headers)
     return ProviderError.classify({
       message: `HTTP ${response.status}${mediaType === "" ? "" : ` with a body of ${mediaType}`}${addressed(response)}`,
-      ...(stated === undefined ? { body: excerpt(body) } : stated),
+      ...(stated === undefined ? { body: excerpt(shown) } : stated),
       ...(code === undefined ? undefined : { code }),
       status: ok ? stated?.status : response.status,
       requestId: requestId(response.headers, names) ?? stated?.requestId,

@@ -183,7 +183,7 @@ const openWithRetries = <C>(
     }).pipe(
       Effect.catchTag("ProviderError", (error) => {
         if (retries >= policy.maxRetries || !error.isRetryable) return Effect.fail(error)
-        return Effect.flatMap(pause(error, retries), (millis) =>
+        return Effect.flatMap(pause(error, retries, maxDelay), (millis) =>
           millis > maxDelay
             ? Effect.fail(error)
             : tellRetry(error, retries + 1, millis).pipe(
@@ -221,11 +221,15 @@ const tellRetry = (error: ProviderError.ProviderError, retry: number, millis: nu
 const firstPause = 500
 const longestPause = 8000
 
-// What the provider asks for, else half a second, doubled each time, with up to a quarter less by chance.
-const pause = (error: ProviderError.ProviderError, retries: number): Effect.Effect<number> =>
+// What the provider asks for, else half a second, doubled each time, with up to a quarter less by chance, and no more than
+// the policy allows.
+const pause = (error: ProviderError.ProviderError, retries: number, longest: number): Effect.Effect<number> =>
   error.retryAfter !== undefined
     ? Effect.succeed(Duration.toMillis(error.retryAfter))
-    : Effect.map(Random.next, (random) => Math.min(firstPause * 2 ** retries, longestPause) * (1 - random / 4))
+    : Effect.map(
+      Random.next,
+      (random) => Math.min(Math.min(firstPause * 2 ** retries, longestPause) * (1 - random / 4), longest)
+    )
 
 const openOnce = Effect.fnUntraced(function*<C>(
   client: Client,
@@ -288,21 +292,30 @@ const openOnce = Effect.fnUntraced(function*<C>(
       })
     )
   }
+  const clock = yield* Clock.Clock
+  const noContent = () =>
+    fail(
+      new ProviderError.Timeout({
+        kind: "idle",
+        message: `No content within ${Duration.format(policy.contentTimeout)}, though the connection is alive`
+      })
+    )
   let head: ReadonlyArray<Uint8Array> = firstRead
+  const undecided = within(bytes, deadline(clock, policy.contentTimeout, millis(clock)), noContent)
   while (head.length > 0 && Refusal.isUndecided(response, protocol.contentTypes, head)) {
-    const more = yield* Pull.catchDone(bytes, () => Effect.succeed([]))
+    const more = yield* Pull.catchDone(undecided, () => Effect.succeed([]))
     if (more.length === 0) break
     head = [...head, ...more]
   }
   const reads = replayFirst(head, bytes)
   const refusal = Refusal.refusal(response, protocol, head)
   if (refusal !== undefined) {
-    // Before it is cut to an excerpt, which may end within a secret.
-    const text = isReadable ? yield* Refusal.readText(reads) : ""
-    isRefused = Refusal.isJson(text)
-    const body = Redaction.clean(text, secrets)
+    const body = isReadable ? yield* Refusal.readText(reads) : ""
+    isRefused = Refusal.isJson(body)
+    // What JSON states is scrubbed when it was read: a secret may look like a number. An excerpt may end within one.
+    const shown = Redaction.clean(body, secrets)
     const now = yield* Clock.currentTimeMillis
-    return yield* fail(refusal({ body, now }))
+    return yield* fail(refusal({ body, shown, now }))
   }
   const info: Protocol.ResponseInfo = {
     ...route.info,
@@ -314,13 +327,7 @@ const openOnce = Effect.fnUntraced(function*<C>(
     Protocol.chunkPull(protocol, decoder, reads, progress),
     (error) => Cause.isDone(error) ? error : fail(withRequestId(error.reason, info.requestId))
   )
-  const pull = withContent(scrubbed, route.hasContent, yield* Clock.Clock, policy.contentTimeout, () =>
-    fail(
-      new ProviderError.Timeout({
-        kind: "idle",
-        message: `No content within ${Duration.format(policy.contentTimeout)}, though the connection is alive`
-      })
-    ))
+  const pull = withContent(scrubbed, route.hasContent, clock, policy.contentTimeout, noContent)
   return { first: yield* pull, pull }
 })
 

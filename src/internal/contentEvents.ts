@@ -33,8 +33,9 @@ export const fromAttributes = (chunk: Stated, out: Array<Parts.Event>, more?: {
   }
   if (toolCallDeltas.length > 0) {
     out.push({ type: "end", key: "content" })
-    if (more?.pieces !== undefined) out.push(...more.pieces)
-    else for (const piece of toolCallDeltas) out.push({ type: "tool-call-piece", piece })
+    // One by one: the arguments of a call have to fit on the stack.
+    for (const event of more?.pieces ?? []) out.push(event)
+    if (more?.pieces === undefined) { for (const piece of toolCallDeltas) out.push({ type: "tool-call-piece", piece }) }
   }
   if (audioDelta !== undefined) {
     const { data, expiresAt, id: audioId, transcript } = audioDelta

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { readFileSync } from "node:fs"
 import { providers } from "../../src/cli/providers.ts"
 import { run, start } from "./harness.ts"
@@ -95,6 +95,22 @@ describe("llm-stream", () => {
         assert.deepStrictEqual({ ...outcome, stderr: "" }, { status, stdout: "", stderr: "" })
       }))
   }
+
+  it.effect("says in one line what is too large to be read or printed", () =>
+    Effect.gen(function*() {
+      const megabyte = new Uint8Array(1024 * 1024).fill(0x61)
+      const read = yield* run(["ask", "-"], {
+        env: openai,
+        stdin: Stream.forever(Stream.make(megabyte))
+      })
+      const error = "llm-stream: Standard input is longer than the limit of 67108864 characters\n"
+      assert.deepStrictEqual(read, { status: 2, stdout: "", stderr: error })
+      const printed = yield* run(["decode", "--provider", "openai", "-"], {
+        stdin: Stream.die(new RangeError("Invalid string length"))
+      })
+      const lost = "llm-stream: what came is too large to be printed: Invalid string length\n"
+      assert.deepStrictEqual(printed, { status: 1, stdout: "", stderr: lost })
+    }))
 
   it.effect("prints help", () =>
     Effect.gen(function*() {

@@ -27,6 +27,54 @@ describe("Redaction", () => {
     }
   })
 
+  const json = (text: string) => JSON.stringify(text).slice(1, -1)
+  const unicode = (text: string) =>
+    text.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")
+  const html = (text: string) =>
+    text.replaceAll("&", "&amp;").replaceAll("\"", "&quot;").replaceAll("<", "&lt;").replaceAll("'", "&#39;")
+  const forms: Readonly<Record<string, (text: string) => string>> = {
+    "as it is": (text) => text,
+    "in JSON": json,
+    "in JSON within JSON": (text) => json(json(text)),
+    "in JSON of ASCII": unicode,
+    "in a URL": encodeURIComponent,
+    "in a URL within a URL": (text) => encodeURIComponent(encodeURIComponent(text)),
+    "in HTML": html
+  }
+  const odd = [
+    "sk-1234",
+    "sk\"quo\"te",
+    "sk\\back\\slash",
+    "sk/slash?a=b&c=<d>'e'",
+    "a%20b%22c",
+    "k%25e%y",
+    "k&amp;e&y",
+    "a\\u0041b",
+    "$&$1$`$'",
+    "(.*)+[a-z]{2}",
+    "12345678",
+    "éèsécret",
+    "𝄞 clef"
+  ]
+  it("finds a secret however its characters are written", () => {
+    for (const [form, write] of Object.entries(forms)) {
+      for (const secret of odd) {
+        const written = write(secret)
+        assert.strictEqual(clean(`a ${written} b`, secrets(secret)), "a <redacted> b", `${form}: ${secret}`)
+        assert.strictEqual(clean(`${written}${written}`, secrets(secret)), "<redacted><redacted>", `${form}: ${secret}`)
+        const cut = write(secret.slice(0, -1))
+        assert.strictEqual(clean(`a ${cut}…`, secrets(secret)), "a <redacted>…", `${form}, cut: ${secret}`)
+      }
+    }
+  })
+
+  it("takes time linear in the text", { timeout: 5_000 }, () => {
+    for (const text of ["\\", "%", "%25", "&", "&#1", "a", "\\u", "sk-"]) {
+      const long = text.repeat(200_000 / text.length)
+      assert.isAtMost(clean(long, secrets(`sk-${"a".repeat(50)}`, "\\".repeat(20))).length, long.length)
+    }
+  })
+
   it("cuts a secret out of keys, texts and numbers of the details, and leaves the others as they are", () => {
     const details = { "sk\"1\\2": ["a sk\"1\\2 b", 12345678, true, null, { n: 1 }] }
     assert.deepStrictEqual(detailsOf(scrub(filtered(details), secrets("sk\"1\\2", "12345678", "true", "null"))), {
