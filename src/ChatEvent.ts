@@ -20,7 +20,7 @@ import { FinishReason } from "./FinishReason.ts"
 import { lazy } from "./internal/lazy.ts"
 import * as PartialJson from "./PartialJson.ts"
 import * as Pricing from "./Pricing.ts"
-import { isProviderError } from "./ProviderError.ts"
+import { isProviderError, type ProviderError } from "./ProviderError.ts"
 import * as ResponseParts from "./ResponseParts.ts"
 import { Usage } from "./Usage.ts"
 import * as Sse from "./wire/Sse.ts"
@@ -415,6 +415,8 @@ export interface Decoder {
   readonly cut: (out: Array<ChatEvent>) => void
   /** Whether a tool call has begun that is not over. */
   readonly hasOpenCall: () => boolean
+  /** Set, to a `MalformedEvent`, when the arguments of calls grew beyond 256 Mi characters. No call is over after that. */
+  readonly failure: ProviderError | undefined
 }
 
 /**
@@ -538,7 +540,10 @@ export const decoder = (): Decoder => {
     },
     end: (out) => close(parts.end(), out),
     cut: (out) => close(parts.cut(), out),
-    hasOpenCall: () => open.size > 0
+    hasOpenCall: () => open.size > 0,
+    get failure() {
+      return parts.failure
+    }
   }
 }
 
@@ -550,7 +555,7 @@ export const decoder = (): Decoder => {
 export const fromChunks = <C extends Chunk, E, R>(
   self: Stream.Stream<C, E, R>,
   accumulator = ChatResponse.accumulator()
-): Stream.Stream<ChatEvent, E, R> =>
+): Stream.Stream<ChatEvent, E | ProviderError, R> =>
   Stream.suspend(() => {
     const events = decoder()
     const collect = (f: (out: Array<ChatEvent>) => void): ReadonlyArray<ChatEvent> => {
@@ -562,6 +567,7 @@ export const fromChunks = <C extends Chunk, E, R>(
       collect((out) => {
         for (const chunk of chunks) {
           accumulator.add(chunk)
+          if (accumulator.failure !== undefined) break
           events.push(chunk, out)
         }
       })
@@ -571,9 +577,16 @@ export const fromChunks = <C extends Chunk, E, R>(
         out.push(finish(response))
       })
     return self.pipe(
-      Stream.mapAccumArray(() => push, (push, chunks) => [push, push(chunks)] as const),
+      Stream.mapAccumArrayEffect(() => push, (push, chunks) =>
+        accumulator.failure === undefined
+          ? Effect.succeed([push, push(chunks)] as const)
+          : Effect.fail(accumulator.failure)),
       Stream.concat(Stream.fromArrayEffect(
-        Effect.suspend(() => Effect.map(Pricing.priced(accumulator.response()), end))
+        Effect.suspend(() =>
+          accumulator.failure === undefined
+            ? Effect.map(Pricing.priced(accumulator.response()), end)
+            : Effect.fail(accumulator.failure)
+        )
       )),
       Stream.catch((error) => Stream.concat(Stream.fromArray(collect(events.cut)), Stream.fail(error)))
     )

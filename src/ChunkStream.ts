@@ -212,7 +212,11 @@ const decodeParts = <C extends Chunk.Chunk, E, R, P>(
  */
 export const events = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Stream.Stream<ChatEvent.ChatEvent, E, R> => ChatEvent.fromChunks(self)
+): Stream.Stream<ChatEvent.ChatEvent, E | ProviderError.ProviderError, R> =>
+  Stream.unwrap(Effect.map(
+    ChatResponse.MaxSize,
+    (maxSize) => ChatEvent.fromChunks(self, ChatResponse.accumulator({ maxSize }))
+  ))
 
 /**
  * Each chunk with the tool calls that it completed. Most wires say that a call is complete only with the next chunk, so a
@@ -239,7 +243,7 @@ export const events = <C extends Chunk.Chunk, E, R>(
  */
 export const withToolCalls = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Stream.Stream<readonly [chunk: C, toolCalls: ReadonlyArray<EndedToolCall>], E, R> =>
+): Stream.Stream<readonly [chunk: C, toolCalls: ReadonlyArray<EndedToolCall>], E | ProviderError.ProviderError, R> =>
   Stream.suspend(() => {
     type Pair = readonly [C, ReadonlyArray<EndedToolCall>]
     const decoder = ChatEvent.decoder()
@@ -255,7 +259,8 @@ export const withToolCalls = <C extends Chunk.Chunk, E, R>(
       return out.filter((event) => event._tag === "ToolCall" || event._tag === "InvalidToolCall")
     }
     return self.pipe(
-      Stream.mapAccumArray(() => decoder, (decoder, chunks) => {
+      Stream.mapAccumArrayEffect(() => decoder, (decoder, chunks) => {
+        if (decoder.failure !== undefined) return Effect.fail(decoder.failure)
         const pairs: Array<Pair> = []
         for (const chunk of chunks) {
           pairs.push(...release([]))
@@ -263,9 +268,13 @@ export const withToolCalls = <C extends Chunk.Chunk, E, R>(
           if (decoder.hasOpenCall() && toolCalls.length === 0) held = chunk
           else pairs.push([chunk, toolCalls])
         }
-        return [decoder, pairs] as const
+        return Effect.succeed([decoder, pairs] as const)
       }),
-      Stream.concat(Stream.suspend(() => Stream.fromArray(release(endedCalls(decoder.end))))),
+      Stream.concat(Stream.suspend(() =>
+        decoder.failure === undefined
+          ? Stream.fromArray(release(endedCalls(decoder.end)))
+          : Stream.fail(decoder.failure)
+      )),
       Stream.catch((error) => Stream.concat(Stream.fromArray(release(endedCalls(decoder.cut))), Stream.fail(error)))
     )
   })

@@ -490,7 +490,8 @@ const answerOf = (parser: PartialJson.Parser, { tool }: Options): Answer => {
   return {
     push: (chunk) => {
       accumulator.add(chunk)
-      const piece = pieceOf(chunk)
+      // What came before is cut off then, and the response of the error says why.
+      const piece = accumulator.failure === undefined ? pieceOf(chunk) : ""
       if (piece === "") return false
       text += piece
       parser.push(piece)

@@ -312,7 +312,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
         const { prompt = before.prompt, tools: names, ...changes } = yield* changesOf(prepareStep?.(before))
         const forced = toolChoice === "required" || Predicate.isObject(toolChoice)
         const isAnswered = before.steps > 0 || before.prompt.content.at(-1)?.role === "tool"
-        const accumulator = ChatResponse.accumulator()
+        const accumulator = ChatResponse.accumulator({ maxSize: yield* ChatResponse.MaxSize })
         const chunks = provider.stream({
           ...fields,
           ...(responseFormat === undefined ? undefined : { responseFormat }),
