@@ -415,7 +415,7 @@ export interface Decoder {
   readonly cut: (out: Array<ChatEvent>) => void
   /** Whether a tool call has begun that is not over. */
   readonly hasOpenCall: () => boolean
-  /** Set, to a `MalformedEvent`, when the arguments of calls grew beyond 256 Mi characters. No call is over after that. */
+  /** Set, to a `MalformedEvent`, when the arguments of calls grew beyond the limit. No call is over after that. */
   readonly failure: ProviderError | undefined
 }
 
@@ -435,8 +435,11 @@ export interface Decoder {
  * @category constructors
  * @since 0.2.0
  */
-export const decoder = (): Decoder => {
-  const parts = ResponseParts.decoder()
+export const decoder = (options?: {
+  /** How much of the arguments of calls is kept. Default: 256 Mi characters. */
+  readonly maxSize?: number | undefined
+}): Decoder => {
+  const parts = ResponseParts.decoder(options)
   const open = new Map<string, OpenCall>()
   const calls = new Map<string, ToolCall>()
   let isSpoken = false

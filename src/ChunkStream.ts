@@ -244,9 +244,9 @@ export const events = <C extends Chunk.Chunk, E, R>(
 export const withToolCalls = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<readonly [chunk: C, toolCalls: ReadonlyArray<EndedToolCall>], E | ProviderError.ProviderError, R> =>
-  Stream.suspend(() => {
+  Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
     type Pair = readonly [C, ReadonlyArray<EndedToolCall>]
-    const decoder = ChatEvent.decoder()
+    const decoder = ChatEvent.decoder({ maxSize })
     let held: C | undefined
     const release = (toolCalls: ReadonlyArray<EndedToolCall>): ReadonlyArray<Pair> => {
       const chunk = held
@@ -277,7 +277,7 @@ export const withToolCalls = <C extends Chunk.Chunk, E, R>(
       )),
       Stream.catch((error) => Stream.concat(Stream.fromArray(release(endedCalls(decoder.cut))), Stream.fail(error)))
     )
-  })
+  }))
 
 /**
  * A tool call that is over: it is complete, or its arguments are no JSON.

@@ -183,6 +183,22 @@ describe("limits", () => {
       }
     })
 
+    it("is one for events, and for what waits for the end of a call", async () => {
+      const chunks = Stream.fromIterable([hello, args(large + large), args(large), openAi(finish("tool_calls"))])
+      const seen: Array<string> = []
+      const events = await run(
+        Stream.runForEach(ChunkStream.events(chunks), ({ _tag }) => Effect.sync(() => seen.push(_tag)))
+      )
+      isTooLarge(events._tag === "Failure" ? events.failure : undefined)
+      assert.deepStrictEqual(seen, ["Text"])
+      const paired: Array<unknown> = []
+      const calls = await run(
+        Stream.runForEach(ChunkStream.withToolCalls(chunks), ([chunk]) => Effect.sync(() => paired.push(chunk)))
+      )
+      isTooLarge(calls._tag === "Failure" ? calls.failure : undefined)
+      assert.strictEqual(paired[0], hello)
+    })
+
     it("is one for a language model, whose callers join the pieces", async () => {
       const provider = { name: "openai", stream: () => Stream.fromIterable(Array.from({ length: 21 }, () => hello)) }
       const program = LanguageModel.generateText({ prompt: "hi" }).pipe(
