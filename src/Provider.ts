@@ -541,13 +541,23 @@ const logIgnored = <C, E>(
   self: Stream.Stream<C, E>,
   provider: string,
   ignored: ReadonlyArray<string>
-): Stream.Stream<C, E> =>
-  ignored.length === 0
-    ? self
-    : Stream.onStart(
-      self,
-      Effect.logWarning(`${provider} takes no such options, so they are not sent: ${ignored.join("; ")}`)
-    )
+): Stream.Stream<C, E> => {
+  if (ignored.length === 0) return self
+  const parts = ignored.filter((place) => place.startsWith("prompt"))
+  const options = ignored.filter((place) => !place.startsWith("prompt"))
+  return Stream.onStart(
+    self,
+    Effect.all([
+      options.length === 0
+        ? Effect.void
+        : Effect.logWarning(`${provider} takes no such options, so they are not sent: ${options.join("; ")}`),
+      // Nothing to be done about it: the reasoning of an earlier answer, in each turn that follows.
+      parts.length === 0
+        ? Effect.void
+        : Effect.logDebug(`${provider} takes no such parts back, so they are not sent: ${parts.join("; ")}`)
+    ], { discard: true })
+  )
+}
 
 const attempt = (
   { encoded, headers, info, method, url }: Outline,

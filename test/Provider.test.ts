@@ -367,6 +367,39 @@ describe("Provider.stream", () => {
       }))
   })
 
+  describe("what an API does not take", () => {
+    it.effect("is told: an option in a warning, the reasoning of an earlier answer in a debug line", () =>
+      Effect.gen(function*() {
+        const lines: Array<unknown> = []
+        const client = Client.make(() => sse(finish))
+        yield* Stream.unwrap(OpenAi.OpenAi.use((openai) =>
+          Effect.succeed(openai.stream({
+            model: "m",
+            topK: 5,
+            prompt: [
+              { role: "user", content: "Hi" },
+              {
+                role: "assistant",
+                content: [{ type: "reasoning", text: "A greeting." }, { type: "text", text: "Hi" }]
+              },
+              { role: "user", content: "Bye" }
+            ]
+          }))
+        )).pipe(
+          Stream.runDrain,
+          Effect.provide(OpenAi.layer({ apiKey: Redacted.make("sk-test") }).pipe(Layer.provide(client.layer))),
+          Effect.provide(
+            Logger.layer([Logger.make(({ logLevel, message }) => lines.push([logLevel, String(message)]))])
+          ),
+          Effect.provideService(References.MinimumLogLevel, "Debug")
+        )
+        assert.match(
+          JSON.stringify(lines),
+          /^\[\["Warn","openai takes no such options.*topK.*\["Debug",.*parts back.*prompt/
+        )
+      }))
+  })
+
   describe("retries", () => {
     it.effect("are told, in a debug line and a metric, without the provider's own words", () =>
       Effect.gen(function*() {
