@@ -387,10 +387,10 @@ describe("Provider.stream", () => {
           }))
         )).pipe(
           Stream.runDrain,
-          Effect.provide(OpenAi.layer({ apiKey: Redacted.make("sk-test") }).pipe(Layer.provide(client.layer))),
-          Effect.provide(
+          Effect.provide([
+            OpenAi.layer({ apiKey: Redacted.make("sk-test") }).pipe(Layer.provide(client.layer)),
             Logger.layer([Logger.make(({ logLevel, message }) => lines.push([logLevel, String(message)]))])
-          ),
+          ]),
           Effect.provideService(References.MinimumLogLevel, "Debug")
         )
         assert.match(
