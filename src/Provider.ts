@@ -587,9 +587,15 @@ const attempt = (
       HttpClientRequest.setHeaders({ ...authorization.headers, ...outgoing.headers })
     )
     // The span of the client keeps the request, and shows it when it is inspected, which no fiber's settings reach.
-    Object.defineProperty(request.headers, Redactable.symbolRedactable, {
-      value: () => ({ ...request.headers, ...Object.fromEntries(secretNames.map((name) => [name, redacted])) })
-    })
+    // By the prototype, as fetch takes no headers with a symbol of their own.
+    Object.setPrototypeOf(
+      request.headers,
+      Object.create(Object.getPrototypeOf(request.headers), {
+        [Redactable.symbolRedactable]: {
+          value: () => ({ ...request.headers, ...Object.fromEntries(secretNames.map((name) => [name, redacted])) })
+        }
+      })
+    )
     return {
       request,
       secretHeaders: secretNames,
