@@ -236,7 +236,11 @@ const presenter: CliOutput.Presenter = {
   present: Effect.fnUntraced(function*(event) {
     if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
     const path = event.commandPath.join(" ")
-    const messages = event.errors.map((error) => `${path}: ${error.message}`)
+    const messages = event.errors.map((error) =>
+      `${path}: ${error.message}${
+        error._tag === "UnexpectedArgument" && path === `${name} ask` ? ". Put the whole PROMPT in quotes" : ""
+      }`
+    )
     yield* Console.error([...messages, `Run '${path} --help' to see how it is used.`].join("\n"))
   })
 }

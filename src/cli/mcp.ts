@@ -81,7 +81,7 @@ const server = Effect.fnUntraced(function*(
   // Words as a shell reads them, though no shell runs.
   const parsed = yield* Effect.mapError(
     Effect.fromResult(CommandLine.template(Object.assign([command], { raw: [command] }))),
-    ({ message }) => wrongUsage(`${named}: ${message}`)
+    ({ message }) => wrongUsage(`${named}: ${message.replace(/ in template part \d+$/, "")}`)
   )
   const [program, ...args] = parsed.map(String)
   if (program === undefined) return yield* wrongUsage(`${named}: no command`)

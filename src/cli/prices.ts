@@ -13,6 +13,7 @@ import { check } from "../PriceOverrides.ts"
 import * as Pricing from "../Pricing.ts"
 import * as PricingRefresh from "../PricingRefresh.ts"
 import * as Json from "./json.ts"
+import { complain } from "./output.ts"
 import { printable } from "./printable.ts"
 import { type Failed, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
@@ -107,6 +108,10 @@ export const prices = Effect.fn("cli.prices")(function*(
     )
   }
   const rows = bundled.filter(isWanted)
+  if (rows.length === 0 && !input.json) {
+    const known = Array.from(new Set(bundled.map(({ provider }) => provider))).join(", ")
+    return yield* complain(`No bundled price matches; the providers are ${known}\n`)
+  }
   yield* print(
     input.json
       ? rows.map(Json.line).join("")

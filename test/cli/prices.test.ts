@@ -48,6 +48,17 @@ describe("prices", () => {
       assert.match((yield* run(["prices", "haiku-5-5"])).stdout, /anthropic\/claude-haiku-5-5 +\$0\.1 +\$0\.01 +\$0\.5/)
     }))
 
+  it.live("says that no price matches, and which providers there are", () =>
+    Effect.gen(function*() {
+      for (const args of [["no-such-model"], ["--provider", "opnai"]]) {
+        assert.deepStrictEqual(yield* run(["prices", ...args]), {
+          status: 0,
+          stdout: "",
+          stderr: "No bundled price matches; the providers are anthropic, azure, bedrock, groq, openai\n"
+        })
+      }
+    }))
+
   it.live("shows what differs in a list", () =>
     Effect.gen(function*() {
       const { stdout } = yield* beside(

@@ -196,7 +196,7 @@ describe("--tools", () => {
       /"no-such-program-at-all --x": no such command$/
     ],
     ["an empty command", ["--tools", " "], /no command$/],
-    ["a quote that is left open", ["--tools", "node 'x"], /quote/i],
+    ["a quote that is left open", ["--tools", "node 'x"], /The quote is not closed$/],
     ["a server that ends at once", ["--tools", "node --no-such-option"], /: .*bad option: --no-such-option$/],
     ["a program that does not speak MCP", ["--tools", "sh -c 'echo hello; cat'"], /Invalid MCP JSON$/],
     [
