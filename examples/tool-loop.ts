@@ -1,5 +1,5 @@
 /**
- * Tools that run while the answer streams: the model calls them, and is asked again with their results until it is done.
+ * A loop that runs tools: the model calls them, and is asked again with their results, until it has its answer.
  *
  *     OPENAI_API_KEY=… node examples/tool-loop.ts
  */
@@ -22,7 +22,7 @@ const Handlers = toolkit.toLayer({
     city === "Atlantis" ? Effect.fail(new NoSuchCity({ city })) : Effect.succeed({ celsius: city.length + 10 })
 })
 
-/** The text of the answer as it comes. A failure of a handler is told to the model, which may know what to do. */
+/** The text of the answer as it arrives. If a handler fails, the model is told, and may know what to do. */
 export const answer = (prompt: string) =>
   ToolLoop.stream({ prompt, tools: toolkit }, { failures: "return", maxSteps: 5, budget: "0.05" }).pipe(
     ChatEvent.text,

@@ -205,7 +205,7 @@ const converse = Effect.fnUntraced(function*(
     },
     new: {
       usage: "/new, /clear",
-      description: "begins a new conversation; what was spent stays counted",
+      description: "starts a new conversation; the totals keep counting",
       run: () => {
         unanswered = undefined
         return change({ ...conversation, prompt: [] })
@@ -213,21 +213,21 @@ const converse = Effect.fnUntraced(function*(
     },
     undo: {
       usage: "/undo",
-      description: "takes the last message and its answer back",
+      description: "removes the last message and its answer",
       run: () => {
         if (unanswered !== undefined) {
           unanswered = undefined
-          return tell("The message without an answer is gone")
+          return tell("Removed the message that had no answer")
         }
         const undone = Conversation.undo(conversation)
         return undone === undefined
-          ? tell("There is nothing to take back")
-          : Effect.andThen(change(undone.before), tell(`Taken back: ${Text.excerpt(undone.said)}`))
+          ? tell("There is nothing to remove")
+          : Effect.andThen(change(undone.before), tell(`Removed: ${Text.excerpt(undone.said)}`))
       }
     },
     retry: {
       usage: "/retry",
-      description: "sends the last message again, in place of its answer",
+      description: "sends the last message again and replaces its answer",
       run: () => {
         if (unanswered !== undefined) return answer(unanswered)
         const undone = Conversation.undo(conversation)
@@ -238,13 +238,13 @@ const converse = Effect.fnUntraced(function*(
     },
     model: {
       usage: "/model [M]",
-      description: "asks another model from now on; without M, shows which one is asked",
+      description: "switches to another model; without M, shows the current one",
       run: (model) =>
         model === "" ? tell(conversation.model ?? "The provider's default model") : change({ ...conversation, model })
     },
     system: {
       usage: "/system [S]",
-      description: "sets the instructions to the model; - removes them; without S, shows them",
+      description: "sets the instructions; - removes them; without S, shows them",
       run: (system) => {
         const { system: before, ...rest } = conversation
         return system === "" ? tell(before ?? "None") : change(system === "-" ? rest : { ...rest, system })
@@ -288,7 +288,7 @@ const converse = Effect.fnUntraced(function*(
     return tell(
       `There is no /${name}${
         meant === undefined ? "." : `; did you mean /${meant}?`
-      } /help lists the commands. A message that begins with a slash begins with two.`
+      } /help lists the commands. To send a message that begins with a slash, type two.`
     )
   }
 
@@ -298,7 +298,7 @@ const converse = Effect.fnUntraced(function*(
         conversation.model ?? ""
       }: /help lists the commands. Ctrl-C stops an answer, Ctrl-D leaves.`
     )
-    if (said.length > 0) yield* tell(`The conversation goes on after ${said.length} messages: /history shows them.`)
+    if (said.length > 0) yield* tell(`Continuing after ${said.length} of your messages: /history shows them.`)
   }
   while (!isOver) {
     const message = yield* typing.next(said)
@@ -315,5 +315,5 @@ const converse = Effect.fnUntraced(function*(
 })
 
 const help =
-  `A line that ends in \\ goes on in the next one, and so does one that Ctrl-J or Alt-Enter ends. A message that begins
-with a slash begins with two. Ctrl-C stops an answer; where nothing is typed it leaves.`
+  `A message continues on the next line after \\ and Enter, Ctrl-J or Alt-Enter. To send a message that begins with a
+slash, type two. Ctrl-C stops an answer, or leaves if nothing is typed.`

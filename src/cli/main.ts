@@ -58,19 +58,19 @@ const asking = {
   ),
   maxTokens: Flag.Int("max-tokens").pipe(
     Flag.withMetavar("N"),
-    Flag.withDescription("Most tokens to generate, reasoning included"),
+    Flag.withDescription("Maximum number of tokens to generate, reasoning included"),
     Flag.filter((tokens) => tokens > 0, () => "above 0"),
     Flag.optional
   ),
   temperature: Flag.Finite("temperature").pipe(
     Flag.withMetavar("T"),
-    Flag.withDescription("How freely to draw tokens, 0 to 2"),
+    Flag.withDescription("Sampling temperature, 0 to 2"),
     Flag.filter((temperature) => temperature >= 0 && temperature <= 2, () => "0 to 2"),
     Flag.optional
   ),
   baseUrl: Flag.String("base-url").pipe(
     Flag.withMetavar("U"),
-    Flag.withDescription("Where the provider, or a host that speaks its format, is"),
+    Flag.withDescription("Address of the provider, or of a host that speaks its format"),
     Flag.optional
   ),
   system: Flag.String("system").pipe(
@@ -87,25 +87,25 @@ const asking = {
   ),
   maxRetries: Flag.Int("max-retries").pipe(
     Flag.withMetavar("N"),
-    Flag.withDescription("Attempts after the first one, before the first chunk. Default: 2"),
+    Flag.withDescription("Further attempts while no chunk has arrived. Default: 2"),
     Flag.filter((retries) => retries >= 0, () => "0 or more"),
     Flag.optional
   ),
   prices,
   tools: Flag.String("tools").pipe(
     Flag.withMetavar("COMMAND"),
-    Flag.withDescription("Command that starts an MCP server, whose tools the model may call; may be repeated"),
+    Flag.withDescription("Command that starts an MCP server whose tools the model may call; may be repeated"),
     Flag.atLeast(0)
   ),
   maxSteps: Flag.Int("max-steps").pipe(
     Flag.withMetavar("N"),
-    Flag.withDescription("Most responses to one prompt, with tools run between them. Default: 20"),
+    Flag.withDescription("Maximum number of responses to one prompt, with tools run in between. Default: 20"),
     Flag.filter((steps) => steps > 0, () => "above 0"),
     Flag.withDefault(20)
   ),
   yes: Flag.Boolean("yes").pipe(
     Flag.withAlias("y"),
-    Flag.withDescription("Run all tools without a question, those that may change or destroy something too"),
+    Flag.withDescription("Run all tools without asking, even those that may change or destroy something"),
     Flag.withDefault(false)
   )
 }
@@ -114,7 +114,7 @@ const askCommand = Command.make("ask", {
   ...asking,
   request: Flag.String("request").pipe(
     Flag.withMetavar("FILE"),
-    Flag.withDescription("The whole request as JSON, in place of PROMPT; - is standard input"),
+    Flag.withDescription("The whole request as JSON, instead of PROMPT; - is standard input"),
     Flag.optional
   ),
   dryRun: Flag.Boolean("dry-run").pipe(
@@ -133,17 +133,17 @@ const askCommand = Command.make("ask", {
   ),
   schema: Flag.String("schema").pipe(
     Flag.withMetavar("FILE"),
-    Flag.withDescription("JSON Schema of the answer, which is printed once it is whole, and checked"),
+    Flag.withDescription("JSON Schema that the answer has to fit; it is printed when it is complete"),
     Flag.optional
   ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription(
-      "One JSON object a line: chunks, tool calls and what there is of an object, then the response or the error"
+      "Print one JSON object per line: chunks, tool calls, partial objects, then the response or the error"
     ),
     Flag.withDefault(false)
   ),
   prompt: Argument.String("PROMPT").pipe(
-    Argument.withDescription("What to ask, after what is piped in; - is standard input alone"),
+    Argument.withDescription("What to ask, in quotes; piped text comes before it, and - reads standard input alone"),
     Argument.optional
   )
 }, (input) => Effect.flatMap(Effect.promise(() => import("./ask.ts")), ({ ask }) => ask(input))).pipe(
@@ -154,32 +154,32 @@ const chatCommand = Command.make("chat", {
   ...asking,
   history: Flag.String("history").pipe(
     Flag.withMetavar("FILE"),
-    Flag.withDescription("Keep the conversation in a file, and go on with the one that is there"),
+    Flag.withDescription("Keep the conversation in a file, and continue the one that is there"),
     Flag.optional
   )
 }, (input) => Effect.flatMap(Effect.promise(() => import("./chat.ts")), ({ chat }) => chat(input))).pipe(
-  Command.withDescription("Talk with a model in the terminal, or send it the lines of standard input one by one")
+  Command.withDescription("Talk to a model in the terminal, or send it the lines of standard input one by one")
 )
 
 const decodeCommand = Command.make("decode", {
   provider,
   chunks: Flag.Boolean("chunks").pipe(
-    Flag.withDescription("One chunk a line instead of one response a line"),
+    Flag.withDescription("Print one line per chunk instead of one per response"),
     Flag.withDefault(false)
   ),
   model: Flag.String("model").pipe(
     Flag.withMetavar("M"),
-    Flag.withDescription("The model that was asked, for prices, where the recording does not state it"),
+    Flag.withDescription("The requested model, for prices, if the recording does not state it"),
     Flag.optional
   ),
   prices,
   parts: Flag.Boolean("parts").pipe(
-    Flag.withDescription("One part of the content a line, as effect/ai encodes it"),
+    Flag.withDescription("Print one line per part of the content, as effect/ai encodes it"),
     Flag.withDefault(false)
   ),
   files: Argument.String("FILE").pipe(
     Argument.withDescription(
-      "Recorded body (.sse, .eventstream), or .jsonl with one payload a line; - is standard input"
+      "Recorded body (.sse, .eventstream), or .jsonl with one payload per line; - is standard input"
     ),
     Argument.variadic({ min: 1 })
   )
@@ -195,7 +195,7 @@ const pricesCommand = Command.make("prices", {
   ),
   diff: Flag.String("diff").pipe(
     Flag.withMetavar("LIST"),
-    Flag.withDescription("Show what differs in a price list: a file or a URL"),
+    Flag.withDescription("Show where a price list differs: a file or a URL"),
     Flag.optional
   ),
   refresh: Flag.String("refresh").pipe(
@@ -208,7 +208,7 @@ const pricesCommand = Command.make("prices", {
     Flag.withDescription("Where --refresh writes the list"),
     Flag.optional
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDescription("One JSON object a line"), Flag.withDefault(false)),
+  json: Flag.Boolean("json").pipe(Flag.withDescription("Print one JSON object per line"), Flag.withDefault(false)),
   search: Argument.String("SEARCH").pipe(
     Argument.withDescription("Part of a provider's name or a model's id"),
     Argument.optional

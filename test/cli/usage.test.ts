@@ -8,7 +8,11 @@ const wrong: ReadonlyArray<readonly [title: string, args: ReadonlyArray<string>,
   ["an unknown command", ["aks"], /Unknown subcommand "aks"/],
   ["an unknown flag", ["ask", "--colour", "hello"], /Unrecognized flag: --colour/],
   ["no PROMPT", ["ask", "--provider", "openai"], /No PROMPT/],
-  ["two PROMPTs", ["ask", "--provider", "openai", "hello", "world"], /Unexpected positional argument: "world"\. Put the whole PROMPT in quotes/],
+  [
+    "two PROMPTs",
+    ["ask", "--provider", "openai", "hello", "world"],
+    /Unexpected positional argument: "world"\. Put the whole PROMPT in quotes/
+  ],
   ["an empty PROMPT", ["ask", "--provider", "openai", " "], /The prompt is empty/],
   ["an unknown provider", ["ask", "--provider", "openia", "hello"], /"openia".*one of openai, /],
   ["a flag without its value", ["ask", "hello", "--model"], /--model/],
