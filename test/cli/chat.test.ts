@@ -234,8 +234,8 @@ describe("chat", () => {
         const { requests, stderr } = yield* commanding("1\n2\n/undo\n3\n/new\n4\n/undo\n/undo\n")
         assert.deepStrictEqual(messagesOf(requests[2]), [user("1"), assistant("One"), user("3")])
         assert.deepStrictEqual(messagesOf(requests[3]), [user("4")])
-        assert.include(stderr, "Taken back: 2\n")
-        assert.include(stderr, "There is nothing to take back\n")
+        assert.include(stderr, "Removed: 2\n")
+        assert.include(stderr, "There is nothing to remove\n")
         assert.include(stderr, "so far input 4000", "what was spent stays spent")
       }))
 
