@@ -1,8 +1,9 @@
 /**
  * What an app shows of an answer, as one stream of plain events.
  *
- * `ChunkStream.events` gives the events of one response, and `ToolLoop` those of several. They are JSON but for bytes and
- * costs, for which {@link ChatEvent} is the schema: a server can send them to a browser as they are.
+ * `ChunkStream.events` gives the events of one response, and `ToolLoop` those of several. Everything in them is JSON
+ * except bytes and costs, which the schema {@link ChatEvent} encodes; {@link toServerSentEvents} sends them to a
+ * browser.
  *
  * @since 0.2.0
  */
@@ -111,8 +112,8 @@ const providerExecuted = {
 }
 
 /**
- * Schema of the begin of a tool call. One {@link ToolCall} or {@link InvalidToolCall} of the same id follows, unless the
- * app stops the stream before.
+ * Schema of the start of a tool call. One {@link ToolCall} or {@link InvalidToolCall} with the same id follows, unless
+ * the app stops the stream first.
  *
  * @category schemas
  * @since 0.2.0
@@ -122,7 +123,7 @@ export const ToolCallStart = Schema.TaggedStruct("ToolCallStart", { ...call, ...
 })
 
 /**
- * The begin of a tool call.
+ * The start of a tool call.
  *
  * @category models
  * @since 0.2.0
@@ -140,8 +141,8 @@ export const ToolCallDelta = Schema.TaggedStruct("ToolCallDelta", {
   /** The piece of the arguments' text. */
   delta: Schema.String,
   /**
-   * The arguments so far: strings may end early, and fields may be missing. Large arguments are read again only now and
-   * then, so that all pieces together cost linear time. Absent while there is no value.
+   * The arguments so far: strings may end early, and fields may be missing. For large arguments it changes only now and
+   * then, so that the total work stays linear. Absent while there is no value.
    */
   partial: Schema.optionalKey(Schema.Json)
 }).annotate({ identifier: "ChatEventToolCallDelta" })
@@ -176,7 +177,7 @@ export const ToolCall = Schema.TaggedStruct("ToolCall", {
 export interface ToolCall extends Schema.Schema.Type<typeof ToolCall> {}
 
 /**
- * Schema of a tool call whose arguments are no whole JSON.
+ * Schema of a tool call whose arguments are not complete JSON.
  *
  * @category schemas
  * @since 0.2.0
@@ -186,9 +187,9 @@ export const InvalidToolCall = Schema.TaggedStruct("InvalidToolCall", {
   /** The arguments' text as it came. */
   arguments: Schema.String,
   /**
-   * - `incomplete`: the text ends too early, such as at the output limit or where the stream failed
+   * - `incomplete`: the text ends too early, for example at the output limit or when the stream failed
    * - `invalid`: it is not JSON
-   * - `unnamed`: no name of a tool came
+   * - `unnamed`: the tool's name never came
    */
   problem: Schema.Literals(["incomplete", "invalid", "unnamed"]),
   /** Where in the text the JSON ends or goes wrong, in UTF-16 code units. */
@@ -196,7 +197,7 @@ export const InvalidToolCall = Schema.TaggedStruct("InvalidToolCall", {
 }).annotate({ identifier: "ChatEventInvalidToolCall" })
 
 /**
- * A tool call whose arguments are no whole JSON. It is never repaired and no tool runs on it.
+ * A tool call whose arguments are not complete JSON. They are never repaired, and no tool runs with them.
  *
  * @category models
  * @since 0.2.0
@@ -214,7 +215,7 @@ export const ToolResult = Schema.TaggedStruct("ToolResult", {
   /** The result as the model gets it. */
   result: Schema.Unknown,
   isFailure: Schema.Boolean,
-  /** Whether it is only progress: a later result of the same id takes its place. */
+  /** Whether it is only progress: a later result with the same id replaces it. */
   preliminary: Schema.Boolean,
   ...providerExecuted
 }).annotate({ identifier: "ChatEventToolResult" })
@@ -228,7 +229,7 @@ export const ToolResult = Schema.TaggedStruct("ToolResult", {
 export interface ToolResult extends Schema.Schema.Type<typeof ToolResult> {}
 
 /**
- * Schema of the question whether a tool may run.
+ * Schema of a request to approve a tool call.
  *
  * @category schemas
  * @since 0.2.0
@@ -238,7 +239,7 @@ export const ToolApprovalRequest = Schema.TaggedStruct("ToolApprovalRequest", {
   approvalId: Schema.String,
   /** The id of the tool call. */
   toolCallId: Schema.String,
-  /** Name of the tool; absent when the provider does not say it. */
+  /** Name of the tool; absent when the provider does not state it. */
   name: Schema.optionalKey(Schema.String),
   /** The arguments of the call. */
   params: Schema.Unknown,
@@ -246,7 +247,7 @@ export const ToolApprovalRequest = Schema.TaggedStruct("ToolApprovalRequest", {
 }).annotate({ identifier: "ChatEventToolApprovalRequest" })
 
 /**
- * The question whether a tool may run.
+ * A request to approve a tool call.
  *
  * @category models
  * @since 0.2.0
@@ -401,7 +402,7 @@ export const finish = (response: ChatResponse.ChatResponse): Finish => {
 }
 
 /**
- * Turns the chunks of one response into events, but for {@link Finish}; see {@link finish}.
+ * Turns the chunks of one response into events, except {@link Finish}, which {@link finish} makes.
  *
  * @category models
  * @since 0.2.0
@@ -411,11 +412,11 @@ export interface Decoder {
   readonly push: (chunk: Chunk, out: Array<ChatEvent>) => void
   /** Appends the events that are left when the stream has ended well. */
   readonly end: (out: Array<ChatEvent>) => void
-  /** Appends the events that are left when it was cut off: tool calls that are not over are invalid. */
+  /** Appends the events that are left when the stream was cut off: unfinished tool calls are invalid. */
   readonly cut: (out: Array<ChatEvent>) => void
-  /** Whether a tool call has begun that is not over. */
+  /** Whether a tool call has started and not finished. */
   readonly hasOpenCall: () => boolean
-  /** Set, to a `MalformedEvent`, when the arguments of calls grew beyond the limit. No call is over after that. */
+  /** Set, to a `MalformedEvent`, when the arguments of calls grew beyond the limit. No call finishes after that. */
   readonly failure: ProviderError | undefined
 }
 
@@ -551,7 +552,7 @@ export const decoder = (options?: {
 }
 
 /**
- * The events of a response. What an accumulator of one's own gathers can be read when they have ended.
+ * The events of a response. When they have ended, the given accumulator has the response.
  *
  * @internal
  */
@@ -617,12 +618,12 @@ export const text = <A extends { readonly _tag: string }, E, R>(
 const isText = Schema.is(Text)
 
 /**
- * The events as server-sent events, for a browser: the body of a response of type `text/event-stream`. Each has the `_tag`
- * of its event for a name and its JSON for data; the last one is `End`. Events of other kinds, such as the steps of a
- * `ToolLoop`, stay on the server.
+ * The events as server-sent events, for a browser: the body of a response of type `text/event-stream`. Each is named
+ * after the `_tag` of its event and has the event's JSON as data; the last one is `End`. Other events, such as the
+ * steps of a `ToolLoop`, stay on the server.
  *
- * A failure becomes an event `Failure` before the end, with no more than the tag of its reason: what a provider says may
- * not be for everyone's eyes. Use `Stream.tapError` first to log it.
+ * A failure becomes an event `Failure` before the end. It has only the tag of the reason, because a provider's message
+ * may not be meant for users. To log the error, use `Stream.tapError` before.
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
 /**
- * Runs tools: the model calls them, their handlers run, and the model is asked again until it has its answer, all in one
- * stream.
+ * Runs tools: the model calls them, their handlers run, and the model is asked again until it has its answer, all in
+ * one stream.
  *
- * The tools are an `effect/ai` `Toolkit`, with its handlers in context, or one that is ready, such as that of an MCP
- * server. Everything else of the request stays as in {@link ChatRequest.ChatRequest}.
+ * The tools are an `effect/ai` `Toolkit` with its handlers in context, or one that already has its handlers, such as
+ * that of an MCP server. The rest of the request is as in {@link ChatRequest.ChatRequest}.
  *
  * @since 0.2.0
  */
@@ -31,13 +31,13 @@ import * as ProviderError from "./ProviderError.ts"
 import * as Usage from "./Usage.ts"
 
 const state = {
-  /** How many responses there have been, those of earlier runs not counted. */
+  /** How many responses there have been in this run. */
   steps: Schema.Natural,
-  /** The conversation so far. A request with it goes on from here. */
+  /** The conversation so far. A request with it continues from here. */
   prompt: Prompt.Prompt,
-  /** What all responses used together; absent where none stated it. */
+  /** What all responses used together; absent when none stated it. */
   usage: Schema.optionalKey(Usage.Usage),
-  /** What all responses cost together; absent where the price of none is known. */
+  /** What all responses cost together; absent when no price is known. */
   cost: Schema.optionalKey(Cost.Cost)
 }
 
@@ -50,7 +50,8 @@ const state = {
 export const Step = Schema.TaggedStruct("Step", state).annotate({ identifier: "ToolLoopStep" })
 
 /**
- * The end of a step: a response, and the results of its tools. Keep `prompt` to go on from here should a later step fail.
+ * The end of a step: a response, and the results of its tools. Keep `prompt` to continue from here if a later step
+ * fails.
  *
  * @category models
  * @since 0.2.0
@@ -58,11 +59,11 @@ export const Step = Schema.TaggedStruct("Step", state).annotate({ identifier: "T
 export interface Step extends Schema.Schema.Type<typeof Step> {}
 
 /**
- * Schema of the reasons for which a loop ends well.
+ * Schema of the reasons why a loop ends without failing.
  *
- * - a finish reason: the model's last response called no tool that has a handler; `stop` for an answer, `length` for one
- *   that the output limit cut off, `content_filter`, `error` and `other` likewise. No tool of such a response has run.
- * - `approval`: tools wait to be approved, see {@link respond}
+ * - a finish reason: `stop` when the last response called no tool that has a handler; `length` when the output limit
+ *   cut it off, and likewise `content_filter`, `error` and `other`: no tool of such a response has run
+ * - `approval`: tools wait for approval, see {@link respond}
  * - `max_steps`: there have been as many responses as `maxSteps` allows; the tools of the last one have run
  * - `stop_when`: `stopWhen` said so; the tools of the last response have run
  *
@@ -74,7 +75,7 @@ export const DoneReason = Schema.Literals([...FinishReason.literals, "approval",
 })
 
 /**
- * Why a loop has ended well.
+ * Why a loop ended without failing.
  *
  * @category models
  * @since 0.2.0
@@ -108,8 +109,8 @@ export interface Done extends Schema.Schema.Type<typeof Done> {}
 export const Event = Schema.Union([...ChatEvent.ChatEvent.members, Step, Done])
 
 /**
- * An event of a loop: those of each response, the results of its tools, {@link Step} at the end of each, and one
- * {@link Done} at last.
+ * An event of a loop: the events of each response, the results of its tools, a {@link Step} after each, and one
+ * {@link Done} at the end.
  *
  * @category models
  * @since 0.2.0
@@ -117,8 +118,8 @@ export const Event = Schema.Union([...ChatEvent.ChatEvent.members, Step, Done])
 export type Event = ChatEvent.ChatEvent | Step | Done
 
 /**
- * The tools of a loop: a `Toolkit`, whose handlers come from the context, or one with its handlers, or an effect that
- * makes one.
+ * The tools of a loop: a `Toolkit`, whose handlers come from the context, a toolkit that has its handlers, or an effect
+ * that makes one.
  *
  * @category models
  * @since 0.2.0
@@ -128,10 +129,10 @@ export type Tools<T extends Record<string, Tool.Any>, E = never, R = never> =
   | Effect.Effect<Toolkit.WithHandler<T>, E, R>
 
 /**
- * What a loop asks, beside its tools: a chat request.
+ * What a loop asks: a chat request with a toolkit.
  *
- * A `toolChoice` that makes the model call a tool holds until there are results, that is for the first step, as the model
- * could never answer otherwise. `prepareStep` can ask for it again.
+ * A `toolChoice` that forces a tool call applies to the first step only, until there are results: otherwise the model
+ * could never answer. `prepareStep` can ask for it again.
  *
  * @category models
  * @since 0.2.0
@@ -140,7 +141,7 @@ export interface Request<T extends Record<string, Tool.Any>, E = never, R = neve
   extends Omit<ChatRequest.ChatRequest, "tools" | "responseFormat">
 {
   readonly tools: Tools<T, E, R>
-  /** The form of the answer. It holds for every step. */
+  /** The form of the answer. It applies to every step. */
   readonly responseFormat?: ChatRequest.ChatRequest["responseFormat"]
 }
 
@@ -153,7 +154,7 @@ export interface Request<T extends Record<string, Tool.Any>, E = never, R = neve
 export interface StepChanges<T extends Record<string, Tool.Any>>
   extends Omit<Partial<ChatRequest.ChatRequest>, "tools" | "prompt">
 {
-  /** What is sent in place of the conversation so far, such as a shorter one. The conversation itself stays whole. */
+  /** What is sent instead of the conversation so far, such as a shorter one. The conversation itself stays complete. */
   readonly prompt?: Prompt.Prompt | undefined
   /** Names of the tools that the model may call. Default: all. */
   readonly tools?: ReadonlyArray<keyof T & string> | undefined
@@ -174,7 +175,7 @@ export interface State extends Omit<Step, "_tag"> {}
  * @since 0.2.0
  */
 export interface Options<T extends Record<string, Tool.Any>, E = never, R = never> {
-  /** Most responses. Default: 20. */
+  /** Maximum number of responses. Default: 20. */
   readonly maxSteps?: number | undefined
   /** How many handlers run at the same time. Default: `"unbounded"`. */
   readonly concurrency?: Concurrency | undefined
@@ -184,32 +185,33 @@ export interface Options<T extends Record<string, Tool.Any>, E = never, R = neve
    * - `tool`: what the tool's own `failureMode` says; `error`, its default, fails the stream
    * - `return`: the model is told, whatever the tool says
    *
-   * A call of a tool that does not exist, or whose arguments don't fit the schema, is always told to the model; a defect
-   * always fails the stream. Default: `tool`.
+   * When the tool does not exist, or the arguments don't fit the schema, the model is always told. A defect always
+   * fails the stream. Default: `tool`.
    */
   readonly failures?: "tool" | "return" | undefined
   /**
-   * Calls that wait for approval whatever their tool says, such as those of tools that come from elsewhere. Default: none.
+   * Calls that wait for approval whatever their tool says, for example calls of an MCP server's tools. Default: none.
    */
   readonly needsApproval?: ((call: ChatEvent.ToolCall) => boolean) | undefined
-  /** Changes the request of a step. It is called before each. */
+  /** Changes the request of a step. Called before each step. */
   readonly prepareStep?:
     | ((state: State) => StepChanges<T> | Effect.Effect<StepChanges<T>, E, R>)
     | undefined
-  /** Ends the loop after a step whose tools have run. It is not asked when the model has its answer. */
+  /** Ends the loop after a step whose tools have run. Not called when the model has its answer. */
   readonly stopWhen?: ((state: State, response: ChatResponse.ChatResponse) => boolean) | undefined
   /**
-   * Most USD that all responses may cost together: a decimal such as `"0.05"`. As soon as they cost more, the stream fails
-   * with `BudgetExceeded`, and no tool runs after that. A model without a known price fails it with `UnknownModel`.
+   * Maximum cost of all responses together in USD: a decimal such as `"0.05"`. Once they cost more, the stream fails
+   * with `BudgetExceeded`, and no tool runs after that. If a model has no known price, the stream fails with
+   * `UnknownModel`.
    */
   readonly budget?: BigDecimal.BigDecimal | string | undefined
 }
 
-/** What a handler may fail a loop with. */
+/** How a handler can fail a loop. */
 type HandlerError<T extends Record<string, Tool.Any>, O> = O extends { readonly failures: "return" } ? never
   : Tool.HandlerError<T[keyof T]>
 
-/** What a budget may fail a loop with. */
+/** How a budget can fail a loop. */
 type BudgetError<O> = O extends { readonly budget: BigDecimal.BigDecimal | string }
   ? ChunkStream.BudgetExceeded | Pricing.UnknownModel
   : never
@@ -217,13 +219,13 @@ type BudgetError<O> = O extends { readonly budget: BigDecimal.BigDecimal | strin
 /**
  * Runs a loop with the provider in context. Each step sends one request.
  *
- * A step's tools run when its response has ended well, so that no tool runs on a response that failed or was cut off.
- * Interrupting the stream, or taking only part of it, stops the handlers and closes the connection. A response that the
- * provider paused is continued.
+ * The tools of a step run after its response has ended well, so no tool runs on a response that failed or was cut off.
+ * Interrupting the stream, or taking only part of it, stops the handlers and closes the connection. If the provider
+ * pauses a response, the loop continues it.
  *
- * Fails with the `ProviderError` of a response, with an `AiError` where the result of a tool can't be encoded, and with
- * what handlers fail with (see `failures`). Events that came before a failure are given out first; the last {@link Step}
- * among them has the conversation to go on from.
+ * Fails with the `ProviderError` of a response, with an `AiError` when the result of a tool can't be encoded, and with
+ * the errors of handlers (see `failures`). Events that came before a failure are delivered first; the last {@link Step}
+ * among them has the conversation to continue from.
  *
  * @example
  * ```ts
@@ -264,7 +266,7 @@ export const stream = <
 }
 
 /**
- * The events of a loop, with what it may fail with by its options.
+ * The events of a loop, with the errors that its options allow.
  *
  * @category models
  * @since 0.2.0
@@ -752,9 +754,8 @@ const resolved = (prompt: Prompt.Prompt, approvals: ReadonlyArray<Approval>, res
 }
 
 /**
- * The conversation of a loop that waits for approval, with the responses to its requests. A request of {@link stream} with
- * it runs the tools that were approved, tells the model of those that were not, and goes on. It needs a response for every
- * tool that waits.
+ * The conversation of a loop that waits for approval, with the responses added. Given this prompt, {@link stream} runs
+ * the approved tools, tells the model which were denied, and continues. Every waiting tool needs a response.
  *
  * @example
  * ```ts
@@ -782,7 +783,7 @@ export const respond: {
   ]))
 
 /**
- * The response to a request for approval.
+ * The response to an approval request.
  *
  * @category models
  * @since 0.2.0
@@ -800,7 +801,7 @@ export interface ApprovalResponse {
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * What a loop came to.
+ * The outcome of a loop.
  *
  * @category models
  * @since 0.2.0
@@ -811,7 +812,7 @@ export interface Answer extends Omit<Done, "_tag"> {
 }
 
 /**
- * Runs the events of a loop to their end, for those who only want the answer. Each step sends one request.
+ * Runs a loop to its end and returns the answer. Each step sends one request.
  *
  * @example
  * ```ts
