@@ -471,8 +471,8 @@ export interface Allowances {
 }
 
 /**
- * Checks what no type says: names of tools differ, a tool that is asked for exists, and in the conversation every call has
- * its result and every result its call. Every format runs it on what it encodes, with the allowances of its API.
+ * Checks what the types can't: tool names are unique, a chosen tool exists, and in the conversation every call has its
+ * result and every result its call. Every format runs this check, with the allowances of its API.
  *
  * @example
  * ```ts
@@ -497,8 +497,8 @@ export const check = (
 }
 
 /**
- * Whether a call is one of a tool that takes free text instead of JSON: its arguments are a text, and some provider's
- * options on it state the `type` `custom`, as the parts of a response do.
+ * Whether a call belongs to a tool that takes free text instead of JSON: its arguments are a text, and the options of
+ * some provider on it state the `type` `custom`, as the parts of a response do.
  *
  * @example
  * ```ts

@@ -153,8 +153,8 @@ export class ChatResponse extends Schema.Class<ChatResponse>("effect-llm-stream/
 }
 
 /**
- * How large a response may grow that is added up, in UTF-16 code units of its texts and tool calls and bytes of its
- * audio: 256 Mi, which is half of the longest text that V8 makes.
+ * How large a response may grow, in UTF-16 code units of its texts and tool calls and bytes of its audio. Default: 256
+ * Mi, half the length of the longest string in V8.
  *
  * @category configuration
  * @since 0.2.0

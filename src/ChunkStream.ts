@@ -74,8 +74,8 @@ const pieces = <C, E, R>(self: Stream.Stream<C, E, R>, piece: (chunk: C) => stri
   self.pipe(Stream.map(piece), Stream.filter((text) => text !== ""))
 
 /**
- * The tool calls of choice 0, assembled. They are emitted when the stream has ended well, so that a call is never
- * emitted whose arguments may still grow or were cut off by a failure. The arguments are the text as streamed.
+ * The tool calls of choice 0, assembled. They are emitted after the stream has ended well, so the arguments of a call
+ * are never cut off. The arguments are the text as streamed.
  *
  * @example
  * ```ts
@@ -100,11 +100,11 @@ export const toolCalls = <C extends Chunk.Chunk, E, R>(
   Stream.unwrap(Effect.map(response(self), ({ toolCalls }) => Stream.fromIterable(toolCalls)))
 
 /**
- * The content as stream parts of `effect/ai`, in order: blocks of text and reasoning, tool calls, what the provider ran
- * itself, sources and files, and one `finish` at the end.
+ * The content as stream parts of `effect/ai`, in order: blocks of text and reasoning, tool calls, results of tools that
+ * the provider ran, sources and files, and one `finish` at the end.
  *
- * Where the stream fails, the parts that came before are given out first. There is no `finish` then, and what was not
- * over stays open. A stream that ends well but never stated why ends with an `error` part instead of a `finish`.
+ * When the stream fails, the parts that came before are delivered first. There is no `finish` then, and unfinished
+ * blocks stay open. A stream that ends well but never stated why ends with an `error` part instead of a `finish`.
  *
  * @example
  * ```ts
@@ -175,11 +175,11 @@ const decodeParts = <C extends Chunk.Chunk, E, R, P>(
   }))
 
 /**
- * What an app shows of the answer, in one pass and from one request: pieces of text and reasoning, tool calls with their
- * arguments so far, sources, files, and last of all why the model stopped, what it used and what that cost. The cost is
- * at the prices of `Pricing`.
+ * Everything an app shows of an answer, in one stream: pieces of text and reasoning, tool calls with their arguments so
+ * far, sources, files, and at the end why the model stopped, what it used and what that cost. The cost is at the prices
+ * of `Pricing`.
  *
- * Where the stream fails, the events that came before are given out first. A tool call that was not over is then an
+ * When the stream fails, the events that came before are delivered first. An unfinished tool call becomes an
  * `InvalidToolCall`, and there is no `Finish`.
  *
  * @example
@@ -219,8 +219,8 @@ export const events = <C extends Chunk.Chunk, E, R>(
   ))
 
 /**
- * Each chunk with the tool calls that it completed. Most wires say that a call is complete only with the next chunk, so a
- * chunk is held back while a call is open; text is not.
+ * Each chunk with the tool calls that it completed. Most wire formats show only with the next chunk that a call is
+ * complete, so a chunk is held back while a call is open; text is not.
  *
  * @example
  * ```ts
@@ -280,7 +280,7 @@ export const withToolCalls = <C extends Chunk.Chunk, E, R>(
   }))
 
 /**
- * A tool call that is over: it is complete, or its arguments are no JSON.
+ * A finished tool call: it is complete, or its arguments are not JSON.
  *
  * @category models
  * @since 0.2.0
@@ -288,11 +288,11 @@ export const withToolCalls = <C extends Chunk.Chunk, E, R>(
 export type EndedToolCall = ChatEvent.ToolCall | ChatEvent.InvalidToolCall
 
 /**
- * Runs a stream once, which sends one request, and gives its chunks to several consumers at the same time. The results
- * come together, under the names of the consumers. When one of them fails, the others and the stream stop.
+ * Runs a stream once, with one request, and gives its chunks to several consumers at the same time. Returns all
+ * results, under the names of the consumers. When one consumer fails, the others and the stream stop.
  *
- * The stream waits for the slowest consumer, but for a few reads. One that needs no more chunks does not hold up the
- * others.
+ * The stream runs at most a few reads ahead of the slowest consumer. A consumer that needs no more chunks does not hold
+ * up the others.
  *
  * @example
  * ```ts
@@ -372,12 +372,12 @@ export type Broadcast<Results extends Readonly<Record<string, Effect.Effect<unkn
   >
 
 /**
- * The object that the answer is, as it grows: typed partial values, and as the last event the whole, decoded by the
- * schema, with the response. Where there is none, the stream fails with an `ObjectError` that says why, after the partial
- * values; where the provider fails, with its error.
+ * The object in the answer, as it grows: typed partial values, and as the last event the complete object, decoded by
+ * the schema, with the response. If there is no object, the stream fails with an `ObjectError` that says why, after the
+ * partial values. If the provider fails, the stream fails with its error.
  *
- * The request has to ask for it: see `StructuredOutput`, which does both. All of it takes time that is linear in the
- * length of the answer: of a large one there is not a partial value for every piece.
+ * The request has to ask for the object; `StructuredOutput` does both. The total work is linear in the length of the
+ * answer, so not every piece of a large answer gives a partial value.
  *
  * @example
  * ```ts
@@ -438,8 +438,9 @@ export const object: {
   }))
 
 /**
- * The elements of a list in the answer, each decoded by the schema as soon as it is whole. An element that is not of the
- * schema fails the stream with an `ObjectError` after those before it, as does an answer that has no list or is cut off.
+ * The elements of a list in the answer, each decoded by the schema as soon as it is complete. An element that does not
+ * fit the schema fails the stream with an `ObjectError`, after the elements before it. So does an answer that has no
+ * list or is cut off.
  *
  * @example
  * ```ts
@@ -576,8 +577,8 @@ export const response = <C extends Chunk.Chunk, E, R>(
 ): Effect.Effect<ChatResponse.ChatResponse, E | ProviderError.ProviderError, R> => Stream.run(self, responseSink)
 
 /**
- * Runs the stream, which sends its request, and gives the response that it adds up to. When the provider fails, or the
- * response becomes larger than `ChatResponse.MaxSize`, `error` is set, and the rest is what had come before.
+ * Runs the stream, which sends its request, and returns the response that it adds up to. When the provider fails, or
+ * the response becomes larger than `ChatResponse.MaxSize`, `error` is set, and the rest is what came before.
  *
  * @example
  * ```ts

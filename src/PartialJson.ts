@@ -1,9 +1,9 @@
 /**
- * JSON that is read while it is being written: a value after each piece of text, and the whole value, or why there is
- * none, at the end.
+ * Reads JSON while it is being written: a value after each piece of text, and at the end the complete value, or the
+ * reason why there is none.
  *
- * What it takes is what `JSON.parse` takes, and nothing is repaired: text around the value, a byte-order mark and a code
- * fence are invalid. All work is linear in the length of the text, however small its pieces are.
+ * It accepts what `JSON.parse` accepts, and repairs nothing: text around the value, a byte-order mark and a code fence
+ * are invalid. All work is linear in the length of the text, however small its pieces are.
  *
  * @stability unstable
  * @since 0.2.0
@@ -13,7 +13,7 @@ import * as Schema from "effect/Schema"
 import { maxNesting } from "./internal/jsonEvent.ts"
 
 /**
- * Why a text is no JSON: it is the beginning of a value (`incomplete`), or the beginning of none (`invalid`).
+ * Why a text is not JSON: it is only the beginning of a value (`incomplete`), or it can't become one (`invalid`).
  *
  * @example
  * ```ts
@@ -40,7 +40,7 @@ export class PartialJsonError extends Schema.TaggedError<PartialJsonError>()("Pa
   line: Schema.Natural,
   /** The column of that place in UTF-16 code units, from 1. */
   column: Schema.Natural,
-  /** What JSON has at that place, in words. */
+  /** What JSON expects at that place, in words. */
   expected: Schema.String
 }) {
   /** @since 0.2.0 */
@@ -60,22 +60,22 @@ export class PartialJsonError extends Schema.TaggedError<PartialJsonError>()("Pa
  */
 export interface Parser {
   /**
-   * Reads the next piece, which may begin and end anywhere: in an escape, a number, a literal, between surrogates. Never
-   * throws. After {@link Parser.end}, and after text that is no JSON, nothing is read.
+   * Reads the next piece, which may begin and end anywhere: in an escape, a number, a literal, between surrogates.
+   * Never throws. After {@link Parser.end}, or after invalid text, it reads nothing.
    */
   readonly push: (piece: string) => void
   /**
-   * The value so far; `undefined` while there is none, which `null` is not. Strings grow, and do not end in a
-   * half of a character that may be completed; a number and a literal are there when they are whole; a key is there when its value begins.
+   * The value so far; `undefined` while there is none (`null` is a value). Strings grow, but never end in half a
+   * character; numbers and literals appear when they are complete; a key appears when its value begins.
    *
-   * It never changes. It shares with the one before what is the same in both, and it is the one before when nothing was
-   * added. So it is while the text has not paid for another: a value of a few hundred nodes is new with every piece, a
-   * huge one less often. After {@link Parser.end} it is all that had come.
+   * A snapshot never changes. It shares unchanged parts with the one before, and is the same object when nothing was
+   * added. Large values get a new snapshot less often, so that the total work stays linear: a value with a few hundred
+   * nodes gets one with every piece, a huge one now and then. After {@link Parser.end} it has everything that came.
    */
   readonly snapshot: () => Schema.Json | undefined
-  /** Whether the value ends in a string that is not closed, and so may grow. */
+  /** Whether the value ends in a string that is still open, and so may grow. */
   readonly isStringOpen: () => boolean
-  /** The whole value, or why there is none. No more is read after it. */
+  /** The complete value, or why there is none. Nothing more is read after it. */
   readonly end: () => Result.Result<Schema.Json, PartialJsonError>
 }
 
@@ -86,9 +86,9 @@ export interface Parser {
  * @since 0.2.0
  */
 export interface Options {
-  /** How deep objects and arrays may be nested; what is deeper is invalid. Default: 512. */
+  /** How deep objects and arrays may be nested; deeper nesting is invalid. Default: 512. */
   readonly maxNesting?: number | undefined
-  /** Tells of each element of the array at a path as soon as it is whole. The path `[]` is the value itself. */
+  /** Reports each element of the array at a path as soon as it is complete. The path `[]` is the value itself. */
   readonly elements?: {
     readonly path: ReadonlyArray<string | number>
     readonly onElement: (element: Schema.Json, index: number) => void

@@ -1,8 +1,8 @@
 /**
- * Data that a model writes as JSON: what there is of it while it grows, the whole, decoded by a schema, and why there is
- * none.
+ * Data that a model writes as JSON: the partial data while it grows, the complete data decoded by a schema, and the
+ * reason if there is none.
  *
- * These stand behind `ChunkStream.object` and `ChunkStream.elements`. `StructuredOutput` asks for the data, too.
+ * `ChunkStream.object` and `ChunkStream.elements` are built on these. `StructuredOutput` also sends the request.
  *
  * @since 0.2.0
  */
@@ -20,8 +20,8 @@ import * as PartialJson from "./PartialJson.ts"
 import type { Usage } from "./Usage.ts"
 
 /**
- * What there may be of a value while it is written: fields may be missing, and lists and strings may go on. One of
- * several words, a number, and `true`, `false` and `null` are there when they are whole.
+ * A value while it is being written: fields may be missing, and lists and strings may still grow. A literal, a number,
+ * `true`, `false` or `null` appears when it is complete.
  *
  * @example
  * ```ts
@@ -42,19 +42,19 @@ export type DeepPartial<T> = unknown extends T ? T
   : T
 
 /**
- * What there is of an object so far, in the encoding that the model writes.
+ * The object so far, in the encoding that the model writes.
  *
  * @category models
  * @since 0.2.0
  */
 export interface PartialObject<E> {
   readonly _tag: "Partial"
-  /** It does not change, and shares with the one before what is the same. */
+  /** It never changes, and shares unchanged parts with the one before. */
   readonly value: DeepPartial<E>
 }
 
 /**
- * The whole object.
+ * The complete object.
  *
  * @category models
  * @since 0.2.0
@@ -66,7 +66,7 @@ export interface Complete<out T> {
 }
 
 /**
- * What `ChunkStream.object` emits: partial objects, and the whole one as the last event.
+ * What `ChunkStream.object` emits: partial objects, then the complete one as the last event.
  *
  * @category models
  * @since 0.2.0
@@ -74,7 +74,7 @@ export interface Complete<out T> {
 export type Event<T, E> = PartialObject<E> | Complete<T>
 
 /**
- * Where in the answer the JSON is, and how it is written.
+ * Where the JSON is in the answer, and how it is encoded.
  *
  * @category configuration
  * @since 0.2.0
@@ -83,14 +83,14 @@ export interface Options {
   /** Name of the tool whose first call has the JSON as its arguments. Default: the text is the JSON. */
   readonly tool?: string | undefined
   /**
-   * The transformer that wrote the JSON Schema of the request, which reads the answer, too: `dialect.codecTransformer` of
-   * `AiLanguageModel`. Default: the answer is written as the schema encodes it to JSON.
+   * The transformer that wrote the JSON Schema of the request and also reads the answer: `dialect.codecTransformer` of
+   * `AiLanguageModel`. Default: the answer has the schema's own JSON encoding.
    */
   readonly codecTransformer?: LanguageModel.CodecTransformer | undefined
 }
 
 /**
- * The model refused, in words that the API keeps apart from the answer.
+ * The model refused, and the API states the refusal apart from the answer.
  *
  * @category reasons
  * @since 0.2.0
@@ -119,7 +119,7 @@ export class ContentFilter extends Schema.TaggedError<ContentFilter>()("ContentF
 }
 
 /**
- * The answer reached the limit of tokens before the JSON was whole. Ask with a larger `maxTokens`.
+ * The answer reached the token limit before the JSON was complete. Ask with a larger `maxTokens`.
  *
  * @category reasons
  * @since 0.2.0
@@ -132,7 +132,7 @@ export class LengthLimit extends Schema.TaggedError<LengthLimit>()("LengthLimit"
 }
 
 /**
- * There is no answer: no text, or no call of the tool.
+ * There is no answer: no text, or the tool was not called.
  *
  * @category reasons
  * @since 0.2.0
@@ -145,7 +145,7 @@ export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", {}) {
 }
 
 /**
- * The answer is no JSON. `cause` says where it goes wrong, or that it ends too early.
+ * The answer is not JSON. `cause` says where it goes wrong, or that it ends too early.
  *
  * @category reasons
  * @since 0.2.0
@@ -160,19 +160,19 @@ export class InvalidJson extends Schema.TaggedError<InvalidJson>()("InvalidJson"
 }
 
 /**
- * Schema of something that a schema found wrong, in the form of Standard Schema.
+ * Schema of a mismatch between a value and its schema, in the form of Standard Schema.
  *
  * @category schemas
  * @since 0.2.0
  */
 export const Issue = Schema.Struct({
   message: Schema.String,
-  /** Where it is in the value; `[]` is the value itself. */
+  /** Where in the value it is; `[]` is the value itself. */
   path: Schema.Array(Schema.Union([Schema.String, Schema.Number]))
 })
 
 /**
- * Something that a schema found wrong.
+ * A mismatch between a value and its schema.
  *
  * @category models
  * @since 0.2.0
@@ -180,7 +180,7 @@ export const Issue = Schema.Struct({
 export type Issue = typeof Issue.Type
 
 /**
- * The answer is JSON, but not of the schema.
+ * The answer is JSON, but does not fit the schema.
  *
  * @category reasons
  * @since 0.2.0
@@ -241,11 +241,11 @@ export type Reason = typeof Reason.Type
  */
 export class ObjectError extends Schema.TaggedError<ObjectError>()("ObjectError", {
   reason: Reason,
-  /** The text that was to be the JSON, as it came. */
+  /** The text that should have been the JSON, as it came. */
   text: Schema.String,
   /** The whole response, with its finish reason and its usage. */
   response: ChatResponse.ChatResponse,
-  /** The responses of the attempts before it, where `StructuredOutput` asked for repairs. */
+  /** The responses of earlier attempts, if `StructuredOutput` asked for repairs. */
   earlier: Schema.optionalKey(Schema.Array(ChatResponse.ChatResponse))
 }) {
   /** @since 0.2.0 */
@@ -281,11 +281,11 @@ export class ObjectError extends Schema.TaggedError<ObjectError>()("ObjectError"
 export interface Decoder<out T, E, out RD> {
   /** Reads a chunk. */
   readonly add: (chunk: Chunk) => void
-  /** What there is of the object, when something was added to it since the last time. */
+  /** The object so far, if something was added since the last time. */
   readonly partial: () => PartialObject<E> | undefined
-  /** The whole object, when the stream has ended well. */
+  /** The complete object, when the stream has ended well. */
   readonly end: Effect.Effect<Complete<T>, ObjectError, RD>
-  /** What there is and was not given out, when there is to be no more of it. */
+  /** What has not been emitted yet, when nothing more will come. */
   readonly rest: () => PartialObject<E> | undefined
 }
 
@@ -367,18 +367,18 @@ const isSame = (before: unknown, now: unknown): boolean => {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => Predicate.isObject(value)
 
 /**
- * Which list of an answer has the elements.
+ * Which list in the answer has the elements.
  *
  * @category configuration
  * @since 0.2.0
  */
 export interface ElementsOptions extends Options {
-  /** Keys and positions that lead to the list; `[]` when the answer is the list. Default: `[]`. */
+  /** Keys and positions that lead to the list; `[]` if the answer is the list. Default: `[]`. */
   readonly path?: ReadonlyArray<string | number> | undefined
 }
 
 /**
- * Reads the elements of a list out of the chunks of one response.
+ * Reads the elements of a list from the chunks of one response.
  *
  * @category models
  * @since 0.2.0
@@ -388,7 +388,7 @@ export interface ElementsDecoder<out T, out RD> {
   readonly push: (chunk: Chunk) => ReadonlyArray<Element>
   /** Decodes an element. */
   readonly decode: (element: Element) => Effect.Effect<T, ObjectError, RD>
-  /** Fails unless there was a list, and the answer is whole. */
+  /** Fails unless there was a list and the answer is complete. */
   readonly end: Effect.Effect<void, ObjectError>
 }
 

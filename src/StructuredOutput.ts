@@ -1,6 +1,6 @@
 /**
- * Data from a model: asks the provider in context for JSON of a schema, in the way that its API has for it, and gives the
- * data as it grows and as a whole, decoded by the schema.
+ * Data from a model: asks the provider in context for JSON that fits a schema, in the way that its API supports, and
+ * returns the data, partial while it grows and decoded by the schema at the end.
  *
  * @since 0.2.0
  */
@@ -25,10 +25,10 @@ import * as StreamedObject from "./StreamedObject.ts"
 import * as Usage from "./Usage.ts"
 
 /**
- * How the model is asked for JSON of a schema:
+ * How the model is asked for JSON that fits a schema:
  *
- * - `format`: by the API's own field for it (`responseFormat`)
- * - `tool`: by a tool that the model has to call, for models without such a field
+ * - `format`: with the API's own field for it (`responseFormat`)
+ * - `tool`: with a tool that the model has to call, for models without such a field
  * - `instructions`: in words, for models that have neither
  *
  * @category configuration
@@ -37,7 +37,7 @@ import * as Usage from "./Usage.ts"
 export type Mode = "format" | "tool" | "instructions"
 
 /**
- * What is asked: a chat request, with a schema in place of a format and tools.
+ * What is asked: a chat request with a schema instead of a format and tools.
  *
  * @category models
  * @since 0.2.0
@@ -45,33 +45,33 @@ export type Mode = "format" | "tool" | "instructions"
 export interface Request<T, E = T, RD = never, RE = never>
   extends Omit<ChatRequest.ChatRequest, "responseFormat" | "tools" | "toolChoice" | "parallelToolCalls">
 {
-  /** Schema of the data. Most APIs take nothing but an object. */
+  /** Schema of the data. Most APIs require an object. */
   readonly schema: Schema.ConstraintCodec<T, E, RD, RE>
-  /** A name for the data, for the model. Default: the `identifier` of the schema, else `response`. */
+  /** Name of the data, for the model. Default: the `identifier` of the schema, else `response`. */
   readonly name?: string | undefined
   /** What the data is, for the model. */
   readonly description?: string | undefined
   /** Default: `format`. */
   readonly mode?: Mode | undefined
   /**
-   * Makes the provider guarantee the schema, where it can. Default: that of the dialect, `true` for OpenAI and Azure
-   * OpenAI; otherwise each API does what it does by default.
+   * Whether the provider should guarantee the schema, if it can. Default: `true` for OpenAI and Azure OpenAI; otherwise
+   * the API's own default.
    */
   readonly strict?: boolean | undefined
   /**
-   * How often an answer that is no JSON, or not of the schema, is sent back with what is wrong, for the model to answer
-   * again. Each is a request of its own, and is paid for. Default: 0.
+   * How often an answer that is not JSON, or does not fit the schema, is sent back with what is wrong, so that the
+   * model answers again. Each repair is another paid request. Default: 0.
    */
   readonly repairs?: number | undefined
   /**
-   * What is particular to the provider's API. Default: that of the provider of this name. State it for `AzureInference`
-   * and `BedrockInvoke`, which share their names with `AzureOpenAi` and `Bedrock`.
+   * What is particular to the provider's API. Default: chosen by the provider's name. State it for `AzureInference` and
+   * `BedrockInvoke`, which share their names with `AzureOpenAi` and `Bedrock`.
    */
   readonly dialect?: LanguageModel.Dialect | undefined
 }
 
 /**
- * The answer before was not the data that was asked for, and the model is asked to repair it: what follows belongs to a new
+ * The last answer was not the requested data, and the model is asked to repair it: what follows belongs to a new
  * answer.
  *
  * @category models
@@ -86,22 +86,22 @@ export interface Repair {
 }
 
 /**
- * The data, and what it took.
+ * The data, with all responses, usage and cost.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Complete<out T> extends StreamedObject.Complete<T> {
-  /** The responses before it, each of which needed a repair. */
+  /** The earlier responses, each of which needed a repair. */
   readonly earlier: ReadonlyArray<ChatResponse>
-  /** Of all responses together; `undefined` where none stated any. */
+  /** Of all responses together; `undefined` when none stated any. */
   readonly usage: Usage.Usage | undefined
-  /** Of all responses together, at the prices of `Pricing`; `undefined` where no price is known. */
+  /** Of all responses together, at the prices of `Pricing`; `undefined` when no price is known. */
   readonly cost: Cost.Cost | undefined
 }
 
 /**
- * What {@link stream} emits: partial data, repairs, and the whole data as the last event.
+ * What {@link stream} emits: partial data, repairs, and the complete data as the last event.
  *
  * @category models
  * @since 0.2.0
@@ -109,7 +109,7 @@ export interface Complete<out T> extends StreamedObject.Complete<T> {
 export type Event<T, E> = StreamedObject.PartialObject<E> | Repair | Complete<T>
 
 /**
- * Asks for data, and gives it as a whole. Sends a request, and one more for each repair.
+ * Asks for data and returns it when it is complete. Sends one request, and one more for each repair.
  *
  * Fails with the `ProviderError` of a request, or with an `ObjectError` that says what is wrong with the answer.
  *
@@ -156,10 +156,10 @@ export const generate = <T, E, RD, RE>(
   })
 
 /**
- * Asks for data, and streams it as it grows. Sends a request, and one more for each repair.
+ * Asks for data and streams it as it grows. Sends one request, and one more for each repair.
  *
- * Fails with the `ProviderError` of a request, or with an `ObjectError` that says what is wrong with the answer, after the
- * partial data that came before. To take only part of the stream, or to interrupt it, closes the connection.
+ * Fails with the `ProviderError` of a request, or with an `ObjectError` that says what is wrong with the answer, after
+ * the partial data that came before. Interrupting the stream, or taking only part of it, closes the connection.
  *
  * @example
  * ```ts
@@ -213,7 +213,7 @@ export const stream = <T, E, RD, RE>(
   }))
 
 /**
- * What is asked for a list of data.
+ * A request for a list.
  *
  * @category models
  * @since 0.2.0
@@ -224,7 +224,7 @@ export interface ElementsRequest<T, E = T, RD = never, RE = never> extends Omit<
 }
 
 /**
- * Asks for a list, and streams its elements, each as soon as it is whole. Sends a request.
+ * Asks for a list and streams its elements, each as soon as it is complete. Sends one request.
  *
  * Fails as {@link stream} does, after the elements that came before.
  *

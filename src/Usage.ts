@@ -237,7 +237,8 @@ export const merge: {
 })
 
 /**
- * The usage of several responses together: counts are added. A count that only some of them state is the sum of those.
+ * The usage of several responses together: counts are added up. If only some responses state a count, it is the sum of
+ * those.
  *
  * @example
  * ```ts

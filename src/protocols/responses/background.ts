@@ -1,5 +1,5 @@
 /**
- * Background responses: they run on when the connection is gone, so that a stream can be resumed.
+ * Background responses: they keep running when the connection breaks, so a stream can be resumed.
  *
  * @since 0.2.0
  */
@@ -25,64 +25,66 @@ import { at, Memory, type Position, Remembered } from "./memory.ts"
 import { Response } from "./payload.ts"
 
 /**
- * Where to go on with a background response.
+ * Where to resume a background response.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Resume extends Position {
-  /** The model that was asked for, where costs need it: at Azure, the deployment. Default: that of the layer. */
+  /** The requested model, for costs; for Azure, the deployment. Default: that of the layer. */
   readonly model?: string | undefined
-  /** The `include` of the request, which the rest of the stream needs again: `reasoning.encrypted_content`, … */
+  /** The `include` of the request; the rest of the stream needs it again: `reasoning.encrypted_content`, … */
   readonly include?: ReadonlyArray<string> | undefined
 }
 
 /**
- * How often a stream is resumed by itself.
+ * How often a stream resumes by itself.
  *
  * @category configuration
  * @since 0.2.0
  */
 export interface ResumeOptions {
-  /** How often one stream is resumed, at most. Default: 5. */
+  /** Maximum number of times that one stream is resumed. Default: 5. */
   readonly times?: number | undefined
   /**
-   * The pauses before each. Its input is the error that cut the stream off; when it ends, the stream fails. Default: half a
-   * second, doubled each time, with jitter.
+   * The pause before each attempt. The schedule's input is the error that cut the stream off; when the schedule ends,
+   * the stream fails. Default: half a second, doubled each time, with jitter.
    */
   readonly schedule?: Schedule.Schedule<unknown, ProviderError.ProviderError> | undefined
 }
 
 /**
- * What a host of the Responses API does: stream responses, and go on with those that run in the background.
+ * What a host of the Responses API does: stream responses, and resume those that run in the background.
  *
  * @category services
  * @since 0.2.0
  */
 export interface Service<C extends ResponsesChunk> extends Provider.Service<C> {
   /**
-   * Goes on with a background response after an event, or from its start. The chunks are those that the first stream
-   * would have given: sequence numbers go on, and an event that does not follow is a `MalformedEvent`.
+   * Resumes a background response after an event, or from its start. The chunks are those that the first stream would
+   * have had: sequence numbers continue, and an event that does not follow is a `MalformedEvent`.
    *
-   * Fails with `NotFound` or `InvalidRequest` when the provider has no such response, or it does not run in the background.
-   * Every run sends one request, in the way of `stream`.
+   * Fails with `NotFound` or `InvalidRequest` when the provider has no such response, or the response does not run in
+   * the background. Every run sends one request, like `stream`.
    */
   readonly resume: (from: Resume) => Stream.Stream<C, ProviderError.ProviderError>
   /**
-   * The same service, whose streams resume by themselves when they are cut off after their first chunk: by a broken
-   * connection (`Network`), by silence (`Timeout`, but not that of the whole stream) or by an end that is none
-   * (`IncompleteStream`). No chunk comes twice, and a stream that is given up fails with the error that cut it off.
+   * The same service, but its streams resume by themselves when they are cut off after the first chunk: by a broken
+   * connection (`Network`), by silence (`Timeout`, but not that of the whole stream) or by an early end
+   * (`IncompleteStream`). No chunk comes twice. When resuming fails for good, the stream fails with the error that cut
+   * it off.
    *
    * Its requests have to ask for `background: true` in their raw options; others fail with `InvalidRequest` before
-   * anything is sent. The response of a host that does not number its events can't be resumed: its streams fail as ever.
+   * anything is sent. If a host does not number its events, its responses can't be resumed, and the streams fail as
+   * usual.
    */
   readonly resuming: (options?: ResumeOptions) => Service<C>
   /**
-   * Cancels a background response and gives what the provider then says of it: `status` is `cancelled`, or that of a
-   * response which was over before. The API has no event that says so: a stream that is cut off by it fails with
-   * `IncompleteStream`.
+   * Cancels a background response and returns its last state: `status` is `cancelled`, or the final status if the
+   * response had already ended. The API has no event for it, so a stream of the response fails with `IncompleteStream`.
    *
-   * Fails with `NotFound` or `InvalidRequest` when the provider has no such response, or it does not run in the background.
+   * Fails with `NotFound` or `InvalidRequest` when the provider has no such response, or the response does not run in
+   * the background.
    */
   readonly cancel: (id: string) => Effect.Effect<Response, ProviderError.ProviderError>
 }

@@ -24,7 +24,7 @@ export interface Context extends Partial<Pick<ResponsesChunk, "whole" | "items" 
 export interface Position {
   /** The response's id, as its first chunks state it. */
   readonly id: string
-  /** The number of the last event that was read: `sequenceNumber` of its chunk. Default: none, so the stream is whole. */
+  /** The number of the last event that was read: `sequenceNumber` of its chunk. Default: the start of the stream. */
   readonly startingAfter?: number | undefined
 }
 
