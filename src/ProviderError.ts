@@ -145,7 +145,8 @@ export class Network extends Schema.TaggedError<Network>()("Network", common) {}
  * Nothing came in time.
  *
  * Retryable by default. Comes from: `connect`: no connection; `firstByte`: no first byte of the answer, or the provider
- * says that it timed out; `idle`: no byte since the last one.
+ * says that it timed out; `idle`: no byte since the last one, or no content within `contentTimeout`; `total`: the
+ * stream took longer than `totalTimeout`, after which the layer does not try again.
  *
  * @category reasons
  * @since 0.1.0
