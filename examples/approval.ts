@@ -1,6 +1,6 @@
 /**
- * A tool that a person has to approve: the loop ends, its state is stored, and goes on when the person has answered,
- * tomorrow and in another process if need be.
+ * A tool that a person has to approve: the loop ends and its state is stored. When the person has answered, it
+ * continues, even tomorrow and in another process.
  */
 import { Effect, Schema } from "effect"
 import { ToolLoop } from "effect-llm-stream"
@@ -18,7 +18,7 @@ const Handlers = toolkit.toLayer({ transfer: ({ euros, to }) => Effect.succeed(`
 
 const Stored = Schema.fromJsonString(Schema.toCodecJson(ToolLoop.Done))
 
-/** What to store, as JSON. `reason` in it is `approval` when somebody has to be asked. */
+/** The state to store, as JSON. Its `reason` is `approval` when someone has to be asked. */
 export const start = (prompt: string) =>
   ToolLoop.stream({ prompt, tools: toolkit }).pipe(
     ToolLoop.answer,
@@ -28,7 +28,7 @@ export const start = (prompt: string) =>
     Effect.provide(Handlers)
   )
 
-/** Goes on with what was stored and what the person said. */
+/** Continues with the stored state and the person's answer. */
 export const goOn = (stored: string, responses: ReadonlyArray<ToolLoop.ApprovalResponse>) =>
   Schema.decodeEffect(Stored)(stored).pipe(
     Effect.flatMap(({ prompt }) =>

@@ -1,6 +1,6 @@
 /**
- * Ten thousand questions, fifty at a time, with progress. Answers are appended to a file as they come; a run that was
- * stopped goes on where it was when the program is started again.
+ * Ten thousand questions, fifty at a time, with progress. Answers are appended to a file as they come. After a stop,
+ * the next run continues where the last one was.
  *
  *     GROQ_API_KEY=… node examples/batch.ts
  */

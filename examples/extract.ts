@@ -1,6 +1,6 @@
 /**
- * Data out of a text, checked by a schema, from whichever provider answers. An answer that is not of the schema goes back
- * once, with what is wrong.
+ * Data from a text, checked against a schema, from whichever provider answers. An answer that does not fit the schema
+ * goes back once, with what is wrong.
  *
  *     OPENAI_API_KEY=… GROQ_API_KEY=… node examples/extract.ts
  */
@@ -11,7 +11,7 @@ import { FetchHttpClient } from "effect/http"
 class Invoice extends Schema.Class<Invoice>("Invoice")({
   number: Schema.String,
   total: Schema.Finite,
-  /** Missing where the text does not say. */
+  /** Missing if the text does not say. */
   dueDate: Schema.optionalKey(Schema.String)
 }) {}
 

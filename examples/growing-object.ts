@@ -1,5 +1,6 @@
 /**
- * A recipe that is shown while the model writes it: typed partial values, and what went wrong when there is no recipe.
+ * A recipe that is shown while the model writes it: typed partial values, and an error that says why there is no
+ * recipe.
  *
  *     ANTHROPIC_API_KEY=… node examples/growing-object.ts
  */

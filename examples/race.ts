@@ -1,5 +1,5 @@
 /**
- * Two providers are asked the same; the one whose text comes first goes on, and the other's connection is closed.
+ * Two providers get the same question. The first one to answer wins, and the other's connection is closed.
  *
  *     OPENAI_API_KEY=… GROQ_API_KEY=… node examples/race.ts
  */

@@ -93,7 +93,7 @@ export type Audio = typeof Audio.Type
  * A response as far as its stream got. `content`, `reasoning`, `refusal` and `toolCalls` are those of choice 0;
  * `choices` has them all, ordered by index. A field that the stream did not state is `undefined`.
  *
- * `error` is set when the stream failed: the response is then what had come until that moment.
+ * `error` is set when the stream failed: the response is then what came until that moment.
  *
  * @example
  * ```ts
