@@ -133,7 +133,7 @@ const askCommand = Command.make("ask", {
   ),
   schema: Flag.String("schema").pipe(
     Flag.withMetavar("FILE"),
-    Flag.withDescription("JSON Schema that the answer has to fit; it is printed when it is complete"),
+    Flag.withDescription("JSON Schema that the answer has to fit; the answer is printed when it is complete"),
     Flag.optional
   ),
   json: Flag.Boolean("json").pipe(
