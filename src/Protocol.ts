@@ -95,8 +95,9 @@ export interface EventDecoder<Event, C> {
   /** True once the terminal signal has come. The rest of the body is not read. */
   readonly done: boolean
   /**
-   * A failure that the response has stated although more of it may follow. It is read on for {@link afterFailure}, then the
-   * stream fails with it, whatever else ends the body. Absent in formats whose statement of a failure is their last word.
+   * A failure that the response has stated, after which more events may follow. The body is read on for
+   * {@link afterFailure}, then the stream fails with it, whatever else ends the body. Absent in formats where a failure
+   * is always the last event.
    */
   readonly pending?: ProviderError.Reason | undefined
   /** Called when the body ends on its own. Returns the reason when the response is incomplete. */
@@ -104,7 +105,7 @@ export interface EventDecoder<Event, C> {
 }
 
 /**
- * How long a body is read on after it has stated a failure that is not its last word.
+ * How long to keep reading a body after it has stated a failure, if more events may follow.
  *
  * @category configuration
  * @since 0.2.0

@@ -151,8 +151,8 @@ export const CurrentPolicy: Context.Reference<Policy> = Context.Reference<Policy
  * A config of options whose policy is checked when the layer is built: a bad duration or number of retries is a
  * `ConfigError`. All `layerConfig`s check theirs.
  *
- * In options that don't come from a config, a bad value makes every stream fail with an `InvalidRequest` that names it,
- * and so it does in {@link CurrentPolicy}. A value that a program computes can go through `layerConfig` with
+ * In options that don't come from a config, and in {@link CurrentPolicy}, a bad value makes every stream fail with an
+ * `InvalidRequest` that names it. To check a computed value when the layer is built, pass it to `layerConfig` with
  * `Config.succeed`.
  *
  * @example
@@ -460,7 +460,7 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
 })
 
 /**
- * A call of a provider's API that is no request for a completion: it goes on with one, or ends it.
+ * A call of a provider's API that does not ask for a new completion: it resumes or cancels one.
  *
  * @internal
  */

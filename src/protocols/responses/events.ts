@@ -41,8 +41,8 @@ export type MakeChunk<C> = (payload: Payload, context: Context, info: Protocol.R
  * - Events are told apart by `type` in their data; the `event:` line matters only when it says `error`.
  * - The response is over at `response.completed`, `response.incomplete` or `response.failed`. The last one is a failure,
  *   and a chunk as well.
- * - So is an `error` event, but `response.failed` follows it as a rule: the body is read on for `Protocol.afterFailure`. An
- *   `error` that is the only event is no chunk, so that the request can be sent again.
+ * - So is an `error` event, but `response.failed` usually follows it, so the body is read on for
+ *   `Protocol.afterFailure`. An `error` that is the only event is not a chunk, so the request can be sent again.
  * - A `sequence_number` that does not follow the one before it, and another response within this one, are
  *   `MalformedEvent`s.
  *

@@ -1,5 +1,5 @@
 /**
- * What is kept of the events of a response: what tells a text that comes as a whole from one that came in pieces.
+ * What is remembered of the events of a response, to tell a text that comes whole from one that came in pieces.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import { countedType, type ResponsesChunk } from "./chunk.ts"
 import type { ContentPart, OutputItem, Payload, Response } from "./payload.ts"
 
 /**
- * What the events before it make of an event.
+ * What the earlier events say about an event.
  *
  * @category models
  * @since 0.2.0
