@@ -524,8 +524,8 @@ export const cost = (metadata: CostMetadata): Effect.Effect<Cost, UnknownModel> 
   )
 
 /**
- * A response with its cost, at the prices of the {@link Pricing} in context; `cost` stays `undefined` when the price is
- * not known ({@link cost} of its `costMetadata` then says why).
+ * A response with its cost, at the prices of the {@link Pricing} in context; `cost` stays `undefined` when no usage was
+ * stated, and when the price is not known ({@link cost} of its `costMetadata` then says why).
  *
  * @example
  * ```ts
@@ -545,5 +545,9 @@ export const cost = (metadata: CostMetadata): Effect.Effect<Cost, UnknownModel> 
 export const priced = (response: ChatResponse): Effect.Effect<ChatResponse> =>
   Effect.match(cost(response.costMetadata), {
     onFailure: () => response,
-    onSuccess: (cost) => ResponseParts.remember(trusted(ChatResponse, { ...response, cost }), response)
+    onSuccess: (cost) =>
+      // What nobody counted did not cost nothing.
+      response.usage === undefined && cost.components.length === 0
+        ? response
+        : ResponseParts.remember(trusted(ChatResponse, { ...response, cost }), response)
   })

@@ -96,7 +96,7 @@ export interface Complete<out T> extends StreamedObject.Complete<T> {
   readonly earlier: ReadonlyArray<ChatResponse>
   /** Of all responses together; `undefined` when none stated any. */
   readonly usage: Usage.Usage | undefined
-  /** Of all responses together, at the prices of `Pricing`; `undefined` when no price is known. */
+  /** Of all responses together, at the prices of `Pricing`; `undefined` where the cost of one of them is not known. */
   readonly cost: Cost.Cost | undefined
 }
 
@@ -321,18 +321,16 @@ const completed = <T>(
 ): Effect.Effect<Complete<T>> => {
   const responses = [...earlier, complete.response]
   const usages = responses.flatMap(({ usage }) => usage === undefined ? [] : [usage])
-  return Effect.map(
-    Effect.forEach(responses, ({ costMetadata }) => Effect.result(Pricing.cost(costMetadata))),
-    (results) => {
-      const costs = results.flatMap((result) => Result.isSuccess(result) ? [result.success] : [])
-      return {
-        ...complete,
-        earlier,
-        usage: usages.length === 0 ? undefined : usages.reduce((sum, usage) => Usage.sum(sum, usage)),
-        cost: costs.length === 0 ? undefined : Cost.sumAll(costs)
-      }
+  return Effect.map(Effect.forEach(responses, Pricing.priced), (priced) => {
+    const costs = priced.flatMap(({ cost }) => cost === undefined ? [] : [cost])
+    return {
+      ...complete,
+      earlier,
+      usage: usages.length === 0 ? undefined : usages.reduce((sum, usage) => Usage.sum(sum, usage)),
+      // A sum that leaves out what is not known would be too low.
+      cost: costs.length < responses.length ? undefined : Cost.sumAll(costs)
     }
-  )
+  })
 }
 
 const withEarlier = (

@@ -209,6 +209,21 @@ describe("StructuredOutput", () => {
       assert.isUndefined(request?.responseFormat)
     }).pipe(Effect.provide(answers(written))))
 
+  it.effect("states no cost when that of one answer is not known", () =>
+    Effect.gen(function*() {
+      const { cost, usage: used } = yield* StructuredOutput.generate({ prompt: "Ada?", schema: Person, repairs: 1 })
+      assert.strictEqual(used?.inputTokens, 1000)
+      assert.isUndefined(cost)
+    }).pipe(Effect.provide(
+      TestProvider.layer((_, index): TestProvider.Reply<OpenAiChunk> => ({
+        chunks: Answer.openai(
+          index === 0
+            ? Answer.make({ model, content: "{}" })
+            : Answer.make({ model, content: written, usage })
+        )
+      }), { name: "openai" })
+    )))
+
   it.effect("adds up what all answers cost", () =>
     Effect.gen(function*() {
       const once = yield* StructuredOutput.generate({ prompt: "Ada?", schema: Person })
