@@ -193,7 +193,8 @@ export const InvalidToolCall = Schema.TaggedStruct("InvalidToolCall", {
    */
   problem: Schema.Literals(["incomplete", "invalid", "unnamed"]),
   /** Where in the text the JSON ends or goes wrong, in UTF-16 code units. */
-  offset: Schema.Natural
+  offset: Schema.Natural,
+  ...providerExecuted
 }).annotate({ identifier: "ChatEventInvalidToolCall" })
 
 /**
@@ -686,13 +687,14 @@ class OpenCall {
   }
 
   invalid(): InvalidToolCall {
-    const { id, name, text } = this
+    const { id, name, providerExecuted, text } = this
     const whole = this.json.end()
     return {
       _tag: "InvalidToolCall",
       id,
       name,
       arguments: text,
+      providerExecuted,
       ...(Result.isFailure(whole)
         ? { problem: whole.failure.kind, offset: whole.failure.offset }
         : { problem: name === "" ? "unnamed" : "incomplete", offset: text.length })

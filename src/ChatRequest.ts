@@ -716,6 +716,10 @@ const promptProblem = (
   return call === undefined ? undefined : `${call} has no result`
 }
 
-// Models write nothing, or `null`, for no arguments.
-const isArguments = (params: unknown): boolean =>
+/**
+ * Whether the arguments of a call can be sent. Models write nothing, or `null`, for no arguments.
+ *
+ * @internal
+ */
+export const isArguments = (params: unknown): boolean =>
   params === undefined || params === null || params === "" || Predicate.isObject(params)

@@ -20,7 +20,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Concurrency } from "effect/Types"
 import * as ChatEvent from "./ChatEvent.ts"
-import type * as ChatRequest from "./ChatRequest.ts"
+import * as ChatRequest from "./ChatRequest.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import * as ChunkStream from "./ChunkStream.ts"
 import * as Cost from "./Cost.ts"
@@ -37,7 +37,7 @@ const state = {
   prompt: Prompt.Prompt,
   /** What all responses used together; absent when none stated it. */
   usage: Schema.optionalKey(Usage.Usage),
-  /** What all responses cost together; absent when no price is known. */
+  /** What all responses cost together; absent where the cost of one of them is not known. */
   cost: Schema.optionalKey(Cost.Cost)
 }
 
@@ -306,14 +306,22 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
     const limit = budget === undefined ? undefined : amountOf(budget)
     if (limit === null) return yield* invalid("budget: not an amount of USD")
 
-    const run = (calls: ReadonlyArray<Call>, results: Results) =>
-      Stream.flatMap(Stream.fromIterable(calls), (call) => runCall(handlers, call, failures, results), { concurrency })
+    const run = (calls: ReadonlyArray<Call>, offered: Offered, results: Results) =>
+      Stream.flatMap(
+        Stream.fromIterable(calls),
+        (call) => runCall(handlers, offered, call, failures, results),
+        { concurrency }
+      )
+    // The cost of responses that is known, whether that of all is or not.
+    let spent = Cost.zero
+    const all: Offered = new Set(Object.keys(handlers.tools))
 
     const step = (before: State): Stream.Stream<Event, Failure<T, E1 | E2>, Services<T, R1 | R2>> =>
       Stream.unwrap(Effect.gen(function*() {
         const { prompt = before.prompt, tools: names, ...changes } = yield* changesOf(prepareStep?.(before))
         const forced = toolChoice === "required" || Predicate.isObject(toolChoice)
         const isAnswered = before.steps > 0 || before.prompt.content.at(-1)?.role === "tool"
+        const offered = names === undefined ? all : new Set(names.filter((name) => all.has(name)))
         const accumulator = ChatResponse.accumulator({ maxSize: yield* ChatResponse.MaxSize })
         const chunks = provider.stream({
           ...fields,
@@ -321,35 +329,32 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
           ...(toolChoice === undefined || forced && isAnswered ? undefined : { toolChoice }),
           ...changes,
           prompt,
-          tools: Object.values<Tool.Any>(handlers.tools).filter(({ name }) =>
-            names === undefined || names.includes(name)
-          )
+          tools: Object.values<Tool.Any>(handlers.tools).filter(({ name }) => offered.has(name))
         })
         const ids = distinctIds(before.prompt)
         const calls: Array<Call> = []
         let asked = false
         let finish: ChatEvent.Finish | undefined
         return ChatEvent.fromChunks(
-          limit === undefined ? chunks : ChunkStream.withBudget(chunks, { limit, spent: before.cost }),
+          limit === undefined ? chunks : ChunkStream.withBudget(chunks, { limit, spent }),
           accumulator
         ).pipe(
-          Stream.map(ids.event),
-          Stream.tap((event) =>
-            Effect.sync(() => {
-              if (event._tag === "Finish") finish = event
-              else if (event._tag === "ToolApprovalRequest") asked = true
-              else if (isAnswerable(event)) calls.push(event)
-            })
-          ),
+          Stream.map((stated) => {
+            const event = ids.event(stated)
+            if (event._tag === "Finish") {
+              finish = event
+              spent = Cost.sum(spent, event.cost ?? Cost.zero)
+            } else if (event._tag === "ToolApprovalRequest") asked = true
+            else if (isAnswerable(event)) calls.push(event)
+            return event
+          }),
           Stream.concat(
             Stream.suspend(() =>
               after(
                 before,
                 accumulator.response(),
                 finish ?? ChatEvent.finish(accumulator.response()),
-                calls,
-                asked,
-                ids
+                { calls, offered, asked, ids }
               )
             )
           )
@@ -360,18 +365,22 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
       before: State,
       response: ChatResponse.ChatResponse,
       finish: ChatEvent.Finish,
-      calls: ReadonlyArray<Call>,
-      asked: boolean,
-      ids: DistinctIds
+      { asked, calls, ids, offered }: {
+        readonly calls: ReadonlyArray<Call>
+        readonly offered: Offered
+        /** Whether the provider asks for approval of a tool of its own. */
+        readonly asked: boolean
+        readonly ids: DistinctIds
+      }
     ): Stream.Stream<Event, Failure<T, E1 | E2>, Services<T, R1 | R2>> =>
       Stream.unwrap(Effect.gen(function*() {
         const isComplete = completeReasons.has(finish.reason)
         const results: Results = new Map()
         const waiting = isComplete
-          ? yield* approvalsOf(handlers.tools, calls, before.prompt.content, options.needsApproval)
+          ? yield* approvalsOf(handlers.tools, offered, calls, before.prompt.content, options.needsApproval)
           : new Map<string, ChatEvent.ToolCall>()
         const answers = isComplete
-          ? run(calls.filter((call) => !waiting.has(call.id)), results)
+          ? run(calls.filter((call) => !waiting.has(call.id)), offered, results)
           : Stream.fromIterable(calls.map((call) => notRun(call, finish.reason, results)))
         const end = Stream.suspend(() => {
           const state: State = {
@@ -415,7 +424,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
     const results: Results = new Map()
     return Stream.concat(
       Stream.concat(
-        run(pending.flatMap(({ call, response }) => response?.approved === true ? [call] : []), results),
+        run(pending.flatMap(({ call, response }) => response?.approved === true ? [call] : []), all, results),
         Stream.fromIterable(
           pending.flatMap(({ call, response }) =>
             response === undefined || response.approved ? [] : [denied(call, response.reason, results)]
@@ -428,6 +437,9 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
 }
 
 type Call = ChatEvent.ToolCall | ChatEvent.InvalidToolCall
+
+/** The names of the tools that the model may call. */
+type Offered = ReadonlySet<string>
 
 /** The results that go into the next request, by the ids of their calls. */
 type Results = Map<string, Prompt.ToolResultPart>
@@ -448,11 +460,14 @@ const amountOf = (budget: BigDecimal.BigDecimal | string): BigDecimal.BigDecimal
 
 /** Whether it is a call that is up to us. One without a name can't be told anything. */
 const isAnswerable = (event: ChatEvent.ChatEvent): event is Call =>
-  event._tag === "ToolCall" ? !event.providerExecuted : event._tag === "InvalidToolCall" && event.name !== ""
+  event._tag === "ToolCall" || event._tag === "InvalidToolCall" ? !event.providerExecuted && event.name !== "" : false
 
-const totals = ({ cost, usage }: State, finish: ChatEvent.Finish): Pick<State, "usage" | "cost"> => {
+const totals = ({ cost, steps, usage }: State, finish: ChatEvent.Finish): Pick<State, "usage" | "cost"> => {
   const used = finish.usage === undefined ? usage : usage === undefined ? finish.usage : Usage.sum(usage, finish.usage)
-  const spent = finish.cost === undefined ? cost : cost === undefined ? finish.cost : Cost.sum(cost, finish.cost)
+  // A sum that leaves out what is not known would be too low.
+  const spent = finish.cost === undefined || steps > 0 && cost === undefined
+    ? undefined
+    : Cost.sum(cost ?? Cost.zero, finish.cost)
   return {
     ...(used === undefined ? undefined : { usage: used }),
     ...(spent === undefined ? undefined : { cost: spent })
@@ -466,6 +481,7 @@ const totals = ({ cost, usage }: State, finish: ChatEvent.Finish): Pick<State, "
 /** Runs the handler of a call, or tells the model why there is nothing to run. */
 const runCall = <T extends Record<string, Tool.Any>>(
   handlers: Toolkit.WithHandler<T>,
+  offered: Offered,
   call: Call,
   failures: "tool" | "return",
   results: Results
@@ -475,10 +491,9 @@ const runCall = <T extends Record<string, Tool.Any>>(
   Tool.HandlerServices<T[keyof T]>
 > => {
   const { id, name } = call
-  if (!isTool(handlers.tools, name)) {
-    return Stream.make(
-      failed(call, `There is no tool ${name}. The tools are: ${Object.keys(handlers.tools).join(", ")}`, results)
-    )
+  if (!isTool(handlers.tools, name) || !offered.has(name)) {
+    const known = offered.size === 0 ? "" : `. The tools are: ${Array.from(offered).join(", ")}`
+    return Stream.make(failed(call, `There is no tool ${name}${known}`, results))
   }
   if (call._tag === "InvalidToolCall") {
     const problem = call.problem === "incomplete" ? "The JSON ends too early" : "This is not JSON"
@@ -534,7 +549,8 @@ const denied = (call: Call, reason: string | undefined, results: Results): ChatE
 /** The event of a result, which is kept for the next request unless it is preliminary. */
 const toolResult = (
   { id, name }: Call,
-  { isFailure, modelOutput, preliminary, result }: {
+  // JSON has no `undefined`, which a tool without a result gives.
+  { isFailure, modelOutput, preliminary, result = null }: {
     readonly result: unknown
     readonly isFailure: boolean
     readonly preliminary: boolean
@@ -563,8 +579,8 @@ const toolResult = (
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * The messages of a step: what the model said, and the results in the order of the calls. Arguments that are no JSON go
- * back as they came, in an object with one field, as APIs take objects only.
+ * The messages of a step: what the model said, and the results in the order of the calls. Arguments that are no JSON, or
+ * no object, go back as they came, in an object with one field.
  */
 const messagesOf = (
   message: Prompt.AssistantMessage,
@@ -579,7 +595,7 @@ const messagesOf = (
         ? [Prompt.toolCallPart({
           id: call.id,
           name: call.name,
-          params: { INVALID_JSON: call.arguments },
+          params: invalidArguments(call.arguments),
           providerExecuted: false
         })]
         : []
@@ -593,12 +609,23 @@ const messagesOf = (
   ]
 }
 
+// APIs take objects only.
+const argumentsOf = (call: Prompt.ToolCallPart): unknown =>
+  ChatRequest.isArguments(call.params) || ChatRequest.isFreeText(call)
+    ? call.params
+    : invalidArguments(JSON.stringify(call.params))
+
+const invalidArguments = (text: string) => ({ INVALID_JSON: text })
+
 interface DistinctIds {
   readonly event: (event: ChatEvent.ChatEvent) => ChatEvent.ChatEvent
   readonly message: (message: Prompt.AssistantMessage) => Prompt.AssistantMessage
 }
 
-/** Gives a call whose id an earlier response has, too, another one: hosts that state no ids begin anew each time. */
+/**
+ * Gives a call whose id an earlier response has, too, another one: hosts that state no ids begin anew each time. What the
+ * provider runs keeps its id, as the result may come in a later response.
+ */
 const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
   const taken = new Set(
     messages.flatMap((message) =>
@@ -619,13 +646,11 @@ const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
     event: (event) => {
       switch (event._tag) {
         case "ToolCallStart":
-        case "ToolCallDelta":
         case "ToolCall":
         case "InvalidToolCall":
-        case "ToolResult":
-          return { ...event, id: idOf(event.id) }
-        case "ToolApprovalRequest":
-          return { ...event, toolCallId: idOf(event.toolCallId) }
+          return event.providerExecuted ? event : { ...event, id: idOf(event.id) }
+        case "ToolCallDelta":
+          return { ...event, id: given.get(event.id) ?? event.id }
         default:
           return event
       }
@@ -634,10 +659,8 @@ const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
       Prompt.assistantMessage({
         options,
         content: content.map((part) =>
-          part.type === "tool-call" || part.type === "tool-result"
-            ? { ...part, id: idOf(part.id) }
-            : part.type === "tool-approval-request"
-            ? { ...part, toolCallId: idOf(part.toolCallId) }
+          part.type === "tool-call" && !part.providerExecuted
+            ? { ...part, id: idOf(part.id), params: argumentsOf(part) }
             : part
         )
       })
@@ -651,13 +674,16 @@ const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
 /** The calls that have to be approved, by the ids of their approval requests. */
 const approvalsOf = Effect.fnUntraced(function*<T extends Record<string, Tool.Any>>(
   tools: T,
+  offered: Offered,
   calls: ReadonlyArray<Call>,
   messages: ReadonlyArray<Prompt.Message>,
   always: ((call: ChatEvent.ToolCall) => boolean) | undefined
 ): Effect.fn.Return<ReadonlyMap<string, ChatEvent.ToolCall>, never, Tool.HandlerServices<T[keyof T]>> {
   const waiting = new Map<string, ChatEvent.ToolCall>()
   for (const call of calls) {
-    const tool = call._tag === "ToolCall" && isTool(tools, call.name) ? tools[call.name] : undefined
+    const tool = call._tag === "ToolCall" && offered.has(call.name) && isTool(tools, call.name)
+      ? tools[call.name]
+      : undefined
     if (call._tag === "InvalidToolCall" || tool === undefined) continue
     if (always?.(call) === true || (yield* needsApproval(tool, call, messages))) waiting.set(call.id, call)
   }

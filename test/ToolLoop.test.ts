@@ -4,7 +4,15 @@ import { BigDecimal, Deferred, Effect, Fiber, Layer, Option, Schema, Stream, Tra
 import { McpClient, McpProtocol, McpServer, Prompt, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
-import { AnthropicChunk, type ChatRequest, type OpenAiChunk, ProviderError, ToolLoop } from "../src/index.ts"
+import {
+  AnthropicChunk,
+  ChatEvent,
+  type ChatRequest,
+  ChatResponse,
+  type OpenAiChunk,
+  ProviderError,
+  ToolLoop
+} from "../src/index.ts"
 import { Answer, TestProvider } from "../src/testing.ts"
 import * as NodeReplayServer from "../src/testing/NodeReplayServer.ts"
 import { hosts } from "./support/providers.ts"
@@ -106,6 +114,47 @@ for (const [id, { at, reply }] of Object.entries(hosts)) {
         assert.isTrue(told.every(({ isFailure }) => isFailure))
         const texts = told.map(({ result }) => String(result)).toSorted()
         assert.match(texts.join("\n"), /Missing key.*city.*\n?.*There is no city Atlantis\nThere is no tool clock/s)
+      }))
+
+    it.live("tells the model of arguments that are JSON, but no object", () =>
+      Effect.gen(function*() {
+        const listed = Answer.make({
+          toolCalls: [{ name: "weather", arguments: `["Paris"]` }, { name: "weather", arguments: `"Paris"` }]
+        })
+        const server = yield* NodeReplayServer.make([reply(listed), reply(said)])
+        const { done, error, events } = yield* collect(ToolLoop.stream(request)).pipe(
+          Effect.provide([handlers, at(server.url)])
+        )
+        assert.isUndefined(error)
+        assert.strictEqual(done?.reason, "stop")
+        const told = events.flatMap((event) => event._tag === "ToolResult" ? [event.isFailure] : [])
+        assert.deepStrictEqual(told, [true, true])
+        const [, second] = yield* server.requests
+        assert.match(
+          JSON.stringify(second?.body).replaceAll("\\", ""),
+          /"INVALID_JSON":"\["Paris"\]".*"INVALID_JSON":""Paris""/
+        )
+      }))
+
+    it.live("runs a tool that gives nothing, and what the loop came to can be stored and sent", () =>
+      Effect.gen(function*() {
+        const quiet = Toolkit.make(Tool.make("notify"))
+        const server = yield* NodeReplayServer.make([
+          reply(Answer.make({ toolCalls: [{ name: "notify", arguments: "{}" }] })),
+          reply(said)
+        ])
+        const { done, events } = yield* collect(ToolLoop.stream({ prompt: "Tell them", tools: quiet })).pipe(
+          Effect.provide([quiet.toLayer({ notify: () => Effect.void }), at(server.url)])
+        )
+        assert.strictEqual(done?.reason, "stop")
+        const codec = Schema.toCodecJson(Schema.Array(ToolLoop.Event))
+        const stored = yield* Schema.encodeEffect(codec)(events)
+        const decoded = yield* Schema.decodeUnknownEffect(codec)(JSON.parse(JSON.stringify(stored)))
+        assert.deepStrictEqual(tags(decoded), tags(events))
+        const sent = yield* Stream.mkString(
+          Stream.decodeText(ChatEvent.toServerSentEvents(Stream.fromIterable(events)))
+        )
+        assert.include(sent, `"result":null`)
       }))
 
     it.live("runs no tool of a response that was cut off, and says which call was", () =>
@@ -271,6 +320,41 @@ describe("ToolLoop", () => {
       assert.lengthOf(second === undefined ? [] : messages(second), 1)
     }).pipe(Effect.provide([handlers, answers(one, said)])))
 
+  it.effect("runs no tool that the step does not offer", () =>
+    Effect.gen(function*() {
+      const { done } = yield* collect(ToolLoop.stream(request, { prepareStep: () => ({ tools: [] }) }))
+      assert.strictEqual(done?.reason, "stop")
+      const [, second] = yield* sent
+      assert.deepStrictEqual(results(second), [["There is no tool weather", true]])
+    }).pipe(Effect.provide([handlers, answers(one, said)])))
+
+  it.effect("states no cost as soon as that of one response is not known, and still keeps to its budget", () =>
+    Effect.gen(function*() {
+      const unpriced = Answer.make({ model, toolCalls: [call("Paris")] })
+      const run = (options: ToolLoop.Options<Toolkit.Tools<typeof toolkit>>) =>
+        collect(ToolLoop.stream(request, options)).pipe(
+          Effect.provide([handlers, answers(one, unpriced, said)])
+        )
+      const { events } = yield* run({})
+      const costs = events.flatMap((event) =>
+        event._tag === "Step" || event._tag === "Done"
+          ? [event.cost === undefined ? undefined : BigDecimal.format(event.cost.total)]
+          : []
+      )
+      assert.deepStrictEqual(costs, ["0.0035", undefined, undefined, undefined])
+      const { error } = yield* run({ budget: "0.0069" })
+      assert.include(String(error), "0.007 USD, more than the budget of 0.0069 USD")
+    }).pipe(Effect.provide(handlers)))
+
+  it.effect("fails with a response that is larger than may be, and runs no tool of it", () =>
+    Effect.gen(function*() {
+      const { error, events } = yield* collect(ToolLoop.stream(request)).pipe(
+        Effect.provideService(ChatResponse.MaxSize, 30)
+      )
+      assert.strictEqual(ProviderError.isProviderError(error) && error.reason._tag, "MalformedEvent")
+      assert.notInclude(tags(events), "ToolResult")
+    }).pipe(Effect.provide([handlers, answers(both, said)])))
+
   it.effect("runs at most as many handlers at the same time as it may", () =>
     Effect.gen(function*() {
       let running = 0
@@ -391,6 +475,48 @@ describe("ToolLoop", () => {
         }))
       ])
     ))
+
+  it.effect("knows the result of a provider's tool that was called before the pause", () =>
+    Effect.gen(function*() {
+      const { done, events } = yield* collect(ToolLoop.stream(request))
+      const ids = events.flatMap((event) => event._tag === "ToolCall" || event._tag === "ToolResult" ? [event.id] : [])
+      assert.deepStrictEqual(ids, ["srvtoolu_1", "srvtoolu_1"])
+      const parts = (done?.prompt.content ?? []).flatMap((message) =>
+        message.role === "assistant"
+          ? message.content.flatMap((part) =>
+            part.type === "tool-call" || part.type === "tool-result" ? [[part.type, part.id]] : []
+          )
+          : []
+      )
+      assert.deepStrictEqual(parts, [["tool-call", "srvtoolu_1"], ["tool-result", "srvtoolu_1"]])
+    }).pipe(Effect.provide([
+      handlers,
+      TestProvider.layer((_, index) => ({
+        chunks: ([
+          {
+            type: "message_start",
+            message: { id: `msg_${index}`, model: "claude-sonnet-4-5", usage: { input_tokens: 1, output_tokens: 1 } }
+          },
+          {
+            type: "content_block_start",
+            index: 0,
+            content_block: index === 0
+              ? { type: "server_tool_use", id: "srvtoolu_1", name: "web_search", input: {} }
+              : { type: "web_search_tool_result", tool_use_id: "srvtoolu_1", content: [] }
+          },
+          ...(index === 0
+            ? [{
+              type: "content_block_delta" as const,
+              index: 0,
+              delta: { type: "input_json_delta" as const, partial_json: `{"query":"weather"}` }
+            }]
+            : []),
+          { type: "content_block_stop", index: 0 },
+          { type: "message_delta", delta: { stop_reason: index === 0 ? "pause_turn" : "end_turn" } },
+          { type: "message_stop" }
+        ] satisfies ReadonlyArray<AnthropicChunk["chunk"]>).map((chunk) => new AnthropicChunk({ chunk }))
+      }))
+    ])))
 
   it.live("runs the tools of an MCP server, and tells the model what they fail with", () =>
     Effect.gen(function*() {
