@@ -336,7 +336,9 @@ export const broadcast: {
         return stream
       })
       // What nobody reads would hold up the others.
-      const unread = Effect.suspend(() => isStarted ? Effect.void : Effect.ignore(Stream.runHead(stream)))
+      const unread = Effect.suspend(() =>
+        isStarted ? Effect.void : Effect.forkScoped(Effect.ignore(Stream.runHead(stream)))
+      )
       return Effect.map(Effect.tap(consume(chunks), unread), (result) => [name, result] as const)
     })
     return Object.fromEntries(yield* Effect.all(runs, { concurrency: "unbounded" }))

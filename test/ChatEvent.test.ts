@@ -255,6 +255,15 @@ describe("ChunkStream.broadcast", () => {
       assert.strictEqual(all.chunks, chunks.length)
     }))
 
+  it.effect("ends with its consumers, when none of them reads a stream that has nothing yet", () =>
+    Effect.gen(function*() {
+      let closed = false
+      const silent = Stream.ensuring(Stream.never, Effect.sync(() => void (closed = true)))
+      const { none } = yield* ChunkStream.broadcast(silent, { none: () => Effect.succeed("done") })
+      assert.strictEqual(none, "done")
+      assert.isTrue(closed)
+    }))
+
   it.effect("stops everything when one consumer fails, and fails with its error", () =>
     Effect.gen(function*() {
       let closed = false
