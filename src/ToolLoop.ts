@@ -186,7 +186,7 @@ export interface Options<T extends Record<string, Tool.Any>, E = never, R = neve
    * - `return`: the model is told, whatever the tool says
    *
    * When the tool does not exist, or the arguments don't fit the schema, the model is always told. A defect always
-   * fails the stream. Default: `tool`.
+   * fails the stream, and a handler that interrupts itself interrupts it. Default: `tool`.
    */
   readonly failures?: "tool" | "return" | undefined
   /**
@@ -207,14 +207,16 @@ export interface Options<T extends Record<string, Tool.Any>, E = never, R = neve
   readonly budget?: BigDecimal.BigDecimal | string | undefined
 }
 
+/** What an option is; `undefined` where it is not among the options. */
+type Chosen<O, K> = K extends keyof O ? O[K] : undefined
+
 /** How a handler can fail a loop. */
-type HandlerError<T extends Record<string, Tool.Any>, O> = O extends { readonly failures: "return" } ? never
+type HandlerError<T extends Record<string, Tool.Any>, O> = [Chosen<O, "failures">] extends ["return"] ? never
   : Tool.HandlerError<T[keyof T]>
 
 /** How a budget can fail a loop. */
-type BudgetError<O> = O extends { readonly budget: BigDecimal.BigDecimal | string }
-  ? ChunkStream.BudgetExceeded | Pricing.UnknownModel
-  : never
+type BudgetError<O> = [Chosen<O, "budget">] extends [undefined] ? never
+  : ChunkStream.BudgetExceeded | Pricing.UnknownModel
 
 /**
  * Runs a loop with the provider in context. Each step sends one request.
@@ -255,35 +257,27 @@ export const stream = <
   R1 = never,
   E2 = never,
   R2 = never,
-  const O extends Options<T, E2, R2> = Options<T, E2, R2>
+  const O extends Options<T, E2, R2> = {}
 >(
   request: Request<T, E1, R1>,
   options?: O & Options<T, E2, R2>
-): Loop<T, E1 | E2, R1 | R2, O> => {
+): Stream.Stream<
+  Event,
+  ProviderError.ProviderError | AiError.AiError | HandlerError<T, O> | BudgetError<O> | E1 | E2,
+  Provider.Provider | Tool.HandlerServices<T[keyof T]> | R1 | R2
+> => {
   const events = loop(request, options ?? {})
   // What the options rule out does not happen.
-  return events as Loop<T, E1 | E2, R1 | R2, O>
+  return events as Stream.Stream<Event, Stated<T, O> | E1 | E2, Services<T, R1 | R2>>
 }
 
-/**
- * The events of a loop, with the errors that its options allow.
- *
- * @category models
- * @since 0.2.0
- */
-export type Loop<T extends Record<string, Tool.Any>, E, R, O> = Stream.Stream<
-  Event,
-  ProviderError.ProviderError | AiError.AiError | HandlerError<T, O> | BudgetError<O> | E,
-  Services<T, R>
->
-
-type Failure<T extends Record<string, Tool.Any>, E> =
+type Stated<T extends Record<string, Tool.Any>, O> =
   | ProviderError.ProviderError
   | AiError.AiError
-  | Tool.HandlerError<T[keyof T]>
-  | ChunkStream.BudgetExceeded
-  | Pricing.UnknownModel
-  | E
+  | HandlerError<T, O>
+  | BudgetError<O>
+
+type Failure<T extends Record<string, Tool.Any>, E> = Stated<T, { readonly budget: string }> | E
 
 type Services<T extends Record<string, Tool.Any>, R> = Provider.Provider | Tool.HandlerServices<T[keyof T]> | R
 
@@ -303,6 +297,9 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
         emitted: false
       })
     if (!(maxSteps >= 1)) return yield* invalid(`maxSteps: ${maxSteps} is no number of steps`)
+    if (concurrency !== "unbounded" && !(concurrency >= 1)) {
+      return yield* invalid(`concurrency: ${concurrency} is no number of handlers`)
+    }
     const limit = budget === undefined ? undefined : amountOf(budget)
     if (limit === null) return yield* invalid("budget: not an amount of USD")
 

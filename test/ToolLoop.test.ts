@@ -1,15 +1,19 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Deferred, Effect, Fiber, Layer, Option, Schema, Stream, Tracer } from "effect"
-import { McpClient, McpProtocol, McpServer, Prompt, Tool, Toolkit } from "effect/ai"
+import { type AiError, McpClient, McpProtocol, McpServer, Prompt, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
+import { expectTypeOf } from "vitest"
 import {
   AnthropicChunk,
   ChatEvent,
   type ChatRequest,
   ChatResponse,
+  type ChunkStream,
   type OpenAiChunk,
+  type Pricing,
+  type Provider,
   ProviderError,
   ToolLoop
 } from "../src/index.ts"
@@ -320,6 +324,23 @@ describe("ToolLoop", () => {
       assert.lengthOf(second === undefined ? [] : messages(second), 1)
     }).pipe(Effect.provide([handlers, answers(one, said)])))
 
+  it("fails with no more than its tools and its options can", () => {
+    type Always = ProviderError.ProviderError | AiError.AiError
+    type OverBudget = ChunkStream.BudgetExceeded | Pricing.UnknownModel
+    const loop = ToolLoop.stream(request)
+    expectTypeOf<Stream.Error<typeof loop>>().toEqualTypeOf<Always | NoSuchCity>()
+    expectTypeOf<Stream.Services<typeof loop>>().toEqualTypeOf<Provider.Provider | Tool.Handler<"weather">>()
+    const returning = ToolLoop.stream(request, { failures: "return", maxSteps: 3 })
+    expectTypeOf<Stream.Error<typeof returning>>().toEqualTypeOf<Always>()
+    const maybe: { readonly budget?: string | undefined; readonly failures?: "return" | "tool" | undefined } = {}
+    const limited = ToolLoop.stream(request, { failures: "return", budget: maybe.budget })
+    expectTypeOf<Stream.Error<typeof limited>>().toEqualTypeOf<Always | OverBudget>()
+    const unknown = ToolLoop.stream(request, maybe)
+    expectTypeOf<Stream.Error<typeof unknown>>().toEqualTypeOf<Always | OverBudget | NoSuchCity>()
+    const prepared = ToolLoop.stream(request, { prepareStep: () => Effect.fail("no step") })
+    expectTypeOf<Stream.Error<typeof prepared>>().toEqualTypeOf<Always | NoSuchCity | string>()
+  })
+
   it.effect("runs no tool that the step does not offer", () =>
     Effect.gen(function*() {
       const { done } = yield* collect(ToolLoop.stream(request, { prepareStep: () => ({ tools: [] }) }))
@@ -585,13 +606,23 @@ describe("ToolLoop", () => {
       )
     }).pipe(Effect.provide(answers(both, said))))
 
-  it.effect("refuses a prompt, a budget and a number of steps that are none", () =>
+  it.effect("refuses a budget, a number of steps and a number of handlers that are none", () =>
     Effect.gen(function*() {
+      const wrong: ReadonlyArray<ToolLoop.Options<Toolkit.Tools<typeof toolkit>>> = [
+        { maxSteps: 0 },
+        { maxSteps: Number.NaN },
+        { budget: "cheap" },
+        { concurrency: 0 },
+        { concurrency: Number.NaN }
+      ]
       const problems = yield* Effect.forEach(
-        [{ maxSteps: 0, budget: "1" }, { maxSteps: Number.NaN, budget: "1" }, { maxSteps: 1, budget: "cheap" }],
+        wrong,
         (options) => Effect.map(collect(ToolLoop.stream(request, options)), ({ error }) => String(error))
       )
-      assert.match(problems.join("\n"), /maxSteps: 0.*\n.*maxSteps: NaN.*\n.*budget: not an amount of USD/)
+      assert.match(
+        problems.join("\n"),
+        /maxSteps: 0.*\n.*maxSteps: NaN.*\n.*budget: not an amount of USD.*\n.*concurrency: 0.*\n.*concurrency: NaN/
+      )
       assert.lengthOf(yield* sent, 0)
     }).pipe(Effect.provide([handlers, answers(said)])))
 })
