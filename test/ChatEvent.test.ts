@@ -257,11 +257,14 @@ describe("ChunkStream.broadcast", () => {
 
   it.effect("ends with its consumers, when none of them reads a stream that has nothing yet", () =>
     Effect.gen(function*() {
-      let closed = false
-      const silent = Stream.ensuring(Stream.never, Effect.sync(() => void (closed = true)))
+      let open = 0
+      const silent = Stream.suspend(() => {
+        open++
+        return Stream.ensuring(Stream.never, Effect.sync(() => open--))
+      })
       const { none } = yield* ChunkStream.broadcast(silent, { none: () => Effect.succeed("done") })
       assert.strictEqual(none, "done")
-      assert.isTrue(closed)
+      assert.strictEqual(open, 0)
     }))
 
   it.effect("stops everything when one consumer fails, and fails with its error", () =>
