@@ -484,7 +484,7 @@ interface Answer {
 
 const answerOf = (parser: PartialJson.Parser, { tool }: Options): Answer => {
   const accumulator = ChatResponse.accumulator()
-  const pieceOf = tool === undefined ? (chunk: Chunk) => chunk.content : argumentsOf(tool)
+  const { isCalled, pieceOf } = tool === undefined ? content : argumentsOf(tool)
   let text = ""
   const error = (reason: Reason) => new ObjectError({ reason, text, response: accumulator.response() })
   return {
@@ -501,27 +501,41 @@ const answerOf = (parser: PartialJson.Parser, { tool }: Options): Answer => {
       const { commonFinishReasons: [finishReason], refusal } = accumulator.response()
       if (refusal !== "") return Result.fail(error(new Refusal({ refusal })))
       if (finishReason === "content_filter") return Result.fail(error(new ContentFilter({})))
-      const json = parser.end()
+      const isEmpty = text.trim() === ""
+      // Models write nothing for no arguments.
+      const json = isEmpty && isCalled() ? Result.succeed({}) : parser.end()
       // More digits may have followed.
-      const isWhole = Result.isSuccess(json) && typeof json.success !== "number"
+      const isWhole = Result.isSuccess(json) && typeof json.success !== "number" && !isEmpty
       if (finishReason === "length" && !isWhole) return Result.fail(error(new LengthLimit({})))
-      return Result.mapError(json, (cause) => error(text.trim() === "" ? new NoAnswer({}) : new InvalidJson({ cause })))
+      return Result.mapError(json, (cause) => error(isEmpty ? new NoAnswer({}) : new InvalidJson({ cause })))
     },
     error,
     response: () => accumulator.response()
   }
 }
 
+/** Where the pieces of the JSON are. */
+interface Pieces {
+  readonly pieceOf: (chunk: Chunk) => string
+  /** Whether a call has begun whose arguments they are. */
+  readonly isCalled: () => boolean
+}
+
+const content: Pieces = { pieceOf: ({ content }) => content, isCalled: () => false }
+
 /** The pieces of the arguments of the first call of a tool. */
-const argumentsOf = (tool: string) => {
+const argumentsOf = (tool: string): Pieces => {
   let call: { readonly index: number | undefined; readonly id: string | undefined } | undefined
-  return ({ toolCallDeltas }: Chunk): string => {
-    let text = ""
-    for (const { arguments: piece, id, index, name } of toolCallDeltas) {
-      if (call === undefined && name === tool) call = { id, index }
-      const isOfCall = call !== undefined && index === call.index && (id === undefined || id === (call.id ?? id))
-      if (isOfCall) text += piece
-    }
-    return text
+  return {
+    pieceOf: ({ toolCallDeltas }) => {
+      let text = ""
+      for (const { arguments: piece, id, index, name } of toolCallDeltas) {
+        if (call === undefined && name === tool) call = { id, index }
+        const isOfCall = call !== undefined && index === call.index && (id === undefined || id === (call.id ?? id))
+        if (isOfCall) text += piece
+      }
+      return text
+    },
+    isCalled: () => call !== undefined
   }
 }

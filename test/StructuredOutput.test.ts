@@ -91,6 +91,18 @@ for (const [id, { at, reply }] of Object.entries(hosts)) {
         assert.match(JSON.stringify(body), /"(tool_choice|toolChoice)":.*"name":"Person"/)
       }))
 
+    it.live("takes a call of the tool without arguments as an object without fields", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([
+          reply(Answer.make({ model, toolCalls: [{ name: "response", arguments: "" }] })),
+          reply(Answer.make({ model, toolCalls: [{ name: "response", arguments: "" }], finishReason: "length" }))
+        ])
+        const filter = { ...request, schema: Schema.Struct({ topic: Schema.optionalKey(Schema.String) }) }
+        const next = StructuredOutput.generate({ ...filter, mode: "tool" }).pipe(Effect.provide(at(server.url)))
+        assert.deepStrictEqual((yield* next).value, {})
+        assert.strictEqual((yield* Effect.flip(next)).reason._tag, "LengthLimit")
+      }))
+
     it.live("tells a refusal in the middle of an object, after what there was of it", () =>
       Effect.gen(function*() {
         const refused = Answer.make({
