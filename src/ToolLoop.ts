@@ -42,7 +42,8 @@ const state = {
 }
 
 /**
- * Schema of the end of a step: a response, and the results of its tools.
+ * Schema of the end of a step: a response, and the results of its tools. Tools that were approved run in a step of their
+ * own, without a response.
  *
  * @category schemas
  * @since 0.2.0
@@ -428,7 +429,13 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
           )
         )
       ),
-      Stream.suspend(() => step({ steps: 0, prompt: resolved(prompt, pending, results) }))
+      Stream.suspend(() => {
+        const state: State = { steps: 0, prompt: resolved(prompt, pending, results) }
+        // What has run is not to run again should the response fail.
+        return pending.length === 0
+          ? step(state)
+          : Stream.concat(Stream.make<[Event]>({ _tag: "Step", ...state }), step(state))
+      })
     )
   }))
 }

@@ -50,6 +50,8 @@ const both = Answer.make({ model, toolCalls: [call("Paris"), call("Rome")], usag
 const one = Answer.make({ model, toolCalls: [call("Paris")], usage })
 const said = Answer.make({ model, content: "Rome is warmer.", usage })
 
+const cut = { error: new ProviderError.IncompleteStream({ message: "The connection ended" }) }
+
 /** A provider that gives the answers in turn. */
 const answers = (...replies: ReadonlyArray<Answer.Answer | TestProvider.Reply<OpenAiChunk>>) =>
   TestProvider.layer((_, index) => {
@@ -472,6 +474,26 @@ describe("ToolLoop", () => {
       ])
       assert.notInclude(JSON.stringify(second?.prompt), "approval")
     }).pipe(Effect.provide(answers(both, said))))
+
+  it.effect("keeps the results of tools that were approved, should the response after them fail", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const counted = toolkit.toLayer({ weather: () => Effect.sync(() => ({ celsius: ++runs })) })
+      const run = (prompt: Prompt.RawInput) =>
+        collect(ToolLoop.stream({ ...request, prompt }, { needsApproval: () => true })).pipe(Effect.provide(counted))
+      const { done, events } = yield* run("How warm is Paris?")
+      const responses = events.flatMap((event) =>
+        event._tag === "ToolApprovalRequest" ? [{ approvalId: event.approvalId, approved: true }] : []
+      )
+      const failed = yield* run(ToolLoop.respond(done?.prompt ?? Prompt.empty, responses))
+      assert.isTrue(ProviderError.isProviderError(failed.error))
+      const last = failed.events.findLast((event) => event._tag === "Step")
+      assert.deepStrictEqual([last?.steps, last?.usage, last?.cost], [0, undefined, undefined])
+      const again = yield* run(last?.prompt ?? Prompt.empty)
+      assert.strictEqual(again.done?.reason, "stop")
+      assert.strictEqual(runs, 1)
+      assert.deepStrictEqual(results((yield* sent).at(-1)), [[{ celsius: 1 }, false]])
+    }).pipe(Effect.provide(answers(one, cut, said))))
 
   it.effect("continues a response that the provider paused", () =>
     Effect.gen(function*() {
