@@ -25,6 +25,7 @@ import * as ChatResponse from "./ChatResponse.ts"
 import * as ChunkStream from "./ChunkStream.ts"
 import * as Cost from "./Cost.ts"
 import { FinishReason } from "./FinishReason.ts"
+import { defined } from "./internal/defined.ts"
 import type * as Pricing from "./Pricing.ts"
 import * as Provider from "./Provider.ts"
 import * as ProviderError from "./ProviderError.ts"
@@ -147,7 +148,7 @@ export interface Request<T extends Record<string, Tool.Any>, E = never, R = neve
 }
 
 /**
- * What `prepareStep` changes in the request of one step.
+ * What `prepareStep` changes in the request of one step. What is absent or `undefined` stays as it is in the request.
  *
  * @category models
  * @since 0.2.0
@@ -325,7 +326,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
           ...fields,
           ...(responseFormat === undefined ? undefined : { responseFormat }),
           ...(toolChoice === undefined || forced && isAnswered ? undefined : { toolChoice }),
-          ...changes,
+          ...defined(changes),
           prompt,
           tools: Object.values<Tool.Any>(handlers.tools).filter(({ name }) => offered.has(name))
         })

@@ -326,6 +326,20 @@ describe("ToolLoop", () => {
       assert.lengthOf(second === undefined ? [] : messages(second), 1)
     }).pipe(Effect.provide([handlers, answers(one, said)])))
 
+  it.effect("leaves as it is what a step does not set", () =>
+    Effect.gen(function*() {
+      yield* collect(
+        ToolLoop.stream({ ...request, model: "large", temperature: 0 }, {
+          prepareStep: ({ steps }) => ({ model: steps === 0 ? undefined : "small", temperature: undefined })
+        })
+      )
+      const requests = yield* sent
+      assert.deepStrictEqual(requests.map(({ model, temperature }) => [model, temperature]), [["large", 0], [
+        "small",
+        0
+      ]])
+    }).pipe(Effect.provide([handlers, answers(one, said)])))
+
   it("fails with no more than its tools and its options can", () => {
     type Always = ProviderError.ProviderError | AiError.AiError
     type OverBudget = ChunkStream.BudgetExceeded | Pricing.UnknownModel
