@@ -376,7 +376,8 @@ export type Broadcast<Results extends Readonly<Record<string, Effect.Effect<unkn
 /**
  * The object in the answer, as it grows: typed partial values, and as the last event the complete object, decoded by
  * the schema, with the response. If there is no object, the stream fails with an `ObjectError` that says why, after the
- * partial values. If the provider fails, the stream fails with its error.
+ * partial values. If the provider fails, the stream fails with its error, and with a `MalformedEvent` if the response
+ * grows beyond `ChatResponse.MaxSize`.
  *
  * The request has to ask for the object; `StructuredOutput` does both. The total work is linear in the length of the
  * answer, so not every piece of a large answer gives a partial value.
@@ -410,34 +411,44 @@ export const object: {
     options?: StreamedObject.Options
   ): <C extends Chunk.Chunk, E, R>(
     self: Stream.Stream<C, E, R>
-  ) => Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError, R | RD>
+  ) => Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD>
   <C extends Chunk.Chunk, E, R, T, E1, RD, RE>(
     self: Stream.Stream<C, E, R>,
     schema: Schema.ConstraintCodec<T, E1, RD, RE>,
     options?: StreamedObject.Options
-  ): Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError, R | RD>
+  ): Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD>
 } = /* @__PURE__ */ dual((args) => Stream.isStream(args[0]), <C extends Chunk.Chunk, E, R, T, E1, RD, RE>(
   self: Stream.Stream<C, E, R>,
   schema: Schema.ConstraintCodec<T, E1, RD, RE>,
   options?: StreamedObject.Options
-): Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError, R | RD> =>
-  Stream.suspend(() => {
-    const decoder = StreamedObject.decoder(schema, options)
-    const partials = Stream.mapAccumArray(self, () => decoder, (decoder, chunks) => [
-      decoder,
-      chunks.flatMap((chunk) => {
-        decoder.add(chunk)
-        const partial = decoder.partial()
-        return partial === undefined ? [] : [partial]
-      })
-    ])
+): Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD> =>
+  Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
+    const decoder = StreamedObject.decoder(schema, { ...options, maxSize })
+    const partials = readArrays(self, decoder, (chunk) => {
+      decoder.add(chunk)
+      const partial = decoder.partial()
+      return partial === undefined ? [] : [partial]
+    })
     return Stream.concat(partials, Stream.fromEffect(decoder.end)).pipe(
       Stream.catch((error) => {
         const rest = decoder.rest()
         return Stream.concat(rest === undefined ? Stream.empty : Stream.make(rest), Stream.fail(error))
       })
     )
-  }))
+  })))
+
+/** What chunks give, until the response is larger than it may be. */
+const readArrays = <C, E, R, A>(
+  self: Stream.Stream<C, E, R>,
+  decoder: { readonly failure: ProviderError.ProviderError | undefined },
+  f: (chunk: C) => ReadonlyArray<A>
+): Stream.Stream<A, E | ProviderError.ProviderError, R> =>
+  Stream.mapAccumArrayEffect(self, () => undefined, (_, chunks) =>
+    decoder.failure === undefined
+      ? Effect.succeed([undefined, chunks.flatMap(f)] as const)
+      : Effect.fail(decoder.failure)).pipe(
+      Stream.concat(Stream.suspend(() => decoder.failure === undefined ? Stream.empty : Stream.fail(decoder.failure)))
+    )
 
 /**
  * The elements of a list in the answer, each decoded by the schema as soon as it is complete. An element that does not
@@ -470,24 +481,24 @@ export const elements: {
     options?: StreamedObject.ElementsOptions
   ): <C extends Chunk.Chunk, E, R>(
     self: Stream.Stream<C, E, R>
-  ) => Stream.Stream<T, E | StreamedObject.ObjectError, R | RD>
+  ) => Stream.Stream<T, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD>
   <C extends Chunk.Chunk, E, R, T, E1, RD, RE>(
     self: Stream.Stream<C, E, R>,
     schema: Schema.ConstraintCodec<T, E1, RD, RE>,
     options?: StreamedObject.ElementsOptions
-  ): Stream.Stream<T, E | StreamedObject.ObjectError, R | RD>
+  ): Stream.Stream<T, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD>
 } = /* @__PURE__ */ dual((args) => Stream.isStream(args[0]), <C extends Chunk.Chunk, E, R, T, E1, RD, RE>(
   self: Stream.Stream<C, E, R>,
   schema: Schema.ConstraintCodec<T, E1, RD, RE>,
   options?: StreamedObject.ElementsOptions
-): Stream.Stream<T, E | StreamedObject.ObjectError, R | RD> =>
-  Stream.suspend(() => {
-    const decoder = StreamedObject.elementsDecoder(schema, options)
-    return Stream.mapAccumArray(self, () => decoder, (decoder, chunks) => [decoder, chunks.flatMap(decoder.push)]).pipe(
+): Stream.Stream<T, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD> =>
+  Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
+    const decoder = StreamedObject.elementsDecoder(schema, { ...options, maxSize })
+    return readArrays(self, decoder, decoder.push).pipe(
       Stream.mapEffect(decoder.decode),
       Stream.concat(Stream.fromEffectDrain(decoder.end))
     )
-  }))
+  })))
 
 /**
  * Each chunk with the response so far, that chunk included. Fails with a `MalformedEvent` at the chunk that makes the

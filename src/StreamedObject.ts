@@ -17,6 +17,7 @@ import { partialFit } from "./internal/partialFit.ts"
 import { place } from "./internal/place.ts"
 import { schemaIssues } from "./internal/schemaIssues.ts"
 import * as PartialJson from "./PartialJson.ts"
+import type { ProviderError } from "./ProviderError.ts"
 import type { Usage } from "./Usage.ts"
 
 /**
@@ -87,6 +88,17 @@ export interface Options {
    * `AiLanguageModel`. Default: the answer has the schema's own JSON encoding.
    */
   readonly codecTransformer?: LanguageModel.CodecTransformer | undefined
+}
+
+/**
+ * How chunks are read.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface DecoderOptions extends Options {
+  /** Largest response. Default: `ChatResponse.maxSize`. */
+  readonly maxSize?: number | undefined
 }
 
 /**
@@ -287,6 +299,8 @@ export interface Decoder<out T, E, out RD> {
   readonly end: Effect.Effect<Complete<T>, ObjectError, RD>
   /** What has not been emitted yet, when nothing more will come. */
   readonly rest: () => PartialObject<E> | undefined
+  /** Set when the response became larger than it may be. */
+  readonly failure: ProviderError | undefined
 }
 
 /**
@@ -312,7 +326,7 @@ export interface Decoder<out T, E, out RD> {
  */
 export const decoder = <T, E, RD, RE>(
   schema: Schema.ConstraintCodec<T, E, RD, RE>,
-  options: Options = {}
+  options: DecoderOptions = {}
 ): Decoder<T, E, RD> => {
   const parser = PartialJson.make()
   const answer = answerOf(parser, options)
@@ -341,7 +355,10 @@ export const decoder = <T, E, RD, RE>(
         Effect.mapError((error) => answer.error(new SchemaMismatch({ issues: schemaIssues(error) })))
       )
       return { _tag: "Complete", value, response: answer.response() }
-    })
+    }),
+    get failure() {
+      return answer.failure()
+    }
   }
 }
 
@@ -390,6 +407,8 @@ export interface ElementsDecoder<out T, out RD> {
   readonly decode: (element: Element) => Effect.Effect<T, ObjectError, RD>
   /** Fails unless there was a list and the answer is complete. */
   readonly end: Effect.Effect<void, ObjectError>
+  /** Set when the response became larger than it may be. */
+  readonly failure: ProviderError | undefined
 }
 
 /**
@@ -424,7 +443,7 @@ export interface Element {
  */
 export const elementsDecoder = <T, E, RD, RE>(
   schema: Schema.ConstraintCodec<T, E, RD, RE>,
-  { path = [], ...options }: ElementsOptions = {}
+  { path = [], ...options }: ElementsOptions & DecoderOptions = {}
 ): ElementsDecoder<T, RD> => {
   let elements: Array<Element> = []
   const parser = PartialJson.make({
@@ -455,7 +474,10 @@ export const elementsDecoder = <T, E, RD, RE>(
       const list = path.reduce<Schema.Json | undefined>(childOf, yield* Effect.fromResult(answer.end()))
       if (Array.isArray(list)) return
       return yield* answer.error(new SchemaMismatch({ issues: [{ message: "Expected a list", path }] }))
-    })
+    }),
+    get failure() {
+      return answer.failure()
+    }
   }
 }
 
@@ -480,10 +502,11 @@ interface Answer {
   readonly end: () => Result.Result<Schema.Json, ObjectError>
   readonly error: (reason: Reason) => ObjectError
   readonly response: () => ChatResponse.ChatResponse
+  readonly failure: () => ProviderError | undefined
 }
 
-const answerOf = (parser: PartialJson.Parser, { tool }: Options): Answer => {
-  const accumulator = ChatResponse.accumulator()
+const answerOf = (parser: PartialJson.Parser, { maxSize, tool }: DecoderOptions): Answer => {
+  const accumulator = ChatResponse.accumulator({ maxSize })
   const { isCalled, pieceOf } = tool === undefined ? content : argumentsOf(tool)
   let text = ""
   const error = (reason: Reason) => new ObjectError({ reason, text, response: accumulator.response() })
@@ -510,7 +533,8 @@ const answerOf = (parser: PartialJson.Parser, { tool }: Options): Answer => {
       return Result.mapError(json, (cause) => error(isEmpty ? new NoAnswer({}) : new InvalidJson({ cause })))
     },
     error,
-    response: () => accumulator.response()
+    response: () => accumulator.response(),
+    failure: () => accumulator.failure
   }
 }
 

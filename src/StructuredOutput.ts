@@ -13,7 +13,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as Stream from "effect/Stream"
 import * as LanguageModel from "./ai/LanguageModel.ts"
 import type * as ChatRequest from "./ChatRequest.ts"
-import type { ChatResponse } from "./ChatResponse.ts"
+import { type ChatResponse, MaxSize } from "./ChatResponse.ts"
 import * as ChunkStream from "./ChunkStream.ts"
 import * as Cost from "./Cost.ts"
 import { defined } from "./internal/defined.ts"
@@ -142,11 +142,16 @@ export const generate = <T, E, RD, RE>(
 > =>
   Effect.gen(function*() {
     const { ask, repairs, ...prepare } = yield* prepared(request)
+    const maxSize = yield* MaxSize
     const earlier: Array<ChatResponse> = []
     let { prompt } = prepare
     while (true) {
-      const decoder = StreamedObject.decoder(request.schema, ask.reading)
-      yield* Stream.runForEachArray(ask.send(prompt), (chunks) => Effect.sync(() => chunks.forEach(decoder.add)))
+      const decoder = StreamedObject.decoder(request.schema, { ...ask.reading, maxSize })
+      yield* Stream.runForEachArray(ask.send(prompt), (chunks) =>
+        Effect.suspend(() => {
+          chunks.forEach(decoder.add)
+          return decoder.failure === undefined ? Effect.void : Effect.fail(decoder.failure)
+        }))
       const end = yield* Effect.result(decoder.end)
       if (Result.isSuccess(end)) return yield* completed(end.success, earlier)
       if (earlier.length >= repairs || !isRepairable(end.failure)) return yield* withEarlier(end.failure, earlier)

@@ -2,7 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, Cause, Effect, Exit, Result, Schema, Stream, Struct } from "effect"
 import { AnthropicStructuredOutput, OpenAiStructuredOutput } from "effect/ai"
 import { expectTypeOf } from "vitest"
-import { AnthropicChunk, type Chunk, ChunkStream, OpenAiChunk, ProviderError, StreamedObject } from "../src/index.ts"
+import {
+  AnthropicChunk,
+  ChatResponse,
+  type Chunk,
+  ChunkStream,
+  OpenAiChunk,
+  ProviderError,
+  StreamedObject
+} from "../src/index.ts"
 import { Answer } from "../src/testing.ts"
 
 const Kind = Schema.Literals(["open", "open_again", "closed"])
@@ -347,6 +355,21 @@ describe("ChunkStream.object", () => {
       assert.isBelow(partials.length, 2_000)
     }))
 
+  it.effect("fails where the answer is larger than may be", () =>
+    Effect.gen(function*() {
+      const chunks = Stream.fromIterable(
+        Answer.openai(Answer.make({ content: `{"name":"${"Ada ".repeat(50)}","born":1` }))
+      )
+      const failures = yield* Effect.all([
+        Effect.flip(Stream.runDrain(ChunkStream.object(chunks, Person))),
+        Effect.flip(Stream.runDrain(ChunkStream.elements(chunks, Person)))
+      ])
+      assert.deepStrictEqual(
+        failures.map((error) => ProviderError.isProviderError(error) && error.reason._tag),
+        ["MalformedEvent", "MalformedEvent"]
+      )
+    }).pipe(Effect.provideService(ChatResponse.MaxSize, 100)))
+
   it.effect("reads the arguments of the first call of a tool", () =>
     Effect.gen(function*() {
       const calls = Answer.anthropic(Answer.make({
@@ -402,7 +425,11 @@ describe("ChunkStream.object", () => {
     expectTypeOf<StreamedObject.DeepPartial<unknown>>().toEqualTypeOf<unknown>()
     const stream = Stream.fromIterable<OpenAiChunk>([]).pipe(ChunkStream.object(Ticket))
     expectTypeOf(stream).toEqualTypeOf<
-      Stream.Stream<StreamedObject.Event<Ticket, Encoded>, StreamedObject.ObjectError, never>
+      Stream.Stream<
+        StreamedObject.Event<Ticket, Encoded>,
+        StreamedObject.ObjectError | ProviderError.ProviderError,
+        never
+      >
     >()
   })
 
