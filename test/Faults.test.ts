@@ -4,7 +4,7 @@
  */
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, ConfigProvider, Duration, Effect, Exit, Fiber, Layer, Redacted, Stream, Tracer } from "effect"
+import { Cause, Clock, ConfigProvider, Duration, Effect, Exit, Fiber, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
@@ -22,6 +22,7 @@ import type { OpenAiChunk } from "../src/openai/OpenAiChunk.ts"
 import * as ProviderError from "../src/ProviderError.ts"
 import { Answer, ReplayServer, Wire } from "../src/testing.ts"
 import * as NodeReplayServer from "../src/testing/NodeReplayServer.ts"
+import * as Spans from "./support/tracer.ts"
 
 const key = "sk-proj-0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -1100,14 +1101,7 @@ describe("Faults", () => {
 
   it.live("no secret shows in a span, even where headers are recorded", () =>
     Effect.gen(function*() {
-      const spans: Array<Tracer.NativeSpan> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = Spans.recorder()
       yield* observe([busy(401)], { headers: { "x-gateway-key": Redacted.make(key), "x-tag": "visible" } }).pipe(
         Effect.withTracer(tracer),
         Effect.provideService(HttpClient.TracerHeaderFilter, () => true)

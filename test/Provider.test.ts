@@ -11,8 +11,7 @@ import {
   Redacted,
   References,
   Result,
-  Stream,
-  Tracer
+  Stream
 } from "effect"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -29,6 +28,7 @@ import {
 } from "../src/index.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
 import * as Client from "./support/client.ts"
+import * as Spans from "./support/tracer.ts"
 
 const encoder = new TextEncoder()
 const frame = (content: string) =>
@@ -308,14 +308,7 @@ describe("Provider.stream", () => {
 
     it.effect("that are secret do not show where the span of the client is inspected", () =>
       Effect.gen(function*() {
-        const spans: Array<Tracer.Span> = []
-        const tracer = Tracer.make({
-          span: (options) => {
-            const span = new Tracer.NativeSpan(options)
-            spans.push(span)
-            return span
-          }
-        })
+        const { spans, tracer } = Spans.recorder()
         const credentials = {
           accessKeyId: "AKIA-never-seen",
           secretAccessKey: "secret-never-seen",

@@ -27,6 +27,7 @@ import { FetchHttpClient, HttpClient } from "effect/http"
 import { Otlp, PrometheusMetrics } from "effect/observability"
 import { TestClock } from "effect/testing"
 import { otlpReceiver } from "./support/otlp.ts"
+import * as Spans from "./support/tracer.ts"
 
 const request = { model: "gpt-4o", prompt: "Say hello" }
 const usage = { inputTokens: 1000, cachedTokens: 200, outputTokens: 101 }
@@ -34,14 +35,7 @@ const chunks = Answer.openai(Answer.make({ content: "Hello, world!", usage, mode
 
 /** A tracer that keeps its spans. */
 const recorder = () => {
-  const spans: Array<Tracer.NativeSpan> = []
-  const tracer = Tracer.make({
-    span: (options) => {
-      const span = new Tracer.NativeSpan(options)
-      spans.push(span)
-      return span
-    }
-  })
+  const { spans, tracer } = Spans.recorder()
   return { spans, tracer, chats: () => spans.filter(({ name }) => name.startsWith("chat")) }
 }
 

@@ -1,6 +1,6 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Deferred, Effect, Fiber, Layer, Option, Schema, Stream, Tracer } from "effect"
+import { BigDecimal, Deferred, Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { type AiError, McpClient, McpProtocol, McpServer, Prompt, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
@@ -20,6 +20,7 @@ import {
 import { Answer, TestProvider } from "../src/testing.ts"
 import * as NodeReplayServer from "../src/testing/NodeReplayServer.ts"
 import { hosts } from "./support/providers.ts"
+import * as Spans from "./support/tracer.ts"
 
 class NoSuchCity extends Schema.TaggedError<NoSuchCity>()("NoSuchCity", { city: Schema.String }) {
   override get message() {
@@ -620,14 +621,7 @@ describe("ToolLoop", () => {
 
   it.effect("has a span for each tool, and what the handler does is within it", () =>
     Effect.gen(function*() {
-      const spans: Array<Tracer.NativeSpan> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = Spans.recorder()
       const traced = toolkit.toLayer({
         weather: () => Effect.withSpan(Effect.succeed({ celsius: 1 }), "inside")
       })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, ExecutionPlan, Layer, Option, Predicate, Redacted, Ref, Schema, Stream, Tracer } from "effect"
+import { Context, Effect, ExecutionPlan, Layer, Option, Predicate, Redacted, Ref, Schema, Stream } from "effect"
 import { AiError, Chat, LanguageModel, Model, ResponseIdTracker, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient } from "effect/http"
 import {
@@ -33,6 +33,7 @@ import {
 } from "../../src/index.ts"
 import { Answer, ReplayServer, RequestCheck, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
+import * as Spans from "../support/tracer.ts"
 
 const apiKey = Redacted.make("key")
 const credentials = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: Redacted.make("secret") }
@@ -652,14 +653,7 @@ describe("AiLanguageModel", () => {
 
   it.live("is traced by the middleware of its provider: a span a call, within that of effect/ai", () =>
     Effect.gen(function*() {
-      const spans: Array<Tracer.NativeSpan> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = Spans.recorder()
       const { service } = yield* host({ chunks: hello() }, { chunks: hello() })
       const Traced = Telemetry.layerService(Host).pipe(Layer.provide(Layer.succeed(Host, service)))
       yield* Effect.gen(function*() {

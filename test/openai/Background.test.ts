@@ -1,13 +1,14 @@
 /** Background responses over real sockets: cut off after every event, resumed, cancelled, given up. */
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger, Redacted, References, Schedule, type Scope, Stream, Tracer } from "effect"
+import { Effect, Fiber, Layer, Logger, Redacted, References, Schedule, type Scope, Stream } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import { AzureResponses, ChunkStream, OpenAiResponses, type OpenAiResponsesChunk } from "../../src/index.ts"
 import { ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as Client from "../support/client.ts"
 import * as Host from "../support/host.ts"
+import * as Spans from "../support/tracer.ts"
 
 const clients = {
   fetch: Layer.fresh(FetchHttpClient.layer),
@@ -257,21 +258,12 @@ describe("OpenAiResponses.resuming", () => {
   it.live("tells of each time in the log and in the span", () =>
     live(Effect.gen(function*() {
       const lines: Array<unknown> = []
-      const spans: Array<Tracer.NativeSpan> = []
+      const { spans, tracer } = Spans.recorder()
       const { openai } = yield* connect(cutAfter(4, 2))
       yield* Stream.runDrain(openai.resuming(soon).stream(request)).pipe(
         Effect.withSpan("chat"),
         Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(message))])),
-        Effect.provideService(
-          Tracer.Tracer,
-          Tracer.make({
-            span: (options) => {
-              const span = new Tracer.NativeSpan(options)
-              spans.push(span)
-              return span
-            }
-          })
-        ),
+        Effect.withTracer(tracer),
         Effect.provideService(References.MinimumLogLevel, "Info")
       )
       assert.lengthOf(lines, 2)
