@@ -32,8 +32,8 @@ export type Endpoint = (model: string) => Result.Result<Address, ProviderError.I
 /**
  * One address for all models: a path below a base URL, whose query is kept.
  *
- * Fails with `InvalidRequest` when the base URL is not an http or https URL, or when it holds a user name or password:
- * those would show in errors and logs.
+ * Fails with `InvalidRequest` when the base URL is not an http or https URL, when it ends with the path already, or when it
+ * holds a user name or password: those would show in errors and logs.
  *
  * @example
  * ```ts
@@ -78,7 +78,11 @@ export const join = (
   if (url.username !== "" || url.password !== "") {
     return fail("The base URL has a user name or password in it: send credentials in a header (`headers`)")
   }
-  url.pathname = url.pathname.replace(/\/+$/, "") + path
+  const root = url.pathname.replace(/\/+$/, "")
+  if (path !== "" && root.endsWith(path)) {
+    return fail(`The base URL ends with ${path}, which is added to it: leave that out`)
+  }
+  url.pathname = root + path
   url.hash = ""
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
   return Result.succeed({ url: url.href })

@@ -173,6 +173,13 @@ describe("OpenAi", () => {
         /has to start with http/
       ],
       [
+        "with a base URL that is the whole address",
+        { apiKey, baseUrl: "https://gateway.example/v1/chat/completions/" },
+        { model: "m", prompt: "hi" },
+        "InvalidRequest",
+        /ends with \/chat\/completions, which is added to it/
+      ],
+      [
         "with a key that is a plain string, as JavaScript lets pass",
         JSON.parse("{\"apiKey\":\"sk-plain\"}"),
         { model: "m", prompt: "hi" },
