@@ -175,8 +175,6 @@ for (const { options, row, title } of cases) {
           const { protocol } = yield* Effect.promise(row.load)
           const problems: Array<string> = []
           for (const { bytes, framing, path } of recordings) {
-            // Made-up ids that the API refuses.
-            if (/responses\/.*stream-refusal/.test(path)) continue
             const response = yield* Stream.make(bytes).pipe(Protocol.decode(protocol, { framing }), ChunkStream.outcome)
             const say = (problem: string) => problems.push(`${path}: ${problem}`)
             const encoded = Result.flatMap(

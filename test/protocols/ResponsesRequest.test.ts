@@ -164,11 +164,31 @@ describe("Responses requests", () => {
       assert.match(ignored.join(), /^prompt\[1\]\.content\[0\]: .*without storage/)
     })
 
-    it("refuses ids that the API did not give", () => {
-      assert.match(
-        refusal({ prompt: answered(thought("Hm.", { itemId: "resp_1" })) }),
-        /^openai: prompt\[1\]\.content\[0\]\.options\.openai\.itemId: /
+    it("loses an id that another host made up; without encrypted content it is left out and named", () => {
+      const foreign = { itemId: "reasoning-7", encryptedContent: "gAAA" }
+      const said: Prompt.AssistantMessagePartEncoded = {
+        type: "text",
+        text: "Hello",
+        options: { openai: { itemId: "answer-7" } }
+      }
+      const { body, ignored } = Result.getOrThrow(
+        encode(
+          { prompt: answered(thought("First.", { itemId: "reasoning-7" }), thought("Second.", foreign), said) },
+          "gpt-5"
+        )
       )
+      assert.deepStrictEqual(ignored, [])
+      assert.deepStrictEqual(Array.isArray(body["input"]) ? body["input"].slice(1, 3) : [], [
+        {
+          type: "reasoning",
+          summary: [{ type: "summary_text", text: "First." }, { type: "summary_text", text: "Second." }],
+          encrypted_content: "gAAA"
+        },
+        { type: "message", role: "assistant", content: [{ type: "output_text", text: "Hello" }] }
+      ])
+      const plain = Result.getOrThrow(encode({ prompt: answered(thought("Hm.", { itemId: "resp_1" }), said) }, "gpt-5"))
+      assert.notInclude(JSON.stringify(plain.body), "Hm.")
+      assert.match(plain.ignored.join(), /^prompt\[1\]\.content\[0\]: reasoning without/)
     })
   })
 

@@ -301,7 +301,9 @@ interface ReasoningItem {
 
 const Breakpoint = Schema.NullOr(Schema.Struct({ mode: Schema.Literal("explicit") }))
 
-const Id = (prefix: string) => Schema.NullOr(Schema.String.check(Schema.isStartingWith(prefix)))
+/** An id as OpenAI takes it back. Other hosts make up their own, and items may go without. */
+const ownId = (prefix: "fc_" | "msg_" | "rs_", id: string | null | undefined): string | undefined =>
+  id?.startsWith(prefix) === true ? id : undefined
 
 // What stands on parts for another API of the same provider, and means nothing here.
 const unused = {
@@ -323,19 +325,20 @@ const imageOptions = ownOptions(Schema.Struct({
   promptCacheBreakpoint: Schema.optionalKey(Breakpoint),
   imageDetail: Schema.optionalKey(Schema.NullOr(Schema.Literals(["auto", "low", "high", "original"])))
 }))
+const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
+
 const reasoningOptions = ownOptions(Schema.Struct({
   ...unused,
   type: Schema.optionalKey(Schema.Literal("reasoning_text")),
-  itemId: Schema.optionalKey(Id("rs_")),
+  itemId: maybe(Schema.String),
   encryptedContent: Schema.optionalKey(Schema.NullOr(Schema.String))
 }))
-const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 const answerOptions = ownOptions(Schema.Struct({
   ...unused,
   // An answer states them, and does not take them back.
   annotations: Schema.optionalKey(Schema.Unknown),
   item: maybe(Schema.Record(Schema.String, Schema.Unknown)),
-  itemId: Schema.optionalKey(Id("msg_")),
+  itemId: maybe(Schema.String),
   phase: maybe(Schema.String),
   refusal: maybe(Schema.Boolean)
 }))
@@ -345,8 +348,7 @@ const ofCall = {
   namespace: maybe(Schema.String),
   type: maybe(Schema.String)
 }
-const callOptions = ownOptions(Schema.Struct({ ...ofCall, itemId: Schema.optionalKey(Id("fc_")) }))
-const ownCallOptions = ownOptions(Schema.Struct({ ...ofCall, itemId: maybe(Schema.String) }))
+const callOptions = ownOptions(Schema.Struct({ ...ofCall, itemId: maybe(Schema.String) }))
 const executedOptions = ownOptions(Schema.Struct({
   ...ofCall,
   approvalRequestId: Schema.optionalKey(Schema.Unknown),
@@ -429,8 +431,8 @@ const itemsOf = (key: string) => {
   const callItem = (part: Prompt.ToolCallPart, callId: string, isWhole: boolean, path: string) =>
     Result.gen(function*() {
       const tool = clientToolOf(part, key)
-      const options = tool === undefined && !ChatRequest.isFreeText(part) ? callOptions : ownCallOptions
-      const { caller, itemId, namespace } = yield* options(part.options, key, path)
+      const { caller, itemId: stated, namespace } = yield* callOptions(part.options, key, path)
+      const itemId = tool === undefined && !ChatRequest.isFreeText(part) ? ownId("fc_", stated) : stated
       if (tool?.needsId === true && !itemId) {
         return yield* Result.fail(`${path}: the API takes this call back only with the itemId in its options`)
       }
@@ -532,6 +534,7 @@ const itemsOf = (key: string) => {
           case "assistant": {
             // Ids tie an answer to the reasoning before it: without that, the answer has to do without its id as well.
             let isWhole = true
+            let reasoningId: string | null | undefined
             const encrypted = encryptedIds(message.content, key)
             for (const [j, part] of message.content.entries()) {
               const here = `${path}.content[${j}]`
@@ -548,7 +551,7 @@ const itemsOf = (key: string) => {
                   out.push(defined({
                     type: "message",
                     role: "assistant",
-                    id: isWhole ? itemId ?? undefined : undefined,
+                    id: isWhole ? ownId("msg_", itemId) : undefined,
                     phase: phase ?? undefined,
                     content: [
                       refusal === true
@@ -559,8 +562,10 @@ const itemsOf = (key: string) => {
                   break
                 }
                 case "reasoning": {
-                  const { encryptedContent, itemId, type } = yield* reasoningOptions(part.options, key, here)
-                  const isKnown = encryptedContent || (itemId && (isKept || encrypted.has(itemId)))
+                  const { encryptedContent, itemId: stated, type } = yield* reasoningOptions(part.options, key, here)
+                  const itemId = ownId("rs_", stated)
+                  const isKnown = encryptedContent || (isKept && itemId !== undefined) ||
+                    (stated && encrypted.has(stated))
                   if (knownToReason(model) === false || !isKnown) {
                     isWhole = false
                     ignored.push(
@@ -573,16 +578,17 @@ const itemsOf = (key: string) => {
                     break
                   }
                   const last = out.at(-1)
-                  const item: ReasoningItem = isReasoning(last) && last.id !== undefined && last.id === itemId ?
+                  const item: ReasoningItem = isReasoning(last) && stated && reasoningId === stated ?
                     last :
                     {
                       type: "reasoning",
-                      id: itemId ?? undefined,
+                      id: itemId,
                       summary: [],
                       content: [],
                       encrypted_content: undefined
                     }
                   if (item !== last) out.push(item)
+                  reasoningId = stated
                   if (part.text !== "") {
                     if (type === undefined) item.summary.push({ type: "summary_text", text: part.text })
                     else item.content.push({ type, text: part.text })
