@@ -37,3 +37,12 @@ export const unknownBut = (...known: ReadonlyArray<string>): Exact<Unknown> => {
   // A string when it runs; see `UnknownType`.
   return exactly(open({ type: Schema.make<Exact<UnknownType>>(isOther.ast) }))
 }
+
+/**
+ * Schema of one of the known members, by their types, or of an object of any other type.
+ *
+ * @internal
+ */
+export const openUnion = <Type extends string, Member extends Schema.Constraint>(
+  members: Readonly<Record<Type, Member>> & { readonly [T in Type]: { readonly Type: { readonly type: T } } }
+) => Schema.Union([...Object.values<Member>(members), unknownBut(...Object.keys(members))])

@@ -7,16 +7,11 @@ import * as Schema from "effect/Schema"
 import type * as FinishReason from "../../FinishReason.ts"
 import { type Exact, exactly } from "../../internal/exact.ts"
 import { elements, list, nullish, open } from "../../internal/open.ts"
-import { type Unknown, unknownBut } from "../../internal/unknownType.ts"
+import { openUnion, type Unknown } from "../../internal/unknownType.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as Usage from "../../Usage.ts"
 
 export type { Unknown, UnknownType } from "../../internal/unknownType.ts"
-
-/** One of the known members, or an object of any other type. */
-const openUnion = <Type extends string, Member extends Schema.Constraint>(
-  members: Readonly<Record<Type, Member>> & { readonly [T in Type]: { readonly Type: { readonly type: T } } }
-) => Schema.Union([...Object.values<Member>(members), unknownBut(...Object.keys(members))])
 
 /**
  * Where a cited text is: the fields of all kinds of location, told apart by `type`.

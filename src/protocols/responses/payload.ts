@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import { type Exact, exactly } from "../../internal/exact.ts"
 import { list, nullish, open } from "../../internal/open.ts"
-import { type Unknown, unknownBut } from "../../internal/unknownType.ts"
+import { openUnion, type Unknown, unknownBut } from "../../internal/unknownType.ts"
 import * as Usage from "../../Usage.ts"
 
 export type { Unknown, UnknownType } from "../../internal/unknownType.ts"
@@ -149,18 +149,12 @@ export type ContentPart =
   | SummaryText
   | Unknown
 
-const ContentPart: Exact<ContentPart> = exactly(Schema.Union([
-  OutputText,
-  Refusal,
-  ReasoningText,
-  SummaryText,
-  unknownBut(
-    "output_text",
-    "refusal",
-    "reasoning_text",
-    "summary_text"
-  )
-]))
+const ContentPart: Exact<ContentPart> = exactly(openUnion({
+  output_text: OutputText,
+  refusal: Refusal,
+  reasoning_text: ReasoningText,
+  summary_text: SummaryText
+}))
 
 /**
  * What a search in the web did.
@@ -757,50 +751,28 @@ export type OutputItem =
  * @category schemas
  * @since 0.2.0
  */
-export const OutputItem: Exact<OutputItem> = exactly(Schema.Union([
-  MessageItem,
-  ReasoningItem,
-  FunctionCall,
-  CustomToolCall,
-  WebSearchCall,
-  FileSearchCall,
-  CodeInterpreterCall,
-  ImageGenerationCall,
-  McpCall,
-  McpListTools,
-  McpApprovalRequest,
-  ToolSearchCall,
-  ToolSearchOutput,
-  ShellCall,
-  ShellCallOutput,
-  LocalShellCall,
-  ApplyPatchCall,
-  ApplyPatchCallOutput,
-  ComputerCall,
-  Compaction,
-  unknownBut(
-    "message",
-    "reasoning",
-    "function_call",
-    "custom_tool_call",
-    "web_search_call",
-    "file_search_call",
-    "code_interpreter_call",
-    "image_generation_call",
-    "mcp_call",
-    "mcp_list_tools",
-    "mcp_approval_request",
-    "tool_search_call",
-    "tool_search_output",
-    "shell_call",
-    "shell_call_output",
-    "local_shell_call",
-    "apply_patch_call",
-    "apply_patch_call_output",
-    "computer_call",
-    "compaction"
-  )
-]))
+export const OutputItem: Exact<OutputItem> = exactly(openUnion({
+  message: MessageItem,
+  reasoning: ReasoningItem,
+  function_call: FunctionCall,
+  custom_tool_call: CustomToolCall,
+  web_search_call: WebSearchCall,
+  file_search_call: FileSearchCall,
+  code_interpreter_call: CodeInterpreterCall,
+  image_generation_call: ImageGenerationCall,
+  mcp_call: McpCall,
+  mcp_list_tools: McpListTools,
+  mcp_approval_request: McpApprovalRequest,
+  tool_search_call: ToolSearchCall,
+  tool_search_output: ToolSearchOutput,
+  shell_call: ShellCall,
+  shell_call_output: ShellCallOutput,
+  local_shell_call: LocalShellCall,
+  apply_patch_call: ApplyPatchCall,
+  apply_patch_call_output: ApplyPatchCallOutput,
+  computer_call: ComputerCall,
+  compaction: Compaction
+}))
 
 /**
  * Tokens that were written to the prompt cache, by how long they live.
