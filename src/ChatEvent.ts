@@ -18,6 +18,7 @@ import * as ChatResponse from "./ChatResponse.ts"
 import type { Chunk } from "./Chunk.ts"
 import { Cost } from "./Cost.ts"
 import { FinishReason } from "./FinishReason.ts"
+import { decodeStream } from "./internal/decodeStream.ts"
 import { lazy } from "./internal/lazy.ts"
 import * as PartialJson from "./PartialJson.ts"
 import * as Pricing from "./Pricing.ts"
@@ -581,20 +582,12 @@ export const fromChunks = <C extends Chunk, E, R>(
         events.end(out)
         out.push(finish(response))
       })
-    return self.pipe(
-      Stream.mapAccumArrayEffect(() => push, (push, chunks) =>
-        accumulator.failure === undefined
-          ? Effect.succeed([push, push(chunks)] as const)
-          : Effect.fail(accumulator.failure)),
-      Stream.concat(Stream.fromArrayEffect(
-        Effect.suspend(() =>
-          accumulator.failure === undefined
-            ? Effect.map(Pricing.priced(accumulator.response()), end)
-            : Effect.fail(accumulator.failure)
-        )
-      )),
-      Stream.catch((error) => Stream.concat(Stream.fromArray(collect(events.cut)), Stream.fail(error)))
-    )
+    return decodeStream(self, {
+      push,
+      end: Effect.suspend(() => Effect.map(Pricing.priced(accumulator.response()), end)),
+      cut: () => collect(events.cut),
+      failure: () => accumulator.failure
+    })
   })
 
 /**

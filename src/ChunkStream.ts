@@ -18,6 +18,7 @@ import * as ChatResponse from "./ChatResponse.ts"
 import type * as Chunk from "./Chunk.ts"
 import * as Cost from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
+import { decodeStream } from "./internal/decodeStream.ts"
 import * as Pricing from "./Pricing.ts"
 import * as ProviderError from "./ProviderError.ts"
 import * as ResponseParts from "./ResponseParts.ts"
@@ -160,18 +161,12 @@ const decodeParts = <C extends Chunk.Chunk, E, R, P>(
 ): Stream.Stream<P, E | ProviderError.ProviderError, R> =>
   Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
     const decoder = ResponseParts.decoder({ maxSize })
-    return self.pipe(
-      Stream.mapAccumArrayEffect(() => decoder, (decoder, chunks) =>
-        decoder.failure === undefined
-          ? Effect.succeed([decoder, f(decoder.push(chunks))] as const)
-          : Effect.fail(decoder.failure)),
-      Stream.concat(Stream.suspend(() =>
-        decoder.failure === undefined ? Stream.fromArray(f(decoder.end())) : Stream.fail(decoder.failure)
-      )),
-      Stream.catch((error) =>
-        Stream.concat(Stream.fromArray(f(decoder.cut())), Stream.fail(error))
-      )
-    )
+    return decodeStream(self, {
+      push: (chunks: ReadonlyArray<C>) => f(decoder.push(chunks)),
+      end: Effect.sync(() => f(decoder.end())),
+      cut: () => f(decoder.cut()),
+      failure: () => decoder.failure
+    })
   }))
 
 /**
@@ -258,9 +253,8 @@ export const withToolCalls = <C extends Chunk.Chunk, E, R>(
       f(out)
       return out.filter((event) => event._tag === "ToolCall" || event._tag === "InvalidToolCall")
     }
-    return self.pipe(
-      Stream.mapAccumArrayEffect(() => decoder, (decoder, chunks) => {
-        if (decoder.failure !== undefined) return Effect.fail(decoder.failure)
+    return decodeStream(self, {
+      push: (chunks: ReadonlyArray<C>) => {
         const pairs: Array<Pair> = []
         for (const chunk of chunks) {
           pairs.push(...release([]))
@@ -268,15 +262,12 @@ export const withToolCalls = <C extends Chunk.Chunk, E, R>(
           if (decoder.hasOpenCall() && toolCalls.length === 0) held = chunk
           else pairs.push([chunk, toolCalls])
         }
-        return Effect.succeed([decoder, pairs] as const)
-      }),
-      Stream.concat(Stream.suspend(() =>
-        decoder.failure === undefined
-          ? Stream.fromArray(release(endedCalls(decoder.end)))
-          : Stream.fail(decoder.failure)
-      )),
-      Stream.catch((error) => Stream.concat(Stream.fromArray(release(endedCalls(decoder.cut))), Stream.fail(error)))
-    )
+        return pairs
+      },
+      end: Effect.sync(() => release(endedCalls(decoder.end))),
+      cut: () => release(endedCalls(decoder.cut)),
+      failure: () => decoder.failure
+    })
   }))
 
 /**
@@ -424,31 +415,20 @@ export const object: {
 ): Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD> =>
   Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
     const decoder = StreamedObject.decoder(schema, { ...options, maxSize })
-    const partials = readArrays(self, decoder, (chunk) => {
-      decoder.add(chunk)
-      const partial = decoder.partial()
-      return partial === undefined ? [] : [partial]
-    })
-    return Stream.concat(partials, Stream.fromEffect(decoder.end)).pipe(
-      Stream.catch((error) => {
+    return decodeStream(self, {
+      push: (chunks: ReadonlyArray<C>): ReadonlyArray<StreamedObject.Event<T, E1>> =>
+        chunks.flatMap((chunk) => {
+          decoder.add(chunk)
+          return decoder.partial() ?? []
+        }),
+      end: Effect.map(decoder.end, Arr.of),
+      cut: () => {
         const rest = decoder.rest()
-        return Stream.concat(rest === undefined ? Stream.empty : Stream.make(rest), Stream.fail(error))
-      })
-    )
+        return rest === undefined ? [] : [rest]
+      },
+      failure: () => decoder.failure
+    })
   })))
-
-/** What chunks give, until the response is larger than it may be. */
-const readArrays = <C, E, R, A>(
-  self: Stream.Stream<C, E, R>,
-  decoder: { readonly failure: ProviderError.ProviderError | undefined },
-  f: (chunk: C) => ReadonlyArray<A>
-): Stream.Stream<A, E | ProviderError.ProviderError, R> =>
-  Stream.mapAccumArrayEffect(self, () => undefined, (_, chunks) =>
-    decoder.failure === undefined
-      ? Effect.succeed([undefined, chunks.flatMap(f)] as const)
-      : Effect.fail(decoder.failure)).pipe(
-      Stream.concat(Stream.suspend(() => decoder.failure === undefined ? Stream.empty : Stream.fail(decoder.failure)))
-    )
 
 /**
  * The elements of a list in the answer, each decoded by the schema as soon as it is complete. An element that does not
@@ -494,7 +474,14 @@ export const elements: {
 ): Stream.Stream<T, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD> =>
   Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
     const decoder = StreamedObject.elementsDecoder(schema, { ...options, maxSize })
-    return readArrays(self, decoder, decoder.push).pipe(
+    // What is wrong with an element is told before what is wrong with the list.
+    const elements = decodeStream(self, {
+      push: (chunks: ReadonlyArray<C>) => chunks.flatMap(decoder.push),
+      end: Effect.succeed([]),
+      cut: () => [],
+      failure: () => decoder.failure
+    })
+    return elements.pipe(
       Stream.mapEffect(decoder.decode),
       Stream.concat(Stream.fromEffectDrain(decoder.end))
     )

@@ -30,6 +30,7 @@ import { MaxSize } from "../ChatResponse.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Cost from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
+import { decodeStream } from "../internal/decodeStream.ts"
 import { defined } from "../internal/defined.ts"
 import * as Fields from "../internal/fields.ts"
 import * as Pricing from "../Pricing.ts"
@@ -637,25 +638,15 @@ const partsOf = (
     }
     const priced = Effect.suspend(() => Effect.result(Pricing.cost(spent.metadata())))
     const end = Effect.map(priced, (cost) => {
-      if (decoder.failure !== undefined) return Stream.fail(decoder.failure)
       const metadata = Fields.metadata(metadataKey, {
         cost: Result.isSuccess(cost) ? Cost.toJson(cost.success) : undefined,
         chunks: rawChunks ? payloads : undefined
       })
-      return Stream.fromArray(
-        decoder.end().map((part) =>
-          part.type === "finish" ? { ...part, metadata: { ...part.metadata, ...metadata } } : part
-        )
+      return decoder.end().map((part) =>
+        part.type === "finish" ? { ...part, metadata: { ...part.metadata, ...metadata } } : part
       )
     })
-    return self.pipe(
-      Stream.mapAccumArrayEffect(() => decoder, (decoder, chunks) =>
-        decoder.failure === undefined
-          ? Effect.succeed([decoder, push(chunks)] as const)
-          : Effect.fail(decoder.failure)),
-      Stream.concat(Stream.unwrap(end)),
-      Stream.catch((error) => Stream.concat(Stream.fromArray(decoder.cut()), Stream.fail(error)))
-    )
+    return decodeStream(self, { push, end, cut: decoder.cut, failure: () => decoder.failure })
   }))
 
 type Metadata = typeof AiError.ProviderMetadata.Type
