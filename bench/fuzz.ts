@@ -30,7 +30,7 @@ import {
   Provider,
   ProviderError
 } from "../src/index.ts"
-import * as ResponseParts from "../src/ResponseParts.ts"
+import * as Parts from "../src/Parts.ts"
 import { Answer, Wire } from "../src/testing.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
 import * as Sse from "../src/wire/Sse.ts"
@@ -397,12 +397,12 @@ const verifyParts = (
   response: ChatResponse.ChatResponse,
   random: Random
 ): void => {
-  const decoder = ResponseParts.decoder()
+  const decoder = Parts.chunkDecoder()
   const parts = [...decoder.push(chunks), ...failure === undefined ? decoder.end() : decoder.cut()]
   const open = new Set<string>()
   const seen = new Set<string>()
   for (const part of parts) {
-    ResponseParts.fromEncoded(part)
+    Parts.fromEncoded(part)
     const [, kind, step] = /^(text|reasoning|tool-params)-(start|delta|end)$/.exec(part.type) ?? []
     if (kind === undefined || !("id" in part)) continue
     const block = `${kind} ${part.id}`

@@ -23,6 +23,7 @@ import {
   StreamedObject
 } from "../src/index.ts"
 import * as PartialJson from "../src/PartialJson.ts"
+import * as Parts from "../src/Parts.ts"
 import * as ResponseParts from "../src/ResponseParts.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
 import * as Sse from "../src/wire/Sse.ts"
@@ -94,7 +95,7 @@ const accumulate = (chunks: ReadonlyArray<Chunk.Chunk>, every: boolean) => () =>
 
 /** The parts of the stream, and of its response. */
 const parts = (chunks: ReadonlyArray<Chunk.Chunk>) => () => {
-  const decoder = ResponseParts.decoder()
+  const decoder = Parts.chunkDecoder()
   let count = 0
   for (const chunk of chunks) count += decoder.push([chunk]).length
   return count + decoder.end().length + ResponseParts.encoded(ChatResponse.fromChunks(chunks)).length

@@ -14,16 +14,20 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as ChatResponse from "./ChatResponse.ts"
+import type * as ChatResponse from "./ChatResponse.ts"
 import type { Chunk } from "./Chunk.ts"
+import { decodeStream } from "./content/decodeStream.ts"
+import { Reader, sizeOf } from "./content/reader.ts"
+import * as SizeLimit from "./content/sizeLimit.ts"
+import { choiceOf, type ContentEvent, type Finish as ContentFinish } from "./ContentEvent.ts"
 import { Cost } from "./Cost.ts"
+import * as CostMetadata from "./CostMetadata.ts"
 import { FinishReason } from "./FinishReason.ts"
-import { decodeStream } from "./internal/decodeStream.ts"
 import { lazy } from "./internal/lazy.ts"
 import * as PartialJson from "./PartialJson.ts"
+import * as Parts from "./Parts.ts"
 import * as Pricing from "./Pricing.ts"
 import { isProviderError, type ProviderError } from "./ProviderError.ts"
-import * as ResponseParts from "./ResponseParts.ts"
 import { Usage } from "./Usage.ts"
 import * as Sse from "./wire/Sse.ts"
 
@@ -112,6 +116,11 @@ const providerExecuted = {
   providerExecuted: Schema.Boolean
 }
 
+const providerDefined = {
+  /** The provider defines the tool, and the caller runs it, such as `apply_patch`. Absent for other tools. */
+  providerDefined: Schema.optionalKey(Schema.Literal(true))
+}
+
 /**
  * Schema of the start of a tool call. One {@link ToolCall} or {@link InvalidToolCall} with the same id follows, unless
  * the app stops the stream first.
@@ -119,9 +128,11 @@ const providerExecuted = {
  * @category schemas
  * @since 0.2.0
  */
-export const ToolCallStart = Schema.TaggedStruct("ToolCallStart", { ...call, ...providerExecuted }).annotate({
-  identifier: "ChatEventToolCallStart"
-})
+export const ToolCallStart = Schema.TaggedStruct("ToolCallStart", {
+  ...call,
+  ...providerExecuted,
+  ...providerDefined
+}).annotate({ identifier: "ChatEventToolCallStart" })
 
 /**
  * The start of a tool call.
@@ -166,7 +177,8 @@ export const ToolCall = Schema.TaggedStruct("ToolCall", {
   ...call,
   /** The arguments: JSON that no schema has checked, or the text of a custom tool. */
   params: Schema.Unknown,
-  ...providerExecuted
+  ...providerExecuted,
+  ...providerDefined
 }).annotate({ identifier: "ChatEventToolCall" })
 
 /**
@@ -195,7 +207,8 @@ export const InvalidToolCall = Schema.TaggedStruct("InvalidToolCall", {
   problem: Schema.Literals(["incomplete", "invalid", "unnamed"]),
   /** Where in the text the JSON ends or goes wrong, in UTF-16 code units. */
   offset: Schema.Natural,
-  ...providerExecuted
+  ...providerExecuted,
+  ...providerDefined
 }).annotate({ identifier: "ChatEventInvalidToolCall" })
 
 /**
@@ -389,19 +402,35 @@ export type ChatEvent =
  * @category constructors
  * @since 0.2.0
  */
-export const finish = (response: ChatResponse.ChatResponse): Finish => {
-  const { audio, commonFinishReasons: [reason], cost, finishReasons: [finishReason], id, model, usage } = response
-  return {
-    _tag: "Finish",
-    // Spoken answers state no reason.
-    reason: reason ?? (audio === undefined ? "other" : "stop"),
-    ...(finishReason === undefined ? undefined : { finishReason }),
-    ...(id === undefined ? undefined : { id }),
-    ...(model === undefined ? undefined : { model }),
-    ...(usage === undefined ? undefined : { usage }),
-    ...(cost === undefined ? undefined : { cost })
-  }
+export const finish = (response: ChatResponse.ChatResponse): Finish =>
+  finishOf({
+    ...response,
+    isSpoken: response.audio !== undefined,
+    reason: response.commonFinishReasons[0],
+    finishReason: response.finishReasons[0]
+  })
+
+/** What a response has to state for its end. */
+interface Stated {
+  readonly reason: FinishReason | undefined
+  readonly finishReason: string | undefined
+  /** Spoken answers state no reason. */
+  readonly isSpoken: boolean
+  readonly id?: string | undefined
+  readonly model?: string | undefined
+  readonly usage?: Usage | undefined
+  readonly cost?: Cost | undefined
 }
+
+const finishOf = ({ cost, finishReason, id, isSpoken, model, reason, usage }: Stated): Finish => ({
+  _tag: "Finish",
+  reason: reason ?? (isSpoken ? "stop" : "other"),
+  ...(finishReason === undefined ? undefined : { finishReason }),
+  ...(id === undefined ? undefined : { id }),
+  ...(model === undefined ? undefined : { model }),
+  ...(usage === undefined ? undefined : { usage }),
+  ...(cost === undefined ? undefined : { cost })
+})
 
 /**
  * Turns the chunks of one response into events, except {@link Finish}, which {@link finish} makes.
@@ -412,6 +441,12 @@ export const finish = (response: ChatResponse.ChatResponse): Finish => {
 export interface Decoder {
   /** Appends the events that a chunk gives. Never throws. */
   readonly push: (chunk: Chunk, out: Array<ChatEvent>) => void
+  /**
+   * {@link push}, given the content events of the chunk.
+   *
+   * @internal
+   */
+  readonly pushEvents: (chunk: Chunk, events: ReadonlyArray<ContentEvent>, out: Array<ChatEvent>) => void
   /** Appends the events that are left when the stream has ended well. */
   readonly end: (out: Array<ChatEvent>) => void
   /** Appends the events that are left when the stream was cut off: unfinished tool calls are invalid. */
@@ -442,10 +477,16 @@ export const decoder = (options?: {
   /** How much of the arguments of calls is kept. Default: 256 Mi characters. */
   readonly maxSize?: number | undefined
 }): Decoder => {
-  const parts = ResponseParts.decoder(options)
+  const { maxSize = SizeLimit.maxSize } = options ?? {}
+  const reader = new Reader()
+  // Calls whose arguments are broken are told at once, as `InvalidToolCall`.
+  const parts = new Parts.State(null)
+  const encoded: Array<AiResponse.StreamPartEncoded> = []
   const open = new Map<string, OpenCall>()
   const calls = new Map<string, ToolCall>()
-  let isSpoken = false
+  let size = 0
+  let count = 0
+  let failure: ProviderError | undefined
   // Ended, and not yet said to be a call: the part that says so follows at once.
   let ended: OpenCall | undefined
 
@@ -462,8 +503,11 @@ export const decoder = (options?: {
     switch (part.type) {
       case "tool-params-start": {
         const { id, name, providerExecuted = false } = part
-        open.set(id, new OpenCall(id, name, providerExecuted))
-        out.push({ _tag: "ToolCallStart", id, name, providerExecuted })
+        const event = parts.calls.get(id)?.event
+        const isDefined = event?.type === "tool-call" && event.providerDefined === true
+        const kind: Kind = { providerExecuted, ...(isDefined ? { providerDefined: true } : undefined) }
+        open.set(id, new OpenCall(id, name, kind))
+        out.push({ _tag: "ToolCallStart", id, name, ...kind })
         break
       }
       case "tool-params-delta": {
@@ -474,12 +518,13 @@ export const decoder = (options?: {
       case "tool-params-end": {
         const call = open.get(part.id)
         // The arguments of what the provider runs may be told by its result.
-        if (call?.providerExecuted === false) ended = call
+        if (call?.kind.providerExecuted === false) ended = call
         break
       }
       case "tool-call": {
         const { id, name, params, providerExecuted = false } = part
-        const call: ToolCall = { _tag: "ToolCall", id, name, params, providerExecuted }
+        const kind = open.get(id)?.kind ?? { providerExecuted }
+        const call: ToolCall = { _tag: "ToolCall", id, name, params, ...kind }
         if (ended?.id === id) ended = undefined
         settle(out)
         open.delete(id)
@@ -509,8 +554,6 @@ export const decoder = (options?: {
         if (part.sourceType === "url") out.push({ _tag: "Source", url: part.url, title: part.title })
         break
       case "file": {
-        // A spoken answer came in pieces.
-        if (isSpoken && part.mediaType.startsWith("audio/")) break
         const data = Base64.decode(part.data)
         if (Result.isSuccess(data)) out.push({ _tag: "File", mediaType: part.mediaType, data: data.success })
         break
@@ -518,75 +561,150 @@ export const decoder = (options?: {
       default:
     }
   }
-  const addAll = (encoded: ReadonlyArray<AiResponse.StreamPartEncoded>, out: Array<ChatEvent>): void => {
+  const flush = (out: Array<ChatEvent>): void => {
     for (const part of encoded) add(part, out)
+    encoded.length = 0
     settle(out)
   }
-  const close = (encoded: ReadonlyArray<AiResponse.StreamPartEncoded>, out: Array<ChatEvent>): void => {
-    addAll(encoded, out)
+  const close = (end: (out: Array<AiResponse.StreamPartEncoded>) => void, out: Array<ChatEvent>): void => {
+    end(encoded)
+    flush(out)
     for (const call of open.values()) giveUp(call, out)
   }
-
-  return {
-    push: (chunk, out) => {
-      const { audioDelta, content, reasoning, refusal } = chunk
-      if (reasoning !== "") out.push({ _tag: "Reasoning", delta: reasoning })
-      if (content !== "") out.push({ _tag: "Text", delta: content })
-      if (refusal !== "") out.push({ _tag: "Refusal", delta: refusal })
-      if (audioDelta?.data !== undefined || audioDelta?.transcript !== undefined) {
-        isSpoken = true
-        const { data, transcript } = audioDelta
+  const pushEvent = (event: ContentEvent, out: Array<ChatEvent>): void => {
+    switch (event.type) {
+      case "text":
+      case "reasoning":
+      case "refusal":
+        if (event.delta === "" || choiceOf(event) !== 0) return
+        // It ends the call under its key.
+        if (open.size > 0) parts.push({ type: "end", key: event.key }, encoded)
+        flush(out)
+        out.push({ _tag: tagOf[event.type], delta: event.delta })
+        return
+      case "audio": {
+        const { data, transcript } = event
+        if (data === undefined && transcript === undefined) return
+        flush(out)
         out.push({
           _tag: "Audio",
           ...(data === undefined ? undefined : { data }),
           ...(transcript === undefined ? undefined : { transcript })
         })
+        return
       }
-      addAll(parts.push([chunk]), out)
-    },
-    end: (out) => close(parts.end(), out),
-    cut: (out) => close(parts.cut(), out),
+      case "annotation":
+      case "signature":
+        if (open.size > 0) parts.push({ type: "end", key: event.key }, encoded)
+        return
+      case "choice":
+      case "response":
+      case "usage":
+      case "finish":
+      case "details":
+        return
+      default:
+        parts.push(event, encoded)
+    }
+  }
+  const pushEvents = (chunk: Chunk, events: ReadonlyArray<ContentEvent>, out: Array<ChatEvent>): void => {
+    if (failure !== undefined) return
+    for (const event of events) if (isKept(event)) size += sizeOf(event)
+    if (size > maxSize) {
+      failure = SizeLimit.tooLarge(chunk.provider, maxSize, count)
+      return
+    }
+    count++
+    for (const event of events) pushEvent(event, out)
+    flush(out)
+  }
+
+  return {
+    push: (chunk, out) => failure === undefined ? pushEvents(chunk, reader.read(chunk), out) : undefined,
+    pushEvents,
+    end: (out) => close(parts.end, out),
+    cut: (out) => close(parts.cut, out),
     hasOpenCall: () => open.size > 0,
     get failure() {
-      return parts.failure
+      return failure
     }
   }
 }
 
+const tagOf = { text: "Text", reasoning: "Reasoning", refusal: "Refusal" } as const
+
+/** Text and sound are passed on. */
+const isKept = ({ type }: ContentEvent): boolean =>
+  type === "arguments" || type === "tool-call-piece" || type === "file"
+
+/** What the last event needs of a response. */
+class Ending {
+  private readonly costs = CostMetadata.accumulator()
+  private readonly finishes = new Map<number, ContentFinish>()
+  private isSpoken = false
+  private id: string | undefined
+  private model: string | undefined
+
+  add(chunk: Chunk, events: ReadonlyArray<ContentEvent>): void {
+    this.costs.add(chunk)
+    this.id ??= chunk.id
+    this.model ??= chunk.model
+    for (const event of events) {
+      if (event.type === "finish") this.finishes.set(choiceOf(event), event)
+      else if (event.type === "audio") this.isSpoken = true
+    }
+  }
+
+  finish(): Effect.Effect<Finish> {
+    const { id, isSpoken, model } = this
+    let first: number | undefined
+    for (const choice of this.finishes.keys()) first = Math.min(first ?? choice, choice)
+    const { raw, reason } = first === undefined ? {} : this.finishes.get(first) ?? {}
+    const usage = this.costs.usage()
+    return Effect.map(
+      Pricing.costOf(this.costs.metadata(), usage),
+      (cost) => finishOf({ id, model, isSpoken, usage, cost, reason, finishReason: raw })
+    )
+  }
+}
+
 /**
- * The events of a response. When they have ended, the given accumulator has the response.
+ * The events of a response. When they have ended, the accumulator, if one is given, has the response.
  *
  * @internal
  */
 export const fromChunks = <C extends Chunk, E, R>(
   self: Stream.Stream<C, E, R>,
-  accumulator = ChatResponse.accumulator()
+  options: { readonly maxSize?: number | undefined; readonly accumulator?: ChatResponse.Accumulator | undefined } = {}
 ): Stream.Stream<ChatEvent, E | ProviderError, R> =>
   Stream.suspend(() => {
-    const events = decoder()
+    const { accumulator } = options
+    const reader = new Reader()
+    const events = decoder(options)
+    const ending = new Ending()
     const collect = (f: (out: Array<ChatEvent>) => void): ReadonlyArray<ChatEvent> => {
       const out: Array<ChatEvent> = []
       f(out)
       return out
     }
-    const push = (chunks: ReadonlyArray<C>) =>
-      collect((out) => {
-        for (const chunk of chunks) {
-          accumulator.add(chunk)
-          if (accumulator.failure !== undefined) break
-          events.push(chunk, out)
-        }
-      })
-    const end = (response: ChatResponse.ChatResponse) =>
-      collect((out) => {
-        events.end(out)
-        out.push(finish(response))
-      })
+    const failure = () => accumulator?.failure ?? events.failure
     return decodeStream(self, {
-      push,
-      end: Effect.suspend(() => Effect.map(Pricing.priced(accumulator.response()), end)),
+      push: (chunks: ReadonlyArray<C>) =>
+        collect((out) => {
+          for (const chunk of chunks) {
+            const content = reader.read(chunk)
+            accumulator?.addEvents(chunk, content)
+            if (failure() !== undefined) break
+            ending.add(chunk, content)
+            events.pushEvents(chunk, content, out)
+          }
+        }),
+      end: Effect.suspend(() => {
+        const last = collect(events.end)
+        return Effect.map(ending.finish(), (finish) => [...last, finish])
+      }),
       cut: () => collect(events.cut),
-      failure: () => accumulator.failure
+      failure
     })
   })
 
@@ -658,17 +776,19 @@ const serverSentEvent = (event: string, data: unknown): string => Sse.encode({ e
 const reasonOf = (error: unknown): string =>
   isProviderError(error) ? error.reason._tag : Predicate.hasProperty(error, "_tag") ? String(error._tag) : "Unknown"
 
+interface Kind extends Pick<ToolCall, "providerExecuted" | "providerDefined"> {}
+
 class OpenCall {
   readonly id: string
   readonly name: string
-  readonly providerExecuted: boolean
+  readonly kind: Kind
   private text = ""
   private readonly json = PartialJson.make()
 
-  constructor(id: string, name: string, providerExecuted: boolean) {
+  constructor(id: string, name: string, kind: Kind) {
     this.id = id
     this.name = name
-    this.providerExecuted = providerExecuted
+    this.kind = kind
   }
 
   add(delta: string): ToolCallDelta {
@@ -680,14 +800,14 @@ class OpenCall {
   }
 
   invalid(): InvalidToolCall {
-    const { id, name, providerExecuted, text } = this
+    const { id, kind, name, text } = this
     const whole = this.json.end()
     return {
       _tag: "InvalidToolCall",
       id,
       name,
       arguments: text,
-      providerExecuted,
+      ...kind,
       ...(Result.isFailure(whole)
         ? { problem: whole.failure.kind, offset: whole.failure.offset }
         : { problem: name === "" ? "unnamed" : "incomplete", offset: text.length })

@@ -7,12 +7,16 @@ import type * as Prompt from "effect/ai/Prompt"
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 import type * as Chunk from "./Chunk.ts"
+import { type Call, Calls } from "./content/calls.ts"
+import { Reader, sizeOf } from "./content/reader.ts"
+import * as SizeLimit from "./content/sizeLimit.ts"
+import { type Audio as ContentAudio, choiceOf, type ContentEvent, isOfChoice } from "./ContentEvent.ts"
 import { Cost } from "./Cost.ts"
 import * as Metadata from "./CostMetadata.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { concat } from "./internal/bytes.ts"
 import { List } from "./internal/list.ts"
-import * as SizeLimit from "./internal/sizeLimit.ts"
+import type * as Parts from "./Parts.ts"
 import { ProviderError } from "./ProviderError.ts"
 import * as ResponseParts from "./ResponseParts.ts"
 import { Usage } from "./Usage.ts"
@@ -138,7 +142,7 @@ export class ChatResponse extends Schema.Class<ChatResponse>("effect-llm-stream/
    *
    * @since 0.2.0
    */
-  get parts(): ReadonlyArray<ResponseParts.Part> {
+  get parts(): ReadonlyArray<Parts.Part> {
     return ResponseParts.parts(this)
   }
 
@@ -194,6 +198,12 @@ export const MaxSize: Context.Reference<number> = Context.Reference<number>("eff
 export interface Accumulator {
   /** Adds a chunk. Never throws; once there is a `failure` it does nothing. */
   readonly add: (chunk: Chunk.Chunk) => void
+  /**
+   * {@link add}, given the content events of the chunk.
+   *
+   * @internal
+   */
+  readonly addEvents: (chunk: Chunk.Chunk, events: ReadonlyArray<ContentEvent>) => void
   /** The response so far. Later additions do not change a response already taken. */
   readonly response: (error?: ProviderError) => ChatResponse
   /**
@@ -235,6 +245,8 @@ export const accumulator = (options?: {
   const costMetadata = Metadata.accumulator()
   let chunks = 0
   const states = new Map<number, ChoiceState>()
+  // A provider's call says nothing of a choice, so that a choice may have calls and no state.
+  const calls = new Map<number, CallsState>()
   // What the next response has to put together anew.
   let changed: Array<ChoiceState> = []
   let choices: List<Choice> = List.empty
@@ -242,7 +254,8 @@ export const accumulator = (options?: {
   let highest = Number.NEGATIVE_INFINITY
   let finishes: List<Finish> = List.empty
   let audio: AudioState | undefined
-  const parts = ResponseParts.log()
+  const log = new ResponseParts.Log()
+  const reader = new Reader()
 
   const stateOf = (index: number): ChoiceState => {
     const known = states.get(index)
@@ -254,12 +267,16 @@ export const accumulator = (options?: {
     return state
   }
 
-  const add = (chunk: Chunk.Chunk): void => {
+  const change = (state: ChoiceState): void => {
+    if (state.isChanged) return
+    state.isChanged = true
+    changed.push(state)
+  }
+
+  const addEvents = (chunk: Chunk.Chunk, events: ReadonlyArray<ContentEvent>): void => {
     if (failure !== undefined) return
-    const { audioDelta, choiceDeltas } = chunk
-    for (const delta of choiceDeltas) size += sizeOf(delta)
-    if (audioDelta !== undefined) size += (audioDelta.data?.length ?? 0) + (audioDelta.transcript?.length ?? 0)
-    if (size > limit || !parts.add(chunk, limit - size)) {
+    for (const event of events) size += sizeOf(event)
+    if (size > limit) {
       failure = SizeLimit.tooLarge(chunk.provider, limit, chunks)
       return
     }
@@ -268,30 +285,36 @@ export const accumulator = (options?: {
     id ??= chunk.id
     model ??= chunk.model
     costMetadata.add(chunk)
-    let finished = 0
-    let commonFinishReasons: ReadonlyArray<FinishReason> | undefined
-    for (const delta of choiceDeltas) {
-      const state = stateOf(delta.index)
-      if (!state.isChanged) changed.push(state)
-      state.add(delta)
-      if (delta.finishReason !== undefined) {
-        commonFinishReasons ??= chunk.commonFinishReasons
-        state.finish ??= finishes.size
-        finishes = finishes.set(state.finish, {
-          index: delta.index,
-          reason: delta.finishReason,
-          common: commonFinishReasons[finished++] ?? "other"
-        })
-      }
+    for (const event of events) addEvent(event)
+  }
+
+  const callsOf = (index: number, event: ContentEvent): CallsState | undefined => {
+    const known = calls.get(index)
+    if (known !== undefined || !isOfCalls(event)) return known
+    const state = new CallsState()
+    calls.set(index, state)
+    return state
+  }
+
+  const addEvent = (event: ContentEvent): void => {
+    const index = choiceOf(event)
+    if (index === 0) {
+      log.add(event)
+      if (event.type === "audio") (audio ??= new AudioState()).add(event)
     }
-    if (audioDelta !== undefined) {
-      audio ??= new AudioState()
-      audio.add(audioDelta)
+    if (callsOf(index, event)?.see(event) === true) change(stateOf(index))
+    if (!isOfChoice(event)) return
+    const state = stateOf(index)
+    change(state)
+    state.add(event)
+    if (event.type === "finish") {
+      state.finish ??= finishes.size
+      finishes = finishes.set(state.finish, { index, reason: event.raw, common: event.reason })
     }
   }
 
   const response = (error: ProviderError | undefined = failure): ChatResponse => {
-    for (const state of changed) choices = choices.set(state.position, state.take())
+    for (const state of changed) choices = choices.set(state.position, state.take(calls.get(state.index)))
     changed = []
     const first = states.get(0)
     const usage = costMetadata.usage()
@@ -303,7 +326,7 @@ export const accumulator = (options?: {
     self.content = first === undefined ? "" : first.content
     self.reasoning = first === undefined ? "" : first.reasoning
     self.refusal = first === undefined ? "" : first.refusal
-    assign(self, "toolCalls", first === undefined ? noToolCalls : first.toolCalls.all(), asTheyCame)
+    assign(self, "toolCalls", calls.get(0)?.all() ?? noToolCalls, asTheyCame)
     assign(self, "finishReasons", finishes, (all) => inOrder(all).map(({ reason }) => reason))
     assign(self, "commonFinishReasons", finishes, (all) => inOrder(all).map(({ common }) => common))
     assign(self, "choices", choices, isOrdered ? asTheyCame : inOrder)
@@ -312,23 +335,18 @@ export const accumulator = (options?: {
     self.costMetadata = costMetadata.metadata()
     self.chunks = chunks
     if (error !== undefined) self.error = error
-    parts.remember(self)
+    log.remember(self)
     return self
   }
 
   return {
-    add,
+    add: (chunk) => failure === undefined ? addEvents(chunk, reader.read(chunk)) : undefined,
+    addEvents,
     response,
     get failure() {
       return failure
     }
   }
-}
-
-const sizeOf = ({ content, reasoning, refusal, toolCallDeltas }: Chunk.ChoiceDelta): number => {
-  let size = content.length + reasoning.length + refusal.length
-  for (const call of toolCallDeltas) size += call.arguments.length
-  return size
 }
 
 /**
@@ -392,7 +410,6 @@ class ChoiceState {
   content = ""
   reasoning = ""
   refusal = ""
-  readonly toolCalls = new ToolCallsState()
   /** Since it was last taken. */
   isChanged = false
   private finishReason: string | undefined
@@ -402,16 +419,23 @@ class ChoiceState {
     this.position = position
   }
 
-  add(delta: Chunk.ChoiceDelta): void {
-    this.isChanged = true
-    this.content += delta.content
-    this.reasoning += delta.reasoning
-    this.refusal += delta.refusal
-    for (const toolCallDelta of delta.toolCallDeltas) this.toolCalls.add(toolCallDelta)
-    if (delta.finishReason !== undefined) this.finishReason = delta.finishReason
+  add(event: ContentEvent): void {
+    switch (event.type) {
+      case "text":
+        this.content += event.delta
+        break
+      case "reasoning":
+      case "refusal":
+        this[event.type] += event.delta
+        break
+      case "finish":
+        this.finishReason = event.raw
+        break
+      default:
+    }
   }
 
-  take(): Choice {
+  take(calls: CallsState | undefined): Choice {
     this.isChanged = false
     const choice: { -readonly [K in keyof Choice]: Choice[K] } = {
       index: this.index,
@@ -420,140 +444,59 @@ class ChoiceState {
       refusal: this.refusal,
       toolCalls: []
     }
-    assign(choice, "toolCalls", this.toolCalls.all(), asTheyCame)
+    if (calls !== undefined) assign(choice, "toolCalls", calls.all(), asTheyCame)
     if (this.finishReason !== undefined) choice.finishReason = this.finishReason
     return choice
   }
 }
 
-const isJson = (text: string): boolean => {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
-}
+const isOfCalls = ({ type }: ContentEvent): boolean =>
+  type === "tool-call" || type === "tool-call-piece" || type === "tool-result"
 
-/**
- * Whether a text that comes in pieces is a JSON object that nothing but blanks can follow. Each piece is looked at once.
- */
-class ObjectText {
-  private depth = 0
-  private isString = false
-  private isEscaped = false
-  private state: "open" | "closed" | "whole" | "broken" = "open"
+/** The calls of a choice that are the caller's to run. */
+class CallsState {
+  private list: List<ToolCall> = List.empty
+  private readonly positions = new Map<Call, number>()
+  private readonly changed = new Set<Call>()
+  private hasChanged = false
+  private readonly calls = new Calls({
+    begin: (call) => {
+      if (!call.isClients) return
+      this.positions.set(call, this.positions.size)
+      this.change(call)
+    },
+    add: (call) => this.change(call),
+    result: () => void (this.hasChanged ||= this.calls.hasPending)
+  })
 
-  add(piece: string): void {
-    for (let at = 0; at < piece.length && this.state !== "broken"; at++) this.read(piece.charAt(at))
-  }
-
-  private read(character: string): void {
-    if (this.isEscaped) {
-      this.isEscaped = false
-    } else if (this.isString) {
-      if (character === "\\") this.isEscaped = true
-      else if (character === "\"") this.isString = false
-    } else if (!" \t\n\r".includes(character)) {
-      const opens = character === "{" || this.depth > 0 && character === "["
-      if (opens && this.state === "open") this.depth++
-      else if (this.depth === 0) this.state = "broken"
-      else if (character === "\"") this.isString = true
-      else if ((character === "}" || character === "]") && --this.depth === 0) this.state = "closed"
-    }
+  /** Whether the list is another one afterwards. */
+  see(event: ContentEvent): boolean {
+    this.hasChanged = event.type === "tool-call-piece"
+    this.calls.see(event)
+    return this.hasChanged
   }
 
-  /** Whether it is whole, given the text itself. */
-  isWhole(text: string): boolean {
-    if (this.state === "closed") this.state = isJson(text) ? "whole" : "broken"
-    return this.state === "whole"
-  }
-}
-/**
- * Assembles tool calls from their pieces. Which call a piece belongs to, in this order: the call at its index, unless
- * the piece has another id (some hosts reuse one index for parallel calls); without an index the call with its id, or a
- * new one; without either, the last call, unless the piece names another tool. Where there are no ids, a piece
- * that names a tool is another call when the arguments of the one before are whole: such hosts send each in one piece.
- */
-class ToolCallsState {
-  private last: ToolCallState | undefined
-  private readonly byIndex = new Map<number, ToolCallState>()
-  private readonly byId = new Map<string, ToolCallState>()
-  private calls: List<ToolCall> = List.empty
-  private size = 0
-  private changed: Array<ToolCallState> = []
-
-  add(delta: Chunk.ToolCallDelta): void {
-    const call = this.find(delta) ?? this.open(delta)
-    if (!call.isChanged) this.changed.push(call)
-    call.add(delta)
-    if (delta.id !== undefined && call.id === delta.id) this.byId.set(delta.id, call)
+  private change(call: Call): void {
+    if (!this.positions.has(call)) return
+    this.changed.add(call)
+    this.hasChanged = true
   }
 
-  private find(delta: Chunk.ToolCallDelta): ToolCallState | undefined {
-    if (delta.index !== undefined) {
-      const call = this.byIndex.get(delta.index)
-      if (call === undefined || call.isFollowedBy(delta)) return undefined
-      if (delta.id === undefined || call.id === undefined || call.id === delta.id) return call
-      const known = this.byId.get(delta.id)
-      return known?.index === delta.index ? known : undefined
-    }
-    if (delta.id !== undefined) return this.byId.get(delta.id)
-    const { last } = this
-    if (last === undefined || last.isFollowedBy(delta)) return undefined
-    return delta.name === undefined || last.name === "" || last.name === delta.name ? last : undefined
-  }
-
-  private open(delta: Chunk.ToolCallDelta): ToolCallState {
-    const call = new ToolCallState(delta.index, this.size++)
-    this.last = call
-    if (delta.index !== undefined) this.byIndex.set(delta.index, call)
-    return call
-  }
-
+  /** In the order in which they began; those that have not are last. */
   all(): List<ToolCall> {
-    for (const call of this.changed) this.calls = this.calls.set(call.position, call.take())
-    this.changed = []
-    return this.calls
+    for (const call of this.changed) {
+      const position = this.positions.get(call)
+      if (position !== undefined) this.list = this.list.set(position, toolCall(call, call.id))
+    }
+    this.changed.clear()
+    return this.calls.pending().reduce((list, [call, id]) => list.set(list.size, toolCall(call, id)), this.list)
   }
 }
 
-class ToolCallState {
-  readonly index: number | undefined
-  readonly position: number
-  id: string | undefined
-  name = ""
-  /** Since it was last taken. */
-  isChanged = false
-  private arguments = ""
-  private readonly text = new ObjectText()
-
-  constructor(index: number | undefined, position: number) {
-    this.index = index
-    this.position = position
-  }
-
-  add(delta: Chunk.ToolCallDelta): void {
-    this.isChanged = true
-    this.id ??= delta.id
-    if (this.name === "" && delta.name !== undefined) this.name = delta.name
-    this.arguments += delta.arguments
-    if (this.id === undefined) this.text.add(delta.arguments)
-  }
-
-  /** Whether a piece that could be of this call starts another. */
-  isFollowedBy(delta: Chunk.ToolCallDelta): boolean {
-    return this.id === undefined && delta.id === undefined && this.name !== "" && delta.name !== undefined &&
-      delta.arguments.trim() !== "" && this.text.isWhole(this.arguments)
-  }
-
-  take(): ToolCall {
-    this.isChanged = false
-    return this.id === undefined
-      ? { id: `call_${this.position}`, generatedId: true, name: this.name, arguments: this.arguments }
-      : { id: this.id, name: this.name, arguments: this.arguments }
-  }
-}
+const toolCall = ({ id: decided, isGenerated, name, stated, text }: Call, id: string): ToolCall =>
+  isGenerated || decided === "" && stated === undefined
+    ? { id, generatedId: true, name, arguments: text }
+    : { id, name, arguments: text }
 
 class AudioState {
   private id: string | undefined
@@ -562,7 +505,7 @@ class AudioState {
   // Only ever appended to, so that a snapshot is the array and a length.
   private readonly pieces: Array<Uint8Array> = []
 
-  add(delta: Chunk.AudioDelta): void {
+  add(delta: ContentAudio): void {
     this.id ??= delta.id
     this.expiresAt ??= delta.expiresAt
     if (delta.transcript !== undefined) this.transcript += delta.transcript

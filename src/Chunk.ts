@@ -8,9 +8,10 @@
  */
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import type * as ContentEvent from "./ContentEvent.ts"
+import { choiceOf, inputText, isOfChoice } from "./ContentEvent.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import type { FinishReason } from "./FinishReason.ts"
-import type * as Parts from "./Parts.ts"
 import type { Usage } from "./Usage.ts"
 
 /**
@@ -112,7 +113,7 @@ export interface Chunk {
   readonly audioDelta: AudioDelta | undefined
   /** Pieces of the tool calls of choice 0 in this chunk. */
   readonly toolCallDeltas: ReadonlyArray<ToolCallDelta>
-  /** What this chunk says of each choice it mentions. */
+  /** What this chunk says of each choice, `[]` when it says nothing of any. */
   readonly choiceDeltas: ReadonlyArray<ChoiceDelta>
   /** What a price can depend on, as far as this chunk states it. */
   readonly costMetadata: CostMetadata.CostMetadata
@@ -126,12 +127,13 @@ export interface Chunk {
    * its attributes, which don't tell signatures, citations, and tools that the provider ran. `isNamed` says that earlier
    * chunks have named the response, so that this one need not.
    */
-  readonly contentEvents?: (out: Array<Parts.Event>, isNamed?: boolean) => void
+  readonly contentEvents?: (out: Array<ContentEvent.ContentEvent>, isNamed?: boolean) => void
 }
 
 /**
- * What chunk classes share: the attributes that follow from others, and those that few wires state, as absent. A chunk
- * class extends it with its `_tag` and its payload, and overrides what its wire states.
+ * What chunk classes share. A chunk class extends it with its `_tag` and its payload, and states its content in one of two
+ * ways: as `contentEvents`, of which the attributes then follow, or as the attributes themselves, which are absent by
+ * default.
  *
  * @example
  * ```ts
@@ -158,38 +160,38 @@ export interface Chunk {
 export class Base extends Schema.Class<Base>("effect-llm-stream/Chunk")({
   provider: Schema.String
 }) implements Omit<Chunk, "chunk"> {
+  /**
+   * Appends what this chunk adds to the content of its response; for a chunk class to define.
+   *
+   * @since 0.2.0
+   */
+  contentEvents?(out: Array<ContentEvent.ContentEvent>, isNamed?: boolean): void
+
   /** @since 0.2.0 */
   get content(): string {
-    return ""
+    return textIn(this, "text")
   }
 
   /** @since 0.2.0 */
   get reasoning(): string {
-    return ""
+    return textIn(this, "reasoning")
   }
 
   /** @since 0.2.0 */
   get refusal(): string {
-    return ""
+    return textIn(this, "refusal")
   }
 
   /** @since 0.2.0 */
   get finishReasons(): ReadonlyArray<string> {
-    return []
+    return eventsOf(this).flatMap((event) => event.type === "finish" ? event.raw : [])
   }
 
   /** @since 0.2.0 */
   get commonFinishReasons(): ReadonlyArray<FinishReason> {
-    return this.finishReasons.map((raw) => this.commonFinishReasonOf(raw))
-  }
-
-  /**
-   * The finish reason that a provider's word stands for; for a chunk class to override with its table.
-   *
-   * @since 0.2.0
-   */
-  protected commonFinishReasonOf(_raw: string): FinishReason {
-    return "other"
+    return this.contentEvents === undefined
+      ? this.finishReasons.map(() => "other")
+      : eventsOf(this).flatMap((event) => event.type === "finish" ? event.reason : [])
   }
 
   /** @since 0.2.0 */
@@ -234,28 +236,31 @@ export class Base extends Schema.Class<Base>("effect-llm-stream/Chunk")({
 
   /** @since 0.2.0 */
   get audioDelta(): AudioDelta | undefined {
-    return undefined
+    const event = eventsOf(this).find((event) => event.type === "audio")
+    if (event === undefined) return undefined
+    const { data, expiresAt, id, transcript } = event
+    return { id, data, transcript, expiresAt }
   }
 
   /** @since 0.2.0 */
   get toolCallDeltas(): ReadonlyArray<ToolCallDelta> {
-    return []
+    return this.contentEvents === undefined
+      ? []
+      : choicesIn(eventsOf(this)).find(({ index }) => index === 0)?.toolCallDeltas ?? []
   }
 
-  /**
-   * What this chunk says of choice 0, by the other attributes; a wire with several choices overrides it.
-   *
-   * @since 0.2.0
-   */
+  /** @since 0.2.0 */
   get choiceDeltas(): ReadonlyArray<ChoiceDelta> {
-    return [{
-      index: 0,
-      content: this.content,
-      reasoning: this.reasoning,
-      refusal: this.refusal,
-      toolCallDeltas: this.toolCallDeltas,
-      finishReason: this.finishReasons[0]
-    }]
+    return this.contentEvents === undefined
+      ? [{
+        index: 0,
+        content: this.content,
+        reasoning: this.reasoning,
+        refusal: this.refusal,
+        toolCallDeltas: this.toolCallDeltas,
+        finishReason: this.finishReasons[0]
+      }]
+      : choicesIn(eventsOf(this))
   }
 
   /**
@@ -302,3 +307,158 @@ export const fromPayload = <P, C extends { readonly chunk: P }>(
       })
     )
   )
+
+/**
+ * Appends what a chunk adds to the content of its response. A chunk class that does not say it itself is read by its
+ * attributes.
+ *
+ * @example
+ * ```ts
+ * import { Chunk, type ContentEvent, OpenAiChunk } from "effect-llm-stream"
+ *
+ * const events: Array<ContentEvent.ContentEvent> = []
+ * const chunk = new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
+ * Chunk.contentEvents(chunk, events)
+ * events.map((event) => event.type) // ["text", "finish"]
+ * ```
+ *
+ * @category decoding
+ * @since 0.2.0
+ */
+export const contentEvents = (chunk: Chunk, out: Array<ContentEvent.ContentEvent>, isNamed?: boolean): void =>
+  chunk.contentEvents === undefined ? fromAttributes(chunk, out) : chunk.contentEvents(out, isNamed)
+
+const fromAttributes = (chunk: Chunk, out: Array<ContentEvent.ContentEvent>): void => {
+  const { audioDelta, commonFinishReasons, id, model, provider, usage } = chunk
+  if (id !== undefined || model !== undefined) out.push({ type: "response", id, model })
+  let finished = 0
+  for (const { content, finishReason, index: choice, reasoning, refusal, toolCallDeltas } of chunk.choiceDeltas) {
+    out.push({ type: "choice", choice })
+    // One key: text ends reasoning, and the other way round.
+    if (reasoning !== "") out.push({ type: "reasoning", choice, key: "content", delta: reasoning })
+    if (content !== "") out.push({ type: "text", choice, key: "content", delta: content })
+    if (refusal !== "") out.push({ type: "refusal", choice, key: "refusal", delta: refusal, provider })
+    if (toolCallDeltas.length > 0 && choice === 0) out.push({ type: "end", key: "content" })
+    for (const piece of toolCallDeltas) out.push({ type: "tool-call-piece", choice, ...piece })
+    if (finishReason !== undefined) {
+      out.push({
+        type: "finish",
+        choice,
+        provider,
+        reason: commonFinishReasons[finished++] ?? "other",
+        raw: finishReason
+      })
+    }
+  }
+  if (audioDelta !== undefined) out.push({ type: "audio", provider, ...audioDelta })
+  if (usage !== undefined) out.push({ type: "usage", provider, usage })
+}
+
+const eventsOf = (chunk: Base): ReadonlyArray<ContentEvent.ContentEvent> => {
+  const events: Array<ContentEvent.ContentEvent> = []
+  chunk.contentEvents?.(events)
+  return events
+}
+
+const textIn = (chunk: Base, type: "text" | "reasoning" | "refusal"): string => {
+  let text = ""
+  for (const event of eventsOf(chunk)) if (event.type === type && choiceOf(event) === 0) text += event.delta
+  return text
+}
+
+const choicesIn = (events: ReadonlyArray<ContentEvent.ContentEvent>): ReadonlyArray<ChoiceDelta> => {
+  const choices = new Map<number, ChoiceState>()
+  for (const event of events) {
+    if (!isOfChoice(event)) continue
+    const index = choiceOf(event)
+    let choice = choices.get(index)
+    if (choice === undefined) choices.set(index, choice = new ChoiceState(index))
+    choice.add(event)
+  }
+  return Array.from(choices.values(), ({ delta }) => delta)
+}
+
+/** What the events of one chunk say of a choice. A call and the pieces of its arguments are one delta. */
+class ChoiceState {
+  private readonly calls: Array<Mutable<ToolCallDelta>> = []
+  private readonly byKey = new Map<ContentEvent.Key, Mutable<ToolCallDelta>>()
+  readonly delta: Mutable<ChoiceDelta>
+
+  constructor(index: number) {
+    const toolCallDeltas = this.calls
+    this.delta = { index, content: "", reasoning: "", refusal: "", toolCallDeltas, finishReason: undefined }
+  }
+
+  add(event: ContentEvent.ContentEvent): void {
+    switch (event.type) {
+      case "text":
+        this.delta.content += event.delta
+        break
+      case "reasoning":
+      case "refusal":
+        this.delta[event.type] += event.delta
+        break
+      case "finish":
+        this.delta.finishReason = event.raw
+        break
+      case "tool-call-piece":
+        this.call(event.index, event.id, event.name, event.arguments)
+        break
+      case "tool-call":
+        this.byKey.set(event.key, this.call(indexOf(event.key), event.id, event.name, inputText(event)))
+        break
+      case "arguments": {
+        const call = this.byKey.get(event.key) ?? this.call(indexOf(event.key), undefined, undefined, "")
+        call.arguments += event.delta
+        this.byKey.set(event.key, call)
+        break
+      }
+      default:
+    }
+  }
+
+  private call(
+    index: number | undefined,
+    id: string | undefined,
+    name: string | undefined,
+    text: string
+  ): Mutable<ToolCallDelta> {
+    const call: Mutable<ToolCallDelta> = {
+      ...(index === undefined ? undefined : { index }),
+      ...(id === undefined ? undefined : { id }),
+      ...(name === undefined ? undefined : { name }),
+      arguments: text
+    }
+    this.calls.push(call)
+    return call
+  }
+}
+
+const indexOf = (key: ContentEvent.Key): number | undefined => typeof key === "number" ? key : undefined
+
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
+/**
+ * Whether a chunk says something of any choice: text, reasoning, a refusal, a piece of a tool call, or sound.
+ *
+ * @internal
+ */
+export const hasOutput = (chunk: Chunk): boolean => {
+  const events: Array<ContentEvent.ContentEvent> = []
+  contentEvents(chunk, events)
+  return events.some((event) => {
+    switch (event.type) {
+      case "text":
+      case "reasoning":
+      case "refusal":
+        return event.delta !== ""
+      case "audio":
+      case "tool-call-piece":
+      case "tool-call":
+      case "arguments":
+        return true
+      default:
+        return false
+    }
+  })
+}

@@ -16,12 +16,12 @@ import * as Stream from "effect/Stream"
 import * as ChatEvent from "./ChatEvent.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import type * as Chunk from "./Chunk.ts"
+import { decodeStream } from "./content/decodeStream.ts"
 import * as Cost from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
-import { decodeStream } from "./internal/decodeStream.ts"
+import * as Parts from "./Parts.ts"
 import * as Pricing from "./Pricing.ts"
 import * as ProviderError from "./ProviderError.ts"
-import * as ResponseParts from "./ResponseParts.ts"
 import * as StreamedObject from "./StreamedObject.ts"
 
 /**
@@ -128,8 +128,8 @@ export const toolCalls = <C extends Chunk.Chunk, E, R>(
  */
 export const parts = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Stream.Stream<ResponseParts.StreamPart, E | ProviderError.ProviderError, R> =>
-  decodeParts(self, (parts) => parts.map(ResponseParts.fromEncoded))
+): Stream.Stream<Parts.StreamPart, E | ProviderError.ProviderError, R> =>
+  decodeParts(self, (parts) => parts.map(Parts.fromEncoded))
 
 /**
  * {@link parts} in the encoding that a `LanguageModel` of `effect/ai` is made of, which is JSON.
@@ -160,7 +160,7 @@ const decodeParts = <C extends Chunk.Chunk, E, R, P>(
   f: (parts: ReadonlyArray<AiResponse.StreamPartEncoded>) => ReadonlyArray<P>
 ): Stream.Stream<P, E | ProviderError.ProviderError, R> =>
   Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
-    const decoder = ResponseParts.decoder({ maxSize })
+    const decoder = Parts.chunkDecoder({ maxSize })
     return decodeStream(self, {
       push: (chunks: ReadonlyArray<C>) => f(decoder.push(chunks)),
       end: Effect.sync(() => f(decoder.end())),
@@ -210,7 +210,7 @@ export const events = <C extends Chunk.Chunk, E, R>(
 ): Stream.Stream<ChatEvent.ChatEvent, E | ProviderError.ProviderError, R> =>
   Stream.unwrap(Effect.map(
     ChatResponse.MaxSize,
-    (maxSize) => ChatEvent.fromChunks(self, ChatResponse.accumulator({ maxSize }))
+    (maxSize) => ChatEvent.fromChunks(self, { maxSize })
   ))
 
 /**

@@ -543,11 +543,23 @@ export const cost = (metadata: CostMetadata): Effect.Effect<Cost, UnknownModel> 
  * @since 0.1.0
  */
 export const priced = (response: ChatResponse): Effect.Effect<ChatResponse> =>
-  Effect.match(cost(response.costMetadata), {
-    onFailure: () => response,
-    onSuccess: (cost) =>
-      // What nobody counted did not cost nothing.
-      response.usage === undefined && cost.components.length === 0
-        ? response
-        : ResponseParts.remember(trusted(ChatResponse, { ...response, cost }), response)
+  Effect.map(
+    costOf(response.costMetadata, response.usage),
+    (cost) =>
+      cost === undefined ? response : ResponseParts.remember(trusted(ChatResponse, { ...response, cost }), response)
+  )
+
+/**
+ * What a response costs; `undefined` where the price is not known, or nobody counted.
+ *
+ * @internal
+ */
+export const costOf = (
+  metadata: CostMetadata,
+  usage: ChatResponse["usage"]
+): Effect.Effect<Cost | undefined> =>
+  Effect.match(cost(metadata), {
+    onFailure: () => undefined,
+    // What nobody counted did not cost nothing.
+    onSuccess: (cost) => usage === undefined && cost.components.length === 0 ? undefined : cost
   })

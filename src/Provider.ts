@@ -22,7 +22,7 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type * as Auth from "./Auth.ts"
 import * as ChatRequest from "./ChatRequest.ts"
-import type { Chunk } from "./Chunk.ts"
+import { type Chunk, hasOutput } from "./Chunk.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import * as ResponseBody from "./engine/responseBody.ts"
 import * as Transport from "./engine/transport.ts"
@@ -524,7 +524,7 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
       )
     }))
   const stream: Caller<C>["stream"] = (request, clock) =>
-    run(() => plan(definition, request), { protocol, hasContent: Transport.hasContent, clock })
+    run(() => plan(definition, request), { protocol, hasContent: hasOutput, clock })
   return {
     service: {
       name: protocol.provider,

@@ -1,8 +1,7 @@
 /**
- * Content parts of streams and of finished responses, and the message that a response is in the next request.
+ * Content parts of finished responses, and the message that a response is in the next request.
  *
- * These stand behind `ChunkStream.parts`, `ChatResponse.parts` and `ChatResponse.message`; use them directly where chunks come
- * from elsewhere than a stream.
+ * These stand behind `ChatResponse.parts` and `ChatResponse.message`.
  *
  * @stability unstable
  * @since 0.2.0
@@ -10,217 +9,13 @@
 import * as Prompt from "effect/ai/Prompt"
 import * as AiResponse from "effect/ai/Response"
 import * as Schema from "effect/Schema"
-import type { Chunk } from "./Chunk.ts"
+import * as ChatRequest from "./ChatRequest.ts"
+import { invalidArguments } from "./content/calls.ts"
+import type { ContentEvent } from "./ContentEvent.ts"
 import type { FinishReason } from "./FinishReason.ts"
-import * as ContentEvents from "./internal/contentEvents.ts"
 import { lazy } from "./internal/lazy.ts"
-import * as SizeLimit from "./internal/sizeLimit.ts"
 import * as Parts from "./Parts.ts"
-import type { ProviderError } from "./ProviderError.ts"
 import type { Usage } from "./Usage.ts"
-
-/**
- * A tool call of any tool: the parameters are JSON that no tool has looked at.
- *
- * @category models
- * @since 0.2.0
- */
-export interface ToolCallPart extends AiResponse.ToolCallPart<string, unknown> {}
-
-/**
- * The result of a tool that the provider ran itself.
- *
- * @category models
- * @since 0.2.0
- */
-export type ToolResultPart = AiResponse.ToolResultPart<string, unknown, unknown>
-
-/**
- * A part of a stream, as `effect/ai`'s `Response.StreamPart()` decodes it.
- *
- * @category models
- * @since 0.2.0
- */
-export type StreamPart = AiResponse.StreamPart<{}> | ToolCallPart | ToolResultPart
-
-/**
- * A part of a finished response, as `effect/ai`'s `Response.Part()` decodes it.
- *
- * @category models
- * @since 0.2.0
- */
-export type Part = AiResponse.Part<{}> | ToolCallPart | ToolResultPart
-
-/**
- * Appends what a chunk adds to the content of its response. A chunk class that does not say it itself is read by its
- * common attributes.
- *
- * @example
- * ```ts
- * import { OpenAiChunk, type Parts } from "effect-llm-stream"
- * import * as ResponseParts from "effect-llm-stream/ResponseParts"
- *
- * const events: Array<Parts.Event> = []
- * const chunk = new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
- * ResponseParts.contentEvents(chunk, events)
- * events.map((event) => event.type) // ["text", "finish"]
- * ```
- *
- * @category decoding
- * @since 0.2.0
- */
-export const contentEvents = (chunk: Chunk, out: Array<Parts.Event>, isNamed?: boolean): void => {
-  if (chunk.contentEvents !== undefined) return chunk.contentEvents(out, isNamed)
-  ContentEvents.fromAttributes(chunk, out)
-  let finished = 0
-  for (const { finishReason, index } of chunk.choiceDeltas) {
-    if (finishReason === undefined) continue
-    const reason = chunk.commonFinishReasons[finished++] ?? "other"
-    if (index === 0) out.push({ type: "finish", provider: chunk.provider, reason, raw: finishReason })
-  }
-}
-
-// Some wires name the response in every chunk.
-const names = (event: Parts.Event | undefined): boolean =>
-  event?.type === "response" && event.id !== undefined && event.model !== undefined
-
-/**
- * Turns the chunks of one response into stream parts, in the encoding that a `LanguageModel` of `effect/ai` is made of.
- *
- * @category models
- * @since 0.2.0
- */
-export interface Decoder {
-  /**
-   * Set, to a `MalformedEvent`, when the arguments of calls, signatures and files grew beyond the limit: they are kept
-   * until their blocks end. Nothing is decoded after that.
-   */
-  readonly failure: ProviderError | undefined
-  /** The parts that the chunks give. */
-  readonly push: (chunks: ReadonlyArray<Chunk>) => Array<AiResponse.StreamPartEncoded>
-  /** The parts that are left when the stream has ended well: all blocks end, and `finish` (or an `error`) is last. */
-  readonly end: () => Array<AiResponse.StreamPartEncoded>
-  /** The parts that are left when it was cut off: no block ends, and there is no `finish`. */
-  readonly cut: () => Array<AiResponse.StreamPartEncoded>
-}
-
-/**
- * Makes a decoder for the chunks of one response.
- *
- * @example
- * ```ts
- * import { OpenAiChunk } from "effect-llm-stream"
- * import * as ResponseParts from "effect-llm-stream/ResponseParts"
- *
- * const decoder = ResponseParts.decoder()
- * const parts = decoder.push([
- *   new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } })
- * ])
- * parts.map((part) => part.type) // ["text-start", "text-delta"]
- * decoder.end().map((part) => part.type) // ["text-end", "finish"]
- * ```
- *
- * @category constructors
- * @since 0.2.0
- */
-export const decoder = (options?: {
-  /** In UTF-16 code units and bytes. Default: 256 Mi. */
-  readonly maxSize?: number | undefined
-  /** Whether text and reasoning count, too, as their pieces will be joined. Default: `false`. */
-  readonly isJoined?: boolean | undefined
-}): Decoder => {
-  const { isJoined = false, maxSize = SizeLimit.maxSize } = options ?? {}
-  const state = Parts.decoder()
-  const events: Array<Parts.Event> = []
-  let isNamed = false
-  let size = 0
-  let count = 0
-  let failure: ProviderError | undefined
-  return {
-    get failure() {
-      return failure
-    },
-    push: (chunks) => {
-      const out: Array<AiResponse.StreamPartEncoded> = []
-      for (const chunk of chunks) {
-        if (failure !== undefined) break
-        contentEvents(chunk, events, isNamed)
-        isNamed ||= names(events[0])
-        for (const event of events) size += sizeOf(event, isJoined)
-        if (size > maxSize) failure = SizeLimit.tooLarge(chunk.provider, maxSize, count)
-        else for (const event of events) state.push(event, out)
-        events.length = 0
-        count++
-      }
-      return out
-    },
-    end: () => {
-      const out: Array<AiResponse.StreamPartEncoded> = []
-      state.end(out)
-      return out
-    },
-    cut: () => {
-      const out: Array<AiResponse.StreamPartEncoded> = []
-      state.cut(out)
-      return out
-    }
-  }
-}
-
-/** How much of an event is kept. */
-const sizeOf = (event: Parts.Event, isJoined: boolean): number => {
-  switch (event.type) {
-    case "text":
-    case "reasoning":
-      return isJoined ? event.delta.length : 0
-    case "signature":
-    case "arguments":
-      return event.delta.length
-    case "tool-call-piece":
-      return event.piece.arguments.length
-    case "file":
-      return event.data?.length ?? 0
-    default:
-      return 0
-  }
-}
-
-/**
- * A stream part from its encoding. It is what the schema of `effect/ai` makes of it, without the checks that a part of
- * this library does not need.
- *
- * @example
- * ```ts
- * import * as ResponseParts from "effect-llm-stream/ResponseParts"
- *
- * ResponseParts.fromEncoded({ type: "text-start", id: "0" }).metadata // {}
- * ```
- *
- * @category decoding
- * @since 0.2.0
- */
-export const fromEncoded = (part: AiResponse.StreamPartEncoded): StreamPart => {
-  // Spread of a ready part: `makePart` itself costs a hundred times as much on some engines.
-  switch (part.type) {
-    case "text-delta":
-      return { ...textDelta, id: part.id, delta: part.delta, metadata: part.metadata ?? {} }
-    case "reasoning-delta":
-      return { ...reasoningDelta, id: part.id, delta: part.delta, metadata: part.metadata ?? {} }
-    case "tool-params-delta":
-      return { ...toolParamsDelta, id: part.id, delta: part.delta, metadata: part.metadata ?? {} }
-    case "tool-call":
-      return AiResponse.toolCallPart({ ...part, providerExecuted: part.providerExecuted ?? false })
-    default:
-      // The others come once a block, and some hold more than JSON.
-      return streamDecoder()(part)
-  }
-}
-
-const textDelta = /* @__PURE__ */ AiResponse.makePart("text-delta", { id: "", delta: "" })
-const reasoningDelta = /* @__PURE__ */ AiResponse.makePart("reasoning-delta", { id: "", delta: "" })
-const toolParamsDelta = /* @__PURE__ */ AiResponse.makePart("tool-params-delta", { id: "", delta: "" })
-
-const streamDecoder = lazy(() => Schema.decodeSync(AiResponse.StreamPart()))
 
 /**
  * The parts of a finished response that its stream parts add up to: blocks are whole, in the order in which they began.
@@ -304,63 +99,35 @@ const withMetadata = (metadata: AiResponse.ProviderMetadata | undefined) =>
   metadata === undefined ? undefined : { metadata }
 
 /**
- * What the chunks of one response said of its content. It is only ever appended to, so that what it was at some time is
- * the log and a length.
+ * What the chunks of one response said of its content. Entries are added or replaced, but never changed, so that what it
+ * was at some time is the log, a length and the last entry.
  *
- * @category models
- * @since 0.2.0
+ * @internal
  */
-export interface Log {
-  /**
-   * Adds a chunk, unless signatures, which no other field of a response has, would then be larger than what is left
-   * (default: without limit, in UTF-16 code units); says whether it did.
-   */
-  readonly add: (chunk: Chunk, left?: number) => boolean
-  /** Lets {@link encoded} know that a response is made of the chunks so far. */
-  readonly remember: (response: object) => void
-}
+export class Log {
+  private readonly events: Array<ContentEvent> = []
 
-/**
- * Makes an empty log.
- *
- * @example
- * ```ts
- * import { OpenAiChunk } from "effect-llm-stream"
- * import * as ResponseParts from "effect-llm-stream/ResponseParts"
- *
- * const log = ResponseParts.log()
- * log.add(new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] } }))
- * ```
- *
- * @category constructors
- * @since 0.2.0
- */
-export const log = (): Log => {
-  const events: Array<Parts.Event> = []
-  let isNamed = false
-  let size = 0
-  return {
-    add: (chunk, left = Number.POSITIVE_INFINITY) => {
-      const before = events.length
-      contentEvents(chunk, events, isNamed)
-      for (let at = before; at < events.length; at++) {
-        const event = events[at]
-        if (event?.type === "signature") size += event.delta.length
-      }
-      if (size > left) {
-        events.length = before
-        return false
-      }
-      isNamed ||= names(events[before])
-      return true
-    },
-    remember: (response) => void attach(response, { events, length: events.length })
+  add(event: ContentEvent): void {
+    const { events } = this
+    const last = events.length - 1
+    const before = events[last]
+    if (
+      (event.type === "text" || event.type === "reasoning") && before?.type === event.type && before.key === event.key
+    ) events[last] = { type: event.type, key: event.key, delta: before.delta + event.delta }
+    else events.push(event)
+  }
+
+  /** Lets {@link encoded} know that a response is made of the events so far. */
+  remember(response: object): void {
+    const { events } = this
+    attach(response, { events, length: events.length, last: events.at(-1) })
   }
 }
 
 interface Entry {
-  readonly events: ReadonlyArray<Parts.Event>
+  readonly events: ReadonlyArray<ContentEvent>
   readonly length: number
+  readonly last: ContentEvent | undefined
 }
 
 // Not enumerable: a response equals another one that states the same. A weak map costs four times as much.
@@ -440,12 +207,17 @@ export interface Stated {
  * @category destructors
  * @since 0.2.0
  */
-export const encoded = (response: Stated): ReadonlyArray<AiResponse.PartEncoded> => {
-  const state = Parts.decoder()
+export const encoded = (response: Stated): ReadonlyArray<AiResponse.PartEncoded> => replay(response)
+
+const replay = (
+  response: Stated,
+  brokenParams?: (text: string) => unknown
+): ReadonlyArray<AiResponse.PartEncoded> => {
+  const state = Parts.decoder({ brokenParams })
   const out: Array<AiResponse.StreamPartEncoded> = []
-  const { events, length } = entry(response) ?? stated(response)
+  const { events, last, length } = entry(response) ?? stated(response)
   for (let i = 0; i < length; i++) {
-    const event = events[i]
+    const event = i === length - 1 ? last : events[i]
     if (event !== undefined) state.push(event, out)
   }
   const complete = response.error === undefined &&
@@ -456,27 +228,34 @@ export const encoded = (response: Stated): ReadonlyArray<AiResponse.PartEncoded>
 }
 
 const stated = (response: Stated): Entry => {
-  const { audio, commonFinishReasons, finishReasons, id, model, provider = "" } = response
-  const events: Array<Parts.Event> = []
-  ContentEvents.fromAttributes({
-    provider,
+  const {
+    audio,
+    commonFinishReasons: [reason],
+    content,
+    finishReasons,
     id,
     model,
-    content: response.content,
-    reasoning: response.reasoning,
-    refusal: response.refusal,
-    toolCallDeltas: response.toolCalls.map((call, index) => ({ ...call, index })),
-    audioDelta: audio === undefined ? undefined : {
-      id: audio.id,
-      data: audio.data,
-      transcript: audio.transcript,
-      expiresAt: audio.expiresAt
-    },
-    usage: response.usage
-  }, events)
-  const [reason] = commonFinishReasons
+    reasoning,
+    refusal,
+    toolCalls,
+    usage
+  } = response
+  const { provider = "" } = response
+  const events: Array<ContentEvent> = [
+    { type: "response", id, model },
+    { type: "reasoning", key: "content", delta: reasoning },
+    { type: "text", key: "content", delta: content },
+    { type: "refusal", key: "refusal", delta: refusal, provider },
+    { type: "end", key: "content" }
+  ]
+  for (const [index, call] of toolCalls.entries()) events.push({ type: "tool-call-piece", index, ...call })
+  if (audio !== undefined) {
+    const { data, expiresAt, id, transcript } = audio
+    events.push({ type: "audio", provider, id, data, transcript, expiresAt })
+  }
+  if (usage !== undefined) events.push({ type: "usage", provider, usage })
   if (reason !== undefined) events.push({ type: "finish", provider, reason, raw: finishReasons[0] ?? reason })
-  return { events, length: events.length }
+  return { events, length: events.length, last: events.at(-1) }
 }
 
 /**
@@ -496,7 +275,10 @@ const stated = (response: Stated): Entry => {
  * @category destructors
  * @since 0.2.0
  */
-export const parts = (response: Stated): ReadonlyArray<Part> => encoded(response).map((part) => contentDecoder()(part))
+export const parts = (response: Stated): ReadonlyArray<Parts.Part> => decoded(encoded(response))
+
+const decoded = (parts: ReadonlyArray<AiResponse.PartEncoded>): ReadonlyArray<Parts.Part> =>
+  parts.map((part) => contentDecoder()(part))
 
 const contentDecoder = lazy(() => Schema.decodeSync(AiResponse.Part()))
 
@@ -504,6 +286,9 @@ const contentDecoder = lazy(() => Schema.decodeSync(AiResponse.Part()))
  * The message of the assistant that a response is in the next request. It has all that a provider wants back: signatures
  * and encrypted reasoning, ids of calls and of audio, and the calls and results of tools that the provider ran. A
  * response without any content gives a message without parts.
+ *
+ * Of an answer that was not cut short it has all of `toolCalls` that are named, so that each can be answered.
+ * Arguments that are no JSON object, which no API takes back, are the field `INVALID_JSON` of one.
  *
  * @example
  * ```ts
@@ -520,6 +305,15 @@ const contentDecoder = lazy(() => Schema.decodeSync(AiResponse.Part()))
  * @since 0.2.0
  */
 export const message = (response: Stated): Prompt.AssistantMessage => {
-  const [first] = Prompt.fromResponseParts(parts(response)).content
-  return first?.role === "assistant" ? first : Prompt.assistantMessage({ content: [] })
+  const [first] = Prompt.fromResponseParts(decoded(replay(response, invalidArguments))).content
+  return Prompt.assistantMessage({
+    content: first?.role === "assistant" ? first.content.map(withObject) : [],
+    options: first?.role === "assistant" ? first.options : undefined
+  })
 }
+
+const withObject = (part: Prompt.AssistantMessagePart): Prompt.AssistantMessagePart =>
+  part.type !== "tool-call" || part.providerExecuted || ChatRequest.isArguments(part.params) ||
+    ChatRequest.isFreeText(part)
+    ? part
+    : { ...part, params: invalidArguments(JSON.stringify(part.params)) }

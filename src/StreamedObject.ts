@@ -13,6 +13,9 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as ChatResponse from "./ChatResponse.ts"
 import type { Chunk } from "./Chunk.ts"
+import { type Call, Calls } from "./content/calls.ts"
+import { Reader } from "./content/reader.ts"
+import { choiceOf, type ContentEvent } from "./ContentEvent.ts"
 import { partialFit } from "./internal/partialFit.ts"
 import { place } from "./internal/place.ts"
 import { schemaIssues } from "./internal/schemaIssues.ts"
@@ -507,14 +510,17 @@ interface Answer {
 
 const answerOf = (parser: PartialJson.Parser, { maxSize, tool }: DecoderOptions): Answer => {
   const accumulator = ChatResponse.accumulator({ maxSize })
-  const { isCalled, pieceOf } = tool === undefined ? content : argumentsOf(tool)
+  const reader = new Reader()
+  const { isCalled, pieceOf } = tool === undefined ? textOf : argumentsOf(tool)
   let text = ""
   const error = (reason: Reason) => new ObjectError({ reason, text, response: accumulator.response() })
   return {
     push: (chunk) => {
-      accumulator.add(chunk)
+      if (accumulator.failure !== undefined) return false
+      const events = reader.read(chunk)
+      accumulator.addEvents(chunk, events)
       // What came before is cut off then, and the response of the error says why.
-      const piece = accumulator.failure === undefined ? pieceOf(chunk) : ""
+      const piece = accumulator.failure === undefined ? pieceOf(events) : ""
       if (piece === "") return false
       text += piece
       parser.push(piece)
@@ -540,26 +546,46 @@ const answerOf = (parser: PartialJson.Parser, { maxSize, tool }: DecoderOptions)
 
 /** Where the pieces of the JSON are. */
 interface Pieces {
-  readonly pieceOf: (chunk: Chunk) => string
+  readonly pieceOf: (events: ReadonlyArray<ContentEvent>) => string
   /** Whether a call has begun whose arguments they are. */
   readonly isCalled: () => boolean
 }
 
-const content: Pieces = { pieceOf: ({ content }) => content, isCalled: () => false }
+const textOf: Pieces = {
+  pieceOf: (events) => {
+    let text = ""
+    for (const event of events) if (event.type === "text" && choiceOf(event) === 0) text += event.delta
+    return text
+  },
+  isCalled: () => false
+}
 
 /** The pieces of the arguments of the first call of a tool. */
 const argumentsOf = (tool: string): Pieces => {
-  let call: { readonly index: number | undefined; readonly id: string | undefined } | undefined
+  let first: Call | undefined
+  let text = ""
+  const choose = (call: Call): void => {
+    if (first !== undefined || call.name !== tool || !call.isClients) return
+    first = call
+    if (call.event.type === "tool-call-piece") text += call.text
+  }
+  const calls = new Calls({
+    begin: (call) => choose(call),
+    // A call without an id is named before it begins.
+    add: (call, delta) => {
+      if (first === call) text += delta
+      else choose(call)
+    },
+    end: (call) => {
+      if (first === call) text += call.whole ?? ""
+    }
+  })
   return {
-    pieceOf: ({ toolCallDeltas }) => {
-      let text = ""
-      for (const { arguments: piece, id, index, name } of toolCallDeltas) {
-        if (call === undefined && name === tool) call = { id, index }
-        const isOfCall = call !== undefined && index === call.index && (id === undefined || id === (call.id ?? id))
-        if (isOfCall) text += piece
-      }
+    pieceOf: (events) => {
+      text = ""
+      for (const event of events) if (choiceOf(event) === 0) calls.see(event)
       return text
     },
-    isCalled: () => call !== undefined
+    isCalled: () => first !== undefined || calls.pending().some(([{ name }]) => name === tool)
   }
 }

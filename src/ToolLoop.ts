@@ -20,9 +20,10 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Concurrency } from "effect/Types"
 import * as ChatEvent from "./ChatEvent.ts"
-import * as ChatRequest from "./ChatRequest.ts"
+import type * as ChatRequest from "./ChatRequest.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import * as ChunkStream from "./ChunkStream.ts"
+import { invalidArguments, isComplete } from "./content/calls.ts"
 import * as Cost from "./Cost.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { defined } from "./internal/defined.ts"
@@ -336,7 +337,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
         let finish: ChatEvent.Finish | undefined
         return ChatEvent.fromChunks(
           limit === undefined ? chunks : ChunkStream.withBudget(chunks, { limit, spent }),
-          accumulator
+          { accumulator }
         ).pipe(
           Stream.map((stated) => {
             const event = ids.event(stated)
@@ -373,12 +374,12 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
       }
     ): Stream.Stream<Event, Failure<T, E1 | E2>, Services<T, R1 | R2>> =>
       Stream.unwrap(Effect.gen(function*() {
-        const isComplete = completeReasons.has(finish.reason)
+        const isFinished = isComplete(finish.reason)
         const results: Results = new Map()
-        const waiting = isComplete
+        const waiting = isFinished
           ? yield* approvalsOf(handlers.tools, offered, calls, before.prompt.content, options.needsApproval)
           : new Map<string, ChatEvent.ToolCall>()
-        const answers = isComplete
+        const answers = isFinished
           ? run(calls.filter((call) => !waiting.has(call.id)), offered, results)
           : Stream.fromIterable(calls.map((call) => notRun(call, finish.reason, results)))
         const end = Stream.suspend(() => {
@@ -390,7 +391,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
             ]),
             ...totals(before, finish)
           }
-          const isOver = !isComplete || calls.length === 0 && finish.reason !== "pause"
+          const isOver = !isFinished || calls.length === 0 && finish.reason !== "pause"
           const reason: DoneReason | undefined = waiting.size > 0 || asked
             ? "approval"
             : isOver
@@ -448,8 +449,6 @@ type Offered = ReadonlySet<string>
 
 /** The results that go into the next request, by the ids of their calls. */
 type Results = Map<string, Prompt.ToolResultPart>
-
-const completeReasons: ReadonlySet<FinishReason> = new Set<FinishReason>(["stop", "tool_calls", "pause"])
 
 const withHandlers = <T extends Record<string, Tool.Any>, E, R>(
   tools: Tools<T, E, R>
@@ -595,8 +594,9 @@ const messagesOf = (
 ): ReadonlyArray<Prompt.Message> => {
   const content: ReadonlyArray<Prompt.AssistantMessagePart> = [
     ...message.content,
+    // An answer that was cut short has no broken calls.
     ...calls.flatMap((call) =>
-      call._tag === "InvalidToolCall"
+      call._tag === "InvalidToolCall" && !has(message, call.id)
         ? [Prompt.toolCallPart({
           id: call.id,
           name: call.name,
@@ -614,13 +614,8 @@ const messagesOf = (
   ]
 }
 
-// APIs take objects only.
-const argumentsOf = (call: Prompt.ToolCallPart): unknown =>
-  ChatRequest.isArguments(call.params) || ChatRequest.isFreeText(call)
-    ? call.params
-    : invalidArguments(JSON.stringify(call.params))
-
-const invalidArguments = (text: string) => ({ INVALID_JSON: text })
+const has = ({ content }: Prompt.AssistantMessage, id: string): boolean =>
+  content.some((part) => part.type === "tool-call" && part.id === id)
 
 interface DistinctIds {
   readonly event: (event: ChatEvent.ChatEvent) => ChatEvent.ChatEvent
@@ -664,9 +659,7 @@ const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
       Prompt.assistantMessage({
         options,
         content: content.map((part) =>
-          part.type === "tool-call" && !part.providerExecuted
-            ? { ...part, id: idOf(part.id), params: argumentsOf(part) }
-            : part
+          part.type === "tool-call" && !part.providerExecuted ? { ...part, id: idOf(part.id) } : part
         )
       })
   }

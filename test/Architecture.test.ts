@@ -10,15 +10,16 @@ import { root } from "./support/process.ts"
 const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   [
     "vocabulary",
-    /^(ChatRequest|Chunk|Cost|CostBuckets|CostMetadata|FinishReason|Parts|Price|PromptTemplate|ProviderError|Usage)$/
+    /^(ChatRequest|Chunk|ContentEvent|Cost|CostBuckets|CostMetadata|FinishReason|Price|PromptTemplate|ProviderError|Usage)$/
   ],
   ["wire", /^wire\//],
+  ["content", /^content\//],
   ["engine", /^(Auth|Endpoint|Protocol|Provider|RequestFormat)$|^engine\//],
   ["protocols", /^protocols\//],
   ["providers", /^AnyChunk$|^(anthropic|azure|bedrock|groq|openai)\//],
   [
     "downstream",
-    /^(Chat(Event|Response)|ChunkStream|Cost(Budget|Estimate|Ledger)|PartialJson|PriceOverrides|Pricing(Refresh)?|ResponseParts|StreamedObject)$|^pricing\//
+    /^(Chat(Event|Response)|ChunkStream|Cost(Budget|Estimate|Ledger)|PartialJson|Parts|PriceOverrides|Pricing(Refresh)?|ResponseParts|StreamedObject)$|^pricing\//
   ],
   ["interop", /^Telemetry$|^ai\//],
   ["apps", /^(StructuredOutput|ToolLoop)$/],

@@ -28,11 +28,12 @@ import * as Tracer from "effect/Tracer"
 import * as ChatRequest from "../ChatRequest.ts"
 import { MaxSize } from "../ChatResponse.ts"
 import type { Chunk } from "../Chunk.ts"
+import { decodeStream } from "../content/decodeStream.ts"
+import * as Fields from "../content/providerMetadata.ts"
 import * as Cost from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
-import { decodeStream } from "../internal/decodeStream.ts"
 import { defined } from "../internal/defined.ts"
-import * as Fields from "../internal/fields.ts"
+import * as Parts from "../Parts.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -626,7 +627,7 @@ const partsOf = (
 ): Stream.Stream<AiResponse.StreamPartEncoded, ProviderError.ProviderError> =>
   Stream.unwrap(Effect.map(MaxSize, (maxSize) => {
     // Chats and `generateText` join the pieces.
-    const decoder = ResponseParts.decoder({ maxSize, isJoined: true })
+    const decoder = Parts.chunkDecoder({ maxSize, isJoined: true })
     const spent = CostMetadata.accumulator()
     const payloads: Array<unknown> = []
     const push = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<AiResponse.StreamPartEncoded> => {

@@ -3,11 +3,15 @@
  *
  * @since 0.1.0
  */
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { fromPayload } from "../Chunk.ts"
+import type { ContentEvent } from "../ContentEvent.ts"
 import type * as CostMetadata from "../CostMetadata.ts"
 import { elements } from "../internal/open.ts"
 import { ChatCompletionChunk } from "../protocols/ChatCompletions.ts"
+import { cite } from "../protocols/chatCompletions/content.ts"
+import { indexOf } from "../protocols/chatCompletions/payload.ts"
 import { AzurePayload, type ContentFilterResults, type PromptFilterResult } from "./AzurePayload.ts"
 
 /**
@@ -55,6 +59,27 @@ export class AzureChunk extends ChatCompletionChunk.extend<AzureChunk>("effect-l
     return elements(this.chunk.prompt_filter_results ?? this.chunk.prompt_annotations)
   }
 
+  private get first() {
+    return this.chunk.choices?.find((choice, position) => choice !== null && indexOf(choice, position) === 0)
+  }
+
+  /** @since 0.2.0 */
+  override contentEvents(out: Array<ContentEvent>, isNamed?: boolean): void {
+    super.contentEvents(out, isNamed)
+    const { first, provider } = this
+    const context = first?.delta?.["context"]
+    if (Predicate.isObject(context)) {
+      if (Array.isArray(context["citations"])) cite(provider, "citations", context["citations"], out)
+      if (context["intent"]) out.push({ type: "details", provider, fields: { intent: context["intent"] } })
+    }
+    const contentFilterResults = first?.content_filter_results
+    const promptFilterResults = this.chunk.prompt_filter_results ?? this.chunk.prompt_annotations
+    const latencyCheckpoint = this.chunk["latency_checkpoint"]
+    if (contentFilterResults || promptFilterResults || latencyCheckpoint) {
+      out.push({ type: "details", provider, fields: { contentFilterResults, promptFilterResults, latencyCheckpoint } })
+    }
+  }
+
   /**
    * What the content filter found in choice 0; `undefined` when this chunk does not say. With an asynchronous filter it
    * is about text that came earlier: `content_filter_offsets` of the choice in `chunk` says which.
@@ -62,9 +87,7 @@ export class AzureChunk extends ChatCompletionChunk.extend<AzureChunk>("effect-l
    * @since 0.1.0
    */
   get contentFilterResults(): ContentFilterResults | undefined {
-    return this.chunk.choices?.find((choice, position) => choice !== null && (choice.index ?? position) === 0)
-      ?.content_filter_results ??
-      undefined
+    return this.first?.content_filter_results ?? undefined
   }
 
   /** @since 0.2.0 */

@@ -5,13 +5,13 @@
  */
 import * as Schema from "effect/Schema"
 import { fromPayload } from "../Chunk.ts"
+import type { ContentEvent } from "../ContentEvent.ts"
 import type * as CostMetadata from "../CostMetadata.ts"
 import { type Exact, exactly } from "../internal/exact.ts"
 import { nullish, open } from "../internal/open.ts"
 import { validator } from "../internal/validator.ts"
-import type * as Parts from "../Parts.ts"
 import { MessagesChunk, Payload } from "../protocols/Messages.ts"
-import { contentEvents } from "../protocols/messages/parts.ts"
+import { contentEvents } from "../protocols/messages/content.ts"
 import * as Usage from "../Usage.ts"
 
 /**
@@ -104,7 +104,7 @@ export class BedrockInvokeChunk
   }
 
   /** @since 0.2.0 */
-  override contentEvents(out: Array<Parts.Event>): void {
+  override contentEvents(out: Array<ContentEvent>): void {
     contentEvents(this, "bedrockInvoke", out)
   }
 

@@ -15,8 +15,6 @@ import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Chunk } from "../Chunk.ts"
-import { hasOutput } from "../internal/hasOutput.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { CurrentWatcher } from "./call.ts"
@@ -155,11 +153,6 @@ const withContent = <C, B>(
     })
   })
 }
-
-/** @internal */
-export const hasContent = (chunk: Chunk): boolean =>
-  chunk.audioDelta !== undefined ||
-  hasOutput(chunk)
 
 interface Opened<C> {
   readonly first: Arr.NonEmptyReadonlyArray<C>

@@ -5,7 +5,10 @@
  */
 import * as Schema from "effect/Schema"
 import { fromPayload } from "../Chunk.ts"
+import type { ContentEvent } from "../ContentEvent.ts"
+import { elements } from "../internal/open.ts"
 import { ChatCompletionChunk, usageOf } from "../protocols/ChatCompletions.ts"
+import { indexOf } from "../protocols/chatCompletions/payload.ts"
 import type { Usage } from "../Usage.ts"
 import { GroqPayload } from "./GroqPayload.ts"
 
@@ -39,6 +42,19 @@ export class GroqChunk extends ChatCompletionChunk.extend<GroqChunk>("effect-llm
   /** @since 0.1.0 */
   override get usage(): Usage | undefined {
     return usageOf(this.chunk.x_groq?.usage, this.chunk.usage)
+  }
+
+  /** @since 0.2.0 */
+  override contentEvents(out: Array<ContentEvent>, isNamed?: boolean): void {
+    super.contentEvents(out, isNamed)
+    const { provider } = this
+    // Not as calls and results: Groq does not take them back.
+    for (const [position, choice] of elements(this.chunk.choices).entries()) {
+      const executedTools = indexOf(choice, position) === 0 ? choice.delta?.executed_tools : undefined
+      if (Array.isArray(executedTools)) out.push({ type: "details", provider, lists: { executedTools } })
+    }
+    const xGroq = this.chunk.x_groq
+    if (xGroq) out.push({ type: "details", provider, fields: { xGroq } })
   }
 
   /**

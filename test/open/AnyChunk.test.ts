@@ -14,13 +14,13 @@ import {
   BedrockInvoke,
   BedrockInvokeChunk,
   type Chunk,
+  type ContentEvent,
   Groq,
   GroqChunk,
   OpenAi,
   OpenAiChunk,
   OpenAiResponses,
   OpenAiResponsesChunk,
-  type Parts,
   Protocol
 } from "effect-llm-stream"
 import { Arbitraries } from "effect-llm-stream/testing"
@@ -63,7 +63,7 @@ const valuesOf = (chunk: AnyChunk.AnyChunk): ReadonlyArray<readonly [string, unk
 ]
 
 const contentEventsOf = (chunk: Chunk.Chunk): ReadonlyArray<unknown> => {
-  const events: Array<Parts.Event> = []
+  const events: Array<ContentEvent.ContentEvent> = []
   chunk.contentEvents?.(events)
   return events
 }

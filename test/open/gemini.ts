@@ -55,8 +55,8 @@ export class GeminiChunk extends Chunk.Base.extend<GeminiChunk>("gemini/GeminiCh
     const { candidates: [candidate] = [], promptFeedback } = this.chunk
     return [candidate?.finishReason, promptFeedback?.blockReason].filter((reason) => reason !== undefined)
   }
-  protected override commonFinishReasonOf(raw: string) {
-    return commonFinishReason(raw)
+  override get commonFinishReasons() {
+    return this.finishReasons.map(commonFinishReason)
   }
   override get id() {
     return this.chunk.responseId

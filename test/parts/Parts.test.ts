@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Schema } from "effect"
 import type { Response as AiResponse } from "effect/ai"
-import { Parts, Usage } from "../../src/index.ts"
+import { type ContentEvent, Parts, Usage } from "../../src/index.ts"
+import { events } from "./events.ts"
 import { broken, texts } from "./rules.ts"
 
-const run = (events: ReadonlyArray<Parts.Event>): ReadonlyArray<AiResponse.StreamPartEncoded> => {
+const run = (events: ReadonlyArray<ContentEvent.ContentEvent>): ReadonlyArray<AiResponse.StreamPartEncoded> => {
   const decoder = Parts.decoder()
   const parts: Array<AiResponse.StreamPartEncoded> = []
   for (const event of events) decoder.push(event, parts)
@@ -12,91 +12,17 @@ const run = (events: ReadonlyArray<Parts.Event>): ReadonlyArray<AiResponse.Strea
   return parts
 }
 
-const stop: Parts.Event = { type: "finish", provider: "acme", reason: "stop", raw: "end_turn" }
+const stop: ContentEvent.Finish = { type: "finish", provider: "acme", reason: "stop", raw: "end_turn" }
 
 const types = (parts: ReadonlyArray<AiResponse.StreamPartEncoded>) => parts.map((part) => part.type)
 
 const calls = (parts: ReadonlyArray<AiResponse.StreamPartEncoded>) =>
   parts.flatMap((part) => part.type === "tool-call" ? [{ id: part.id, name: part.name, params: part.params }] : [])
 
-const piece = (piece: Parts.ToolCallPieceEvent["piece"]): Parts.Event => ({ type: "tool-call-piece", piece })
-
-const shape = (signature: string) => ({ signature })
-
-const Key = Schema.Literals([0, 1, 2, "content"])
-const Id = Schema.Literals(["a", "b", ""])
-const Text = Schema.Literals(["", "x", "{\"a\":", "1}", "{}", "null", "[1]"])
-const events = Arbitrary.map(
-  Arbitrary.schema(Schema.Array(Schema.Union([
-    Schema.Struct({
-      type: Schema.tag("response"),
-      id: Schema.UndefinedOr(Schema.String),
-      model: Schema.UndefinedOr(Schema.String),
-      created: Schema.optionalKey(Schema.Number)
-    }),
-    Schema.Struct({ type: Schema.Literals(["text", "reasoning"]), key: Key, delta: Text }),
-    Schema.Struct({
-      type: Schema.tag("annotation"),
-      kind: Schema.Literals(["text", "reasoning"]),
-      key: Key,
-      provider: Id,
-      fields: Schema.Record(Schema.String, Schema.Unknown),
-      lists: Schema.Record(Schema.Literals(["l", "__proto__"]), Schema.Array(Schema.Unknown))
-    }),
-    Schema.Struct({ type: Schema.tag("signature"), key: Key, provider: Id, delta: Text }),
-    Schema.Struct({
-      type: Schema.tag("tool-call"),
-      key: Key,
-      id: Id,
-      name: Schema.Literals(["t", ""]),
-      input: Schema.Unknown,
-      providerExecuted: Schema.Boolean
-    }),
-    Schema.Struct({ type: Schema.tag("arguments"), key: Key, delta: Text }),
-    Schema.Struct({
-      type: Schema.tag("tool-call-piece"),
-      piece: Schema.Struct({
-        index: Schema.optionalKey(Schema.Literals([0, 1])),
-        id: Schema.optionalKey(Schema.Literals(["a", "b"])),
-        name: Schema.optionalKey(Schema.Literals(["t", "u"])),
-        arguments: Text
-      }),
-      custom: Schema.Boolean
-    }),
-    Schema.Struct({
-      type: Schema.tag("tool-result"),
-      key: Schema.optionalKey(Key),
-      id: Id,
-      name: Schema.String,
-      result: Schema.Unknown,
-      isFailure: Schema.Boolean
-    }),
-    Schema.Struct({ type: Schema.tag("tool-result-piece"), key: Key, items: Schema.Array(Schema.Unknown) }),
-    Schema.Struct({
-      type: Schema.tag("file"),
-      key: Key,
-      mediaType: Schema.String,
-      data: Schema.UndefinedOr(Schema.Uint8Array),
-      provider: Id
-    }),
-    Schema.Struct({
-      type: Schema.tag("source"),
-      url: Schema.Literals(["https://a.example", "https://a.example/", "no url", ""]),
-      title: Schema.UndefinedOr(Schema.String)
-    }),
-    Schema.Struct({ type: Schema.tag("end"), key: Key }),
-    Schema.Struct({ type: Schema.tag("usage"), provider: Id, usage: Usage.Usage }),
-    Schema.Struct({
-      type: Schema.tag("finish"),
-      provider: Id,
-      reason: Schema.Literals(["stop", "length", "tool_calls", "content_filter", "pause", "error", "other"]),
-      raw: Schema.String
-    }),
-    Schema.Struct({ type: Schema.tag("details"), provider: Id, fields: Schema.Record(Schema.String, Schema.Unknown) })
-  ]))),
-  (events): ReadonlyArray<Parts.Event> =>
-    events.map((event) => event.type === "signature" ? { ...event, fields: shape } : event)
-)
+const piece = (piece: Omit<ContentEvent.ToolCallPiece, "type">): ContentEvent.ContentEvent => ({
+  type: "tool-call-piece",
+  ...piece
+})
 
 describe("Parts", () => {
   it.prop("makes a valid part stream of any events", [events], ([events]) => {
@@ -160,7 +86,13 @@ describe("Parts", () => {
   })
 
   it("puts a split signature whole on the end of its block", () => {
-    const sign = (delta: string): Parts.Event => ({ type: "signature", key: 0, provider: "acme", delta, fields: shape })
+    const sign = (delta: string): ContentEvent.ContentEvent => ({
+      type: "signature",
+      key: 0,
+      provider: "acme",
+      delta,
+      field: "signature"
+    })
     const parts = run([
       { type: "reasoning", key: 0, delta: "Hm." },
       sign("AB"),
@@ -172,9 +104,15 @@ describe("Parts", () => {
   })
 
   it("keeps a reasoning block that has nothing but a signature, and no block that has nothing", () => {
-    const sign: Parts.Event = { type: "signature", key: 0, provider: "acme", delta: "S", fields: shape }
+    const sign: ContentEvent.ContentEvent = {
+      type: "signature",
+      key: 0,
+      provider: "acme",
+      delta: "S",
+      field: "signature"
+    }
     assert.deepStrictEqual(types(run([sign, stop])), ["reasoning-start", "reasoning-end", "finish"])
-    const nothing: Parts.Event = {
+    const nothing: ContentEvent.ContentEvent = {
       type: "annotation",
       kind: "reasoning",
       key: 0,
@@ -196,7 +134,7 @@ describe("Parts", () => {
   })
 
   it("joins lists, replaces fields, and leaves out what is no JSON", () => {
-    const note = (fields: Parts.Fields, lists: Parts.Lists): Parts.Event => ({
+    const note = (fields: ContentEvent.Fields, lists: ContentEvent.Lists): ContentEvent.ContentEvent => ({
       type: "details",
       provider: "acme",
       fields,
@@ -217,15 +155,17 @@ describe("Parts", () => {
     }
   })
 
-  it("gives no call for arguments that are no whole JSON, and still the finish", () => {
-    const parts = run([piece({ index: 0, id: "a", name: "add", arguments: "{\"x\":" }), stop])
+  it("gives no call that was cut off, and still the finish; broken arguments of a complete answer are their text", () => {
+    const cutOff = piece({ index: 0, id: "a", name: "add", arguments: "{\"x\":" })
+    const parts = run([cutOff, { ...stop, reason: "length" }])
     assert.deepStrictEqual(types(parts), ["tool-params-start", "tool-params-delta", "tool-params-end", "finish"])
     assert.deepStrictEqual(texts(parts, "tool-params"), ["{\"x\":"])
+    assert.deepStrictEqual(calls(run([cutOff, stop])), [{ id: "a", name: "add", params: "{\"x\":" }])
   })
 
   it("gives the text of a custom tool as it is", () => {
     const parts = run([
-      { type: "tool-call-piece", piece: { index: 0, id: "a", name: "shell", arguments: "ls" }, custom: true },
+      piece({ index: 0, id: "a", name: "shell", arguments: "ls", custom: true }),
       stop
     ])
     assert.deepStrictEqual(calls(parts), [{ id: "a", name: "shell", params: "ls" }])
@@ -305,7 +245,7 @@ describe("Parts", () => {
   })
 
   it("gives one source for a page that is cited twice, and none for what is no address", () => {
-    const source = (url: string): Parts.Event => ({ type: "source", url, title: undefined })
+    const source = (url: string): ContentEvent.ContentEvent => ({ type: "source", url, title: undefined })
     const parts = run([source("https://a.example"), source("https://a.example/"), source("page 3"), stop])
     assert.deepStrictEqual(parts.slice(0, -1), [
       { type: "source", sourceType: "url", id: "0", url: "https://a.example", title: "https://a.example" }
@@ -313,7 +253,11 @@ describe("Parts", () => {
   })
 
   it("names the response once, in as many parts as it takes", () => {
-    const named = (id: string | undefined, model: string | undefined): Parts.Event => ({ type: "response", id, model })
+    const named = (id: string | undefined, model: string | undefined): ContentEvent.ContentEvent => ({
+      type: "response",
+      id,
+      model
+    })
     const parts = run([named("a", undefined), named("a", "m"), named("b", "n"), stop])
     assert.deepStrictEqual(parts.slice(0, -1), [
       { type: "response-metadata", id: "a" },
@@ -322,12 +266,13 @@ describe("Parts", () => {
   })
 
   it("gives all bytes of a file at once, and takes an answer that is only spoken for a finished one", () => {
-    const bytes = (...data: ReadonlyArray<number>): Parts.Event => ({
-      type: "file",
-      key: "audio",
-      mediaType: "audio/pcm",
+    const bytes = (...data: ReadonlyArray<number>): ContentEvent.ContentEvent => ({
+      type: "audio",
+      provider: "acme",
+      id: undefined,
       data: new Uint8Array(data),
-      provider: "acme"
+      transcript: undefined,
+      expiresAt: undefined
     })
     assert.deepStrictEqual(run([bytes(0, 1), bytes(2)]), [
       { type: "file", mediaType: "audio/pcm", data: "AAEC" },
@@ -382,9 +327,12 @@ describe("Parts", () => {
     const n = 30_000
     const pieces = Array.from({ length: n }, () => piece({ name: "t", arguments: "{}" }))
     assert.lengthOf(calls(run([...pieces, stop])), n)
-    const same = Array.from({ length: n }, (_, key): Parts.Event => ({ type: "tool-call", key, id: "a", name: "t" }))
+    const same = Array.from(
+      { length: n },
+      (_, key): ContentEvent.ContentEvent => ({ type: "tool-call", key, id: "a", name: "t" })
+    )
     assert.lengthOf(new Set(calls(run([...same, stop])).map(({ id }) => id)), n)
-    const lists = Array.from({ length: n }, (): Parts.Event => ({
+    const lists = Array.from({ length: n }, (): ContentEvent.ContentEvent => ({
       type: "annotation",
       kind: "text",
       key: 0,

@@ -4,9 +4,8 @@
  * @since 0.2.0
  */
 import type * as Schema from "effect/Schema"
-import type { Chunk } from "../../Chunk.ts"
+import { type Chunk, hasOutput } from "../../Chunk.ts"
 import { excerpt, failureOf } from "../../engine/errorBody.ts"
-import { hasOutput } from "../../internal/hasOutput.ts"
 import * as JsonEvent from "../../internal/jsonEvent.ts"
 import { elements } from "../../internal/open.ts"
 import { validator } from "../../internal/validator.ts"

@@ -3,40 +3,20 @@
  *
  * @since 0.2.0
  */
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { Base, type ChoiceDelta, type Chunk, type ToolCallDelta } from "../../Chunk.ts"
-import * as CostMetadata from "../../CostMetadata.ts"
-import * as FinishReason from "../../FinishReason.ts"
+import { Base, type Chunk } from "../../Chunk.ts"
+import type { ContentEvent } from "../../ContentEvent.ts"
+import type * as CostMetadata from "../../CostMetadata.ts"
 import { elements } from "../../internal/open.ts"
-import type * as Parts from "../../Parts.ts"
 import type * as Usage from "../../Usage.ts"
-import { contentEvents } from "./parts.ts"
-import { type Citation, type ContentBlock, finishReasons, Payload, usageOf, type WireUsage } from "./payload.ts"
+import { contentEvents } from "./content.ts"
+import { type Citation, type ContentBlock, Payload, usageOf, type WireUsage } from "./payload.ts"
 
 type Event<Type extends string> = Extract<Payload, { readonly type: Type }>
 
 type Message = NonNullable<Event<"message_start">["message"]>
 
 type Stop = NonNullable<Event<"message_delta">["delta"]>
-
-const toCommon = FinishReason.fromTable(finishReasons)
-
-// What came whole is the text itself; `{}` stands for an input that comes in deltas, or for none.
-const argumentsOf = (input: unknown): string =>
-  input === undefined || input === null || (Predicate.isObject(input) && Object.keys(input).length === 0)
-    ? ""
-    : typeof input === "string"
-    ? input
-    : JSON.stringify(input)
-
-const toolCallOf = (block: ContentBlock, index: number): ReadonlyArray<ToolCallDelta> =>
-  block.type !== "tool_use" ? [] : [{
-    index,
-    ...(block.id ? { id: block.id } : undefined),
-    ...(block.name ? { name: block.name } : undefined),
-    arguments: argumentsOf(block.input)
-  }]
 
 /**
  * A chunk of any host of this format: the payload, and the common attributes computed from it. Every event of a stream is
@@ -81,28 +61,13 @@ export class MessagesChunk extends Base.extend<MessagesChunk>("effect-llm-stream
     return (this.chunk.type === "message_delta" ? this.chunk.usage : this.message?.usage) ?? undefined
   }
 
+  // The attribute that is read most; of the events it takes seven times as long.
   /** @since 0.1.0 */
   override get content(): string {
     const event = this.chunk
     return event.type === "content_block_delta"
       ? event.delta?.type === "text_delta" ? event.delta.text : ""
       : this.contentBlocks.map((block) => block.type === "text" ? block.text ?? "" : "").join("")
-  }
-
-  /** @since 0.1.0 */
-  override get reasoning(): string {
-    return this.thinking ?? ""
-  }
-
-  /** @since 0.1.0 */
-  override get finishReasons(): ReadonlyArray<string> {
-    const reason = this.stop?.stop_reason
-    return reason ? [reason] : []
-  }
-
-  /** @since 0.2.0 */
-  protected override commonFinishReasonOf(raw: string): FinishReason.FinishReason {
-    return toCommon(raw)
   }
 
   /** @since 0.1.0 */
@@ -120,48 +85,8 @@ export class MessagesChunk extends Base.extend<MessagesChunk>("effect-llm-stream
     return usageOf(this.wireUsage)
   }
 
-  /** @since 0.1.0 */
-  override get toolCallDeltas(): ReadonlyArray<ToolCallDelta> {
-    const event = this.chunk
-    switch (event.type) {
-      case "content_block_delta":
-        return event.delta?.type === "input_json_delta" && (this.block ?? "tool_use") === "tool_use"
-          ? [{ index: event.index, arguments: event.delta.partial_json }]
-          : []
-      case "content_block_start":
-        return event.content_block === null ? [] : toolCallOf(event.content_block, event.index)
-      default:
-        return (this.message?.content ?? []).flatMap((block, index) => block === null ? [] : toolCallOf(block, index))
-    }
-  }
-
-  /** @since 0.1.0 */
-  override get choiceDeltas(): ReadonlyArray<ChoiceDelta> {
-    switch (this.chunk.type) {
-      case "message_start":
-      case "content_block_start":
-      case "content_block_delta":
-      case "message_delta":
-        return [{
-          index: 0,
-          content: this.content,
-          reasoning: this.reasoning,
-          refusal: "",
-          toolCallDeltas: this.toolCallDeltas,
-          finishReason: this.stop?.stop_reason || undefined
-        }]
-      default:
-        return []
-    }
-  }
-
-  /** @since 0.1.0 */
-  override get costMetadata(): CostMetadata.CostMetadata {
-    return CostMetadata.fromChunk(this)
-  }
-
   /** @since 0.2.0 */
-  contentEvents(out: Array<Parts.Event>): void {
+  override contentEvents(out: Array<ContentEvent>): void {
     contentEvents(this, this.provider, out)
   }
 

@@ -15,7 +15,8 @@ import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { hasContent, type Started } from "../../engine/transport.ts"
+import { hasOutput } from "../../Chunk.ts"
+import type { Started } from "../../engine/transport.ts"
 import * as Protocol from "../../Protocol.ts"
 import * as Provider from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
@@ -143,7 +144,7 @@ export const make = <C extends ResponsesChunk>(
         },
         model: from.model,
         protocol: definition.protocol.resumed(position),
-        hasContent
+        hasContent: hasOutput
       }, clock)
     }
 

@@ -3,18 +3,16 @@
  *
  * @since 0.2.0
  */
-import * as Base64 from "effect/encoding/Base64"
 import * as Predicate from "effect/Predicate"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { type AudioDelta, Base, type ChoiceDelta, type Chunk, type ToolCallDelta } from "../../Chunk.ts"
-import * as CostMetadata from "../../CostMetadata.ts"
+import { Base, type Chunk } from "../../Chunk.ts"
+import type { ContentEvent } from "../../ContentEvent.ts"
+import type * as CostMetadata from "../../CostMetadata.ts"
 import * as FinishReason from "../../FinishReason.ts"
 import { elements } from "../../internal/open.ts"
-import type * as Parts from "../../Parts.ts"
 import type * as Usage from "../../Usage.ts"
-import { contentEvents } from "./parts.ts"
-import { type Annotation, type ContentPart, type OutputItem, Payload, type Response, usageOf } from "./payload.ts"
+import { contentEvents } from "./content.ts"
+import { type Annotation, type OutputItem, Payload, type Response, usageOf } from "./payload.ts"
 
 /**
  * The finish reasons of the Responses API: why a response is incomplete, or its status. `completed` is `tool_calls` when
@@ -31,52 +29,6 @@ export const finishReasons = {
 } as const satisfies FinishReason.Table
 
 const toCommon = FinishReason.fromTable(finishReasons)
-
-type Texts = "content" | "reasoning" | "refusal"
-
-const textOfPart = (part: ContentPart, kind: Texts): string => {
-  switch (part.type) {
-    case "output_text":
-      return kind === "content" ? part.text ?? "" : ""
-    case "refusal":
-      return kind === "refusal" ? part.refusal ?? "" : ""
-    case "reasoning_text":
-    case "summary_text":
-      return kind === "reasoning" ? part.text ?? "" : ""
-    default:
-      return ""
-  }
-}
-
-const textOfItem = (item: OutputItem, kind: Texts): string => {
-  switch (item.type) {
-    case "message":
-      return elements(item.content).map((part) => textOfPart(part, kind)).join("")
-    case "reasoning":
-      return [...elements(item.summary), ...elements(item.content)].map((part) => textOfPart(part, kind)).join("")
-    default:
-      return ""
-  }
-}
-
-interface Placed {
-  readonly item: OutputItem
-  readonly index: number | null | undefined
-}
-
-const callOf = ({ index, item }: Placed, isStart: boolean, isWhole: boolean): ReadonlyArray<ToolCallDelta> => {
-  if (item.type !== "function_call" && item.type !== "custom_tool_call") return []
-  return [{
-    ...(typeof index === "number" ? { index } : undefined),
-    ...(isStart && item.call_id ? { id: item.call_id } : undefined),
-    ...(isStart && item.name ? { name: item.name } : undefined),
-    arguments: isWhole ? (item.type === "function_call" ? item.arguments : item.input) ?? "" : ""
-  }]
-}
-
-const argumentsAt = (index: number | null | undefined, text: string): ReadonlyArray<ToolCallDelta> => [
-  { ...(typeof index === "number" ? { index } : undefined), arguments: text }
-]
 
 const isClientCall = (type: string): boolean => type === "function_call" || type === "custom_tool_call"
 
@@ -231,71 +183,24 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
     }
   }
 
-  private get wholeItems(): ReadonlyArray<Placed> {
-    const event = this.chunk
-    if (this.whole === undefined) return []
-    if (event.type === "response.output_item.done" && event.item) {
-      return [{ item: event.item, index: event.output_index }]
-    }
-    return this.whole !== "response"
-      ? []
-      : (this.response?.output ?? []).flatMap((item, index) => item === null ? [] : [{ item, index }])
+  private get finish(): { readonly raw: string; readonly reason: FinishReason.FinishReason } | undefined {
+    const raw = this.rawFinish
+    return raw === undefined
+      ? undefined
+      : { raw, reason: raw === "completed" && this.outputTypes.some(isClientCall) ? "tool_calls" : toCommon(raw) }
   }
 
-  private wholeText(kind: Texts): string {
-    const event = this.chunk
-    if (this.whole === undefined) return ""
-    switch (event.type) {
-      case "response.output_text.done":
-        return kind === "content" ? event.text ?? "" : ""
-      case "response.refusal.done":
-        return kind === "refusal" ? event.refusal ?? "" : ""
-      case "response.reasoning_text.done":
-      case "response.reasoning_summary_text.done":
-        return kind === "reasoning" ? event.text ?? "" : ""
-      case "response.content_part.done":
-      case "response.reasoning_summary_part.done":
-        return event.part ? textOfPart(event.part, kind) : ""
-      default:
-        return this.wholeItems.map(({ item }) => textOfItem(item, kind)).join("")
-    }
-  }
-
-  /** @since 0.2.0 */
-  override get content(): string {
-    return this.chunk.type === "response.output_text.delta" ? this.chunk.delta : this.wholeText("content")
-  }
-
-  /** @since 0.2.0 */
-  override get reasoning(): string {
-    return this.chunk.type === "response.reasoning_summary_text.delta" ||
-        this.chunk.type === "response.reasoning_text.delta"
-      ? this.chunk.delta
-      : this.wholeText("reasoning")
-  }
-
-  /** @since 0.2.0 */
-  override get refusal(): string {
-    return this.chunk.type === "response.refusal.delta" ? this.chunk.delta : this.wholeText("refusal")
-  }
-
-  /** @since 0.2.0 */
-  override get finishReasons(): ReadonlyArray<string> {
+  private get rawFinish(): string | undefined {
     switch (this.chunk.type) {
       case "response.completed":
-        return ["completed"]
+        return "completed"
       case "response.incomplete":
-        return [this.chunk.response?.incomplete_details?.reason || "incomplete"]
+        return this.chunk.response?.incomplete_details?.reason || "incomplete"
       case "response.failed":
-        return ["failed"]
+        return "failed"
       default:
-        return []
+        return undefined
     }
-  }
-
-  /** @since 0.2.0 */
-  protected override commonFinishReasonOf(raw: string): FinishReason.FinishReason {
-    return raw === "completed" && this.outputTypes.some(isClientCall) ? "tool_calls" : toCommon(raw)
   }
 
   private get outputTypes(): ReadonlyArray<string> {
@@ -323,64 +228,6 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
   }
 
   /** @since 0.2.0 */
-  override get audioDelta(): AudioDelta | undefined {
-    const event = this.chunk
-    const none = { id: undefined, data: undefined, transcript: undefined, expiresAt: undefined }
-    switch (event.type) {
-      case "response.audio.delta": {
-        const data = Base64.decode(event.delta ?? "")
-        return Result.isSuccess(data) ? { ...none, data: data.success } : undefined
-      }
-      case "response.audio.transcript.delta":
-        return { ...none, transcript: event.delta ?? "" }
-      default:
-        return undefined
-    }
-  }
-
-  /** @since 0.2.0 */
-  override get toolCallDeltas(): ReadonlyArray<ToolCallDelta> {
-    const event = this.chunk
-    switch (event.type) {
-      case "response.function_call_arguments.delta":
-      case "response.custom_tool_call_input.delta":
-        return argumentsAt(event.output_index, event.delta)
-      case "response.output_item.added":
-        return event.item ? callOf({ item: event.item, index: event.output_index }, true, false) : []
-      case "response.function_call_arguments.done":
-        return this.whole === undefined ? [] : argumentsAt(event.output_index, event.arguments ?? "")
-      case "response.custom_tool_call_input.done":
-        return this.whole === undefined ? [] : argumentsAt(event.output_index, event.input ?? "")
-      default:
-        return this.wholeItems.flatMap((placed) => callOf(placed, this.whole !== "text", true))
-    }
-  }
-
-  /** @since 0.2.0 */
-  override get choiceDeltas(): ReadonlyArray<ChoiceDelta> {
-    switch (this.chunk.type) {
-      case "response.output_text.delta":
-      case "response.refusal.delta":
-      case "response.reasoning_text.delta":
-      case "response.reasoning_summary_text.delta":
-      case "response.function_call_arguments.delta":
-      case "response.custom_tool_call_input.delta":
-      case "response.output_item.added":
-      case "response.completed":
-      case "response.incomplete":
-      case "response.failed":
-        return super.choiceDeltas
-      default:
-        return this.whole === undefined ? [] : super.choiceDeltas
-    }
-  }
-
-  /** @since 0.2.0 */
-  override get costMetadata(): CostMetadata.CostMetadata {
-    return CostMetadata.fromChunk(this)
-  }
-
-  /** @since 0.2.0 */
   override get costDetails(): CostMetadata.Fields | undefined {
     // The tier that was asked for is in the events before.
     const tier = this.end?.service_tier
@@ -388,8 +235,8 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
   }
 
   /** @since 0.2.0 */
-  contentEvents(out: Array<Parts.Event>, isNamed?: boolean): void {
-    contentEvents(this, this.provider, out, isNamed)
+  override contentEvents(out: Array<ContentEvent>, isNamed?: boolean): void {
+    contentEvents(this, this.provider, this.finish, out, isNamed)
   }
 
   /**

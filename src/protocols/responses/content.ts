@@ -3,17 +3,26 @@
  *
  * @since 0.2.0
  */
+import * as Base64 from "effect/encoding/Base64"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import type { Chunk } from "../../Chunk.ts"
-import * as Metadata from "../../internal/fields.ts"
+import * as ProviderMetadata from "../../content/providerMetadata.ts"
+import type { ContentEvent, Fields, Key } from "../../ContentEvent.ts"
+import type { FinishReason } from "../../FinishReason.ts"
 import { elements } from "../../internal/open.ts"
-import type * as Parts from "../../Parts.ts"
 import type { Annotation, ContentPart, OutputItem, Payload, Response } from "./payload.ts"
 
 type Event = Chunk & {
   readonly chunk: Payload
   readonly whole?: "text" | "item" | "response"
   readonly call?: string
+}
+
+/** Why the response ended. */
+interface Finish {
+  readonly reason: FinishReason
+  readonly raw: string
 }
 
 /**
@@ -28,7 +37,13 @@ type Event = Chunk & {
  *
  * @internal
  */
-export const contentEvents = (chunk: Event, provider: string, out: Array<Parts.Event>, isNamed?: boolean): void => {
+export const contentEvents = (
+  chunk: Event,
+  provider: string,
+  finish: Finish | undefined,
+  out: Array<ContentEvent>,
+  isNamed?: boolean
+): void => {
   const event = chunk.chunk
   const isWhole = chunk.whole !== undefined
   switch (event.type) {
@@ -45,8 +60,10 @@ export const contentEvents = (chunk: Event, provider: string, out: Array<Parts.E
       return
     case "response.function_call_arguments.delta":
     case "response.custom_tool_call_input.delta":
-    case "response.mcp_call_arguments.delta":
       out.push({ type: "arguments", key: keyOf(event), delta: event.delta })
+      return
+    case "response.mcp_call_arguments.delta":
+      out.push({ type: "arguments", key: keyOf(event), delta: event.delta, providerExecuted: true })
       return
     case "response.output_text.done":
       if (isWhole) out.push({ type: "text", key: keyOf(event), delta: event.text ?? "" })
@@ -64,8 +81,12 @@ export const contentEvents = (chunk: Event, provider: string, out: Array<Parts.E
       }
       return
     case "response.function_call_arguments.done":
-    case "response.mcp_call_arguments.done":
       if (isWhole) out.push({ type: "arguments", key: keyOf(event), delta: event.arguments ?? "" })
+      return
+    case "response.mcp_call_arguments.done":
+      if (isWhole) {
+        out.push({ type: "arguments", key: keyOf(event), delta: event.arguments ?? "", providerExecuted: true })
+      }
       return
     case "response.custom_tool_call_input.done":
       if (isWhole) out.push({ type: "arguments", key: keyOf(event), delta: event.input ?? "" })
@@ -108,43 +129,52 @@ export const contentEvents = (chunk: Event, provider: string, out: Array<Parts.E
     case "response.failed":
       named(chunk, event.response, out)
       if (chunk.whole === "response") outputEvents(event.response?.output, provider, out)
-      return endEvents(chunk, event.response ?? {}, provider, out)
-    default: {
-      const { audioDelta } = chunk
-      if (audioDelta === undefined) return
-      const { data, transcript } = audioDelta
-      if (transcript !== undefined && transcript !== "") {
-        out.push({ type: "text", key: "transcript", delta: transcript })
-      }
-      if (data !== undefined) out.push({ type: "file", key: "audio", mediaType: "audio/pcm", data, provider })
+      return endEvents(chunk, event.response ?? {}, finish, provider, out)
+    case "response.audio.delta": {
+      const data = Result.getOrUndefined(Base64.decode(event.delta ?? ""))
+      return data === undefined ? undefined : audio({ data }, provider, out)
     }
+    case "response.audio.transcript.delta":
+      return audio({ transcript: event.delta ?? "" }, provider, out)
+    default:
   }
 }
+
+const audio = (
+  { data, transcript }: { readonly data?: Uint8Array; readonly transcript?: string },
+  provider: string,
+  out: Array<ContentEvent>
+): void => void out.push({ type: "audio", provider, id: undefined, data, transcript, expiresAt: undefined })
 
 interface Placed {
   readonly output_index?: number | null
   readonly item_id?: string | null
 }
 
-const keyOf = ({ item_id, output_index }: Placed): Parts.Key => output_index ?? item_id ?? undefined
+const keyOf = ({ item_id, output_index }: Placed): Key => output_index ?? item_id ?? undefined
 
-const placeOf = (index: number | null | undefined, item: OutputItem): Parts.Key => index ?? stringOf(item["id"])
+const placeOf = (index: number | null | undefined, item: OutputItem): Key => index ?? stringOf(item["id"])
 
-const summaryKey = (key: Parts.Key, index: number | null | undefined): string => `${key} summary ${index ?? 0}`
+const summaryKey = (key: Key, index: number | null | undefined): string => `${key} summary ${index ?? 0}`
 
-const textKey = (key: Parts.Key, index: number | null | undefined): string => `${key} reasoning ${index ?? 0}`
+const textKey = (key: Key, index: number | null | undefined): string => `${key} reasoning ${index ?? 0}`
 
-const named = (chunk: Event, response: Response | null | undefined, out: Array<Parts.Event>): void => {
+const named = (chunk: Event, response: Response | null | undefined, out: Array<ContentEvent>): void => {
   const { id, model } = chunk
   if (id !== undefined || model !== undefined) {
     out.push({ type: "response", id, model, created: response?.created_at ?? undefined })
   }
 }
 
-const endEvents = (chunk: Event, response: Response, provider: string, out: Array<Parts.Event>): void => {
-  const { commonFinishReasons: [reason], finishReasons: [raw], usage } = chunk
+const endEvents = (
+  { usage }: Event,
+  response: Response,
+  finish: Finish | undefined,
+  provider: string,
+  out: Array<ContentEvent>
+): void => {
   if (usage !== undefined) out.push({ type: "usage", provider, usage })
-  if (reason !== undefined && raw !== undefined) out.push({ type: "finish", provider, reason, raw })
+  if (finish !== undefined) out.push({ type: "finish", provider, ...finish })
   out.push({
     type: "details",
     provider,
@@ -158,27 +188,25 @@ const endEvents = (chunk: Event, response: Response, provider: string, out: Arra
   })
 }
 
-const refusal = (delta: string, key: Parts.Key, provider: string, out: Array<Parts.Event>): void => {
-  if (delta === "") return
-  out.push({ type: "text", key, delta })
-  out.push({ type: "annotation", kind: "text", key, provider, fields: { refusal: true } })
+const refusal = (delta: string, key: Key, provider: string, out: Array<ContentEvent>): void => {
+  if (delta !== "") out.push({ type: "refusal", key, delta, provider })
 }
 
-const annotate = (annotation: Annotation, key: Parts.Key, provider: string, out: Array<Parts.Event>): void => {
+const annotate = (annotation: Annotation, key: Key, provider: string, out: Array<ContentEvent>): void => {
   out.push({ type: "annotation", kind: "text", key, provider, lists: { annotations: [annotation] } })
   cite(annotation, out)
 }
 
-const cite = ({ title, url }: Annotation, out: Array<Parts.Event>): void => {
+const cite = ({ title, url }: Annotation, out: Array<ContentEvent>): void => {
   if (url) out.push({ type: "source", url, title: title ?? undefined })
 }
 
 const partEvents = (
   part: ContentPart,
-  key: Parts.Key,
+  key: Key,
   index: number | null | undefined,
   provider: string,
-  out: Array<Parts.Event>
+  out: Array<ContentEvent>
 ): void => {
   switch (part.type) {
     case "output_text":
@@ -198,7 +226,7 @@ const partEvents = (
 const outputEvents = (
   output: ReadonlyArray<OutputItem | null> | null | undefined,
   provider: string,
-  out: Array<Parts.Event>
+  out: Array<ContentEvent>
 ): void => {
   let search: string | undefined
   output?.forEach((item, key) => {
@@ -211,7 +239,7 @@ const outputEvents = (
 }
 
 /** The text of an item that did not come in pieces. */
-const wholeEvents = (item: OutputItem, key: Parts.Key, provider: string, out: Array<Parts.Event>): void => {
+const wholeEvents = (item: OutputItem, key: Key, provider: string, out: Array<ContentEvent>): void => {
   switch (item.type) {
     case "message":
       return elements(item.content).forEach((part, index) => partEvents(part, key, index, provider, out))
@@ -219,8 +247,10 @@ const wholeEvents = (item: OutputItem, key: Parts.Key, provider: string, out: Ar
       elements(item.summary).forEach((part, index) => partEvents(part, key, index, provider, out))
       return elements(item.content).forEach((part, index) => partEvents(part, key, index, provider, out))
     case "function_call":
-    case "mcp_call":
       out.push({ type: "arguments", key, delta: item.arguments ?? "" })
+      return
+    case "mcp_call":
+      out.push({ type: "arguments", key, delta: item.arguments ?? "", providerExecuted: true })
       return
     case "custom_tool_call":
       out.push({ type: "arguments", key, delta: item.input ?? "" })
@@ -244,7 +274,9 @@ const isClients = (item: OutputItem): boolean => {
   }
 }
 
-const begin = (item: OutputItem, key: Parts.Key, provider: string, out: Array<Parts.Event>): void => {
+const kindOf = (item: OutputItem) => isClients(item) ? { providerDefined: true } : { providerExecuted: true }
+
+const begin = (item: OutputItem, key: Key, provider: string, out: Array<ContentEvent>): void => {
   switch (item.type) {
     case "function_call":
     case "custom_tool_call": {
@@ -255,7 +287,7 @@ const begin = (item: OutputItem, key: Parts.Key, provider: string, out: Array<Pa
         id: item.call_id || undefined,
         name: item.name || undefined,
         custom,
-        metadata: Metadata.metadata(provider, {
+        metadata: ProviderMetadata.metadata(provider, {
           type: custom ? "custom" : undefined,
           itemId: item.id,
           namespace: item.namespace,
@@ -272,7 +304,7 @@ const begin = (item: OutputItem, key: Parts.Key, provider: string, out: Array<Pa
         id: item.id || undefined,
         name: item.name || "mcp",
         providerExecuted: true,
-        metadata: Metadata.metadata(provider, {
+        metadata: ProviderMetadata.metadata(provider, {
           type: item.type,
           itemId: item.id,
           serverLabel: item.server_label,
@@ -294,8 +326,8 @@ const begin = (item: OutputItem, key: Parts.Key, provider: string, out: Array<Pa
         key,
         id: stringOf(item["call_id"]) ?? (item.id || undefined),
         name: item.type.slice(0, -"_call".length),
-        providerExecuted: !isClients(item),
-        metadata: Metadata.metadata(provider, { type: item.type, itemId: item.id })
+        ...kindOf(item),
+        metadata: ProviderMetadata.metadata(provider, { type: item.type, itemId: item.id })
       })
       return
   }
@@ -307,19 +339,20 @@ const stringOf = (value: unknown): string | undefined => typeof value === "strin
 const sorted = (value: unknown): unknown =>
   Predicate.isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1)) : value
 
-const input = (value: unknown, key: Parts.Key, out: Array<Parts.Event>): void => {
+const input = (item: OutputItem, value: unknown, key: Key, out: Array<ContentEvent>): void => {
   if (value !== undefined && value !== null) {
-    out.push({ type: "arguments", key, delta: typeof value === "string" ? value : JSON.stringify(sorted(value)) })
+    const delta = typeof value === "string" ? value : JSON.stringify(sorted(value))
+    out.push({ type: "arguments", key, delta, ...kindOf(item) })
   }
   out.push({ type: "end", key })
 }
 
 const end = (
   item: OutputItem,
-  key: Parts.Key,
+  key: Key,
   call: string | undefined,
   provider: string,
-  out: Array<Parts.Event>
+  out: Array<ContentEvent>
 ): void => {
   const result = (id: string | null | undefined, name: string, result: unknown, error?: unknown): void => {
     out.push({
@@ -328,7 +361,7 @@ const end = (
       name,
       result: result ?? null,
       isFailure: item["status"] === "failed" || error !== undefined && error !== null,
-      metadata: Metadata.metadata(provider, { type: String(item.type), itemId: item["id"] })
+      metadata: ProviderMetadata.metadata(provider, { type: String(item.type), itemId: item["id"] })
     })
   }
   switch (item.type) {
@@ -361,19 +394,19 @@ const end = (
       out.push({ type: "end", key })
       return result(item.id, item.name || "mcp", item.output ?? item.error, item.error)
     case "mcp_approval_request": {
-      input(item.arguments, key, out)
+      input(item, item.arguments, key, out)
       const id = item.id || undefined
       if (id !== undefined) out.push({ type: "tool-approval-request", approvalId: id, callId: id })
       return
     }
     case "web_search_call":
-      input(item.action, key, out)
+      input(item, item.action, key, out)
       return result(item.id, "web_search", { status: item.status, action: item.action })
     case "file_search_call":
-      input({ queries: item.queries }, key, out)
+      input(item, { queries: item.queries }, key, out)
       return result(item.id, "file_search", { status: item.status, queries: item.queries, results: item.results })
     case "code_interpreter_call":
-      input({ code: item.code, container_id: item.container_id }, key, out)
+      input(item, { code: item.code, container_id: item.container_id }, key, out)
       return result(item.id, "code_interpreter", {
         status: item.status,
         container_id: item.container_id,
@@ -385,11 +418,12 @@ const end = (
       return result(id, "image_generation", image)
     }
     case "tool_search_call":
-      return input(item["arguments"], key, out)
+      return input(item, item["arguments"], key, out)
     case "tool_search_output":
       return result(item.call_id || call || item.id, "tool_search", { status: item.status, tools: item.tools })
     case "shell_call":
       return input(
+        item,
         Predicate.isObject(item.action) ? { ...item.action, environment: item.environment } : item.action,
         key,
         out
@@ -397,11 +431,12 @@ const end = (
     case "shell_call_output":
       return result(item.call_id, "shell", { status: item.status, output: item.output })
     case "local_shell_call":
-      return input(item.action, key, out)
+      return input(item, item.action, key, out)
     case "apply_patch_call":
-      return input(item.operation, key, out)
+      return input(item, item.operation, key, out)
     case "computer_call":
       return input(
+        item,
         { action: item.action, actions: item.actions, pending_safety_checks: item.pending_safety_checks },
         key,
         out
@@ -417,10 +452,10 @@ const end = (
 
 const messageEnd = (
   content: ReadonlyArray<ContentPart>,
-  fields: Parts.Fields,
-  key: Parts.Key,
+  fields: Fields,
+  key: Key,
   provider: string,
-  out: Array<Parts.Event>
+  out: Array<ContentEvent>
 ): void => {
   const annotations = content.flatMap((part) => part.type === "output_text" ? elements(part.annotations) : [])
   for (const annotation of annotations) cite(annotation, out)

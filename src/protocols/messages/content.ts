@@ -5,9 +5,12 @@
  */
 import * as Predicate from "effect/Predicate"
 import type { Chunk } from "../../Chunk.ts"
-import * as Metadata from "../../internal/fields.ts"
-import type * as Parts from "../../Parts.ts"
-import type { Citation, ContentBlock, Payload } from "./payload.ts"
+import * as ProviderMetadata from "../../content/providerMetadata.ts"
+import type { ContentEvent } from "../../ContentEvent.ts"
+import * as FinishReason from "../../FinishReason.ts"
+import { type Citation, type ContentBlock, finishReasons, type Payload } from "./payload.ts"
+
+const toCommon = FinishReason.fromTable(finishReasons)
 
 type Stop = NonNullable<Extract<Payload, { readonly type: "message_delta" }>["delta"]>
 
@@ -24,14 +27,14 @@ type Stop = NonNullable<Extract<Payload, { readonly type: "message_delta" }>["de
  * @internal
  */
 export const contentEvents = (
-  chunk: Chunk & { readonly chunk: Payload },
+  chunk: Chunk & { readonly chunk: Payload; readonly block?: string },
   provider: string,
-  out: Array<Parts.Event>
+  out: Array<ContentEvent>
 ): void => {
   const event = chunk.chunk
   switch (event.type) {
     case "content_block_delta":
-      return deltaEvents(event, provider, out)
+      return deltaEvents(event, chunk.block, provider, out)
     case "content_block_start":
       out.push({ type: "end", key: event.index })
       return event.content_block === null ? undefined : blockEvents(event.content_block, event.index, provider, out)
@@ -40,6 +43,7 @@ export const contentEvents = (
       return
     case "message_start": {
       const { message } = event
+      out.push({ type: "choice" })
       if (message === null || message === undefined) return
       if (chunk.id !== undefined || chunk.model !== undefined) {
         out.push({ type: "response", id: chunk.id, model: chunk.model })
@@ -59,7 +63,7 @@ export const contentEvents = (
   }
 }
 
-const usageEvents = (chunk: Chunk, provider: string, out: Array<Parts.Event>): void => {
+const usageEvents = (chunk: Chunk, provider: string, out: Array<ContentEvent>): void => {
   const { usage } = chunk
   if (usage !== undefined) out.push({ type: "usage", provider, usage })
 }
@@ -70,12 +74,11 @@ const stopEvents = (
   stop: Stop | null | undefined,
   { context_management }: { readonly context_management?: unknown },
   usage: { readonly [field: string]: unknown } | null | undefined,
-  out: Array<Parts.Event>
+  out: Array<ContentEvent>
 ): void => {
   usageEvents(chunk, provider, out)
-  const [raw] = chunk.finishReasons
-  const [reason] = chunk.commonFinishReasons
-  if (raw !== undefined && reason !== undefined) out.push({ type: "finish", provider, reason, raw })
+  const raw = stop?.stop_reason
+  if (raw) out.push({ type: "finish", provider, reason: toCommon(raw), raw })
   out.push({
     type: "details",
     provider,
@@ -94,8 +97,9 @@ const stopEvents = (
 
 const deltaEvents = (
   { delta, index }: Extract<Payload, { readonly type: "content_block_delta" }>,
+  block: string | undefined,
   provider: string,
-  out: Array<Parts.Event>
+  out: Array<ContentEvent>
 ): void => {
   switch (delta?.type) {
     case "text_delta":
@@ -105,10 +109,15 @@ const deltaEvents = (
       out.push({ type: "reasoning", key: index, delta: delta.thinking })
       return
     case "input_json_delta":
-      out.push({ type: "arguments", key: index, delta: delta.partial_json })
+      out.push({
+        type: "arguments",
+        key: index,
+        delta: delta.partial_json,
+        ...(block === undefined || block === "tool_use" ? undefined : { providerExecuted: true })
+      })
       return
     case "signature_delta":
-      out.push({ type: "signature", key: index, provider, delta: delta.signature, fields: signed })
+      out.push({ type: "signature", key: index, provider, delta: delta.signature, ...signed })
       return
     case "citations_delta":
       return delta.citation === null || delta.citation === undefined
@@ -119,7 +128,7 @@ const deltaEvents = (
   }
 }
 
-const blockEvents = (block: ContentBlock, key: number, provider: string, out: Array<Parts.Event>): void => {
+const blockEvents = (block: ContentBlock, key: number, provider: string, out: Array<ContentEvent>): void => {
   switch (block.type) {
     case "text":
       out.push({ type: "text", key, delta: block.text ?? "" })
@@ -129,7 +138,7 @@ const blockEvents = (block: ContentBlock, key: number, provider: string, out: Ar
       return
     case "thinking":
       out.push({ type: "reasoning", key, delta: block.thinking ?? "" })
-      out.push({ type: "signature", key, provider, delta: block.signature ?? "", fields: signed })
+      out.push({ type: "signature", key, provider, delta: block.signature ?? "", ...signed })
       return
     case "redacted_thinking": {
       const fields = { info: { type: "redacted_thinking", redactedData: block.data ?? "" } }
@@ -145,9 +154,9 @@ const blockEvents = (block: ContentBlock, key: number, provider: string, out: Ar
   }
 }
 
-const signed = (signature: string): Parts.Fields => ({ info: { type: "thinking", signature } })
+const signed = { field: "info", fieldType: "thinking" } as const
 
-const citationEvents = (citation: Citation, key: number, provider: string, out: Array<Parts.Event>): void => {
+const citationEvents = (citation: Citation, key: number, provider: string, out: Array<ContentEvent>): void => {
   out.push({ type: "annotation", kind: "text", key, provider, lists: { citations: [citation] } })
   const { source, title, url } = citation
   // The source of a search result is any text, often a URL.
@@ -160,7 +169,7 @@ const toolUse = (
   type: string,
   key: number,
   provider: string,
-  out: Array<Parts.Event>
+  out: Array<ContentEvent>
 ): void => {
   const providerExecuted = type !== "tool_use"
   out.push({
@@ -170,7 +179,7 @@ const toolUse = (
     name: textOf(name),
     input,
     providerExecuted,
-    metadata: Metadata.metadata(provider, {
+    metadata: ProviderMetadata.metadata(provider, {
       type: providerExecuted ? type : undefined,
       caller,
       serverName: server_name
@@ -182,7 +191,7 @@ const toolResult = (
   { caller, content, is_error, tool_use_id }: { readonly [field: string]: unknown },
   type: string,
   provider: string,
-  out: Array<Parts.Event>
+  out: Array<ContentEvent>
 ): void => {
   out.push({
     type: "tool-result",
@@ -191,7 +200,7 @@ const toolResult = (
     name: type.replace(/_?tool_result$/, "") || type,
     result: content ?? null,
     isFailure: is_error === true || isFailure(content),
-    metadata: Metadata.metadata(provider, { type, caller })
+    metadata: ProviderMetadata.metadata(provider, { type, caller })
   })
 }
 
@@ -199,7 +208,7 @@ const isFailure = (content: unknown): boolean =>
   Predicate.isObject(content) &&
   (typeof content["type"] === "string" && content["type"].endsWith("_error") || Boolean(content["error_code"]))
 
-const asBlock = (block: object, key: number, provider: string, out: Array<Parts.Event>): void => {
+const asBlock = (block: object, key: number, provider: string, out: Array<ContentEvent>): void => {
   out.push({ type: "annotation", kind: "text", key, provider, fields: { block } })
 }
 

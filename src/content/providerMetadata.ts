@@ -1,22 +1,5 @@
 import type { Json } from "effect/Schema"
-
-/**
- * Fields of a provider's own. What is no JSON in them is left out when they are given out.
- *
- * @internal
- */
-export interface Fields {
-  readonly [name: string]: unknown
-}
-
-/**
- * Lists of a provider's own.
- *
- * @internal
- */
-export interface Lists {
-  readonly [name: string]: ReadonlyArray<unknown> | null | undefined
-}
+import type { Fields, Lists } from "../ContentEvent.ts"
 
 /**
  * Fields that are being put together, by provider.

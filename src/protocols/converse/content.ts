@@ -6,10 +6,13 @@
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
 import type { Chunk } from "../../Chunk.ts"
-import * as Metadata from "../../internal/fields.ts"
+import * as ProviderMetadata from "../../content/providerMetadata.ts"
+import type { ContentEvent, File, Key } from "../../ContentEvent.ts"
+import * as FinishReason from "../../FinishReason.ts"
 import { elements } from "../../internal/open.ts"
-import type * as Parts from "../../Parts.ts"
-import type { Citation, Payload } from "./payload.ts"
+import { type Citation, finishReasons, type Payload } from "./payload.ts"
+
+const toCommon = FinishReason.fromTable(finishReasons)
 
 type Delta = NonNullable<NonNullable<Payload["contentBlockDelta"]>["delta"]>
 
@@ -25,19 +28,21 @@ type Start = NonNullable<NonNullable<Payload["contentBlockStart"]>["start"]>
  * @internal
  */
 export const contentEvents = (
-  chunk: Chunk & { readonly chunk: Payload },
+  chunk: Chunk & { readonly chunk: Payload; readonly block?: string },
   isNamed: boolean,
-  out: Array<Parts.Event>
+  out: Array<ContentEvent>
 ): void => {
   const { chunk: payload, provider } = chunk
-  const { contentBlockDelta, contentBlockStart, contentBlockStop, messageStop, metadata } = payload
+  const { contentBlockDelta, contentBlockStart, contentBlockStop, messageStart, messageStop, metadata } = payload
   if (!isNamed) {
     const { id, model } = chunk
     if (id !== undefined || model !== undefined) out.push({ type: "response", id, model })
   }
   if (contentBlockDelta !== undefined) {
     const { contentBlockIndex, delta } = contentBlockDelta
-    if (delta !== null && delta !== undefined) deltaEvents(delta, contentBlockIndex ?? undefined, provider, out)
+    if (delta !== null && delta !== undefined) {
+      deltaEvents(delta, contentBlockIndex ?? undefined, chunk.block, provider, out)
+    }
   } else if (contentBlockStart !== undefined) {
     const { contentBlockIndex, start } = contentBlockStart
     const key = contentBlockIndex ?? undefined
@@ -46,13 +51,13 @@ export const contentEvents = (
   } else if (contentBlockStop !== undefined) {
     out.push({ type: "end", key: contentBlockStop.contentBlockIndex ?? undefined })
   } else if (messageStop !== undefined) {
-    const [raw] = chunk.finishReasons
-    const [reason] = chunk.commonFinishReasons
-    if (raw !== undefined && reason !== undefined) out.push({ type: "finish", provider, reason, raw })
-    const { additionalModelResponseFields } = messageStop
+    const { additionalModelResponseFields, stopReason: raw } = messageStop
+    if (raw) out.push({ type: "finish", provider, reason: toCommon(raw), raw })
     if (additionalModelResponseFields) {
       out.push({ type: "details", provider, fields: { additionalModelResponseFields } })
     }
+  } else if (messageStart !== undefined) {
+    out.push({ type: "choice" })
   } else if (metadata !== undefined) {
     const { usage } = chunk
     if (usage !== undefined) out.push({ type: "usage", provider, usage })
@@ -64,9 +69,9 @@ export const contentEvents = (
 
 const startEvents = (
   { image, toolResult, toolUse }: Start,
-  key: Parts.Key,
+  key: Key,
   provider: string,
-  out: Array<Parts.Event>
+  out: Array<ContentEvent>
 ): void => {
   if (toolUse !== null && toolUse !== undefined) {
     const { name, toolUseId, type } = toolUse
@@ -78,7 +83,7 @@ const startEvents = (
       id: toolUseId || undefined,
       name: name || undefined,
       providerExecuted,
-      metadata: providerExecuted ? Metadata.metadata(provider, { type }) : undefined
+      metadata: providerExecuted ? ProviderMetadata.metadata(provider, { type }) : undefined
     })
   }
   if (toolResult !== null && toolResult !== undefined) {
@@ -90,7 +95,7 @@ const startEvents = (
       name: type || "tool",
       result: undefined,
       isFailure: status === "error",
-      metadata: Metadata.metadata(provider, { type, status })
+      metadata: ProviderMetadata.metadata(provider, { type, status })
     })
   }
   if (image !== null && image !== undefined) out.push(file(key, image.format, undefined, provider))
@@ -98,20 +103,26 @@ const startEvents = (
 
 const deltaEvents = (
   { citation, image, reasoningContent, text, toolResult, toolUse }: Delta,
-  key: Parts.Key,
+  key: Key,
+  block: string | undefined,
   provider: string,
-  out: Array<Parts.Event>
+  out: Array<ContentEvent>
 ): void => {
   if (text) out.push({ type: "text", key, delta: text })
-  if (toolUse?.input) out.push({ type: "arguments", key, delta: toolUse.input })
+  if (toolUse?.input !== undefined && toolUse.input !== null) {
+    const executed = block === "server_tool_use" ? { providerExecuted: true } : undefined
+    out.push({ type: "arguments", key, delta: toolUse.input, ...executed })
+  }
   if (toolResult !== null && toolResult !== undefined) {
     out.push({ type: "tool-result-piece", key, items: elements(toolResult) })
   }
   if (reasoningContent !== null && reasoningContent !== undefined) {
     const { redactedContent, signature, text } = reasoningContent
     if (text) out.push({ type: "reasoning", key, delta: text })
-    if (signature) out.push({ type: "signature", key, provider, delta: signature, fields: signed })
-    if (redactedContent) out.push({ type: "signature", key, provider, delta: redactedContent, fields: redacted })
+    if (signature) out.push({ type: "signature", key, provider, delta: signature, field: "signature" })
+    if (redactedContent) {
+      out.push({ type: "signature", key, provider, delta: redactedContent, field: "redactedContent" })
+    }
   }
   if (citation !== null && citation !== undefined) citationEvents(citation, key, provider, out)
   if (image !== null && image !== undefined) {
@@ -125,11 +136,7 @@ const deltaEvents = (
   }
 }
 
-const signed = (signature: string): Parts.Fields => ({ signature })
-
-const redacted = (redactedContent: string): Parts.Fields => ({ redactedContent })
-
-const citationEvents = (citation: Citation, key: Parts.Key, provider: string, out: Array<Parts.Event>): void => {
+const citationEvents = (citation: Citation, key: Key, provider: string, out: Array<ContentEvent>): void => {
   out.push({ type: "annotation", kind: "text", key, provider, lists: { citations: [citation] } })
   const { location, source, title } = citation
   const url = location?.web?.url ?? (source?.startsWith("http") === true ? source : undefined)
@@ -137,8 +144,8 @@ const citationEvents = (citation: Citation, key: Parts.Key, provider: string, ou
 }
 
 const file = (
-  key: Parts.Key,
+  key: Key,
   format: string | null | undefined,
   data: Uint8Array | undefined,
   provider: string
-): Parts.FileEvent => ({ type: "file", key, mediaType: `image/${format || "png"}`, data, provider })
+): File => ({ type: "file", key, mediaType: `image/${format || "png"}`, data, provider })
