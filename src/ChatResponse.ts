@@ -288,12 +288,13 @@ export const accumulator = (options?: {
     for (const event of events) addEvent(event)
   }
 
-  const callsOf = (index: number, event: ContentEvent): CallsState | undefined => {
-    const known = calls.get(index)
-    if (known !== undefined || !isOfCalls(event)) return known
-    const state = new CallsState()
-    calls.set(index, state)
-    return state
+  const seeCalls = (index: number, event: ContentEvent): void => {
+    let state = calls.get(index)
+    if (state === undefined) {
+      if (!isOfCalls(event)) return
+      calls.set(index, state = new CallsState())
+    }
+    if (state.see(event)) change(stateOf(index))
   }
 
   const addEvent = (event: ContentEvent): void => {
@@ -302,7 +303,7 @@ export const accumulator = (options?: {
       log.add(event)
       if (event.type === "audio") (audio ??= new AudioState()).add(event)
     }
-    if (callsOf(index, event)?.see(event) === true) change(stateOf(index))
+    if (calls.size > 0 || isOfCalls(event)) seeCalls(index, event)
     if (!isOfChoice(event)) return
     const state = stateOf(index)
     change(state)

@@ -17,6 +17,7 @@ import * as ProviderMetadata from "./content/providerMetadata.ts"
 import { Reader, sizeOf } from "./content/reader.ts"
 import * as SizeLimit from "./content/sizeLimit.ts"
 import type * as ContentEvent from "./ContentEvent.ts"
+import { choiceOf } from "./ContentEvent.ts"
 import type { FinishReason } from "./FinishReason.ts"
 import { concat } from "./internal/bytes.ts"
 import { lazy } from "./internal/lazy.ts"
@@ -219,7 +220,7 @@ export const chunkDecoder = (options?: {
         for (const chunk of chunks) {
           if (failure !== undefined) return
           const events = reader.read(chunk)
-          for (const event of events) if (isJoined || !isPassedOn(event)) size += sizeOf(event)
+          for (const event of events) size += isJoined ? sizeOf(event) : keptSize(event)
           if (size > maxSize) failure = SizeLimit.tooLarge(chunk.provider, maxSize, count)
           else for (const event of events) state.push(event, out)
           count++
@@ -230,9 +231,17 @@ export const chunkDecoder = (options?: {
   }
 }
 
-/** Nothing of it is kept. */
-const isPassedOn = ({ type }: ContentEvent.ContentEvent): boolean =>
-  type === "text" || type === "reasoning" || type === "refusal"
+/** Text is passed on. */
+const keptSize = (event: ContentEvent.ContentEvent): number => {
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+    case "refusal":
+      return 0
+    default:
+      return sizeOf(event)
+  }
+}
 
 /**
  * A stream part from its encoding. It is what the schema of `effect/ai` makes of it, without the checks that a part of
@@ -278,7 +287,8 @@ export class State implements Decoder {
   private readonly urls = new Set<string>()
   private readonly details: ProviderMetadata.Merged = new Map()
   private readonly called = new Set<Call>()
-  private readonly broken: Array<Call> = []
+  /** Over, with broken arguments: it is a call unless the answer was cut short there. */
+  private broken: Call | undefined
   private readonly brokenParams: ((text: string) => unknown) | null
   private out: Out = []
   private id: string | undefined
@@ -296,16 +306,17 @@ export class State implements Decoder {
     },
     add: ({ id }, delta) => void (id === "" || this.out.push({ type: "tool-params-delta", id, delta })),
     end: (call) => {
-      const { id, name, params, whole } = call
+      this.settle()
+      const { event, id, name, params, whole } = call
       if (whole !== undefined) this.out.push({ type: "tool-params-delta", id, delta: whole })
       this.out.push({ type: "tool-params-end", id })
       if (name === "") return
       if (params !== undefined) this.call(call, params)
-      else if (call.isClients) this.broken.push(call)
+      else if (executedOf(event) === undefined) this.broken = call
     },
     result: (event, id, call) => {
       // Its arguments, or its name, never came whole.
-      if (call !== undefined && !this.called.has(call)) this.call(call, call.text)
+      if (call !== undefined) this.call(call, call.text)
       const result = new ToolResult(id, call?.name ?? event.name, event)
       if (event.key === undefined) result.end(this.out)
       else this.open(event.key, result)
@@ -317,8 +328,9 @@ export class State implements Decoder {
   }
 
   readonly push = (event: ContentEvent.ContentEvent, out: Out): void => {
-    if (this.ended || "choice" in event && event.choice !== undefined && event.choice !== 0) return
+    if (this.ended || choiceOf(event) !== 0) return
     this.out = out
+    if (this.broken !== undefined && isContent(event)) this.settle()
     switch (event.type) {
       case "text":
       case "reasoning":
@@ -351,7 +363,7 @@ export class State implements Decoder {
         const { approvalId, callId, metadata } = event
         this.calls.see(event)
         const call = this.calls.get(callId)
-        if (call !== undefined && !this.called.has(call)) this.call(call, call.text)
+        if (call !== undefined) this.call(call, call.text)
         out.push({ type: "tool-approval-request", approvalId, toolCallId: callId, ...withMetadata(metadata) })
         return
       }
@@ -385,18 +397,15 @@ export class State implements Decoder {
     for (const block of this.blocks.values()) block.end(out)
     // Calls last: `effect/ai` starts no handler when a finish that cuts the response short follows at once.
     this.calls.end()
-    const { brokenParams } = this
-    if (this.reason !== undefined && isComplete(this.reason) && brokenParams !== null) {
-      for (const call of this.broken) if (!this.called.has(call)) this.call(call, brokenParams(call.text))
-    }
     // Spoken answers state no reason.
-    const reason = this.reason === undefined ? this.isSpoken ? "stop" : undefined : finishReasons[this.reason]
+    const reason = this.reason ?? (this.isSpoken ? "stop" : undefined)
+    if (reason !== undefined && isComplete(reason)) this.settle()
     out.push(
       reason === undefined
         ? { type: "error", error: { _tag: "IncompleteStream", message: "The response ended without a finish reason" } }
         : {
           type: "finish",
-          reason,
+          reason: finishReasons[reason],
           usage: usage(this.usage),
           ...withMetadata(ProviderMetadata.toMetadata(this.details))
         }
@@ -410,9 +419,16 @@ export class State implements Decoder {
   }
 
   private call(call: Call, params: unknown): void {
+    if (this.called.has(call)) return
     const { event: { metadata }, event, id, name } = call
     this.called.add(call)
     this.out.push({ type: "tool-call", id, name, params, ...executedOf(event), ...withMetadata(metadata) })
+  }
+
+  private settle(): void {
+    const { broken, brokenParams } = this
+    this.broken = undefined
+    if (broken !== undefined && brokenParams !== null) this.call(broken, brokenParams(broken.text))
   }
 
   private open(key: ContentEvent.Key, block: Block): void {
@@ -486,6 +502,25 @@ export class State implements Decoder {
       ...(newModel === undefined ? undefined : { modelId: newModel }),
       ...(timestamp === undefined ? undefined : { timestamp })
     })
+  }
+}
+
+/** Whether the answer goes on with an event. */
+const isContent = (event: ContentEvent.ContentEvent): boolean => {
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+    case "refusal":
+    case "arguments":
+      return event.delta !== ""
+    case "tool-call":
+    case "tool-call-piece":
+    case "tool-result":
+    case "file":
+    case "audio":
+      return true
+    default:
+      return false
   }
 }
 

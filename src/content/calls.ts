@@ -294,6 +294,7 @@ export class Calls {
 
   /** Ends the call that is open under a key, as something else begins there. */
   private close(key: ContentEvent.Key): void {
+    if (this.blocks.size === 0) return
     const call = this.blocks.get(key)
     if (call === undefined) return
     this.blocks.delete(key)

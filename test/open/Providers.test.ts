@@ -122,9 +122,12 @@ describe("a provider of another package, with payload, wire, chunk class, reques
           "response-metadata",
           ...block("reasoning", 2),
           ...block("text", 2),
-          ...block("tool-params", 1),
+          "tool-params-start",
+          "tool-params-delta",
+          ...block("tool-params", 1).slice(0, -1),
+          "tool-params-end",
           "tool-call",
-          ...block("tool-params", 1),
+          "tool-params-end",
           "tool-call",
           "finish"
         ])
