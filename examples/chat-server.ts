@@ -1,43 +1,78 @@
 /**
- * A chat server: the answer goes to the browser as server-sent events, and the page has a stop button. When the button is
- * pressed, or the page is closed, the connection to the provider is closed, too.
+ * A chat server with history: a question is posted, and the answer comes as server-sent events and is kept. When the stop
+ * button is pressed, or the page is closed, the connection to the provider is closed, and what had come is kept.
  *
  *     OPENAI_API_KEY=… node examples/chat-server.ts
  */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { Config, Effect, Layer, Schema } from "effect"
-import { ChatEvent, ChunkStream, OpenAi, Provider } from "effect-llm-stream"
+import { Config, Effect, Layer, Schema, Stream } from "effect"
+import { ChunkStream, OpenAi, Provider, ServerSentEvents } from "effect-llm-stream"
+import { Prompt } from "effect/ai"
 import { FetchHttpClient, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 
+/** Conversations by id; a database in a real app. */
+export const chats = new Map<string, Prompt.Prompt>()
+
 const chat = Effect.gen(function*() {
-  const { prompt } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct({ prompt: Schema.String }))
+  const { id, text } = yield* HttpServerRequest.schemaBodyJson(
+    Schema.Struct({ id: Schema.String, text: Schema.String })
+  )
   const provider = yield* Provider.Provider
-  const events = ChunkStream.events(provider.stream({ prompt }))
-  return HttpServerResponse.stream(ChatEvent.toServerSentEvents(events), { contentType: "text/event-stream" })
+  const prompt = Prompt.concat(chats.get(id) ?? Prompt.empty, text)
+  const events = provider.stream({ prompt }).pipe(
+    ChunkStream.onResponse(({ response: { message } }) =>
+      Effect.sync(() => message.content.length > 0 && chats.set(id, Prompt.concat(prompt, [message])))
+    ),
+    ChunkStream.events,
+    Stream.tapError((error) => Effect.logError(error.message))
+  )
+  return HttpServerResponse.stream(ServerSentEvents.encode(events), {
+    contentType: "text/event-stream",
+    headers: ServerSentEvents.headers
+  })
 })
 
 const page = HttpServerResponse.html(`<!doctype html>
-<form id="form"><input name="prompt" size="60" autofocus> <button>Ask</button></form>
-<button id="stop">Stop</button>
 <pre id="answer" style="white-space: pre-wrap"></pre>
-<script>
-  let source
-  const stop = () => source?.close()
-  form.onsubmit = (event) => {
+<form id="form"><input name="text" size="60" autofocus> <button>Send</button></form>
+<button id="stop">Stop</button>
+<script type="module">
+  const id = crypto.randomUUID()
+  let running
+  const stop = () => running?.abort()
+  const show = {
+    Text: ({ delta }) => answer.append(delta),
+    Failure: ({ reason }) => answer.append(" [" + reason + "]")
+  }
+  form.onsubmit = async (event) => {
     event.preventDefault()
     stop()
-    answer.textContent = ""
-    source = new EventSource("/chat?prompt=" + encodeURIComponent(form.prompt.value))
-    source.addEventListener("Text", ({ data }) => answer.append(JSON.parse(data).delta))
-    source.addEventListener("Failure", ({ data }) => answer.append(" [" + JSON.parse(data).reason + "]"))
-    source.addEventListener("End", stop)
-    source.onerror = stop // or it would ask again
+    running = new AbortController()
+    const text = form.text.value
+    form.reset()
+    answer.append("\\n> " + text + "\\n")
+    const body = JSON.stringify({ id, text })
+    const headers = { "content-type": "application/json" }
+    try {
+      const response = await fetch("/chat", { method: "POST", body, headers, signal: running.signal })
+      let rest = ""
+      for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
+        const events = (rest + piece).split("\\n\\n")
+        rest = events.pop()
+        for (const event of events) {
+          const data = event.split("data: ")[1]
+          if (data) show[JSON.parse(data)._tag]?.(JSON.parse(data))
+        }
+      }
+    } catch (error) {
+      if (error.name !== "AbortError") throw error
+    }
   }
   document.getElementById("stop").onclick = stop
 </script>`)
 
-export const routes = Layer.mergeAll(HttpRouter.add("GET", "/", page), HttpRouter.add("GET", "/chat", chat))
+export const routes = Layer.mergeAll(HttpRouter.add("GET", "/", page), HttpRouter.add("POST", "/chat", chat))
 
 if (import.meta.main) {
   HttpRouter.serve(routes).pipe(

@@ -2,15 +2,13 @@
  * What an app shows of an answer, as one stream of plain events.
  *
  * `ChunkStream.events` gives the events of one response, and `ToolLoop` those of several. Everything in them is JSON
- * except bytes and costs, which the schema {@link ChatEvent} encodes; {@link toServerSentEvents} sends them to a
- * browser.
+ * except bytes and costs, which the schema {@link ChatEvent} encodes; `ServerSentEvents` sends them to a browser.
  *
  * @since 0.2.0
  */
 import type * as AiResponse from "effect/ai/Response"
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -19,17 +17,21 @@ import type { Chunk } from "./Chunk.ts"
 import { decodeStream } from "./content/decodeStream.ts"
 import { Reader, sizeOf } from "./content/reader.ts"
 import * as SizeLimit from "./content/sizeLimit.ts"
-import { choiceOf, type ContentEvent, type Finish as ContentFinish } from "./ContentEvent.ts"
+import {
+  choiceOf,
+  type ContentEvent,
+  type Finish as ContentFinish,
+  type Source as ContentSource
+} from "./ContentEvent.ts"
 import { Cost } from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import { FinishReason } from "./FinishReason.ts"
-import { lazy } from "./internal/lazy.ts"
+import { defined } from "./internal/defined.ts"
 import * as PartialJson from "./PartialJson.ts"
 import * as Parts from "./Parts.ts"
 import * as Pricing from "./Pricing.ts"
-import { isProviderError, type ProviderError } from "./ProviderError.ts"
+import type { ProviderError } from "./ProviderError.ts"
 import { Usage } from "./Usage.ts"
-import * as Sse from "./wire/Sse.ts"
 
 /**
  * Schema of a piece of the answer's text.
@@ -153,8 +155,8 @@ export const ToolCallDelta = Schema.TaggedStruct("ToolCallDelta", {
   /** The piece of the arguments' text. */
   delta: Schema.String,
   /**
-   * The arguments so far: strings may end early, and fields may be missing. For large arguments it changes only now and
-   * then, so that the total work stays linear. Absent while there is no value.
+   * The arguments so far: strings may end early, and fields may be missing. Absent while there is no value, when it is
+   * the one before, and in most events of large arguments, so that all of them together stay linear.
    */
   partial: Schema.optionalKey(Schema.Json)
 }).annotate({ identifier: "ChatEventToolCallDelta" })
@@ -270,19 +272,31 @@ export const ToolApprovalRequest = Schema.TaggedStruct("ToolApprovalRequest", {
 export interface ToolApprovalRequest extends Schema.Schema.Type<typeof ToolApprovalRequest> {}
 
 /**
- * Schema of a web page that the answer cites.
+ * Schema of what the answer cites: a web page, or a document of the request.
  *
  * @category schemas
  * @since 0.2.0
  */
 export const Source = Schema.TaggedStruct("Source", {
-  url: Schema.String,
-  /** The URL where the provider states no title. */
-  title: Schema.String
+  /** Of a web page; absent for a document. */
+  url: Schema.optionalKey(Schema.String),
+  /** The provider's id of the file, or its position among the documents of the request; absent for a web page. */
+  document: Schema.optionalKey(Schema.String),
+  /** The URL or the document where the provider states no title. */
+  title: Schema.String,
+  /** The text that is cited; absent where the provider does not state it. */
+  citedText: Schema.optionalKey(Schema.String),
+  /** Where in the source the text is, as the provider counts; absent where it does not say. */
+  place: Schema.optionalKey(Schema.Struct({
+    unit: Schema.Literals(["character", "page", "block", "chunk"]),
+    start: Schema.Finite,
+    /** The first unit after the text. */
+    end: Schema.optionalKey(Schema.Finite)
+  }))
 }).annotate({ identifier: "ChatEventSource" })
 
 /**
- * A web page that the answer cites. Each URL comes once in a response.
+ * What the answer cites: a web page, or a document of the request. Each citation comes once in a response.
  *
  * @category models
  * @since 0.2.0
@@ -484,6 +498,7 @@ export const decoder = (options?: {
   const encoded: Array<AiResponse.StreamPartEncoded> = []
   const open = new Map<string, OpenCall>()
   const calls = new Map<string, ToolCall>()
+  const sources = new Set<string>()
   let size = 0
   let count = 0
   let failure: ProviderError | undefined
@@ -550,9 +565,6 @@ export const decoder = (options?: {
         })
         break
       }
-      case "source":
-        if (part.sourceType === "url") out.push({ _tag: "Source", url: part.url, title: part.title })
-        break
       case "file": {
         const data = Base64.decode(part.data)
         if (Result.isSuccess(data)) out.push({ _tag: "File", mediaType: part.mediaType, data: data.success })
@@ -597,6 +609,16 @@ export const decoder = (options?: {
       case "signature":
         if (open.size > 0) parts.push({ type: "end", key: event.key }, encoded)
         return
+      case "source": {
+        const source = sourceOf(event)
+        if (source === undefined) return
+        const identity = JSON.stringify(source)
+        if (sources.has(identity)) return
+        sources.add(identity)
+        flush(out)
+        out.push(source)
+        return
+      }
       case "choice":
       case "response":
       case "usage":
@@ -628,6 +650,16 @@ export const decoder = (options?: {
     get failure() {
       return failure
     }
+  }
+}
+
+const sourceOf = ({ citedText, document, place, title, url }: ContentSource): Source | undefined => {
+  const isPage = url !== undefined && URL.canParse(url)
+  if (!isPage && !document) return undefined
+  return {
+    _tag: "Source",
+    ...defined({ url: isPage ? url : undefined, document: isPage ? undefined : document, citedText, place }),
+    title: title || (isPage ? url : document) || ""
   }
 }
 
@@ -729,54 +761,12 @@ export const text = <A extends { readonly _tag: string }, E, R>(
 
 const isText = Schema.is(Text)
 
-/**
- * The events as server-sent events, for a browser: the body of a response of type `text/event-stream`. Each is named
- * after the `_tag` of its event and has the event's JSON as data; the last one is `End`. Other events, such as the
- * steps of a `ToolLoop`, stay on the server.
- *
- * A failure becomes an event `Failure` before the end. It has only the tag of the reason, because a provider's message
- * may not be meant for users. To log the error, use `Stream.tapError` before.
- *
- * @example
- * ```ts
- * import { ChatEvent, ChunkStream, Provider } from "effect-llm-stream"
- * import { Effect } from "effect"
- * import { HttpServerResponse } from "effect/http"
- *
- * const chat = (prompt: string) =>
- *   Effect.map(Provider.Provider, ({ stream }) =>
- *     HttpServerResponse.stream(ChatEvent.toServerSentEvents(ChunkStream.events(stream({ prompt }))), {
- *       contentType: "text/event-stream"
- *     }))
- * ```
- *
- * @category encoding
- * @since 0.2.0
- */
-export const toServerSentEvents = <A extends { readonly _tag: string }, E, R>(
-  self: Stream.Stream<A, E, R>
-): Stream.Stream<Uint8Array, never, R> =>
-  self.pipe(
-    Stream.filter(isChatEvent),
-    Stream.map((event) => serverSentEvent(event._tag, encodeJson()(event))),
-    Stream.catch((error) => Stream.make(serverSentEvent("Failure", { _tag: "Failure", reason: reasonOf(error) }))),
-    Stream.concat(Stream.make(serverSentEvent("End", { _tag: "End" }))),
-    Stream.encodeText
-  )
-
-const isChatEvent = <A extends { readonly _tag: string }>(event: A): event is A & ChatEvent => tags.has(event._tag)
-
-const tags: ReadonlySet<string> = new Set(ChatEvent.members.map((member) => member.fields._tag.schema.literal))
-
-// A program without a browser does not pay for it.
-const encodeJson = lazy(() => Schema.encodeSync(Schema.toCodecJson(ChatEvent)))
-
-const serverSentEvent = (event: string, data: unknown): string => Sse.encode({ event, data: JSON.stringify(data) })
-
-const reasonOf = (error: unknown): string =>
-  isProviderError(error) ? error.reason._tag : Predicate.hasProperty(error, "_tag") ? String(error._tag) : "Unknown"
-
 interface Kind extends Pick<ToolCall, "providerExecuted" | "providerDefined"> {}
+
+const firstCredit = 1_000
+
+// All partial arguments together are at most so many times the text.
+const creditPerCharacter = 32
 
 class OpenCall {
   readonly id: string
@@ -784,6 +774,9 @@ class OpenCall {
   readonly kind: Kind
   private text = ""
   private readonly json = PartialJson.make()
+  private last: Schema.Json | undefined
+  /** How much text the next `partial` may have. */
+  private credit = firstCredit
 
   constructor(id: string, name: string, kind: Kind) {
     this.id = id
@@ -795,8 +788,12 @@ class OpenCall {
     const { id, name } = this
     this.text += delta
     this.json.push(delta)
-    const partial = this.json.snapshot()
-    return { _tag: "ToolCallDelta", id, name, delta, ...(partial === undefined ? undefined : { partial }) }
+    this.credit += delta.length * creditPerCharacter
+    const partial = this.text.length > this.credit ? undefined : this.json.snapshot()
+    if (partial === undefined || partial === this.last) return { _tag: "ToolCallDelta", id, name, delta }
+    this.last = partial
+    this.credit -= this.text.length
+    return { _tag: "ToolCallDelta", id, name, delta, partial }
   }
 
   invalid(): InvalidToolCall {

@@ -6,8 +6,10 @@
 import type * as AiResponse from "effect/ai/Response"
 import * as Arr from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { dual, identity } from "effect/Function"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -608,6 +610,80 @@ export const outcome = <C extends Chunk.Chunk, E, R>(
       )
     )
   })
+
+/**
+ * What {@link onResponse} tells.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Ended {
+  /** The whole response, or what came of it. When the provider failed, its `error` is set. */
+  readonly response: ChatResponse.ChatResponse
+  /** `interrupted` says that the consumer left, also where it has read enough. */
+  readonly end: "done" | "failed" | "interrupted"
+}
+
+/**
+ * The stream as it is, with a call back when it has ended: once, with the whole response, however it ended. This is where
+ * an app saves an answer that it streams.
+ *
+ * An error of the effect fails a stream that is done; after a failure or an interruption it is logged.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider } from "effect-llm-stream"
+ * import { Console, Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   yield* provider.stream({ model: "gpt-4o-mini", prompt: "Say hello" }).pipe(
+ *     ChunkStream.onResponse(({ end, response }) => Console.log(end, response.message)),
+ *     ChunkStream.text,
+ *     Stream.runForEach((text) => Console.log(text))
+ *   )
+ * })
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const onResponse: {
+  <E2, R2>(
+    f: (ended: Ended) => Effect.Effect<unknown, E2, R2>
+  ): <C extends Chunk.Chunk, E, R>(self: Stream.Stream<C, E, R>) => Stream.Stream<C, E | E2, R | R2>
+  <C extends Chunk.Chunk, E, R, E2, R2>(
+    self: Stream.Stream<C, E, R>,
+    f: (ended: Ended) => Effect.Effect<unknown, E2, R2>
+  ): Stream.Stream<C, E | E2, R | R2>
+} = dual(2, <C extends Chunk.Chunk, E, R, E2, R2>(
+  self: Stream.Stream<C, E, R>,
+  f: (ended: Ended) => Effect.Effect<unknown, E2, R2>
+): Stream.Stream<C, E | E2, R | R2> =>
+  Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
+    const accumulator = ChatResponse.accumulator({ maxSize })
+    let isTold = false
+    const tell = (end: Ended["end"], error?: ProviderError.ProviderError) =>
+      Effect.suspend(() => {
+        if (isTold) return Effect.void
+        isTold = true
+        return f({ end, response: accumulator.response(error) })
+      })
+    return self.pipe(
+      Stream.map((chunk) => {
+        accumulator.add(chunk)
+        return chunk
+      }),
+      Stream.concat(Stream.fromEffectDrain(Effect.suspend(() => tell("done")))),
+      Stream.onExit((exit) => {
+        const error = Exit.isFailure(exit) && !Cause.hasInterrupts(exit.cause) ? Cause.squash(exit.cause) : undefined
+        const told = error === undefined
+          ? tell("interrupted")
+          : tell("failed", ProviderError.isProviderError(error) ? error : undefined)
+        return Effect.catchCause(told, (cause) => Effect.logError("The response could not be handled", cause))
+      })
+    )
+  })))
 
 /**
  * What a stream has cost so far: `undefined` while it has stated no usage, a failure when the price of its model is not

@@ -277,16 +277,34 @@ export interface File {
 }
 
 /**
- * A web page that the text cites.
+ * Where in a source the cited text is, as the provider counts.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Place {
+  readonly unit: "character" | "page" | "block" | "chunk"
+  readonly start: number
+  /** The first unit after the text. `undefined` where the provider does not state it. */
+  readonly end?: number
+}
+
+/**
+ * What the text cites: a web page, or a document of the request.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Source {
   readonly type: "source"
-  readonly url: string
-  /** Default: the URL. */
-  readonly title: string | undefined
+  readonly provider: string
+  /** Of a web page. */
+  readonly url?: string | undefined
+  /** Of a document: the provider's id of the file, or its position among the documents of the request. */
+  readonly document?: string | undefined
+  readonly title?: string | undefined
+  readonly citedText?: string | undefined
+  readonly place?: Place | undefined
 }
 
 /**
@@ -386,6 +404,20 @@ export const choiceOf = (event: ContentEvent): number => {
       return 0
   }
 }
+
+/**
+ * A place, where the wire states one.
+ *
+ * @internal
+ */
+export const place = (
+  unit: Place["unit"],
+  start: number | null | undefined,
+  end: number | null | undefined
+): Place | undefined =>
+  start === null || start === undefined
+    ? undefined
+    : { unit, start, ...(typeof end === "number" ? { end } : undefined) }
 
 /**
  * The text of arguments that came whole. Where there are none it is empty.

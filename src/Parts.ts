@@ -284,7 +284,7 @@ const streamDecoder = lazy(() => Schema.decodeSync(AiResponse.StreamPart()))
 export class State implements Decoder {
   private readonly blocks = new Map<ContentEvent.Key, Block>()
   private readonly ids = new Ids()
-  private readonly urls = new Set<string>()
+  private readonly sources = new Set<string>()
   private readonly details: ProviderMetadata.Merged = new Map()
   private readonly called = new Set<Call>()
   /** Over, with broken arguments: it is a call unless the answer was cut short there. */
@@ -481,12 +481,27 @@ export class State implements Decoder {
     this.open(event.key, file)
   }
 
-  private source({ title, url }: ContentEvent.Source): void {
-    if (!URL.canParse(url)) return
-    const { href } = new URL(url)
-    if (this.urls.has(href)) return
-    this.urls.add(href)
-    this.out.push({ type: "source", sourceType: "url", id: this.ids.next(), url, title: title || url })
+  private source({ citedText, document, place, provider, title, url }: ContentEvent.Source): void {
+    const href = url !== undefined && URL.canParse(url) ? new URL(url).href : undefined
+    if (href === undefined && !document) return
+    const source = href ?? JSON.stringify([document, title, citedText, place])
+    if (this.sources.has(source)) return
+    this.sources.add(source)
+    const metadata = withMetadata(ProviderMetadata.metadata(provider, { document, citedText, place }))
+    const id = this.ids.next()
+    this.out.push(
+      url === undefined || href === undefined
+        ? {
+          type: "source",
+          sourceType: "document",
+          id,
+          // No provider states it.
+          mediaType: place?.unit === "page" ? "application/pdf" : "text/plain",
+          title: title || document || "",
+          ...metadata
+        }
+        : { type: "source", sourceType: "url", id, url, title: title || url, ...metadata }
+    )
   }
 
   private response({ created, id, model }: ContentEvent.Response): void {

@@ -22,7 +22,7 @@ const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
     /^(Chat(Event|Response)|ChunkStream|Cost(Budget|Estimate|Ledger)|PartialJson|Parts|PriceOverrides|Pricing(Refresh)?|ResponseParts|StreamedObject)$|^pricing\//
   ],
   ["interop", /^Telemetry$|^ai\//],
-  ["apps", /^(StructuredOutput|ToolLoop)$/],
+  ["apps", /^(ServerSentEvents|StructuredOutput|ToolLoop)$/],
   ["testing, command line, barrel", /^testing$|^testing\/|^cli\/|^bin$|^index$/]
 ]
 

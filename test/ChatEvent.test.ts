@@ -289,4 +289,30 @@ describe("ChunkStream.broadcast", () => {
         "broken"
       )
     }))
+
+  it("gives growing arguments in events whose total size is linear in the arguments", () => {
+    const size = (n: number) => {
+      const decoder = ChatEvent.decoder()
+      const events: Array<Events.ChatEvent> = []
+      const piece = (text: string, name?: string) =>
+        new OpenAiChunk({
+          chunk: {
+            choices: [{
+              index: 0,
+              delta: {
+                tool_calls: [{
+                  index: 0,
+                  id: "a",
+                  function: { ...(name === undefined ? undefined : { name }), arguments: text }
+                }]
+              }
+            }]
+          }
+        })
+      decoder.push(piece("{\"text\":\"", "write"), events)
+      for (let i = 0; i < n; i++) decoder.push(piece("0123456789"), events)
+      return JSON.stringify(events).length
+    }
+    assert.isBelow(size(20_000) / size(200), 120)
+  })
 })

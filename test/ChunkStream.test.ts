@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Schema, Stream } from "effect"
+import { Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { ChatResponse, ChunkStream, OpenAiChunk, ProviderError } from "../src/index.ts"
 
 const text = (content: string) => new OpenAiChunk({ chunk: { id: "r1", choices: [{ index: 0, delta: { content } }] } })
@@ -25,6 +25,54 @@ describe("ChunkStream", () => {
       )
       assert.deepStrictEqual(pieces, ["Hel", "lo"])
     }))
+
+  describe("onResponse", () => {
+    const saving = Effect.fnUntraced(function*<E>(
+      chunks: Stream.Stream<OpenAiChunk, E>,
+      run: (chunks: Stream.Stream<OpenAiChunk, E>) => Effect.Effect<unknown, E>
+    ) {
+      const saved: Array<ChunkStream.Ended> = []
+      const exit = yield* Effect.exit(
+        run(ChunkStream.onResponse(chunks, (ended) => Effect.sync(() => saved.push(ended))))
+      )
+      return { exit, saved: saved.map(({ end, response }) => [end, response.content, response.error]) }
+    })
+    const answer = Stream.make(text("Hel"), text("lo"), finish("stop"))
+
+    it.effect("tells the whole response once, and leaves the stream as it is", () =>
+      Effect.gen(function*() {
+        const { exit, saved } = yield* saving(answer, Stream.runCollect)
+        assert.deepStrictEqual(exit, yield* Effect.exit(Stream.runCollect(answer)))
+        assert.deepStrictEqual(saved, [["done", "Hello", undefined]])
+      }))
+
+    it.effect("tells what came of a response that failed", () =>
+      Effect.gen(function*() {
+        const { exit, saved } = yield* saving(Stream.concat(answer, Stream.fail(broken)), Stream.runDrain)
+        assert.deepStrictEqual(exit, Exit.fail(broken))
+        assert.deepStrictEqual(saved, [["failed", "Hello", broken]])
+      }))
+
+    it.effect("tells what came of a response whose consumer left", () =>
+      Effect.gen(function*() {
+        const chunks = Stream.concat(Stream.make(text("Hel")), Stream.never)
+        const left = yield* saving(chunks, (chunks) => Stream.runHead(chunks))
+        assert.deepStrictEqual(left.saved, [["interrupted", "Hel", undefined]])
+        const interrupted = yield* saving(chunks, (chunks) =>
+          Effect.gen(function*() {
+            const fiber = yield* Effect.forkChild(Stream.runDrain(chunks))
+            yield* Effect.yieldNow
+            yield* Fiber.interrupt(fiber)
+          }))
+        assert.deepStrictEqual(interrupted.saved, [["interrupted", "Hel", undefined]])
+      }))
+
+    it.effect("fails where what is done with a finished response fails", () =>
+      Effect.gen(function*() {
+        const exit = yield* Effect.exit(Stream.runDrain(ChunkStream.onResponse(answer, () => Effect.fail("disk full"))))
+        assert.deepStrictEqual(exit, Exit.fail("disk full"))
+      }))
+  })
 
   it.effect("reasoning gives the pieces that have reasoning", () =>
     Effect.gen(function*() {

@@ -12,7 +12,7 @@ import * as Path from "node:path"
 import { goOn, start } from "../examples/approval.ts"
 import { makeAsk } from "../examples/async-iterable.ts"
 import { batch } from "../examples/batch.ts"
-import { routes } from "../examples/chat-server.ts"
+import { chats, routes } from "../examples/chat-server.ts"
 import { Claude, converse } from "../examples/chat-tools.ts"
 import { extract } from "../examples/extract.ts"
 import { answer } from "../examples/fallback.ts"
@@ -55,13 +55,25 @@ describe("examples/chat-server", () => {
     return { provider, url: HttpServer.formatAddress(address) }
   })
 
-  it.live("streams the text as server-sent events", () =>
+  const ask = (url: string, id: string, text: string, signal: AbortSignal | null = null) =>
+    Effect.promise(() =>
+      fetch(`${url}/chat`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ id, text }),
+        signal
+      })
+    )
+  const read = (response: Response) => Effect.promise(() => response.text())
+
+  it.live("streams the answers as server-sent events, and remembers the conversation", () =>
     Effect.gen(function*() {
-      const { provider, url } = yield* serve([openai("Hello, world!")])
-      const response = yield* Effect.promise(() => fetch(`${url}/chat?prompt=Say%20hello`))
+      const { provider, url } = yield* serve([openai("Hello, world!"), openai("Bye")])
+      const response = yield* ask(url, "remembered", "Say hello")
       assert.strictEqual(response.headers.get("content-type"), "text/event-stream")
+      assert.strictEqual(response.headers.get("x-accel-buffering"), "no")
       assert.strictEqual(
-        yield* Effect.promise(() => response.text()),
+        yield* read(response),
         [
           `event: Text\ndata: {"_tag":"Text","delta":"Hello,"}`,
           `event: Text\ndata: {"_tag":"Text","delta":" world!"}`,
@@ -69,29 +81,34 @@ describe("examples/chat-server", () => {
           `event: End\ndata: {"_tag":"End"}\n\n`
         ].join("\n\n")
       )
-      const { body } = yield* provider.request(0)
-      assert.deepNestedInclude(body, { "messages[0].content": "Say hello" })
+      yield* read(yield* ask(url, "remembered", "Say bye"))
+      const { body } = yield* provider.request(1)
+      assert.deepNestedInclude(body, {
+        "messages[0].content": "Say hello",
+        "messages[1].content": "Hello, world!",
+        "messages[2].content": "Say bye"
+      })
     }))
 
-  it.live("closes the provider's connection when the browser stops", () =>
+  it.live("closes the provider's connection when the browser stops, and keeps what had come", () =>
     Effect.gen(function*() {
       const { provider, url } = yield* serve([openai("Hello, world!", hang)])
       const stop = new AbortController()
-      const response = yield* Effect.promise(() => fetch(`${url}/chat?prompt=Say%20hello`, { signal: stop.signal }))
+      const response = yield* ask(url, "stopped", "Say hello", stop.signal)
       yield* Effect.promise(async () => {
         for await (const _ of response.body ?? []) break
       })
       stop.abort()
       const { closed } = yield* provider.request(0)
       assert.strictEqual((yield* closed).by, "client")
+      yield* Effect.repeat(Effect.sync(() => chats.has("stopped")), { until: (isKept) => isKept })
     }))
 
   it.live("tells the browser why there is no more text, and nothing of the key", () =>
     Effect.gen(function*() {
       const { url } = yield* serve([refusal])
-      const text = yield* Effect.promise(() => fetch(`${url}/chat?prompt=Hi`).then((response) => response.text()))
       assert.strictEqual(
-        text,
+        yield* read(yield* ask(url, "refused", "Hi")),
         `event: Failure\ndata: {"_tag":"Failure","reason":"Authentication"}\n\nevent: End\ndata: {"_tag":"End"}\n\n`
       )
     }))

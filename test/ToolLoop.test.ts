@@ -7,7 +7,6 @@ import { createServer } from "node:http"
 import { expectTypeOf } from "vitest"
 import {
   AnthropicChunk,
-  ChatEvent,
   type ChatRequest,
   ChatResponse,
   type ChunkStream,
@@ -15,6 +14,7 @@ import {
   type Pricing,
   type Provider,
   ProviderError,
+  ServerSentEvents,
   ToolLoop
 } from "../src/index.ts"
 import { Answer, TestProvider } from "../src/testing.ts"
@@ -159,7 +159,7 @@ for (const [id, { at, reply }] of Object.entries(hosts)) {
         const decoded = yield* Schema.decodeUnknownEffect(codec)(JSON.parse(JSON.stringify(stored)))
         assert.deepStrictEqual(tags(decoded), tags(events))
         const sent = yield* Stream.mkString(
-          Stream.decodeText(ChatEvent.toServerSentEvents(Stream.fromIterable(events)))
+          Stream.decodeText(ServerSentEvents.encode(Stream.fromIterable(events), { toolResults: true }))
         )
         assert.include(sent, `"result":null`)
       }))

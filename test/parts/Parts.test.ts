@@ -245,7 +245,7 @@ describe("Parts", () => {
   })
 
   it("gives one source for a page that is cited twice, and none for what is no address", () => {
-    const source = (url: string): ContentEvent.ContentEvent => ({ type: "source", url, title: undefined })
+    const source = (url: string): ContentEvent.ContentEvent => ({ type: "source", provider: "acme", url })
     const parts = run([source("https://a.example"), source("https://a.example/"), source("page 3"), stop])
     assert.deepStrictEqual(parts.slice(0, -1), [
       { type: "source", sourceType: "url", id: "0", url: "https://a.example", title: "https://a.example" }

@@ -84,8 +84,12 @@ export const events: Arbitrary.Arbitrary<ReadonlyArray<ContentEvent.ContentEvent
     }),
     Schema.Struct({
       type: Schema.tag("source"),
-      url: Schema.Literals(["https://a.example", "https://a.example/", "no url", ""]),
-      title: Schema.UndefinedOr(Schema.String)
+      provider: Id,
+      url: Schema.optionalKey(Schema.Literals(["https://a.example", "https://a.example/", "no url", ""])),
+      document: Schema.optionalKey(Schema.Literals(["a", ""])),
+      title: Schema.optionalKey(Text),
+      citedText: Schema.optionalKey(Text),
+      place: Schema.optionalKey(Schema.Struct({ unit: Schema.Literal("page"), start: Schema.Finite }))
     }),
     Schema.Struct({ type: Schema.tag("end"), key: Key }),
     Schema.Struct({ type: Schema.tag("usage"), provider: Id, usage: Usage.Usage }),

@@ -156,11 +156,20 @@ export const cite = (provider: string, list: string, items: ReadonlyArray<unknow
   out.push({ type: "annotation", kind: "text", key: "content", provider, lists: { [list]: items } })
   for (const item of items) {
     const citation = Predicate.hasProperty(item, "url_citation") ? item.url_citation : item
-    if (!Predicate.isObject(citation) || typeof citation["url"] !== "string") continue
-    const title = citation["title"]
-    out.push({ type: "source", url: citation["url"], title: typeof title === "string" ? title : undefined })
+    if (!Predicate.isObject(citation)) continue
+    const { content, file_id, filename, filepath, title, url } = citation
+    out.push({
+      type: "source",
+      provider,
+      url: textOf(url),
+      document: textOf(url) === undefined ? textOf(file_id) ?? textOf(filepath) : undefined,
+      title: textOf(title) ?? textOf(filename),
+      citedText: textOf(content)
+    })
   }
 }
+
+const textOf = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
 
 const choiceDetails = (choice: Choice, provider: string, out: Array<ContentEvent>): void => {
   const { logprobs } = choice

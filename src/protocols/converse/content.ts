@@ -7,7 +7,7 @@ import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
 import type { Chunk } from "../../Chunk.ts"
 import * as ProviderMetadata from "../../content/providerMetadata.ts"
-import type { ContentEvent, File, Key } from "../../ContentEvent.ts"
+import { type ContentEvent, type File, type Key, place } from "../../ContentEvent.ts"
 import * as FinishReason from "../../FinishReason.ts"
 import { elements } from "../../internal/open.ts"
 import { type Citation, finishReasons, type Payload } from "./payload.ts"
@@ -138,9 +138,22 @@ const deltaEvents = (
 
 const citationEvents = (citation: Citation, key: Key, provider: string, out: Array<ContentEvent>): void => {
   out.push({ type: "annotation", kind: "text", key, provider, lists: { citations: [citation] } })
-  const { location, source, title } = citation
-  const url = location?.web?.url ?? (source?.startsWith("http") === true ? source : undefined)
-  if (url) out.push({ type: "source", url, title: title ?? location?.web?.domain ?? undefined })
+  const { location, source, sourceContent, title } = citation
+  const { documentChar, documentChunk, documentPage, searchResultLocation, web } = location ?? {}
+  const url = web?.url ?? (source?.startsWith("http") === true ? source : undefined)
+  const document = documentChar ?? documentPage ?? documentChunk
+  out.push({
+    type: "source",
+    provider,
+    url,
+    document: url === undefined ? source ?? document?.documentIndex?.toString() : undefined,
+    title: title ?? web?.domain ?? undefined,
+    citedText: elements(sourceContent).map(({ text }) => text ?? "").join("") || undefined,
+    place: place("character", documentChar?.start, documentChar?.end) ??
+      place("page", documentPage?.start, documentPage?.end) ??
+      place("chunk", documentChunk?.start, documentChunk?.end) ??
+      place("block", searchResultLocation?.start, searchResultLocation?.end)
+  })
 }
 
 const file = (

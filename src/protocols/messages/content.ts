@@ -6,7 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import type { Chunk } from "../../Chunk.ts"
 import * as ProviderMetadata from "../../content/providerMetadata.ts"
-import type { ContentEvent } from "../../ContentEvent.ts"
+import { type ContentEvent, type Place, place } from "../../ContentEvent.ts"
 import * as FinishReason from "../../FinishReason.ts"
 import { type Citation, type ContentBlock, finishReasons, type Payload } from "./payload.ts"
 
@@ -158,10 +158,25 @@ const signed = { field: "info", fieldType: "thinking" } as const
 
 const citationEvents = (citation: Citation, key: number, provider: string, out: Array<ContentEvent>): void => {
   out.push({ type: "annotation", kind: "text", key, provider, lists: { citations: [citation] } })
-  const { source, title, url } = citation
+  const { cited_text, document_index, document_title, file_id, source, title, url } = citation
   // The source of a search result is any text, often a URL.
   const page = url ?? (source?.startsWith("http") === true ? source : undefined)
-  if (page !== undefined) out.push({ type: "source", url: page, title: title ?? undefined })
+  out.push({
+    type: "source",
+    provider,
+    url: page,
+    document: page === undefined ? file_id ?? source ?? document_index?.toString() : undefined,
+    title: title ?? document_title ?? undefined,
+    citedText: cited_text ?? undefined,
+    place: placeOf(citation)
+  })
+}
+
+const placeOf = (citation: Citation): Place | undefined => {
+  const { end_block_index, end_char_index, end_page_number, start_block_index, start_char_index, start_page_number } =
+    citation
+  return place("character", start_char_index, end_char_index) ?? place("page", start_page_number, end_page_number) ??
+    place("block", start_block_index, end_block_index)
 }
 
 const toolUse = (

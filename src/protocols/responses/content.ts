@@ -194,11 +194,13 @@ const refusal = (delta: string, key: Key, provider: string, out: Array<ContentEv
 
 const annotate = (annotation: Annotation, key: Key, provider: string, out: Array<ContentEvent>): void => {
   out.push({ type: "annotation", kind: "text", key, provider, lists: { annotations: [annotation] } })
-  cite(annotation, out)
+  cite(annotation, provider, out)
 }
 
-const cite = ({ title, url }: Annotation, out: Array<ContentEvent>): void => {
-  if (url) out.push({ type: "source", url, title: title ?? undefined })
+const cite = ({ file_id, filename, title, url }: Annotation, provider: string, out: Array<ContentEvent>): void => {
+  if (!url && !file_id) return
+  const document = url ? undefined : file_id ?? undefined
+  out.push({ type: "source", provider, url: url ?? undefined, document, title: title ?? filename ?? undefined })
 }
 
 const partEvents = (
@@ -458,7 +460,7 @@ const messageEnd = (
   out: Array<ContentEvent>
 ): void => {
   const annotations = content.flatMap((part) => part.type === "output_text" ? elements(part.annotations) : [])
-  for (const annotation of annotations) cite(annotation, out)
+  for (const annotation of annotations) cite(annotation, provider, out)
   const hasText = content.some((part) =>
     part.type === "output_text" && part.text || part.type === "refusal" && part.refusal
   )

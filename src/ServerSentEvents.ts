@@ -1,0 +1,297 @@
+/**
+ * The events of an answer for a browser, as server-sent events: what a server sends, and what a client reads.
+ *
+ * What is sent is chosen: text, reasoning, refusals, sound, files, sources, tool calls and the end. Prices, the results of
+ * tools and the conversation stay on the server unless they are asked for.
+ *
+ * @since 0.2.0
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as ChatEvent from "./ChatEvent.ts"
+import { type Cost, toJson } from "./Cost.ts"
+import { lazy } from "./internal/lazy.ts"
+import { isProviderError } from "./ProviderError.ts"
+import type * as ToolLoop from "./ToolLoop.ts"
+import { Usage } from "./Usage.ts"
+import * as Sse from "./wire/Sse.ts"
+
+const totals = {
+  /** Absent where the provider stated none. */
+  usage: Schema.optionalKey(Usage),
+  /** USD. Absent unless costs are asked for, and where the price of the model is not known. */
+  cost: Schema.optionalKey(Schema.Finite)
+}
+
+/**
+ * Schema of the end of a response, as it is sent.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Finish = Schema.Struct({ ...ChatEvent.Finish.fields, ...totals }).annotate({
+  identifier: "ServerSentFinish"
+})
+
+/**
+ * The end of a response, as it is sent.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Finish extends Schema.Schema.Type<typeof Finish> {}
+
+/**
+ * Schema of the end of a `ToolLoop`, as it is sent: without the conversation.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Done = Schema.TaggedStruct("Done", {
+  /** Why the loop ended, see `ToolLoop.DoneReason`. */
+  reason: Schema.String,
+  /** Number of responses. */
+  steps: Schema.Natural,
+  ...totals
+}).annotate({ identifier: "ServerSentDone" })
+
+/**
+ * The end of a `ToolLoop`, as it is sent: without the conversation.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Done extends Schema.Schema.Type<typeof Done> {}
+
+/**
+ * Schema of a failure, as it is sent.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Failure = Schema.TaggedStruct("Failure", {
+  /** The tag of the reason, such as `RateLimited`. Messages stay on the server: they may not be meant for users. */
+  reason: Schema.String,
+  /** Seconds after which the provider asks to try again; absent where it does not say. */
+  retryAfter: Schema.optionalKey(Schema.Finite)
+}).annotate({ identifier: "ServerSentFailure" })
+
+/**
+ * A failure, as it is sent.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Failure extends Schema.Schema.Type<typeof Failure> {}
+
+const { Audio, File, InvalidToolCall, Reasoning, Refusal, Source, Text } = ChatEvent
+const { ToolApprovalRequest, ToolCall, ToolCallDelta, ToolCallStart, ToolResult } = ChatEvent
+
+/**
+ * Schema of what is sent.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const ServerSentEvent = Schema.Union([
+  Text,
+  Reasoning,
+  Refusal,
+  Audio,
+  ToolCallStart,
+  ToolCallDelta,
+  ToolCall,
+  InvalidToolCall,
+  ToolResult,
+  ToolApprovalRequest,
+  Source,
+  File,
+  Finish,
+  Done,
+  Failure
+])
+
+/**
+ * What is sent. `_tag` says which.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type ServerSentEvent = Exclude<ChatEvent.ChatEvent, ChatEvent.Finish> | Finish | Done | Failure
+
+/**
+ * What is sent, and how.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface Options {
+  /** Whether the results of tools are sent. Default: `false`. */
+  readonly toolResults?: boolean | undefined
+  /** Whether `Finish` and `Done` state what was spent. Default: `false`. */
+  readonly costs?: boolean | undefined
+  /** How often a comment is sent, so that nothing in between takes the connection for dead. Default: 15 seconds. */
+  readonly heartbeat?: Duration.Input | undefined
+}
+
+/**
+ * The body of a response of type `text/event-stream`. Each event is named after its `_tag` and has its JSON as data; the
+ * last one is `End`. The steps of a `ToolLoop` stay on the server.
+ *
+ * A failure becomes a {@link Failure} before the end; log it with `Stream.tapError` before. Values that JSON can't hold
+ * are sent as text (`NaN`, `1n`) or left out (functions).
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider, ServerSentEvents } from "effect-llm-stream"
+ * import { Effect } from "effect"
+ * import { HttpServerResponse } from "effect/http"
+ *
+ * const chat = (prompt: string) =>
+ *   Effect.map(Provider.Provider, ({ stream }) =>
+ *     HttpServerResponse.stream(ServerSentEvents.encode(ChunkStream.events(stream({ prompt }))), {
+ *       contentType: "text/event-stream",
+ *       headers: ServerSentEvents.headers
+ *     }))
+ * ```
+ *
+ * @category encoding
+ * @since 0.2.0
+ */
+export const encode = <E, R>(
+  self: Stream.Stream<ToolLoop.Event, E, R>,
+  options: Options = {}
+): Stream.Stream<Uint8Array, never, R> => {
+  const heartbeat = Duration.fromInputUnsafe(options.heartbeat ?? Duration.seconds(15))
+  const events = self.pipe(
+    Stream.map((event) => sent(event, options)),
+    Stream.filter(Predicate.isNotUndefined),
+    Stream.catch((error) => Stream.make(failureOf(error))),
+    Stream.map((event) => Sse.encode({ event: event._tag, data: encodeJson()(event) })),
+    Stream.concat(Stream.make(Sse.encode({ event: "End", data: `{"_tag":"End"}` })))
+  )
+  return Stream.encodeText(
+    Duration.isFinite(heartbeat)
+      ? Stream.merge(events, Stream.as(Stream.drop(Stream.tick(heartbeat), 1), ":\n\n"), { haltStrategy: "left" })
+      : events
+  )
+}
+
+/**
+ * Headers that keep what is in between from holding the events back.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
+export const headers = { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" } as const
+
+const sent = (event: ToolLoop.Event, { costs = false, toolResults = false }: Options): ServerSentEvent | undefined => {
+  switch (event._tag) {
+    case "Finish": {
+      const { cost, ...rest } = event
+      return { ...rest, ...(costs ? spent(cost) : undefined) }
+    }
+    case "Done": {
+      const { _tag, cost, reason, steps, usage } = event
+      return { _tag, reason, steps, ...(usage && { usage }), ...(costs ? spent(cost) : undefined) }
+    }
+    case "ToolCall":
+    case "ToolApprovalRequest":
+      return { ...event, params: plain(event.params) }
+    case "ToolResult":
+      return toolResults ? { ...event, result: plain(event.result) } : undefined
+    case "Step":
+      return undefined
+    default:
+      return event
+  }
+}
+
+const spent = (cost: Cost | undefined) => cost === undefined ? undefined : { cost: toJson(cost).total }
+
+const failureOf = (error: unknown): Failure => {
+  const retryAfter = isProviderError(error) ? error.retryAfter : undefined
+  return {
+    _tag: "Failure",
+    reason: isProviderError(error)
+      ? error.reason._tag
+      : Predicate.hasProperty(error, "_tag")
+      ? String(error._tag)
+      : "Unknown",
+    ...(retryAfter === undefined ? undefined : { retryAfter: Duration.toSeconds(retryAfter) })
+  }
+}
+
+/** The value as JSON; `null` where there is none, as in circles. */
+const plain = (value: unknown): unknown => {
+  try {
+    const json = JSON.stringify(
+      value,
+      (_, item: unknown) =>
+        typeof item === "bigint" || typeof item === "number" && !Number.isFinite(item) ? String(item) : item
+    )
+    return json === undefined ? null : JSON.parse(json)
+  } catch {
+    return null
+  }
+}
+
+// A program without a browser does not pay for it.
+const encodeJson = lazy(() => Schema.encodeSync(Schema.fromJsonString(Schema.toCodecJson(ServerSentEvent))))
+
+const decodeJson = lazy(() => Schema.decodeUnknownOption(Schema.fromJsonString(Schema.toCodecJson(ServerSentEvent))))
+
+/**
+ * The body ended before its `End`: the connection was cut, or an event was too large to read.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {}) {
+  /** @since 0.2.0 */
+  override get message(): string {
+    return "The server-sent events ended early"
+  }
+}
+
+/**
+ * Reads a body that {@link encode} made, in a browser or anywhere else. Events of names that this version does not know
+ * are left out. Fails with {@link Incomplete} where the body ends early, after the events that came before.
+ *
+ * @example
+ * ```ts
+ * import { ServerSentEvents } from "effect-llm-stream"
+ * import { Console, Stream } from "effect"
+ *
+ * const show = (body: Stream.Stream<Uint8Array>) =>
+ *   ServerSentEvents.decode(body).pipe(
+ *     Stream.runForEach((event) => event._tag === "Text" ? Console.log(event.delta) : Console.log(event._tag))
+ *   )
+ * ```
+ *
+ * @category decoding
+ * @since 0.2.0
+ */
+export const decode = <E, R>(
+  self: Stream.Stream<Uint8Array, E, R>
+): Stream.Stream<ServerSentEvent, E | Incomplete, R> =>
+  Stream.suspend(() => {
+    const decoder = Sse.make()
+    let hasEnded = false
+    const read = (bytes: Uint8Array) => {
+      const events = decoder.push(bytes).flatMap(({ data, event }) => {
+        hasEnded ||= event === "End"
+        return Option.toArray(decodeJson()(data))
+      })
+      return { events, isLast: hasEnded || decoder.failure !== undefined }
+    }
+    return self.pipe(
+      Stream.map(read),
+      Stream.takeUntil(({ isLast }) => isLast),
+      Stream.flatMap(({ events }) => Stream.fromArray(events)),
+      Stream.concat(Stream.suspend(() => hasEnded ? Stream.empty : Stream.fail(new Incomplete())))
+    )
+  })
