@@ -11,7 +11,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as Stream from "effect/Stream"
-import * as LanguageModel from "./ai/LanguageModel.ts"
+import { codecTransformer, instructions } from "./ai/dialect.ts"
 import type * as ChatRequest from "./ChatRequest.ts"
 import { type ChatResponse, MaxSize } from "./ChatResponse.ts"
 import * as ChunkStream from "./ChunkStream.ts"
@@ -63,11 +63,6 @@ export interface Request<T, E = T, RD = never, RE = never>
    * model answers again. Each repair is another paid request. Default: 0.
    */
   readonly repairs?: number | undefined
-  /**
-   * What is particular to the provider's API. Default: chosen by the provider's name. State it for `AzureInference` and
-   * `BedrockInvoke`, which share their names with `AzureOpenAi` and `Bedrock`.
-   */
-  readonly dialect?: LanguageModel.Dialect | undefined
 }
 
 /**
@@ -277,22 +272,20 @@ const prepared = <T, E, RD, RE>(
 ): Effect.Effect<Prepared, ProviderError.ProviderError, Provider.Provider> =>
   Effect.gen(function*() {
     const provider = yield* Provider.Provider
-    const { description, dialect: own, mode = "format", name: _, prompt, repairs = 0, schema, strict, ...fields } =
-      request
-    const dialect = own ?? LanguageModel.dialectOf(provider.name)
-    const { codecTransformer } = dialect
+    const { description, mode = "format", name: _, prompt, repairs = 0, schema, strict, ...fields } = request
+    const transformer = codecTransformer(provider)
     const { jsonSchema } = yield* Effect.try({
-      try: () => codecTransformer(schema),
+      try: () => transformer(schema),
       catch: (error) => invalid(provider.name, error instanceof Error ? error.message : String(error))
     })
     if (!isJsonObject(jsonSchema)) return yield* invalid(provider.name, "its JSON Schema holds more than JSON")
     const name = nameOf(request)
-    const format = defined({ name, description, strict: strict ?? dialect.strict })
+    const format = defined({ name, description, strict: strict ?? provider.dialect?.strict })
     const asked: Partial<ChatRequest.ChatRequest> = {
       format: { responseFormat: { ...format, schema: jsonSchema } },
       tool: { tools: [{ ...format, name, parameters: jsonSchema }], toolChoice: { tool: name } },
       instructions: {
-        system: [...(fields.system === undefined ? [] : [fields.system]), LanguageModel.instructions(jsonSchema)].join(
+        system: [...(fields.system === undefined ? [] : [fields.system]), instructions(jsonSchema)].join(
           "\n\n"
         )
       }
@@ -303,7 +296,7 @@ const prepared = <T, E, RD, RE>(
       prompt: Predicate.isIterable(prompt) && typeof prompt !== "string" ? Array.from(prompt) : prompt,
       ask: {
         send: (prompt) => provider.stream({ ...fields, ...asked, prompt }),
-        reading: { codecTransformer, ...(mode === "tool" ? { tool: name } : undefined) }
+        reading: { codecTransformer: transformer, ...(mode === "tool" ? { tool: name } : undefined) }
       }
     }
   })

@@ -139,6 +139,7 @@ export const define = (options: Options): Provider.Definition<AzureChunk> => {
       { deploymentType: options.deploymentType }
     ),
     auth: AzureAuth.both(options, "pass `apiKey` or `token`, or set AZURE_INFERENCE_CREDENTIAL"),
+    dialect: { keys: ["azureInference"] },
     headers: { "extra-parameters": "pass-through" },
     options
   }

@@ -198,6 +198,7 @@ export const define = (options: Options): Provider.Definition<AzureChunk> => {
       { deploymentType: options.deploymentType }
     ),
     auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
+    dialect: { strict: true },
     options: { ...options, model: options.model ?? deployment }
   }
 }

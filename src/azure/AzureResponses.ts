@@ -141,6 +141,7 @@ export const define = (options: Options): Responses.Definition<AzureResponsesChu
       { deploymentType: options.deploymentType }
     ),
     auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
+    dialect: Responses.dialect,
     options: { ...options, model: options.model ?? deployment }
   }
 }
