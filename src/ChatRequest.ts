@@ -575,13 +575,21 @@ const decoded = <A>(
     return new ProviderError.InvalidRequest({ message: `${place(path)}: ${message}` })
   })
 
-const promptOf = (prompt: unknown): Result.Result<Prompt.Prompt, ProviderError.InvalidRequest> => {
-  if (typeof prompt === "string") return Result.succeed(Prompt.make(prompt))
-  if (Prompt.isPrompt(prompt)) return Result.map(decoded(decodeMessagesType(prompt.content), ["prompt"]), () => prompt)
-  return Predicate.isIterable(prompt)
-    ? Result.map(decoded(decodeMessages(Array.from(prompt)), ["prompt"]), Prompt.fromMessages)
-    : invalid(noPrompt)
-}
+/**
+ * The messages of what a request gives as its prompt.
+ *
+ * @internal
+ */
+export const promptOf = (prompt: unknown): Result.Result<Prompt.Prompt, ProviderError.InvalidRequest> =>
+  total(() => {
+    if (typeof prompt === "string") return Result.succeed(Prompt.make(prompt))
+    if (Prompt.isPrompt(prompt)) {
+      return Result.map(decoded(decodeMessagesType(prompt.content), ["prompt"]), () => prompt)
+    }
+    return Predicate.isIterable(prompt)
+      ? Result.map(decoded(decodeMessages(Array.from(prompt)), ["prompt"]), Prompt.fromMessages)
+      : invalid(noPrompt)
+  })
 
 // JSON has no `undefined`: a field that is undefined is a field that is not set.
 const definedFields = (record: object): Record<string, unknown> =>

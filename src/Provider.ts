@@ -29,6 +29,7 @@ import type { Chunk } from "./Chunk.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import * as ResponseBody from "./engine/responseBody.ts"
 import * as Transport from "./engine/transport.ts"
+import * as Checks from "./internal/checks.ts"
 import { defined } from "./internal/defined.ts"
 import type { Protocol, ResponseInfo } from "./Protocol.ts"
 import * as ProviderError from "./ProviderError.ts"
@@ -708,25 +709,17 @@ const durations = {
 const toPolicy = (policy: Policy): Result.Result<Transport.Policy, string> =>
   Result.gen(function*() {
     const { maxRetries = 2, propagateTrace = false } = policy
-    if (maxRetries !== Number.POSITIVE_INFINITY && !(Number.isInteger(maxRetries) && maxRetries >= 0)) {
-      return yield* Result.fail(`\`maxRetries\` has to be 0 or more and whole, not ${String(maxRetries)}`)
-    }
-    const duration = (name: keyof typeof durations) => {
-      const input = policy[name]
-      const duration = input === undefined ? durations[name] : Option.getOrUndefined(Duration.fromInput(input))
-      // No pause is a pause. What is no number is read as zero, though.
-      const isPause = name === "maxRetryDelay" && !Number.isNaN(input)
-      return duration === undefined || !(Duration.isPositive(duration) || isPause && Duration.isZero(duration))
-        ? Result.fail(`\`${name}\` has to be a duration such as "30 seconds", not ${String(input)}`)
-        : Result.succeed(duration)
-    }
+    const duration = (name: keyof typeof durations) =>
+      policy[name] === undefined
+        ? Result.succeed(durations[name])
+        : Checks.duration(name, policy[name], { zero: name === "maxRetryDelay" })
     return {
       firstByteTimeout: yield* duration("firstByteTimeout"),
       idleTimeout: yield* duration("idleTimeout"),
       contentTimeout: yield* duration("contentTimeout"),
       totalTimeout: yield* duration("totalTimeout"),
       maxRetryDelay: yield* duration("maxRetryDelay"),
-      maxRetries,
+      maxRetries: yield* Checks.count("maxRetries", maxRetries, { unlimited: true }),
       propagateTrace
     }
   })

@@ -6,6 +6,7 @@
 import * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
+import { Usage } from "./Usage.ts"
 
 const common = {
   /** What went wrong, in the provider's words where it said something. Never holds a key or header value. */
@@ -298,7 +299,16 @@ const retryable: Readonly<Record<Reason["_tag"], boolean>> = {
 export class ProviderError extends Schema.TaggedError<ProviderError>()("ProviderError", {
   provider: Schema.String,
   reason: Reason,
-  emitted: Schema.Boolean
+  emitted: Schema.Boolean,
+  /**
+   * What a call of several requests had used when it failed, the failed one included: a `ToolLoop`, repairs of
+   * `StructuredOutput`. Absent when no response stated anything.
+   */
+  spent: Schema.optionalKey(Schema.Struct({
+    usage: Usage,
+    /** USD; absent where the cost of one of the responses is not known. */
+    cost: Schema.optionalKey(Schema.BigDecimalFromString)
+  }))
 }) {
   /** @since 0.1.0 */
   override get message(): string {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema, Stream } from "effect"
+import { BigDecimal, Effect, Schema, Stream } from "effect"
 import { Prompt } from "effect/ai"
 import { expectTypeOf } from "vitest"
 import { Cost, type OpenAiChunk, Provider, ProviderError, StreamedObject, StructuredOutput } from "../src/index.ts"
@@ -225,6 +225,22 @@ describe("StructuredOutput", () => {
         )
       }), { name: "openai" })
     )))
+
+  it.effect("says with the provider's error what all answers used, also the one that was cut off", () =>
+    Effect.gen(function*() {
+      const whole = Answer.openai(Answer.make({ model, content: "none", usage }))
+      const error = new ProviderError.IncompleteStream({ message: "The connection ended" })
+      const ask = { prompt: "Ada?", schema: Person, repairs: 1 }
+      for (const run of [StructuredOutput.generate(ask), Stream.runDrain(StructuredOutput.stream(ask))]) {
+        const failure = yield* run.pipe(
+          Effect.flip,
+          Effect.provide(TestProvider.layer([{ chunks: whole }, { chunks: whole, error }]))
+        )
+        const spent = failure._tag === "ProviderError" ? failure.spent : undefined
+        assert.strictEqual(spent?.usage.inputTokens, 2000)
+        assert.strictEqual(spent?.cost === undefined ? undefined : BigDecimal.format(spent.cost), "0.007")
+      }
+    }))
 
   it.effect("adds up what all answers cost", () =>
     Effect.gen(function*() {
