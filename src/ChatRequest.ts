@@ -586,9 +586,14 @@ export const promptOf = (prompt: unknown): Result.Result<Prompt.Prompt, Provider
     if (Prompt.isPrompt(prompt)) {
       return Result.map(decoded(decodeMessagesType(prompt.content), ["prompt"]), () => prompt)
     }
-    return Predicate.isIterable(prompt)
-      ? Result.map(decoded(decodeMessages(Array.from(prompt)), ["prompt"]), Prompt.fromMessages)
-      : invalid(noPrompt)
+    if (!Predicate.isIterable(prompt)) return invalid(noPrompt)
+    return Result.try(() => Array.from(prompt)).pipe(
+      Result.orElse((error) =>
+        invalid(`prompt: not readable: ${error instanceof Error ? error.message : String(error)}`)
+      ),
+      Result.flatMap((messages) => decoded(decodeMessages(messages), ["prompt"])),
+      Result.map(Prompt.fromMessages)
+    )
   })
 
 // JSON has no `undefined`: a field that is undefined is a field that is not set.

@@ -589,6 +589,7 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
           ...decoding,
           info: planned.info,
           connections,
+          isPaid: planned.encoded !== undefined,
           attempt: attempt(planned, auth, authorize)
         }, policy),
         protocol.provider,

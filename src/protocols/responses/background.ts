@@ -290,7 +290,7 @@ const keep = <C extends ResponsesChunk>(
     const step = yield* Schedule.toStep(schedule)
     let emitted = false
     let resumes = 0
-    const next = Effect.fnUntraced(function*(error: ProviderError.ProviderError) {
+    const resumed = Effect.fnUntraced(function*(error: ProviderError.ProviderError) {
       const { id, number } = memory
       if (resumes >= times || id === undefined || number === undefined) return yield* Effect.fail(error)
       // What the server numbers in its own way can't be asked for.
@@ -314,7 +314,7 @@ const keep = <C extends ResponsesChunk>(
         }),
         Stream.catch((error) =>
           isCutOff(error)
-            ? Stream.unwrap(next(error))
+            ? Stream.unwrap(resumed(error))
             : isRefused && cutOff !== undefined && isRefusal(error)
             ? Stream.fromEffect(Effect.andThen(tellRefusal(error), Effect.fail(cutOff)))
             : Stream.fail(error)
