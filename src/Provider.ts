@@ -487,7 +487,7 @@ const checkHeaders = (
     if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) {
       return fail("The name of a header has characters that no header name has")
     }
-    // For callers in JavaScript, too.
+    // Callers in JavaScript may give anything.
     const text: unknown = Redacted.isRedacted(value) ? Redacted.value(value) : value
     if (typeof text !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
       return fail(`The value of the header "${name}" has characters that cannot be sent (line breaks, …)`)

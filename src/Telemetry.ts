@@ -106,8 +106,7 @@ export const timeToFirstChunk: Metric.Histogram<number> = Metric.histogram(
 
 /**
  * Seconds for each output token after the first one, of calls that ended well, from the first chunk to the end of the
- * stream: a consumer that takes its time counts, too. The conventions have this metric for
- * servers only (`gen_ai.server.time_per_output_token`); this is what the client sees, with the same buckets.
+ * stream: the time that the consumer takes counts. The conventions have this metric for servers only (`gen_ai.server.time_per_output_token`); this is what the client sees, with the same buckets.
  *
  * @category metrics
  * @since 0.2.0
@@ -161,7 +160,7 @@ export const traced: {
 } = dual(
   (args) => Predicate.hasProperty(args[0], "stream"),
   <C extends Chunk>(self: Provider.Service<C>, options: Options = {}): Provider.Service<C> => {
-    const nameOf = names(1000)
+    const nameOf = names(200)
     return { ...self, stream: (request) => trace(self, request, options, nameOf) }
   }
 )
@@ -335,7 +334,7 @@ const askedOf = <C extends Chunk>(
   }
 }
 
-/** The caller's own attributes. Telemetry is no reason for a call to fail. */
+/** The caller's own attributes. Telemetry does not fail a call for them. */
 const attributesOf = (
   request: ChatRequest.ChatRequest,
   { attributes }: Options
@@ -517,7 +516,7 @@ const contentAttributes = (
   )
 }
 
-// A caller's tool results may be what is no JSON; that is no reason to fail.
+// A caller's tool results may hold more than JSON. Telemetry does not fail a call for that.
 const jsonOf = (value: unknown): string | undefined => Result.getOrUndefined(Result.try(() => JSON.stringify(value)))
 
 const inputMessage = (message: Prompt.Message) => ({

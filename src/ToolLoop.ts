@@ -692,7 +692,7 @@ interface DistinctIds {
 }
 
 /**
- * Gives a call whose id an earlier response has, too, another one: hosts that state no ids begin anew each time. What the
+ * Gives a call another id when an earlier response has the same one: hosts that state no ids begin anew each time. What the
  * provider runs keeps its id, as the result may come in a later response.
  */
 const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
