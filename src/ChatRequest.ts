@@ -643,7 +643,12 @@ const toolOf = (tool: unknown, index: number): Result.Result<unknown, ProviderEr
 const isEffectTool = (u: unknown): u is Tool.Any => Tool.isUserDefined(u) || Tool.isDynamic(u)
 
 // Closed objects, as decoding drops what a schema does not list, and the dialects of strict schemas ask for it.
-const jsonSchemaOf = (schema: unknown): unknown => {
+/**
+ * The JSON Schema of a schema; what is none is returned.
+ *
+ * @internal
+ */
+export const jsonSchemaOf = (schema: unknown): unknown => {
   if (!Schema.isSchema(schema)) return schema
   const document = Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" })
   return withoutSafeBounds(

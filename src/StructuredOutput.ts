@@ -284,10 +284,13 @@ const prepared = <T, E, RD, RE>(
     )
     const invalid = (problem: string) => Checks.refused(provider.name, `schema: ${problem}`)
     const transformer = codecTransformer(provider)
-    const { jsonSchema } = yield* Effect.try({
-      try: () => transformer(schema),
-      catch: (error) => invalid(error instanceof Error ? error.message : String(error))
-    })
+    const written = tried(() => transformer(schema).jsonSchema)
+    // Words can say any schema.
+    const isPlain = mode === "instructions" && Result.isFailure(written)
+    const jsonSchema = yield* Effect.mapError(
+      Effect.fromResult(isPlain ? tried(() => ChatRequest.jsonSchemaOf(schema)) : written),
+      (problem) => invalid(isPlain ? problem : `${problem}. \`mode: "instructions"\` takes any schema`)
+    )
     if (!isJsonObject(jsonSchema)) return yield* invalid("its JSON Schema holds more than JSON")
     const name = nameOf(request)
     const format = defined({ name, description, strict: strict ?? provider.dialect?.strict })
@@ -305,10 +308,20 @@ const prepared = <T, E, RD, RE>(
       prompt,
       ask: {
         send: (prompt, earlier) => withSpent(provider.stream({ ...fields, ...asked, prompt }), earlier),
-        reading: { codecTransformer: transformer, ...(mode === "tool" ? { tool: name } : undefined) }
+        reading: {
+          codecTransformer: isPlain ? undefined : transformer,
+          ...(mode === "tool" ? { tool: name } : undefined)
+        }
       }
     }
   })
+
+/** What is thrown, without the name of the module that throws it. */
+const tried = (write: () => unknown): Result.Result<unknown, string> =>
+  Result.mapError(
+    Result.try(write),
+    (error) => (error instanceof Error ? error.message : String(error)).replace(/^\w+StructuredOutput: |\.$/g, "")
+  )
 
 const isJsonObject = Schema.is(Schema.JsonObject)
 

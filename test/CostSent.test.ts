@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, Fiber, Layer, Redacted, Stream } from "effect"
 import { HttpClient, HttpClientError } from "effect/http"
 import { TestClock } from "effect/testing"
-import { ChunkStream, CostBudget, CostLedger, OpenAi, OpenAiChunk, Telemetry } from "../src/index.ts"
+import { ChunkStream, CostBudget, CostLedger, OpenAi, OpenAiChunk, Pricing, Telemetry } from "../src/index.ts"
 import * as Client from "./support/client.ts"
 import * as Host from "./support/host.ts"
 
@@ -132,6 +132,8 @@ describe("a budget and a ledger", () => {
       )
       const response = yield* ChunkStream.response(Stream.fromIterable(two))
       assert.strictEqual(response.usage?.inputTokens, 3000)
+      const { cost } = yield* Pricing.priced(response)
+      assert.strictEqual(cost === undefined ? undefined : BigDecimal.format(cost.total), "0.003768")
     }).pipe(Effect.provide(Layer.fresh(CostLedger.layer))))
 
   it.effect("take the chunks of a host that numbers them for one response", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Effect, Schema, Stream } from "effect"
+import { BigDecimal, Effect, Result, Schema, Stream } from "effect"
 import { Prompt } from "effect/ai"
 import { expectTypeOf } from "vitest"
 import { Cost, type OpenAiChunk, Provider, ProviderError, StreamedObject, StructuredOutput } from "../src/index.ts"
@@ -325,6 +325,39 @@ describe("StructuredOutput", () => {
       assert.match(error.message, /schema: .*Root JSON Schema must have type "object"/)
       assert.isEmpty(yield* sent)
     }).pipe(Effect.provide(answers(written))))
+
+  it.effect("takes any schema in words, and says so where the API does not take one", () =>
+    Effect.gen(function*() {
+      interface Tree {
+        readonly name: string
+        readonly children: ReadonlyArray<Tree>
+      }
+      const Tree: Schema.Codec<Tree> = Schema.Struct({
+        name: Schema.String,
+        children: Schema.Array(Schema.suspend(() => Tree))
+      }).annotate({ identifier: "Tree" })
+      const tree = { name: "a", children: [{ name: "b", children: [] }] }
+      const ask = { prompt: "A tree?", schema: Tree }
+      for (const schemas of ["anthropic", "openai"] as const) {
+        const { error, list, value } = yield* Effect.gen(function*() {
+          const provider = { ...(yield* Provider.Provider), dialect: { schemas } }
+          return yield* Effect.all({
+            value: StructuredOutput.generate({ ...ask, mode: "instructions" }),
+            list: Effect.flip(
+              StructuredOutput.generate({ prompt: "Trees?", schema: Schema.Array(Tree), mode: "instructions" })
+            ),
+            error: Effect.result(StructuredOutput.generate(ask))
+          }).pipe(Effect.provideService(Provider.Provider, provider))
+        }).pipe(Effect.provide(answers(JSON.stringify(tree))))
+        assert.deepStrictEqual(value.value, tree)
+        assert.strictEqual(list._tag, "ObjectError")
+        if (schemas === "anthropic") {
+          const message = Result.isFailure(error) ? error.failure.message : ""
+          assert.match(message, /schema: Recursive schemas are not supported.*`mode: "instructions"`/)
+          assert.notInclude(message, "AnthropicStructuredOutput")
+        }
+      }
+    }))
 
   it("types the data by the schema", () => {
     const asked = StructuredOutput.generate({ prompt: "Ada?", schema: Person })
