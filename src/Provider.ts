@@ -58,6 +58,8 @@ export interface Service<out C extends Chunk = Chunk> {
   readonly target?: ((request: ChatRequest.ChatRequest) => Target | undefined) | undefined
   /** How its API takes schemas and tools. `undefined`: as an API that has nothing of its own. */
   readonly dialect?: Dialect | undefined
+  /** What traces and metrics call it, where the conventions of OpenTelemetry have a word of their own. Default: `name`. */
+  readonly telemetryName?: string | undefined
 }
 
 /**
@@ -322,6 +324,8 @@ export interface Definition<C> {
   readonly auth: Auth.Auth
   /** How the API takes schemas and tools. Default: as an API that has nothing of its own. */
   readonly dialect?: Dialect | undefined
+  /** What traces and metrics call the provider: its `gen_ai.provider.name`. Default: the provider's name. */
+  readonly telemetryName?: string | undefined
   /** Headers that the API always wants, such as a version. The caller's headers win over them. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** What the caller set. */
@@ -602,6 +606,7 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
     service: {
       name: protocol.provider,
       dialect: definition.dialect,
+      telemetryName: definition.telemetryName,
       target: (request) => targetOf(definition, request),
       stream: (request) => stream(request)
     },

@@ -48,7 +48,7 @@ export interface Options {
    */
   readonly content?: boolean | undefined
   /**
-   * The `gen_ai.provider.name`. Default: the conventions' word for the provider (`aws.bedrock` for `bedrock`), else its
+   * The `gen_ai.provider.name`. Default: the conventions' word for the provider (`aws.bedrock` for `Bedrock`), else its
    * own name.
    */
   readonly providerName?: string | undefined
@@ -327,7 +327,7 @@ const askedOf = <C extends Chunk>(
     "server.port": url.port === "" ? (url.protocol === "http:" ? 80 : 443) : Number(url.port)
   }
   return {
-    provider: options.providerName ?? providerName(provider.name, url),
+    provider: options.providerName ?? provider.telemetryName ?? provider.name,
     model: target?.model ?? request.model,
     server,
     attributes: { "gen_ai.request.stream": true, ...server, ...attributes }
@@ -342,17 +342,6 @@ const attributesOf = (
   Effect.try(() => attributes?.(request) ?? {}).pipe(
     Effect.catch(({ cause }) => Effect.as(Effect.logWarning("`attributes` of the telemetry failed:", cause), {}))
   )
-
-const providerNames: Readonly<Record<string, AiTelemetry.WellKnownProviderName>> = {
-  bedrock: "aws.bedrock",
-  azure: "azure.ai.inference"
-}
-
-const providerName = (name: string, url: URL | undefined): string => {
-  // Azure has two APIs, told apart by their paths.
-  if (name === "azure" && url?.pathname.includes("/openai/") === true) return "azure.ai.openai"
-  return (Object.hasOwn(providerNames, name) ? providerNames[name] : undefined) ?? name
-}
 
 const annotationsOf = (
   { model, provider }: Asked,

@@ -140,6 +140,7 @@ export const define = (options: Options): Provider.Definition<AzureChunk> => {
     ),
     auth: AzureAuth.both(options, "pass `apiKey` or `token`, or set AZURE_INFERENCE_CREDENTIAL"),
     dialect: { keys: ["azureInference"] },
+    telemetryName: "azure.ai.inference",
     headers: { "extra-parameters": "pass-through" },
     options
   }

@@ -199,6 +199,7 @@ export const define = (options: Options): Provider.Definition<AzureChunk> => {
     ),
     auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
     dialect: { strict: true },
+    telemetryName: "azure.ai.openai",
     options: { ...options, model: options.model ?? deployment }
   }
 }

@@ -142,6 +142,7 @@ export const define = (options: Options): Responses.Definition<AzureResponsesChu
     ),
     auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
     dialect: Responses.dialect,
+    telemetryName: "azure.ai.openai",
     options: { ...options, model: options.model ?? deployment }
   }
 }

@@ -122,6 +122,7 @@ export const define = (options: Options): Provider.Definition<BedrockChunk> => (
     },
     declaresTools: true
   },
+  telemetryName: "aws.bedrock",
   options
 })
 
