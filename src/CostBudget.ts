@@ -297,17 +297,14 @@ export const guard: {
   Stream.unwrap(Effect.gen(function*() {
     const pricing = yield* Pricing.current
     const day = Pricing.dayOf(yield* Clock.currentTimeMillis)
-    const metadata = CostMetadata.accumulator()
-    const watcher = Call.watcher()
-    let seen = false
-    let ended = false
+    const { isEnded, isSeen, metadata, stream, watcher } = Call.watched(self)
     let isRefused = false
     return Stream.unwrap(
       Effect.map(
         Effect.acquireRelease(budget.reserve(atMost), (reservation) =>
           Effect.suspend(() => {
             const lost = BigDecimal.multiply(atMost, BigDecimal.fromBigInt(BigInt(watcher.open.size)))
-            if (!seen) {
+            if (!isSeen()) {
               // A provider of another kind does not tell what it sent.
               const isKnown = watcher.retries !== undefined || isRefused
               return isKnown ? reservation.settle(zero, lost) : reservation.settleUnknown(zero)
@@ -317,27 +314,15 @@ export const guard: {
               ? Result.getOrUndefined(Pricing.costWith(Pricing.onDay(metadata.metadata(), day), pricing))
               : undefined
             // What another response followed did not come to its end.
-            return ended && cost !== undefined && metadata.responses().length === 1
+            return isEnded() && cost !== undefined && metadata.responses().length === 1
               ? reservation.settle(cost.total, lost)
               : reservation.settle(cost?.total ?? zero, BigDecimal.sum(rest(atMost, cost?.total ?? zero), lost))
           })),
         () =>
-          Call.watched(self, watcher).pipe(
-            Stream.map((chunk) => {
-              seen = true
-              metadata.add(chunk)
-              return chunk
-            }),
-            Stream.tapError((error) =>
-              Effect.sync(() => {
-                isRefused = ProviderError.isProviderError(error) && isRefusal(error)
-              })
-            ),
-            Stream.concat(Stream.suspend(() => {
-              ended = true
-              return Stream.empty
+          Stream.tapError(stream, (error) =>
+            Effect.sync(() => {
+              isRefused = ProviderError.isProviderError(error) && isRefusal(error)
             }))
-          )
       )
     )
   })))

@@ -191,29 +191,17 @@ export const track = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<C, E, R | CostLedger> =>
   Stream.unwrap(Effect.map(CostLedger, (ledger) => {
-    const metadata = CostMetadata.accumulator()
-    const watcher = Call.watcher()
-    let seen = false
-    let ended = false
-    return Call.watched(self, watcher).pipe(
-      Stream.map((chunk) => {
-        seen = true
-        metadata.add(chunk)
-        return chunk
-      }),
-      Stream.concat(Stream.suspend(() => {
-        ended = true
-        return Stream.empty
-      })),
+    const { isEnded, isSeen, metadata, stream, watcher } = Call.watched(self)
+    return stream.pipe(
       Stream.ensuring(Effect.suspend(() => {
         const lost = Array.from(watcher.open, ({ model, provider }) =>
           new CostMetadata.CostMetadata({ provider, ...(model === undefined ? undefined : { requestedModel: model }) }))
-        const responses = seen ? metadata.responses() : []
+        const responses = isSeen() ? metadata.responses() : []
         // What another response followed did not come to its end.
         return Effect.forEach(
           [...lost, ...responses],
           (response) =>
-            ledger.record(response, ended && response === responses.at(-1)),
+            ledger.record(response, isEnded() && response === responses.at(-1)),
           { discard: true }
         )
       }))

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as BigDecimal from "effect/BigDecimal"
 import * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
@@ -378,6 +379,27 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
  * @since 0.1.0
  */
 export const isProviderError = (u: unknown): u is ProviderError => u instanceof ProviderError
+
+/**
+ * The error with what all responses of a call used and cost; without usage, the error as it is.
+ *
+ * @internal
+ */
+export const withSpent = (
+  error: ProviderError,
+  { cost, usage }: {
+    readonly usage?: Usage | undefined
+    readonly cost?: { readonly total: BigDecimal.BigDecimal } | undefined
+  }
+): ProviderError =>
+  usage === undefined
+    ? error
+    : new ProviderError({
+      provider: error.provider,
+      reason: error.reason,
+      emitted: error.emitted,
+      spent: { usage, ...(cost === undefined ? undefined : { cost: cost.total }) }
+    })
 
 /**
  * What a provider said of a failure, before it is classified. Everything is optional but the message.

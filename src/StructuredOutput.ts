@@ -17,6 +17,7 @@ import { type ChatResponse, MaxSize } from "./ChatResponse.ts"
 import * as ChunkStream from "./ChunkStream.ts"
 import * as Cost from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
+import * as Call from "./engine/call.ts"
 import * as Checks from "./internal/checks.ts"
 import { defined } from "./internal/defined.ts"
 import { place } from "./internal/place.ts"
@@ -372,29 +373,14 @@ const withSpent = (
   earlier: ReadonlyArray<ChatResponse>
 ): ReturnType<Provider.Service["stream"]> =>
   Stream.suspend(() => {
-    const metadata = CostMetadata.accumulator()
-    let seen = false
-    return self.pipe(
-      Stream.map((chunk) => {
-        seen = true
-        metadata.add(chunk)
-        return chunk
-      }),
-      Stream.catch((error) =>
-        Stream.unwrap(Effect.map(
-          totals([...earlier, ...(seen ? [{ usage: metadata.usage(), costMetadata: metadata.metadata() }] : [])]),
-          ({ cost, usage }) =>
-            Stream.fail(
-              usage === undefined ? error : new ProviderError.ProviderError({
-                provider: error.provider,
-                reason: error.reason,
-                emitted: error.emitted,
-                spent: { usage, ...(cost === undefined ? undefined : { cost: cost.total }) }
-              })
-            )
-        ))
-      )
-    )
+    const { isSeen, metadata, stream } = Call.watched(self)
+    return Stream.catch(stream, (error) => {
+      const stated = isSeen() ? [{ usage: metadata.usage(), costMetadata: metadata.metadata() }] : []
+      return Stream.fromEffect(Effect.flatMap(
+        totals([...earlier, ...stated]),
+        (totals) => Effect.fail(ProviderError.withSpent(error, totals))
+      ))
+    })
   })
 
 const withEarlier = (

@@ -374,11 +374,13 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
             else if (isAnswerable(event)) calls.push(event)
             return event
           }),
-          Stream.catch((error) =>
-            Stream.unwrap(
-              Effect.map(Pricing.priced(accumulator.response()), (response) =>
-                Stream.fail(withSpent(error, response.chunks === 0 ? before : totals(before, response))))
-            )
+          Stream.catchTag(
+            "ProviderError",
+            (error) =>
+              Stream.fromEffect(Effect.flatMap(Pricing.priced(accumulator.response()), (response) =>
+                Effect.fail(
+                  ProviderError.withSpent(error, response.chunks === 0 ? before : totals(before, response))
+                )))
           ),
           Stream.concat(
             Stream.suspend(() =>
@@ -516,17 +518,6 @@ const isTools = (tools: unknown): boolean => Effect.isEffect(tools) || Predicate
 /** Whether it is a call that is up to us. One without a name can't be told anything. */
 const isAnswerable = (event: ChatEvent.ChatEvent): event is Call =>
   event._tag === "ToolCall" || event._tag === "InvalidToolCall" ? !event.providerExecuted && event.name !== "" : false
-
-/** The error with what the loop has used, where it is the provider's. */
-const withSpent = <E>(error: E, { cost, usage }: Pick<State, "usage" | "cost">): E | ProviderError.ProviderError =>
-  ProviderError.isProviderError(error) && usage !== undefined
-    ? new ProviderError.ProviderError({
-      provider: error.provider,
-      reason: error.reason,
-      emitted: error.emitted,
-      spent: { usage, ...(cost === undefined ? undefined : { cost: cost.total }) }
-    })
-    : error
 
 const totals = (
   { cost, steps, usage }: State,

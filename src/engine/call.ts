@@ -1,5 +1,7 @@
 import * as Context from "effect/Context"
 import * as Stream from "effect/Stream"
+import type { Chunk } from "../Chunk.ts"
+import * as CostMetadata from "../CostMetadata.ts"
 
 /**
  * What the runs of a provider's streams tell whoever watches them.
@@ -29,6 +31,43 @@ export const CurrentWatchers: Context.Reference<ReadonlyArray<Watcher>> = Contex
   { defaultValue: () => [] }
 )
 
+/**
+ * A run of a provider's stream, and what is known of it so far.
+ *
+ * @internal
+ */
+export interface Run<C, E, R> {
+  readonly stream: Stream.Stream<C, E, R>
+  readonly watcher: Watcher
+  readonly metadata: CostMetadata.Accumulator
+  /** Whether a chunk came. */
+  readonly isSeen: () => boolean
+  /** Whether it came to its end, and did so well. */
+  readonly isEnded: () => boolean
+}
+
 /** @internal */
-export const watched = <A, E, R>(self: Stream.Stream<A, E, R>, watcher: Watcher): Stream.Stream<A, E, R> =>
-  Stream.updateService(self, CurrentWatchers, (watchers) => [...watchers, watcher])
+export const watched = <C extends Chunk, E, R>(self: Stream.Stream<C, E, R>): Run<C, E, R> => {
+  const own = watcher()
+  const metadata = CostMetadata.accumulator()
+  let isSeen = false
+  let isEnded = false
+  return {
+    watcher: own,
+    metadata,
+    isSeen: () => isSeen,
+    isEnded: () => isEnded,
+    stream: self.pipe(
+      Stream.updateService(CurrentWatchers, (watchers) => [...watchers, own]),
+      Stream.map((chunk) => {
+        isSeen = true
+        metadata.add(chunk)
+        return chunk
+      }),
+      Stream.concat(Stream.suspend(() => {
+        isEnded = true
+        return Stream.empty
+      }))
+    )
+  }
+}
