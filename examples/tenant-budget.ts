@@ -5,13 +5,14 @@
  *     OPENAI_API_KEY=… node examples/tenant-budget.ts
  */
 import { Console, Context, Effect, Layer } from "effect"
-import { ChunkStream, CostBudget, CostEstimate, OpenAi, Pricing, Provider } from "effect-llm-stream"
+import { ChunkStream, CostBudget, CostEstimate, OpenAi, Pricing, Provider, type ProviderError } from "effect-llm-stream"
 import { FetchHttpClient } from "effect/http"
 
 /** The budget of a tenant, in USD. */
-export class Budgets extends Context.Service<Budgets, (tenant: string) => Effect.Effect<CostBudget.CostBudget>>()(
-  "app/Budgets"
-) {
+export class Budgets extends Context.Service<
+  Budgets,
+  (tenant: string) => Effect.Effect<CostBudget.CostBudget, ProviderError.ProviderError>
+>()("app/Budgets") {
   static readonly layer = Layer.effect(Budgets, CostBudget.keyed((tenant) => tenant === "trial" ? "0.001" : "5"))
 }
 

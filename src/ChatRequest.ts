@@ -575,13 +575,26 @@ const decoded = <A>(
     return new ProviderError.InvalidRequest({ message: `${place(path)}: ${message}` })
   })
 
-const promptOf = (prompt: unknown): Result.Result<Prompt.Prompt, ProviderError.InvalidRequest> => {
-  if (typeof prompt === "string") return Result.succeed(Prompt.make(prompt))
-  if (Prompt.isPrompt(prompt)) return Result.map(decoded(decodeMessagesType(prompt.content), ["prompt"]), () => prompt)
-  return Predicate.isIterable(prompt)
-    ? Result.map(decoded(decodeMessages(Array.from(prompt)), ["prompt"]), Prompt.fromMessages)
-    : invalid(noPrompt)
-}
+/**
+ * The messages of what a request gives as its prompt.
+ *
+ * @internal
+ */
+export const promptOf = (prompt: unknown): Result.Result<Prompt.Prompt, ProviderError.InvalidRequest> =>
+  total(() => {
+    if (typeof prompt === "string") return Result.succeed(Prompt.make(prompt))
+    if (Prompt.isPrompt(prompt)) {
+      return Result.map(decoded(decodeMessagesType(prompt.content), ["prompt"]), () => prompt)
+    }
+    if (!Predicate.isIterable(prompt)) return invalid(noPrompt)
+    return Result.try(() => Array.from(prompt)).pipe(
+      Result.orElse((error) =>
+        invalid(`prompt: not readable: ${error instanceof Error ? error.message : String(error)}`)
+      ),
+      Result.flatMap((messages) => decoded(decodeMessages(messages), ["prompt"])),
+      Result.map(Prompt.fromMessages)
+    )
+  })
 
 // JSON has no `undefined`: a field that is undefined is a field that is not set.
 const definedFields = (record: object): Record<string, unknown> =>
@@ -630,7 +643,12 @@ const toolOf = (tool: unknown, index: number): Result.Result<unknown, ProviderEr
 const isEffectTool = (u: unknown): u is Tool.Any => Tool.isUserDefined(u) || Tool.isDynamic(u)
 
 // Closed objects, as decoding drops what a schema does not list, and the dialects of strict schemas ask for it.
-const jsonSchemaOf = (schema: unknown): unknown => {
+/**
+ * The JSON Schema of a schema; what is none is returned.
+ *
+ * @internal
+ */
+export const jsonSchemaOf = (schema: unknown): unknown => {
   if (!Schema.isSchema(schema)) return schema
   const document = Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" })
   return withoutSafeBounds(

@@ -16,7 +16,10 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Chunk from "./Chunk.ts"
 import * as CostMetadata from "./CostMetadata.ts"
+import * as Call from "./engine/call.ts"
+import * as Checks from "./internal/checks.ts"
 import * as Pricing from "./Pricing.ts"
+import * as ProviderError from "./ProviderError.ts"
 
 /**
  * Where a budget stands, in USD. `spent` and `unknown` and `reserved` never exceed `limit` by reserving; a response that
@@ -96,20 +99,24 @@ export class BudgetRefused extends Schema.TaggedError<BudgetRefused>()("BudgetRe
 }
 
 /**
- * Part of a budget, set aside for a request. Only the first of its effects that runs has an effect.
+ * Part of a budget, set aside for a request. Only the first of its effects that runs has an effect. What is not an amount
+ * of 0 or more counts as unknown, all of it.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Reservation {
-  /** The request did cost this much, in USD; the rest goes back. */
-  readonly settle: (cost: BigDecimal.BigDecimal) => Effect.Effect<void>
+  /**
+   * The request did cost this much, in USD, and may have cost `unknown` beside it, such as by an attempt that was lost; the
+   * rest goes back. Default of `unknown`: nothing.
+   */
+  readonly settle: (cost: BigDecimal.BigDecimal, unknown?: BigDecimal.BigDecimal) => Effect.Effect<void>
   /**
    * The request cost at least this much, in USD, and nobody knows how much more: the rest of the reservation is counted as
    * unknown.
    */
   readonly settleUnknown: (atLeast: BigDecimal.BigDecimal) => Effect.Effect<void>
-  /** Nothing was sent: all of it goes back. */
+  /** Nothing was paid for: all of it goes back. */
   readonly release: Effect.Effect<void>
 }
 
@@ -121,13 +128,18 @@ export interface Reservation {
  */
 export interface CostBudget {
   readonly balance: Effect.Effect<Balance>
-  /** Sets aside what a request may cost at most, in USD, or refuses. */
-  readonly reserve: (atMost: BigDecimal.BigDecimal) => Effect.Effect<Reservation, BudgetRefused>
+  /**
+   * Sets aside what a request may cost at most, in USD, or refuses. Fails with an `InvalidRequest` when that is not an
+   * amount of 0 or more.
+   */
+  readonly reserve: (
+    atMost: BigDecimal.BigDecimal
+  ) => Effect.Effect<Reservation, BudgetRefused | ProviderError.ProviderError>
 }
 
 /**
- * Makes a budget of an amount in USD, in memory. A limit given as text is a decimal (`"0.05"`); any other text is a
- * defect.
+ * Makes a budget of an amount in USD, in memory. A limit given as text is a decimal (`"0.05"`). Fails with an
+ * `InvalidRequest` when the limit is not an amount of 0 or more.
  *
  * @example
  * ```ts
@@ -146,9 +158,11 @@ export interface CostBudget {
  * @category constructors
  * @since 0.2.0
  */
-export const make = (limit: BigDecimal.BigDecimal | string): Effect.Effect<CostBudget> =>
+export const make = (
+  limit: BigDecimal.BigDecimal | string
+): Effect.Effect<CostBudget, ProviderError.ProviderError> =>
   Effect.gen(function*() {
-    const usd = typeof limit === "string" ? BigDecimal.fromStringUnsafe(limit) : limit
+    const usd = yield* amountOf("limit", limit)
     const state = yield* Ref.make(new Balance({ limit: usd, spent: zero, unknown: zero, reserved: zero }))
     const change = (changes: (balance: Balance) => Partial<Balance>) =>
       Ref.update(state, (balance) => new Balance({ ...balance, ...changes(balance) }))
@@ -158,31 +172,46 @@ export const make = (limit: BigDecimal.BigDecimal | string): Effect.Effect<CostB
           Effect.uninterruptible(
             Effect.flatMap(Ref.getAndSet(ended, true), (before) => before ? Effect.void : effect)
           )
-        const reserved = (balance: Balance) => BigDecimal.subtract(balance.reserved, atMost)
+        const end = (spent: BigDecimal.BigDecimal, unknown: BigDecimal.BigDecimal) =>
+          once(change((balance) => ({
+            reserved: BigDecimal.subtract(balance.reserved, atMost),
+            spent: BigDecimal.sum(balance.spent, spent),
+            unknown: BigDecimal.sum(balance.unknown, unknown)
+          })))
+        const areAmounts = (...values: ReadonlyArray<unknown>) =>
+          values.every((value) => Result.isSuccess(Checks.amount("", value)))
         return {
-          settle: (cost) =>
-            once(change((balance) => ({ reserved: reserved(balance), spent: BigDecimal.sum(balance.spent, cost) }))),
-          settleUnknown: (atLeast) =>
-            once(change((balance) => ({
-              reserved: reserved(balance),
-              spent: BigDecimal.sum(balance.spent, atLeast),
-              unknown: BigDecimal.sum(balance.unknown, BigDecimal.max(BigDecimal.subtract(atMost, atLeast), zero))
-            }))),
-          release: once(change((balance) => ({ reserved: reserved(balance) })))
+          settle: (cost, unknown = zero) => areAmounts(cost, unknown) ? end(cost, unknown) : end(zero, atMost),
+          settleUnknown: (atLeast) => areAmounts(atLeast) ? end(atLeast, rest(atMost, atLeast)) : end(zero, atMost),
+          release: end(zero, zero)
         }
       })
     return {
       balance: Ref.get(state),
       reserve: (atMost) =>
-        Effect.uninterruptible(
-          Ref.modify(state, (balance): [Effect.Effect<Reservation, BudgetRefused>, Balance] =>
-            BigDecimal.isGreaterThan(BigDecimal.sum(sum(balance), atMost), usd)
-              ? [Effect.fail(new BudgetRefused({ amount: atMost, balance })), balance]
-              : [reservation(atMost), new Balance({ ...balance, reserved: BigDecimal.sum(balance.reserved, atMost) })])
-            .pipe(Effect.flatten)
-        )
+        Effect.flatMap(amountOf("atMost", atMost), (atMost) =>
+          Effect.uninterruptible(
+            Ref.modify(state, (balance): [Effect.Effect<Reservation, BudgetRefused>, Balance] =>
+              BigDecimal.isGreaterThan(BigDecimal.sum(sum(balance), atMost), usd)
+                ? [Effect.fail(new BudgetRefused({ amount: atMost, balance })), balance]
+                : [
+                  reservation(atMost),
+                  new Balance({ ...balance, reserved: BigDecimal.sum(balance.reserved, atMost) })
+                ])
+              .pipe(Effect.flatten)
+          ))
     }
   })
+
+const amountOf = (name: string, value: unknown): Effect.Effect<BigDecimal.BigDecimal, ProviderError.ProviderError> =>
+  Effect.mapError(
+    Effect.fromResult(Checks.amount(name, value)),
+    (message) => Checks.refused("CostBudget", message)
+  )
+
+/** What is left of a reservation; never negative. */
+const rest = (atMost: BigDecimal.BigDecimal, cost: BigDecimal.BigDecimal): BigDecimal.BigDecimal =>
+  BigDecimal.max(BigDecimal.subtract(atMost, cost), zero)
 
 /**
  * Makes budgets by key, such as the tenant, each made when it is first asked for.
@@ -204,7 +233,7 @@ export const make = (limit: BigDecimal.BigDecimal | string): Effect.Effect<CostB
  */
 export const keyed = (
   limitOf: (key: string) => BigDecimal.BigDecimal | string
-): Effect.Effect<(key: string) => Effect.Effect<CostBudget>> =>
+): Effect.Effect<(key: string) => Effect.Effect<CostBudget, ProviderError.ProviderError>> =>
   Effect.sync(() => {
     const budgets = new Map<string, CostBudget>()
     return (key) =>
@@ -227,7 +256,8 @@ export const keyed = (
  * Runs a stream against a budget. What it may cost at most is reserved before it starts, or refused with
  * {@link BudgetRefused}: nothing is sent then. When the stream has ended, the reservation settles to the stated cost, at
  * the prices of `Pricing`. A stream that was stopped, failed or stated no usage settles to what is known, and the rest of
- * its reservation is counted as unknown; one that fails before its first chunk gives everything back.
+ * its reservation is counted as unknown. So is all of it for a request that was sent and got no chunk, each attempt of a
+ * retry included. Everything goes back where nothing was sent, or the provider refused with an error status.
  *
  * @example
  * ```ts
@@ -251,48 +281,52 @@ export const guard: {
   (
     budget: CostBudget,
     atMost: BigDecimal.BigDecimal
-  ): <C extends Chunk.Chunk, E, R>(self: Stream.Stream<C, E, R>) => Stream.Stream<C, E | BudgetRefused, R>
+  ): <C extends Chunk.Chunk, E, R>(
+    self: Stream.Stream<C, E, R>
+  ) => Stream.Stream<C, E | BudgetRefused | ProviderError.ProviderError, R>
   <C extends Chunk.Chunk, E, R>(
     self: Stream.Stream<C, E, R>,
     budget: CostBudget,
     atMost: BigDecimal.BigDecimal
-  ): Stream.Stream<C, E | BudgetRefused, R>
+  ): Stream.Stream<C, E | BudgetRefused | ProviderError.ProviderError, R>
 } = /* @__PURE__ */ dual(3, <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>,
   budget: CostBudget,
   atMost: BigDecimal.BigDecimal
-): Stream.Stream<C, E | BudgetRefused, R> =>
+): Stream.Stream<C, E | BudgetRefused | ProviderError.ProviderError, R> =>
   Stream.unwrap(Effect.gen(function*() {
     const pricing = yield* Pricing.current
     const day = Pricing.dayOf(yield* Clock.currentTimeMillis)
-    const metadata = CostMetadata.accumulator()
-    let seen = false
-    let ended = false
+    const { isEnded, isSeen, metadata, stream, watcher } = Call.watched(self)
+    let isRefused = false
     return Stream.unwrap(
       Effect.map(
         Effect.acquireRelease(budget.reserve(atMost), (reservation) =>
           Effect.suspend(() => {
-            if (!seen) return ended ? reservation.settleUnknown(zero) : reservation.release
+            const lost = BigDecimal.multiply(atMost, BigDecimal.fromBigInt(BigInt(watcher.open.size)))
+            if (!isSeen()) {
+              // A provider of another kind does not tell what it sent.
+              const isKnown = watcher.retries !== undefined || isRefused
+              return isKnown ? reservation.settle(zero, lost) : reservation.settleUnknown(zero)
+            }
             const stated = CostMetadata.isStated(metadata.metadata())
             const cost = stated
               ? Result.getOrUndefined(Pricing.costWith(Pricing.onDay(metadata.metadata(), day), pricing))
               : undefined
-            return ended && cost !== undefined
-              ? reservation.settle(cost.total)
-              : reservation.settleUnknown(cost?.total ?? zero)
+            // What another response followed did not come to its end.
+            return isEnded() && cost !== undefined && metadata.responses().length === 1
+              ? reservation.settle(cost.total, lost)
+              : reservation.settle(cost?.total ?? zero, BigDecimal.sum(rest(atMost, cost?.total ?? zero), lost))
           })),
         () =>
-          self.pipe(
-            Stream.map((chunk) => {
-              seen = true
-              metadata.add(chunk)
-              return chunk
-            }),
-            Stream.concat(Stream.suspend(() => {
-              ended = true
-              return Stream.empty
+          Stream.tapError(stream, (error) =>
+            Effect.sync(() => {
+              isRefused = ProviderError.isProviderError(error) && isRefusal(error)
             }))
-          )
       )
     )
   })))
+
+/** Whether the provider refused with an error status, or the request was not sent. */
+const isRefusal = ({ reason, status }: ProviderError.ProviderError): boolean =>
+  status !== undefined || reason._tag === "InvalidRequest" || reason._tag === "Authentication"

@@ -7,7 +7,9 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { Cost } from "./Cost.ts"
 import { CostMetadata } from "./CostMetadata.ts"
+import * as Checks from "./internal/checks.ts"
 import * as Pricing from "./Pricing.ts"
+import type { ProviderError } from "./ProviderError.ts"
 
 /**
  * The fields of a chat request that its cost depends on. A `ChatRequest` is one.
@@ -87,7 +89,8 @@ const tokensPerItem = 8
 
 /**
  * What a request may cost at most: `maxTokens` of output, and its input at the highest rate that may apply (a cache
- * write, where the prompt asks for one). Fails with `UnknownModel` when the price is not known.
+ * write, where the prompt asks for one). Fails with `UnknownModel` when the price is not known, and with an
+ * `InvalidRequest` when there is no prompt, or a number of tokens is not one.
  *
  * It does not cover what the provider's tools read or ask for, nor several answers to one request.
  *
@@ -113,12 +116,39 @@ export const atMost = (
   request: Request,
   options: Options,
   pricing: Pricing.Service
+): Result.Result<Estimate, Pricing.UnknownModel | ProviderError> =>
+  Result.flatMap(
+    Result.mapError(countsOf(request, options), (message) => Checks.refused("CostEstimate", message)),
+    (counts) => priced(request, options, pricing, counts)
+  )
+
+interface Counts {
+  readonly found: Texts
+  readonly inputTokens: number
+  readonly outputTokens: number | undefined
+}
+
+const countsOf = (request: Request, options: Options): Result.Result<Counts, string> =>
+  Result.gen(function*() {
+    const { maxTokens, prompt, responseFormat, system, tools }: Partial<Request> = { ...request }
+    if (prompt === undefined || prompt === null) return yield* Result.fail("`prompt` is missing")
+    const { maxTokens: longest, tokens = approximateTokens }: Partial<Options> = { ...options }
+    const found = textsOf([system, prompt], [tools, responseFormat])
+    const counted = found.texts.reduce((sum, text) => sum + Math.ceil(tokens(text)), 0)
+    const outputTokens = maxTokens ?? longest
+    return {
+      found,
+      inputTokens: (yield* Checks.count("tokens", counted)) + found.items * tokensPerItem,
+      outputTokens: outputTokens === undefined ? undefined : yield* Checks.count("maxTokens", outputTokens)
+    }
+  })
+
+const priced = (
+  request: Request,
+  options: Options,
+  pricing: Pricing.Service,
+  { found, inputTokens, outputTokens }: Counts
 ): Result.Result<Estimate, Pricing.UnknownModel> => {
-  const { tokens = approximateTokens } = options
-  const found = textsOf([request.system, request.prompt], [request.tools, request.responseFormat])
-  const inputTokens = found.texts.reduce((sum, text) => sum + Math.max(0, Math.ceil(tokens(text))), 0) +
-    found.items * tokensPerItem
-  const outputTokens = request.maxTokens ?? options.maxTokens
   const model = request.model ?? options.model
   const metadata = new CostMetadata({
     provider: options.provider,

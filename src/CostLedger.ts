@@ -8,12 +8,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
-import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Chunk from "./Chunk.ts"
 import * as Cost from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
+import * as Call from "./engine/call.ts"
+import { names } from "./internal/names.ts"
 import { trusted } from "./internal/trusted.ts"
 import * as Pricing from "./Pricing.ts"
 
@@ -37,13 +38,13 @@ import * as Pricing from "./Pricing.ts"
  */
 export class Entry extends Schema.Class<Entry>("effect-llm-stream/CostLedger/Entry")({
   provider: Schema.String,
-  /** `""` for responses that named no model. */
+  /** `""` for responses that named no model; `"other"` for all that came after the first 1,000 names of a provider. */
   model: Schema.String,
-  /** Number of responses recorded. */
+  /** Number of responses recorded, and of requests that were sent and got none. */
   responses: Schema.Natural,
   /** Number of those whose price is not known: they are not in `cost`. */
   unpriced: Schema.Natural,
-  /** Number of those that were stopped, failed, or stated no usage: `cost` has what is known of them, if anything. */
+  /** Number of those that were stopped, failed, lost, or stated no usage: `cost` has what is known, if anything. */
   unknown: Schema.Natural,
   /** Number of those in whose cost something could not be priced (see `Cost.flags`): `cost` has the rest of them. */
   incomplete: Schema.Natural,
@@ -118,34 +119,38 @@ export const costMetric = Metric.counter("llm_stream_cost_usd", {
  */
 export const layer: Layer.Layer<CostLedger> = Layer.effect(
   CostLedger,
-  Effect.gen(function*() {
-    const ledger = yield* Ref.make<ReadonlyMap<string, Entry>>(new Map())
-    const entries = Effect.map(
-      Ref.get(ledger),
-      (map) => Array.from(map.values()).sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model))
+  Effect.sync(() => {
+    // By provider, then model.
+    const ledger = new Map<string, Map<string, Entry>>()
+    // Hosts state what they like.
+    const nameOf = names(1000)
+    const entries = Effect.sync(() =>
+      Array.from(ledger.values(), (models) => Array.from(models.values())).flat().sort((a, b) =>
+        compare(a.provider, b.provider) || compare(a.model, b.model)
+      )
     )
     const record = Effect.fnUntraced(function*(metadata: CostMetadata.CostMetadata, ended = true) {
       const isStated = CostMetadata.isStated(metadata)
       const cost = isStated ? yield* Effect.orElseSucceed(Pricing.cost(metadata), () => undefined) : undefined
       const isUnpriced = isStated && cost === undefined
       const isUnknown = !ended || !isStated
-      const { model = metadata.requestedModel ?? "", provider = "" } = metadata
-      yield* Ref.update(ledger, (map) => {
-        const key = JSON.stringify([provider, model])
-        const entry = map.get(key) ??
-          trusted(Entry, { provider, model, responses: 0, unpriced: 0, unknown: 0, incomplete: 0, cost: Cost.zero })
-        return new Map(map).set(
-          key,
-          trusted(Entry, {
-            ...entry,
-            responses: entry.responses + 1,
-            unpriced: entry.unpriced + (isUnpriced ? 1 : 0),
-            unknown: entry.unknown + (isUnknown ? 1 : 0),
-            incomplete: entry.incomplete + (cost === undefined || cost.isComplete ? 0 : 1),
-            cost: cost === undefined ? entry.cost : Cost.sum(entry.cost, trusted(Cost.Cost, { ...cost, flags: [] }))
-          })
-        )
-      })
+      const { provider = "" } = metadata
+      const model = nameOf(metadata.model ?? metadata.requestedModel ?? "", provider)
+      const models = ledger.get(provider) ?? new Map<string, Entry>()
+      const entry = models.get(model) ??
+        trusted(Entry, { provider, model, responses: 0, unpriced: 0, unknown: 0, incomplete: 0, cost: Cost.zero })
+      models.set(
+        model,
+        trusted(Entry, {
+          ...entry,
+          responses: entry.responses + 1,
+          unpriced: entry.unpriced + (isUnpriced ? 1 : 0),
+          unknown: entry.unknown + (isUnknown ? 1 : 0),
+          incomplete: entry.incomplete + (cost === undefined || cost.isComplete ? 0 : 1),
+          cost: cost === undefined ? entry.cost : Cost.sum(entry.cost, trusted(Cost.Cost, { ...cost, flags: [] }))
+        })
+      )
+      ledger.set(provider, models)
       if (cost !== undefined) {
         yield* Metric.update(
           Metric.withAttributes(costMetric, { provider, model }),
@@ -164,7 +169,9 @@ export const layer: Layer.Layer<CostLedger> = Layer.effect(
 const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
 
 /**
- * Records what a stream has cost when it ends, also when it fails or is interrupted: providers bill what they sent.
+ * Records what a stream has cost when it ends, also when it fails or is interrupted: providers bill what they sent. A request
+ * that was sent and got no chunk counts as unknown, each attempt of a retry included, unless the provider refused it with an
+ * error status.
  *
  * @example
  * ```ts
@@ -184,19 +191,19 @@ export const track = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<C, E, R | CostLedger> =>
   Stream.unwrap(Effect.map(CostLedger, (ledger) => {
-    const metadata = CostMetadata.accumulator()
-    let seen = false
-    let ended = false
-    return self.pipe(
-      Stream.map((chunk) => {
-        seen = true
-        metadata.add(chunk)
-        return chunk
-      }),
-      Stream.concat(Stream.suspend(() => {
-        ended = true
-        return Stream.empty
-      })),
-      Stream.ensuring(Effect.suspend(() => seen ? ledger.record(metadata.metadata(), ended) : Effect.void))
+    const { isEnded, isSeen, metadata, stream, watcher } = Call.watched(self)
+    return stream.pipe(
+      Stream.ensuring(Effect.suspend(() => {
+        const lost = Array.from(watcher.open, ({ model, provider }) =>
+          new CostMetadata.CostMetadata({ provider, ...(model === undefined ? undefined : { requestedModel: model }) }))
+        const responses = isSeen() ? metadata.responses() : []
+        // What another response followed did not come to its end.
+        return Effect.forEach(
+          [...lost, ...responses],
+          (response) =>
+            ledger.record(response, isEnded() && response === responses.at(-1)),
+          { discard: true }
+        )
+      }))
     )
   }))

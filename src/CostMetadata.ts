@@ -365,21 +365,30 @@ export const fromChunk = ({ costDetails, model, provider, usage }: Source): Cost
  * @since 0.2.0
  */
 export const isStated = (metadata: CostMetadata): boolean =>
-  metadata.inputTokens !== undefined || metadata.outputTokens !== undefined || metadata.statedCost !== undefined
+  metadata.inputTokens !== undefined || metadata.outputTokens !== undefined || metadata.statedCost !== undefined ||
+  metadata.iterations !== undefined && metadata.iterations.length > 0
 
 /**
- * Gathers what the chunks of one stream state together.
+ * Gathers what the chunks of one stream state together. A stream may have several responses, such as by a fallback in the
+ * middle of it: a chunk of another provider, or with the id of another response, begins a new one.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Accumulator {
   /** Adds a chunk, and says whether it states usage or a cost. */
-  readonly add: (chunk: Source & { readonly costMetadata: CostMetadata }) => boolean
-  /** The merged usage; `undefined` when no chunk stated any. */
+  readonly add: (
+    chunk: Source & { readonly id?: string | undefined; readonly costMetadata: CostMetadata }
+  ) => boolean
+  /** The merged usage, the sum over all responses; `undefined` when no chunk stated any. */
   readonly usage: () => Usage.Usage | undefined
-  /** What the chunks so far state together. Later additions do not change metadata already taken. */
+  /**
+   * What the chunks so far state together: of the last response, with those before it among its `iterations`. Later
+   * additions do not change metadata already taken.
+   */
   readonly metadata: () => CostMetadata
+  /** What the chunks so far state, response by response. */
+  readonly responses: () => ReadonlyArray<CostMetadata>
 }
 
 /**
@@ -401,27 +410,66 @@ export interface Accumulator {
  * @since 0.2.0
  */
 export const accumulator = (): Accumulator => {
+  const earlier: Array<CostMetadata> = []
+  let usageBefore: Usage.Usage | undefined
   let usage: Usage.Usage | undefined
   let fields: Fields = {}
-  const details: Partial<Fields> = {}
+  let details: Partial<Fields> = {}
+  let id: string | undefined
+  /** Chunks since the id was first stated. */
+  let known = 0
+  const sum = () =>
+    usage === undefined || usageBefore === undefined ? usage ?? usageBefore : Usage.sum(usageBefore, usage)
+  const last = (): CostMetadata => {
+    if (usage === undefined) return trusted(CostMetadata, { ...fields, ...details })
+    // A count that was clamped at first may have been stated well later.
+    const { clampedCounts: _, ...stated } = details
+    return trusted(CostMetadata, { ...fields, ...stated, ...usageFields(usage) })
+  }
   return {
     add: (chunk) => {
-      const { model = fields.model, provider, usage: stated } = chunk
-      if (stated !== undefined) usage = usage === undefined ? stated : Usage.merge(usage, stated)
+      const { id: stated } = chunk
+      const isOther = stated !== undefined && id !== undefined && stated !== id
+      // Some hosts give every chunk an id of its own, or the one that states the usage.
+      const isNew = isOther && known > 1 &&
+        (usage !== undefined || chunk.model !== undefined && fields.model !== undefined && chunk.model !== fields.model)
+      if (isNew || fields.provider !== undefined && chunk.provider !== fields.provider) {
+        earlier.push(last())
+        usageBefore = sum()
+        usage = id = undefined
+        fields = {}
+        details = {}
+      }
+      known = isOther || id === undefined ? 1 : known + 1
+      id = stated ?? id
+      const { model = fields.model, provider, usage: counts } = chunk
+      if (counts !== undefined) usage = usage === undefined ? counts : Usage.merge(usage, counts)
       if (provider !== fields.provider || model !== fields.model) {
         fields = { provider, ...(model === undefined ? undefined : { model }), streamingMode: true }
       }
       // A chunk class that computes only the whole is asked for the whole.
       const other: Fields | undefined = "costDetails" in chunk ? chunk.costDetails : chunk.costMetadata
       if (other !== undefined) Object.assign(details, other)
-      return stated !== undefined || other?.statedCost !== undefined
+      return counts !== undefined || other?.statedCost !== undefined
     },
-    usage: () => usage,
+    usage: sum,
     metadata: () => {
-      if (usage === undefined) return trusted(CostMetadata, { ...fields, ...details })
-      // A count that was clamped at first may have been stated well later.
-      const { clampedCounts: _, ...stated } = details
-      return trusted(CostMetadata, { ...fields, ...stated, ...usageFields(usage) })
-    }
+      const metadata = last()
+      const before = earlier.filter(isStated).flatMap(calls).map(iteration)
+      return before.length === 0
+        ? metadata
+        : trusted(CostMetadata, { ...metadata, iterations: [...before, ...(metadata.iterations ?? [])] })
+    },
+    responses: () => [...earlier, last()]
   }
 }
+
+const iteration = (call: CostMetadata): Usage.Iteration => {
+  const counts: Record<string, unknown> = {}
+  for (const field of iterationFields) if (call[field] !== undefined) counts[field] = call[field]
+  return { ...counts, type: "response", included: false }
+}
+
+const iterationFields = Object.keys(Usage.Iteration.fields).filter((
+  field
+): field is keyof Usage.Iteration & keyof CostMetadata => field in CostMetadata.fields)

@@ -451,10 +451,13 @@ export const costWith: {
   return Result.map(
     pricing.lookup(provider, model, date),
     (price) =>
-      calculateEach(metadata, (call) =>
-        call.model === undefined || call.model === metadata.model
-          ? price
-          : Result.getOrUndefined(pricing.lookup(provider, call.model, date)))
+      calculateEach(
+        metadata,
+        (call) =>
+          call.provider === provider && (call.model === undefined || call.model === metadata.model)
+            ? price
+            : Result.getOrUndefined(pricing.lookup(call.provider ?? provider, call.model ?? model, date))
+      )
   )
 })
 

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { CodecTransformer } from "effect/ai/LanguageModel"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
@@ -11,6 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -19,6 +21,7 @@ import * as Option from "effect/Option"
 import * as Redactable from "effect/Redactable"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Auth from "./Auth.ts"
 import * as ChatRequest from "./ChatRequest.ts"
@@ -26,6 +29,7 @@ import { type Chunk, hasOutput } from "./Chunk.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import * as ResponseBody from "./engine/responseBody.ts"
 import * as Transport from "./engine/transport.ts"
+import * as Checks from "./internal/checks.ts"
 import { defined } from "./internal/defined.ts"
 import type { Protocol, ResponseInfo } from "./Protocol.ts"
 import * as ProviderError from "./ProviderError.ts"
@@ -52,6 +56,10 @@ export interface Service<out C extends Chunk = Chunk> {
    * have it keeps that to itself, such as one that chooses among others.
    */
   readonly target?: ((request: ChatRequest.ChatRequest) => Target | undefined) | undefined
+  /** How its API takes schemas and tools. `undefined`: as an API that has nothing of its own. */
+  readonly dialect?: Dialect | undefined
+  /** What traces and metrics call it, where the conventions of OpenTelemetry have a word of their own. Default: `name`. */
+  readonly telemetryName?: string | undefined
 }
 
 /**
@@ -65,6 +73,70 @@ export interface Target {
   readonly model: string
   /** Absolute, with its query. */
   readonly url: string
+}
+
+/**
+ * How an API takes the schemas of objects, and the tools that it defines itself: what `StructuredOutput` and the language
+ * models of `effect/ai` need to know of it. Every field has a default, so `{}` is a dialect.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Dialect {
+  /**
+   * The keys of the provider's own fields in the `options` of a request, the one that wins first. Default: the provider's
+   * name.
+   */
+  readonly keys?: readonly [string, ...ReadonlyArray<string>] | undefined
+  /**
+   * The part of JSON Schema that the API takes for an object: the rules of OpenAI or of Anthropic, or a function of your
+   * own. Default: `openai`.
+   */
+  readonly schemas?: "openai" | "anthropic" | CodecTransformer | undefined
+  /** Whether schemas are `strict` unless the caller says otherwise. `undefined` leaves it to the API. */
+  readonly strict?: boolean | undefined
+  /** How the API takes tools that it defines itself. `undefined` when it has no such tools. */
+  readonly tools?: OwnTools | undefined
+  /**
+   * Whether the API takes calls in the prompt only where tools are declared. A language model then declares them by their
+   * names, when the program gives no toolkit. Default: `false`.
+   */
+  readonly declaresTools?: boolean | undefined
+  /**
+   * The field of the body that names the response to go on from, where the API keeps responses. A language model uses it
+   * with a `ResponseIdTracker` of `effect/ai`, and sends only what is new. `undefined` when the API keeps none.
+   */
+  readonly previousResponse?: string | undefined
+}
+
+/**
+ * How an API takes tools that it defines itself.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface OwnTools {
+  /** What stands before the first dot in the ids of such tools: `anthropic` in `anthropic.web_search_20250305`. */
+  readonly prefix: string
+  /** The fields of the body that ask for the tools. */
+  readonly fields: (tools: ReadonlyArray<OwnTool>) => Schema.JsonObject
+  /** The name by which `toolChoice` asks for one of the tools. `undefined` when the API can't be asked for them. */
+  readonly choice?: ((tool: OwnTool) => string) | undefined
+}
+
+/**
+ * A tool that an API defines itself.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface OwnTool {
+  /** The id without its prefix, such as `web_search_20250305`. */
+  readonly type: string
+  /** The provider's name of the tool, such as `web_search`. */
+  readonly name: string
+  /** The arguments of the tool, by their names on the wire. */
+  readonly args: Schema.JsonObject
 }
 
 /**
@@ -236,7 +308,7 @@ export const optional = <A>(config: Config.Config<A>): Config.Config<A | undefin
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * A provider as a value: protocol × request format × endpoint × auth, and what the caller set.
+ * A provider as a value: protocol × request format × endpoint × auth, its dialect, and what the caller set.
  *
  * @category models
  * @since 0.2.0
@@ -250,6 +322,10 @@ export interface Definition<C> {
   readonly endpoint: Endpoint
   /** What signs them. */
   readonly auth: Auth.Auth
+  /** How the API takes schemas and tools. Default: as an API that has nothing of its own. */
+  readonly dialect?: Dialect | undefined
+  /** What traces and metrics call the provider: its `gen_ai.provider.name`. Default: the provider's name. */
+  readonly telemetryName?: string | undefined
   /** Headers that the API always wants, such as a version. The caller's headers win over them. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** What the caller set. */
@@ -415,7 +491,7 @@ const checkHeaders = (
     if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) {
       return fail("The name of a header has characters that no header name has")
     }
-    // For callers in JavaScript, too.
+    // Callers in JavaScript may give anything.
     const text: unknown = Redacted.isRedacted(value) ? Redacted.value(value) : value
     if (typeof text !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
       return fail(`The value of the header "${name}" has characters that cannot be sent (line breaks, …)`)
@@ -517,6 +593,7 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
           ...decoding,
           info: planned.info,
           connections,
+          isPaid: planned.encoded !== undefined,
           attempt: attempt(planned, auth, authorize)
         }, policy),
         protocol.provider,
@@ -528,6 +605,8 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
   return {
     service: {
       name: protocol.provider,
+      dialect: definition.dialect,
+      telemetryName: definition.telemetryName,
       target: (request) => targetOf(definition, request),
       stream: (request) => stream(request)
     },
@@ -584,17 +663,8 @@ const attempt = (
     ]
     const request = HttpClientRequest.make(method)(url).pipe(
       encoded === undefined ? identity : HttpClientRequest.bodyUint8Array(body, "application/json"),
-      HttpClientRequest.setHeaders({ ...authorization.headers, ...outgoing.headers })
-    )
-    // The span of the client keeps the request, and shows it when it is inspected, which no fiber's settings reach.
-    // By the prototype, as fetch takes no headers with a symbol of their own.
-    Object.setPrototypeOf(
-      request.headers,
-      Object.create(Object.getPrototypeOf(request.headers), {
-        [Redactable.symbolRedactable]: {
-          value: () => ({ ...request.headers, ...Object.fromEntries(secretNames.map((name) => [name, redacted])) })
-        }
-      })
+      HttpClientRequest.setHeaders({ ...authorization.headers, ...outgoing.headers }),
+      HttpClientRequest.updateHeaders((headers) => concealed(headers, secretNames))
     )
     return {
       request,
@@ -610,6 +680,16 @@ const attempt = (
       ]
     }
   })
+
+/**
+ * Headers that don't show their secrets. The span of the client keeps the request, and shows it when it is inspected, which
+ * no fiber's settings reach. The prototype says so, as fetch takes no headers with a symbol of their own.
+ */
+const concealed = (headers: Headers.Headers, secretNames: ReadonlyArray<string>): Headers.Headers => {
+  const shown = { ...headers, ...Object.fromEntries(secretNames.map((name) => [name, redacted])) }
+  const prototype = Object.create(Headers.empty, { [Redactable.symbolRedactable]: { value: () => shown } })
+  return Object.assign(Object.create(prototype), headers)
+}
 
 // Fetch would carry keys in custom headers along.
 const withoutRedirects = (client: Client): Client => ({
@@ -635,25 +715,17 @@ const durations = {
 const toPolicy = (policy: Policy): Result.Result<Transport.Policy, string> =>
   Result.gen(function*() {
     const { maxRetries = 2, propagateTrace = false } = policy
-    if (maxRetries !== Number.POSITIVE_INFINITY && !(Number.isInteger(maxRetries) && maxRetries >= 0)) {
-      return yield* Result.fail(`\`maxRetries\` has to be 0 or more and whole, not ${String(maxRetries)}`)
-    }
-    const duration = (name: keyof typeof durations) => {
-      const input = policy[name]
-      const duration = input === undefined ? durations[name] : Option.getOrUndefined(Duration.fromInput(input))
-      // No pause is a pause. What is no number is read as zero, though.
-      const isPause = name === "maxRetryDelay" && !Number.isNaN(input)
-      return duration === undefined || !(Duration.isPositive(duration) || isPause && Duration.isZero(duration))
-        ? Result.fail(`\`${name}\` has to be a duration such as "30 seconds", not ${String(input)}`)
-        : Result.succeed(duration)
-    }
+    const duration = (name: keyof typeof durations) =>
+      policy[name] === undefined
+        ? Result.succeed(durations[name])
+        : Checks.duration(name, policy[name], { zero: name === "maxRetryDelay" })
     return {
       firstByteTimeout: yield* duration("firstByteTimeout"),
       idleTimeout: yield* duration("idleTimeout"),
       contentTimeout: yield* duration("contentTimeout"),
       totalTimeout: yield* duration("totalTimeout"),
       maxRetryDelay: yield* duration("maxRetryDelay"),
-      maxRetries,
+      maxRetries: yield* Checks.count("maxRetries", maxRetries, { unlimited: true }),
       propagateTrace
     }
   })

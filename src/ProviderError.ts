@@ -3,9 +3,11 @@
  *
  * @since 0.1.0
  */
+import type * as BigDecimal from "effect/BigDecimal"
 import * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
+import { Usage } from "./Usage.ts"
 
 const common = {
   /** What went wrong, in the provider's words where it said something. Never holds a key or header value. */
@@ -298,7 +300,16 @@ const retryable: Readonly<Record<Reason["_tag"], boolean>> = {
 export class ProviderError extends Schema.TaggedError<ProviderError>()("ProviderError", {
   provider: Schema.String,
   reason: Reason,
-  emitted: Schema.Boolean
+  emitted: Schema.Boolean,
+  /**
+   * What a call of several requests had used when it failed, the failed one included: a `ToolLoop`, repairs of
+   * `StructuredOutput`. Absent when no response stated anything.
+   */
+  spent: Schema.optionalKey(Schema.Struct({
+    usage: Usage,
+    /** USD; absent where the cost of one of the responses is not known. */
+    cost: Schema.optionalKey(Schema.BigDecimalFromString)
+  }))
 }) {
   /** @since 0.1.0 */
   override get message(): string {
@@ -368,6 +379,27 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
  * @since 0.1.0
  */
 export const isProviderError = (u: unknown): u is ProviderError => u instanceof ProviderError
+
+/**
+ * The error with what all responses of a call used and cost; without usage, the error as it is.
+ *
+ * @internal
+ */
+export const withSpent = (
+  error: ProviderError,
+  { cost, usage }: {
+    readonly usage?: Usage | undefined
+    readonly cost?: { readonly total: BigDecimal.BigDecimal } | undefined
+  }
+): ProviderError =>
+  usage === undefined
+    ? error
+    : new ProviderError({
+      provider: error.provider,
+      reason: error.reason,
+      emitted: error.emitted,
+      spent: { usage, ...(cost === undefined ? undefined : { cost: cost.total }) }
+    })
 
 /**
  * What a provider said of a failure, before it is classified. Everything is optional but the message.

@@ -87,8 +87,8 @@ export interface Options {
   /** Name of the tool whose first call has the JSON as its arguments. Default: the text is the JSON. */
   readonly tool?: string | undefined
   /**
-   * The transformer that wrote the JSON Schema of the request and also reads the answer: `dialect.codecTransformer` of
-   * `AiLanguageModel`. Default: the answer has the schema's own JSON encoding.
+   * The transformer that wrote the JSON Schema of the request and also reads the answer: that of
+   * `AiLanguageModel.codecTransformer`. Default: the answer has the schema's own JSON encoding.
    */
   readonly codecTransformer?: LanguageModel.CodecTransformer | undefined
 }

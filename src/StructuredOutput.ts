@@ -5,17 +5,20 @@
  * @since 0.2.0
  */
 import * as Prompt from "effect/ai/Prompt"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as Stream from "effect/Stream"
-import * as LanguageModel from "./ai/LanguageModel.ts"
-import type * as ChatRequest from "./ChatRequest.ts"
+import { codecTransformer, instructions } from "./ai/dialect.ts"
+import * as ChatRequest from "./ChatRequest.ts"
 import { type ChatResponse, MaxSize } from "./ChatResponse.ts"
 import * as ChunkStream from "./ChunkStream.ts"
 import * as Cost from "./Cost.ts"
+import * as CostMetadata from "./CostMetadata.ts"
+import * as Call from "./engine/call.ts"
+import * as Checks from "./internal/checks.ts"
 import { defined } from "./internal/defined.ts"
 import { place } from "./internal/place.ts"
 import * as Pricing from "./Pricing.ts"
@@ -63,11 +66,6 @@ export interface Request<T, E = T, RD = never, RE = never>
    * model answers again. Each repair is another paid request. Default: 0.
    */
   readonly repairs?: number | undefined
-  /**
-   * What is particular to the provider's API. Default: chosen by the provider's name. State it for `AzureInference` and
-   * `BedrockInvoke`, which share their names with `AzureOpenAi` and `Bedrock`.
-   */
-  readonly dialect?: LanguageModel.Dialect | undefined
 }
 
 /**
@@ -144,10 +142,10 @@ export const generate = <T, E, RD, RE>(
     const { ask, repairs, ...prepare } = yield* prepared(request)
     const maxSize = yield* MaxSize
     const earlier: Array<ChatResponse> = []
-    let { prompt } = prepare
+    let prompt: Prompt.Prompt = prepare.prompt
     while (true) {
       const decoder = StreamedObject.decoder(request.schema, { ...ask.reading, maxSize })
-      yield* Stream.runForEachArray(ask.send(prompt), (chunks) =>
+      yield* Stream.runForEachArray(ask.send(prompt, earlier), (chunks) =>
         Effect.suspend(() => {
           chunks.forEach(decoder.add)
           return decoder.failure === undefined ? Effect.void : Effect.fail(decoder.failure)
@@ -199,10 +197,10 @@ export const stream = <T, E, RD, RE>(
 > =>
   Stream.unwrap(Effect.map(prepared(request), ({ ask, prompt, repairs }) => {
     const attempt = (
-      prompt: Prompt.RawInput,
+      prompt: Prompt.Prompt,
       earlier: ReadonlyArray<ChatResponse>
     ): Stream.Stream<Event<T, E>, ProviderError.ProviderError | StreamedObject.ObjectError, RD> =>
-      ChunkStream.object(ask.send(prompt), request.schema, ask.reading).pipe(
+      ChunkStream.object(ask.send(prompt, earlier), request.schema, ask.reading).pipe(
         Stream.mapEffect((event): Effect.Effect<Event<T, E>> =>
           event._tag === "Partial" ? Effect.succeed(event) : completed(event, earlier)
         ),
@@ -256,19 +254,22 @@ export const elements = <T, E, RD, RE>(
       // APIs take objects only.
       prepared({ ...request, schema: Schema.Struct({ elements: Schema.Array(request.schema) }) }),
       ({ ask, prompt }) =>
-        ChunkStream.elements(ask.send(prompt), request.schema, { ...ask.reading, path: ["elements"] })
+        ChunkStream.elements(ask.send(prompt, []), request.schema, { ...ask.reading, path: ["elements"] })
     )
   )
 
 interface Ask {
-  readonly send: (prompt: Prompt.RawInput) => ReturnType<Provider.Service["stream"]>
+  readonly send: (
+    prompt: Prompt.Prompt,
+    earlier: ReadonlyArray<ChatResponse>
+  ) => ReturnType<Provider.Service["stream"]>
   /** How the answer is read. */
   readonly reading: StreamedObject.Options
 }
 
 interface Prepared {
   readonly ask: Ask
-  readonly prompt: Prompt.RawInput
+  readonly prompt: Prompt.Prompt
   readonly repairs: number
 }
 
@@ -277,44 +278,65 @@ const prepared = <T, E, RD, RE>(
 ): Effect.Effect<Prepared, ProviderError.ProviderError, Provider.Provider> =>
   Effect.gen(function*() {
     const provider = yield* Provider.Provider
-    const { description, dialect: own, mode = "format", name: _, prompt, repairs = 0, schema, strict, ...fields } =
-      request
-    const dialect = own ?? LanguageModel.dialectOf(provider.name)
-    const { codecTransformer } = dialect
-    const { jsonSchema } = yield* Effect.try({
-      try: () => codecTransformer(schema),
-      catch: (error) => invalid(provider.name, error instanceof Error ? error.message : String(error))
-    })
-    if (!isJsonObject(jsonSchema)) return yield* invalid(provider.name, "its JSON Schema holds more than JSON")
+    const { description, name: _, schema, strict, ...rest } = request
+    const { mode, prompt, repairs, ...fields } = yield* Effect.mapError(
+      Effect.fromResult(checked(rest)),
+      (message) => Checks.refused(provider.name, message)
+    )
+    const invalid = (problem: string) => Checks.refused(provider.name, `schema: ${problem}`)
+    const transformer = codecTransformer(provider)
+    const written = tried(() => transformer(schema).jsonSchema)
+    // Words can say any schema.
+    const isPlain = mode === "instructions" && Result.isFailure(written)
+    const jsonSchema = yield* Effect.mapError(
+      Effect.fromResult(isPlain ? tried(() => ChatRequest.jsonSchemaOf(schema)) : written),
+      (problem) => invalid(isPlain ? problem : `${problem}. \`mode: "instructions"\` takes any schema`)
+    )
+    if (!isJsonObject(jsonSchema)) return yield* invalid("its JSON Schema holds more than JSON")
     const name = nameOf(request)
-    const format = defined({ name, description, strict: strict ?? dialect.strict })
+    const format = defined({ name, description, strict: strict ?? provider.dialect?.strict })
     const asked: Partial<ChatRequest.ChatRequest> = {
       format: { responseFormat: { ...format, schema: jsonSchema } },
       tool: { tools: [{ ...format, name, parameters: jsonSchema }], toolChoice: { tool: name } },
       instructions: {
-        system: [...(fields.system === undefined ? [] : [fields.system]), LanguageModel.instructions(jsonSchema)].join(
+        system: [...(fields.system === undefined ? [] : [fields.system]), instructions(jsonSchema)].join(
           "\n\n"
         )
       }
     }[mode]
     return {
       repairs,
-      // It may be read again for a repair.
-      prompt: Predicate.isIterable(prompt) && typeof prompt !== "string" ? Array.from(prompt) : prompt,
+      prompt,
       ask: {
-        send: (prompt) => provider.stream({ ...fields, ...asked, prompt }),
-        reading: { codecTransformer, ...(mode === "tool" ? { tool: name } : undefined) }
+        send: (prompt, earlier) => withSpent(provider.stream({ ...fields, ...asked, prompt }), earlier),
+        reading: {
+          codecTransformer: isPlain ? undefined : transformer,
+          ...(mode === "tool" ? { tool: name } : undefined)
+        }
       }
     }
   })
 
+/** What is thrown, without the name of the module that throws it. */
+const tried = (write: () => unknown): Result.Result<unknown, string> =>
+  Result.mapError(
+    Result.try(write),
+    (error) => (error instanceof Error ? error.message : String(error)).replace(/^\w+StructuredOutput: |\.$/g, "")
+  )
+
 const isJsonObject = Schema.is(Schema.JsonObject)
 
-const invalid = (provider: string, problem: string) =>
-  new ProviderError.ProviderError({
-    provider,
-    reason: new ProviderError.InvalidRequest({ message: `schema: ${problem}` }),
-    emitted: false
+const checked = <Fields extends Pick<Request<unknown>, "mode" | "prompt" | "repairs">>(
+  { mode = "format", prompt, repairs = 0, ...fields }: Fields
+) =>
+  Result.gen(function*() {
+    return {
+      ...fields,
+      mode: yield* Checks.word("mode", mode, ["format", "tool", "instructions"]),
+      // Read once: a repair needs it again.
+      prompt: yield* Result.mapError(ChatRequest.promptOf(prompt), ({ message }) => message),
+      repairs: yield* Checks.count("repairs", repairs)
+    }
   })
 
 const nameOf = ({ name, schema }: Pick<Request<unknown, unknown, unknown, unknown>, "name" | "schema">): string =>
@@ -323,20 +345,43 @@ const nameOf = ({ name, schema }: Pick<Request<unknown, unknown, unknown, unknow
 const completed = <T>(
   complete: StreamedObject.Complete<T>,
   earlier: ReadonlyArray<ChatResponse>
-): Effect.Effect<Complete<T>> => {
-  const responses = [...earlier, complete.response]
+): Effect.Effect<Complete<T>> =>
+  Effect.map(totals([...earlier, complete.response]), (totals) => ({ ...complete, earlier, ...totals }))
+
+/** What responses used and cost together. */
+const totals = (
+  responses: ReadonlyArray<{
+    readonly usage?: Usage.Usage | undefined
+    readonly costMetadata: CostMetadata.CostMetadata
+  }>
+): Effect.Effect<{ readonly usage: Usage.Usage | undefined; readonly cost: Cost.Cost | undefined }> => {
   const usages = responses.flatMap(({ usage }) => usage === undefined ? [] : [usage])
-  return Effect.map(Effect.forEach(responses, Pricing.priced), (priced) => {
-    const costs = priced.flatMap(({ cost }) => cost === undefined ? [] : [cost])
+  const stated = responses.filter(({ costMetadata }) => CostMetadata.isStated(costMetadata))
+  return Effect.map(Effect.forEach(stated, ({ costMetadata }) => Effect.option(Pricing.cost(costMetadata))), (all) => {
+    const costs = Arr.getSomes(all)
     return {
-      ...complete,
-      earlier,
       usage: usages.length === 0 ? undefined : usages.reduce((sum, usage) => Usage.sum(sum, usage)),
       // A sum that leaves out what is not known would be too low.
       cost: costs.length < responses.length ? undefined : Cost.sumAll(costs)
     }
   })
 }
+
+/** A failure of the provider then says what all responses used, also the one that failed. */
+const withSpent = (
+  self: ReturnType<Provider.Service["stream"]>,
+  earlier: ReadonlyArray<ChatResponse>
+): ReturnType<Provider.Service["stream"]> =>
+  Stream.suspend(() => {
+    const { isSeen, metadata, stream } = Call.watched(self)
+    return Stream.catch(stream, (error) => {
+      const stated = isSeen() ? [{ usage: metadata.usage(), costMetadata: metadata.metadata() }] : []
+      return Stream.fromEffect(Effect.flatMap(
+        totals([...earlier, ...stated]),
+        (totals) => Effect.fail(ProviderError.withSpent(error, totals))
+      ))
+    })
+  })
 
 const withEarlier = (
   error: StreamedObject.ObjectError,

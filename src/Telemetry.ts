@@ -28,7 +28,8 @@ import * as ChatRequest from "./ChatRequest.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import type { Chunk } from "./Chunk.ts"
 import * as CostMetadata from "./CostMetadata.ts"
-import { CurrentWatcher, type Watcher } from "./engine/call.ts"
+import * as Call from "./engine/call.ts"
+import { names } from "./internal/names.ts"
 import * as Pricing from "./Pricing.ts"
 import * as Provider from "./Provider.ts"
 import * as ProviderError from "./ProviderError.ts"
@@ -47,7 +48,7 @@ export interface Options {
    */
   readonly content?: boolean | undefined
   /**
-   * The `gen_ai.provider.name`. Default: the conventions' word for the provider (`aws.bedrock` for `bedrock`), else its
+   * The `gen_ai.provider.name`. Default: the conventions' word for the provider (`aws.bedrock` for `Bedrock`), else its
    * own name.
    */
   readonly providerName?: string | undefined
@@ -105,8 +106,7 @@ export const timeToFirstChunk: Metric.Histogram<number> = Metric.histogram(
 
 /**
  * Seconds for each output token after the first one, of calls that ended well, from the first chunk to the end of the
- * stream: a consumer that takes its time counts, too. The conventions have this metric for
- * servers only (`gen_ai.server.time_per_output_token`); this is what the client sees, with the same buckets.
+ * stream: the time that the consumer takes counts. The conventions have this metric for servers only (`gen_ai.server.time_per_output_token`); this is what the client sees, with the same buckets.
  *
  * @category metrics
  * @since 0.2.0
@@ -159,10 +159,10 @@ export const traced: {
   <C extends Chunk>(self: Provider.Service<C>, options?: Options): Provider.Service<C>
 } = dual(
   (args) => Predicate.hasProperty(args[0], "stream"),
-  <C extends Chunk>(self: Provider.Service<C>, options: Options = {}): Provider.Service<C> => ({
-    ...self,
-    stream: (request) => trace(self, request, options)
-  })
+  <C extends Chunk>(self: Provider.Service<C>, options: Options = {}): Provider.Service<C> => {
+    const nameOf = names(200)
+    return { ...self, stream: (request) => trace(self, request, options, nameOf) }
+  }
 )
 
 /**
@@ -219,14 +219,17 @@ type Ending = "completed" | "failed" | "interrupted" | "stopped"
 
 const trace = <C extends Chunk>(
   provider: Provider.Service<C>,
-  request: ChatRequest.ChatRequest,
-  options: Options
+  stated: ChatRequest.ChatRequest,
+  options: Options,
+  nameOf: (name: string) => string
 ): Stream.Stream<C, ProviderError.ProviderError> =>
   Stream.fromChannel(Channel.fromTransform((_upstream, scope) =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
       const pricing = yield* Pricing.current
-      const asked = askedOf(provider, request, options)
+      // Whatever it is, the provider says what is wrong with it.
+      const request: ChatRequest.ChatRequest = Predicate.isObject(stated) ? stated : { prompt: "" }
+      const asked = askedOf(provider, request, options, yield* attributesOf(stated, options))
       const name = asked.model === undefined ? "chat" : `chat ${asked.model}`
       const span = yield* Effect.makeSpan(name, { kind: "client" })
       addAttributes(span, asked.attributes)
@@ -234,7 +237,7 @@ const trace = <C extends Chunk>(
       const answer = gather(options.content === true)
       const start = monotonicSeconds(clock)
       let first: number | undefined
-      const watcher: Watcher = { retries: undefined }
+      const watcher = Call.watcher()
       let isEnded = false
 
       const end = (ending: Ending, exit: Exit.Exit<unknown, unknown>) =>
@@ -269,18 +272,18 @@ const trace = <C extends Chunk>(
           })
           if (ended.response !== undefined) span.event(contentEvent, now, contentAttributes(request, ended.response))
           span.end(now, exit)
-          return measure(asked, ended)
+          return measure(asked, ended, nameOf)
         })
 
       const context = Context.make(Tracer.ParentSpan, span).pipe(
-        Context.add(CurrentWatcher, watcher)
+        Context.add(Call.CurrentWatchers, [...(yield* Call.CurrentWatchers), watcher])
       )
       // Where the stream neither ended nor failed, its consumer did.
       yield* Scope.addFinalizerExit(scope, (exit) =>
         Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
           ? end("interrupted", exit)
           : end("stopped", Exit.void))
-      const pull = yield* Channel.toPullScoped(provider.stream(request).channel, scope).pipe(
+      const pull = yield* Channel.toPullScoped(provider.stream(stated).channel, scope).pipe(
         Effect.provideContext(context)
       )
       return pull.pipe(
@@ -314,7 +317,8 @@ interface Asked {
 const askedOf = <C extends Chunk>(
   provider: Provider.Service<C>,
   request: ChatRequest.ChatRequest,
-  options: Options
+  options: Options,
+  attributes: Attributes
 ): Asked => {
   const target = provider.target?.(request)
   const url = target !== undefined && URL.canParse(target.url) ? new URL(target.url) : undefined
@@ -323,23 +327,21 @@ const askedOf = <C extends Chunk>(
     "server.port": url.port === "" ? (url.protocol === "http:" ? 80 : 443) : Number(url.port)
   }
   return {
-    provider: options.providerName ?? providerName(provider.name, url),
+    provider: options.providerName ?? provider.telemetryName ?? provider.name,
     model: target?.model ?? request.model,
     server,
-    attributes: { "gen_ai.request.stream": true, ...server, ...options.attributes?.(request) }
+    attributes: { "gen_ai.request.stream": true, ...server, ...attributes }
   }
 }
 
-const providerNames: Readonly<Record<string, AiTelemetry.WellKnownProviderName>> = {
-  bedrock: "aws.bedrock",
-  azure: "azure.ai.inference"
-}
-
-const providerName = (name: string, url: URL | undefined): string => {
-  // Azure has two APIs, told apart by their paths.
-  if (name === "azure" && url?.pathname.includes("/openai/") === true) return "azure.ai.openai"
-  return (Object.hasOwn(providerNames, name) ? providerNames[name] : undefined) ?? name
-}
+/** The caller's own attributes. Telemetry does not fail a call for them. */
+const attributesOf = (
+  request: ChatRequest.ChatRequest,
+  { attributes }: Options
+): Effect.Effect<Attributes> =>
+  Effect.try(() => attributes?.(request) ?? {}).pipe(
+    Effect.catch(({ cause }) => Effect.as(Effect.logWarning("`attributes` of the telemetry failed:", cause), {}))
+  )
 
 const annotationsOf = (
   { model, provider }: Asked,
@@ -441,13 +443,14 @@ const usageAttributes = (usage: Usage | undefined): Attributes =>
     "gen_ai.usage.audio.output_tokens": usage.outputAudioTokens
   }
 
-const measure = (asked: Asked, ended: Ended): Effect.Effect<void> => {
+const measure = (asked: Asked, ended: Ended, nameOf: (name: string) => string): Effect.Effect<void> => {
   const { duration, ending, errorType, timeToFirstChunk: first, usage } = ended
   const attributes = {
     "gen_ai.operation.name": "chat",
     "gen_ai.provider.name": asked.provider,
-    "gen_ai.request.model": asked.model,
-    "gen_ai.response.model": ended.model,
+    // A registry of metrics keeps every label.
+    "gen_ai.request.model": asked.model === undefined ? undefined : nameOf(asked.model),
+    "gen_ai.response.model": ended.model === undefined ? undefined : nameOf(ended.model),
     ...asked.server
   }
   const update = (metric: Metric.Metric<number, unknown>, value: number | undefined, more: Attributes = {}) =>
@@ -502,7 +505,7 @@ const contentAttributes = (
   )
 }
 
-// A caller's tool results may be what is no JSON; that is no reason to fail.
+// A caller's tool results may hold more than JSON. Telemetry does not fail a call for that.
 const jsonOf = (value: unknown): string | undefined => Result.getOrUndefined(Result.try(() => JSON.stringify(value)))
 
 const inputMessage = (message: Prompt.Message) => ({

@@ -14,20 +14,21 @@ import type * as Toolkit from "effect/ai/Toolkit"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Concurrency } from "effect/Types"
 import * as ChatEvent from "./ChatEvent.ts"
-import type * as ChatRequest from "./ChatRequest.ts"
+import * as ChatRequest from "./ChatRequest.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import * as ChunkStream from "./ChunkStream.ts"
 import { invalidArguments, isComplete } from "./content/calls.ts"
 import * as Cost from "./Cost.ts"
 import { FinishReason } from "./FinishReason.ts"
+import * as Checks from "./internal/checks.ts"
 import { defined } from "./internal/defined.ts"
-import type * as Pricing from "./Pricing.ts"
+import * as Pricing from "./Pricing.ts"
 import * as Provider from "./Provider.ts"
 import * as ProviderError from "./ProviderError.ts"
 import * as Usage from "./Usage.ts"
@@ -178,7 +179,7 @@ export interface State extends Omit<Step, "_tag"> {}
  * @since 0.2.0
  */
 export interface Options<T extends Record<string, Tool.Any>, E = never, R = never> {
-  /** Maximum number of responses. Default: 20. */
+  /** Maximum number of responses; `Infinity` for no limit. Default: 20. */
   readonly maxSteps?: number | undefined
   /** How many handlers run at the same time. Default: `"unbounded"`. */
   readonly concurrency?: Concurrency | undefined
@@ -205,9 +206,36 @@ export interface Options<T extends Record<string, Tool.Any>, E = never, R = neve
   /**
    * Maximum cost of all responses together in USD: a decimal such as `"0.05"`. Once they cost more, the stream fails
    * with `BudgetExceeded`, and no tool runs after that. If a model has no known price, the stream fails with
-   * `UnknownModel`.
+   * `UnknownModel`, and if a response states no usage, with {@link UsageMissing}.
+   *
+   * A response states its cost when it has been paid for, so the budget can be passed by the cost of one response.
    */
   readonly budget?: BigDecimal.BigDecimal | string | undefined
+}
+
+/**
+ * A response of a loop with a `budget` stated no usage, so nobody knows what it cost.
+ *
+ * @example
+ * ```ts
+ * import { Cost, ToolLoop } from "effect-llm-stream"
+ *
+ * new ToolLoop.UsageMissing({ step: 2, cost: Cost.zero }).message // "Response 2 states no usage, so the budget can't be kept"
+ * ```
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class UsageMissing extends Schema.TaggedError<UsageMissing>()("UsageMissing", {
+  /** 1 for the first response. */
+  step: Schema.Natural,
+  /** What the responses before it cost. */
+  cost: Cost.Cost
+}) {
+  /** @since 0.2.0 */
+  override get message(): string {
+    return `Response ${this.step} states no usage, so the budget can't be kept`
+  }
 }
 
 /** What an option is; `undefined` where it is not among the options. */
@@ -219,7 +247,7 @@ type HandlerError<T extends Record<string, Tool.Any>, O> = [Chosen<O, "failures"
 
 /** How a budget can fail a loop. */
 type BudgetError<O> = [Chosen<O, "budget">] extends [undefined] ? never
-  : ChunkStream.BudgetExceeded | Pricing.UnknownModel
+  : ChunkStream.BudgetExceeded | Pricing.UnknownModel | UsageMissing
 
 /**
  * Runs a loop with the provider in context. Each step sends one request.
@@ -230,7 +258,8 @@ type BudgetError<O> = [Chosen<O, "budget">] extends [undefined] ? never
  *
  * Fails with the `ProviderError` of a response, with an `AiError` when the result of a tool can't be encoded, and with
  * the errors of handlers (see `failures`). Events that came before a failure are delivered first; the last {@link Step}
- * among them has the conversation to continue from.
+ * among them has the conversation to continue from. The `spent` of a `ProviderError` has what all responses used, also the
+ * one that was cut off.
  *
  * @example
  * ```ts
@@ -288,23 +317,21 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
   request: Request<T, E1, R1>,
   options: Options<T, E2, R2>
 ): Stream.Stream<Event, Failure<T, E1 | E2>, Services<T, R1 | R2>> => {
-  const { budget, concurrency = "unbounded", failures = "tool", maxSteps = 20, prepareStep, stopWhen } = options
-  const { prompt: input, responseFormat, toolChoice, tools, ...fields } = request
+  const { prepareStep, stopWhen } = options
   return Stream.unwrap(Effect.gen(function*() {
     const provider = yield* Provider.Provider
+    const invalid = (message: string) => Checks.refused(provider.name, message)
+    const { concurrency, failures, limit, maxSteps } = yield* Effect.mapError(
+      Effect.fromResult(checked(options)),
+      invalid
+    )
+    const { prompt: input, responseFormat, toolChoice, tools, ...fields } = { ...request }
+    const prompt = yield* Effect.mapError(
+      Effect.fromResult(ChatRequest.promptOf(input)),
+      ({ message }) => invalid(message)
+    )
+    if (!isTools(tools)) return yield* invalid("tools: neither a toolkit nor an effect that makes one")
     const handlers = yield* withHandlers(tools)
-    const invalid = (message: string) =>
-      new ProviderError.ProviderError({
-        provider: provider.name,
-        reason: new ProviderError.InvalidRequest({ message }),
-        emitted: false
-      })
-    if (!(maxSteps >= 1)) return yield* invalid(`maxSteps: ${maxSteps} is no number of steps`)
-    if (concurrency !== "unbounded" && !(concurrency >= 1)) {
-      return yield* invalid(`concurrency: ${concurrency} is no number of handlers`)
-    }
-    const limit = budget === undefined ? undefined : amountOf(budget)
-    if (limit === null) return yield* invalid("budget: not an amount of USD")
 
     const run = (calls: ReadonlyArray<Call>, offered: Offered, results: Results) =>
       Stream.flatMap(
@@ -348,6 +375,14 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
             else if (isAnswerable(event)) calls.push(event)
             return event
           }),
+          Stream.catchTag(
+            "ProviderError",
+            (error) =>
+              Stream.fromEffect(Effect.flatMap(Pricing.priced(accumulator.response()), (response) =>
+                Effect.fail(
+                  ProviderError.withSpent(error, response.chunks === 0 ? before : totals(before, response))
+                )))
+          ),
           Stream.concat(
             Stream.suspend(() =>
               after(
@@ -374,6 +409,9 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
       }
     ): Stream.Stream<Event, Failure<T, E1 | E2>, Services<T, R1 | R2>> =>
       Stream.unwrap(Effect.gen(function*() {
+        if (limit !== undefined && finish.cost === undefined) {
+          return Stream.fail(new UsageMissing({ step: before.steps + 1, cost: spent }))
+        }
         const isFinished = isComplete(finish.reason)
         const results: Results = new Map()
         const waiting = isFinished
@@ -414,10 +452,6 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
         )
       }))
 
-    const prompt = yield* Effect.mapError(
-      Effect.try(() => Prompt.make(input)),
-      () => invalid("prompt: neither a text nor messages")
-    )
     const pending = pendingApprovals(prompt)
     const open = pending.find(({ response }) => response === undefined)
     if (open !== undefined) return yield* invalid(`prompt: the approval request ${open.approvalId} has no response`)
@@ -459,14 +493,35 @@ const changesOf = <A, E, R>(
 ): Effect.Effect<Partial<A>, E, R> =>
   changes === undefined ? Effect.succeed({}) : Effect.isEffect(changes) ? changes : Effect.succeed(changes)
 
-const amountOf = (budget: BigDecimal.BigDecimal | string): BigDecimal.BigDecimal | null =>
-  typeof budget === "string" ? Option.getOrNull(BigDecimal.fromString(budget)) : budget
+/** The options of which not every value is one. */
+const checked = (
+  { budget, concurrency = "unbounded", failures = "tool", maxSteps = 20 }: Pick<
+    Options<{}>,
+    "budget" | "concurrency" | "failures" | "maxSteps"
+  >
+) =>
+  Result.gen(function*() {
+    return {
+      limit: budget === undefined ? undefined : yield* Checks.amount("budget", budget),
+      concurrency: concurrency === "unbounded"
+        ? concurrency
+        : yield* Checks.count("concurrency", concurrency, { least: 1, unlimited: true }),
+      failures: yield* Checks.word("failures", failures, ["tool", "return"]),
+      maxSteps: yield* Checks.count("maxSteps", maxSteps, { least: 1, unlimited: true })
+    }
+  })
+
+// For callers in JavaScript.
+const isTools = (tools: unknown): boolean => Effect.isEffect(tools) || Predicate.hasProperty(tools, "tools")
 
 /** Whether it is a call that is up to us. One without a name can't be told anything. */
 const isAnswerable = (event: ChatEvent.ChatEvent): event is Call =>
   event._tag === "ToolCall" || event._tag === "InvalidToolCall" ? !event.providerExecuted && event.name !== "" : false
 
-const totals = ({ cost, steps, usage }: State, finish: ChatEvent.Finish): Pick<State, "usage" | "cost"> => {
+const totals = (
+  { cost, steps, usage }: State,
+  finish: Pick<ChatResponse.ChatResponse, "usage" | "cost">
+): Pick<State, "usage" | "cost"> => {
   const used = finish.usage === undefined ? usage : usage === undefined ? finish.usage : Usage.sum(usage, finish.usage)
   // A sum that leaves out what is not known would be too low.
   const spent = finish.cost === undefined || steps > 0 && cost === undefined
@@ -623,7 +678,7 @@ interface DistinctIds {
 }
 
 /**
- * Gives a call whose id an earlier response has, too, another one: hosts that state no ids begin anew each time. What the
+ * Gives a call another id when an earlier response has the same one: hosts that state no ids begin anew each time. What the
  * provider runs keeps its id, as the result may come in a later response.
  */
 const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {

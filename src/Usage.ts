@@ -18,6 +18,8 @@ const tokens = Schema.optionalKey(Schema.Natural)
 export const Iteration = Schema.Struct({
   /** What the call was for, in the provider's words: Anthropic's `message`, `compaction`, `advisor_message`, … */
   type: Schema.String,
+  /** The provider that was called; absent when it is the one that answers. */
+  provider: Schema.optionalKey(Schema.String),
   /** The model that was called; absent when it is the one that answers. */
   model: Schema.optionalKey(Schema.String),
   /** Whether the response's totals include these tokens. If not, they are billed beside the totals. */

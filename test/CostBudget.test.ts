@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, BigDecimal, Effect, Fiber, Result, Schema, Stream } from "effect"
-import { ChunkStream, CostBudget, CostEstimate, OpenAiChunk, Pricing } from "../src/index.ts"
+import { ChunkStream, CostBudget, CostEstimate, OpenAiChunk, Pricing, ProviderError } from "../src/index.ts"
+import { TestProvider } from "../src/testing.ts"
 
 const usd = BigDecimal.fromStringUnsafe
 const chunk = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: { model: "gpt-4o", ...payload } })
@@ -72,15 +73,22 @@ describe("CostBudget", () => {
       })
     }))
 
-  it.effect("gives everything back when the provider failed before its first chunk", () =>
+  it.effect("gives everything back when a provider refused, and nothing when it failed otherwise", () =>
     Effect.gen(function*() {
-      const budget = yield* CostBudget.make("1")
-      yield* Stream.fail("no").pipe(
-        (self: Stream.Stream<OpenAiChunk, string>) => CostBudget.guard(self, budget, usd("0.5")),
-        Stream.runDrain,
-        Effect.ignore
-      )
-      assert.strictEqual((yield* balanceOf(budget)).remaining, "1")
+      const rows: ReadonlyArray<readonly [ProviderError.Reason, remaining: string]> = [
+        [new ProviderError.RateLimited({ message: "no", status: 429 }), "1"],
+        [new ProviderError.ServerError({ message: "no", status: 500 }), "1"],
+        [new ProviderError.InvalidRequest({ message: "no" }), "1"],
+        [new ProviderError.Authentication({ message: "no" }), "1"],
+        [new ProviderError.Network({ message: "no" }), "0.5"],
+        [new ProviderError.Timeout({ message: "no", kind: "firstByte" }), "0.5"]
+      ]
+      for (const [reason, remaining] of rows) {
+        const budget = yield* CostBudget.make("1")
+        const { stream } = yield* TestProvider.make<OpenAiChunk>([{ error: reason }])
+        yield* stream({ prompt: "Hi" }).pipe(CostBudget.guard(budget, usd("0.5")), Stream.runDrain, Effect.ignore)
+        assert.strictEqual((yield* balanceOf(budget)).remaining, remaining, reason._tag)
+      }
     }))
 
   it.effect("never reserves more than there is, whatever runs concurrently", () =>

@@ -1,7 +1,7 @@
 import { NodeHttpServer, NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Console, Effect, Layer, Metric, Redacted, Stream } from "effect"
-import { type Chunk, ChunkStream, Groq, OpenAi, type Provider, ProviderError } from "effect-llm-stream"
+import { type Chunk, ChunkStream, Groq, OpenAi, Pricing, type Provider, ProviderError } from "effect-llm-stream"
 import { Answer, ReplayServer, TestProvider, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
@@ -148,12 +148,17 @@ describe("examples/chat-tools", () => {
 })
 
 describe("examples/tool-loop", () => {
+  // Its budget wants to know what each response costs.
+  const usage = { inputTokens: 100, cachedTokens: 0, outputTokens: 10 }
+  const known = Pricing.makeUnsafe()
+  const priced = Effect.provideService(Pricing.Pricing, { ...known, lookup: () => known.lookup("openai", "gpt-4o") })
   const weather = (...cities: ReadonlyArray<string>) =>
     Answer.make({
       toolCalls: cities.map((city) => ({ name: "get_weather", arguments: JSON.stringify({ city }) })),
-      finishReason: "tool_calls"
+      finishReason: "tool_calls",
+      usage
     })
-  const said = Answer.make({ content: "15 and 14 degrees" })
+  const said = Answer.make({ content: "15 and 14 degrees", usage })
 
   for (const [id, { at, reply }] of Object.entries(hosts)) {
     it.live(`answers with what the tools say, and what they fail with: ${id}`, () =>
@@ -165,6 +170,7 @@ describe("examples/tool-loop", () => {
         ])
         const text = yield* toolLoop("How warm are Paris and Rome?").pipe(
           Stream.mkString,
+          priced,
           Effect.provide(at(server.url))
         )
         assert.strictEqual(text, "15 and 14 degrees")
@@ -183,6 +189,7 @@ describe("examples/tool-loop", () => {
         const error = yield* toolLoop("How warm are Paris and Rome?").pipe(
           Stream.runDrain,
           Effect.flip,
+          priced,
           Effect.provide(at(server.url))
         )
         assert.strictEqual(error._tag, "ProviderError")

@@ -178,7 +178,7 @@ describe("Provider.stream", () => {
           [{ maxRetries: Number.NaN }, /`maxRetries`.* NaN/],
           [{ maxRetries: -1 }, /`maxRetries`/],
           [{ maxRetries: 1.5 }, /`maxRetries`/],
-          [{ idleTimeout: "soon" }, /`idleTimeout`.* soon/],
+          [{ idleTimeout: "soon" }, /`idleTimeout`.*"soon"/],
           [{ firstByteTimeout: -1 }, /`firstByteTimeout`/],
           [{ totalTimeout: {} }, /`totalTimeout`/],
           [{ contentTimeout: null }, /`contentTimeout`.* null/],

@@ -1,16 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema, Stream } from "effect"
+import { BigDecimal, Effect, Result, Schema, Stream } from "effect"
 import { Prompt } from "effect/ai"
 import { expectTypeOf } from "vitest"
-import {
-  AiLanguageModel,
-  Cost,
-  type OpenAiChunk,
-  type Provider,
-  ProviderError,
-  StreamedObject,
-  StructuredOutput
-} from "../src/index.ts"
+import { Cost, type OpenAiChunk, Provider, ProviderError, StreamedObject, StructuredOutput } from "../src/index.ts"
 import { Answer, TestProvider } from "../src/testing.ts"
 import * as NodeReplayServer from "../src/testing/NodeReplayServer.ts"
 import { hosts } from "./support/providers.ts"
@@ -45,16 +37,11 @@ const collect = <T, E, Err, R>(self: Stream.Stream<StructuredOutput.Event<T, E>,
     }
   })
 
-const dialects: Readonly<Record<string, AiLanguageModel.Dialect>> = {
-  "azure-inference": AiLanguageModel.dialects.azureInference,
-  "bedrock-invoke": AiLanguageModel.dialects.bedrockInvoke
-}
-
 // APIs that keep a refusal apart from the answer.
 const refusing = new Set(["openai", "openai-responses", "azure", "azure-responses", "azure-inference", "groq"])
 
 for (const [id, { at, reply }] of Object.entries(hosts)) {
-  const request = { prompt: "Who was Ada Lovelace? Answer in JSON.", schema: Person, dialect: dialects[id] }
+  const request = { prompt: "Who was Ada Lovelace? Answer in JSON.", schema: Person }
 
   describe(`StructuredOutput over ${id}`, () => {
     it.live("asks by the API's own format, and gives the data as it grows and as a whole", () =>
@@ -205,7 +192,10 @@ describe("StructuredOutput", () => {
       const formats = (yield* sent).map(({ responseFormat }) => responseFormat)
       assert.deepInclude(formats[0], { name: "Person", description: "A person", strict: true })
       assert.deepInclude(formats[1], { name: "who_is_it_", strict: false })
-    }).pipe(Effect.provide(answers(written))))
+    }).pipe(
+      Effect.updateService(Provider.Provider, (provider) => ({ ...provider, dialect: { strict: true } })),
+      Effect.provide(answers(written))
+    ))
 
   it.effect("tells a model the schema in words when it has no field for it", () =>
     Effect.gen(function*() {
@@ -235,6 +225,22 @@ describe("StructuredOutput", () => {
         )
       }), { name: "openai" })
     )))
+
+  it.effect("says with the provider's error what all answers used, also the one that was cut off", () =>
+    Effect.gen(function*() {
+      const whole = Answer.openai(Answer.make({ model, content: "none", usage }))
+      const error = new ProviderError.IncompleteStream({ message: "The connection ended" })
+      const ask = { prompt: "Ada?", schema: Person, repairs: 1 }
+      for (const run of [StructuredOutput.generate(ask), Stream.runDrain(StructuredOutput.stream(ask))]) {
+        const failure = yield* run.pipe(
+          Effect.flip,
+          Effect.provide(TestProvider.layer([{ chunks: whole }, { chunks: whole, error }]))
+        )
+        const spent = failure._tag === "ProviderError" ? failure.spent : undefined
+        assert.strictEqual(spent?.usage.inputTokens, 2000)
+        assert.strictEqual(spent?.cost === undefined ? undefined : BigDecimal.format(spent.cost), "0.007")
+      }
+    }))
 
   it.effect("adds up what all answers cost", () =>
     Effect.gen(function*() {
@@ -319,6 +325,39 @@ describe("StructuredOutput", () => {
       assert.match(error.message, /schema: .*Root JSON Schema must have type "object"/)
       assert.isEmpty(yield* sent)
     }).pipe(Effect.provide(answers(written))))
+
+  it.effect("takes any schema in words, and says so where the API does not take one", () =>
+    Effect.gen(function*() {
+      interface Tree {
+        readonly name: string
+        readonly children: ReadonlyArray<Tree>
+      }
+      const Tree: Schema.Codec<Tree> = Schema.Struct({
+        name: Schema.String,
+        children: Schema.Array(Schema.suspend(() => Tree))
+      }).annotate({ identifier: "Tree" })
+      const tree = { name: "a", children: [{ name: "b", children: [] }] }
+      const ask = { prompt: "A tree?", schema: Tree }
+      for (const schemas of ["anthropic", "openai"] as const) {
+        const { error, list, value } = yield* Effect.gen(function*() {
+          const provider = { ...(yield* Provider.Provider), dialect: { schemas } }
+          return yield* Effect.all({
+            value: StructuredOutput.generate({ ...ask, mode: "instructions" }),
+            list: Effect.flip(
+              StructuredOutput.generate({ prompt: "Trees?", schema: Schema.Array(Tree), mode: "instructions" })
+            ),
+            error: Effect.result(StructuredOutput.generate(ask))
+          }).pipe(Effect.provideService(Provider.Provider, provider))
+        }).pipe(Effect.provide(answers(JSON.stringify(tree))))
+        assert.deepStrictEqual(value.value, tree)
+        assert.strictEqual(list._tag, "ObjectError")
+        if (schemas === "anthropic") {
+          const message = Result.isFailure(error) ? error.failure.message : ""
+          assert.match(message, /schema: Recursive schemas are not supported.*`mode: "instructions"`/)
+          assert.notInclude(message, "AnthropicStructuredOutput")
+        }
+      }
+    }))
 
   it("types the data by the schema", () => {
     const asked = StructuredOutput.generate({ prompt: "Ada?", schema: Person })

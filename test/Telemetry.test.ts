@@ -529,6 +529,25 @@ describe("Telemetry", () => {
       }))
   })
 
+  describe("labels", () => {
+    it.effect("are kept few, whatever names a host gives its model", () =>
+      Effect.gen(function*() {
+        let n = 0
+        const chunks = () => [new OpenAiChunk({ chunk: { model: `host-${n++}`, choices: [] } })]
+        const traced = yield* TestProvider.make(() => ({ chunks: chunks() })).pipe(
+          Effect.map(({ stream }) => Telemetry.traced({ name: "test", stream }))
+        )
+        for (let calls = 0; calls < 1000; calls++) {
+          yield* Stream.runDrain(traced.stream({ model: "asked", prompt: "Hi" }))
+        }
+        const models = histograms(yield* Metric.snapshot, "gen_ai.client.operation.duration").map(({ attributes }) =>
+          attributes["gen_ai.response.model"]
+        )
+        assert.isBelow(models.length, 250)
+        assert.include(models, "other")
+      }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
+  })
+
   describe("off", () => {
     it.effect("makes no span where tracing is off, and passes the same chunks", () =>
       Effect.gen(function*() {

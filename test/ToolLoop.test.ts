@@ -343,7 +343,7 @@ describe("ToolLoop", () => {
 
   it("fails with no more than its tools and its options can", () => {
     type Always = ProviderError.ProviderError | AiError.AiError
-    type OverBudget = ChunkStream.BudgetExceeded | Pricing.UnknownModel
+    type OverBudget = ChunkStream.BudgetExceeded | Pricing.UnknownModel | ToolLoop.UsageMissing
     const loop = ToolLoop.stream(request)
     expectTypeOf<Stream.Error<typeof loop>>().toEqualTypeOf<Always | NoSuchCity>()
     expectTypeOf<Stream.Services<typeof loop>>().toEqualTypeOf<Provider.Provider | Tool.Handler<"weather">>()
@@ -366,7 +366,7 @@ describe("ToolLoop", () => {
       assert.deepStrictEqual(results(second), [["There is no tool weather", true]])
     }).pipe(Effect.provide([handlers, answers(one, said)])))
 
-  it.effect("states no cost as soon as that of one response is not known, and still keeps to its budget", () =>
+  it.effect("states no cost as soon as that of one response is not known, and can then keep to no budget", () =>
     Effect.gen(function*() {
       const unpriced = Answer.make({ model, toolCalls: [call("Paris")] })
       const run = (options: ToolLoop.Options<Toolkit.Tools<typeof toolkit>>) =>
@@ -380,9 +380,27 @@ describe("ToolLoop", () => {
           : []
       )
       assert.deepStrictEqual(costs, ["0.0035", undefined, undefined, undefined])
-      const { error } = yield* run({ budget: "0.0069" })
-      assert.include(String(error), "0.007 USD, more than the budget of 0.0069 USD")
+      const { error } = yield* run({ budget: "1" })
+      assert.strictEqual(error?._tag, "UsageMissing")
+      assert.include(String(error), "Response 2 states no usage")
     }).pipe(Effect.provide(handlers)))
+
+  it.effect("says with the provider's error what all responses used, also the one that was cut off", () =>
+    Effect.gen(function*() {
+      const run = (last: TestProvider.Reply<OpenAiChunk>) =>
+        Effect.map(
+          Effect.flip(ToolLoop.answer(ToolLoop.stream(request))),
+          (error) => ProviderError.isProviderError(error) ? error.spent : undefined
+        ).pipe(Effect.provide([handlers, answers(one, last)]))
+      const late = yield* run({ ...cut, chunks: Answer.openai(said) })
+      assert.deepStrictEqual(late?.usage.inputTokens, 2000)
+      assert.strictEqual(late?.cost === undefined ? undefined : BigDecimal.format(late.cost), "0.007")
+      const early = yield* run({ ...cut, chunks: Answer.openai(said).slice(0, 1) })
+      assert.deepStrictEqual(early?.usage.inputTokens, 1000)
+      assert.isUndefined(early?.cost)
+      const refused = yield* run(cut)
+      assert.strictEqual(refused?.cost === undefined ? undefined : BigDecimal.format(refused.cost), "0.0035")
+    }))
 
   it.effect("fails with a response that is larger than may be, and runs no tool of it", () =>
     Effect.gen(function*() {
@@ -651,7 +669,7 @@ describe("ToolLoop", () => {
       )
       assert.match(
         problems.join("\n"),
-        /maxSteps: 0.*\n.*maxSteps: NaN.*\n.*budget: not an amount of USD.*\n.*concurrency: 0.*\n.*concurrency: NaN/
+        /`maxSteps`.* 0\n.*`maxSteps`.* NaN\n.*`budget`.* "cheap"\n.*`concurrency`.* 0\n.*`concurrency`.* NaN/
       )
       assert.lengthOf(yield* sent, 0)
     }).pipe(Effect.provide([handlers, answers(said)])))

@@ -1,65 +1,15 @@
 /**
- * Models of Azure AI Inference for `effect/ai`, in the shape of its provider packages.
+ * Models of Azure AI's model inference for `effect/ai`.
  *
  * @since 0.2.0
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Model from "effect/ai/Model"
-import type * as Layer from "effect/Layer"
 import * as AzureInference from "../azure/AzureInference.ts"
-import type * as Provider from "../Provider.ts"
 import * as AiLanguageModel from "./LanguageModel.ts"
 
 /**
- * A model of Azure AI Inference: a layer with the `LanguageModel`, and with Azure AI Inference as the common `Provider`.
- *
- * @example
- * ```ts
- * import { AzureInference, AzureInferenceLanguageModel } from "effect-llm-stream"
- * import { Effect, Layer } from "effect"
- * import { LanguageModel } from "effect/ai"
- * import { FetchHttpClient } from "effect/http"
- *
- * const program = LanguageModel.generateText({ prompt: "Say hello" }).pipe(
- *   Effect.provide(AzureInferenceLanguageModel.model("grok-4"))
- * )
- *
- * const Client = AzureInference.layerConfig().pipe(Layer.provide(FetchHttpClient.layer))
- *
- * const runnable = program.pipe(Effect.provide(Client))
- * ```
+ * Models of Azure AI's model inference: `AzureInferenceLanguageModel.model("DeepSeek-R1")` is a layer with the `LanguageModel`.
  *
  * @category constructors
  * @since 0.2.0
  */
-export const model = <const Name extends string>(
-  name: Name,
-  settings: AiLanguageModel.Settings = {}
-): Model.Model<"azure", LanguageModel.LanguageModel | Provider.Provider, AzureInference.AzureInference> =>
-  AiLanguageModel.model(AzureInference.AzureInference, "azure", name, {
-    ...settings,
-    dialect: AiLanguageModel.dialects.azureInference
-  })
-
-/**
- * {@link model} as a plain layer, for a model whose name is known only when the program runs.
- *
- * @example
- * ```ts
- * import { AzureInference, AzureInferenceLanguageModel } from "effect-llm-stream"
- * import { Layer } from "effect"
- * import { FetchHttpClient } from "effect/http"
- *
- * const live = AzureInferenceLanguageModel.layer({ model: "grok-4", config: { maxTokens: 500 } }).pipe(
- *   Layer.provide(AzureInference.layerConfig()),
- *   Layer.provide(FetchHttpClient.layer)
- * )
- * ```
- *
- * @category layers
- * @since 0.2.0
- */
-export const layer = (
-  options: { readonly model: string; readonly config?: AiLanguageModel.Settings | undefined }
-): Layer.Layer<LanguageModel.LanguageModel | Provider.Provider, never, AzureInference.AzureInference> =>
-  model(options.model, options.config)
+export const AzureInferenceLanguageModel = AiLanguageModel.of(AzureInference.AzureInference, "azure")

@@ -1,65 +1,15 @@
 /**
- * Models of Azure OpenAI for `effect/ai`, in the shape of its provider packages.
+ * Models of Azure OpenAI for `effect/ai`.
  *
  * @since 0.2.0
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Model from "effect/ai/Model"
-import type * as Layer from "effect/Layer"
 import * as AzureOpenAi from "../azure/AzureOpenAi.ts"
-import type * as Provider from "../Provider.ts"
 import * as AiLanguageModel from "./LanguageModel.ts"
 
 /**
- * A model of Azure OpenAI: a layer with the `LanguageModel`, and with Azure OpenAI as the common `Provider`.
- *
- * @example
- * ```ts
- * import { AzureOpenAi, AzureOpenAiLanguageModel } from "effect-llm-stream"
- * import { Effect, Layer } from "effect"
- * import { LanguageModel } from "effect/ai"
- * import { FetchHttpClient } from "effect/http"
- *
- * const program = LanguageModel.generateText({ prompt: "Say hello" }).pipe(
- *   Effect.provide(AzureOpenAiLanguageModel.model("gpt-4.1-mini"))
- * )
- *
- * const Client = AzureOpenAi.layerConfig().pipe(Layer.provide(FetchHttpClient.layer))
- *
- * const runnable = program.pipe(Effect.provide(Client))
- * ```
+ * Models of Azure OpenAI: `AzureOpenAiLanguageModel.model("my-deployment")` is a layer with the `LanguageModel`.
  *
  * @category constructors
  * @since 0.2.0
  */
-export const model = <const Name extends string>(
-  name: Name,
-  settings: AiLanguageModel.Settings = {}
-): Model.Model<"azure", LanguageModel.LanguageModel | Provider.Provider, AzureOpenAi.AzureOpenAi> =>
-  AiLanguageModel.model(AzureOpenAi.AzureOpenAi, "azure", name, {
-    ...settings,
-    dialect: AiLanguageModel.dialects.azure
-  })
-
-/**
- * {@link model} as a plain layer, for a model whose name is known only when the program runs.
- *
- * @example
- * ```ts
- * import { AzureOpenAi, AzureOpenAiLanguageModel } from "effect-llm-stream"
- * import { Layer } from "effect"
- * import { FetchHttpClient } from "effect/http"
- *
- * const live = AzureOpenAiLanguageModel.layer({ model: "gpt-4.1-mini", config: { maxTokens: 500 } }).pipe(
- *   Layer.provide(AzureOpenAi.layerConfig()),
- *   Layer.provide(FetchHttpClient.layer)
- * )
- * ```
- *
- * @category layers
- * @since 0.2.0
- */
-export const layer = (
-  options: { readonly model: string; readonly config?: AiLanguageModel.Settings | undefined }
-): Layer.Layer<LanguageModel.LanguageModel | Provider.Provider, never, AzureOpenAi.AzureOpenAi> =>
-  model(options.model, options.config)
+export const AzureOpenAiLanguageModel = AiLanguageModel.of(AzureOpenAi.AzureOpenAi, "azure")

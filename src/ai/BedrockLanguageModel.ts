@@ -1,65 +1,15 @@
 /**
- * Models of Bedrock's ConverseStream for `effect/ai`, in the shape of its provider packages.
+ * Models of Bedrock's ConverseStream for `effect/ai`.
  *
  * @since 0.2.0
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Model from "effect/ai/Model"
-import type * as Layer from "effect/Layer"
 import * as Bedrock from "../bedrock/Bedrock.ts"
-import type * as Provider from "../Provider.ts"
 import * as AiLanguageModel from "./LanguageModel.ts"
 
 /**
- * A model of Bedrock: a layer with the `LanguageModel`, and with Bedrock as the common `Provider`.
- *
- * @example
- * ```ts
- * import { Bedrock, BedrockLanguageModel } from "effect-llm-stream"
- * import { Effect, Layer } from "effect"
- * import { LanguageModel } from "effect/ai"
- * import { FetchHttpClient } from "effect/http"
- *
- * const program = LanguageModel.generateText({ prompt: "Say hello" }).pipe(
- *   Effect.provide(BedrockLanguageModel.model("us.amazon.nova-lite-v1:0"))
- * )
- *
- * const Client = Bedrock.layerConfig().pipe(Layer.provide(FetchHttpClient.layer))
- *
- * const runnable = program.pipe(Effect.provide(Client))
- * ```
+ * Models of Bedrock's ConverseStream: `BedrockLanguageModel.model("us.amazon.nova-lite-v1:0")` is a layer with the `LanguageModel`.
  *
  * @category constructors
  * @since 0.2.0
  */
-export const model = <const Name extends string>(
-  name: Name,
-  settings: AiLanguageModel.Settings = {}
-): Model.Model<"amazon-bedrock", LanguageModel.LanguageModel | Provider.Provider, Bedrock.Bedrock> =>
-  AiLanguageModel.model(Bedrock.Bedrock, "amazon-bedrock", name, {
-    ...settings,
-    dialect: AiLanguageModel.dialects.bedrock
-  })
-
-/**
- * {@link model} as a plain layer, for a model whose name is known only when the program runs.
- *
- * @example
- * ```ts
- * import { Bedrock, BedrockLanguageModel } from "effect-llm-stream"
- * import { Layer } from "effect"
- * import { FetchHttpClient } from "effect/http"
- *
- * const live = BedrockLanguageModel.layer({ model: "us.amazon.nova-lite-v1:0", config: { maxTokens: 500 } }).pipe(
- *   Layer.provide(Bedrock.layerConfig()),
- *   Layer.provide(FetchHttpClient.layer)
- * )
- * ```
- *
- * @category layers
- * @since 0.2.0
- */
-export const layer = (
-  options: { readonly model: string; readonly config?: AiLanguageModel.Settings | undefined }
-): Layer.Layer<LanguageModel.LanguageModel | Provider.Provider, never, Bedrock.Bedrock> =>
-  model(options.model, options.config)
+export const BedrockLanguageModel = AiLanguageModel.of(Bedrock.Bedrock, "amazon-bedrock")

@@ -2,16 +2,14 @@
  * Any provider of this library as a `LanguageModel` of `effect/ai`: `Chat`, `Toolkit`, `generateObject` and
  * `ExecutionPlan` work over it.
  *
- * `layer` is for the provider in context. The modules of the providers, such as `OpenAiLanguageModel`, have the models in
- * the shape of the `@effect/ai-*` packages.
+ * `layer` is for the provider in context, `of` for any provider's own service. Those of the bundled providers are made
+ * already, such as `OpenAiLanguageModel`.
  *
  * @since 0.2.0
  */
 import * as AiError from "effect/ai/AiError"
-import * as AnthropicStructuredOutput from "effect/ai/AnthropicStructuredOutput"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Model from "effect/ai/Model"
-import * as OpenAiStructuredOutput from "effect/ai/OpenAiStructuredOutput"
 import * as Prompt from "effect/ai/Prompt"
 import type * as AiResponse from "effect/ai/Response"
 import * as Tool from "effect/ai/Tool"
@@ -38,6 +36,26 @@ import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as ResponseParts from "../ResponseParts.ts"
+import { codecTransformer, instructions } from "./dialect.ts"
+
+/**
+ * How a provider's API takes the schema of an object: writes the JSON Schema of the request, and reads the answer.
+ *
+ * @example
+ * ```ts
+ * import { AiLanguageModel, Provider } from "effect-llm-stream"
+ * import { Effect, Schema } from "effect"
+ *
+ * const sent = Effect.map(
+ *   Provider.Provider,
+ *   (provider) => AiLanguageModel.codecTransformer(provider)(Schema.Struct({ city: Schema.String })).jsonSchema
+ * )
+ * ```
+ *
+ * @category encoding
+ * @since 0.2.0
+ */
+export { codecTransformer }
 
 /**
  * The key in the metadata of `finish` parts under which this library states what it knows: `cost` and `chunks`.
@@ -120,174 +138,6 @@ export const withSettings: {
 )
 
 /**
- * What a model of `effect/ai` has to know of a provider's API beyond its `Provider`.
- *
- * @category models
- * @since 0.2.0
- */
-export interface Dialect {
-  /** The key of the provider's own fields in the `options` of a request. */
-  readonly key: string
-  /** Writes the schema of `generateObject` in the part of JSON Schema that the API takes. */
-  readonly codecTransformer: LanguageModel.CodecTransformer
-  /** Whether schemas are `strict` unless the settings say otherwise; `undefined` leaves it to the API. */
-  readonly strict: boolean | undefined
-  /** How the API takes tools that the provider defines. `undefined` when it has no such tools. */
-  readonly providerTools: ProviderTools | undefined
-  /**
-   * Whether the API takes calls in the prompt only where tools are declared. They are then declared by their names, when
-   * the program gives no toolkit.
-   */
-  readonly declaresTools: boolean
-  /**
-   * The field of the body that names the response to go on from, where the API keeps responses. It is used with a
-   * `ResponseIdTracker` of `effect/ai`, and only what is new is then sent. `undefined` when the API keeps none.
-   */
-  readonly previousResponse?: string | undefined
-}
-
-/**
- * How an API takes tools that the provider defines.
- *
- * @category models
- * @since 0.2.0
- */
-export interface ProviderTools {
-  /** What stands before the first dot in the ids of such tools: `anthropic` in `anthropic.web_search_20250305`. */
-  readonly prefix: string
-  /** The fields of the body that ask for the tools. */
-  readonly fields: (tools: ReadonlyArray<ProviderTool>) => Schema.JsonObject
-  /** By what `toolChoice` of a request asks for one of the tools. `undefined` when the API can't be asked for them. */
-  readonly choice?: ((tool: ProviderTool) => string) | undefined
-}
-
-/**
- * A tool that a provider defines.
- *
- * @category models
- * @since 0.2.0
- */
-export interface ProviderTool {
-  /** The id without its prefix, such as `web_search_20250305`. */
-  readonly type: string
-  /** The provider's name of the tool, such as `web_search`. */
-  readonly name: string
-  /** The arguments of the tool, by their names on the wire. */
-  readonly args: Schema.JsonObject
-}
-
-const openAiTools: ProviderTools = {
-  prefix: "openai",
-  fields: (tools) => ({ tools: tools.map(({ args, type }) => ({ type, ...args })) }),
-  choice: ({ args, type }) => [args["name"], args["server_label"]].find(Predicate.isString) ?? type
-}
-
-const anthropicTools: ProviderTools = {
-  prefix: "anthropic",
-  fields: (tools) => ({ tools: tools.map(({ args, name, type }) => ({ type, name, ...args })) }),
-  choice: ({ name }) => name
-}
-
-/**
- * The dialects of the bundled providers.
- *
- * @category constants
- * @since 0.2.0
- */
-export const dialects = {
-  openai: {
-    key: "openai",
-    codecTransformer: OpenAiStructuredOutput.toCodecOpenAI,
-    strict: true,
-    providerTools: undefined,
-    declaresTools: false
-  },
-  openaiResponses: {
-    key: "openaiResponses",
-    codecTransformer: OpenAiStructuredOutput.toCodecOpenAI,
-    strict: true,
-    providerTools: openAiTools,
-    declaresTools: false,
-    previousResponse: "previous_response_id"
-  },
-  groq: {
-    key: "groq",
-    codecTransformer: OpenAiStructuredOutput.toCodecOpenAI,
-    strict: undefined,
-    providerTools: {
-      prefix: "groq",
-      fields: (tools) => ({ tools: tools.map(({ args, type }) => ({ type, ...args })) })
-    },
-    declaresTools: false
-  },
-  azure: {
-    key: "azure",
-    codecTransformer: OpenAiStructuredOutput.toCodecOpenAI,
-    strict: true,
-    providerTools: undefined,
-    declaresTools: false
-  },
-  azureInference: {
-    key: "azureInference",
-    codecTransformer: OpenAiStructuredOutput.toCodecOpenAI,
-    strict: undefined,
-    providerTools: undefined,
-    declaresTools: false
-  },
-  anthropic: {
-    key: "anthropic",
-    codecTransformer: AnthropicStructuredOutput.toCodecAnthropic,
-    strict: undefined,
-    providerTools: anthropicTools,
-    declaresTools: false
-  },
-  bedrock: {
-    key: "bedrock",
-    codecTransformer: AnthropicStructuredOutput.toCodecAnthropic,
-    strict: undefined,
-    providerTools: {
-      prefix: "bedrock",
-      fields: (tools) => ({ toolConfig: { tools: tools.map(({ name }) => ({ systemTool: { name } })) } })
-    },
-    declaresTools: true
-  },
-  bedrockInvoke: {
-    key: "bedrockInvoke",
-    codecTransformer: AnthropicStructuredOutput.toCodecAnthropic,
-    strict: undefined,
-    providerTools: anthropicTools,
-    declaresTools: false
-  }
-} as const satisfies Record<typeof ChatRequest.providerKeys[number], Dialect>
-
-/**
- * The dialect of a provider by its name. A host that is not known is taken for one of OpenAI's format, without strict
- * schemas.
- *
- * @example
- * ```ts
- * import { AiLanguageModel } from "effect-llm-stream"
- *
- * AiLanguageModel.dialectOf("anthropic").key // "anthropic"
- * AiLanguageModel.dialectOf("ollama").strict // undefined
- * ```
- *
- * @category constructors
- * @since 0.2.0
- */
-export const dialectOf = (provider: string): Dialect => {
-  const known: Readonly<Record<string, Dialect>> = dialects
-  const dialect = Object.hasOwn(known, provider) ? known[provider] : undefined
-  return dialect ?? {
-    key: provider,
-    codecTransformer: OpenAiStructuredOutput.toCodecOpenAI,
-    strict: undefined,
-    providerTools: undefined,
-    declaresTools: false
-  }
-}
-
-/**
  * What a language model is made of.
  *
  * @category models
@@ -296,11 +146,6 @@ export const dialectOf = (provider: string): Dialect => {
 export interface Options extends Settings {
   /** The provider's model id. When absent, the default model of the provider's layer. */
   readonly model?: string | undefined
-  /**
-   * What is particular to the provider's API. Default: that of the provider of this name, see {@link dialectOf}. State it
-   * for `AzureInference` and `BedrockInvoke`, which share their names with `AzureOpenAi` and `Bedrock`.
-   */
-  readonly dialect?: Dialect | undefined
 }
 
 /**
@@ -326,7 +171,8 @@ export interface Options extends Settings {
  * @since 0.2.0
  */
 export const make = (provider: Provider.Service, options: Options = {}): Effect.Effect<LanguageModel.LanguageModel> => {
-  const { dialect = dialectOf(provider.name), model, ...modelSettings } = options
+  const { model, ...modelSettings } = options
+  const transformer = codecTransformer(provider)
   const run = (
     call: LanguageModel.ProviderOptions,
     method: string
@@ -335,7 +181,7 @@ export const make = (provider: Provider.Service, options: Options = {}): Effect.
       const settings = { ...modelSettings, ...defined(yield* CurrentSettings) }
       const fail = (reason: AiError.AiErrorReason) => AiError.make({ module: provider.name, method, reason })
       const request = yield* Effect.mapError(
-        Effect.fromResult(requestOf(call, { dialect, model, provider: provider.name, settings })),
+        Effect.fromResult(requestOf(call, { provider, transformer, model, settings })),
         fail
       )
       const names = new Tool.NameMapper(call.tools)
@@ -362,7 +208,7 @@ export const make = (provider: Provider.Service, options: Options = {}): Effect.
           : Effect.succeed([...ResponseParts.collect(parts)])
       })
     },
-    codecTransformer: dialect.codecTransformer
+    codecTransformer: transformer
   })
 }
 
@@ -393,8 +239,26 @@ export const layer = (
   Layer.effect(LanguageModel.LanguageModel, Effect.flatMap(Provider.Provider, (provider) => make(provider, options)))
 
 /**
- * A `Model` of `effect/ai` over the service of any provider, ours or your own: it gives the `LanguageModel`, and the
- * service as the common `Provider`.
+ * The language models of one provider, in the shape of the `@effect/ai-*` packages.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Models<Name extends string, R> {
+  /** A layer with the `LanguageModel`, and with the provider as the common `Provider`. */
+  readonly model: <const ModelName extends string>(
+    modelName: ModelName,
+    settings?: Settings
+  ) => Model.Model<Name, LanguageModel.LanguageModel | Provider.Provider, R>
+  /** The same as a plain layer, for a model whose name is known only when the program runs. */
+  readonly layer: (options: {
+    readonly model: string
+    readonly config?: Settings | undefined
+  }) => Layer.Layer<LanguageModel.LanguageModel | Provider.Provider, never, R>
+}
+
+/**
+ * The language models of any provider, ours or your own, from its service. `name` is what `Model.ProviderName` says.
  *
  * @example
  * ```ts
@@ -403,27 +267,30 @@ export const layer = (
  *
  * class Gateway extends Context.Service<Gateway, Provider.Service<Chunk.Chunk>>()("app/Gateway") {}
  *
- * const small = AiLanguageModel.model(Gateway, "gateway", "small-1", { maxTokens: 500 })
+ * const GatewayLanguageModel = AiLanguageModel.of(Gateway, "gateway")
+ *
+ * const small = GatewayLanguageModel.model("small-1", { maxTokens: 500 })
  * ```
  *
  * @category constructors
  * @since 0.2.0
  */
-export const model = <Self, C extends Chunk, const Name extends string, const ModelName extends string>(
+export const of = <Self, C extends Chunk, const Name extends string>(
   service: Context.Key<Self, Provider.Service<C>>,
-  name: Name,
-  modelName: ModelName,
-  options: Omit<Options, "model"> = {}
-): Model.Model<Name, LanguageModel.LanguageModel | Provider.Provider, Exclude<Self, Scope.Scope>> =>
-  Model.make(
-    name,
-    modelName,
-    Layer.effectContext(Effect.gen(function*() {
-      const provider = yield* service
-      const languageModel = yield* make(provider, { ...options, model: modelName })
-      return Context.make(LanguageModel.LanguageModel, languageModel).pipe(Context.add(Provider.Provider, provider))
-    }))
-  )
+  name: Name
+): Models<Name, Exclude<Self, Scope.Scope>> => {
+  const model: ReturnType<typeof of<Self, C, Name>>["model"] = (modelName, settings) =>
+    Model.make(
+      name,
+      modelName,
+      Layer.effectContext(Effect.gen(function*() {
+        const provider = yield* service
+        const languageModel = yield* make(provider, { ...settings, model: modelName })
+        return Context.make(LanguageModel.LanguageModel, languageModel).pipe(Context.add(Provider.Provider, provider))
+      }))
+    )
+  return { model, layer: ({ config, model: modelName }) => model(modelName, config) }
+}
 
 /**
  * The error of the provider that an `AiError` stands for; `undefined` when it comes from elsewhere. It is the `cause` of
@@ -458,31 +325,36 @@ const encodeError = (error: ProviderError.ProviderError) => Schema.encodeUnknown
 const decodeError = (json: unknown) => Schema.decodeUnknownResult(errorCodec())(json)
 
 interface RequestContext {
-  readonly dialect: Dialect
+  readonly provider: Provider.Service
+  readonly transformer: LanguageModel.CodecTransformer
   readonly model: string | undefined
-  readonly provider: string
   readonly settings: Settings
 }
 
 const requestOf = (
   { incrementalPrompt, previousResponseId, prompt: whole, responseFormat, toolChoice, tools }:
     LanguageModel.ProviderOptions,
-  { dialect, model, provider, settings: { rawChunks: _, schemaBy, strict = dialect.strict, ...settings } }:
-    RequestContext
+  {
+    model,
+    provider,
+    settings: { rawChunks: _, schemaBy, strict = provider.dialect?.strict, ...settings },
+    transformer
+  }: RequestContext
 ): Result.Result<ChatRequest.ChatRequest, AiError.AiErrorReason> =>
   Result.gen(function*() {
+    const { declaresTools, keys, previousResponse, tools: ownTools } = provider.dialect ?? {}
     const ours = tools.filter(Tool.isProviderDefined)
-    const goesOn = dialect.previousResponse !== undefined && previousResponseId !== undefined &&
+    const goesOn = previousResponse !== undefined && previousResponseId !== undefined &&
       incrementalPrompt !== undefined
     const prompt = goesOn ? incrementalPrompt : whole
-    const others = tools.length === 0 && dialect.declaresTools
+    const others = tools.length === 0 && declaresTools === true
       ? calledTools(prompt)
       : tools.filter((tool) => !Tool.isProviderDefined(tool))
-    const format = responseFormat.type === "text" ? undefined : yield* formatOf(responseFormat, dialect)
-    const providerTools = yield* Result.all(ours.map((tool) => providerTool(tool, dialect, provider)))
+    const format = responseFormat.type === "text" ? undefined : yield* formatOf(responseFormat, transformer)
+    const asked = yield* Result.all(ours.map((tool) => ownTool(tool, provider)))
     const fields: Schema.JsonObject = {
-      ...(providerTools.length === 0 ? undefined : dialect.providerTools?.fields(providerTools)),
-      ...(goesOn ? { [dialect.previousResponse]: previousResponseId } : undefined)
+      ...(asked.length === 0 ? undefined : ownTools?.fields(asked)),
+      ...(goesOn ? { [previousResponse]: previousResponseId } : undefined)
     }
     return {
       ...settings,
@@ -490,11 +362,11 @@ const requestOf = (
       prompt: withProviderNames(prompt, ours),
       ...(Object.keys(fields).length === 0
         ? undefined
-        : { options: withFields(settings.options, dialect.key, fields) }),
+        : { options: withFields(settings.options, keys ?? [provider.name], fields) }),
       ...(others.length === 0 ? undefined : { tools: others }),
       ...(tools.length === 0 || toolChoice === "auto"
         ? undefined
-        : { toolChoice: yield* choiceOf(toolChoice, ours, dialect, provider) }),
+        : { toolChoice: yield* choiceOf(toolChoice, ours, provider) }),
       ...(format === undefined
         ? undefined
         : schemaBy === "instructions"
@@ -507,14 +379,6 @@ const requestOf = (
     }
   })
 
-/**
- * What a model is told that has no field for a schema.
- *
- * @internal
- */
-export const instructions = (schema: Schema.JsonObject): string =>
-  `Answer with JSON of this JSON Schema and nothing else, not even a code fence:\n${JSON.stringify(schema)}`
-
 const calledTools = ({ content }: Prompt.Prompt): ReadonlyArray<ChatRequest.ToolInput> => {
   const names = content.flatMap((message) =>
     message.role === "assistant"
@@ -524,22 +388,22 @@ const calledTools = ({ content }: Prompt.Prompt): ReadonlyArray<ChatRequest.Tool
   return Array.from(new Set(names), (name) => ({ name, parameters: { type: "object", properties: {} } }))
 }
 
-const providerTool = (
+const ownTool = (
   tool: Tool.AnyProviderDefined,
-  { providerTools }: Dialect,
-  provider: string
-): Result.Result<ProviderTool, AiError.AiErrorReason> => {
+  { dialect, name }: Provider.Service
+): Result.Result<Provider.OwnTool, AiError.AiErrorReason> => {
+  const own = dialect?.tools
   const [prefix, ...rest] = tool.id.split(".")
   const problem = (description: string) =>
     Result.fail(new AiError.ToolConfigurationError({ toolName: tool.name, description }))
-  if (providerTools === undefined) return problem(`${provider} takes no tools of its own through this API`)
-  if (prefix !== providerTools.prefix) {
-    return problem(`${tool.id} is no tool of ${provider}: its own have ids that begin with "${providerTools.prefix}."`)
+  if (own === undefined) return problem(`${name} takes no tools of its own through this API`)
+  if (prefix !== own.prefix) {
+    return problem(`${tool.id} is not a tool of ${name}: its own have ids that begin with "${own.prefix}."`)
   }
   const args: unknown = tool.args ?? {}
   return isJsonObject(args)
     ? Result.succeed({ type: rest.join("."), name: tool.providerName, args })
-    : problem("its arguments are no JSON object")
+    : problem("its arguments are not a JSON object")
 }
 
 const isJsonObject = Schema.is(Schema.JsonObject)
@@ -547,47 +411,45 @@ const isJsonObject = Schema.is(Schema.JsonObject)
 /** The options with more fields of one provider. They are not checked, as their types are not those of the key. */
 const withFields = (
   options: ChatRequest.ProviderOptions | undefined,
-  key: string,
+  keys: readonly [string, ...ReadonlyArray<string>],
   fields: Schema.JsonObject
 ): ChatRequest.ProviderOptions => {
-  const { [key]: mine, openai }: Readonly<Record<string, unknown>> = { ...options }
-  // OpenAI's Responses API reads those of `openai` where there are none of its own.
-  const own = mine === undefined && key === "openaiResponses" ? openai : mine
-  const stated = isJsonObject(own) ? ChatRequest.splitUnchecked(own) : { checked: {}, unchecked: {} }
-  const added = { ...stated.checked, ...ChatRequest.unchecked({ ...stated.unchecked, ...fields }) }
-  return { ...options, [key]: added }
+  const stated: Readonly<Record<string, unknown>> = { ...options }
+  const own = stated[keys.find((key) => stated[key] !== undefined) ?? keys[0]]
+  const { checked, unchecked } = isJsonObject(own) ? ChatRequest.splitUnchecked(own) : { checked: {}, unchecked: {} }
+  return { ...options, [keys[0]]: { ...checked, ...ChatRequest.unchecked({ ...unchecked, ...fields }) } }
 }
 
 const choiceOf = (
   choice: LanguageModel.ProviderOptions["toolChoice"],
   ours: ReadonlyArray<Tool.AnyProviderDefined>,
-  dialect: Dialect,
-  provider: string
+  provider: Provider.Service
 ): Result.Result<ChatRequest.ToolChoice, AiError.AiErrorReason> => {
   if (typeof choice === "string") return Result.succeed(choice)
   // The tools are those of `oneOf` already.
   if ("oneOf" in choice) return Result.succeed(choice.mode ?? "auto")
   const tool = ours.find(({ name }) => name === choice.tool)
   if (tool === undefined) return Result.succeed({ tool: choice.tool })
-  const nameOf = dialect.providerTools?.choice
+  const nameOf = provider.dialect?.tools?.choice
   return nameOf === undefined
     ? Result.fail(
       new AiError.ToolConfigurationError({
         toolName: choice.tool,
-        description: `the API of ${provider} can't be asked for a tool that it defines; ask for any tool by "required"`
+        description:
+          `the API of ${provider.name} can't be asked for a tool that it defines; ask for any tool by "required"`
       })
     )
-    : Result.map(providerTool(tool, dialect, provider), (tool) => ({ tool: nameOf(tool) }))
+    : Result.map(ownTool(tool, provider), (tool) => ({ tool: nameOf(tool) }))
 }
 
 const formatOf = (
   { objectName, schema }: Extract<LanguageModel.ProviderOptions["responseFormat"], { readonly type: "json" }>,
-  { codecTransformer }: Dialect
+  transformer: LanguageModel.CodecTransformer
 ): Result.Result<{ readonly name: string; readonly schema: Schema.JsonObject }, AiError.AiErrorReason> =>
   Result.gen(function*() {
     const unsupported = (description: string) => new AiError.UnsupportedSchemaError({ description })
     const { jsonSchema } = yield* Result.try({
-      try: () => codecTransformer(schema),
+      try: () => transformer(schema),
       catch: (error) => unsupported(error instanceof Error ? error.message : String(error))
     })
     if (!isJsonObject(jsonSchema)) return yield* Result.fail(unsupported("The JSON Schema holds more than JSON"))

@@ -141,6 +141,7 @@ export const define = (options: Options): Provider.Definition<AnthropicChunk> =>
     auth: options.auth ?? (options.apiKey === undefined && baseUrl !== defaultBaseUrl
       ? Auth.none
       : Auth.header("x-api-key", options.apiKey, "pass `apiKey`, or set ANTHROPIC_API_KEY")),
+    dialect: { ...Messages.dialect, keys: ["anthropic"] },
     headers: { "anthropic-version": version ?? "2023-06-01" },
     options
   }

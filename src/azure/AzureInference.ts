@@ -139,6 +139,8 @@ export const define = (options: Options): Provider.Definition<AzureChunk> => {
       { deploymentType: options.deploymentType }
     ),
     auth: AzureAuth.both(options, "pass `apiKey` or `token`, or set AZURE_INFERENCE_CREDENTIAL"),
+    dialect: { keys: ["azureInference"] },
+    telemetryName: "azure.ai.inference",
     headers: { "extra-parameters": "pass-through" },
     options
   }

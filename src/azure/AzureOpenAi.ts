@@ -198,6 +198,8 @@ export const define = (options: Options): Provider.Definition<AzureChunk> => {
       { deploymentType: options.deploymentType }
     ),
     auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
+    dialect: { strict: true },
+    telemetryName: "azure.ai.openai",
     options: { ...options, model: options.model ?? deployment }
   }
 }

@@ -141,6 +141,8 @@ export const define = (options: Options): Responses.Definition<AzureResponsesChu
       { deploymentType: options.deploymentType }
     ),
     auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
+    dialect: Responses.dialect,
+    telemetryName: "azure.ai.openai",
     options: { ...options, model: options.model ?? deployment }
   }
 }

@@ -114,6 +114,15 @@ export const define = (options: Options): Provider.Definition<BedrockChunk> => (
   format: Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: BedrockOptions } }),
   endpoint: Runtime.endpoint("converse-stream", options),
   auth: Runtime.auth(options),
+  dialect: {
+    schemas: "anthropic",
+    tools: {
+      prefix: "bedrock",
+      fields: (tools) => ({ toolConfig: { tools: tools.map(({ name }) => ({ systemTool: { name } })) } })
+    },
+    declaresTools: true
+  },
+  telemetryName: "aws.bedrock",
   options
 })
 

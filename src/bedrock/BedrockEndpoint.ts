@@ -176,6 +176,12 @@ export const resolve = (options: Options): Result.Result<Endpoint, EndpointError
       "The endpoint (AWS_ENDPOINT_URL_BEDROCK_RUNTIME) is not an absolute http or https URL"
     )
   }
+  if (base !== undefined && (base.username !== "" || base.password !== "")) {
+    return fail(
+      "InvalidEndpoint",
+      "The endpoint has a user name or password in it: send credentials in a header (`headers`)"
+    )
+  }
   const region = options.region ?? regionOfArn(model) ?? (base === undefined ? undefined : regionOfHost(base.hostname))
   if (region === undefined) {
     return fail("MissingRegion", "The AWS region is not known: set AWS_REGION, or use a model ARN, which names one")

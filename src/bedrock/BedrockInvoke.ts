@@ -196,6 +196,8 @@ export const define = (options: Options): Provider.Definition<BedrockInvokeChunk
   }),
   endpoint: Runtime.endpoint("invoke-with-response-stream", options),
   auth: Runtime.auth(options),
+  dialect: { ...Messages.dialect, keys: ["bedrockInvoke"] },
+  telemetryName: "aws.bedrock",
   options
 })
 

@@ -1,17 +1,73 @@
 import * as Context from "effect/Context"
+import * as Stream from "effect/Stream"
+import type { Chunk } from "../Chunk.ts"
+import * as CostMetadata from "../CostMetadata.ts"
 
 /**
- * What the runs of a provider's stream tell whoever watches them.
+ * What the runs of a provider's streams tell whoever watches them.
  *
  * @internal
  */
 export interface Watcher {
   /** How often a request was sent again; `undefined` while none was made. */
   retries: number | undefined
+  /** Requests that may be paid for, though no chunk has come: they were sent, and no error status came. */
+  readonly open: Set<Sent>
 }
 
 /** @internal */
-export const CurrentWatcher: Context.Reference<Watcher | undefined> = Context.Reference<Watcher | undefined>(
-  "effect-llm-stream/engine/CurrentWatcher",
-  { defaultValue: () => undefined }
+export interface Sent {
+  readonly provider: string
+  /** The model that was asked for. */
+  readonly model: string | undefined
+}
+
+/** @internal */
+export const watcher = (): Watcher => ({ retries: undefined, open: new Set() })
+
+/** @internal */
+export const CurrentWatchers: Context.Reference<ReadonlyArray<Watcher>> = Context.Reference<ReadonlyArray<Watcher>>(
+  "effect-llm-stream/engine/CurrentWatchers",
+  { defaultValue: () => [] }
 )
+
+/**
+ * A run of a provider's stream, and what is known of it so far.
+ *
+ * @internal
+ */
+export interface Run<C, E, R> {
+  readonly stream: Stream.Stream<C, E, R>
+  readonly watcher: Watcher
+  readonly metadata: CostMetadata.Accumulator
+  /** Whether a chunk came. */
+  readonly isSeen: () => boolean
+  /** Whether it came to its end, and did so well. */
+  readonly isEnded: () => boolean
+}
+
+/** @internal */
+export const watched = <C extends Chunk, E, R>(self: Stream.Stream<C, E, R>): Run<C, E, R> => {
+  const own = watcher()
+  const metadata = CostMetadata.accumulator()
+  let isSeen = false
+  let isEnded = false
+  return {
+    watcher: own,
+    metadata,
+    isSeen: () => isSeen,
+    isEnded: () => isEnded,
+    stream: self.pipe(
+      Stream.updateService(CurrentWatchers, (watchers) => [...watchers, own]),
+      Stream.map((chunk) => {
+        isSeen = true
+        metadata.add(chunk)
+        return chunk
+      }),
+      Stream.concat(Stream.suspend(() => {
+        isEnded = true
+        return Stream.empty
+      }))
+    )
+  }
+}

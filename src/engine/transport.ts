@@ -17,7 +17,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
-import { CurrentWatcher } from "./call.ts"
+import { CurrentWatchers, type Sent } from "./call.ts"
 import { fromClient } from "./clientError.ts"
 import { withRequestId } from "./reason.ts"
 import * as Redaction from "./redaction.ts"
@@ -45,6 +45,8 @@ export interface Route<C> {
   readonly protocol: Protocol.Protocol<C>
   /** Run for every attempt, so that credentials are fresh and signatures valid. */
   readonly attempt: Effect.Effect<Attempt, ProviderError.Reason>
+  /** Whether it asks for a completion, which is paid for once it has been sent. */
+  readonly isPaid: boolean
   /** What is known of the response before it comes. */
   readonly info: Protocol.ResponseInfo
   readonly connections: ResponseBody.Connections
@@ -185,8 +187,8 @@ const openWithRetries = <C>(
             ))
       })
     )
-  return Effect.flatMap(CurrentWatcher, (watcher) => {
-    if (watcher !== undefined) watcher.retries ??= 0
+  return Effect.flatMap(CurrentWatchers, (watchers) => {
+    for (const watcher of watchers) watcher.retries ??= 0
     return Effect.andThen(ResponseBody.awaitConnection(route.connections), attempt(0))
   })
 }
@@ -199,8 +201,8 @@ const retriesMetric = Metric.counter("llm_stream_retries", {
 // Without the provider's own words, which a terminal may take for commands. A debug line, as the retry is a success of the
 // policy that the caller set; the metric and the span are what to watch.
 const tellRetry = (error: ProviderError.ProviderError, retry: number, millis: number): Effect.Effect<void> =>
-  Effect.flatMap(CurrentWatcher, (watcher) => {
-    if (watcher !== undefined) watcher.retries = (watcher.retries ?? 0) + 1
+  Effect.flatMap(CurrentWatchers, (watchers) => {
+    for (const watcher of watchers) watcher.retries = (watcher.retries ?? 0) + 1
     return Effect.andThen(
       Metric.update(Metric.withAttributes(retriesMetric, { provider: error.provider, reason: error.reason._tag }), 1),
       Effect.logDebug(
@@ -236,6 +238,11 @@ const openOnce = Effect.fnUntraced(function*<C>(
   let decoder: Protocol.BodyDecoder<C> | undefined
   let isRefused = false
   let secrets: ReadonlyArray<Redacted.Redacted> = []
+  const watchers = yield* CurrentWatchers
+  const sent: Sent = { provider: protocol.provider, model: route.info.model }
+  const close = () => {
+    for (const { open } of watchers) open.delete(sent)
+  }
   const fail = (reason: ProviderError.Reason) =>
     new ProviderError.ProviderError({
       provider: protocol.provider,
@@ -255,11 +262,17 @@ const openOnce = Effect.fnUntraced(function*<C>(
   const [response, bytes, firstRead] = yield* Effect.gen(function*() {
     const attempt = yield* Effect.mapError(route.attempt, fail)
     secrets = attempt.secrets
+    if (route.isPaid) { for (const { open } of watchers) open.add(sent) }
     const response = yield* client.execute(attempt.request).pipe(
       Effect.provideService(HttpClient.TracerPropagationEnabled, policy.propagateTrace),
       Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, ...attempt.secretHeaders]),
-      Effect.mapError((error) => fail(fromClient(error)))
+      Effect.mapError((error) => {
+        const reason = fromClient(error)
+        if (isUnsent(reason)) close()
+        return fail(reason)
+      })
     )
+    if (!Refusal.isOk(response)) close()
     const bytes = yield* ResponseBody.pull(response, scope, {
       idleTimeout,
       onIdle: () => timedOut("idle", idleTimeout),
@@ -321,8 +334,16 @@ const openOnce = Effect.fnUntraced(function*<C>(
     (error) => Cause.isDone(error) ? error : fail(withRequestId(error.reason, info.requestId))
   )
   const pull = withContent(scrubbed, route.hasContent, clock, policy.contentTimeout, noContent)
-  return { first: yield* pull, pull }
+  const first = yield* pull
+  close()
+  return { first, pull }
 })
+
+// What the client refuses by itself, and what does not get as far as a connection.
+const isUnsent = (reason: ProviderError.Reason): boolean =>
+  reason._tag === "InvalidRequest" || reason._tag === "RateLimited" || reason._tag === "Overloaded" ||
+  reason._tag === "Timeout" && reason.kind === "connect" ||
+  reason._tag === "Network" && /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/.test(reason.code ?? "")
 
 const replayFirst = <A, E, R>(
   first: ReadonlyArray<A>,

@@ -142,6 +142,12 @@ export const define = (options: Options): Provider.Definition<GroqChunk> => ({
   }),
   endpoint: Endpoint.path(options.baseUrl ?? "https://api.groq.com/openai/v1", "/chat/completions"),
   auth: Auth.bearer(options.apiKey, "pass `apiKey`, or set GROQ_API_KEY"),
+  dialect: {
+    tools: {
+      prefix: "groq",
+      fields: (tools) => ({ tools: tools.map(({ args, type }) => ({ type, ...args })) })
+    }
+  },
   options
 })
 

@@ -137,6 +137,7 @@ export const define = (options: Options): Provider.Definition<OpenAiChunk> => {
     auth: options.apiKey === undefined && baseUrl !== defaultBaseUrl
       ? Auth.none
       : Auth.bearer(options.apiKey, "pass `apiKey`, or set OPENAI_API_KEY"),
+    dialect: { strict: true },
     headers: defined({ "openai-organization": options.organization, "openai-project": options.project }),
     options
   }

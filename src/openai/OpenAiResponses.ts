@@ -136,6 +136,7 @@ export const define = (options: Options): Responses.Definition<OpenAiResponsesCh
     auth: options.apiKey === undefined && baseUrl !== defaultBaseUrl
       ? Auth.none
       : Auth.bearer(options.apiKey, "pass `apiKey`, or set OPENAI_API_KEY"),
+    dialect: { ...Responses.dialect, keys: ["openaiResponses", "openai"] },
     headers: defined({ "openai-organization": options.organization, "openai-project": options.project }),
     options
   }

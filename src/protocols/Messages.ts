@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 export * from "./messages/chunk.ts"
+export * from "./messages/dialect.ts"
 export * from "./messages/events.ts"
 export * from "./messages/payload.ts"
 export * from "./messages/request.ts"

@@ -21,6 +21,7 @@ import {
   type Chunk,
   Groq,
   GroqLanguageModel,
+  Messages,
   OpenAi,
   OpenAiChunk,
   OpenAiLanguageModel,
@@ -280,10 +281,10 @@ describe("LanguageModel of the Responses API", () => {
       const { requests, service } = yield* host({
         chunks: [new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] } })]
       })
-      const model = yield* AiLanguageModel.make(service, {
-        dialect: AiLanguageModel.dialects.openaiResponses,
-        options: { openai: { store: false } }
-      })
+      const model = yield* AiLanguageModel.make(
+        { ...service, dialect: OpenAiResponses.define({}).dialect },
+        { options: { openai: { store: false } } }
+      )
       yield* model.generateText({
         prompt: "Hi",
         toolkit: Toolkit.make(Find({ vector_store_ids: ["vs_1"] })),
@@ -306,7 +307,7 @@ describe("LanguageModel of the Responses API", () => {
   it.effect("says that an API can't be asked for a tool of its own", () =>
     Effect.gen(function*() {
       const { service } = yield* host()
-      const model = yield* AiLanguageModel.make(service, { dialect: AiLanguageModel.dialects.groq })
+      const model = yield* AiLanguageModel.make({ ...service, dialect: Groq.define({}).dialect })
       const search = Tool.providerDefined({
         id: "groq.browser_search",
         customName: "Browse",
@@ -533,7 +534,7 @@ describe("AiLanguageModel", () => {
         identifier: "Tree"
       })
       const { requests, service } = yield* host()
-      const model = yield* AiLanguageModel.make(service, { dialect: AiLanguageModel.dialects.anthropic })
+      const model = yield* AiLanguageModel.make({ ...service, dialect: Messages.dialect })
       const failure = yield* Effect.flip(model.generateObject({ prompt: "Hi", schema: Tree }))
       assert.strictEqual(failure.reason._tag, "UnsupportedSchemaError")
       assert.lengthOf(requests, 0)
@@ -628,8 +629,8 @@ describe("AiLanguageModel", () => {
     Effect.gen(function*() {
       const { requests, service } = yield* host()
       const tools = Toolkit.make(Search({}))
-      for (const dialect of [AiLanguageModel.dialects.openai, AiLanguageModel.dialects.groq]) {
-        const model = yield* AiLanguageModel.make(service, { dialect })
+      for (const dialect of [OpenAi.define({}).dialect, Groq.define({}).dialect, undefined]) {
+        const model = yield* AiLanguageModel.make({ ...service, dialect })
         const failure = yield* Effect.flip(model.generateText({ prompt: "Hi", toolkit: tools }))
         assert.strictEqual(failure.reason._tag, "ToolConfigurationError")
       }
@@ -660,7 +661,7 @@ describe("AiLanguageModel", () => {
         yield* LanguageModel.generateText({ prompt: "Hi" })
         yield* Stream.runDrain(LanguageModel.streamText({ prompt: "Hi" }))
       }).pipe(
-        Effect.provide(AiLanguageModel.model(Host, "host", "gpt-4o-mini").pipe(Layer.provide(Traced))),
+        Effect.provide(AiLanguageModel.of(Host, "host").model("gpt-4o-mini").pipe(Layer.provide(Traced))),
         Effect.withTracer(tracer)
       )
       const calls = spans.filter(({ name }) => name === "chat gpt-4o-mini")
@@ -697,7 +698,7 @@ describe("AiLanguageModel", () => {
     Effect.gen(function*() {
       const { requests, service } = yield* host({ chunks: hello() })
       const { text } = yield* LanguageModel.generateText({ prompt: "Hi" }).pipe(
-        Effect.provide(AiLanguageModel.model(Host, "host", "small")),
+        Effect.provide(AiLanguageModel.of(Host, "host").model("small")),
         Effect.provideService(Host, service)
       )
       assert.strictEqual(text, "Hello")

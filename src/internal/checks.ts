@@ -1,0 +1,92 @@
+import * as BigDecimal from "effect/BigDecimal"
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as ProviderError from "../ProviderError.ts"
+
+/** The option as it is used, or a sentence that names it and says what it has to be. */
+type Checked<A> = Result.Result<A, string>
+
+const wrong = (name: string, wanted: string, value: unknown): Checked<never> =>
+  Result.fail(`\`${name}\` has to be ${wanted}, not ${shown(value)}`)
+
+// What is no number may be long, or secret.
+const shown = (value: unknown): string =>
+  typeof value === "string"
+    ? JSON.stringify(value.slice(0, 40))
+    : Object(value) === value
+    ? typeof value
+    : String(value)
+
+/**
+ * A number that counts. `Infinity` counts only where the option may be without limit.
+ *
+ * @internal
+ */
+export const count = (
+  name: string,
+  value: unknown,
+  { least = 0, unlimited = false }: { readonly least?: number; readonly unlimited?: boolean } = {}
+): Checked<number> =>
+  typeof value === "number" && value >= least &&
+    (Number.isSafeInteger(value) || unlimited && value === Number.POSITIVE_INFINITY)
+    ? Result.succeed(value)
+    : wrong(name, `a whole number, ${least} or more`, value)
+
+/**
+ * How long something may take, or has to wait.
+ *
+ * @internal
+ */
+export const duration = (
+  name: string,
+  value: unknown,
+  { zero = false }: { readonly zero?: boolean } = {}
+): Checked<Duration.Duration> => {
+  // Effect takes NaN for zero.
+  const known = Number.isNaN(value) ? undefined : Option.getOrUndefined(Duration.fromInput(value as Duration.Input))
+  return known !== undefined && (Duration.isPositive(known) || zero && Duration.isZero(known))
+    ? Result.succeed(known)
+    : wrong(name, "a duration such as \"30 seconds\"", value)
+}
+
+/** Digits before and after the point, beyond which sums of money take no end. */
+const longestAmount = 60
+
+/**
+ * An amount of USD, 0 or more.
+ *
+ * @internal
+ */
+export const amount = (name: string, value: unknown): Checked<BigDecimal.BigDecimal> => {
+  const known = BigDecimal.isBigDecimal(value)
+    ? value
+    : typeof value === "string" && value.length <= 2 * longestAmount && value.trim() !== ""
+    ? Option.getOrUndefined(BigDecimal.fromString(value.trim()))
+    : undefined
+  return known !== undefined && known.value >= 0n && Math.abs(known.scale) <= longestAmount
+    ? Result.succeed(known)
+    : wrong(name, "an amount of USD such as \"0.05\", 0 or more", value)
+}
+
+/**
+ * One of some words.
+ *
+ * @internal
+ */
+export const word = <const Word extends string>(name: string, value: Word, words: ReadonlyArray<Word>): Checked<Word> =>
+  words.includes(value)
+    ? Result.succeed(value)
+    : wrong(name, words.map((word) => `"${word}"`).join(" or "), value)
+
+/**
+ * The error of a request that is not sent, because of an option.
+ *
+ * @internal
+ */
+export const refused = (provider: string, message: string): ProviderError.ProviderError =>
+  new ProviderError.ProviderError({
+    provider,
+    reason: new ProviderError.InvalidRequest({ message }),
+    emitted: false
+  })
