@@ -117,7 +117,9 @@ export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/
   cachedImageTokens: quantity,
   cacheWriteTokens: quantity,
   cacheWrite5mTokens: quantity,
+  cacheWrite30mTokens: quantity,
   cacheWrite1hTokens: quantity,
+  cacheWrite12hTokens: quantity,
   /** Audio tokens within `inputTokens`. */
   inputAudioTokens: quantity,
   /** Image tokens within `inputTokens`. */
@@ -197,7 +199,9 @@ const isPriced = {
   cachedTokens: true,
   cacheWriteTokens: true,
   cacheWrite5mTokens: true,
+  cacheWrite30mTokens: true,
   cacheWrite1hTokens: true,
+  cacheWrite12hTokens: true,
   inputTextTokens: false,
   inputAudioTokens: true,
   inputImageTokens: true,
@@ -352,7 +356,7 @@ export const fromChunk = ({ costDetails, model, provider, usage }: Source): Cost
   })
 
 /**
- * Whether the metadata states usage, or a cost: without either there is nothing to price.
+ * Whether the metadata states any count of a usage, or a cost: without either there is nothing to price.
  *
  * @example
  * ```ts
@@ -365,7 +369,7 @@ export const fromChunk = ({ costDetails, model, provider, usage }: Source): Cost
  * @since 0.2.0
  */
 export const isStated = (metadata: CostMetadata): boolean =>
-  metadata.inputTokens !== undefined || metadata.outputTokens !== undefined || metadata.statedCost !== undefined
+  metadata.statedCost !== undefined || pricedFields.some((field) => metadata[field] !== undefined)
 
 /**
  * Gathers what the chunks of one stream state together.

@@ -77,10 +77,12 @@ export const tokenComponents = {
   cachedAudio: { pools: ["input", "cached", "inputAudio"], count: "cachedAudioTokens", amount: "audio" },
   /** Cache reads of images, where images have a price of their own. */
   cachedImage: { pools: ["input", "cached", "inputImage"], count: "cachedImageTokens", amount: "image" },
-  /** Cache writes of the provider's default lifetime (Anthropic and Bedrock: five minutes). */
+  /** Cache writes of the provider's default lifetime (Anthropic and Bedrock: five minutes, OpenAI: 30). */
   cacheWrite: { pools: ["input", "cacheWrite"], amount: "cacheWrite" },
   /** Cache writes that live one hour. */
   cacheWrite1h: { pools: ["input", "cacheWrite"], count: "cacheWrite1hTokens", amount: "cacheWrite" },
+  /** Cache writes that live twelve hours. */
+  cacheWrite12h: { pools: ["input", "cacheWrite"], count: "cacheWrite12hTokens", amount: "cacheWrite" },
   /** Audio that was not cached. */
   inputAudio: { pools: ["input", "inputAudio"], amount: "audio" },
   /** Images that were not cached. Without a price of their own they are billed like text. */

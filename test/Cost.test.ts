@@ -130,6 +130,19 @@ describe("calculate", () => {
     assert.isTrue(cost.isComplete)
   })
 
+  it("prices cache writes of twelve hours at their own rate, and flags them where there is none", () => {
+    // 1000 × 2.5 + 2000 × 5
+    const metadata = { inputTokens: 3000, cacheWriteTokens: 3000, cacheWrite30mTokens: 1000, cacheWrite12hTokens: 2000 }
+    const price = { provider: "openai", model: "gpt-6.2-sol", input: 2, cacheWrite: 2.5, output: 10 }
+    const cost = costOf({ ...metadata, outputTokens: 0 }, { ...price, cacheWrite12h: 5 })
+    assert.strictEqual(total(cost), "0.0125")
+    assert.strictEqual(BigDecimal.format(cost.cacheWrite), "0.0125")
+    assert.isTrue(cost.isComplete)
+    const unknown = costOf({ ...metadata, outputTokens: 0 }, price)
+    assert.strictEqual(total(unknown), "0.0025")
+    assert.deepStrictEqual(unknown.flags, [{ kind: "unpriced", subject: "cacheWrite12h", quantity: 2000 }])
+  })
+
   it("takes cache writes without a split as those of the default lifetime", () => {
     // 3000 × 3.75 = 11250; 1000 × 3.75 + 2000 × 6 = 15750
     assert.strictEqual(total(costOf({ inputTokens: 3000, cacheWriteTokens: 3000, outputTokens: 0 }, sonnet)), "0.01125")

@@ -1856,6 +1856,8 @@ export const usageOf = (
     inputTokens: usage.input_tokens,
     cachedTokens: usage.input_tokens_details?.cached_tokens,
     cacheWriteTokens: usage.input_tokens_details?.cache_write_tokens,
+    cacheWrite30mTokens: usage.input_tokens_details?.cache_write_tokens_details?.ttl_30m_tokens,
+    cacheWrite12hTokens: usage.input_tokens_details?.cache_write_tokens_details?.ttl_12h_tokens,
     inputTextTokens: usage.input_tokens_details?.text_tokens,
     inputAudioTokens: usage.input_tokens_details?.audio_tokens,
     inputImageTokens: usage.input_tokens_details?.image_tokens,
