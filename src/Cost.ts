@@ -92,6 +92,7 @@ export type Component = typeof Component.Type
  * - `inconsistentCounts`: the count `subject` is larger than the count it is part of, and was clamped to it; for
  *   `iterations`, that the calls do not add up to the totals, and the total is that of the calls
  * - `cachedResponse`: the response came from a cache in front of the provider, which may not have billed it
+ * - `credited`: the provider took a credit off the price, without saying how much; the total is without it
  *
  * @category schemas
  * @since 0.1.0
@@ -110,7 +111,8 @@ export const FlagKind = Schema.Literals([
   "missingCount",
   "invalidCount",
   "inconsistentCounts",
-  "cachedResponse"
+  "cachedResponse",
+  "credited"
 ]).annotate({ identifier: "FlagKind" })
 
 /**
@@ -379,6 +381,7 @@ const costOfCall = (metadata: CostMetadata, table: Price, isOneCall: boolean): C
   }
   if (metadata.statedCost !== undefined) report("invalidCount", "statedCost")
   if (metadata.cachedResponse === true) report("cachedResponse", "cachedResponse")
+  if (metadata.fallbackCredit === "redeemed") report("credited", "fallbackCredit")
   if (price.assumed === true) report("assumedModel", price.model)
   if (price.until !== undefined && metadata.date !== undefined && metadata.date > price.until) {
     report("expiredPrice", price.until)

@@ -150,6 +150,8 @@ export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/
   region: Schema.optionalKey(Schema.String),
   /** Anthropic's `usage.inference_geo`: where inference ran. */
   inferenceGeo: Schema.optionalKey(Schema.String),
+  /** Anthropic's `usage.fallback_credit`: what became of the credit that the request redeems. */
+  fallbackCredit: Schema.optionalKey(Schema.String),
   /** Images in the prompt. */
   images: Schema.optionalKey(Schema.Array(Image)),
   /** Audio in the prompt. */

@@ -534,6 +534,19 @@ const CompactionBlock: Exact<CompactionBlock> = exactly(
 )
 
 /**
+ * The tools of an MCP server, in beta.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface McpToolListingBlock {
+  readonly type: "mcp_tool_listing"
+  readonly [key: string]: unknown
+}
+
+const McpToolListingBlock: Exact<McpToolListingBlock> = exactly(open({ type: Schema.Literal("mcp_tool_listing") }))
+
+/**
  * A content block.
  *
  * @category models
@@ -555,6 +568,7 @@ export type ContentBlock =
   | McpToolResultBlock
   | AdvisorToolResultBlock
   | ContainerUploadBlock
+  | McpToolListingBlock
   | CompactionBlock
   | Unknown
 
@@ -581,7 +595,8 @@ export const ContentBlock: Exact<ContentBlock> = exactly(openUnion({
   mcp_tool_result: McpToolResultBlock,
   advisor_tool_result: AdvisorToolResultBlock,
   container_upload: ContainerUploadBlock,
-  compaction: CompactionBlock
+  compaction: CompactionBlock,
+  mcp_tool_listing: McpToolListingBlock
 }))
 
 /**
@@ -791,6 +806,25 @@ const UsageIteration: Exact<UsageIteration> = exactly(open({
 }))
 
 /**
+ * What became of a credit for a refused request, which a retry on another model redeems.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface FallbackCredit {
+  /** Its `type` is `redeemed` where the credit was taken. */
+  readonly status?: CreditStatus | null
+  readonly [key: string]: unknown
+}
+
+interface CreditStatus {
+  readonly type?: string | null
+  readonly [key: string]: unknown
+}
+
+const FallbackCredit: Exact<FallbackCredit> = exactly(open({ status: nullish(open({ type: nullish(Schema.String) })) }))
+
+/**
  * A `usage` object as it comes over the wire. All counts are tokens.
  *
  * @category models
@@ -808,6 +842,8 @@ export interface WireUsage {
   readonly service_tier?: string | null
   readonly speed?: string | null
   readonly inference_geo?: string | null
+  /** What became of the credit that the request redeems. */
+  readonly fallback_credit?: FallbackCredit | null
   /** One entry for each model call behind the response. */
   readonly iterations?: ReadonlyArray<UsageIteration | null> | null
   readonly [key: string]: unknown
@@ -824,6 +860,7 @@ const WireUsage: Exact<WireUsage> = exactly(open({
   service_tier: nullish(Schema.String),
   speed: nullish(Schema.String),
   inference_geo: nullish(Schema.String),
+  fallback_credit: nullish(FallbackCredit),
   iterations: nullish(list(UsageIteration))
 }))
 
@@ -838,12 +875,17 @@ export interface StopDetails {
   /** With a refusal: what it is about. */
   readonly category?: string | null
   readonly explanation?: string | null
+  /** What a request of the same conversation to another model may redeem. */
+  readonly fallback_credit_token?: string | null
   readonly [key: string]: unknown
 }
 
-const StopDetails: Exact<StopDetails> = exactly(
-  open({ type: nullish(Schema.String), category: nullish(Schema.String), explanation: nullish(Schema.String) })
-)
+const StopDetails: Exact<StopDetails> = exactly(open({
+  type: nullish(Schema.String),
+  category: nullish(Schema.String),
+  explanation: nullish(Schema.String),
+  fallback_credit_token: nullish(Schema.String)
+}))
 
 /**
  * The container of the code execution tool, which a later request can use again.
@@ -1103,7 +1145,8 @@ export const finishReasons = {
   model_context_window_exceeded: "length",
   tool_use: "tool_calls",
   refusal: "content_filter",
-  pause_turn: "pause"
+  pause_turn: "pause",
+  compaction: "pause"
 } as const satisfies FinishReason.Table
 
 /**

@@ -717,6 +717,30 @@ const Compaction: Exact<Compaction> = exactly(open({
 }))
 
 /**
+ * A change of the settings of the responses that follow.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ConfigurationUpdate {
+  readonly type: "configuration_update"
+  readonly id?: string | null
+  /** `in_progress`, `completed`, `incomplete`, … */
+  readonly status?: string | null
+  readonly reasoning?: unknown
+  readonly text?: unknown
+  readonly [key: string]: unknown
+}
+
+const ConfigurationUpdate: Exact<ConfigurationUpdate> = exactly(open({
+  type: Schema.Literal("configuration_update"),
+  id: nullish(Schema.String),
+  status: nullish(Schema.String),
+  reasoning: Schema.optionalKey(Schema.Unknown),
+  text: Schema.optionalKey(Schema.Unknown)
+}))
+
+/**
  * An item of the output.
  *
  * @category models
@@ -743,6 +767,7 @@ export type OutputItem =
   | ApplyPatchCallOutput
   | ComputerCall
   | Compaction
+  | ConfigurationUpdate
   | Unknown
 
 /**
@@ -771,7 +796,8 @@ export const OutputItem: Exact<OutputItem> = exactly(openUnion({
   apply_patch_call: ApplyPatchCall,
   apply_patch_call_output: ApplyPatchCallOutput,
   computer_call: ComputerCall,
-  compaction: Compaction
+  compaction: Compaction,
+  configuration_update: ConfigurationUpdate
 }))
 
 /**
