@@ -579,25 +579,25 @@ export type ContentBlock =
  * @category schemas
  * @since 0.1.0
  */
-export const ContentBlock: Exact<ContentBlock> = exactly(openUnion({
-  text: TextBlock,
-  thinking: ThinkingBlock,
-  redacted_thinking: RedactedThinkingBlock,
-  tool_use: ToolUseBlock,
-  server_tool_use: ServerToolUseBlock,
-  mcp_tool_use: McpToolUseBlock,
-  web_search_tool_result: WebSearchToolResultBlock,
-  web_fetch_tool_result: WebFetchToolResultBlock,
-  code_execution_tool_result: CodeExecutionToolResultBlock,
-  bash_code_execution_tool_result: BashCodeExecutionToolResultBlock,
-  text_editor_code_execution_tool_result: TextEditorCodeExecutionToolResultBlock,
-  tool_search_tool_result: ToolSearchToolResultBlock,
-  mcp_tool_result: McpToolResultBlock,
-  advisor_tool_result: AdvisorToolResultBlock,
-  container_upload: ContainerUploadBlock,
-  compaction: CompactionBlock,
-  mcp_tool_listing: McpToolListingBlock
-}))
+export const ContentBlock: Exact<ContentBlock> = exactly(openUnion([
+  TextBlock,
+  ThinkingBlock,
+  RedactedThinkingBlock,
+  ToolUseBlock,
+  ServerToolUseBlock,
+  McpToolUseBlock,
+  WebSearchToolResultBlock,
+  WebFetchToolResultBlock,
+  CodeExecutionToolResultBlock,
+  BashCodeExecutionToolResultBlock,
+  TextEditorCodeExecutionToolResultBlock,
+  ToolSearchToolResultBlock,
+  McpToolResultBlock,
+  AdvisorToolResultBlock,
+  ContainerUploadBlock,
+  CompactionBlock,
+  McpToolListingBlock
+]))
 
 /**
  * A piece of text.
@@ -721,14 +721,14 @@ export type ContentBlockDelta =
  * @category schemas
  * @since 0.1.0
  */
-export const ContentBlockDelta: Exact<ContentBlockDelta> = exactly(openUnion({
-  text_delta: TextDelta,
-  input_json_delta: InputJsonDelta,
-  thinking_delta: ThinkingDelta,
-  signature_delta: SignatureDelta,
-  citations_delta: CitationsDelta,
-  compaction_delta: CompactionDelta
-}))
+export const ContentBlockDelta: Exact<ContentBlockDelta> = exactly(openUnion([
+  TextDelta,
+  InputJsonDelta,
+  ThinkingDelta,
+  SignatureDelta,
+  CitationsDelta,
+  CompactionDelta
+]))
 
 /**
  * Tokens written to the prompt cache, by how long they are kept.
@@ -1122,15 +1122,15 @@ export type Payload =
  * @category schemas
  * @since 0.1.0
  */
-export const Payload: Exact<Payload> = exactly(openUnion({
-  message_start: MessageStart,
-  content_block_start: ContentBlockStart,
-  content_block_delta: ContentBlockDeltaEvent,
-  content_block_stop: ContentBlockStop,
-  message_delta: MessageDelta,
-  message_stop: MessageStop,
-  ping: Ping
-}))
+export const Payload: Exact<Payload> = exactly(openUnion([
+  MessageStart,
+  ContentBlockStart,
+  ContentBlockDeltaEvent,
+  ContentBlockStop,
+  MessageDelta,
+  MessageStop,
+  Ping
+]))
 
 /**
  * Anthropic's stop reasons.
