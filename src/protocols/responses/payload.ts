@@ -5,15 +5,11 @@
  */
 import * as Schema from "effect/Schema"
 import { type Exact, exactly } from "../../internal/exact.ts"
-import { list, nullish, open } from "../../internal/open.ts"
+import { anything, list, nullish, number, type Open, open, text, texts, things, typed } from "../../internal/open.ts"
 import { openUnion, type Unknown } from "../../internal/unknownType.ts"
 import * as Usage from "../../Usage.ts"
 
 export type { Unknown, UnknownType } from "../../internal/unknownType.ts"
-
-interface Open {
-  readonly [key: string]: unknown
-}
 
 /** An item of the output. */
 interface Item extends Open {
@@ -34,16 +30,7 @@ interface ItemEvent extends Event {
   readonly output_index?: number | null
 }
 
-const text = nullish(Schema.String)
-const number = nullish(Schema.Finite)
-const texts = nullish(list(Schema.String))
-const anything = Schema.optionalKey(Schema.Unknown)
-const things = nullish(Schema.Array(Schema.Unknown))
-
 type Fields = Schema.Struct.Fields
-
-const part = <const Type extends string>(type: Type) => <const F extends Fields>(fields: F) =>
-  open({ type: Schema.Literal(type), ...fields })
 
 const item = <const Type extends string>(type: Type) => <const F extends Fields>(fields: F) =>
   open({ type: Schema.Literal(type), id: text, status: text, ...fields })
@@ -116,7 +103,7 @@ export interface OutputText extends Open {
 }
 
 const OutputText: Exact<OutputText> = exactly(
-  part("output_text")({ text, annotations: nullish(list(Annotation)), logprobs: nullish(list(Logprob)) })
+  typed("output_text")({ text, annotations: nullish(list(Annotation)), logprobs: nullish(list(Logprob)) })
 )
 
 /**
@@ -130,7 +117,7 @@ export interface Refusal extends Open {
   readonly refusal?: string | null
 }
 
-const Refusal: Exact<Refusal> = exactly(part("refusal")({ refusal: text }))
+const Refusal: Exact<Refusal> = exactly(typed("refusal")({ refusal: text }))
 
 /**
  * A content part with the reasoning itself.
@@ -143,7 +130,7 @@ export interface ReasoningText extends Open {
   readonly text?: string | null
 }
 
-const ReasoningText: Exact<ReasoningText> = exactly(part("reasoning_text")({ text }))
+const ReasoningText: Exact<ReasoningText> = exactly(typed("reasoning_text")({ text }))
 
 /**
  * A part of the summary of the reasoning.
@@ -156,7 +143,7 @@ export interface SummaryText extends Open {
   readonly text?: string | null
 }
 
-const SummaryText: Exact<SummaryText> = exactly(part("summary_text")({ text }))
+const SummaryText: Exact<SummaryText> = exactly(typed("summary_text")({ text }))
 
 /**
  * A part of the content of an item.
