@@ -49,6 +49,8 @@ export interface Options {
   readonly maxTokens?: number | undefined
   /** Day (`YYYY-MM-DD`) of the request. Without it, a price that changes or ends on a day gives no upper limit. */
   readonly date?: string | undefined
+  /** The region that the provider's host serves from, where that changes the price. */
+  readonly region?: string | undefined
 }
 
 /**
@@ -141,7 +143,8 @@ export const atMost = (
     outputTokens: (outputTokens ?? 0) * answers,
     ...(request.serviceTier === undefined ? undefined : { serviceTier: request.serviceTier }),
     ...terms,
-    ...(date === undefined ? undefined : { date })
+    ...(date === undefined ? undefined : { date }),
+    ...(options.region === undefined ? undefined : { region: options.region })
   }
   const asked = `${found.caching}${cachingIn(own)}`
   // Anthropic's models write what they are told to, others what they like.
@@ -212,12 +215,10 @@ const termsOf = (own: OwnFields) => {
 
 /** Own fields that change neither what is counted nor what it costs, but for what a cache takes. */
 const freeFields = new Set(
-  ("temperature top_p topP top_k topK seed stop stop_sequences stopSequences frequency_penalty presence_penalty " +
-    "logit_bias logprobs top_logprobs user metadata requestMetadata store parallel_tool_calls tool_choice toolChoice " +
-    "verbosity thinking safety_identifier stream_options reasoning_effort reasoning_format include_reasoning " +
-    "prompt_cache_key prompt_cache_options prompt_cache_retention cache_control user_profile_id workspace_id").split(
-      " "
-    )
+  `temperature top_p topP top_k topK seed stop stop_sequences stopSequences frequency_penalty presence_penalty logit_bias
+  logprobs top_logprobs user metadata requestMetadata store parallel_tool_calls tool_choice toolChoice verbosity thinking
+  safety_identifier stream_options reasoning_effort reasoning_format include_reasoning prompt_cache_key
+  prompt_cache_options prompt_cache_retention cache_control user_profile_id workspace_id`.split(/\s+/)
 )
 
 /** What asks for a cache, as JSON; `""` where nothing does. */

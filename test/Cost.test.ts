@@ -36,6 +36,7 @@ const everything: Price.Price = {
   cached: 0.11,
   cacheWrite: 1.375,
   cacheWrite1h: 2.2,
+  cacheWrite12h: 2.75,
   inputAudio: 32,
   output: 5.5,
   outputAudio: 64
@@ -46,14 +47,22 @@ const extra = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, m
 
 // Metadata whose parts fit into their wholes.
 const consistent = Arbitrary.map(
-  Arbitrary.array(tokens, { minLength: 7, maxLength: 7 }),
-  (
-    [text = 0, cachedTokens = 0, write5m = 0, write1h = 0, inputAudioTokens = 0, output = 0, outputAudioTokens = 0]
-  ) => ({
-    inputTokens: text + cachedTokens + write5m + write1h + inputAudioTokens,
+  Arbitrary.array(tokens, { minLength: 8, maxLength: 8 }),
+  ([
+    text = 0,
+    cachedTokens = 0,
+    write5m = 0,
+    cacheWrite1hTokens = 0,
+    cacheWrite12hTokens = 0,
+    inputAudioTokens = 0,
+    output = 0,
+    outputAudioTokens = 0
+  ]) => ({
+    inputTokens: text + cachedTokens + write5m + cacheWrite1hTokens + cacheWrite12hTokens + inputAudioTokens,
     cachedTokens,
-    cacheWriteTokens: write5m + write1h,
-    cacheWrite1hTokens: write1h,
+    cacheWriteTokens: write5m + cacheWrite1hTokens + cacheWrite12hTokens,
+    cacheWrite1hTokens,
+    cacheWrite12hTokens,
     inputAudioTokens,
     outputTokens: output + outputAudioTokens,
     outputAudioTokens
@@ -481,10 +490,16 @@ describe("calculate", () => {
   })
 
   it.prop("is the sum of the costs of its buckets", [consistent], ([metadata]) => {
-    const { cachedTokens, cacheWrite1hTokens, cacheWriteTokens, inputAudioTokens, inputTokens } = metadata
+    const { cachedTokens, cacheWrite12hTokens, cacheWrite1hTokens, cacheWriteTokens, inputAudioTokens, inputTokens } =
+      metadata
     const apart = [
       new CostMetadata.CostMetadata({ inputTokens: cachedTokens, cachedTokens }),
-      new CostMetadata.CostMetadata({ inputTokens: cacheWriteTokens, cacheWriteTokens, cacheWrite1hTokens }),
+      new CostMetadata.CostMetadata({
+        inputTokens: cacheWriteTokens,
+        cacheWriteTokens,
+        cacheWrite1hTokens,
+        cacheWrite12hTokens
+      }),
       new CostMetadata.CostMetadata({ inputTokens: inputAudioTokens, inputAudioTokens }),
       new CostMetadata.CostMetadata({ inputTokens: inputTokens - cachedTokens - cacheWriteTokens - inputAudioTokens }),
       new CostMetadata.CostMetadata({

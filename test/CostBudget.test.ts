@@ -215,6 +215,16 @@ describe("CostEstimate", () => {
     assert.isTrue(exact({ options: { groq: { documents: [] } } }).isBound)
   })
 
+  it("is that of the host's region", () => {
+    const { cost } = Result.getOrThrow(CostEstimate.atMost(
+      { prompt: "x", maxTokens: 100 },
+      { provider: "openai", model: "gpt-6.2-sol", tokens: () => 992, region: "eu" },
+      pricing
+    ))
+    // 1.1 × (1000 × 2.50 + 100 × 10)
+    assert.strictEqual(BigDecimal.format(cost.total), "0.00385")
+  })
+
   it("is no bound without a day where the price ends or changes on one", () => {
     const undated = CostEstimate.atMost(
       { prompt: "x", maxTokens: 1 },
