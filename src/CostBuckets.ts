@@ -122,12 +122,6 @@ const poolFields: Readonly<Record<Pool, CountField>> = {
 
 const lifetimes = ["cacheWrite5mTokens", "cacheWrite30mTokens", "cacheWrite1hTokens", "cacheWrite12hTokens"] as const
 
-// What is wrong with these is reported when they are drawn.
-const drawnCounts = new Set(tokenComponentNames.map((name): CountField | undefined => {
-  const { count }: TokenComponentRow = tokenComponents[name]
-  return count
-}))
-
 const poolsOf = (metadata: CostMetadata, rates: Rates, report: Report): Record<Pool, number> => {
   const read = (field: CountField): number => clean(field, metadata[field], report)
   const part = (field: CountField, tokens: number, of: number): number => {
@@ -144,10 +138,7 @@ const poolsOf = (metadata: CostMetadata, rates: Rates, report: Report): Record<P
   const input = read("inputTokens")
   const cached = part("cachedTokens", read("cachedTokens"), input)
   // A total without its split, or more than its split, was written with the provider's default lifetime.
-  const split = lifetimes.reduce(
-    (sum, field) => sum + clean(field, metadata[field], drawnCounts.has(field) ? () => {} : report),
-    0
-  )
+  const split = lifetimes.reduce((sum, field) => sum + read(field), 0)
   const total = read("cacheWriteTokens")
   if (metadata.cacheWriteTokens !== undefined && total < split) report("inconsistentCounts", "cacheWriteTokens")
   // Images that cost what text costs need no count.

@@ -78,6 +78,14 @@ const costs = Arbitrary.map(
 )
 
 describe("CostMetadata", () => {
+  it("states something with a single count, or a cost", () => {
+    const isStated = (fields: CostMetadata.Fields) => CostMetadata.isStated(new CostMetadata.CostMetadata(fields))
+    assert.isFalse(isStated({ provider: "openai", model: "gpt-4o", serviceTier: "default", images: [] }))
+    for (const fields of [{ inputTokens: 0 }, { outputTokens: 0 }, { reasoningTokens: 1 }, { statedCost: 0 }]) {
+      assert.isTrue(isStated(fields), JSON.stringify(fields))
+    }
+  })
+
   it("can state counts that no usage should have", () => {
     const metadata = new CostMetadata.CostMetadata({ inputTokens: -1, outputTokens: 0.5, cachedTokens: Number.NaN })
     assert.strictEqual(metadata.inputTokens, -1)
@@ -147,6 +155,9 @@ describe("calculate", () => {
     assert.strictEqual(total(cost), "0.0125")
     assert.strictEqual(BigDecimal.format(cost.cacheWrite), "0.0125")
     assert.isTrue(cost.isComplete)
+    // The total of the writes follows from their parts: 1000 × 2.50.
+    const { cacheWriteTokens: _, ...parts } = metadata
+    assert.strictEqual(total(costOf({ ...parts, outputTokens: 0 }, { ...price, cacheWrite12h: 5 })), "0.0125")
     const unknown = costOf({ ...metadata, outputTokens: 0 }, price)
     assert.strictEqual(total(unknown), "0.0025")
     assert.deepStrictEqual(unknown.flags, [{ kind: "unpriced", subject: "cacheWrite12h", quantity: 2000 }])

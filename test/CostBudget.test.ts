@@ -198,6 +198,9 @@ describe("CostEstimate", () => {
     // 2 × (1000 × 8 + 100 × 40)
     const fast = exact({ options: { anthropic: { speed: "fast" } } }, "anthropic", "claude-fable-5-2")
     assert.deepStrictEqual(amountOf(fast), ["0.024", true])
+    // 1.1 × (1000 × 3 + 100 × 15), a tenth more in the US
+    const us = exact({ options: { anthropic: { inference_geo: "us" } } }, "anthropic", "claude-sonnet-4-6")
+    assert.deepStrictEqual(amountOf(us), ["0.00495", true])
     assert.isFalse(exact({ options: { openai: { service_tier: "scale" } } }).isBound)
   })
 

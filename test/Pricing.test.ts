@@ -299,6 +299,15 @@ describe("lookup", () => {
     assert.strictEqual(inputPrice("anthropic", "nobody-knows", overridden), "UnknownModel")
   })
 
+  it("forgets what the table says where an override replaces it, and only there", () => {
+    const replaced = (replace: boolean) =>
+      Result.getOrThrow(
+        Pricing.makeUnsafe({ overrides: { openai: { "gpt-4o": { replace, input: 1 } } } }).lookup("openai", "gpt-4o")
+      )
+    assert.deepInclude(replaced(false), { input: 1, output: 10 })
+    assert.isUndefined(replaced(true).output)
+  })
+
   it("applies an override on its days only", () => {
     const overridden = Pricing.makeUnsafe({
       overrides: { openai: { "gpt-4o": [{ input: 2, since: "2026-06-01", until: "2026-06-30" }] } }

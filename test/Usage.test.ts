@@ -82,7 +82,7 @@ describe("Usage", () => {
       })
 
     it("tells cache writes apart by how long they live, into what a price depends on", () => {
-      const { costMetadata } = completed({
+      const { costMetadata, usage } = completed({
         usage: {
           input_tokens: 100_000,
           output_tokens: 0,
@@ -92,6 +92,7 @@ describe("Usage", () => {
           }
         }
       })
+      assert.deepInclude(usage, { cacheWriteTokens: 100_000, cacheWrite30mTokens: 1000, cacheWrite12hTokens: 99_000 })
       // 1000 × 2.50 + 99000 × 5
       const cost = Result.getOrThrow(Pricing.costWith(costMetadata, Pricing.makeUnsafe()))
       assert.strictEqual(BigDecimal.format(cost.total), "0.4975")

@@ -9,7 +9,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { CostMetadata } from "../CostMetadata.ts"
 import { trusted } from "../internal/trusted.ts"
-import { type ModelPrice, type PriceTable, tokenComponentNames } from "../Price.ts"
+import { type ModelPrice, patch, type PriceTable, tokenComponentNames } from "../Price.ts"
 import { check } from "../PriceOverrides.ts"
 import * as Pricing from "../Pricing.ts"
 import * as PricingRefresh from "../PricingRefresh.ts"
@@ -143,13 +143,13 @@ interface Row {
 }
 
 const rowsOf = (tables: ReadonlyArray<PriceTable>): ReadonlyArray<Row> =>
-  tables.flatMap(({ date, models, names, provider, sources }) => {
+  tables.flatMap(({ date, defaults, models, names, provider, sources }) => {
     const row = (model: string, { from = "", ...price }: ModelPrice): Row => ({
       provider,
       model,
       date,
       lists: Array.from(from, (key) => sources?.[key] ?? key),
-      price
+      price: patch(defaults, price)
     })
     return [
       ...Object.entries(models).map(([model, price]) => row(model, price)),
