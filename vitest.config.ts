@@ -16,6 +16,7 @@ const integration = [
   "test/bedrock/Bedrock.test.ts",
   "test/bedrock/BedrockInvoke.test.ts",
   "test/cli/*.test.ts",
+  "test/pricing/Views.test.ts",
   "test/protocols/*Request.test.ts",
   "test/testing/Arbitraries.test.ts",
   "test/open/*.test.ts",

@@ -19,6 +19,9 @@ import type { Provider } from "./prices-overlay.ts"
 /** What a list states, by provider and id in lower case. */
 export type Prices = Partial<Record<Provider, Record<string, ModelPrice>>>
 
+/** Ids that a list has in several spellings at different prices, by provider, id in lower case, and spelling. */
+export type Collisions = Partial<Record<Provider, Record<string, Record<string, ModelPrice>>>>
+
 /** A file of `scripts/prices-files/`. */
 export interface PriceFile {
   readonly name: string
@@ -27,6 +30,7 @@ export interface PriceFile {
   readonly licence: string
   readonly date: string
   readonly prices: Prices
+  readonly collisions?: Collisions
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -46,15 +50,41 @@ const compact = (price: Readonly<Record<string, unknown>>): ModelPrice =>
     )
   )
 
-const add = (prices: Prices, provider: Provider, id: string, price: ModelPrice): void => {
-  // A list that gives no price for input gives none at all; a free model says so on both sides.
-  if (price.input === undefined || price.output === undefined) return
-  if (price.input === 0 && price.output === 0) return
-  ;(prices[provider] ??= {})[id.toLowerCase()] = price
+const ratesOf = ({ serverTools: _fees, ...rates }: ModelPrice): string => JSON.stringify(rates)
+
+/**
+ * What a list states so far. Ids are compared in lower case: one that comes in several spellings at different prices is
+ * in `collisions`, and none of its prices is believed.
+ */
+class Gathered {
+  readonly prices: Prices = {}
+  readonly collisions: Collisions = {}
+  private readonly spelled = new Map<string, string>()
+
+  add(provider: Provider, id: string, price: ModelPrice, spelling = id): void {
+    // A list that gives no price for input gives none at all; a free model says so on both sides.
+    if (price.input === undefined || price.output === undefined) return
+    if (price.input === 0 && price.output === 0) return
+    const name = id.toLowerCase()
+    const prices = this.prices[provider] ??= {}
+    const collision = this.collisions[provider]?.[name]
+    const before = prices[name]
+    if (collision !== undefined) collision[spelling] = price
+    else if (before === undefined || ratesOf(before) === ratesOf(price)) {
+      prices[name] = price
+      this.spelled.set(`${provider} ${name}`, spelling)
+    } else {
+      delete prices[name]
+      ;(this.collisions[provider] ??= {})[name] = {
+        [this.spelled.get(`${provider} ${name}`) ?? name]: before,
+        [spelling]: price
+      }
+    }
+  }
 }
 
-const litellm = (file: string): Prices => {
-  const prices: Prices = {}
+const litellm = (file: string): Gathered => {
+  const found = new Gathered()
   const list: Json = JSON.parse(readFileSync(file, "utf8"))
   const providers: Readonly<Record<string, readonly [Provider, RegExp]>> = {
     "openai": ["openai", /^(?:openai\/)?/],
@@ -92,8 +122,7 @@ const litellm = (file: string): Prices => {
     const search = isObject(entry["search_context_cost_per_query"])
       ? entry["search_context_cost_per_query"]["search_context_size_medium"]
       : undefined
-    add(
-      prices,
+    found.add(
       provider,
       id,
       compact({
@@ -110,18 +139,19 @@ const litellm = (file: string): Prices => {
           us: numberOf(entry["regional_processing_uplift_multiplier_us"]),
           eu: numberOf(entry["regional_processing_uplift_multiplier_eu"])
         })
-      })
+      }),
+      key
     )
   }
   for (const [id, input] of Object.entries(zones)) {
-    const price = prices.azure?.[id]
+    const price = found.prices.azure?.[id]
     if (price?.input === undefined || price.input === 0) continue
     const dataZone = Number((input * 1e6 / price.input).toPrecision(4))
     if (dataZone >= 1 && dataZone <= 1.2) {
-      ;(prices.azure ??= {})[id] = { ...price, deploymentTypes: { global: 1, dataZone } }
+      ;(found.prices.azure ??= {})[id] = { ...price, deploymentTypes: { global: 1, dataZone } }
     }
   }
-  return prices
+  return found
 }
 
 const tierOf = (tiers: unknown): ModelPrice["longContext"] => {
@@ -153,40 +183,41 @@ const platforms: Readonly<Record<string, Provider>> = {
   "azure-cognitive-services": "azure"
 }
 
-const piAi = (folder: string): Prices => {
-  const prices: Prices = {}
+const piAi = (folder: string): Gathered => {
+  const found = new Gathered()
   for (const [platform, provider] of Object.entries(platforms)) {
     const file = resolve(folder, `dist/providers/data/${platform}.json`)
     if (!existsSync(file)) continue
     const apis: Json = JSON.parse(readFileSync(file, "utf8"))
     for (const model of Object.values(apis).flatMap((models) => isObject(models) ? Object.values(models) : [])) {
       if (!isObject(model) || model["type"] !== "chat" || !isObject(model["cost"])) continue
-      add(
-        prices,
+      found.add(
         provider,
         String(model["id"]),
-        compact({ ...costOf(model["cost"]), longContext: tierOf(model["cost"]["tiers"]) })
+        compact({ ...costOf(model["cost"]), longContext: tierOf(model["cost"]["tiers"]) }),
+        `${platform}/${String(model["id"])}`
       )
     }
   }
-  return prices
+  return found
 }
 
-const modelsDev = (file: string): Prices => {
-  const prices: Prices = {}
+const modelsDev = (file: string): Gathered => {
+  const found = new Gathered()
   const list: Json = JSON.parse(readFileSync(file, "utf8"))
   for (const [platform, provider] of Object.entries(platforms)) {
     const entry = list[platform]
     for (const [id, model] of isObject(entry) && isObject(entry["models"]) ? Object.entries(entry["models"]) : []) {
       if (!isObject(model) || !isObject(model["cost"])) continue
-      add(prices, provider, id, compact({ ...costOf(model["cost"]), longContext: tierOf(model["cost"]["tiers"]) }))
+      const price = compact({ ...costOf(model["cost"]), longContext: tierOf(model["cost"]["tiers"]) })
+      found.add(provider, id, price, `${platform}/${id}`)
     }
   }
-  return prices
+  return found
 }
 
-const portkey = (folder: string): Prices => {
-  const prices: Prices = {}
+const portkey = (folder: string): Gathered => {
+  const found = new Gathered()
   const files: Readonly<Record<string, Provider>> = {
     "openai": "openai",
     "anthropic": "anthropic",
@@ -208,8 +239,7 @@ const portkey = (folder: string): Prices => {
       }
       const units = isObject(rates["additional_units"]) ? rates["additional_units"] : {}
       const search = isObject(units["web_search"]) ? shifted(units["web_search"]["price"], -2) : undefined
-      add(
-        prices,
+      found.add(
         provider,
         id,
         compact({
@@ -221,21 +251,21 @@ const portkey = (folder: string): Prices => {
           output: rate(rates, "response_token"),
           outputAudio: rate(rates, "response_audio_token"),
           serverTools: compact({ web_search: search })
-        })
+        }),
+        `${name}/${id}`
       )
     }
   }
-  return prices
+  return found
 }
 
-const calculator = (folder: string): Prices => {
-  const prices: Prices = {}
+const calculator = (folder: string): Gathered => {
+  const found = new Gathered()
   const { allPricing } = createRequire(import.meta.url)(resolve(folder, "dist/index.js"))
   for (const provider of ["openai", "anthropic", "groq"] as const) {
     for (const [id, entry] of Object.entries<Json>(allPricing[provider])) {
       const above = numberOf(entry["longContextThreshold"])
-      add(
-        prices,
+      found.add(
         provider,
         id,
         compact({
@@ -257,7 +287,7 @@ const calculator = (folder: string): Prices => {
       )
     }
   }
-  return prices
+  return found
 }
 
 const versionOf = (folder: string): string => JSON.parse(readFileSync(resolve(folder, "package.json"), "utf8")).version
@@ -266,7 +296,7 @@ const lists: Readonly<
   Record<string, {
     readonly url: string
     readonly licence: string
-    readonly read: (path: string) => Prices
+    readonly read: (path: string) => Gathered
     readonly version: (path: string, date: string) => string
   }>
 > = {
@@ -308,7 +338,7 @@ if (import.meta.main) {
   if (list === undefined || path === "" || !/^\d{4}-\d{2}-\d{2}$/.test(date)) {
     throw new Error(`usage: node scripts/extract-prices.ts ${Object.keys(lists).join("|")} PATH DATE`)
   }
-  const prices = list.read(path)
+  const { collisions, prices } = list.read(path)
   const head = { name, version: list.version(path, date), url: list.url, licence: list.licence, date }
   const lines = Object.entries(prices).sort(([a], [b]) => a < b ? -1 : 1).map(([provider, models]) =>
     `${JSON.stringify(provider)}: {\n${
@@ -316,8 +346,9 @@ if (import.meta.main) {
         .map(([id, price]) => `${JSON.stringify(id)}: ${JSON.stringify(price)}`).join(",\n")
     }\n}`
   )
+  const collided = Object.keys(collisions).length === 0 ? "" : `"collisions":${JSON.stringify(collisions)},\n`
   writeFileSync(
     new URL(`./prices-files/${name}.json`, import.meta.url),
-    `${JSON.stringify(head).slice(0, -1)},"prices":{\n${lines.join(",\n")}\n}}\n`
+    `${JSON.stringify(head).slice(0, -1)},${collided}"prices":{\n${lines.join(",\n")}\n}}\n`
   )
 }

@@ -1,7 +1,7 @@
 /**
  * Writes `src/pricing/<provider>.ts` from `@pydantic/genai-prices` (a dev dependency), the lists in
  * `scripts/prices-files/` and the rulings of `scripts/prices-overlay.ts`; and what the lists disagree on, with the
- * ruling of each, to `docs/price-disagreements.md`. Needs no network. Run with `node scripts/generate-prices.ts`
+ * ruling of each, to `scripts/price-disagreements.md`. Needs no network. Run with `node scripts/generate-prices.ts`
  * (Node 24 strips the types).
  */
 import { map } from "effect/Record"
@@ -16,10 +16,21 @@ import { corrections, defaults, dropped, type Provider, ruled, rules } from "./p
 /** A generated table, before it is written. */
 export type Table = Omit<PriceTable, "fallback">
 
-/** The generated tables, and what the lists disagree on. */
+/** Something in a list that is likely a slip of it, and what was made of it. */
+export interface Suspect {
+  readonly provider: Provider
+  readonly id: string
+  readonly what: "one id, several prices" | "output cheaper than input"
+  /** Where it is stated, and the prices of input and output there. */
+  readonly stated: ReadonlyArray<readonly [where: string, input: number | undefined, output: number | undefined]>
+  readonly chosen: ModelPrice | undefined
+}
+
+/** The generated tables, what the lists disagree on, and what is likely wrong in them. */
 export interface Generated {
   readonly tables: Readonly<Record<Provider, Table>>
   readonly disagreements: ReadonlyArray<Disagreement>
+  readonly suspects: ReadonlyArray<Suspect>
 }
 
 const providers: ReadonlyArray<Provider> = ["openai", "anthropic", "bedrock", "groq", "azure"]
@@ -98,13 +109,14 @@ const ruledByCorrection = (provider: Provider, entry: string): Flat =>
 /** Makes the tables. */
 export const generate = async (without?: string): Promise<Generated> => {
   const disagreements: Array<Disagreement> = []
+  const suspects: Array<Suspect> = []
   const tableOf = async (provider: Provider): Promise<Table> => {
     const lists = await statements(provider, without)
     const base = await corrected(provider)
     const models: Record<string, ModelPrice> = {}
     const ids = new Set(lists.flatMap(({ prices }) => Object.keys(prices)))
     for (const id of Array.from(ids).sort()) {
-      if (dropped.some(({ pattern, provider: of }) => of === provider && pattern.test(id))) continue
+      if (isDropped(provider, id)) continue
       const listing = lists.filter(({ prices }) => prices[id] !== undefined)
       // Resellers' lists hold ids of other hosts: what only one of them has is left out.
       if (listing.length === 0) continue
@@ -122,6 +134,14 @@ export const generate = async (without?: string): Promise<Generated> => {
     }
     completeDated(models)
     for (const rule of rules) if (rule.provider === provider) rule.apply(models)
+    for (const suspect of suspectsOf(provider, lists)) {
+      const chosen = models[suspect.id]
+      suspects.push({ ...suspect, chosen })
+    }
+    for (const [id, price] of Object.entries(models)) {
+      if (isInverted(price)) fail(`${provider} ${id}: output is cheaper than input; rule on it in prices-overlay.ts`)
+      models[id] = withoutDefaults(price, defaults[provider])
+    }
     return {
       provider,
       source: "scripts/generate-prices.ts",
@@ -140,7 +160,41 @@ export const generate = async (without?: string): Promise<Generated> => {
   }
   const tables: Partial<Record<Provider, Table>> = {}
   for (const provider of providers) tables[provider] = await tableOf(provider)
-  return { tables: tables as Record<Provider, Table>, disagreements }
+  return { tables: tables as Record<Provider, Table>, disagreements, suspects }
+}
+
+const isDropped = (provider: Provider, id: string): boolean =>
+  dropped.some(({ pattern, provider: of }) => of === provider && pattern.test(id))
+
+// Embeddings and the like have no output.
+const isInverted = ({ input = 0, output = 0 }: ModelPrice): boolean => output > 0 && output < input
+
+const suspectsOf = (
+  provider: Provider,
+  lists: ReadonlyArray<Statements>
+): ReadonlyArray<Omit<Suspect, "chosen">> => [
+  ...files().filter(({ name }) => lists.some((list) => list.name === name)).flatMap(({ collisions, name }) =>
+    Object.entries(collisions?.[provider] ?? {}).map(([id, spellings]) => ({
+      provider,
+      id,
+      what: "one id, several prices" as const,
+      stated: Object.entries(spellings).map(([at, { input, output }]) => [`${name} ${at}`, input, output] as const)
+    }))
+  ),
+  ...lists.flatMap(({ name, prices }) =>
+    Object.entries(prices).filter(([, price]) => isInverted(price)).map(([id, { input, output }]) => ({
+      provider,
+      id,
+      what: "output cheaper than input" as const,
+      stated: [[name, input, output] as const]
+    }))
+  )
+]
+
+/** What a provider's defaults say already, no model has to. */
+const withoutDefaults = ({ serverTools = {}, ...price }: ModelPrice, defaults: ModelPrice): ModelPrice => {
+  const own = Object.entries(serverTools).filter(([kind, fee]) => defaults.serverTools?.[kind] !== fee)
+  return own.length === 0 ? price : { ...price, serverTools: Object.fromEntries(own) }
 }
 
 /** A dated id of which lists state less than of the id without a date has what that has, if they cost the same. */
@@ -244,14 +298,24 @@ export const table: PriceTable = {
 }
 
 /** The report of what the lists disagree on. */
-export const report = (disagreements: ReadonlyArray<Disagreement>): string => {
+export const report = ({ disagreements, suspects }: Pick<Generated, "disagreements" | "suspects">): string => {
   const money = (value: number | undefined): string => value === undefined ? "none" : `${value}`
   const title: Record<Provider, string> = { ...titles, bedrock: "AWS Bedrock", azure: "Azure" }
   return [
     "# What the price lists disagree on",
     "",
     "Written by `scripts/generate-prices.ts`. USD per million tokens; fees by the request; thresholds in tokens.",
-    "How a ruling is made is in [decisions/prices.md](decisions/prices.md).",
+    "How a ruling is made is in [decisions/prices.md](../docs/decisions/prices.md).",
+    "",
+    `## Likely slips of a list: ${suspects.length}`,
+    "",
+    "| provider | id | what | stated (input / output) | chosen |",
+    "| --- | --- | --- | --- | --- |",
+    ...suspects.map(({ chosen, id, provider, stated, what }) =>
+      `| ${provider} | ${id} | ${what} | ${
+        stated.map(([where, input, output]) => `${where} ${money(input)} / ${money(output)}`).join(", ")
+      } | ${chosen === undefined ? "none" : `${money(chosen.input)} / ${money(chosen.output)}`} |`
+    ),
     ...providers.flatMap((provider) => {
       const rows = disagreements.filter((disagreement) => disagreement.provider === provider)
       return [
@@ -278,15 +342,15 @@ if (import.meta.main) {
     fail(`@pydantic/genai-prices ${version} is installed; set its version and date in scripts/prices-genai.ts first`)
   }
   const folder = new URL("../src/pricing/", import.meta.url)
-  const { disagreements, tables } = await generate()
+  const { disagreements, suspects, tables } = await generate()
   const written: Array<string> = []
   for (const provider of providers) {
     const file = new URL(`${provider}.ts`, folder)
     writeFileSync(file, render(provider, tables[provider]))
     written.push(file.pathname)
   }
-  const reportFile = new URL("../docs/price-disagreements.md", import.meta.url)
-  writeFileSync(reportFile, report(disagreements))
+  const reportFile = new URL("price-disagreements.md", import.meta.url)
+  writeFileSync(reportFile, report({ disagreements, suspects }))
   written.push(reportFile.pathname)
   copyFileSync(new URL("LICENSE", packageFolder), new URL("LICENSE-genai-prices.txt", folder))
   execFileSync(new URL("../node_modules/.bin/dprint", import.meta.url).pathname, ["fmt", ...written], {

@@ -23,10 +23,10 @@ export const defaults: Record<Provider, ModelPrice> = {
       batch: 0.5
       // `scale` is bought as a number of units, not by the token: unknown. `priority` differs by model, see below.
     },
-    // https://developers.openai.com/api/docs/pricing, table Tools: $2.50 for 1,000 calls (Responses API only), whichever
-    // model calls; by genai-prices, which has it of some models. Containers (code interpreter, hosted shell) are billed by
+    // https://developers.openai.com/api/docs/pricing, table Tools: $2.50 for 1,000 calls of file search (Responses API
+    // only) and $10 for 1,000 of web search, whichever model calls; lists have them of some models. Containers (code interpreter, hosted shell) are billed by
     // the minute since 2026-06-02 (https://developers.openai.com/api/docs/changelog), which no response states: unknown.
-    serverTools: { file_search: 0.0025 }
+    serverTools: { file_search: 0.0025, web_search: 0.01 }
   },
   anthropic: {
     serviceTiers: {
@@ -38,8 +38,9 @@ export const defaults: Record<Provider, ModelPrice> = {
     speeds: { standard: 1 },
     // `not_available` is what models from before the parameter report.
     inferenceGeos: { global: 1, not_available: 1 },
-    // https://platform.claude.com/docs/en/about-claude/pricing#specific-tool-pricing: web fetch has no additional charge.
-    serverTools: { web_fetch: 0 }
+    // https://platform.claude.com/docs/en/about-claude/pricing#specific-tool-pricing: $10 for 1,000 web searches, whichever
+    // model asks; web fetch has no additional charge.
+    serverTools: { web_fetch: 0, web_search: 0.01 }
   },
   bedrock: {
     serviceTiers: {
@@ -415,8 +416,14 @@ export const dropped: ReadonlyArray<{
   },
   {
     provider: "azure",
-    pattern: /^(?:accounts\/|mai-ds-r1:free|model.router$|jais-|poseidon)|whisper|transcribe|-tts|^sora|^dall-e|-image/,
+    pattern:
+      /^(?:accounts\/|mai-ds-r1:free|model.router$|jais-|poseidon)|whisper|transcribe|-tts|^sora|^dall-e|-image|rerank|-ocr-|-document-ai-/,
     reason: "not a chat model with a price of its own"
+  },
+  {
+    provider: "azure",
+    pattern: /^(?:meta-llama-3-70b-instruct|llama-2-7b-chat)$/,
+    reason: "lists contradict each other, or have input and output swapped; retired, and on no page any more"
   },
   { provider: "anthropic", pattern: /^claude-[45]-|^(?!claude-2).*\./, reason: "an id of another host" },
   ...(["openai", "azure"] as const).map((provider) => ({
@@ -505,13 +512,11 @@ const change = (
   }
 }
 
-/** Models that search the web at all. */
-const withPreviewSearch = (pattern: RegExp, fee: number): Rule["apply"] =>
-  change(
-    pattern,
-    ({ serverTools }) =>
-      serverTools?.["web_search"] === undefined ? {} : { serverTools: { ...serverTools, web_search_preview: fee } }
-  )
+const withFee = (pattern: RegExp, kind: string, fee: number): Rule["apply"] =>
+  change(pattern, ({ serverTools }) => ({ serverTools: { ...serverTools, [kind]: fee } }))
+
+/** The fee of the request is that of the search. */
+const searchIncluded = { web_search: 0 }
 
 const decimal = (value: number): number => Number(value.toPrecision(12))
 
@@ -525,6 +530,13 @@ const writesOfAnHour = (price: ModelPrice): ModelPrice =>
       }
     })
   }
+
+const writesOfTwelveHours = ({ cacheWrite, longContext }: ModelPrice): ModelPrice => ({
+  ...(cacheWrite === undefined ? undefined : { cacheWrite12h: decimal(cacheWrite * 2) }),
+  ...(longContext?.cacheWrite === undefined
+    ? undefined
+    : { longContext: { ...longContext, cacheWrite12h: decimal(longContext.cacheWrite * 2) } })
+})
 
 const longContextOf = ({ cacheWrite, cacheWrite1h, cached, input = 0, output = 0 }: ModelPrice): ModelPrice => ({
   longContext: {
@@ -623,7 +635,6 @@ export const rules: ReadonlyArray<Rule> = [
         cacheWrite: 2.5,
         output: 10,
         longContext: { above: 272_000, input: 4, cached: 0.2, cacheWrite: 5, output: 15 },
-        serverTools: { web_search: 0.01 },
         serviceTiers: { ultrafast: 3 },
         later: [{ since: "2027-03-01", serviceTiers: { ultrafast: 6 } }],
         from: "r"
@@ -632,13 +643,54 @@ export const rules: ReadonlyArray<Rule> = [
   },
   {
     provider: "openai",
-    reason: previewSearch,
-    apply: withPreviewSearch(/^(?:gpt-5(?!.*(?:chat|search))|gpt-6|o[1-9])/, 0.01)
+    reason:
+      "https://github.com/BerriAI/litellm/discussions/52347 cites https://developers.openai.com/api/docs/models/gpt-6.2-astra: $8 and $40, cached input 60 % below GPT-6 Astra's $1; cache writes and long context by the rule of all GPT-6 (https://developers.openai.com/api/docs/models/gpt-6.2-sol)",
+    apply: (models) => {
+      models["gpt-6.2-astra"] ??= {
+        input: 8,
+        cached: 0.4,
+        cacheWrite: 10,
+        output: 40,
+        longContext: { above: 272_000, input: 16, cached: 0.8, cacheWrite: 20, output: 60 },
+        from: "r"
+      }
+    }
+  },
+  {
+    provider: "openai",
+    reason:
+      "https://developers.openai.com/api/docs/models/gpt-6.2-sol: 12-hour cache writes cost $5, twice those of 30 minutes; https://developers.openai.com/api/docs/models/gpt-6.1-terra: $2.50. Older models' pages state none",
+    apply: change(/^gpt-6\.[12]-/, writesOfTwelveHours)
+  },
+  {
+    provider: "anthropic",
+    reason: "https://www.anthropic.com/glasswing: $25 and $125; no page states what its cache costs",
+    apply: (models) => {
+      models["claude-mythos-preview"] ??= { input: 25, output: 125, from: "r" }
+    }
+  },
+  {
+    provider: "anthropic",
+    reason: `https://code.claude.com/docs/en/fast-mode: Fable 5.2 has a fast mode; ${anthropicFast}: twice the price`,
+    apply: change(/^claude-fable-5-2/, ({ speeds }) => ({ speeds: { ...speeds, fast: 2 } }))
+  },
+  {
+    provider: "azure",
+    reason:
+      "Portkey has it in two spellings, one with input and output swapped; Mistral Large 2407 costs the same (LiteLLM)",
+    apply: (models) => {
+      models["mistral-large-2411"] ??= { input: 2, output: 6, from: "k" }
+    }
   },
   {
     provider: "openai",
     reason: previewSearch,
-    apply: withPreviewSearch(/^gpt-4(?:o|\.1)(?!.*(?:search|audio|realtime))/, 0.025)
+    apply: withFee(/^(?:gpt-5(?!.*(?:chat|search))|gpt-6|o[1-9])/, "web_search_preview", 0.01)
+  },
+  {
+    provider: "openai",
+    reason: previewSearch,
+    apply: withFee(/^gpt-4(?:o|\.1)(?!.*(?:search|audio|realtime))/, "web_search_preview", 0.025)
   },
   {
     provider: "anthropic",
@@ -696,12 +748,12 @@ export const rules: ReadonlyArray<Rule> = [
   {
     provider: "openai",
     reason: "https://developers.openai.com/api/docs/models/gpt-4o-search-preview: $25 for 1,000 calls",
-    apply: change(/^gpt-4o(?:-mini)?-search-preview/, () => ({ request: 0.025 }))
+    apply: change(/^gpt-4o(?:-mini)?-search-preview/, () => ({ request: 0.025, serverTools: searchIncluded }))
   },
   {
     provider: "openai",
     reason: "https://developers.openai.com/api/docs/models/gpt-5-search-api: $10 for 1,000 calls",
-    apply: change(/^gpt-5-search-api/, () => ({ request: 0.01 }))
+    apply: change(/^gpt-5-search-api/, () => ({ request: 0.01, serverTools: searchIncluded }))
   },
   {
     provider: "openai",

@@ -694,7 +694,7 @@ class Ending {
     const { raw, reason } = first === undefined ? {} : this.finishes.get(first) ?? {}
     const usage = this.costs.usage()
     return Effect.map(
-      Pricing.costOf(this.costs.metadata(), usage),
+      Pricing.costOf(this.costs.metadata()),
       (cost) => finishOf({ id, model, isSpoken, usage, cost, reason, finishReason: raw })
     )
   }

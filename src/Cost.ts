@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as Buckets from "./CostBuckets.ts"
-import { calls, type CostMetadata, isItemised } from "./CostMetadata.ts"
+import { calls, type CostMetadata, isItemised, isStated } from "./CostMetadata.ts"
 import { trusted } from "./internal/trusted.ts"
 import { on, type Price, type Rates, type TokenAmount, tokenComponentNames, tokenComponents } from "./Price.ts"
 
@@ -84,13 +84,15 @@ export type Component = typeof Component.Type
  * - `expiredPrice`: the price was announced until the day `subject` only, and no later one is known
  * - `unknownContextLength`: the counts are a sum over several model calls (a loop of server tools) that is above the
  *   price's long-context threshold; which calls were above it is not stated, and the total is at the standard rate
- * - `missingCount`: the count `subject` was not stated and is not in the total; for `audio`, `audioOutput` and `images`,
- *   that one of the pieces does not state its tokens, which are then priced within the text
+ * - `missingCount`: the count `subject` was not stated and is not in the total; `usage` stands for all counts of a call;
+ *   for `audio`, `audioOutput` and `images`, that one of the pieces does not state its tokens, which are then priced
+ *   within the text
  * - `invalidCount`: the count `subject` was negative, fractional, not finite or too large, and was clamped; a
  *   `statedCost` that is no amount of money was ignored
  * - `inconsistentCounts`: the count `subject` is larger than the count it is part of, and was clamped to it; for
  *   `iterations`, that the calls do not add up to the totals, and the total is that of the calls
  * - `cachedResponse`: the response came from a cache in front of the provider, which may not have billed it
+ * - `credited`: the provider took a credit off the price, without saying how much; the total is without it
  *
  * @category schemas
  * @since 0.1.0
@@ -109,7 +111,8 @@ export const FlagKind = Schema.Literals([
   "missingCount",
   "invalidCount",
   "inconsistentCounts",
-  "cachedResponse"
+  "cachedResponse",
+  "credited"
 ]).annotate({ identifier: "FlagKind" })
 
 /**
@@ -346,8 +349,19 @@ export const calculateEach: {
     : sumAll([...costs, make([], [{ kind: "inconsistentCounts", subject: "iterations" }])])
 })
 
-const unpriced = ({ inputTokens = 0, model = "", outputTokens = 0 }: CostMetadata): Cost =>
-  make([], [{ kind: "unpriced", subject: model, quantity: addQuantities(inputTokens, outputTokens) }])
+/**
+ * What stands in a sum for a call without a price: nothing, flagged.
+ *
+ * @internal
+ */
+export const unpriced = (call: CostMetadata): Cost => {
+  const { inputTokens = 0, model = "", outputTokens = 0 } = call
+  return make([], [
+    isStated(call)
+      ? { kind: "unpriced", subject: model, quantity: addQuantities(inputTokens, outputTokens) }
+      : { kind: "missingCount", subject: "usage" }
+  ])
+}
 
 /** Whether the calls that the totals include add up to the totals. */
 const addsUp = (metadata: CostMetadata): boolean => {
@@ -367,6 +381,7 @@ const costOfCall = (metadata: CostMetadata, table: Price, isOneCall: boolean): C
   }
   if (metadata.statedCost !== undefined) report("invalidCount", "statedCost")
   if (metadata.cachedResponse === true) report("cachedResponse", "cachedResponse")
+  if (metadata.fallbackCredit === "redeemed") report("credited", "fallbackCredit")
   if (price.assumed === true) report("assumedModel", price.model)
   if (price.until !== undefined && metadata.date !== undefined && metadata.date > price.until) {
     report("expiredPrice", price.until)

@@ -120,6 +120,8 @@ const poolFields: Readonly<Record<Pool, CountField>> = {
   outputImage: "outputImageTokens"
 }
 
+const lifetimes = ["cacheWrite5mTokens", "cacheWrite30mTokens", "cacheWrite1hTokens", "cacheWrite12hTokens"] as const
+
 const poolsOf = (metadata: CostMetadata, rates: Rates, report: Report): Record<Pool, number> => {
   const read = (field: CountField): number => clean(field, metadata[field], report)
   const part = (field: CountField, tokens: number, of: number): number => {
@@ -136,7 +138,7 @@ const poolsOf = (metadata: CostMetadata, rates: Rates, report: Report): Record<P
   const input = read("inputTokens")
   const cached = part("cachedTokens", read("cachedTokens"), input)
   // A total without its split, or more than its split, was written with the provider's default lifetime.
-  const split = read("cacheWrite5mTokens") + clean("cacheWrite1hTokens", metadata.cacheWrite1hTokens, () => {})
+  const split = lifetimes.reduce((sum, field) => sum + read(field), 0)
   const total = read("cacheWriteTokens")
   if (metadata.cacheWriteTokens !== undefined && total < split) report("inconsistentCounts", "cacheWriteTokens")
   // Images that cost what text costs need no count.

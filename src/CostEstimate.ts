@@ -3,13 +3,16 @@
  *
  * @since 0.2.0
  */
+import * as BigDecimal from "effect/BigDecimal"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { Cost } from "./Cost.ts"
 import { CostMetadata } from "./CostMetadata.ts"
 import * as Checks from "./internal/checks.ts"
+import type { Price } from "./Price.ts"
 import * as Pricing from "./Pricing.ts"
 import type { ProviderError } from "./ProviderError.ts"
+import { count } from "./Usage.ts"
 
 /**
  * The fields of a chat request that its cost depends on. A `ChatRequest` is one.
@@ -26,6 +29,9 @@ export interface Request {
   /** Most tokens to generate; without it there is no upper limit to the cost. */
   readonly maxTokens?: number | undefined
   readonly serviceTier?: string | undefined
+  readonly audio?: unknown
+  /** A provider's own request fields, by its key. */
+  readonly options?: object | undefined
 }
 
 /**
@@ -43,6 +49,10 @@ export interface Options {
   readonly tokens?: ((text: string) => number) | undefined
   /** Most tokens to generate, where the request states none: the model's own limit. */
   readonly maxTokens?: number | undefined
+  /** Day (`YYYY-MM-DD`) of the request. Without it, a price that changes or ends on a day gives no upper limit. */
+  readonly date?: string | undefined
+  /** The region that the provider's host serves from, where that changes the price. */
+  readonly region?: string | undefined
 }
 
 /**
@@ -64,7 +74,11 @@ export interface Estimate {
   readonly isApproximate: boolean
   /** Files, images and audio in the prompt, whose tokens only the provider can count. They are not in `cost`. */
   readonly uncounted: number
-  /** Whether the response can't cost more than `cost`: nothing is uncounted, approximate, unlimited or flagged. */
+  /**
+   * Whether the response can't cost more than `cost`: nothing is uncounted, approximate, unlimited or flagged, and the
+   * request asks for nothing whose cost is not known before, such as tools that the provider runs, audio, or own fields
+   * of the provider that may change the price.
+   */
   readonly isBound: boolean
 }
 
@@ -88,11 +102,10 @@ export const approximateTokens = (text: string): number => Math.ceil(new TextEnc
 const tokensPerItem = 8
 
 /**
- * What a request may cost at most: `maxTokens` of output, and its input at the highest rate that may apply (a cache
- * write, where the prompt asks for one). Fails with `UnknownModel` when the price is not known, and with an
- * `InvalidRequest` when there is no prompt, or a number of tokens is not one.
- *
- * It does not cover what the provider's tools read or ask for, nor several answers to one request.
+ * What a request may cost at most: `maxTokens` of output for each answer, and its input at the highest rate that may
+ * apply: a cache write, where the request asks for one or the provider writes without being asked. Fails with
+ * `UnknownModel` when the price is not known, and with an `InvalidRequest` when there is no prompt, or a number of tokens
+ * is not one. `isBound` says whether it is an upper limit.
  *
  * @example
  * ```ts
@@ -149,30 +162,107 @@ const priced = (
   pricing: Pricing.Service,
   { found, inputTokens, outputTokens }: Counts
 ): Result.Result<Estimate, Pricing.UnknownModel> => {
-  const model = request.model ?? options.model
-  const metadata = new CostMetadata({
-    provider: options.provider,
+  const { date, provider } = options
+  const { model = options.model } = request
+  const own = ownFields(request.options, provider)
+  const { answers, isKnown, terms } = termsOf(own)
+  const stated = {
+    provider,
     ...(model === undefined ? undefined : { model }),
     inputTokens,
-    ...(found.writesCache ? { cacheWriteTokens: inputTokens, cacheWrite1hTokens: inputTokens } : undefined),
-    outputTokens: outputTokens ?? 0,
-    ...(request.serviceTier === undefined ? undefined : { serviceTier: request.serviceTier })
-  })
-  return Result.map(Pricing.costWith(metadata, pricing), (cost): Estimate => ({
-    cost,
+    outputTokens: (outputTokens ?? 0) * answers,
+    ...(request.serviceTier === undefined ? undefined : { serviceTier: request.serviceTier }),
+    ...terms,
+    ...(date === undefined ? undefined : { date }),
+    ...(options.region === undefined ? undefined : { region: options.region })
+  }
+  const asked = `${found.caching}${cachingIn(own)}`
+  // Anthropic's models write what they are told to, others what they like.
+  const writes = asked === "" && /^(?:anthropic|bedrock)$/.test(provider) ? [] : cacheWrites(inputTokens)
+    .filter(({ lifetime }) => lifetime === undefined || asked !== "")
+    .map(({ counts, lifetime }) => ({
+      lifetime,
+      cost: Result.filterOrFail(
+        Pricing.costWith(new CostMetadata({ ...stated, ...counts }), pricing),
+        ({ flags }) => !flags.some(({ kind, subject }) => kind === "unpriced" && subject.startsWith("cacheWrite")),
+        () => lifetime
+      )
+    }))
+  return Result.map(Pricing.costWith(new CostMetadata(stated), pricing), (plain): Estimate => ({
+    cost: writes.reduce(
+      (dearest, { cost }) =>
+        Result.isSuccess(cost) && BigDecimal.isGreaterThan(cost.success.total, dearest.total) ? cost.success : dearest,
+      plain
+    ),
     inputTokens,
     outputTokens,
     isApproximate: options.tokens === undefined,
     uncounted: found.files,
-    isBound: options.tokens !== undefined && outputTokens !== undefined && found.files === 0 && cost.isComplete
+    isBound: options.tokens !== undefined && outputTokens !== undefined && found.files === 0 && plain.isComplete &&
+      isKnown && request.audio === undefined &&
+      (date !== undefined || !isDated(pricing.lookup(provider, model ?? ""))) &&
+      writes.every(({ cost, lifetime }) =>
+        Result.isSuccess(cost) || lifetime === undefined || !asked.includes(`"${lifetime}"`)
+      )
   }))
+}
+
+const cacheWrites = (tokens: number) => [
+  { lifetime: undefined, counts: { cacheWriteTokens: tokens } },
+  { lifetime: "1h", counts: { cacheWrite1hTokens: tokens } },
+  { lifetime: "12h", counts: { cacheWrite12hTokens: tokens } }
+]
+
+const isDated = (price: Result.Result<Price, unknown>): boolean =>
+  Result.isSuccess(price) && (price.success.until !== undefined || price.success.later !== undefined)
+
+type OwnFields = ReadonlyArray<readonly [name: string, value: unknown]>
+
+/** The fields that only this provider reads, those that nobody checks (under a symbol) included. */
+const ownFields = (options: object | undefined, provider: string): OwnFields =>
+  Object.entries(options ?? {}).flatMap(([key, fields]): OwnFields =>
+    key.startsWith(provider) && Predicate.isObject(fields)
+      ? Reflect.ownKeys(fields).map((name): readonly [string, unknown] => [String(name), Reflect.get(fields, name)])
+        .filter(([, value]) => value !== null && value !== undefined)
+      : []
+  )
+
+/** What own fields change of the price, as far as that is known. */
+const termsOf = (own: OwnFields) => {
+  let answers = 1
+  let isKnown = true
+  const terms: { serviceTier?: string; speed?: string; inferenceGeo?: string } = {}
+  for (const [name, value] of own) {
+    const word = Predicate.hasProperty(value, "type") ? value.type : value
+    if (name === "n" && typeof value === "number") answers = Math.max(count(value) ?? 1, 1)
+    else if (/^service_?tier$/i.test(name) && typeof word === "string") terms.serviceTier = word
+    else if (name === "speed" && typeof word === "string") terms.speed = word
+    else if (name === "inference_geo" && typeof word === "string") terms.inferenceGeo = word
+    else if (!freeFields.has(name)) isKnown = false
+  }
+  return { answers, isKnown, terms }
+}
+
+/** Own fields that change neither what is counted nor what it costs, but for what a cache takes. */
+const freeFields = new Set(
+  `temperature top_p topP top_k topK seed stop stop_sequences stopSequences frequency_penalty presence_penalty logit_bias
+  logprobs top_logprobs user metadata requestMetadata store parallel_tool_calls tool_choice toolChoice verbosity thinking
+  safety_identifier stream_options reasoning_effort reasoning_format include_reasoning prompt_cache_key
+  prompt_cache_options prompt_cache_retention cache_control user_profile_id workspace_id`.split(/\s+/)
+)
+
+/** What asks for a cache, as JSON; `""` where nothing does. */
+const cachingIn = (own: unknown): string => {
+  const json = JSON.stringify(own) ?? ""
+  return /"(?:prompt_)?cache_?(?:control|point|breakpoint|options)/i.test(json) ? json : ""
 }
 
 interface Texts {
   readonly texts: ReadonlyArray<string>
   readonly items: number
   readonly files: number
-  readonly writesCache: boolean
+  /** What asks for a cache. */
+  readonly caching: string
 }
 
 /** The texts in messages, and in schemas, of which the names of fields are text too. */
@@ -180,7 +270,7 @@ const textsOf = (messages: ReadonlyArray<unknown>, schemas: ReadonlyArray<unknow
   const texts: Array<string> = []
   let items = 0
   let files = 0
-  let writesCache = false
+  let caching = ""
   const visit = (value: unknown, isSchema: boolean): void => {
     if (typeof value === "string") texts.push(value)
     else if (typeof value === "number" || typeof value === "boolean") texts.push(String(value))
@@ -194,8 +284,8 @@ const textsOf = (messages: ReadonlyArray<unknown>, schemas: ReadonlyArray<unknow
       if (!isSchema && "content" in value) items++
       for (const [key, field] of Object.entries(value)) {
         if (isSchema) texts.push(key)
+        if (key === "options") caching += cachingIn(field)
         if (isSchema || !/^(?:type|role|options)$/.test(key)) visit(field, isSchema)
-        else if (key === "options" && /"cache(?:Control|Point)"/.test(JSON.stringify(field ?? {}))) writesCache = true
       }
     }
   }
@@ -204,5 +294,5 @@ const textsOf = (messages: ReadonlyArray<unknown>, schemas: ReadonlyArray<unknow
     visit(message, false)
   }
   for (const schema of schemas) visit(schema, true)
-  return { texts, items, files, writesCache }
+  return { texts, items, files, caching }
 }

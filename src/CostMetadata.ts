@@ -117,7 +117,9 @@ export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/
   cachedImageTokens: quantity,
   cacheWriteTokens: quantity,
   cacheWrite5mTokens: quantity,
+  cacheWrite30mTokens: quantity,
   cacheWrite1hTokens: quantity,
+  cacheWrite12hTokens: quantity,
   /** Audio tokens within `inputTokens`. */
   inputAudioTokens: quantity,
   /** Image tokens within `inputTokens`. */
@@ -148,6 +150,8 @@ export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/
   region: Schema.optionalKey(Schema.String),
   /** Anthropic's `usage.inference_geo`: where inference ran. */
   inferenceGeo: Schema.optionalKey(Schema.String),
+  /** Anthropic's `usage.fallback_credit`: what became of the credit that the request redeems. */
+  fallbackCredit: Schema.optionalKey(Schema.String),
   /** Images in the prompt. */
   images: Schema.optionalKey(Schema.Array(Image)),
   /** Audio in the prompt. */
@@ -197,7 +201,9 @@ const isPriced = {
   cachedTokens: true,
   cacheWriteTokens: true,
   cacheWrite5mTokens: true,
+  cacheWrite30mTokens: true,
   cacheWrite1hTokens: true,
+  cacheWrite12hTokens: true,
   inputTextTokens: false,
   inputAudioTokens: true,
   inputImageTokens: true,
@@ -352,7 +358,7 @@ export const fromChunk = ({ costDetails, model, provider, usage }: Source): Cost
   })
 
 /**
- * Whether the metadata states usage, or a cost: without either there is nothing to price.
+ * Whether the metadata states any count of a usage, or a cost: without either there is nothing to price.
  *
  * @example
  * ```ts
@@ -365,8 +371,7 @@ export const fromChunk = ({ costDetails, model, provider, usage }: Source): Cost
  * @since 0.2.0
  */
 export const isStated = (metadata: CostMetadata): boolean =>
-  metadata.inputTokens !== undefined || metadata.outputTokens !== undefined || metadata.statedCost !== undefined ||
-  metadata.iterations !== undefined && metadata.iterations.length > 0
+  metadata.statedCost !== undefined || pricedFields.some((field) => metadata[field] !== undefined)
 
 /**
  * Gathers what the chunks of one stream state together. A stream may have several responses, such as by a fallback in the

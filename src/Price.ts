@@ -77,10 +77,12 @@ export const tokenComponents = {
   cachedAudio: { pools: ["input", "cached", "inputAudio"], count: "cachedAudioTokens", amount: "audio" },
   /** Cache reads of images, where images have a price of their own. */
   cachedImage: { pools: ["input", "cached", "inputImage"], count: "cachedImageTokens", amount: "image" },
-  /** Cache writes of the provider's default lifetime (Anthropic and Bedrock: five minutes). */
+  /** Cache writes of the provider's default lifetime (Anthropic and Bedrock: five minutes, OpenAI: 30). */
   cacheWrite: { pools: ["input", "cacheWrite"], amount: "cacheWrite" },
   /** Cache writes that live one hour. */
   cacheWrite1h: { pools: ["input", "cacheWrite"], count: "cacheWrite1hTokens", amount: "cacheWrite" },
+  /** Cache writes that live twelve hours. */
+  cacheWrite12h: { pools: ["input", "cacheWrite"], count: "cacheWrite12hTokens", amount: "cacheWrite" },
   /** Audio that was not cached. */
   inputAudio: { pools: ["input", "inputAudio"], amount: "audio" },
   /** Images that were not cached. Without a price of their own they are billed like text. */
@@ -204,31 +206,37 @@ export const ModelPrice = Schema.Struct({
 export type ModelPrice = typeof ModelPrice.Type
 
 /**
- * Schema of a price as looked up: whose it is, and as of when.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const Price = Schema.Struct({
-  ...ModelPrice.fields,
-  provider: Schema.String,
-  /** The entry of the price table, which may be less specific than the id that was looked up. */
-  model: Schema.String,
-  /** Date (`YYYY-MM-DD`) of the price table; absent for prices that the program supplied. */
-  date: Schema.optionalKey(Schema.String),
-  /** The program changed or supplied the price. */
-  overridden: Schema.optionalKey(Schema.Literal(true)),
-  /** The dated id that was looked up is not known; the price is that of the id without its date. */
-  assumed: Schema.optionalKey(Schema.Literal(true))
-}).annotate({ identifier: "Price" })
-
-/**
  * A price as looked up: whose it is, and as of when.
  *
  * @category models
  * @since 0.1.0
  */
-export type Price = typeof Price.Type
+export interface Price extends ModelPrice {
+  readonly provider: string
+  /** The entry of the price table, which may be less specific than the id that was looked up. */
+  readonly model: string
+  /** Date (`YYYY-MM-DD`) of the price table; absent for prices that the program supplied. */
+  readonly date?: string
+  /** The program changed or supplied the price. */
+  readonly overridden?: true
+  /** The dated id that was looked up is not known; the price is that of the id without its date. */
+  readonly assumed?: true
+}
+
+/**
+ * Schema of a price as looked up: whose it is, and as of when.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Price: Schema.Codec<Price> = Schema.Struct({
+  ...ModelPrice.fields,
+  provider: Schema.String,
+  model: Schema.String,
+  date: Schema.optionalKey(Schema.String),
+  overridden: Schema.optionalKey(Schema.Literal(true)),
+  assumed: Schema.optionalKey(Schema.Literal(true))
+}).annotate({ identifier: "Price" })
 
 /**
  * The prices of one provider.

@@ -11,26 +11,8 @@ import { ModelPrice, patch, type Price, type Rates, scale, tokenComponentNames }
 const day = Schema.String.check(Schema.isPattern(/^\d{4}-\d{2}-\d{2}$/))
 
 /**
- * Schema of a change to a price. The fields of a price replace those of the table, records key by key; what is not given
- * stays as it is.
- *
- * @category schemas
- * @since 0.2.0
- */
-export const Override = Schema.Struct({
-  ...ModelPrice.fields,
-  /** Multiplies all token rates, before the other fields apply: 0.85 is a discount of 15 %. */
-  factor: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
-  /** Forgets what the table says of the model. */
-  replace: Schema.optionalKey(Schema.Boolean),
-  /** First day (`YYYY-MM-DD`) of the change; it needs the `date` of the cost metadata. */
-  since: Schema.optionalKey(day),
-  /** Last day (`YYYY-MM-DD`) of the change; it needs the `date` of the cost metadata. */
-  until: Schema.optionalKey(day)
-}).annotate({ identifier: "PriceOverride" })
-
-/**
- * A change to a price.
+ * A change to a price. The fields of a price replace those of the table, records key by key; what is not given stays as
+ * it is.
  *
  * @example
  * ```ts
@@ -42,18 +24,30 @@ export const Override = Schema.Struct({
  * @category models
  * @since 0.2.0
  */
-export type Override = typeof Override.Type
+export interface Override extends ModelPrice {
+  /** Multiplies all token rates, before the other fields apply: 0.85 is a discount of 15 %. */
+  readonly factor?: number
+  /** Forgets what the table says of the model. */
+  readonly replace?: boolean
+  /** First day (`YYYY-MM-DD`) of the change; it needs the `date` of the cost metadata. */
+  readonly since?: string
+  /** Last day (`YYYY-MM-DD`) of the change; it needs the `date` of the cost metadata. */
+  readonly until?: string
+}
 
 /**
- * Schema of changes by provider and model id; `*` stands for all models of the provider.
+ * Schema of a change to a price.
  *
  * @category schemas
  * @since 0.2.0
  */
-export const Overrides = Schema.Record(
-  Schema.String,
-  Schema.Record(Schema.String, Schema.Union([Override, Schema.Array(Override)]))
-).annotate({ identifier: "PriceOverrides" })
+export const Override: Schema.Codec<Override> = Schema.Struct({
+  ...ModelPrice.fields,
+  factor: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
+  replace: Schema.optionalKey(Schema.Boolean),
+  since: Schema.optionalKey(day),
+  until: Schema.optionalKey(day)
+}).annotate({ identifier: "PriceOverride" })
 
 /**
  * Changes by provider and model id; `*` stands for all models of the provider. Those of `*` apply first, then those of
@@ -62,7 +56,20 @@ export const Overrides = Schema.Record(
  * @category models
  * @since 0.2.0
  */
-export type Overrides = typeof Overrides.Type
+export interface Overrides {
+  readonly [provider: string]: { readonly [model: string]: Override | ReadonlyArray<Override> }
+}
+
+/**
+ * Schema of changes by provider and model id; `*` stands for all models of the provider.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Overrides: Schema.Codec<Overrides> = Schema.Record(
+  Schema.String,
+  Schema.Record(Schema.String, Schema.Union([Override, Schema.Array(Override)]))
+).annotate({ identifier: "PriceOverrides" })
 
 /**
  * Prices that can't be right: a field that does not exist, a negative rate, a price per token where one per million

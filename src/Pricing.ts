@@ -14,7 +14,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { ChatResponse } from "./ChatResponse.ts"
 import { calculateEach, type Cost, fromStated } from "./Cost.ts"
-import { CostMetadata } from "./CostMetadata.ts"
+import { CostMetadata, isStated } from "./CostMetadata.ts"
 import { trusted } from "./internal/trusted.ts"
 import { type ModelPrice, patch, type Price, type PriceTable } from "./Price.ts"
 import { apply, check, type InvalidPrices, type Overrides } from "./PriceOverrides.ts"
@@ -26,8 +26,8 @@ import { table as openai } from "./pricing/openai.ts"
 import * as ResponseParts from "./ResponseParts.ts"
 
 /**
- * No price is known for the model. Give one by {@link layer}: an override, or, for an Azure deployment or a Bedrock
- * application inference profile, the model behind it.
+ * No price is known for the model: give one by {@link layer}, as an override, or, for an Azure deployment or a Bedrock
+ * application inference profile, as the model behind it. Or there is nothing to price, as the response states no usage.
  *
  * @example
  * ```ts
@@ -48,18 +48,19 @@ export class UnknownModel extends Schema.TaggedError<UnknownModel>()("UnknownMod
   provider: Schema.optionalKey(Schema.String),
   /** The id that was looked up; `undefined` when the cost metadata named no model. */
   model: Schema.optionalKey(Schema.String),
-  /** What is not known: who answered, which model answered, any model of this provider, or this model. */
-  reason: Schema.optionalKey(Schema.Literals(["noProvider", "noModel", "unknownProvider", "unknownModel"]))
+  /** What is not known: the usage, who answered, which model answered, any model of this provider, or this model. */
+  reason: Schema.optionalKey(Schema.Literals(["noUsage", "noProvider", "noModel", "unknownProvider", "unknownModel"]))
 }) {
   override get message(): string {
     const model = this.model === undefined ? "an unnamed model" : `the model "${excerpt(this.model)}"`
-    return `No price is known for ${model}` +
+    return `No ${this.reason === "noUsage" ? "cost" : "price"} is known for ${model}` +
       (this.provider === undefined ? "" : ` of ${excerpt(this.provider)}`) +
       (this.reason === undefined ? "" : hints[this.reason])
   }
 }
 
 const hints = {
+  noUsage: ": the response states no usage",
   noProvider: ": the response does not say who answered",
   noModel: ": the response does not name its model; say which model was asked for",
   unknownProvider: ": no price table has this provider; give its prices as overrides or tables",
@@ -324,19 +325,26 @@ const addTable = (
   }
 }
 
-// Tool fees, tiers and regions are those of the provider that serves the model, not of the one that made it.
-const ratesOnly = (
-  {
+// Fees, tiers and regions are those of the provider that serves the model, not of the one that made it.
+const withoutTerms = <P extends ModelPrice>(price: P) => {
+  const {
     exceptRegions: _except,
     inferenceGeos: _geos,
     regionFactors: _factors,
     regions: _regions,
+    request: _request,
     serverTools: _tools,
     serviceTiers: _tiers,
     speeds: _speeds,
     ...rates
-  }: ModelPrice
-): ModelPrice => rates
+  } = price
+  return rates
+}
+
+const ratesOnly = ({ later, ...price }: ModelPrice): ModelPrice => ({
+  ...withoutTerms(price),
+  ...(later && { later: later.map(withoutTerms) })
+})
 
 /**
  * Where prices come from: the bundled snapshot, unless a layer says otherwise.
@@ -422,7 +430,8 @@ export const lookup = (provider: string, model: string): Effect.Effect<Price, Un
 
 /**
  * What a completion costs at the prices of `pricing`. Fails with {@link UnknownModel} when the metadata names no model
- * or one without a known price, unless the provider itself stated the cost.
+ * or one without a known price, unless the provider itself stated the cost; and when it states no usage at all, because
+ * what nobody counted did not cost nothing.
  *
  * @example
  * ```ts
@@ -448,16 +457,15 @@ export const costWith: {
     return Result.fail(new UnknownModel({ reason: "noProvider", ...(model === undefined ? undefined : { model }) }))
   }
   if (model === undefined) return Result.fail(new UnknownModel({ provider, reason: "noModel" }))
-  return Result.map(
+  return Result.flatMap(
     pricing.lookup(provider, model, date),
     (price) =>
-      calculateEach(
-        metadata,
-        (call) =>
+      !isStated(metadata)
+        ? Result.fail(new UnknownModel({ provider, model, reason: "noUsage" }))
+        : Result.succeed(calculateEach(metadata, (call) =>
           call.provider === provider && (call.model === undefined || call.model === metadata.model)
             ? price
-            : Result.getOrUndefined(pricing.lookup(call.provider ?? provider, call.model ?? model, date))
-      )
+            : Result.getOrUndefined(pricing.lookup(call.provider ?? provider, call.model ?? model, date))))
   )
 })
 
@@ -547,7 +555,7 @@ export const cost = (metadata: CostMetadata): Effect.Effect<Cost, UnknownModel> 
  */
 export const priced = (response: ChatResponse): Effect.Effect<ChatResponse> =>
   Effect.map(
-    costOf(response.costMetadata, response.usage),
+    costOf(response.costMetadata),
     (cost) =>
       cost === undefined ? response : ResponseParts.remember(trusted(ChatResponse, { ...response, cost }), response)
   )
@@ -557,12 +565,8 @@ export const priced = (response: ChatResponse): Effect.Effect<ChatResponse> =>
  *
  * @internal
  */
-export const costOf = (
-  metadata: CostMetadata,
-  usage: ChatResponse["usage"]
-): Effect.Effect<Cost | undefined> =>
+export const costOf = (metadata: CostMetadata): Effect.Effect<Cost | undefined> =>
   Effect.match(cost(metadata), {
     onFailure: () => undefined,
-    // What nobody counted did not cost nothing.
-    onSuccess: (cost) => usage === undefined && cost.components.length === 0 ? undefined : cost
+    onSuccess: (cost) => cost
   })

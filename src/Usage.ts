@@ -51,8 +51,8 @@ export type Iteration = typeof Iteration.Type
  * - `inputTokens` includes cache reads and cache writes, for every provider.
  * - `uncachedInputTokens` is the part that was neither read from nor written to a cache, where the provider states
  *   that part instead of the total (Anthropic, Bedrock).
- * - `cachedTokens` are cache reads; `cacheWriteTokens` cache writes, of which `cacheWrite5mTokens` live five minutes
- *   and `cacheWrite1hTokens` one hour.
+ * - `cachedTokens` are cache reads; `cacheWriteTokens` cache writes of any lifetime, of which the provider may state
+ *   those that live five minutes or one hour (Anthropic, Bedrock), 30 minutes or twelve hours (OpenAI).
  * - `outputTokens` includes `reasoningTokens`, and accepted and rejected prediction tokens.
  * - `serverToolRequests` counts requests (not tokens) made by tools that the provider runs itself, by kind.
  * - `iterations` are the model calls behind the response, where the provider states them (Anthropic), or those beside
@@ -78,7 +78,9 @@ export class Usage extends Schema.Class<Usage>("effect-llm-stream/Usage")({
   cachedTokens: tokens,
   cacheWriteTokens: tokens,
   cacheWrite5mTokens: tokens,
+  cacheWrite30mTokens: tokens,
   cacheWrite1hTokens: tokens,
+  cacheWrite12hTokens: tokens,
   inputTextTokens: tokens,
   inputAudioTokens: tokens,
   inputImageTokens: tokens,

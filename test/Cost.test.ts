@@ -36,6 +36,7 @@ const everything: Price.Price = {
   cached: 0.11,
   cacheWrite: 1.375,
   cacheWrite1h: 2.2,
+  cacheWrite12h: 2.75,
   inputAudio: 32,
   output: 5.5,
   outputAudio: 64
@@ -46,14 +47,22 @@ const extra = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, m
 
 // Metadata whose parts fit into their wholes.
 const consistent = Arbitrary.map(
-  Arbitrary.array(tokens, { minLength: 7, maxLength: 7 }),
-  (
-    [text = 0, cachedTokens = 0, write5m = 0, write1h = 0, inputAudioTokens = 0, output = 0, outputAudioTokens = 0]
-  ) => ({
-    inputTokens: text + cachedTokens + write5m + write1h + inputAudioTokens,
+  Arbitrary.array(tokens, { minLength: 8, maxLength: 8 }),
+  ([
+    text = 0,
+    cachedTokens = 0,
+    write5m = 0,
+    cacheWrite1hTokens = 0,
+    cacheWrite12hTokens = 0,
+    inputAudioTokens = 0,
+    output = 0,
+    outputAudioTokens = 0
+  ]) => ({
+    inputTokens: text + cachedTokens + write5m + cacheWrite1hTokens + cacheWrite12hTokens + inputAudioTokens,
     cachedTokens,
-    cacheWriteTokens: write5m + write1h,
-    cacheWrite1hTokens: write1h,
+    cacheWriteTokens: write5m + cacheWrite1hTokens + cacheWrite12hTokens,
+    cacheWrite1hTokens,
+    cacheWrite12hTokens,
     inputAudioTokens,
     outputTokens: output + outputAudioTokens,
     outputAudioTokens
@@ -69,6 +78,14 @@ const costs = Arbitrary.map(
 )
 
 describe("CostMetadata", () => {
+  it("states something with a single count, or a cost", () => {
+    const isStated = (fields: CostMetadata.Fields) => CostMetadata.isStated(new CostMetadata.CostMetadata(fields))
+    assert.isFalse(isStated({ provider: "openai", model: "gpt-4o", serviceTier: "default", images: [] }))
+    for (const fields of [{ inputTokens: 0 }, { outputTokens: 0 }, { reasoningTokens: 1 }, { statedCost: 0 }]) {
+      assert.isTrue(isStated(fields), JSON.stringify(fields))
+    }
+  })
+
   it("can state counts that no usage should have", () => {
     const metadata = new CostMetadata.CostMetadata({ inputTokens: -1, outputTokens: 0.5, cachedTokens: Number.NaN })
     assert.strictEqual(metadata.inputTokens, -1)
@@ -128,6 +145,22 @@ describe("calculate", () => {
     assert.strictEqual(total(cost), "0.02025")
     assert.strictEqual(BigDecimal.format(cost.cacheWrite), "0.01575")
     assert.isTrue(cost.isComplete)
+  })
+
+  it("prices cache writes of twelve hours at their own rate, and flags them where there is none", () => {
+    // 1000 × 2.5 + 2000 × 5
+    const metadata = { inputTokens: 3000, cacheWriteTokens: 3000, cacheWrite30mTokens: 1000, cacheWrite12hTokens: 2000 }
+    const price = { provider: "openai", model: "gpt-6.2-sol", input: 2, cacheWrite: 2.5, output: 10 }
+    const cost = costOf({ ...metadata, outputTokens: 0 }, { ...price, cacheWrite12h: 5 })
+    assert.strictEqual(total(cost), "0.0125")
+    assert.strictEqual(BigDecimal.format(cost.cacheWrite), "0.0125")
+    assert.isTrue(cost.isComplete)
+    // The total of the writes follows from their parts: 1000 × 2.50.
+    const { cacheWriteTokens: _, ...parts } = metadata
+    assert.strictEqual(total(costOf({ ...parts, outputTokens: 0 }, { ...price, cacheWrite12h: 5 })), "0.0125")
+    const unknown = costOf({ ...metadata, outputTokens: 0 }, price)
+    assert.strictEqual(total(unknown), "0.0025")
+    assert.deepStrictEqual(unknown.flags, [{ kind: "unpriced", subject: "cacheWrite12h", quantity: 2000 }])
   })
 
   it("takes cache writes without a split as those of the default lifetime", () => {
@@ -468,10 +501,16 @@ describe("calculate", () => {
   })
 
   it.prop("is the sum of the costs of its buckets", [consistent], ([metadata]) => {
-    const { cachedTokens, cacheWrite1hTokens, cacheWriteTokens, inputAudioTokens, inputTokens } = metadata
+    const { cachedTokens, cacheWrite12hTokens, cacheWrite1hTokens, cacheWriteTokens, inputAudioTokens, inputTokens } =
+      metadata
     const apart = [
       new CostMetadata.CostMetadata({ inputTokens: cachedTokens, cachedTokens }),
-      new CostMetadata.CostMetadata({ inputTokens: cacheWriteTokens, cacheWriteTokens, cacheWrite1hTokens }),
+      new CostMetadata.CostMetadata({
+        inputTokens: cacheWriteTokens,
+        cacheWriteTokens,
+        cacheWrite1hTokens,
+        cacheWrite12hTokens
+      }),
       new CostMetadata.CostMetadata({ inputTokens: inputAudioTokens, inputAudioTokens }),
       new CostMetadata.CostMetadata({ inputTokens: inputTokens - cachedTokens - cacheWriteTokens - inputAudioTokens }),
       new CostMetadata.CostMetadata({

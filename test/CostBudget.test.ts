@@ -1,6 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, BigDecimal, Effect, Fiber, Result, Schema, Stream } from "effect"
-import { ChunkStream, CostBudget, CostEstimate, OpenAiChunk, Pricing, ProviderError } from "../src/index.ts"
+import {
+  ChatRequest,
+  ChunkStream,
+  CostBudget,
+  CostEstimate,
+  OpenAiChunk,
+  Pricing,
+  ProviderError
+} from "../src/index.ts"
 import { TestProvider } from "../src/testing.ts"
 
 const usd = BigDecimal.fromStringUnsafe
@@ -171,6 +179,81 @@ describe("CostEstimate", () => {
       pricing
     ))
     assert.strictEqual(BigDecimal.format(cost.total), "0.006048")
+  })
+
+  const exact = (
+    request: Partial<CostEstimate.Request>,
+    provider = "openai",
+    model = "gpt-4o",
+    date: string | undefined = "2026-11-22"
+  ) =>
+    Result.getOrThrow(CostEstimate.atMost(
+      { prompt: "x", maxTokens: 100, ...request },
+      { provider, model, tokens: () => 992, date },
+      pricing
+    ))
+  const amountOf = ({ cost, isBound }: CostEstimate.Estimate) => [BigDecimal.format(cost.total), isBound]
+
+  it("takes the input as written to a cache where the provider writes without being asked", () => {
+    // 1000 × 2.50 + 100 × 10; with twelve hours 1000 × 5
+    assert.deepStrictEqual(amountOf(exact({}, "openai", "gpt-6.2-sol")), ["0.0035", true])
+    const twelve = { options: { openaiResponses: { prompt_cache_options: { ttl: "12h" } } } }
+    assert.deepStrictEqual(amountOf(exact(twelve, "openai", "gpt-6.2-sol")), ["0.006", true])
+    assert.isFalse(exact(twelve, "openai", "gpt-5.6-sol").isBound)
+    // 1000 × 3 + 100 × 15; asked for at the top 1000 × 6
+    assert.deepStrictEqual(amountOf(exact({}, "anthropic", "claude-sonnet-4-5")), ["0.0045", true])
+    const top = { options: { anthropic: { cache_control: { type: "ephemeral" } } } }
+    assert.deepStrictEqual(amountOf(exact(top, "anthropic", "claude-sonnet-4-5")), ["0.0075", true])
+  })
+
+  it("counts every answer, and prices the tier and the speed that own fields ask for", () => {
+    // 1000 × 2.50 + 3 × 100 × 10
+    assert.deepStrictEqual(amountOf(exact({ options: { openai: { n: 3, temperature: 0 } } })), ["0.0055", true])
+    // 1.7 × (1000 × 2.50 + 100 × 10)
+    assert.deepStrictEqual(amountOf(exact({ options: { openai: { service_tier: "priority" } } })), ["0.00595", true])
+    // 2 × (1000 × 8 + 100 × 40)
+    const fast = exact({ options: { anthropic: { speed: "fast" } } }, "anthropic", "claude-fable-5-2")
+    assert.deepStrictEqual(amountOf(fast), ["0.024", true])
+    // 1.1 × (1000 × 3 + 100 × 15), a tenth more in the US
+    const us = exact({ options: { anthropic: { inference_geo: "us" } } }, "anthropic", "claude-sonnet-4-6")
+    assert.deepStrictEqual(amountOf(us), ["0.00495", true])
+    assert.isFalse(exact({ options: { openai: { service_tier: "scale" } } }).isBound)
+  })
+
+  it("is no bound when the request asks for what has no price before", () => {
+    for (
+      const request of [
+        { audio: { voice: "alloy", format: "wav" } },
+        { options: { openaiResponses: { tools: [{ type: "web_search" }] } } },
+        { options: { openai: { max_tokens: 100_000 } } },
+        { options: { openaiResponses: { previous_response_id: "resp_1" } } },
+        { options: { openai: ChatRequest.unchecked({ n: 5 }) } }
+      ]
+    ) assert.isFalse(exact(request).isBound, JSON.stringify(request))
+    // What others read changes nothing.
+    assert.isTrue(exact({ options: { groq: { documents: [] } } }).isBound)
+  })
+
+  it("is that of the host's region", () => {
+    const { cost } = Result.getOrThrow(CostEstimate.atMost(
+      { prompt: "x", maxTokens: 100 },
+      { provider: "openai", model: "gpt-6.2-sol", tokens: () => 992, region: "eu" },
+      pricing
+    ))
+    // 1.1 × (1000 × 2.50 + 100 × 10)
+    assert.strictEqual(BigDecimal.format(cost.total), "0.00385")
+  })
+
+  it("is no bound without a day where the price ends or changes on one", () => {
+    const undated = CostEstimate.atMost(
+      { prompt: "x", maxTokens: 1 },
+      { provider: "openai", model: "gpt-6.2-sol", tokens: () => 1 },
+      pricing
+    )
+    assert.isFalse(Result.getOrThrow(undated).isBound)
+    // gpt-5.6-sol is announced until 2026-11-21.
+    assert.isFalse(exact({}, "openai", "gpt-5.6-sol").isBound)
+    assert.isTrue(exact({}, "openai", "gpt-5.6-sol", "2026-11-21").isBound)
   })
 
   it("is unknown when the model is", () => {

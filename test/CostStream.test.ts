@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Effect, Exit, Fiber, Metric, Result, Schema, Stream } from "effect"
-import { ChunkStream, Cost, CostLedger, OpenAiChunk, Pricing } from "../src/index.ts"
+import { BigDecimal, Effect, Exit, Fiber, FileSystem, Metric, Option, Result, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import * as CliCost from "../src/cli/cost.ts"
+import * as CliPrices from "../src/cli/prices.ts"
+import { ChatResponse, ChunkStream, Cost, CostLedger, CostMetadata, OpenAiChunk, Pricing } from "../src/index.ts"
 
 // gpt-4o: 2.50 USD per million input tokens, 1.25 cached, 10 output.
 const chunk = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: { model: "gpt-4o", ...payload } })
@@ -214,4 +217,36 @@ describe("CostLedger", () => {
     assert.instanceOf(back, CostLedger.Entry)
     assert.deepStrictEqual(Schema.encodeSync(codec)(back), Schema.encodeSync(codec)(entry))
   })
+})
+
+describe("The command line", () => {
+  const known = ChatResponse.fromChunks([stated])
+  const unpriced = ChatResponse.fromChunks([stranger])
+  const uncounted = ChatResponse.fromChunks([text("a")])
+  const pricing = Pricing.makeUnsafe()
+
+  it("says when a total leaves a step out", () => {
+    assert.strictEqual(CliCost.text([known, known], pricing), "$0.0065")
+    assert.match(CliCost.text([known, unpriced], pricing), /^at least \$0\.00325 \(No price is known/)
+    assert.match(CliCost.text([known, uncounted], pricing), /^at least \$0\.00325 \(No cost is known/)
+    assert.deepStrictEqual(CliCost.total([known, known], pricing)?.flags, [])
+    assert.deepStrictEqual(CliCost.total([known, unpriced, uncounted], pricing)?.flags, [
+      { kind: "missingCount", subject: "usage" },
+      { kind: "unpriced", subject: "nobody-knows", quantity: 2 }
+    ])
+    assert.isNull(CliCost.total([unpriced, uncounted], pricing))
+  })
+
+  it.effect("prices as of today, like the rest", () =>
+    Effect.gen(function*() {
+      const metadata = new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-5.6-sol", outputTokens: 1 })
+      const priced = Effect.map(
+        CliPrices.service(Option.none(), Option.none()),
+        (pricing) => Result.getOrThrow(Pricing.costWith(metadata, pricing)).flags.map(({ kind }) => kind)
+      ).pipe(Effect.provideService(FileSystem.FileSystem, FileSystem.makeNoop({})))
+      yield* TestClock.setTime(Date.parse("2026-11-21"))
+      assert.notInclude(yield* priced, "expiredPrice")
+      yield* TestClock.setTime(Date.parse("2026-11-22"))
+      assert.include(yield* priced, "expiredPrice")
+    }))
 })

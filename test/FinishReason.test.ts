@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { ChatCompletions, Converse, FinishReason, Messages } from "../src/index.ts"
+import { ChatCompletions, Converse, FinishReason, Messages, Responses } from "../src/index.ts"
 
 describe("FinishReason", () => {
   const fromOpenAi = FinishReason.fromTable(ChatCompletions.finishReasons)
@@ -22,7 +22,7 @@ describe("FinishReason", () => {
     ],
     ["tool_calls", ["tool_calls", "function_call"], ["tool_use"], ["tool_use"]],
     ["content_filter", ["content_filter"], ["refusal"], ["guardrail_intervened", "content_filtered"]],
-    ["pause", [], ["pause_turn"], []],
+    ["pause", [], ["pause_turn", "compaction"], []],
     ["error", [], [], ["malformed_model_output", "malformed_tool_use"]],
     ["other", ["brand_new"], ["brand_new"], ["brand_new"]]
   ]
@@ -35,6 +35,14 @@ describe("FinishReason", () => {
       )
     })
   }
+
+  it("is why a response of the Responses API is incomplete", () => {
+    const of = FinishReason.fromTable(Responses.finishReasons)
+    assert.deepStrictEqual(
+      ["max_output_tokens", "max_messages", "steered", "content_filter", "brand_new"].map(of),
+      ["length", "length", "pause", "content_filter", "other"]
+    )
+  })
 
   it.prop("is total: any other word is `other`", [Schema.String], ([word]) => {
     if (!Object.hasOwn(ChatCompletions.finishReasons, word)) assert.strictEqual(fromOpenAi(word), "other")

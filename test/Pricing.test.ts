@@ -198,6 +198,36 @@ describe("lookup", () => {
     assert.strictEqual(inputPrice("azure", "gpt-35-turbo"), 0.5)
   })
 
+  it("gives Azure no fee, tier or region of the makers, neither now nor later", () => {
+    for (const { fallback = [], provider } of Pricing.snapshot) {
+      for (const { models } of fallback) {
+        for (const model of Object.keys(models)) {
+          const price = Result.getOrUndefined(pricing.lookup(provider, model))
+          for (const terms of [price, ...price?.later ?? []]) {
+            for (const field of ["request", "serverTools", "speeds", "inferenceGeos", "regionFactors"] as const) {
+              assert.isUndefined(terms?.[field], `${model} ${field}`)
+            }
+            assert.notProperty(terms?.serviceTiers ?? {}, "ultrafast", model)
+          }
+        }
+      }
+    }
+  })
+
+  it("finds entries and names of a table in any case", () => {
+    const table = {
+      provider: "local",
+      source: "us",
+      date: "2026-11-22",
+      defaults: {},
+      names: { "Alias-X": "My-Model" }
+    }
+    const service = Pricing.makeUnsafe({ tables: [{ ...table, models: { "My-Model": { input: 1 } } }] })
+    for (const id of ["My-Model", "my-model", "Alias-X", "ALIAS-x"]) {
+      assert.strictEqual(inputPrice("local", id, service), 1)
+    }
+  })
+
   it("maps Azure deployments and Bedrock application profiles that the program names", () => {
     const mapped = Pricing.makeUnsafe({
       deployments: { "Prod-Chat": "gpt-4o", "gpt-4o": "gpt-4o-mini" },
@@ -267,6 +297,15 @@ describe("lookup", () => {
     )
     assert.strictEqual(inputPrice("openai", "gpt-4o", overridden), 2.5)
     assert.strictEqual(inputPrice("anthropic", "nobody-knows", overridden), "UnknownModel")
+  })
+
+  it("forgets what the table says where an override replaces it, and only there", () => {
+    const replaced = (replace: boolean) =>
+      Result.getOrThrow(
+        Pricing.makeUnsafe({ overrides: { openai: { "gpt-4o": { replace, input: 1 } } } }).lookup("openai", "gpt-4o")
+      )
+    assert.deepInclude(replaced(false), { input: 1, output: 10 })
+    assert.isUndefined(replaced(true).output)
   })
 
   it("applies an override on its days only", () => {
@@ -555,6 +594,24 @@ describe("cost", () => {
     assert.strictEqual(costOf({ provider: "x", model: "y", inputTokens: 1, statedCost: 0.25 }), "0.25")
   })
 
+  it("is unknown when nobody counted, and known as soon as one count or a cost is stated", () => {
+    const call = { provider: "openai", model: "gpt-4o-search-preview" }
+    const nothing = Pricing.costWith(new CostMetadata.CostMetadata({ ...call, serviceTier: "default" }), pricing)
+    assert.include(
+      Result.match(nothing, { onSuccess: () => "", onFailure: ({ message }) => message }),
+      "No cost is known for the model \"gpt-4o-search-preview\" of openai: the response states no usage"
+    )
+    for (
+      const stated of [
+        { inputTokens: 1 },
+        { outputTokens: 1 },
+        { cacheWriteTokens: 1 },
+        { serverToolRequests: { web_search: 1 } },
+        { statedCost: 0 }
+      ]
+    ) assert.notStrictEqual(costOf({ ...call, ...stated }), "UnknownModel", JSON.stringify(stated))
+  })
+
   it("is unknown when the model is", () => {
     assert.strictEqual(costOf({ provider: "openai", inputTokens: 1 }), "UnknownModel")
     assert.strictEqual(costOf({ model: "gpt-4o", inputTokens: 1 }), "UnknownModel")
@@ -612,13 +669,13 @@ describe("snapshot", () => {
   })
 
   it("is what the generator makes of the lists today", { timeout: 30_000 }, async () => {
-    const { disagreements, tables } = await generate()
+    const { disagreements, suspects, tables } = await generate()
     for (const { fallback: _, ...table } of Pricing.snapshot) {
       assert.deepStrictEqual(table, Object.values(tables).find(({ provider }) => provider === table.provider))
     }
-    const written = readFileSync(new URL("../docs/price-disagreements.md", import.meta.url), "utf8")
+    const written = readFileSync(new URL("../scripts/price-disagreements.md", import.meta.url), "utf8")
     const cells = (markdown: string) => markdown.replaceAll(/[ \t]+/g, " ").replaceAll(/-{3,}/g, "---")
-    assert.strictEqual(cells(written), cells(report(disagreements)))
+    assert.strictEqual(cells(written), cells(report({ disagreements, suspects })))
   })
 
   it("adds at most 10 KB gzipped a provider", () => {

@@ -1,6 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
-import { AnthropicChunk, ChatResponse, Messages, Usage } from "../src/index.ts"
+import { BigDecimal, Result, Schema } from "effect"
+import {
+  AnthropicChunk,
+  ChatResponse,
+  Cost,
+  Messages,
+  OpenAiResponsesChunk,
+  Pricing,
+  type Responses,
+  Usage
+} from "../src/index.ts"
 
 const Stated = Schema.NullOr(Schema.Finite)
 
@@ -64,6 +73,56 @@ describe("Usage", () => {
         "fallback_message"
       ])
     })
+  })
+
+  describe("of OpenAI's Responses API", () => {
+    const completed = (response: Responses.Response) =>
+      new OpenAiResponsesChunk({
+        chunk: { type: "response.completed", response: { model: "gpt-6.2-sol", ...response } }
+      })
+
+    it("tells cache writes apart by how long they live, into what a price depends on", () => {
+      const { costMetadata, usage } = completed({
+        usage: {
+          input_tokens: 100_000,
+          output_tokens: 0,
+          input_tokens_details: {
+            cache_write_tokens: 100_000,
+            cache_write_tokens_details: { ttl_30m_tokens: 1000, ttl_12h_tokens: 99_000 }
+          }
+        }
+      })
+      assert.deepInclude(usage, { cacheWriteTokens: 100_000, cacheWrite30mTokens: 1000, cacheWrite12hTokens: 99_000 })
+      // 1000 × 2.50 + 99000 × 5
+      const cost = Result.getOrThrow(Pricing.costWith(costMetadata, Pricing.makeUnsafe()))
+      assert.strictEqual(BigDecimal.format(cost.total), "0.4975")
+      assert.isTrue(cost.isComplete)
+    })
+
+    it("counts no search where the provider says that there was none", () => {
+      const output = [{ type: "web_search_call" as const, action: { type: "search" } }]
+      const usage = { input_tokens: 1, output_tokens: 1 }
+      const searches = (num_requests?: number | null) =>
+        completed({
+          output,
+          usage,
+          ...(num_requests === undefined ? {} : { tool_usage: { web_search: { num_requests } } })
+        })
+          .usage?.serverToolRequests?.["web_search"]
+      assert.deepStrictEqual([undefined, null, 0, 3].map(searches), [1, 1, undefined, 3])
+    })
+  })
+
+  it("says that a credit was taken off the price of a retry", () => {
+    const chunk = (type: string) =>
+      Schema.decodeUnknownSync(AnthropicChunk.FromPayload)({
+        type: "message_delta",
+        usage: { output_tokens: 8, fallback_credit: { status: { type } } }
+      })
+    const flags = (type: string) =>
+      Cost.calculate(chunk(type).costMetadata, { provider: "anthropic", model: "claude-opus-5-5", output: 20 }).flags
+    assert.deepInclude(flags("redeemed"), { kind: "credited", subject: "fallbackCredit" })
+    assert.isFalse(flags("expired").some(({ kind }) => kind === "credited"))
   })
 
   describe("fromStated", () => {

@@ -185,6 +185,8 @@ const ContextManagement: Exact<ContextManagement> = exactFields(open({
 export interface AnthropicOptions {
   /** Names of beta features, added to those of the layer. */
   readonly betas?: ReadonlyArray<string> | null
+  /** How the request is billed; in beta. */
+  readonly billing_policy?: unknown
   /** Marks the last block that can be cached. */
   readonly cache_control?: CacheControl | null
   /** The container of the code execution tool: the id of an earlier one, or what to put into it. */
@@ -193,6 +195,8 @@ export interface AnthropicOptions {
   readonly context_management?: ContextManagement | null
   /** Asks for diagnostics of the request; in beta. */
   readonly diagnostics?: unknown
+  /** The credit that a refusal stated, which this request redeems on another model; in beta. */
+  readonly fallback_credit_token?: unknown
   /** Models that answer when the first one can't; in beta. */
   readonly fallbacks?: unknown
   /** Where the model runs: `us`, `global`. */
@@ -219,6 +223,8 @@ export interface AnthropicOptions {
   readonly temperature?: number
   /** How the model thinks. */
   readonly thinking?: Thinking
+  /** The thread that the request belongs to; in beta. */
+  readonly thread?: unknown
   /** Whether tools are called, or which. */
   readonly tool_choice?: ToolChoice
   /**
@@ -238,10 +244,12 @@ export interface AnthropicOptions {
 
 const fields = {
   betas: nullish(Schema.Array(Schema.String)),
+  billing_policy: Schema.optionalKey(Schema.Unknown),
   cache_control: nullish(CacheControl),
   container: nullish(Schema.Union([Schema.String, Schema.Record(Schema.String, Schema.Unknown)])),
   context_management: nullish(ContextManagement),
   diagnostics: Schema.optionalKey(Schema.Unknown),
+  fallback_credit_token: Schema.optionalKey(Schema.Unknown),
   fallbacks: Schema.optionalKey(Schema.Unknown),
   inference_geo: nullish(Schema.String),
   max_tokens: Schema.optionalKey(Schema.Int),
@@ -255,6 +263,7 @@ const fields = {
   system: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.Record(Schema.String, Schema.Unknown))])),
   temperature: Schema.optionalKey(Schema.Finite),
   thinking: Schema.optionalKey(Thinking),
+  thread: Schema.optionalKey(Schema.Unknown),
   tool_choice: Schema.optionalKey(ToolChoice),
   tools: Schema.optionalKey(Schema.Array(Schema.Record(Schema.String, Schema.Unknown))),
   top_k: Schema.optionalKey(Schema.Int),

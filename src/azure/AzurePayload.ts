@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { type Exact, exactly } from "../internal/exact.ts"
-import { list, nullish, open } from "../internal/open.ts"
+import { anything, list, nullish, number, type Open, open, text } from "../internal/open.ts"
 import {
   type Choice,
   choiceFields,
@@ -21,12 +21,11 @@ import {
  * @category models
  * @since 0.2.0
  */
-export interface Severity {
+export interface Severity extends Open {
   /** Whether the filter took the content out. */
   readonly filtered?: boolean | null
   /** A word (`safe`, `low`, `medium`, `high`), or a level as Azure's content safety states it. */
   readonly severity?: string | number | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -35,11 +34,10 @@ export interface Severity {
  * @category models
  * @since 0.2.0
  */
-export interface Detection {
+export interface Detection extends Open {
   /** Whether the filter took the content out. */
   readonly filtered?: boolean | null
   readonly detected?: boolean | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -60,10 +58,9 @@ export interface ProtectedCode extends Detection {
  * @category models
  * @since 0.2.0
  */
-export interface CodeCitation {
+export interface CodeCitation extends Open {
   readonly URL?: string | null
   readonly license?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -72,9 +69,8 @@ export interface CodeCitation {
  * @category models
  * @since 0.2.0
  */
-export interface FilterError {
+export interface FilterError extends Open {
   readonly message?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -83,7 +79,7 @@ export interface FilterError {
  * @category models
  * @since 0.1.0
  */
-export interface ContentFilterResults {
+export interface ContentFilterResults extends Open {
   readonly hate?: Severity | null
   readonly self_harm?: Severity | null
   readonly sexual?: Severity | null
@@ -95,7 +91,6 @@ export interface ContentFilterResults {
   readonly protected_material_code?: ProtectedCode | null
   /** The filter itself failed; the text was not looked at. */
   readonly error?: FilterError | null
-  readonly [key: string]: unknown
 }
 
 const Severity: Exact<Severity> = exactly(
@@ -106,19 +101,17 @@ const Detection: Exact<Detection> = exactly(
   open({ filtered: nullish(Schema.Boolean), detected: nullish(Schema.Boolean) })
 )
 
-const CodeCitation: Exact<CodeCitation> = exactly(
-  open({ URL: nullish(Schema.String), license: nullish(Schema.String) })
-)
+const CodeCitation: Exact<CodeCitation> = exactly(open({ URL: text, license: text }))
 
 const ProtectedCode: Exact<ProtectedCode> = exactly(open({
   filtered: nullish(Schema.Boolean),
   detected: nullish(Schema.Boolean),
-  URL: nullish(Schema.String),
-  license: nullish(Schema.String),
+  URL: text,
+  license: text,
   citation: nullish(CodeCitation)
 }))
 
-const FilterError: Exact<FilterError> = exactly(open({ message: nullish(Schema.String) }))
+const FilterError: Exact<FilterError> = exactly(open({ message: text }))
 
 /**
  * Schema of what Azure's content filter found, by category. `{}` says that it found nothing to look at. Categories that
@@ -146,10 +139,9 @@ export const ContentFilterResults: Exact<ContentFilterResults> = exactly(open({
  * @category models
  * @since 0.1.0
  */
-export interface PromptFilterResult {
+export interface PromptFilterResult extends Open {
   readonly prompt_index?: number | null
   readonly content_filter_results?: ContentFilterResults | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -158,10 +150,9 @@ export interface PromptFilterResult {
  * @category schemas
  * @since 0.1.0
  */
-export const PromptFilterResult: Exact<PromptFilterResult> = exactly(open({
-  prompt_index: nullish(Schema.Finite),
-  content_filter_results: nullish(ContentFilterResults)
-}))
+export const PromptFilterResult: Exact<PromptFilterResult> = exactly(
+  open({ prompt_index: number, content_filter_results: nullish(ContentFilterResults) })
+)
 
 /**
  * What "on your data" looked up for the answer.
@@ -169,11 +160,10 @@ export const PromptFilterResult: Exact<PromptFilterResult> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface Context {
+export interface Context extends Open {
   readonly citations?: ReadonlyArray<Citation | null> | null
   /** What was searched for. */
   readonly intent?: string | ReadonlyArray<string> | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -182,20 +172,19 @@ export interface Context {
  * @category models
  * @since 0.2.0
  */
-export interface Citation {
+export interface Citation extends Open {
   readonly content?: string | null
   readonly title?: string | null
   readonly url?: string | null
   readonly filepath?: string | null
   readonly chunk_id?: string | number | null
-  readonly [key: string]: unknown
 }
 
 const Citation: Exact<Citation> = exactly(open({
-  content: nullish(Schema.String),
-  title: nullish(Schema.String),
-  url: nullish(Schema.String),
-  filepath: nullish(Schema.String),
+  content: text,
+  title: text,
+  url: text,
+  filepath: text,
   chunk_id: nullish(Schema.Union([Schema.String, Schema.Finite]))
 }))
 
@@ -222,18 +211,15 @@ const AzureDelta: Exact<AzureDelta> = exactly(open({ ...deltaFields, context: nu
  * @category models
  * @since 0.2.0
  */
-export interface ContentFilterOffsets {
+export interface ContentFilterOffsets extends Open {
   readonly check_offset?: number | null
   readonly start_offset?: number | null
   readonly end_offset?: number | null
-  readonly [key: string]: unknown
 }
 
-const ContentFilterOffsets: Exact<ContentFilterOffsets> = exactly(open({
-  check_offset: nullish(Schema.Finite),
-  start_offset: nullish(Schema.Finite),
-  end_offset: nullish(Schema.Finite)
-}))
+const ContentFilterOffsets: Exact<ContentFilterOffsets> = exactly(
+  open({ check_offset: number, start_offset: number, end_offset: number })
+)
 
 /**
  * What a chunk says of one choice.
@@ -256,7 +242,7 @@ const AzureChoice: Exact<AzureChoice> = exactly(open({
   ...choiceFields(AzureDelta),
   content_filter_results: nullish(ContentFilterResults),
   content_filter_offsets: nullish(ContentFilterOffsets),
-  content_filter_raw: Schema.optionalKey(Schema.Unknown),
+  content_filter_raw: anything,
   matched_stop: nullish(Schema.Union([Schema.String, Schema.Finite])),
   stop_reason: nullish(Schema.Union([Schema.String, Schema.Finite]))
 }))

@@ -14,14 +14,23 @@ declare module "../ChatRequest.ts" {
   }
 }
 
-type AnthropicOnly = "container" | "inference_geo" | "mcp_servers" | "service_tier" | "speed"
+type AnthropicOnly =
+  | "billing_policy"
+  | "container"
+  | "inference_geo"
+  | "mcp_servers"
+  | "service_tier"
+  | "speed"
+  | "thread"
 
 const {
+  billing_policy: _billingPolicy,
   container: _container,
   inference_geo: _inferenceGeo,
   mcp_servers: _mcpServers,
   service_tier: _serviceTier,
   speed: _speed,
+  thread: _thread,
   ...shared
 } = anthropicFields
 

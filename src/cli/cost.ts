@@ -27,17 +27,21 @@ export const reason = (metadata: CostMetadata, pricing: Pricing.Service): { read
   })
 
 /**
- * What several responses cost together; `null` when the price of none is known.
+ * What several responses cost together, flagged for those without a known cost; `null` when the cost of none is known.
  *
  * @internal
  */
 export const total = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): Cost.Json | null => {
-  const costs = priced(responses, pricing).flatMap((cost) => Result.isSuccess(cost) ? [cost.success] : [])
-  return costs.length === 0 ? null : Cost.toJson(Cost.sumAll(costs))
+  const costs = priced(responses, pricing)
+  return costs.some(Result.isSuccess)
+    ? Cost.toJson(Cost.sumAll(costs.map(Result.getOrElse(({ metadata }) => Cost.unpriced(metadata)))))
+    : null
 }
 
 const priced = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service) =>
-  responses.map(({ costMetadata }) => Pricing.costWith(costMetadata, pricing))
+  responses.map(({ costMetadata: metadata }) =>
+    Result.mapError(Pricing.costWith(metadata, pricing), ({ message }) => ({ message, metadata }))
+  )
 
 /** @internal */
 export const text = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): string => {
@@ -46,7 +50,9 @@ export const text = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Se
   const why = [...cost.flags.map(flag), ...new Set(unknown.map(({ message }) => message))]
   return known.length === 0
     ? `unknown: ${why.join(", ")}`
-    : `$${BigDecimal.format(cost.total)}${why.length === 0 ? "" : ` (${why.join(", ")})`}`
+    : `${unknown.length === 0 ? "" : "at least "}$${BigDecimal.format(cost.total)}${
+      why.length === 0 ? "" : ` (${why.join(", ")})`
+    }`
 }
 
 /**

@@ -1,16 +1,19 @@
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import type * as HttpClient from "effect/http/HttpClient"
+import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import type { ChatResponse } from "../ChatResponse.ts"
 import type * as Chunk from "../Chunk.ts"
-import * as Pricing from "../Pricing.ts"
+import type * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as NodeReplayServer from "../testing/NodeReplayServer.ts"
 import * as CliCost from "./cost.ts"
 import { observe } from "./observe.ts"
+import * as Prices from "./prices.ts"
 import { printable } from "./printable.ts"
 import * as Providers from "./providers.ts"
 import { type Scene, scenes } from "./scenes.ts"
@@ -21,10 +24,10 @@ import * as Text from "./text.ts"
 export const demo = Effect.fn("cli.demo")(function*(): Effect.fn.Return<
   void,
   Failed | PlatformError,
-  Stdio.Stdio | HttpClient.HttpClient
+  Stdio.Stdio | FileSystem.FileSystem | HttpClient.HttpClient
 > {
   const stdio = yield* Stdio.Stdio
-  const pricing = yield* Pricing.Pricing
+  const pricing = yield* Prices.service(Option.none(), Option.none())
   const isTerminal = yield* stdio.stdoutIsTerminal
   const results: Array<Result> = []
   yield* playAll((result) => results.push(result)).pipe(

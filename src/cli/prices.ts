@@ -1,3 +1,4 @@
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as HttpClient from "effect/http/HttpClient"
@@ -8,7 +9,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { CostMetadata } from "../CostMetadata.ts"
 import { trusted } from "../internal/trusted.ts"
-import { type ModelPrice, type PriceTable, tokenComponentNames } from "../Price.ts"
+import { type ModelPrice, patch, type PriceTable, tokenComponentNames } from "../Price.ts"
 import { check } from "../PriceOverrides.ts"
 import * as Pricing from "../Pricing.ts"
 import * as PricingRefresh from "../PricingRefresh.ts"
@@ -23,6 +24,7 @@ const isList = Schema.is(Schema.Struct({ tables: Schema.Unknown }))
 /**
  * The prices to use: those of a file, before the bundled ones. The file is a price list, or overrides by provider and
  * model. `model` is what a response does not state; on Bedrock it is the id that was asked for, which decides the price.
+ * They are those of today.
  *
  * @internal
  */
@@ -30,21 +32,18 @@ export const service = (
   file: Option.Option<string>,
   model: Option.Option<string>
 ): Effect.Effect<Pricing.Service, Failed, FileSystem.FileSystem> =>
-  Effect.map(
+  Effect.zipWith(
     Option.match(file, { onNone: () => Pricing.current, onSome: fromFile }),
-    (pricing) =>
-      Option.match(model, {
-        onNone: () => pricing,
-        onSome: (model) => ({
-          ...pricing,
-          complete: (metadata) => {
-            const known = pricing.complete?.(metadata) ?? metadata
-            return known.model === undefined || known.provider === "bedrock"
-              ? trusted(CostMetadata, { ...known, model })
-              : known
-          }
-        })
-      })
+    Clock.currentTimeMillis,
+    (pricing, now) => ({
+      ...pricing,
+      complete: (metadata) => {
+        const known = Pricing.onDay(pricing.complete?.(metadata) ?? metadata, Pricing.dayOf(now))
+        return Option.isSome(model) && (known.model === undefined || known.provider === "bedrock")
+          ? trusted(CostMetadata, { ...known, model: model.value })
+          : known
+      }
+    })
   )
 
 const fromFile = Effect.fnUntraced(function*(path: string) {
@@ -144,13 +143,13 @@ interface Row {
 }
 
 const rowsOf = (tables: ReadonlyArray<PriceTable>): ReadonlyArray<Row> =>
-  tables.flatMap(({ date, models, names, provider, sources }) => {
+  tables.flatMap(({ date, defaults, models, names, provider, sources }) => {
     const row = (model: string, { from = "", ...price }: ModelPrice): Row => ({
       provider,
       model,
       date,
       lists: Array.from(from, (key) => sources?.[key] ?? key),
-      price
+      price: patch(defaults, price)
     })
     return [
       ...Object.entries(models).map(([model, price]) => row(model, price)),

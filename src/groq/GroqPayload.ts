@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { type Exact, exactly } from "../internal/exact.ts"
-import { list, nullish, open } from "../internal/open.ts"
+import { anything, list, nullish, number, type Open, open, text, texts, things } from "../internal/open.ts"
 import {
   type Choice,
   choiceFields,
@@ -23,11 +23,10 @@ import {
  * @category models
  * @since 0.2.0
  */
-export interface Annotation {
+export interface Annotation extends Open {
   readonly type?: string | null
   readonly document_citation?: DocumentCitation | null
   readonly function_citation?: FunctionCitation | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -36,13 +35,12 @@ export interface Annotation {
  * @category models
  * @since 0.2.0
  */
-export interface DocumentCitation {
+export interface DocumentCitation extends Open {
   readonly document_id?: string | null
   /** Where the piece of text starts, in characters. */
   readonly start_index?: number | null
   /** Where the piece of text ends, in characters. */
   readonly end_index?: number | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -51,32 +49,25 @@ export interface DocumentCitation {
  * @category models
  * @since 0.2.0
  */
-export interface FunctionCitation {
+export interface FunctionCitation extends Open {
   readonly tool_call_id?: string | null
   /** Where the piece of text starts, in characters. */
   readonly start_index?: number | null
   /** Where the piece of text ends, in characters. */
   readonly end_index?: number | null
-  readonly [key: string]: unknown
 }
 
-const DocumentCitation: Exact<DocumentCitation> = exactly(open({
-  document_id: nullish(Schema.String),
-  start_index: nullish(Schema.Finite),
-  end_index: nullish(Schema.Finite)
-}))
+const DocumentCitation: Exact<DocumentCitation> = exactly(
+  open({ document_id: text, start_index: number, end_index: number })
+)
 
-const FunctionCitation: Exact<FunctionCitation> = exactly(open({
-  tool_call_id: nullish(Schema.String),
-  start_index: nullish(Schema.Finite),
-  end_index: nullish(Schema.Finite)
-}))
+const FunctionCitation: Exact<FunctionCitation> = exactly(
+  open({ tool_call_id: text, start_index: number, end_index: number })
+)
 
-const Annotation: Exact<Annotation> = exactly(open({
-  type: nullish(Schema.String),
-  document_citation: nullish(DocumentCitation),
-  function_citation: nullish(FunctionCitation)
-}))
+const Annotation: Exact<Annotation> = exactly(
+  open({ type: text, document_citation: nullish(DocumentCitation), function_citation: nullish(FunctionCitation) })
+)
 
 /**
  * A tool that Groq ran itself.
@@ -84,7 +75,7 @@ const Annotation: Exact<Annotation> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ExecutedTool {
+export interface ExecutedTool extends Open {
   readonly index?: number | null
   readonly type?: string | null
   /** A string by the specification, but each tool has its own form. */
@@ -94,7 +85,6 @@ export interface ExecutedTool {
   readonly search_results?: SearchResults | null
   readonly browser_results?: ReadonlyArray<BrowserResult | null> | null
   readonly code_results?: ReadonlyArray<CodeResult | null> | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -103,10 +93,9 @@ export interface ExecutedTool {
  * @category models
  * @since 0.2.0
  */
-export interface SearchResults {
+export interface SearchResults extends Open {
   readonly images?: ReadonlyArray<unknown> | null
   readonly results?: ReadonlyArray<SearchResult | null> | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -115,13 +104,12 @@ export interface SearchResults {
  * @category models
  * @since 0.2.0
  */
-export interface SearchResult {
+export interface SearchResult extends Open {
   readonly title?: string | null
   readonly url?: string | null
   readonly content?: string | null
   /** How well the page matches, from 0 to 1. */
   readonly score?: number | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -130,12 +118,11 @@ export interface SearchResult {
  * @category models
  * @since 0.2.0
  */
-export interface BrowserResult {
+export interface BrowserResult extends Open {
   readonly title?: string | null
   readonly url?: string | null
   readonly content?: string | null
   readonly live_view_url?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -144,44 +131,27 @@ export interface BrowserResult {
  * @category models
  * @since 0.2.0
  */
-export interface CodeResult {
+export interface CodeResult extends Open {
   readonly text?: string | null
   /** An image in base64. */
   readonly png?: string | null
   readonly chart?: unknown
   readonly charts?: ReadonlyArray<unknown> | null
-  readonly [key: string]: unknown
 }
 
-const SearchResult: Exact<SearchResult> = exactly(open({
-  title: nullish(Schema.String),
-  url: nullish(Schema.String),
-  content: nullish(Schema.String),
-  score: nullish(Schema.Finite)
-}))
+const SearchResult: Exact<SearchResult> = exactly(open({ title: text, url: text, content: text, score: number }))
 
-const SearchResults: Exact<SearchResults> = exactly(open({
-  images: nullish(Schema.Array(Schema.Unknown)),
-  results: nullish(list(SearchResult))
-}))
+const SearchResults: Exact<SearchResults> = exactly(open({ images: things, results: nullish(list(SearchResult)) }))
 
-const BrowserResult: Exact<BrowserResult> = exactly(open({
-  title: nullish(Schema.String),
-  url: nullish(Schema.String),
-  content: nullish(Schema.String),
-  live_view_url: nullish(Schema.String)
-}))
+const BrowserResult: Exact<BrowserResult> = exactly(
+  open({ title: text, url: text, content: text, live_view_url: text })
+)
 
-const CodeResult: Exact<CodeResult> = exactly(open({
-  text: nullish(Schema.String),
-  png: nullish(Schema.String),
-  chart: Schema.optionalKey(Schema.Unknown),
-  charts: nullish(Schema.Array(Schema.Unknown))
-}))
+const CodeResult: Exact<CodeResult> = exactly(open({ text, png: text, chart: anything, charts: things }))
 
 const ExecutedTool: Exact<ExecutedTool> = exactly(open({
-  index: nullish(Schema.Finite),
-  type: nullish(Schema.String),
+  index: number,
+  type: text,
   arguments: nullish(Schema.Union([Schema.String, open({}), Schema.Array(Schema.Unknown)])),
   output: nullish(Schema.Union([Schema.String, open({}), Schema.Array(Schema.Unknown)])),
   search_results: nullish(SearchResults),
@@ -206,13 +176,9 @@ export interface GroqUsage extends WireUsage {
   readonly total_time?: number | null
 }
 
-const GroqUsage: Exact<GroqUsage> = exactly(open({
-  ...usageFields,
-  queue_time: nullish(Schema.Finite),
-  prompt_time: nullish(Schema.Finite),
-  completion_time: nullish(Schema.Finite),
-  total_time: nullish(Schema.Finite)
-}))
+const GroqUsage: Exact<GroqUsage> = exactly(
+  open({ ...usageFields, queue_time: number, prompt_time: number, completion_time: number, total_time: number })
+)
 
 /**
  * What Groq adds to the first and the last chunk, in `x_groq`.
@@ -220,7 +186,7 @@ const GroqUsage: Exact<GroqUsage> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface XGroq {
+export interface XGroq extends Open {
   /** The request's id. */
   readonly id?: string | null
   readonly seed?: number | null
@@ -229,7 +195,6 @@ export interface XGroq {
   /** A string by the specification; some streams hold an object, as other errors do. */
   readonly error?: string | XGroqError | null
   readonly debug?: XGroqDebug | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -238,9 +203,8 @@ export interface XGroq {
  * @category models
  * @since 0.2.0
  */
-export interface UsageBreakdown {
+export interface UsageBreakdown extends Open {
   readonly models?: ReadonlyArray<ModelUsage | null> | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -249,10 +213,9 @@ export interface UsageBreakdown {
  * @category models
  * @since 0.2.0
  */
-export interface ModelUsage {
+export interface ModelUsage extends Open {
   readonly model?: string | null
   readonly usage?: GroqUsage | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -261,9 +224,8 @@ export interface ModelUsage {
  * @category models
  * @since 0.2.0
  */
-export interface XGroqError {
+export interface XGroqError extends Open {
   readonly message?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -272,30 +234,29 @@ export interface XGroqError {
  * @category models
  * @since 0.2.0
  */
-export interface XGroqDebug {
+export interface XGroqDebug extends Open {
   readonly input_token_ids?: ReadonlyArray<number | null> | null
   readonly input_tokens?: ReadonlyArray<string | null> | null
   readonly output_token_ids?: ReadonlyArray<number | null> | null
   readonly output_tokens?: ReadonlyArray<string | null> | null
-  readonly [key: string]: unknown
 }
 
-const ModelUsage: Exact<ModelUsage> = exactly(open({ model: nullish(Schema.String), usage: nullish(GroqUsage) }))
+const ModelUsage: Exact<ModelUsage> = exactly(open({ model: text, usage: nullish(GroqUsage) }))
 
 const UsageBreakdown: Exact<UsageBreakdown> = exactly(open({ models: nullish(list(ModelUsage)) }))
 
-const XGroqError: Exact<XGroqError> = exactly(open({ message: nullish(Schema.String) }))
+const XGroqError: Exact<XGroqError> = exactly(open({ message: text }))
 
 const XGroqDebug: Exact<XGroqDebug> = exactly(open({
   input_token_ids: nullish(list(Schema.Finite)),
-  input_tokens: nullish(list(Schema.String)),
+  input_tokens: texts,
   output_token_ids: nullish(list(Schema.Finite)),
-  output_tokens: nullish(list(Schema.String))
+  output_tokens: texts
 }))
 
 const XGroq: Exact<XGroq> = exactly(open({
-  id: nullish(Schema.String),
-  seed: nullish(Schema.Finite),
+  id: text,
+  seed: number,
   usage: nullish(GroqUsage),
   usage_breakdown: nullish(UsageBreakdown),
   error: nullish(Schema.Union([Schema.String, XGroqError])),
@@ -316,7 +277,7 @@ export interface GroqDelta extends Delta {
 
 const GroqDelta: Exact<GroqDelta> = exactly(open({
   ...deltaFields,
-  channel: nullish(Schema.String),
+  channel: text,
   annotations: nullish(list(Annotation)),
   executed_tools: nullish(list(ExecutedTool))
 }))

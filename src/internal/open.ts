@@ -29,3 +29,40 @@ export const list = <S extends Schema.Constraint>(schema: S) => Schema.Array(Sch
  */
 export const elements = <A>(list: ReadonlyArray<A | null> | null | undefined): ReadonlyArray<A> =>
   (list ?? []).filter((element) => element !== null)
+
+/**
+ * What a wire object is: it may have fields that this version does not know.
+ *
+ * @internal
+ */
+export interface Open {
+  readonly [key: string]: unknown
+}
+
+/**
+ * Fields that many wire objects have.
+ *
+ * @internal
+ */
+export const text = nullish(Schema.String)
+
+/** @internal */
+export const number = nullish(Schema.Finite)
+
+/** @internal */
+export const texts = nullish(list(Schema.String))
+
+/** @internal */
+export const anything = Schema.optionalKey(Schema.Unknown)
+
+/** @internal */
+export const things = nullish(Schema.Array(Schema.Unknown))
+
+/**
+ * A wire object that is told apart by its `type`.
+ *
+ * @internal
+ */
+export const typed =
+  <const Type extends string>(type: Type) => <const Fields extends Schema.Struct.Fields>(fields: Fields) =>
+    open({ type: Schema.Literal(type), ...fields })

@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import { type Exact, exactly } from "./exact.ts"
 import { open } from "./open.ts"
 
@@ -39,10 +40,21 @@ export const unknownBut = (...known: ReadonlyArray<string>): Exact<Unknown> => {
 }
 
 /**
- * Schema of one of the known members, by their types, or of an object of any other type.
+ * Schema of one of these members, told apart by the literals of their `type`, or of an object of any other type.
  *
  * @internal
  */
-export const openUnion = <Type extends string, Member extends Schema.Constraint>(
-  members: Readonly<Record<Type, Member>> & { readonly [T in Type]: { readonly Type: { readonly type: T } } }
-) => Schema.Union([...Object.values<Member>(members), unknownBut(...Object.keys(members))])
+export const openUnion = <const Members extends ReadonlyArray<Schema.Constraint>>(members: Members) =>
+  Schema.Union([...members, unknownBut(...members.flatMap(({ ast }) => typesOf(ast)))])
+
+const typesOf = (ast: SchemaAST.AST): ReadonlyArray<string> =>
+  SchemaAST.isObjects(ast)
+    ? ast.propertySignatures.flatMap(({ name, type }) => name === "type" ? literalsOf(type) : [])
+    : []
+
+const literalsOf = (ast: SchemaAST.AST): ReadonlyArray<string> =>
+  SchemaAST.isUnion(ast)
+    ? ast.types.flatMap(literalsOf)
+    : SchemaAST.isLiteral(ast) && typeof ast.literal === "string"
+    ? [ast.literal]
+    : []

@@ -61,8 +61,8 @@ const AudioOutput: Exact<AudioOutput> = exactFields(open({
 export interface PromptCacheOptions {
   /** `implicit`: where OpenAI finds it useful; `explicit`: at the marks in the prompt. */
   readonly mode?: Word<"implicit" | "explicit">
-  /** How long a prefix is kept: `30m`. */
-  readonly ttl?: Word<"30m">
+  /** How long a prefix is kept at least: `30m`, or, with the Responses API, `12h`. Default: `30m`. */
+  readonly ttl?: Word<"30m" | "12h">
 }
 
 /**
@@ -73,7 +73,7 @@ export interface PromptCacheOptions {
  */
 export const PromptCacheOptions: Exact<PromptCacheOptions> = exactFields(open({
   mode: Schema.optionalKey(word("implicit", "explicit")),
-  ttl: Schema.optionalKey(word("30m"))
+  ttl: Schema.optionalKey(word("30m", "12h"))
 }))
 
 /**

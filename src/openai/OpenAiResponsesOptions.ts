@@ -1,5 +1,21 @@
 /**
- * The own request fields of OpenAI's Responses API.
+ * Programs that give access to a model for a purpose.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface AccessPrograms {
+  /** Default: what the model and the project have access to. */
+  readonly cyber?: Word<"standard" | "daybreak_blue" | "daybreak_red">
+}
+
+const AccessPrograms: Exact<AccessPrograms> = exactFields(open({
+  cyber: Schema.optionalKey(word("standard", "daybreak_blue", "daybreak_red"))
+}))
+
+/**
+ * How a long context is cut.
+ of OpenAI's Responses API.
  *
  * @since 0.2.0
  */
@@ -166,6 +182,8 @@ const ResponsesStreamOptions: Exact<ResponsesStreamOptions> = exactFields(open({
  * @since 0.2.0
  */
 export interface OpenAiResponsesOptions {
+  /** Programs that the request makes use of. */
+  readonly access_programs?: AccessPrograms
   /** Whether the answer is made in the background. */
   readonly background?: boolean | null
   /** How a long context is cut. */
@@ -248,6 +266,7 @@ export interface OpenAiResponsesOptions {
  * @since 0.2.0
  */
 export const OpenAiResponsesOptions: Exact<OpenAiResponsesOptions> = exactFields(open({
+  access_programs: Schema.optionalKey(AccessPrograms),
   background: nullish(Schema.Boolean),
   context_management: nullish(Schema.Array(ContextManagement)),
   conversation: nullish(Schema.Union([Schema.String, Conversation])),

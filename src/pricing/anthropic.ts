@@ -26,45 +26,22 @@ export const table: PriceTable = {
     c: "ai-sdk-cost-calculator 2026-09-23",
     l: "litellm 2026-08-01",
     p: "pi-ai 2026-11-10",
-    k: "portkey 2026-08-21"
+    k: "portkey 2026-08-21",
+    r: "the provider's own page"
   },
   defaults: {
     serviceTiers: { standard: 1, batch: 0.5 },
     speeds: { standard: 1 },
     inferenceGeos: { global: 1, not_available: 1 },
-    serverTools: { web_fetch: 0 }
+    serverTools: { web_fetch: 0, web_search: 0.01 }
   },
   models: {
     "claude-2": { input: 8, output: 24, from: "g" },
     "claude-2.0": { input: 8, output: 24, from: "g" },
     "claude-2.1": { input: 8, output: 24, from: "gk" },
-    "claude-3-5-haiku": {
-      input: 0.8,
-      cacheWrite: 1,
-      cached: 0.08,
-      output: 4,
-      cacheWrite1h: 1.6,
-      serverTools: { web_search: 0.01 },
-      from: "cgk"
-    },
-    "claude-3-5-sonnet": {
-      input: 3,
-      cacheWrite: 3.75,
-      cached: 0.3,
-      output: 15,
-      cacheWrite1h: 6,
-      serverTools: { web_search: 0.01 },
-      from: "g"
-    },
-    "claude-3-7-sonnet": {
-      input: 3,
-      cacheWrite: 3.75,
-      cached: 0.3,
-      output: 15,
-      cacheWrite1h: 6,
-      serverTools: { web_search: 0.01 },
-      from: "cgkl"
-    },
+    "claude-3-5-haiku": { input: 0.8, cacheWrite: 1, cached: 0.08, output: 4, cacheWrite1h: 1.6, from: "cgk" },
+    "claude-3-5-sonnet": { input: 3, cacheWrite: 3.75, cached: 0.3, output: 15, cacheWrite1h: 6, from: "g" },
+    "claude-3-7-sonnet": { input: 3, cacheWrite: 3.75, cached: 0.3, output: 15, cacheWrite1h: 6, from: "cgkl" },
     "claude-3-haiku": { input: 0.25, cacheWrite: 0.3, cached: 0.03, output: 1.25, cacheWrite1h: 0.5, from: "gkl" },
     "claude-3-opus": { input: 15, cacheWrite: 18.75, cached: 1.5, output: 75, cacheWrite1h: 30, from: "gkl" },
     "claude-3-sonnet": { input: 3, cacheWrite: 3.75, cached: 0.3, output: 15, cacheWrite1h: 6, from: "g" },
@@ -74,7 +51,6 @@ export const table: PriceTable = {
       cached: 1,
       output: 50,
       cacheWrite1h: 20,
-      serverTools: { web_search: 0.01 },
       inferenceGeos: { us: 1.1 },
       from: "cgklp"
     },
@@ -84,7 +60,6 @@ export const table: PriceTable = {
       cached: 0.25,
       output: 50,
       cacheWrite1h: 20,
-      serverTools: { web_search: 0.01 },
       inferenceGeos: { us: 1.1 },
       from: "cgp"
     },
@@ -93,19 +68,12 @@ export const table: PriceTable = {
       cached: 0.2,
       cacheWrite: 10,
       output: 40,
+      speeds: { fast: 2 },
       cacheWrite1h: 16,
       inferenceGeos: { us: 1.1 },
       from: "p"
     },
-    "claude-haiku-4-5": {
-      input: 1,
-      cacheWrite: 1.25,
-      cached: 0.1,
-      output: 5,
-      cacheWrite1h: 2,
-      serverTools: { web_search: 0.01 },
-      from: "cgklp"
-    },
+    "claude-haiku-4-5": { input: 1, cacheWrite: 1.25, cached: 0.1, output: 5, cacheWrite1h: 2, from: "cgklp" },
     "claude-haiku-5-5": {
       input: 0.1,
       cached: 0.01,
@@ -121,7 +89,6 @@ export const table: PriceTable = {
       cached: 1,
       cacheWrite: 12.5,
       output: 50,
-      serverTools: { web_search: 0.01 },
       cacheWrite1h: 20,
       inferenceGeos: { us: 1.1 },
       from: "c"
@@ -131,54 +98,21 @@ export const table: PriceTable = {
       cached: 0.25,
       cacheWrite: 12.5,
       output: 50,
-      serverTools: { web_search: 0.01 },
       cacheWrite1h: 20,
       inferenceGeos: { us: 1.1 },
       from: "c"
     },
-    "claude-opus-4": {
-      input: 15,
-      cacheWrite: 18.75,
-      cached: 1.5,
-      output: 75,
-      cacheWrite1h: 30,
-      serverTools: { web_search: 0.01 },
-      from: "gkl"
-    },
-    "claude-opus-4-0": {
-      input: 15,
-      cacheWrite: 18.75,
-      cached: 1.5,
-      output: 75,
-      cacheWrite1h: 30,
-      serverTools: { web_search: 0.01 },
-      from: "cgk"
-    },
-    "claude-opus-4-1": {
-      input: 15,
-      cacheWrite: 18.75,
-      cached: 1.5,
-      output: 75,
-      cacheWrite1h: 30,
-      serverTools: { web_search: 0.01 },
-      from: "cgkl"
-    },
-    "claude-opus-4-5": {
-      input: 5,
-      cacheWrite: 6.25,
-      cached: 0.5,
-      output: 25,
-      cacheWrite1h: 10,
-      serverTools: { web_search: 0.01 },
-      from: "cgklp"
-    },
+    "claude-mythos-preview": { input: 25, output: 125, inferenceGeos: { us: 1.1 }, from: "r" },
+    "claude-opus-4": { input: 15, cacheWrite: 18.75, cached: 1.5, output: 75, cacheWrite1h: 30, from: "gkl" },
+    "claude-opus-4-0": { input: 15, cacheWrite: 18.75, cached: 1.5, output: 75, cacheWrite1h: 30, from: "cgk" },
+    "claude-opus-4-1": { input: 15, cacheWrite: 18.75, cached: 1.5, output: 75, cacheWrite1h: 30, from: "cgkl" },
+    "claude-opus-4-5": { input: 5, cacheWrite: 6.25, cached: 0.5, output: 25, cacheWrite1h: 10, from: "cgklp" },
     "claude-opus-4-6": {
       input: 5,
       cacheWrite: 6.25,
       cached: 0.5,
       output: 25,
       cacheWrite1h: 10,
-      serverTools: { web_search: 0.01 },
       speeds: { fast: 6 },
       inferenceGeos: { us: 1.1 },
       from: "cgklp"
@@ -189,7 +123,6 @@ export const table: PriceTable = {
       cached: 0.5,
       output: 25,
       cacheWrite1h: 10,
-      serverTools: { web_search: 0.01 },
       speeds: { fast: 6 },
       inferenceGeos: { us: 1.1 },
       from: "cgklp"
@@ -200,7 +133,6 @@ export const table: PriceTable = {
       cached: 0.5,
       output: 25,
       cacheWrite1h: 10,
-      serverTools: { web_search: 0.01 },
       speeds: { fast: 2 },
       inferenceGeos: { us: 1.1 },
       from: "cgklp"
@@ -211,7 +143,6 @@ export const table: PriceTable = {
       cached: 0.5,
       output: 25,
       cacheWrite1h: 10,
-      serverTools: { web_search: 0.01 },
       speeds: { fast: 2 },
       inferenceGeos: { us: 1.1 },
       from: "cgklp"
@@ -222,64 +153,29 @@ export const table: PriceTable = {
       cached: 0.2,
       output: 20,
       cacheWrite1h: 8,
-      serverTools: { web_search: 0.01 },
       speeds: { fast: 2 },
       inferenceGeos: { us: 1.1 },
       from: "cgp"
     },
-    "claude-sonnet-3-7": {
-      input: 3,
-      cacheWrite: 3.75,
-      cached: 0.3,
-      output: 15,
-      cacheWrite1h: 6,
-      serverTools: { web_search: 0.01 },
-      from: "g"
-    },
-    "claude-sonnet-4": {
-      input: 3,
-      cacheWrite: 3.75,
-      cached: 0.3,
-      output: 15,
-      cacheWrite1h: 6,
-      serverTools: { web_search: 0.01 },
-      from: "g"
-    },
-    "claude-sonnet-4-0": {
-      input: 3,
-      cacheWrite: 3.75,
-      cached: 0.3,
-      output: 15,
-      cacheWrite1h: 6,
-      serverTools: { web_search: 0.01 },
-      from: "cgk"
-    },
+    "claude-sonnet-3-7": { input: 3, cacheWrite: 3.75, cached: 0.3, output: 15, cacheWrite1h: 6, from: "g" },
+    "claude-sonnet-4": { input: 3, cacheWrite: 3.75, cached: 0.3, output: 15, cacheWrite1h: 6, from: "g" },
+    "claude-sonnet-4-0": { input: 3, cacheWrite: 3.75, cached: 0.3, output: 15, cacheWrite1h: 6, from: "cgk" },
     "claude-sonnet-4-20250514": {
       input: 3,
       cacheWrite: 3.75,
       cached: 0.3,
       output: 15,
       cacheWrite1h: 6,
-      serverTools: { web_search: 0.01 },
       longContext: { above: 200000, input: 6, cached: 0.6, cacheWrite: 7.5, output: 22.5, cacheWrite1h: 12 },
       from: "kl"
     },
-    "claude-sonnet-4-5": {
-      input: 3,
-      cacheWrite: 3.75,
-      cached: 0.3,
-      output: 15,
-      cacheWrite1h: 6,
-      serverTools: { web_search: 0.01 },
-      from: "cgklp"
-    },
+    "claude-sonnet-4-5": { input: 3, cacheWrite: 3.75, cached: 0.3, output: 15, cacheWrite1h: 6, from: "cgklp" },
     "claude-sonnet-4-6": {
       input: 3,
       cacheWrite: 3.75,
       cached: 0.3,
       output: 15,
       cacheWrite1h: 6,
-      serverTools: { web_search: 0.01 },
       inferenceGeos: { us: 1.1 },
       from: "cgklp"
     },
@@ -289,7 +185,6 @@ export const table: PriceTable = {
       cached: 0.2,
       output: 10,
       cacheWrite1h: 4,
-      serverTools: { web_search: 0.01 },
       inferenceGeos: { us: 1.1 },
       from: "cgklp"
     },

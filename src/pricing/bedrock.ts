@@ -198,8 +198,8 @@ export const table: PriceTable = {
       cached: 1.5,
       cacheWrite: 18.75,
       output: 75,
-      serverTools: { web_search: 0.01 },
       cacheWrite1h: 30,
+      serverTools: { web_search: 0.01 },
       from: "klp"
     },
     "anthropic.claude-opus-4-20250514": {
@@ -207,8 +207,8 @@ export const table: PriceTable = {
       cached: 1.5,
       cacheWrite: 18.75,
       output: 75,
-      serverTools: { web_search: 0.01 },
       cacheWrite1h: 30,
+      serverTools: { web_search: 0.01 },
       from: "kl"
     },
     "anthropic.claude-opus-4-5": {
@@ -294,8 +294,8 @@ export const table: PriceTable = {
       cacheWrite: 3.75,
       output: 15,
       longContext: { above: 200000, input: 6, cached: 0.6, cacheWrite: 7.5, cacheWrite1h: 12, output: 22.5 },
-      serverTools: { web_search: 0.01 },
       cacheWrite1h: 6,
+      serverTools: { web_search: 0.01 },
       from: "kl"
     },
     "anthropic.claude-sonnet-4-5-20250929": {
@@ -304,8 +304,8 @@ export const table: PriceTable = {
       cacheWrite: 4.125,
       cacheWrite1h: 6.6,
       output: 16.5,
-      serverTools: { web_search: 0.01 },
       longContext: { above: 200000, input: 6.6, cached: 0.66, cacheWrite: 8.25, cacheWrite1h: 13.2, output: 24.75 },
+      serverTools: { web_search: 0.01 },
       from: "klp"
     },
     "anthropic.claude-sonnet-4-6": {
@@ -464,8 +464,8 @@ export const table: PriceTable = {
       cached: 0.3,
       cacheWrite: 3.75,
       output: 15,
-      serverTools: { web_search: 0.01 },
       longContext: { above: 200000, input: 6, cached: 0.6, cacheWrite: 7.5, output: 22.5 },
+      serverTools: { web_search: 0.01 },
       from: "glp"
     },
     "eu.deepseek.v3.2": { input: 0.74, output: 2.22, from: "l" },

@@ -29,10 +29,13 @@ export const table: PriceTable = {
     k: "portkey 2026-08-21",
     r: "the provider's own page"
   },
-  defaults: { serviceTiers: { auto: 1, default: 1, flex: 0.5, batch: 0.5 }, serverTools: { file_search: 0.0025 } },
+  defaults: {
+    serviceTiers: { auto: 1, default: 1, flex: 0.5, batch: 0.5 },
+    serverTools: { file_search: 0.0025, web_search: 0.01 }
+  },
   models: {
-    "chat-latest": { input: 5, cached: 0.5, output: 30, serverTools: { web_search: 0.01 }, from: "ckp" },
-    "chatgpt-4o-latest": { input: 5, output: 15, cached: 1.25, serverTools: { web_search: 0.01 }, from: "gkl" },
+    "chat-latest": { input: 5, cached: 0.5, output: 30, from: "ckp" },
+    "chatgpt-4o-latest": { input: 5, output: 15, cached: 1.25, from: "gkl" },
     "codex-mini-latest": { input: 1.5, cached: 0.375, output: 6, from: "cgkl" },
     "computer-use-preview": { input: 3, output: 12, from: "ck" },
     "daybreak-blue-latest": {
@@ -41,34 +44,24 @@ export const table: PriceTable = {
       cacheWrite: 5,
       output: 20,
       longContext: { above: 272000, input: 8, cached: 0.8, cacheWrite: 10, output: 30 },
-      serverTools: { web_search: 0.01 },
       from: "c"
     },
-    "daybreak-red-latest": {
-      input: 12.5,
-      cached: 1.25,
-      cacheWrite: 15.625,
-      output: 75,
-      serverTools: { web_search: 0.01 },
-      from: "c"
-    },
+    "daybreak-red-latest": { input: 12.5, cached: 1.25, cacheWrite: 15.625, output: 75, from: "c" },
     "ft:gpt-3.5-turbo": { input: 3, output: 6, from: "gkl" },
     "ft:gpt-4-0613": { input: 30, output: 60, from: "l" },
-    "ft:gpt-4.1": { input: 3, cached: 0.75, output: 12, serverTools: { web_search: 0.01 }, from: "gkl" },
-    "ft:gpt-4.1-mini": { input: 0.8, cached: 0.2, output: 3.2, serverTools: { web_search: 0.01 }, from: "gkl" },
+    "ft:gpt-4.1": { input: 3, cached: 0.75, output: 12, from: "gkl" },
+    "ft:gpt-4.1-mini": { input: 0.8, cached: 0.2, output: 3.2, from: "gkl" },
     "ft:gpt-4.1-nano": { input: 0.2, cached: 0.05, output: 0.8, from: "gkl" },
     "ft:gpt-4o": { input: 3.75, output: 15, cached: 1.875, from: "gkl" },
-    "ft:gpt-4o-2024-08-06": { input: 3.75, output: 15, cached: 1.875, serverTools: { web_search: 0.01 }, from: "kl" },
-    "ft:gpt-4o-mini": { input: 0.3, output: 1.2, cached: 0.15, serverTools: { web_search: 0.01 }, from: "gkl" },
-    "ft:o4-mini": { input: 4, cached: 1, output: 16, from: "g" },
-    "ft:o4-mini-2025-04-16": { input: 4, cached: 1, output: 16, serverTools: { web_search: 0.01 }, from: "kl" },
+    "ft:gpt-4o-mini": { input: 0.3, output: 1.2, cached: 0.15, from: "gkl" },
+    "ft:o4-mini": { input: 4, cached: 1, output: 16, from: "gkl" },
     "gpt-3.5-0301": { input: 1.5, output: 2, from: "gk" },
     "gpt-3.5-turbo": { input: 0.5, output: 1.5, from: "cgkl" },
     "gpt-3.5-turbo-0301": { input: 1.5, output: 2, from: "gk" },
     "gpt-3.5-turbo-1106": { input: 1, output: 2, from: "gkl" },
     "gpt-3.5-turbo-16k": { input: 3, output: 4, from: "gkl" },
     "gpt-3.5-turbo-instruct": { input: 1.5, output: 2, from: "gk" },
-    "gpt-4": { input: 30, output: 60, serverTools: { web_search: 0.01 }, from: "cgklp" },
+    "gpt-4": { input: 30, output: 60, from: "cgklp" },
     "gpt-4-0125-preview": { input: 10, output: 30, from: "gkl" },
     "gpt-4-1106-preview": { input: 10, output: 30, from: "gkl" },
     "gpt-4-1106-vision-preview": { input: 10, output: 30, from: "gk" },
@@ -80,16 +73,16 @@ export const table: PriceTable = {
       input: 2,
       cached: 0.5,
       output: 8,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.025 },
       serviceTiers: { priority: 1.75, fast: 1.75 },
+      serverTools: { web_search_preview: 0.025 },
       from: "cgklp"
     },
     "gpt-4.1-mini": {
       input: 0.4,
       cached: 0.1,
       output: 1.6,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.025 },
       serviceTiers: { priority: 1.75, fast: 1.75 },
+      serverTools: { web_search_preview: 0.025 },
       from: "cgklp"
     },
     "gpt-4.1-nano": {
@@ -97,7 +90,7 @@ export const table: PriceTable = {
       cached: 0.025,
       output: 0.4,
       serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search: 0.01, web_search_preview: 0.025 },
+      serverTools: { web_search_preview: 0.025 },
       from: "cgklp"
     },
     "gpt-4.5-preview": { input: 75, cached: 37.5, output: 150, from: "cg" },
@@ -105,42 +98,28 @@ export const table: PriceTable = {
       input: 2.5,
       cached: 1.25,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.025 },
       serviceTiers: { priority: 1.7, fast: 1.7 },
+      serverTools: { web_search_preview: 0.025 },
       from: "cgklp"
     },
     "gpt-4o-2024-05-13": {
       input: 5,
       output: 15,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.025 },
       serviceTiers: { priority: 1.75, fast: 1.75 },
+      serverTools: { web_search_preview: 0.025 },
       from: "cgklp"
     },
-    "gpt-4o-audio-preview": {
-      input: 2.5,
-      output: 10,
-      inputAudio: 40,
-      outputAudio: 80,
-      serverTools: { web_search: 0.01 },
-      from: "cgkl"
-    },
-    "gpt-4o-audio-preview-2024-10-01": {
-      input: 2.5,
-      output: 10,
-      inputAudio: 100,
-      outputAudio: 200,
-      serverTools: { web_search: 0.01 },
-      from: "cgk"
-    },
+    "gpt-4o-audio-preview": { input: 2.5, output: 10, inputAudio: 40, outputAudio: 80, from: "cgkl" },
+    "gpt-4o-audio-preview-2024-10-01": { input: 2.5, output: 10, inputAudio: 100, outputAudio: 200, from: "cgk" },
     "gpt-4o-mini": {
       input: 0.15,
       cached: 0.075,
       output: 0.6,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.025 },
       serviceTiers: {
         priority: { input: 0.25, cached: 0.125, output: 1 },
         fast: { input: 0.25, cached: 0.125, output: 1 }
       },
+      serverTools: { web_search_preview: 0.025 },
       from: "cgklp"
     },
     "gpt-4o-mini-audio-preview": { input: 0.15, output: 0.6, inputAudio: 10, outputAudio: 20, from: "cgkl" },
@@ -157,12 +136,12 @@ export const table: PriceTable = {
       input: 0.15,
       cached: 0.075,
       output: 0.6,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
       serviceTiers: {
         priority: { input: 0.25, cached: 0.125, output: 1 },
         fast: { input: 0.25, cached: 0.125, output: 1 }
       },
       request: 0.025,
+      serverTools: { web_search: 0 },
       from: "cgkl"
     },
     "gpt-4o-realtime-preview": {
@@ -177,73 +156,66 @@ export const table: PriceTable = {
     "gpt-4o-search-preview": {
       input: 2.5,
       output: 10,
-      serverTools: { web_search: 0.025 },
       cached: 1.25,
       request: 0.025,
+      serverTools: { web_search: 0 },
       from: "cgkl"
     },
     "gpt-5": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
-    "gpt-5-3": { input: 1.75, cached: 0.175, output: 14, from: "g" },
+    "gpt-5-3": { input: 1.75, cached: 0.175, output: 14, serverTools: { web_search_preview: 0.01 }, from: "g" },
     "gpt-5-3-chat": { input: 1.75, cached: 0.175, output: 14, from: "g" },
-    "gpt-5-3-codex": { input: 1.75, cached: 0.175, output: 14, from: "g" },
+    "gpt-5-3-codex": { input: 1.75, cached: 0.175, output: 14, serverTools: { web_search_preview: 0.01 }, from: "g" },
     "gpt-5-4": {
       input: 2.5,
       cached: 0.25,
       output: 15,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 },
       serviceTiers: { priority: { input: 5, cached: 0.5, output: 30 }, fast: { input: 5, cached: 0.5, output: 30 } },
+      serverTools: { web_search_preview: 0.01 },
       from: "g"
     },
     "gpt-5-4-mini": {
       input: 0.75,
       cached: 0.075,
       output: 4.5,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: {
         priority: { input: 1.5, cached: 0.15, output: 9 },
         fast: { input: 1.5, cached: 0.15, output: 9 }
       },
+      serverTools: { web_search_preview: 0.01 },
       from: "g"
     },
-    "gpt-5-4-nano": {
-      input: 0.2,
-      cached: 0.02,
-      output: 1.25,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
-      from: "g"
-    },
+    "gpt-5-4-nano": { input: 0.2, cached: 0.02, output: 1.25, serverTools: { web_search_preview: 0.01 }, from: "g" },
     "gpt-5-4-pro": {
       input: 30,
       output: 180,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 60, output: 270 },
+      serverTools: { web_search_preview: 0.01 },
       from: "g"
     },
     "gpt-5-5": {
       input: 5,
       cached: 0.5,
       output: 30,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 10, cached: 1, output: 45 },
       serviceTiers: {
         priority: { input: 12.5, cached: 1.25, output: 75 },
         fast: { input: 12.5, cached: 1.25, output: 75 }
       },
+      serverTools: { web_search_preview: 0.01 },
       from: "g"
     },
     "gpt-5-5-chat": {
       input: 5,
       cached: 0.5,
       output: 30,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
       longContext: { above: 272000, input: 10, cached: 1, output: 45 },
       serviceTiers: {
         priority: { input: 12.5, cached: 1.25, output: 75 },
@@ -255,19 +227,19 @@ export const table: PriceTable = {
       input: 5,
       cached: 0.5,
       output: 30,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 10, cached: 1, output: 45 },
       serviceTiers: {
         priority: { input: 12.5, cached: 1.25, output: 75 },
         fast: { input: 12.5, cached: 1.25, output: 75 }
       },
+      serverTools: { web_search_preview: 0.01 },
       from: "g"
     },
     "gpt-5-5-pro": {
       input: 30,
       output: 180,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 60, output: 270 },
+      serverTools: { web_search_preview: 0.01 },
       from: "g"
     },
     "gpt-5-6": {
@@ -275,9 +247,9 @@ export const table: PriceTable = {
       cacheWrite: 5,
       cached: 0.4,
       output: 20,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "g"
     },
     "gpt-5-6-luna": {
@@ -285,9 +257,9 @@ export const table: PriceTable = {
       cacheWrite: 0.25,
       cached: 0.02,
       output: 1.2,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 0.4, cacheWrite: 0.5, cached: 0.04, output: 1.8 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "g"
     },
     "gpt-5-6-sol": {
@@ -295,9 +267,9 @@ export const table: PriceTable = {
       cacheWrite: 5,
       cached: 0.4,
       output: 20,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "g"
     },
     "gpt-5-6-terra": {
@@ -305,193 +277,160 @@ export const table: PriceTable = {
       cacheWrite: 2.5,
       cached: 0.2,
       output: 12,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 4, cacheWrite: 5, cached: 0.4, output: 18 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "g"
     },
-    "gpt-5-chat": {
-      input: 1.25,
-      cached: 0.125,
-      output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
-      serviceTiers: { priority: 2, fast: 2 },
-      from: "cgklp"
-    },
+    "gpt-5-chat": { input: 1.25, cached: 0.125, output: 10, serviceTiers: { priority: 2, fast: 2 }, from: "cgklp" },
     "gpt-5-codex": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgkl"
     },
     "gpt-5-mini": {
       input: 0.25,
       cached: 0.025,
       output: 2,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 1.8, fast: 1.8 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
-    "gpt-5-nano": {
-      input: 0.05,
-      cached: 0.005,
-      output: 0.4,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
-      from: "cgklp"
-    },
-    "gpt-5-pro": {
-      input: 15,
-      output: 120,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
-      from: "cgklp"
-    },
+    "gpt-5-nano": { input: 0.05, cached: 0.005, output: 0.4, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
+    "gpt-5-pro": { input: 15, output: 120, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
     "gpt-5-search-api": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01 },
       request: 0.01,
+      serverTools: { web_search: 0 },
       from: "ckl"
     },
     "gpt-5.1": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
-    "gpt-5.1-chat": {
-      input: 1.25,
-      cached: 0.125,
-      output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
-      serviceTiers: { priority: 2, fast: 2 },
-      from: "cgkl"
-    },
+    "gpt-5.1-chat": { input: 1.25, cached: 0.125, output: 10, serviceTiers: { priority: 2, fast: 2 }, from: "cgkl" },
     "gpt-5.1-codex": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgkl"
     },
     "gpt-5.1-codex-max": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgkl"
     },
     "gpt-5.1-codex-mini": {
       input: 0.25,
       cached: 0.025,
       output: 2,
-      serverTools: { web_search: 0.01, web_search_preview: 0.01 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgkl"
     },
-    "gpt-5.1-mini": { input: 0.25, cached: 0.025, output: 2, from: "g" },
+    "gpt-5.1-mini": { input: 0.25, cached: 0.025, output: 2, serverTools: { web_search_preview: 0.01 }, from: "g" },
     "gpt-5.2": {
       input: 1.75,
       cached: 0.175,
       output: 14,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
-    "gpt-5.2-chat": {
-      input: 1.75,
-      cached: 0.175,
-      output: 14,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
-      serviceTiers: { priority: 2, fast: 2 },
-      from: "cgkl"
-    },
+    "gpt-5.2-chat": { input: 1.75, cached: 0.175, output: 14, serviceTiers: { priority: 2, fast: 2 }, from: "cgkl" },
     "gpt-5.2-codex": {
       input: 1.75,
       cached: 0.175,
       output: 14,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgkl"
     },
-    "gpt-5.2-pro": {
-      input: 21,
-      output: 168,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
-      from: "cgklp"
-    },
-    "gpt-5.3": { input: 1.75, cached: 0.175, output: 14, from: "g" },
-    "gpt-5.3-chat": { input: 1.75, cached: 0.175, output: 14, from: "g" },
-    "gpt-5.3-chat-latest": { input: 1.75, cached: 0.175, output: 14, serverTools: { web_search: 0.01 }, from: "gkl" },
+    "gpt-5.2-pro": { input: 21, output: 168, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
+    "gpt-5.3": { input: 1.75, cached: 0.175, output: 14, serverTools: { web_search_preview: 0.01 }, from: "g" },
+    "gpt-5.3-chat": { input: 1.75, cached: 0.175, output: 14, from: "gkl" },
     "gpt-5.3-codex": {
       input: 1.75,
       cached: 0.175,
       output: 14,
-      serverTools: { web_search: 0.01, web_search_preview: 0.01 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
-    "gpt-5.3-codex-spark": { input: 1.75, cached: 0.175, output: 14, from: "p" },
+    "gpt-5.3-codex-spark": {
+      input: 1.75,
+      cached: 0.175,
+      output: 14,
+      serverTools: { web_search_preview: 0.01 },
+      from: "p"
+    },
     "gpt-5.4": {
       input: 2.5,
       cached: 0.25,
       output: 15,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 },
       serviceTiers: { priority: { input: 5, cached: 0.5, output: 30 }, fast: { input: 5, cached: 0.5, output: 30 } },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
     "gpt-5.4-mini": {
       input: 0.75,
       cached: 0.075,
       output: 4.5,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: {
         priority: { input: 1.5, cached: 0.15, output: 9 },
         fast: { input: 1.5, cached: 0.15, output: 9 }
       },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
     "gpt-5.4-nano": {
       input: 0.2,
       cached: 0.02,
       output: 1.25,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
     "gpt-5.4-pro": {
       input: 30,
       output: 180,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 60, output: 270, cached: 6 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
     "gpt-5.5": {
       input: 5,
       cached: 0.5,
       output: 30,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 10, cached: 1, output: 45 },
       serviceTiers: {
         priority: { input: 12.5, cached: 1.25, output: 75 },
         fast: { input: 12.5, cached: 1.25, output: 75 }
       },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
     "gpt-5.5-chat": {
       input: 5,
       cached: 0.5,
       output: 30,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
       longContext: { above: 272000, input: 10, cached: 1, output: 45 },
       serviceTiers: {
         priority: { input: 12.5, cached: 1.25, output: 75 },
@@ -504,7 +443,6 @@ export const table: PriceTable = {
       input: 5,
       cached: 0.5,
       output: 30,
-      serverTools: { web_search: 0.01, file_search: 0.0025 },
       serviceTiers: {
         priority: { input: 12.5, cached: 1.25, output: 75 },
         fast: { input: 12.5, cached: 1.25, output: 75 }
@@ -516,21 +454,21 @@ export const table: PriceTable = {
       input: 5,
       cached: 0.5,
       output: 30,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 10, cached: 1, output: 45 },
       serviceTiers: {
         priority: { input: 12.5, cached: 1.25, output: 75 },
         fast: { input: 12.5, cached: 1.25, output: 75 }
       },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serverTools: { web_search_preview: 0.01 },
       from: "g"
     },
     "gpt-5.5-pro": {
       input: 30,
       output: 180,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 60, output: 270, cached: 6 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
     "gpt-5.6": {
@@ -538,11 +476,11 @@ export const table: PriceTable = {
       cacheWrite: 5,
       cached: 0.4,
       output: 20,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
       serviceTiers: { priority: 2, fast: 2 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       until: "2026-11-21",
+      serverTools: { web_search_preview: 0.01 },
       from: "cg"
     },
     "gpt-5.6-cyber": {
@@ -550,8 +488,8 @@ export const table: PriceTable = {
       cached: 1.25,
       cacheWrite: 15.625,
       output: 75,
-      serverTools: { web_search: 0.01, web_search_preview: 0.01 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cp"
     },
     "gpt-5.6-luna": {
@@ -559,10 +497,10 @@ export const table: PriceTable = {
       cacheWrite: 0.25,
       cached: 0.02,
       output: 1.2,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 0.4, cacheWrite: 0.5, cached: 0.04, output: 1.8 },
       serviceTiers: { priority: 2, fast: 2 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
     "gpt-5.6-sol": {
@@ -570,11 +508,11 @@ export const table: PriceTable = {
       cacheWrite: 5,
       cached: 0.4,
       output: 20,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
       serviceTiers: { priority: 2, fast: 2 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       until: "2026-11-21",
+      serverTools: { web_search_preview: 0.01 },
       from: "cgp"
     },
     "gpt-5.6-terra": {
@@ -582,10 +520,10 @@ export const table: PriceTable = {
       cacheWrite: 2.5,
       cached: 0.2,
       output: 12,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 4, cacheWrite: 5, cached: 0.4, output: 18 },
       serviceTiers: { priority: 2, fast: 2 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
     "gpt-6-astra": {
@@ -593,10 +531,10 @@ export const table: PriceTable = {
       cacheWrite: 12.5,
       cached: 1,
       output: 50,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 20, cacheWrite: 25, cached: 2, output: 75 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       serviceTiers: { priority: 2, fast: 2, ultrafast: 6 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgp"
     },
     "gpt-6-luna": {
@@ -604,10 +542,10 @@ export const table: PriceTable = {
       cacheWrite: 0.125,
       cached: 0.01,
       output: 0.5,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 0.2, cacheWrite: 0.25, cached: 0.02, output: 0.75 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgp"
     },
     "gpt-6-sol": {
@@ -615,10 +553,10 @@ export const table: PriceTable = {
       cacheWrite: 2.5,
       cached: 0.2,
       output: 10,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       longContext: { above: 272000, input: 4, cacheWrite: 5, cached: 0.4, output: 15 },
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgp"
     },
     "gpt-6.1-sol": {
@@ -626,9 +564,11 @@ export const table: PriceTable = {
       cached: 0.1,
       cacheWrite: 2.5,
       output: 10,
-      longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, output: 15 },
+      longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, output: 15, cacheWrite12h: 10 },
+      cacheWrite12h: 5,
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       serviceTiers: { priority: 2, fast: 2, ultrafast: 6 },
+      serverTools: { web_search_preview: 0.01 },
       from: "p"
     },
     "gpt-6.1-terra": {
@@ -636,21 +576,36 @@ export const table: PriceTable = {
       cached: 0.05,
       cacheWrite: 1.25,
       output: 5,
-      longContext: { above: 272000, input: 2, cached: 0.1, cacheWrite: 2.5, output: 7.5 },
+      longContext: { above: 272000, input: 2, cached: 0.1, cacheWrite: 2.5, output: 7.5, cacheWrite12h: 5 },
+      cacheWrite12h: 2.5,
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
       serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
       from: "p"
+    },
+    "gpt-6.2-astra": {
+      input: 8,
+      cached: 0.4,
+      cacheWrite: 10,
+      output: 40,
+      longContext: { above: 272000, input: 16, cached: 0.8, cacheWrite: 20, output: 60, cacheWrite12h: 40 },
+      cacheWrite12h: 20,
+      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serviceTiers: { priority: 2, fast: 2 },
+      serverTools: { web_search_preview: 0.01 },
+      from: "r"
     },
     "gpt-6.2-sol": {
       input: 2,
       cached: 0.1,
       cacheWrite: 2.5,
       output: 10,
-      longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, output: 15 },
-      serverTools: { web_search: 0.01, web_search_preview: 0.01 },
+      longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, output: 15, cacheWrite12h: 10 },
       serviceTiers: { priority: 2, fast: 2, ultrafast: 3 },
       later: [{ since: "2027-03-01", serviceTiers: { ultrafast: 6 } }],
+      cacheWrite12h: 5,
       regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serverTools: { web_search_preview: 0.01 },
       from: "r"
     },
     "gpt-audio": { input: 2.5, output: 10, inputAudio: 32, outputAudio: 64, from: "cgkl" },
@@ -662,17 +617,9 @@ export const table: PriceTable = {
       cacheWrite: 5,
       output: 20,
       longContext: { above: 272000, input: 8, cached: 0.8, cacheWrite: 10, output: 30 },
-      serverTools: { web_search: 0.01 },
       from: "cp"
     },
-    "gpt-daybreak-red-latest": {
-      input: 12.5,
-      cached: 1.25,
-      cacheWrite: 15.625,
-      output: 75,
-      serverTools: { web_search: 0.01 },
-      from: "cp"
-    },
+    "gpt-daybreak-red-latest": { input: 12.5, cached: 1.25, cacheWrite: 15.625, output: 75, from: "cp" },
     "gpt-image-1": { input: 5, cached: 1.25, inputImage: 10, cachedImage: 2.5, outputImage: 40, from: "g" },
     "gpt-image-1-mini": { input: 2, cached: 0.2, inputImage: 2.5, cachedImage: 0.25, outputImage: 8, from: "gr" },
     "gpt-image-1.5": { input: 5, cached: 1.25, output: 10, inputImage: 8, cachedImage: 2, outputImage: 32, from: "g" },
@@ -749,49 +696,43 @@ export const table: PriceTable = {
       from: "cgk"
     },
     "moderation": { input: 0, output: 0, from: "g" },
-    "o1": { input: 15, cached: 7.5, output: 60, from: "cgklp" },
-    "o1-mini": { input: 1.1, cached: 0.55, output: 4.4, from: "cgk" },
-    "o1-preview": { input: 15, cached: 7.5, output: 60, from: "cgk" },
-    "o1-pro": { input: 150, output: 600, from: "cgklp" },
+    "o1": { input: 15, cached: 7.5, output: 60, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
+    "o1-mini": { input: 1.1, cached: 0.55, output: 4.4, serverTools: { web_search_preview: 0.01 }, from: "cgk" },
+    "o1-preview": { input: 15, cached: 7.5, output: 60, serverTools: { web_search_preview: 0.01 }, from: "cgk" },
+    "o1-pro": { input: 150, output: 600, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
     "o3": {
       input: 2,
       cached: 0.5,
       output: 8,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: 1.75, fast: 1.75 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
-    "o3-deep-research": {
-      input: 10,
-      cached: 2.5,
-      output: 40,
-      serverTools: { web_search: 0.01, web_search_preview: 0.01 },
-      from: "cgkl"
-    },
-    "o3-mini": { input: 1.1, cached: 0.55, output: 4.4, from: "cgklp" },
-    "o3-mini-high": { input: 1.1, cached: 0.55, output: 4.4, from: "g" },
-    "o3-pro": { input: 20, output: 80, serverTools: { web_search: 0.01, web_search_preview: 0.01 }, from: "cgklp" },
+    "o3-deep-research": { input: 10, cached: 2.5, output: 40, serverTools: { web_search_preview: 0.01 }, from: "cgkl" },
+    "o3-mini": { input: 1.1, cached: 0.55, output: 4.4, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
+    "o3-mini-high": { input: 1.1, cached: 0.55, output: 4.4, serverTools: { web_search_preview: 0.01 }, from: "g" },
+    "o3-pro": { input: 20, output: 80, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
     "o4-mini": {
       input: 1.1,
       cached: 0.275,
       output: 4.4,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: { input: 2, cached: 0.5, output: 8 }, fast: { input: 2, cached: 0.5, output: 8 } },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgklp"
     },
     "o4-mini-deep-research": {
       input: 2,
       cached: 0.5,
       output: 8,
-      serverTools: { web_search: 0.01, web_search_preview: 0.01 },
+      serverTools: { web_search_preview: 0.01 },
       from: "cgkl"
     },
     "o4-mini-high": {
       input: 1.1,
       cached: 0.275,
       output: 4.4,
-      serverTools: { web_search: 0.01, file_search: 0.0025, web_search_preview: 0.01 },
       serviceTiers: { priority: { input: 2, cached: 0.5, output: 8 }, fast: { input: 2, cached: 0.5, output: 8 } },
+      serverTools: { web_search_preview: 0.01 },
       from: "g"
     },
     "omni-moderation": { input: 0, output: 0, from: "g" },
@@ -810,8 +751,10 @@ export const table: PriceTable = {
     "ft:gpt-4.1-2025-04-14": "ft:gpt-4.1",
     "ft:gpt-4.1-mini-2025-04-14": "ft:gpt-4.1-mini",
     "ft:gpt-4.1-nano-2025-04-14": "ft:gpt-4.1-nano",
+    "ft:gpt-4o-2024-08-06": "ft:gpt-4o",
     "ft:gpt-4o-2024-11-20": "ft:gpt-4o",
     "ft:gpt-4o-mini-2024-07-18": "ft:gpt-4o-mini",
+    "ft:o4-mini-2025-04-16": "ft:o4-mini",
     "gpt-3.5-turbo-0125": "gpt-3.5-turbo",
     "gpt-3.5-turbo-0613": "gpt-3.5-turbo-0301",
     "gpt-3.5-turbo-16k-0613": "gpt-3.5-turbo-16k",
@@ -852,6 +795,7 @@ export const table: PriceTable = {
     "gpt-5.2-2025-12-11": "gpt-5.2",
     "gpt-5.2-chat-latest": "gpt-5.2-chat",
     "gpt-5.2-pro-2025-12-11": "gpt-5.2-pro",
+    "gpt-5.3-chat-latest": "gpt-5.3-chat",
     "gpt-5.4-2026-03-05": "gpt-5.4",
     "gpt-5.4-mini-2026-03-17": "gpt-5.4-mini",
     "gpt-5.4-nano-2026-03-17": "gpt-5.4-nano",

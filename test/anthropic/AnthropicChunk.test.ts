@@ -236,7 +236,7 @@ describe("AnthropicChunk", () => {
       tool_use: "tool_calls",
       refusal: "content_filter",
       pause_turn: "pause",
-      compaction: "other",
+      compaction: "pause",
       sensitive: "other",
       constructor: "other"
     }

@@ -66,6 +66,44 @@ describe("our prices", () => {
     })
   }
 
+  it("know what a search costs on the newest models, and on those whose fee for the request it is", () => {
+    // https://platform.claude.com/docs/en/about-claude/pricing, https://developers.openai.com/api/docs/pricing
+    for (
+      const [provider, model, fee, request] of [
+        ["anthropic", "claude-haiku-5-5", 0.01, undefined],
+        ["anthropic", "claude-sonnet-5-5", 0.01, undefined],
+        ["anthropic", "claude-fable-5-2", 0.01, undefined],
+        ["openai", "gpt-6.1-sol", 0.01, undefined],
+        ["openai", "gpt-6.1-terra", 0.01, undefined],
+        ["openai", "gpt-4o-mini-search-preview", 0, 0.025],
+        ["openai", "gpt-5-search-api", 0, 0.01]
+      ] as const
+    ) {
+      const price = Result.getOrThrow(pricing.lookup(provider, model))
+      assert.deepStrictEqual([price.serverTools?.["web_search"], price.request], [fee, request], model)
+    }
+  })
+
+  it("know the fast mode of Fable 5.2 and the cache writes that live twelve hours", () => {
+    assert.strictEqual(Result.getOrThrow(pricing.lookup("anthropic", "claude-fable-5-2")).speeds?.["fast"], 2)
+    for (const [model, rate] of [["gpt-6.2-sol", 5], ["gpt-6.1-terra", 2.5], ["gpt-5.6-sol", undefined]] as const) {
+      assert.strictEqual(Result.getOrThrow(pricing.lookup("openai", model)).cacheWrite12h, rate, model)
+    }
+  })
+
+  it("take no side where a list has one id at several prices, and have no output below its input", () => {
+    for (const [model, input, output] of [["mistral-large-2411", 2, 6], ["o3", 2, 8]] as const) {
+      const price = Result.getOrThrow(pricing.lookup("azure", model))
+      assert.deepStrictEqual([price.input, price.output], [input, output], model)
+    }
+    assert.isTrue(Result.isFailure(pricing.lookup("azure", "meta-llama-3-70b-instruct")))
+    for (const { models, provider } of Pricing.snapshot) {
+      for (const [id, { input = 0, output = 0 }] of Object.entries(models)) {
+        assert.isTrue(output === 0 || output >= input, `${provider} ${id}`)
+      }
+    }
+  })
+
   it("know what the tools that OpenAI runs cost", () => {
     // https://developers.openai.com/api/docs/pricing, table Tools; images per million tokens.
     const fees: ReadonlyArray<readonly [string, Readonly<Record<string, number>>]> = [

@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { type Exact, exactly, type FieldsOf } from "../../internal/exact.ts"
-import { list, nullish, open } from "../../internal/open.ts"
+import { list, nullish, number, type Open, open, text } from "../../internal/open.ts"
 
 /**
  * The function that a tool call names, and a piece of its arguments.
@@ -13,15 +13,14 @@ import { list, nullish, open } from "../../internal/open.ts"
  * @category models
  * @since 0.2.0
  */
-export interface ToolCallFunction {
+export interface ToolCallFunction extends Open {
   readonly name?: string | null
   /** A string by the specification; some hosts send the object itself. */
   readonly arguments?: string | { readonly [key: string]: unknown } | null
-  readonly [key: string]: unknown
 }
 
 const ToolCallFunction: Exact<ToolCallFunction> = exactly(open({
-  name: nullish(Schema.String),
+  name: text,
   arguments: nullish(Schema.Union([Schema.String, Schema.Record(Schema.String, Schema.Unknown)]))
 }))
 
@@ -31,7 +30,7 @@ const ToolCallFunction: Exact<ToolCallFunction> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ToolCall {
+export interface ToolCall extends Open {
   /** Position of the call among those of its choice. */
   readonly index?: number | null
   readonly id?: string | null
@@ -39,7 +38,6 @@ export interface ToolCall {
   readonly type?: string | null
   readonly function?: ToolCallFunction | null
   readonly custom?: CustomToolCall | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -48,23 +46,16 @@ export interface ToolCall {
  * @category models
  * @since 0.2.0
  */
-export interface CustomToolCall {
+export interface CustomToolCall extends Open {
   readonly name?: string | null
   readonly input?: string | null
-  readonly [key: string]: unknown
 }
 
-const CustomToolCall: Exact<CustomToolCall> = exactly(
-  open({ name: nullish(Schema.String), input: nullish(Schema.String) })
-)
+const CustomToolCall: Exact<CustomToolCall> = exactly(open({ name: text, input: text }))
 
-const ToolCall: Exact<ToolCall> = exactly(open({
-  index: nullish(Schema.Finite),
-  id: nullish(Schema.String),
-  type: nullish(Schema.String),
-  function: nullish(ToolCallFunction),
-  custom: nullish(CustomToolCall)
-}))
+const ToolCall: Exact<ToolCall> = exactly(
+  open({ index: number, id: text, type: text, function: nullish(ToolCallFunction), custom: nullish(CustomToolCall) })
+)
 
 /**
  * A token and its log probability.
@@ -72,13 +63,12 @@ const ToolCall: Exact<ToolCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface TopLogprob {
+export interface TopLogprob extends Open {
   readonly token?: string | null
   /** The token's bytes in UTF-8. */
   readonly bytes?: ReadonlyArray<number> | null
   /** `null` for a token that can't come: JSON has no minus infinity. */
   readonly logprob?: number | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -97,16 +87,15 @@ export interface TokenLogprob extends TopLogprob {
  * @category models
  * @since 0.2.0
  */
-export interface Logprobs {
+export interface Logprobs extends Open {
   readonly content?: ReadonlyArray<TokenLogprob | null> | null
   readonly refusal?: ReadonlyArray<TokenLogprob | null> | null
-  readonly [key: string]: unknown
 }
 
 const topLogprobFields = {
-  token: nullish(Schema.String),
+  token: text,
   bytes: nullish(Schema.Array(Schema.Finite)),
-  logprob: nullish(Schema.Finite)
+  logprob: number
 }
 
 const TopLogprob: Exact<TopLogprob> = exactly(open(topLogprobFields))
@@ -115,10 +104,9 @@ const TokenLogprob: Exact<TokenLogprob> = exactly(
   open({ ...topLogprobFields, top_logprobs: nullish(list(TopLogprob)) })
 )
 
-const Logprobs: Exact<Logprobs> = exactly(open({
-  content: nullish(list(TokenLogprob)),
-  refusal: nullish(list(TokenLogprob))
-}))
+const Logprobs: Exact<Logprobs> = exactly(
+  open({ content: nullish(list(TokenLogprob)), refusal: nullish(list(TokenLogprob)) })
+)
 
 /**
  * A part of a delta's content, at hosts that send parts instead of text.
@@ -126,13 +114,12 @@ const Logprobs: Exact<Logprobs> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ContentPart {
+export interface ContentPart extends Open {
   readonly type?: string | null
   readonly text?: string | null
-  readonly [key: string]: unknown
 }
 
-const ContentPart: Exact<ContentPart> = exactly(open({ type: nullish(Schema.String), text: nullish(Schema.String) }))
+const ContentPart: Exact<ContentPart> = exactly(open({ type: text, text }))
 
 /**
  * A piece of audio output.
@@ -140,22 +127,16 @@ const ContentPart: Exact<ContentPart> = exactly(open({ type: nullish(Schema.Stri
  * @category models
  * @since 0.2.0
  */
-export interface Audio {
+export interface Audio extends Open {
   readonly id?: string | null
   /** Base64. */
   readonly data?: string | null
   readonly transcript?: string | null
   /** Unix seconds. */
   readonly expires_at?: number | null
-  readonly [key: string]: unknown
 }
 
-const Audio: Exact<Audio> = exactly(open({
-  id: nullish(Schema.String),
-  data: nullish(Schema.String),
-  transcript: nullish(Schema.String),
-  expires_at: nullish(Schema.Finite)
-}))
+const Audio: Exact<Audio> = exactly(open({ id: text, data: text, transcript: text, expires_at: number }))
 
 /**
  * What a chunk adds to a choice, as it comes over the wire.
@@ -163,7 +144,7 @@ const Audio: Exact<Audio> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface Delta {
+export interface Delta extends Open {
   readonly role?: string | null
   /** A string by the specification; some hosts send parts. */
   readonly content?: string | ReadonlyArray<ContentPart | null> | null
@@ -175,15 +156,14 @@ export interface Delta {
   readonly function_call?: ToolCallFunction | null
   readonly tool_calls?: ReadonlyArray<ToolCall | null> | null
   readonly audio?: Audio | null
-  readonly [key: string]: unknown
 }
 
 const ownDeltaFields = {
-  role: nullish(Schema.String),
+  role: text,
   content: nullish(Schema.Union([Schema.String, list(ContentPart)])),
-  refusal: nullish(Schema.String),
-  reasoning: nullish(Schema.String),
-  reasoning_content: nullish(Schema.String),
+  refusal: text,
+  reasoning: text,
+  reasoning_content: text,
   function_call: nullish(ToolCallFunction),
   tool_calls: nullish(list(ToolCall)),
   audio: nullish(Audio)
@@ -205,21 +185,20 @@ export const deltaFields: FieldsOf<Delta> = ownDeltaFields
  * @category models
  * @since 0.2.0
  */
-export interface PromptTokensDetails {
+export interface PromptTokensDetails extends Open {
   readonly audio_tokens?: number | null
   readonly cache_write_tokens?: number | null
   readonly cached_tokens?: number | null
   readonly image_tokens?: number | null
   readonly text_tokens?: number | null
-  readonly [key: string]: unknown
 }
 
 const PromptTokensDetails: Exact<PromptTokensDetails> = exactly(open({
-  audio_tokens: nullish(Schema.Finite),
-  cache_write_tokens: nullish(Schema.Finite),
-  cached_tokens: nullish(Schema.Finite),
-  image_tokens: nullish(Schema.Finite),
-  text_tokens: nullish(Schema.Finite)
+  audio_tokens: number,
+  cache_write_tokens: number,
+  cached_tokens: number,
+  image_tokens: number,
+  text_tokens: number
 }))
 
 /**
@@ -228,21 +207,20 @@ const PromptTokensDetails: Exact<PromptTokensDetails> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface CompletionTokensDetails {
+export interface CompletionTokensDetails extends Open {
   readonly accepted_prediction_tokens?: number | null
   readonly audio_tokens?: number | null
   readonly reasoning_tokens?: number | null
   readonly rejected_prediction_tokens?: number | null
   readonly text_tokens?: number | null
-  readonly [key: string]: unknown
 }
 
 const CompletionTokensDetails: Exact<CompletionTokensDetails> = exactly(open({
-  accepted_prediction_tokens: nullish(Schema.Finite),
-  audio_tokens: nullish(Schema.Finite),
-  reasoning_tokens: nullish(Schema.Finite),
-  rejected_prediction_tokens: nullish(Schema.Finite),
-  text_tokens: nullish(Schema.Finite)
+  accepted_prediction_tokens: number,
+  audio_tokens: number,
+  reasoning_tokens: number,
+  rejected_prediction_tokens: number,
+  text_tokens: number
 }))
 
 /**
@@ -251,7 +229,7 @@ const CompletionTokensDetails: Exact<CompletionTokensDetails> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface WireUsage {
+export interface WireUsage extends Open {
   /** Cache reads and writes included. */
   readonly prompt_tokens?: number | null
   /** Reasoning included. */
@@ -263,15 +241,14 @@ export interface WireUsage {
   readonly cached_tokens?: number | null
   readonly prompt_tokens_details?: PromptTokensDetails | null
   readonly completion_tokens_details?: CompletionTokensDetails | null
-  readonly [key: string]: unknown
 }
 
 const ownUsageFields = {
-  prompt_tokens: nullish(Schema.Finite),
-  completion_tokens: nullish(Schema.Finite),
-  total_tokens: nullish(Schema.Finite),
-  prompt_cache_hit_tokens: nullish(Schema.Finite),
-  cached_tokens: nullish(Schema.Finite),
+  prompt_tokens: number,
+  completion_tokens: number,
+  total_tokens: number,
+  prompt_cache_hit_tokens: number,
+  cached_tokens: number,
   prompt_tokens_details: nullish(PromptTokensDetails),
   completion_tokens_details: nullish(CompletionTokensDetails)
 }
@@ -298,7 +275,7 @@ export const usageFields: FieldsOf<WireUsage> = ownUsageFields
  * @category models
  * @since 0.1.0
  */
-export interface Choice {
+export interface Choice extends Open {
   /** Left out by some hosts: the choice's position in the array then counts. */
   readonly index?: number | null
   readonly delta?: Delta | null
@@ -307,13 +284,12 @@ export interface Choice {
   readonly logprobs?: Logprobs | null
   /** Where some hosts state the usage; OpenAI has no such field. */
   readonly usage?: WireUsage | null
-  readonly [key: string]: unknown
 }
 
 const ownChoiceFields = {
-  index: nullish(Schema.Finite),
+  index: number,
   delta: nullish(Delta),
-  finish_reason: nullish(Schema.String),
+  finish_reason: text,
   logprobs: nullish(Logprobs),
   usage: nullish(WireUsage)
 }
@@ -356,7 +332,7 @@ export type ChoiceFields<D extends Schema.Constraint> = {
  * @category models
  * @since 0.1.0
  */
-export interface Payload {
+export interface Payload extends Open {
   readonly id?: string | null
   readonly object?: string | null
   /** Unix seconds by the specification; some hosts send a date. */
@@ -368,19 +344,18 @@ export interface Payload {
   readonly system_fingerprint?: string | null
   readonly obfuscation?: string | null
   readonly moderation?: { readonly [key: string]: unknown } | null
-  readonly [key: string]: unknown
 }
 
 const ownChunkFields = {
-  id: nullish(Schema.String),
-  object: nullish(Schema.String),
+  id: text,
+  object: text,
   created: nullish(Schema.Union([Schema.Finite, Schema.String])),
-  model: nullish(Schema.String),
+  model: text,
   choices: nullish(list(Choice)),
   usage: nullish(WireUsage),
-  service_tier: nullish(Schema.String),
-  system_fingerprint: nullish(Schema.String),
-  obfuscation: nullish(Schema.String),
+  service_tier: text,
+  system_fingerprint: text,
+  obfuscation: text,
   moderation: nullish(open({}))
 }
 

@@ -6,12 +6,12 @@
 import * as Schema from "effect/Schema"
 import type * as FinishReason from "../../FinishReason.ts"
 import { type Exact, exactly } from "../../internal/exact.ts"
-import { list, nullish, open } from "../../internal/open.ts"
+import { anything, list, nullish, number, type Open, open, text, texts } from "../../internal/open.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as Usage from "../../Usage.ts"
 import * as BedrockEvent from "../awsEvent.ts"
 
-const anything = Schema.Record(Schema.String, Schema.Unknown)
+const record = Schema.Record(Schema.String, Schema.Unknown)
 
 /**
  * A passage of a text that a citation points to.
@@ -19,9 +19,8 @@ const anything = Schema.Record(Schema.String, Schema.Unknown)
  * @category models
  * @since 0.2.0
  */
-export interface CitationSource {
+export interface CitationSource extends Open {
   readonly text?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -30,10 +29,9 @@ export interface CitationSource {
  * @category models
  * @since 0.2.0
  */
-export interface WebLocation {
+export interface WebLocation extends Open {
   readonly url?: string | null
   readonly domain?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -42,11 +40,10 @@ export interface WebLocation {
  * @category models
  * @since 0.2.0
  */
-export interface DocumentLocation {
+export interface DocumentLocation extends Open {
   readonly documentIndex?: number | null
   readonly start?: number | null
   readonly end?: number | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -55,11 +52,10 @@ export interface DocumentLocation {
  * @category models
  * @since 0.2.0
  */
-export interface SearchResultLocation {
+export interface SearchResultLocation extends Open {
   readonly searchResultIndex?: number | null
   readonly start?: number | null
   readonly end?: number | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -68,13 +64,12 @@ export interface SearchResultLocation {
  * @category models
  * @since 0.2.0
  */
-export interface CitationLocation {
+export interface CitationLocation extends Open {
   readonly web?: WebLocation | null
   readonly documentChar?: DocumentLocation | null
   readonly documentPage?: DocumentLocation | null
   readonly documentChunk?: DocumentLocation | null
   readonly searchResultLocation?: SearchResultLocation | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -83,29 +78,22 @@ export interface CitationLocation {
  * @category models
  * @since 0.1.0
  */
-export interface Citation {
+export interface Citation extends Open {
   readonly title?: string | null
   readonly source?: string | null
   readonly sourceContent?: ReadonlyArray<CitationSource | null> | null
   readonly location?: CitationLocation | null
-  readonly [key: string]: unknown
 }
 
-const CitationSource: Exact<CitationSource> = exactly(open({ text: nullish(Schema.String) }))
+const CitationSource: Exact<CitationSource> = exactly(open({ text }))
 
-const WebLocation: Exact<WebLocation> = exactly(open({ url: nullish(Schema.String), domain: nullish(Schema.String) }))
+const WebLocation: Exact<WebLocation> = exactly(open({ url: text, domain: text }))
 
-const DocumentLocation: Exact<DocumentLocation> = exactly(open({
-  documentIndex: nullish(Schema.Finite),
-  start: nullish(Schema.Finite),
-  end: nullish(Schema.Finite)
-}))
+const DocumentLocation: Exact<DocumentLocation> = exactly(open({ documentIndex: number, start: number, end: number }))
 
-const SearchResultLocation: Exact<SearchResultLocation> = exactly(open({
-  searchResultIndex: nullish(Schema.Finite),
-  start: nullish(Schema.Finite),
-  end: nullish(Schema.Finite)
-}))
+const SearchResultLocation: Exact<SearchResultLocation> = exactly(
+  open({ searchResultIndex: number, start: number, end: number })
+)
 
 const CitationLocation: Exact<CitationLocation> = exactly(open({
   web: nullish(WebLocation),
@@ -122,8 +110,8 @@ const CitationLocation: Exact<CitationLocation> = exactly(open({
  * @since 0.1.0
  */
 export const Citation: Exact<Citation> = exactly(open({
-  title: nullish(Schema.String),
-  source: nullish(Schema.String),
+  title: text,
+  source: text,
   sourceContent: nullish(list(CitationSource)),
   location: nullish(CitationLocation)
 }))
@@ -134,12 +122,11 @@ export const Citation: Exact<Citation> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ToolUseStart {
+export interface ToolUseStart extends Open {
   readonly toolUseId?: string | null
   readonly name?: string | null
   /** `server_tool_use` for a tool that the provider runs itself. */
   readonly type?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -148,12 +135,11 @@ export interface ToolUseStart {
  * @category models
  * @since 0.2.0
  */
-export interface ToolResultStart {
+export interface ToolResultStart extends Open {
   readonly toolUseId?: string | null
   readonly type?: string | null
   /** `success` or `error`. */
   readonly status?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -162,10 +148,9 @@ export interface ToolResultStart {
  * @category models
  * @since 0.2.0
  */
-export interface ImageStart {
+export interface ImageStart extends Open {
   /** `png`, `jpeg`, … */
   readonly format?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -174,26 +159,17 @@ export interface ImageStart {
  * @category models
  * @since 0.2.0
  */
-export interface ContentBlockStart {
+export interface ContentBlockStart extends Open {
   readonly toolUse?: ToolUseStart | null
   readonly toolResult?: ToolResultStart | null
   readonly image?: ImageStart | null
-  readonly [key: string]: unknown
 }
 
-const ToolUseStart: Exact<ToolUseStart> = exactly(open({
-  toolUseId: nullish(Schema.String),
-  name: nullish(Schema.String),
-  type: nullish(Schema.String)
-}))
+const ToolUseStart: Exact<ToolUseStart> = exactly(open({ toolUseId: text, name: text, type: text }))
 
-const ToolResultStart: Exact<ToolResultStart> = exactly(open({
-  toolUseId: nullish(Schema.String),
-  type: nullish(Schema.String),
-  status: nullish(Schema.String)
-}))
+const ToolResultStart: Exact<ToolResultStart> = exactly(open({ toolUseId: text, type: text, status: text }))
 
-const ImageStart: Exact<ImageStart> = exactly(open({ format: nullish(Schema.String) }))
+const ImageStart: Exact<ImageStart> = exactly(open({ format: text }))
 
 const ContentBlockStart: Exact<ContentBlockStart> = exactly(open({
   toolUse: nullish(ToolUseStart),
@@ -207,10 +183,9 @@ const ContentBlockStart: Exact<ContentBlockStart> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ToolUseDelta {
+export interface ToolUseDelta extends Open {
   /** A piece of JSON text. */
   readonly input?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -219,10 +194,9 @@ export interface ToolUseDelta {
  * @category models
  * @since 0.2.0
  */
-export interface ToolResultDelta {
+export interface ToolResultDelta extends Open {
   readonly text?: string | null
   readonly json?: unknown
-  readonly [key: string]: unknown
 }
 
 /**
@@ -231,12 +205,11 @@ export interface ToolResultDelta {
  * @category models
  * @since 0.2.0
  */
-export interface ReasoningDelta {
+export interface ReasoningDelta extends Open {
   readonly text?: string | null
   readonly signature?: string | null
   /** Base64. */
   readonly redactedContent?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -245,10 +218,9 @@ export interface ReasoningDelta {
  * @category models
  * @since 0.2.0
  */
-export interface ImageDelta {
+export interface ImageDelta extends Open {
   readonly source?: ImageSource | null
   readonly error?: ImageError | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -257,11 +229,10 @@ export interface ImageDelta {
  * @category models
  * @since 0.2.0
  */
-export interface ImageSource {
+export interface ImageSource extends Open {
   /** Base64. */
   readonly bytes?: string | null
   readonly s3Location?: S3Location | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -270,10 +241,9 @@ export interface ImageSource {
  * @category models
  * @since 0.2.0
  */
-export interface S3Location {
+export interface S3Location extends Open {
   readonly uri?: string | null
   readonly bucketOwner?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -282,9 +252,8 @@ export interface S3Location {
  * @category models
  * @since 0.2.0
  */
-export interface ImageError {
+export interface ImageError extends Open {
   readonly message?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -293,42 +262,31 @@ export interface ImageError {
  * @category models
  * @since 0.2.0
  */
-export interface ContentBlockDelta {
+export interface ContentBlockDelta extends Open {
   readonly text?: string | null
   readonly toolUse?: ToolUseDelta | null
   readonly toolResult?: ReadonlyArray<ToolResultDelta | null> | null
   readonly reasoningContent?: ReasoningDelta | null
   readonly citation?: Citation | null
   readonly image?: ImageDelta | null
-  readonly [key: string]: unknown
 }
 
-const ToolUseDelta: Exact<ToolUseDelta> = exactly(open({ input: nullish(Schema.String) }))
+const ToolUseDelta: Exact<ToolUseDelta> = exactly(open({ input: text }))
 
-const ToolResultDelta: Exact<ToolResultDelta> = exactly(
-  open({ text: nullish(Schema.String), json: Schema.optionalKey(Schema.Unknown) })
-)
+const ToolResultDelta: Exact<ToolResultDelta> = exactly(open({ text, json: anything }))
 
-const ReasoningDelta: Exact<ReasoningDelta> = exactly(open({
-  text: nullish(Schema.String),
-  signature: nullish(Schema.String),
-  redactedContent: nullish(Schema.String)
-}))
+const ReasoningDelta: Exact<ReasoningDelta> = exactly(open({ text, signature: text, redactedContent: text }))
 
-const S3Location: Exact<S3Location> = exactly(
-  open({ uri: nullish(Schema.String), bucketOwner: nullish(Schema.String) })
-)
+const S3Location: Exact<S3Location> = exactly(open({ uri: text, bucketOwner: text }))
 
-const ImageSource: Exact<ImageSource> = exactly(
-  open({ bytes: nullish(Schema.String), s3Location: nullish(S3Location) })
-)
+const ImageSource: Exact<ImageSource> = exactly(open({ bytes: text, s3Location: nullish(S3Location) }))
 
-const ImageError: Exact<ImageError> = exactly(open({ message: nullish(Schema.String) }))
+const ImageError: Exact<ImageError> = exactly(open({ message: text }))
 
 const ImageDelta: Exact<ImageDelta> = exactly(open({ source: nullish(ImageSource), error: nullish(ImageError) }))
 
 const ContentBlockDelta: Exact<ContentBlockDelta> = exactly(open({
-  text: nullish(Schema.String),
+  text,
   toolUse: nullish(ToolUseDelta),
   toolResult: nullish(list(ToolResultDelta)),
   reasoningContent: nullish(ReasoningDelta),
@@ -342,11 +300,10 @@ const ContentBlockDelta: Exact<ContentBlockDelta> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface CacheDetail {
+export interface CacheDetail extends Open {
   /** `5m` or `1h`. */
   readonly ttl?: string | null
   readonly inputTokens?: number | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -355,7 +312,7 @@ export interface CacheDetail {
  * @category models
  * @since 0.1.0
  */
-export interface TokenUsage {
+export interface TokenUsage extends Open {
   /** Without cache reads and writes. */
   readonly inputTokens?: number | null
   readonly outputTokens?: number | null
@@ -369,23 +326,20 @@ export interface TokenUsage {
   readonly cacheDetails?: ReadonlyArray<CacheDetail | null> | null
   /** Requests of tools that the provider runs itself, by kind. */
   readonly serverToolUsage?: { readonly [key: string]: unknown } | null
-  readonly [key: string]: unknown
 }
 
-const CacheDetail: Exact<CacheDetail> = exactly(
-  open({ ttl: nullish(Schema.String), inputTokens: nullish(Schema.Finite) })
-)
+const CacheDetail: Exact<CacheDetail> = exactly(open({ ttl: text, inputTokens: number }))
 
 const TokenUsage: Exact<TokenUsage> = exactly(open({
-  inputTokens: nullish(Schema.Finite),
-  outputTokens: nullish(Schema.Finite),
-  totalTokens: nullish(Schema.Finite),
-  cacheReadInputTokens: nullish(Schema.Finite),
-  cacheWriteInputTokens: nullish(Schema.Finite),
-  cacheReadInputTokenCount: nullish(Schema.Finite),
-  cacheWriteInputTokenCount: nullish(Schema.Finite),
+  inputTokens: number,
+  outputTokens: number,
+  totalTokens: number,
+  cacheReadInputTokens: number,
+  cacheWriteInputTokens: number,
+  cacheReadInputTokenCount: number,
+  cacheWriteInputTokenCount: number,
   cacheDetails: nullish(list(CacheDetail)),
-  serverToolUsage: nullish(anything)
+  serverToolUsage: nullish(record)
 }))
 
 /**
@@ -394,14 +348,13 @@ const TokenUsage: Exact<TokenUsage> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface GuardrailTrace {
+export interface GuardrailTrace extends Open {
   readonly modelOutput?: ReadonlyArray<string | null> | null
   readonly inputAssessment?: { readonly [id: string]: { readonly [key: string]: unknown } | null } | null
   readonly outputAssessments?:
     | { readonly [id: string]: ReadonlyArray<{ readonly [key: string]: unknown } | null> | null }
     | null
   readonly actionReason?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -410,9 +363,8 @@ export interface GuardrailTrace {
  * @category models
  * @since 0.2.0
  */
-export interface PromptRouterTrace {
+export interface PromptRouterTrace extends Open {
   readonly invokedModelId?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -421,20 +373,19 @@ export interface PromptRouterTrace {
  * @category models
  * @since 0.1.0
  */
-export interface Trace {
+export interface Trace extends Open {
   readonly guardrail?: GuardrailTrace | null
   readonly promptRouter?: PromptRouterTrace | null
-  readonly [key: string]: unknown
 }
 
 const GuardrailTrace: Exact<GuardrailTrace> = exactly(open({
-  modelOutput: nullish(list(Schema.String)),
-  inputAssessment: nullish(Schema.Record(Schema.String, Schema.NullOr(anything))),
-  outputAssessments: nullish(Schema.Record(Schema.String, Schema.NullOr(list(anything)))),
-  actionReason: nullish(Schema.String)
+  modelOutput: texts,
+  inputAssessment: nullish(Schema.Record(Schema.String, Schema.NullOr(record))),
+  outputAssessments: nullish(Schema.Record(Schema.String, Schema.NullOr(list(record)))),
+  actionReason: text
 }))
 
-const PromptRouterTrace: Exact<PromptRouterTrace> = exactly(open({ invokedModelId: nullish(Schema.String) }))
+const PromptRouterTrace: Exact<PromptRouterTrace> = exactly(open({ invokedModelId: text }))
 
 /**
  * Schema of what guardrails and prompt routers did (`ConverseStreamTrace`).
@@ -452,9 +403,8 @@ export const Trace: Exact<Trace> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface MessageStart {
+export interface MessageStart extends Open {
   readonly role?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -463,10 +413,9 @@ export interface MessageStart {
  * @category models
  * @since 0.2.0
  */
-export interface ContentBlockStartEvent {
+export interface ContentBlockStartEvent extends Open {
   readonly contentBlockIndex?: number | null
   readonly start?: ContentBlockStart | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -475,10 +424,9 @@ export interface ContentBlockStartEvent {
  * @category models
  * @since 0.2.0
  */
-export interface ContentBlockDeltaEvent {
+export interface ContentBlockDeltaEvent extends Open {
   readonly contentBlockIndex?: number | null
   readonly delta?: ContentBlockDelta | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -487,9 +435,8 @@ export interface ContentBlockDeltaEvent {
  * @category models
  * @since 0.2.0
  */
-export interface ContentBlockStop {
+export interface ContentBlockStop extends Open {
   readonly contentBlockIndex?: number | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -498,11 +445,10 @@ export interface ContentBlockStop {
  * @category models
  * @since 0.2.0
  */
-export interface MessageStop {
+export interface MessageStop extends Open {
   readonly stopReason?: string | null
   /** The fields of the model's own response that `additionalModelResponseFieldPaths` asks for. */
   readonly additionalModelResponseFields?: unknown
-  readonly [key: string]: unknown
 }
 
 /**
@@ -511,10 +457,9 @@ export interface MessageStop {
  * @category models
  * @since 0.2.0
  */
-export interface Metrics {
+export interface Metrics extends Open {
   /** Milliseconds. */
   readonly latencyMs?: number | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -523,10 +468,9 @@ export interface Metrics {
  * @category models
  * @since 0.2.0
  */
-export interface PerformanceConfig {
+export interface PerformanceConfig extends Open {
   /** `standard` or `optimized`. */
   readonly latency?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -535,10 +479,9 @@ export interface PerformanceConfig {
  * @category models
  * @since 0.2.0
  */
-export interface ServiceTier {
+export interface ServiceTier extends Open {
   /** `default`, `flex`, `priority` or `reserved`. */
   readonly type?: string | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -547,18 +490,17 @@ export interface ServiceTier {
  * @category models
  * @since 0.2.0
  */
-export interface Metadata {
+export interface Metadata extends Open {
   readonly usage?: TokenUsage | null
   readonly metrics?: Metrics | null
   readonly trace?: Trace | null
   readonly performanceConfig?: PerformanceConfig | null
   readonly serviceTier?: ServiceTier | null
-  readonly [key: string]: unknown
 }
 
-const MessageStart: Exact<MessageStart> = exactly(open({ role: nullish(Schema.String) }))
+const MessageStart: Exact<MessageStart> = exactly(open({ role: text }))
 
-const contentBlockIndex = nullish(Schema.Finite)
+const contentBlockIndex = number
 
 const ContentBlockStartEvent: Exact<ContentBlockStartEvent> = exactly(
   open({ contentBlockIndex, start: nullish(ContentBlockStart) })
@@ -570,16 +512,13 @@ const ContentBlockDeltaEvent: Exact<ContentBlockDeltaEvent> = exactly(
 
 const ContentBlockStop: Exact<ContentBlockStop> = exactly(open({ contentBlockIndex }))
 
-const MessageStop: Exact<MessageStop> = exactly(open({
-  stopReason: nullish(Schema.String),
-  additionalModelResponseFields: Schema.optionalKey(Schema.Unknown)
-}))
+const MessageStop: Exact<MessageStop> = exactly(open({ stopReason: text, additionalModelResponseFields: anything }))
 
-const Metrics: Exact<Metrics> = exactly(open({ latencyMs: nullish(Schema.Finite) }))
+const Metrics: Exact<Metrics> = exactly(open({ latencyMs: number }))
 
-const PerformanceConfig: Exact<PerformanceConfig> = exactly(open({ latency: nullish(Schema.String) }))
+const PerformanceConfig: Exact<PerformanceConfig> = exactly(open({ latency: text }))
 
-const ServiceTier: Exact<ServiceTier> = exactly(open({ type: nullish(Schema.String) }))
+const ServiceTier: Exact<ServiceTier> = exactly(open({ type: text }))
 
 const Metadata: Exact<Metadata> = exactly(open({
   usage: nullish(TokenUsage),
@@ -617,7 +556,7 @@ export interface Payload {
 }
 
 // In the type as `unknown`: with an object there, no field could be optional for a compiler that is less strict.
-const otherEvent: Exact<unknown> = Schema.make<Exact<unknown>>(anything.ast)
+const otherEvent: Exact<unknown> = Schema.make<Exact<unknown>>(record.ast)
 
 /**
  * Schema of an event: its payload, under the event's type. There is exactly one key, as in AWS's `ConverseStreamOutput`.

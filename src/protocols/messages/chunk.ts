@@ -96,7 +96,8 @@ export class MessagesChunk extends Base.extend<MessagesChunk>("effect-llm-stream
     return usage === undefined ? undefined : {
       ...(usage.service_tier ? { serviceTier: usage.service_tier } : undefined),
       ...(usage.speed ? { speed: usage.speed } : undefined),
-      ...(usage.inference_geo ? { inferenceGeo: usage.inference_geo } : undefined)
+      ...(usage.inference_geo ? { inferenceGeo: usage.inference_geo } : undefined),
+      ...(usage.fallback_credit?.status?.type ? { fallbackCredit: usage.fallback_credit.status.type } : undefined)
     }
   }
 

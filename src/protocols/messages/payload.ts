@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import type * as FinishReason from "../../FinishReason.ts"
 import { type Exact, exactly } from "../../internal/exact.ts"
-import { elements, list, nullish, open } from "../../internal/open.ts"
+import { anything, elements, list, nullish, number, type Open, open, text, typed } from "../../internal/open.ts"
 import { openUnion, type Unknown } from "../../internal/unknownType.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as Usage from "../../Usage.ts"
@@ -19,7 +19,7 @@ export type { Unknown, UnknownType } from "../../internal/unknownType.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Citation {
+export interface Citation extends Open {
   /** `char_location`, `page_location`, `content_block_location`, `web_search_result_location`, … */
   readonly type?: string | null
   readonly cited_text?: string | null
@@ -37,7 +37,6 @@ export interface Citation {
   readonly encrypted_index?: string | null
   readonly source?: string | null
   readonly search_result_index?: number | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -47,22 +46,22 @@ export interface Citation {
  * @since 0.1.0
  */
 export const Citation: Exact<Citation> = exactly(open({
-  type: nullish(Schema.String),
-  cited_text: nullish(Schema.String),
-  document_index: nullish(Schema.Finite),
-  document_title: nullish(Schema.String),
-  file_id: nullish(Schema.String),
-  start_char_index: nullish(Schema.Finite),
-  end_char_index: nullish(Schema.Finite),
-  start_page_number: nullish(Schema.Finite),
-  end_page_number: nullish(Schema.Finite),
-  start_block_index: nullish(Schema.Finite),
-  end_block_index: nullish(Schema.Finite),
-  url: nullish(Schema.String),
-  title: nullish(Schema.String),
-  encrypted_index: nullish(Schema.String),
-  source: nullish(Schema.String),
-  search_result_index: nullish(Schema.Finite)
+  type: text,
+  cited_text: text,
+  document_index: number,
+  document_title: text,
+  file_id: text,
+  start_char_index: number,
+  end_char_index: number,
+  start_page_number: number,
+  end_page_number: number,
+  start_block_index: number,
+  end_block_index: number,
+  url: text,
+  title: text,
+  encrypted_index: text,
+  source: text,
+  search_result_index: number
 }))
 
 /**
@@ -71,16 +70,13 @@ export const Citation: Exact<Citation> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface TextBlock {
+export interface TextBlock extends Open {
   readonly type: "text"
   readonly text?: string | null
   readonly citations?: ReadonlyArray<Citation | null> | null
-  readonly [key: string]: unknown
 }
 
-const TextBlock: Exact<TextBlock> = exactly(
-  open({ type: Schema.Literal("text"), text: nullish(Schema.String), citations: nullish(list(Citation)) })
-)
+const TextBlock: Exact<TextBlock> = exactly(typed("text")({ text, citations: nullish(list(Citation)) }))
 
 /**
  * Thinking.
@@ -88,17 +84,14 @@ const TextBlock: Exact<TextBlock> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface ThinkingBlock {
+export interface ThinkingBlock extends Open {
   readonly type: "thinking"
   readonly thinking?: string | null
   /** To be sent back unchanged. */
   readonly signature?: string | null
-  readonly [key: string]: unknown
 }
 
-const ThinkingBlock: Exact<ThinkingBlock> = exactly(
-  open({ type: Schema.Literal("thinking"), thinking: nullish(Schema.String), signature: nullish(Schema.String) })
-)
+const ThinkingBlock: Exact<ThinkingBlock> = exactly(typed("thinking")({ thinking: text, signature: text }))
 
 /**
  * Encrypted thinking.
@@ -106,16 +99,13 @@ const ThinkingBlock: Exact<ThinkingBlock> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface RedactedThinkingBlock {
+export interface RedactedThinkingBlock extends Open {
   readonly type: "redacted_thinking"
   /** To be sent back unchanged. */
   readonly data?: string | null
-  readonly [key: string]: unknown
 }
 
-const RedactedThinkingBlock: Exact<RedactedThinkingBlock> = exactly(
-  open({ type: Schema.Literal("redacted_thinking"), data: nullish(Schema.String) })
-)
+const RedactedThinkingBlock: Exact<RedactedThinkingBlock> = exactly(typed("redacted_thinking")({ data: text }))
 
 /**
  * What called a tool: the model itself, or code that it ran.
@@ -123,13 +113,12 @@ const RedactedThinkingBlock: Exact<RedactedThinkingBlock> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface Caller {
+export interface Caller extends Open {
   readonly type?: string | null
   readonly tool_id?: string | null
-  readonly [key: string]: unknown
 }
 
-const Caller: Exact<Caller> = exactly(open({ type: nullish(Schema.String), tool_id: nullish(Schema.String) }))
+const Caller: Exact<Caller> = exactly(open({ type: text, tool_id: text }))
 
 /**
  * What all calls of tools state.
@@ -137,19 +126,18 @@ const Caller: Exact<Caller> = exactly(open({ type: nullish(Schema.String), tool_
  * @category models
  * @since 0.2.0
  */
-export interface ToolUse {
+export interface ToolUse extends Open {
   readonly id?: string | null
   readonly name?: string | null
   /** `{}` when the input comes in deltas. */
   readonly input?: unknown
   readonly caller?: Caller | null
-  readonly [key: string]: unknown
 }
 
 const toolUseFields = {
-  id: nullish(Schema.String),
-  name: nullish(Schema.String),
-  input: Schema.optionalKey(Schema.Unknown),
+  id: text,
+  name: text,
+  input: anything,
   caller: nullish(Caller)
 }
 
@@ -163,7 +151,7 @@ export interface ToolUseBlock extends ToolUse {
   readonly type: "tool_use"
 }
 
-const ToolUseBlock: Exact<ToolUseBlock> = exactly(open({ type: Schema.Literal("tool_use"), ...toolUseFields }))
+const ToolUseBlock: Exact<ToolUseBlock> = exactly(typed("tool_use")({ ...toolUseFields }))
 
 /**
  * A call of a tool that the provider runs.
@@ -175,9 +163,7 @@ export interface ServerToolUseBlock extends ToolUse {
   readonly type: "server_tool_use"
 }
 
-const ServerToolUseBlock: Exact<ServerToolUseBlock> = exactly(
-  open({ type: Schema.Literal("server_tool_use"), ...toolUseFields })
-)
+const ServerToolUseBlock: Exact<ServerToolUseBlock> = exactly(typed("server_tool_use")({ ...toolUseFields }))
 
 /**
  * A call of a tool of an MCP server, which the provider runs.
@@ -190,9 +176,7 @@ export interface McpToolUseBlock extends ToolUse {
   readonly server_name?: string | null
 }
 
-const McpToolUseBlock: Exact<McpToolUseBlock> = exactly(
-  open({ type: Schema.Literal("mcp_tool_use"), ...toolUseFields, server_name: nullish(Schema.String) })
-)
+const McpToolUseBlock: Exact<McpToolUseBlock> = exactly(typed("mcp_tool_use")({ ...toolUseFields, server_name: text }))
 
 /**
  * What all results of tools state that the provider ran: an object or a list, as documented for each tool. Hosts with
@@ -201,16 +185,15 @@ const McpToolUseBlock: Exact<McpToolUseBlock> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface ToolResult<Result, Item> {
+export interface ToolResult<Result, Item> extends Open {
   readonly tool_use_id?: string | null
   readonly content?: string | ReadonlyArray<Item | null> | Result | null
   readonly is_error?: boolean | null
   readonly caller?: Caller | null
-  readonly [key: string]: unknown
 }
 
 const toolResultFields = <Result, Item>(result: Exact<Result>, item: Exact<Item>) => ({
-  tool_use_id: nullish(Schema.String),
+  tool_use_id: text,
   content: nullish(Schema.Union([Schema.String, list(item), result])),
   is_error: nullish(Schema.Boolean),
   caller: nullish(Caller)
@@ -222,16 +205,15 @@ const toolResultFields = <Result, Item>(result: Exact<Result>, item: Exact<Item>
  * @category models
  * @since 0.2.0
  */
-export interface ResultPart {
+export interface ResultPart extends Open {
   readonly type?: string | null
   readonly text?: string | null
-  readonly [key: string]: unknown
 }
 
-const ResultPart: Exact<ResultPart> = exactly(open({ type: nullish(Schema.String), text: nullish(Schema.String) }))
+const ResultPart: Exact<ResultPart> = exactly(open({ type: text, text }))
 
 // Either the result or, with an `error_code`, the tool's failure.
-const resultFields = { type: nullish(Schema.String), error_code: nullish(Schema.String) }
+const resultFields = { type: text, error_code: text }
 
 /**
  * What a tool's result is, or why the tool failed.
@@ -239,11 +221,10 @@ const resultFields = { type: nullish(Schema.String), error_code: nullish(Schema.
  * @category models
  * @since 0.2.0
  */
-export interface ResultState {
+export interface ResultState extends Open {
   readonly type?: string | null
   /** Stated when the tool failed. */
   readonly error_code?: string | null
-  readonly [key: string]: unknown
 }
 
 const ResultState: Exact<ResultState> = exactly(open(resultFields))
@@ -254,23 +235,16 @@ const ResultState: Exact<ResultState> = exactly(open(resultFields))
  * @category models
  * @since 0.2.0
  */
-export interface WebSearchResult {
+export interface WebSearchResult extends Open {
   readonly type?: string | null
   readonly url?: string | null
   readonly title?: string | null
   readonly page_age?: string | null
   readonly encrypted_content?: string | null
-  readonly [key: string]: unknown
 }
 
 const WebSearchResult: Exact<WebSearchResult> = exactly(
-  open({
-    type: nullish(Schema.String),
-    url: nullish(Schema.String),
-    title: nullish(Schema.String),
-    page_age: nullish(Schema.String),
-    encrypted_content: nullish(Schema.String)
-  })
+  open({ type: text, url: text, title: text, page_age: text, encrypted_content: text })
 )
 
 /**
@@ -286,12 +260,7 @@ export interface WebFetchResult extends ResultState {
 }
 
 const WebFetchResult: Exact<WebFetchResult> = exactly(
-  open({
-    ...resultFields,
-    url: nullish(Schema.String),
-    retrieved_at: nullish(Schema.String),
-    content: Schema.optionalKey(Schema.Unknown)
-  })
+  open({ ...resultFields, url: text, retrieved_at: text, content: anything })
 )
 
 /**
@@ -300,15 +269,12 @@ const WebFetchResult: Exact<WebFetchResult> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface ExecutionFile {
+export interface ExecutionFile extends Open {
   readonly type?: string | null
   readonly file_id?: string | null
-  readonly [key: string]: unknown
 }
 
-const ExecutionFile: Exact<ExecutionFile> = exactly(
-  open({ type: nullish(Schema.String), file_id: nullish(Schema.String) })
-)
+const ExecutionFile: Exact<ExecutionFile> = exactly(open({ type: text, file_id: text }))
 
 /**
  * What a run of code gave.
@@ -326,9 +292,9 @@ export interface ExecutionResult extends ResultState {
 const ExecutionResult: Exact<ExecutionResult> = exactly(
   open({
     ...resultFields,
-    stdout: nullish(Schema.String),
-    stderr: nullish(Schema.String),
-    return_code: nullish(Schema.Finite),
+    stdout: text,
+    stderr: text,
+    return_code: number,
     content: nullish(list(ExecutionFile))
   })
 )
@@ -339,15 +305,12 @@ const ExecutionResult: Exact<ExecutionResult> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface ToolReference {
+export interface ToolReference extends Open {
   readonly type?: string | null
   readonly tool_name?: string | null
-  readonly [key: string]: unknown
 }
 
-const ToolReference: Exact<ToolReference> = exactly(
-  open({ type: nullish(Schema.String), tool_name: nullish(Schema.String) })
-)
+const ToolReference: Exact<ToolReference> = exactly(open({ type: text, tool_name: text }))
 
 /**
  * What a search for tools found.
@@ -376,12 +339,7 @@ export interface AdvisorResult extends ResultState {
 }
 
 const AdvisorResult: Exact<AdvisorResult> = exactly(
-  open({
-    ...resultFields,
-    text: nullish(Schema.String),
-    stop_reason: nullish(Schema.String),
-    encrypted_content: nullish(Schema.String)
-  })
+  open({ ...resultFields, text, stop_reason: text, encrypted_content: text })
 )
 
 /**
@@ -395,7 +353,7 @@ export interface WebSearchToolResultBlock extends ToolResult<ResultState, WebSea
 }
 
 const WebSearchToolResultBlock: Exact<WebSearchToolResultBlock> = exactly(
-  open({ type: Schema.Literal("web_search_tool_result"), ...toolResultFields(ResultState, WebSearchResult) })
+  typed("web_search_tool_result")({ ...toolResultFields(ResultState, WebSearchResult) })
 )
 
 /**
@@ -409,7 +367,7 @@ export interface WebFetchToolResultBlock extends ToolResult<WebFetchResult, Resu
 }
 
 const WebFetchToolResultBlock: Exact<WebFetchToolResultBlock> = exactly(
-  open({ type: Schema.Literal("web_fetch_tool_result"), ...toolResultFields(WebFetchResult, ResultPart) })
+  typed("web_fetch_tool_result")({ ...toolResultFields(WebFetchResult, ResultPart) })
 )
 
 /**
@@ -423,7 +381,7 @@ export interface CodeExecutionToolResultBlock extends ToolResult<ExecutionResult
 }
 
 const CodeExecutionToolResultBlock: Exact<CodeExecutionToolResultBlock> = exactly(
-  open({ type: Schema.Literal("code_execution_tool_result"), ...toolResultFields(ExecutionResult, ResultPart) })
+  typed("code_execution_tool_result")({ ...toolResultFields(ExecutionResult, ResultPart) })
 )
 
 /**
@@ -437,7 +395,7 @@ export interface BashCodeExecutionToolResultBlock extends ToolResult<ExecutionRe
 }
 
 const BashCodeExecutionToolResultBlock: Exact<BashCodeExecutionToolResultBlock> = exactly(
-  open({ type: Schema.Literal("bash_code_execution_tool_result"), ...toolResultFields(ExecutionResult, ResultPart) })
+  typed("bash_code_execution_tool_result")({ ...toolResultFields(ExecutionResult, ResultPart) })
 )
 
 /**
@@ -451,7 +409,7 @@ export interface TextEditorCodeExecutionToolResultBlock extends ToolResult<Resul
 }
 
 const TextEditorCodeExecutionToolResultBlock: Exact<TextEditorCodeExecutionToolResultBlock> = exactly(
-  open({ type: Schema.Literal("text_editor_code_execution_tool_result"), ...toolResultFields(ResultState, ResultPart) })
+  typed("text_editor_code_execution_tool_result")({ ...toolResultFields(ResultState, ResultPart) })
 )
 
 /**
@@ -465,7 +423,7 @@ export interface ToolSearchToolResultBlock extends ToolResult<ToolSearchResult, 
 }
 
 const ToolSearchToolResultBlock: Exact<ToolSearchToolResultBlock> = exactly(
-  open({ type: Schema.Literal("tool_search_tool_result"), ...toolResultFields(ToolSearchResult, ResultPart) })
+  typed("tool_search_tool_result")({ ...toolResultFields(ToolSearchResult, ResultPart) })
 )
 
 /**
@@ -479,7 +437,7 @@ export interface McpToolResultBlock extends ToolResult<ResultState, ResultPart> 
 }
 
 const McpToolResultBlock: Exact<McpToolResultBlock> = exactly(
-  open({ type: Schema.Literal("mcp_tool_result"), ...toolResultFields(ResultState, ResultPart) })
+  typed("mcp_tool_result")({ ...toolResultFields(ResultState, ResultPart) })
 )
 
 /**
@@ -493,7 +451,7 @@ export interface AdvisorToolResultBlock extends ToolResult<AdvisorResult, Result
 }
 
 const AdvisorToolResultBlock: Exact<AdvisorToolResultBlock> = exactly(
-  open({ type: Schema.Literal("advisor_tool_result"), ...toolResultFields(AdvisorResult, ResultPart) })
+  typed("advisor_tool_result")({ ...toolResultFields(AdvisorResult, ResultPart) })
 )
 
 /**
@@ -502,15 +460,12 @@ const AdvisorToolResultBlock: Exact<AdvisorToolResultBlock> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface ContainerUploadBlock {
+export interface ContainerUploadBlock extends Open {
   readonly type: "container_upload"
   readonly file_id?: string | null
-  readonly [key: string]: unknown
 }
 
-const ContainerUploadBlock: Exact<ContainerUploadBlock> = exactly(
-  open({ type: Schema.Literal("container_upload"), file_id: nullish(Schema.String) })
-)
+const ContainerUploadBlock: Exact<ContainerUploadBlock> = exactly(typed("container_upload")({ file_id: text }))
 
 /**
  * The summary that replaces the conversation so far.
@@ -518,20 +473,25 @@ const ContainerUploadBlock: Exact<ContainerUploadBlock> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface CompactionBlock {
+export interface CompactionBlock extends Open {
   readonly type: "compaction"
   readonly content?: string | null
   readonly encrypted_content?: string | null
-  readonly [key: string]: unknown
 }
 
-const CompactionBlock: Exact<CompactionBlock> = exactly(
-  open({
-    type: Schema.Literal("compaction"),
-    content: nullish(Schema.String),
-    encrypted_content: nullish(Schema.String)
-  })
-)
+const CompactionBlock: Exact<CompactionBlock> = exactly(typed("compaction")({ content: text, encrypted_content: text }))
+
+/**
+ * The tools of an MCP server, in beta.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface McpToolListingBlock extends Open {
+  readonly type: "mcp_tool_listing"
+}
+
+const McpToolListingBlock: Exact<McpToolListingBlock> = exactly(typed("mcp_tool_listing")({}))
 
 /**
  * A content block.
@@ -555,6 +515,7 @@ export type ContentBlock =
   | McpToolResultBlock
   | AdvisorToolResultBlock
   | ContainerUploadBlock
+  | McpToolListingBlock
   | CompactionBlock
   | Unknown
 
@@ -565,24 +526,25 @@ export type ContentBlock =
  * @category schemas
  * @since 0.1.0
  */
-export const ContentBlock: Exact<ContentBlock> = exactly(openUnion({
-  text: TextBlock,
-  thinking: ThinkingBlock,
-  redacted_thinking: RedactedThinkingBlock,
-  tool_use: ToolUseBlock,
-  server_tool_use: ServerToolUseBlock,
-  mcp_tool_use: McpToolUseBlock,
-  web_search_tool_result: WebSearchToolResultBlock,
-  web_fetch_tool_result: WebFetchToolResultBlock,
-  code_execution_tool_result: CodeExecutionToolResultBlock,
-  bash_code_execution_tool_result: BashCodeExecutionToolResultBlock,
-  text_editor_code_execution_tool_result: TextEditorCodeExecutionToolResultBlock,
-  tool_search_tool_result: ToolSearchToolResultBlock,
-  mcp_tool_result: McpToolResultBlock,
-  advisor_tool_result: AdvisorToolResultBlock,
-  container_upload: ContainerUploadBlock,
-  compaction: CompactionBlock
-}))
+export const ContentBlock: Exact<ContentBlock> = exactly(openUnion([
+  TextBlock,
+  ThinkingBlock,
+  RedactedThinkingBlock,
+  ToolUseBlock,
+  ServerToolUseBlock,
+  McpToolUseBlock,
+  WebSearchToolResultBlock,
+  WebFetchToolResultBlock,
+  CodeExecutionToolResultBlock,
+  BashCodeExecutionToolResultBlock,
+  TextEditorCodeExecutionToolResultBlock,
+  ToolSearchToolResultBlock,
+  McpToolResultBlock,
+  AdvisorToolResultBlock,
+  ContainerUploadBlock,
+  CompactionBlock,
+  McpToolListingBlock
+]))
 
 /**
  * A piece of text.
@@ -590,13 +552,12 @@ export const ContentBlock: Exact<ContentBlock> = exactly(openUnion({
  * @category models
  * @since 0.2.0
  */
-export interface TextDelta {
+export interface TextDelta extends Open {
   readonly type: "text_delta"
   readonly text: string
-  readonly [key: string]: unknown
 }
 
-const TextDelta: Exact<TextDelta> = exactly(open({ type: Schema.Literal("text_delta"), text: Schema.String }))
+const TextDelta: Exact<TextDelta> = exactly(typed("text_delta")({ text: Schema.String }))
 
 /**
  * A piece of a tool's input.
@@ -604,16 +565,13 @@ const TextDelta: Exact<TextDelta> = exactly(open({ type: Schema.Literal("text_de
  * @category models
  * @since 0.2.0
  */
-export interface InputJsonDelta {
+export interface InputJsonDelta extends Open {
   readonly type: "input_json_delta"
   /** A piece of JSON text. */
   readonly partial_json: string
-  readonly [key: string]: unknown
 }
 
-const InputJsonDelta: Exact<InputJsonDelta> = exactly(
-  open({ type: Schema.Literal("input_json_delta"), partial_json: Schema.String })
-)
+const InputJsonDelta: Exact<InputJsonDelta> = exactly(typed("input_json_delta")({ partial_json: Schema.String }))
 
 /**
  * A piece of thinking.
@@ -621,15 +579,14 @@ const InputJsonDelta: Exact<InputJsonDelta> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface ThinkingDelta {
+export interface ThinkingDelta extends Open {
   readonly type: "thinking_delta"
   readonly thinking: string
   readonly estimated_tokens?: number | null
-  readonly [key: string]: unknown
 }
 
 const ThinkingDelta: Exact<ThinkingDelta> = exactly(
-  open({ type: Schema.Literal("thinking_delta"), thinking: Schema.String, estimated_tokens: nullish(Schema.Finite) })
+  typed("thinking_delta")({ thinking: Schema.String, estimated_tokens: number })
 )
 
 /**
@@ -638,15 +595,12 @@ const ThinkingDelta: Exact<ThinkingDelta> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface SignatureDelta {
+export interface SignatureDelta extends Open {
   readonly type: "signature_delta"
   readonly signature: string
-  readonly [key: string]: unknown
 }
 
-const SignatureDelta: Exact<SignatureDelta> = exactly(
-  open({ type: Schema.Literal("signature_delta"), signature: Schema.String })
-)
+const SignatureDelta: Exact<SignatureDelta> = exactly(typed("signature_delta")({ signature: Schema.String }))
 
 /**
  * A source that the text of the block cites.
@@ -654,15 +608,12 @@ const SignatureDelta: Exact<SignatureDelta> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface CitationsDelta {
+export interface CitationsDelta extends Open {
   readonly type: "citations_delta"
   readonly citation?: Citation | null
-  readonly [key: string]: unknown
 }
 
-const CitationsDelta: Exact<CitationsDelta> = exactly(
-  open({ type: Schema.Literal("citations_delta"), citation: nullish(Citation) })
-)
+const CitationsDelta: Exact<CitationsDelta> = exactly(typed("citations_delta")({ citation: nullish(Citation) }))
 
 /**
  * The summary that replaces the conversation so far.
@@ -670,19 +621,14 @@ const CitationsDelta: Exact<CitationsDelta> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface CompactionDelta {
+export interface CompactionDelta extends Open {
   readonly type: "compaction_delta"
   readonly content?: string | null
   readonly encrypted_content?: string | null
-  readonly [key: string]: unknown
 }
 
 const CompactionDelta: Exact<CompactionDelta> = exactly(
-  open({
-    type: Schema.Literal("compaction_delta"),
-    content: nullish(Schema.String),
-    encrypted_content: nullish(Schema.String)
-  })
+  typed("compaction_delta")({ content: text, encrypted_content: text })
 )
 
 /**
@@ -706,14 +652,14 @@ export type ContentBlockDelta =
  * @category schemas
  * @since 0.1.0
  */
-export const ContentBlockDelta: Exact<ContentBlockDelta> = exactly(openUnion({
-  text_delta: TextDelta,
-  input_json_delta: InputJsonDelta,
-  thinking_delta: ThinkingDelta,
-  signature_delta: SignatureDelta,
-  citations_delta: CitationsDelta,
-  compaction_delta: CompactionDelta
-}))
+export const ContentBlockDelta: Exact<ContentBlockDelta> = exactly(openUnion([
+  TextDelta,
+  InputJsonDelta,
+  ThinkingDelta,
+  SignatureDelta,
+  CitationsDelta,
+  CompactionDelta
+]))
 
 /**
  * Tokens written to the prompt cache, by how long they are kept.
@@ -721,14 +667,13 @@ export const ContentBlockDelta: Exact<ContentBlockDelta> = exactly(openUnion({
  * @category models
  * @since 0.2.0
  */
-export interface CacheCreation {
+export interface CacheCreation extends Open {
   readonly ephemeral_5m_input_tokens?: number | null
   readonly ephemeral_1h_input_tokens?: number | null
-  readonly [key: string]: unknown
 }
 
 const CacheCreation: Exact<CacheCreation> = exactly(
-  open({ ephemeral_5m_input_tokens: nullish(Schema.Finite), ephemeral_1h_input_tokens: nullish(Schema.Finite) })
+  open({ ephemeral_5m_input_tokens: number, ephemeral_1h_input_tokens: number })
 )
 
 /**
@@ -737,12 +682,11 @@ const CacheCreation: Exact<CacheCreation> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface OutputTokensDetails {
+export interface OutputTokensDetails extends Open {
   readonly thinking_tokens?: number | null
-  readonly [key: string]: unknown
 }
 
-const OutputTokensDetails: Exact<OutputTokensDetails> = exactly(open({ thinking_tokens: nullish(Schema.Finite) }))
+const OutputTokensDetails: Exact<OutputTokensDetails> = exactly(open({ thinking_tokens: number }))
 
 /**
  * Requests of tools that the provider ran.
@@ -750,14 +694,13 @@ const OutputTokensDetails: Exact<OutputTokensDetails> = exactly(open({ thinking_
  * @category models
  * @since 0.2.0
  */
-export interface ServerToolUsage {
+export interface ServerToolUsage extends Open {
   readonly web_search_requests?: number | null
   readonly web_fetch_requests?: number | null
-  readonly [key: string]: unknown
 }
 
 const ServerToolUsage: Exact<ServerToolUsage> = exactly(
-  open({ web_search_requests: nullish(Schema.Finite), web_fetch_requests: nullish(Schema.Finite) })
+  open({ web_search_requests: number, web_fetch_requests: number })
 )
 
 /**
@@ -766,7 +709,7 @@ const ServerToolUsage: Exact<ServerToolUsage> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface UsageIteration {
+export interface UsageIteration extends Open {
   /** `message`, `fallback_message`, or one that is not in the message's totals: `compaction`, `advisor_message`. */
   readonly type?: string | null
   /** Absent for the model that answers. */
@@ -777,18 +720,34 @@ export interface UsageIteration {
   readonly cache_creation_input_tokens?: number | null
   readonly cache_creation?: CacheCreation | null
   readonly output_tokens?: number | null
-  readonly [key: string]: unknown
 }
 
 const UsageIteration: Exact<UsageIteration> = exactly(open({
-  type: nullish(Schema.String),
-  model: nullish(Schema.String),
-  input_tokens: nullish(Schema.Finite),
-  cache_read_input_tokens: nullish(Schema.Finite),
-  cache_creation_input_tokens: nullish(Schema.Finite),
+  type: text,
+  model: text,
+  input_tokens: number,
+  cache_read_input_tokens: number,
+  cache_creation_input_tokens: number,
   cache_creation: nullish(CacheCreation),
-  output_tokens: nullish(Schema.Finite)
+  output_tokens: number
 }))
+
+/**
+ * What became of a credit for a refused request, which a retry on another model redeems.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface FallbackCredit extends Open {
+  /** Its `type` is `redeemed` where the credit was taken. */
+  readonly status?: CreditStatus | null
+}
+
+interface CreditStatus extends Open {
+  readonly type?: string | null
+}
+
+const FallbackCredit: Exact<FallbackCredit> = exactly(open({ status: nullish(open({ type: text })) }))
 
 /**
  * A `usage` object as it comes over the wire. All counts are tokens.
@@ -796,7 +755,7 @@ const UsageIteration: Exact<UsageIteration> = exactly(open({
  * @category models
  * @since 0.1.0
  */
-export interface WireUsage {
+export interface WireUsage extends Open {
   /** Without cache reads and writes. */
   readonly input_tokens?: number | null
   readonly cache_read_input_tokens?: number | null
@@ -808,22 +767,24 @@ export interface WireUsage {
   readonly service_tier?: string | null
   readonly speed?: string | null
   readonly inference_geo?: string | null
+  /** What became of the credit that the request redeems. */
+  readonly fallback_credit?: FallbackCredit | null
   /** One entry for each model call behind the response. */
   readonly iterations?: ReadonlyArray<UsageIteration | null> | null
-  readonly [key: string]: unknown
 }
 
 const WireUsage: Exact<WireUsage> = exactly(open({
-  input_tokens: nullish(Schema.Finite),
-  cache_read_input_tokens: nullish(Schema.Finite),
-  cache_creation_input_tokens: nullish(Schema.Finite),
+  input_tokens: number,
+  cache_read_input_tokens: number,
+  cache_creation_input_tokens: number,
   cache_creation: nullish(CacheCreation),
-  output_tokens: nullish(Schema.Finite),
+  output_tokens: number,
   output_tokens_details: nullish(OutputTokensDetails),
   server_tool_use: nullish(ServerToolUsage),
-  service_tier: nullish(Schema.String),
-  speed: nullish(Schema.String),
-  inference_geo: nullish(Schema.String),
+  service_tier: text,
+  speed: text,
+  inference_geo: text,
+  fallback_credit: nullish(FallbackCredit),
   iterations: nullish(list(UsageIteration))
 }))
 
@@ -833,16 +794,17 @@ const WireUsage: Exact<WireUsage> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface StopDetails {
+export interface StopDetails extends Open {
   readonly type?: string | null
   /** With a refusal: what it is about. */
   readonly category?: string | null
   readonly explanation?: string | null
-  readonly [key: string]: unknown
+  /** What a request of the same conversation to another model may redeem. */
+  readonly fallback_credit_token?: string | null
 }
 
 const StopDetails: Exact<StopDetails> = exactly(
-  open({ type: nullish(Schema.String), category: nullish(Schema.String), explanation: nullish(Schema.String) })
+  open({ type: text, category: text, explanation: text, fallback_credit_token: text })
 )
 
 /**
@@ -851,13 +813,12 @@ const StopDetails: Exact<StopDetails> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface Container {
+export interface Container extends Open {
   readonly id?: string | null
   readonly expires_at?: string | null
-  readonly [key: string]: unknown
 }
 
-const Container: Exact<Container> = exactly(open({ id: nullish(Schema.String), expires_at: nullish(Schema.String) }))
+const Container: Exact<Container> = exactly(open({ id: text, expires_at: text }))
 
 /**
  * Why the answer stopped.
@@ -865,17 +826,16 @@ const Container: Exact<Container> = exactly(open({ id: nullish(Schema.String), e
  * @category models
  * @since 0.2.0
  */
-export interface Stop {
+export interface Stop extends Open {
   readonly stop_reason?: string | null
   readonly stop_sequence?: string | null
   readonly stop_details?: StopDetails | null
   readonly container?: Container | null
-  readonly [key: string]: unknown
 }
 
 const stopFields = {
-  stop_reason: nullish(Schema.String),
-  stop_sequence: nullish(Schema.String),
+  stop_reason: text,
+  stop_sequence: text,
   stop_details: nullish(StopDetails),
   container: nullish(Container)
 }
@@ -888,12 +848,11 @@ const Stop: Exact<Stop> = exactly(open(stopFields))
  * @category models
  * @since 0.2.0
  */
-export interface AppliedEdit {
+export interface AppliedEdit extends Open {
   readonly type?: string | null
-  readonly [key: string]: unknown
 }
 
-const AppliedEdit: Exact<AppliedEdit> = exactly(open({ type: nullish(Schema.String) }))
+const AppliedEdit: Exact<AppliedEdit> = exactly(open({ type: text }))
 
 /**
  * What the provider cut out of the conversation.
@@ -901,9 +860,8 @@ const AppliedEdit: Exact<AppliedEdit> = exactly(open({ type: nullish(Schema.Stri
  * @category models
  * @since 0.2.0
  */
-export interface ContextManagement {
+export interface ContextManagement extends Open {
   readonly applied_edits?: ReadonlyArray<AppliedEdit | null> | null
-  readonly [key: string]: unknown
 }
 
 const ContextManagement: Exact<ContextManagement> = exactly(open({ applied_edits: nullish(list(AppliedEdit)) }))
@@ -925,10 +883,10 @@ export interface Message extends Stop {
 }
 
 const Message: Exact<Message> = exactly(open({
-  id: nullish(Schema.String),
-  type: nullish(Schema.String),
-  role: nullish(Schema.String),
-  model: nullish(Schema.String),
+  id: text,
+  type: text,
+  role: text,
+  model: text,
   content: nullish(list(ContentBlock)),
   usage: nullish(WireUsage),
   context_management: nullish(ContextManagement),
@@ -941,16 +899,13 @@ const Message: Exact<Message> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface MessageStart {
+export interface MessageStart extends Open {
   readonly type: "message_start"
   /** Some hosts send `null`. */
   readonly message?: Message | null
-  readonly [key: string]: unknown
 }
 
-const MessageStart: Exact<MessageStart> = exactly(
-  open({ type: Schema.Literal("message_start"), message: nullish(Message) })
-)
+const MessageStart: Exact<MessageStart> = exactly(typed("message_start")({ message: nullish(Message) }))
 
 /**
  * The start of a content block.
@@ -958,19 +913,14 @@ const MessageStart: Exact<MessageStart> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface ContentBlockStart {
+export interface ContentBlockStart extends Open {
   readonly type: "content_block_start"
   readonly index: number
   readonly content_block: ContentBlock | null
-  readonly [key: string]: unknown
 }
 
 const ContentBlockStart: Exact<ContentBlockStart> = exactly(
-  open({
-    type: Schema.Literal("content_block_start"),
-    index: Schema.Finite,
-    content_block: Schema.NullOr(ContentBlock)
-  })
+  typed("content_block_start")({ index: Schema.Finite, content_block: Schema.NullOr(ContentBlock) })
 )
 
 /**
@@ -979,15 +929,14 @@ const ContentBlockStart: Exact<ContentBlockStart> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface ContentBlockDeltaEvent {
+export interface ContentBlockDeltaEvent extends Open {
   readonly type: "content_block_delta"
   readonly index: number
   readonly delta: ContentBlockDelta | null
-  readonly [key: string]: unknown
 }
 
 const ContentBlockDeltaEvent: Exact<ContentBlockDeltaEvent> = exactly(
-  open({ type: Schema.Literal("content_block_delta"), index: Schema.Finite, delta: Schema.NullOr(ContentBlockDelta) })
+  typed("content_block_delta")({ index: Schema.Finite, delta: Schema.NullOr(ContentBlockDelta) })
 )
 
 /**
@@ -996,15 +945,12 @@ const ContentBlockDeltaEvent: Exact<ContentBlockDeltaEvent> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface ContentBlockStop {
+export interface ContentBlockStop extends Open {
   readonly type: "content_block_stop"
   readonly index: number
-  readonly [key: string]: unknown
 }
 
-const ContentBlockStop: Exact<ContentBlockStop> = exactly(
-  open({ type: Schema.Literal("content_block_stop"), index: Schema.Finite })
-)
+const ContentBlockStop: Exact<ContentBlockStop> = exactly(typed("content_block_stop")({ index: Schema.Finite }))
 
 /**
  * Why the answer stopped, and what it took.
@@ -1012,17 +958,15 @@ const ContentBlockStop: Exact<ContentBlockStop> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface MessageDelta {
+export interface MessageDelta extends Open {
   readonly type: "message_delta"
   readonly delta?: Stop | null
   readonly usage?: WireUsage | null
   readonly context_management?: ContextManagement | null
-  readonly [key: string]: unknown
 }
 
 const MessageDelta: Exact<MessageDelta> = exactly(
-  open({
-    type: Schema.Literal("message_delta"),
+  typed("message_delta")({
     delta: nullish(Stop),
     usage: nullish(WireUsage),
     context_management: nullish(ContextManagement)
@@ -1035,12 +979,11 @@ const MessageDelta: Exact<MessageDelta> = exactly(
  * @category models
  * @since 0.2.0
  */
-export interface MessageStop {
+export interface MessageStop extends Open {
   readonly type: "message_stop"
-  readonly [key: string]: unknown
 }
 
-const MessageStop: Exact<MessageStop> = exactly(open({ type: Schema.Literal("message_stop") }))
+const MessageStop: Exact<MessageStop> = exactly(typed("message_stop")({}))
 
 /**
  * A sign of life.
@@ -1048,12 +991,11 @@ const MessageStop: Exact<MessageStop> = exactly(open({ type: Schema.Literal("mes
  * @category models
  * @since 0.2.0
  */
-export interface Ping {
+export interface Ping extends Open {
   readonly type: "ping"
-  readonly [key: string]: unknown
 }
 
-const Ping: Exact<Ping> = exactly(open({ type: Schema.Literal("ping") }))
+const Ping: Exact<Ping> = exactly(typed("ping")({}))
 
 /**
  * An event's data as it comes over the wire.
@@ -1080,15 +1022,15 @@ export type Payload =
  * @category schemas
  * @since 0.1.0
  */
-export const Payload: Exact<Payload> = exactly(openUnion({
-  message_start: MessageStart,
-  content_block_start: ContentBlockStart,
-  content_block_delta: ContentBlockDeltaEvent,
-  content_block_stop: ContentBlockStop,
-  message_delta: MessageDelta,
-  message_stop: MessageStop,
-  ping: Ping
-}))
+export const Payload: Exact<Payload> = exactly(openUnion([
+  MessageStart,
+  ContentBlockStart,
+  ContentBlockDeltaEvent,
+  ContentBlockStop,
+  MessageDelta,
+  MessageStop,
+  Ping
+]))
 
 /**
  * Anthropic's stop reasons.
@@ -1103,7 +1045,8 @@ export const finishReasons = {
   model_context_window_exceeded: "length",
   tool_use: "tool_calls",
   refusal: "content_filter",
-  pause_turn: "pause"
+  pause_turn: "pause",
+  compaction: "pause"
 } as const satisfies FinishReason.Table
 
 /**

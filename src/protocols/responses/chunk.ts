@@ -24,6 +24,8 @@ import { type Annotation, type OutputItem, Payload, type Response, usageOf } fro
 export const finishReasons = {
   completed: "stop",
   max_output_tokens: "length",
+  max_messages: "length",
+  steered: "pause",
   content_filter: "content_filter",
   failed: "error"
 } as const satisfies FinishReason.Table
@@ -91,8 +93,10 @@ const requestsOf = (types: ReadonlyArray<string>, response: Response): Readonly<
     const kind = tool === "web_search" ? search : tool
     counts[kind] = (counts[kind] ?? 0) + 1
   }
-  const stated = response.tool_usage?.web_search?.num_requests ?? 0
-  return stated > 0 ? { ...counts, [search]: stated } : counts
+  const stated = response.tool_usage?.web_search?.num_requests
+  if (typeof stated !== "number") return counts
+  const { [search]: _counted, ...others } = counts
+  return stated > 0 ? { ...others, [search]: stated } : others
 }
 
 const hasImageTokens = ({ tool_usage }: Response): boolean =>

@@ -230,6 +230,7 @@ export const executed: Readonly<Record<string, (parts: Executed) => Item | undef
  */
 export const others: Readonly<Record<string, (item: Item) => Item>> = {
   compaction: (item) => stated(pick(item, "type", "id", "encrypted_content")),
+  configuration_update: (item) => stated(pick(item, "type", "id", "reasoning", "text")),
   program: (item) => pick(item, "type", "id", "call_id", "code", "fingerprint"),
   program_output: (item) => pick(item, "type", "id", "call_id", "result", "status")
 }

@@ -5,11 +5,41 @@
  */
 import * as Schema from "effect/Schema"
 import { type Exact, exactly } from "../../internal/exact.ts"
-import { list, nullish, open } from "../../internal/open.ts"
-import { openUnion, type Unknown, unknownBut } from "../../internal/unknownType.ts"
+import { anything, list, nullish, number, type Open, open, text, texts, things, typed } from "../../internal/open.ts"
+import { openUnion, type Unknown } from "../../internal/unknownType.ts"
 import * as Usage from "../../Usage.ts"
 
 export type { Unknown, UnknownType } from "../../internal/unknownType.ts"
+
+/** An item of the output. */
+interface Item extends Open {
+  readonly id?: string | null
+  /** `in_progress`, `completed`, `incomplete`, … */
+  readonly status?: string | null
+}
+
+interface Event extends Open {
+  /** Counts the events of a response from 0. */
+  readonly sequence_number?: number | null
+}
+
+/** An event that is about an item of the output. */
+interface ItemEvent extends Event {
+  readonly item_id?: string | null
+  /** Position of the item in the output. */
+  readonly output_index?: number | null
+}
+
+type Fields = Schema.Struct.Fields
+
+const item = <const Type extends string>(type: Type) => <const F extends Fields>(fields: F) =>
+  open({ type: Schema.Literal(type), id: text, status: text, ...fields })
+
+const event = <const Types extends ReadonlyArray<string>>(...types: Types) => <const F extends Fields>(fields: F) =>
+  open({ type: Schema.Literals(types), sequence_number: number, ...fields })
+
+const itemEvent = <const Types extends ReadonlyArray<string>>(...types: Types) => <const F extends Fields>(fields: F) =>
+  event(...types)({ item_id: text, output_index: number, ...fields })
 
 /**
  * What a piece of text cites: the fields of all kinds of citation, told apart by `type`.
@@ -17,7 +47,7 @@ export type { Unknown, UnknownType } from "../../internal/unknownType.ts"
  * @category models
  * @since 0.2.0
  */
-export interface Annotation {
+export interface Annotation extends Open {
   /** `url_citation`, `file_citation`, `container_file_citation`, `file_path`, … */
   readonly type?: string | null
   readonly url?: string | null
@@ -28,19 +58,18 @@ export interface Annotation {
   readonly index?: number | null
   readonly start_index?: number | null
   readonly end_index?: number | null
-  readonly [key: string]: unknown
 }
 
 const Annotation: Exact<Annotation> = exactly(open({
-  type: nullish(Schema.String),
-  url: nullish(Schema.String),
-  title: nullish(Schema.String),
-  file_id: nullish(Schema.String),
-  filename: nullish(Schema.String),
-  container_id: nullish(Schema.String),
-  index: nullish(Schema.Finite),
-  start_index: nullish(Schema.Finite),
-  end_index: nullish(Schema.Finite)
+  type: text,
+  url: text,
+  title: text,
+  file_id: text,
+  filename: text,
+  container_id: text,
+  index: number,
+  start_index: number,
+  end_index: number
 }))
 
 /**
@@ -49,20 +78,16 @@ const Annotation: Exact<Annotation> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface Logprob {
+export interface Logprob extends Open {
   readonly token?: string | null
   readonly logprob?: number | null
   readonly bytes?: ReadonlyArray<number | null> | null
   readonly top_logprobs?: ReadonlyArray<unknown> | null
-  readonly [key: string]: unknown
 }
 
-const Logprob: Exact<Logprob> = exactly(open({
-  token: nullish(Schema.String),
-  logprob: nullish(Schema.Finite),
-  bytes: nullish(list(Schema.Finite)),
-  top_logprobs: nullish(Schema.Array(Schema.Unknown))
-}))
+const Logprob: Exact<Logprob> = exactly(
+  open({ token: text, logprob: number, bytes: nullish(list(Schema.Finite)), top_logprobs: things })
+)
 
 /**
  * A content part with text.
@@ -70,20 +95,16 @@ const Logprob: Exact<Logprob> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface OutputText {
+export interface OutputText extends Open {
   readonly type: "output_text"
   readonly text?: string | null
   readonly annotations?: ReadonlyArray<Annotation | null> | null
   readonly logprobs?: ReadonlyArray<Logprob | null> | null
-  readonly [key: string]: unknown
 }
 
-const OutputText: Exact<OutputText> = exactly(open({
-  type: Schema.Literal("output_text"),
-  text: nullish(Schema.String),
-  annotations: nullish(list(Annotation)),
-  logprobs: nullish(list(Logprob))
-}))
+const OutputText: Exact<OutputText> = exactly(
+  typed("output_text")({ text, annotations: nullish(list(Annotation)), logprobs: nullish(list(Logprob)) })
+)
 
 /**
  * A content part with a refusal.
@@ -91,16 +112,12 @@ const OutputText: Exact<OutputText> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface Refusal {
+export interface Refusal extends Open {
   readonly type: "refusal"
   readonly refusal?: string | null
-  readonly [key: string]: unknown
 }
 
-const Refusal: Exact<Refusal> = exactly(open({
-  type: Schema.Literal("refusal"),
-  refusal: nullish(Schema.String)
-}))
+const Refusal: Exact<Refusal> = exactly(typed("refusal")({ refusal: text }))
 
 /**
  * A content part with the reasoning itself.
@@ -108,16 +125,12 @@ const Refusal: Exact<Refusal> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ReasoningText {
+export interface ReasoningText extends Open {
   readonly type: "reasoning_text"
   readonly text?: string | null
-  readonly [key: string]: unknown
 }
 
-const ReasoningText: Exact<ReasoningText> = exactly(open({
-  type: Schema.Literal("reasoning_text"),
-  text: nullish(Schema.String)
-}))
+const ReasoningText: Exact<ReasoningText> = exactly(typed("reasoning_text")({ text }))
 
 /**
  * A part of the summary of the reasoning.
@@ -125,16 +138,12 @@ const ReasoningText: Exact<ReasoningText> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface SummaryText {
+export interface SummaryText extends Open {
   readonly type: "summary_text"
   readonly text?: string | null
-  readonly [key: string]: unknown
 }
 
-const SummaryText: Exact<SummaryText> = exactly(open({
-  type: Schema.Literal("summary_text"),
-  text: nullish(Schema.String)
-}))
+const SummaryText: Exact<SummaryText> = exactly(typed("summary_text")({ text }))
 
 /**
  * A part of the content of an item.
@@ -149,12 +158,12 @@ export type ContentPart =
   | SummaryText
   | Unknown
 
-const ContentPart: Exact<ContentPart> = exactly(openUnion({
-  output_text: OutputText,
-  refusal: Refusal,
-  reasoning_text: ReasoningText,
-  summary_text: SummaryText
-}))
+const ContentPart: Exact<ContentPart> = exactly(openUnion([
+  OutputText,
+  Refusal,
+  ReasoningText,
+  SummaryText
+]))
 
 /**
  * What a search in the web did.
@@ -162,7 +171,7 @@ const ContentPart: Exact<ContentPart> = exactly(openUnion({
  * @category models
  * @since 0.2.0
  */
-export interface WebSearchAction {
+export interface WebSearchAction extends Open {
   /** `search`, `open_page` or `find_in_page`. */
   readonly type?: string | null
   readonly query?: string | null
@@ -170,17 +179,11 @@ export interface WebSearchAction {
   readonly url?: string | null
   readonly pattern?: string | null
   readonly sources?: ReadonlyArray<unknown> | null
-  readonly [key: string]: unknown
 }
 
-const WebSearchAction: Exact<WebSearchAction> = exactly(open({
-  type: nullish(Schema.String),
-  query: nullish(Schema.String),
-  queries: nullish(list(Schema.String)),
-  url: nullish(Schema.String),
-  pattern: nullish(Schema.String),
-  sources: nullish(Schema.Array(Schema.Unknown))
-}))
+const WebSearchAction: Exact<WebSearchAction> = exactly(
+  open({ type: text, query: text, queries: texts, url: text, pattern: text, sources: things })
+)
 
 /**
  * A message of the model.
@@ -188,26 +191,17 @@ const WebSearchAction: Exact<WebSearchAction> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface MessageItem {
+export interface MessageItem extends Item {
   readonly type: "message"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly role?: string | null
   /** `commentary` for what the model says on the way, or `final_answer`. */
   readonly phase?: string | null
   readonly content?: ReadonlyArray<ContentPart | null> | null
-  readonly [key: string]: unknown
 }
 
-const MessageItem: Exact<MessageItem> = exactly(open({
-  type: Schema.Literal("message"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  role: nullish(Schema.String),
-  phase: nullish(Schema.String),
-  content: nullish(list(ContentPart))
-}))
+const MessageItem: Exact<MessageItem> = exactly(
+  item("message")({ role: text, phase: text, content: nullish(list(ContentPart)) })
+)
 
 /**
  * The reasoning of the model, as far as it is shown.
@@ -215,26 +209,21 @@ const MessageItem: Exact<MessageItem> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ReasoningItem {
+export interface ReasoningItem extends Item {
   readonly type: "reasoning"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly summary?: ReadonlyArray<ContentPart | null> | null
   readonly content?: ReadonlyArray<ContentPart | null> | null
   /** To be sent back unchanged. */
   readonly encrypted_content?: string | null
-  readonly [key: string]: unknown
 }
 
-const ReasoningItem: Exact<ReasoningItem> = exactly(open({
-  type: Schema.Literal("reasoning"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  summary: nullish(list(ContentPart)),
-  content: nullish(list(ContentPart)),
-  encrypted_content: nullish(Schema.String)
-}))
+const ReasoningItem: Exact<ReasoningItem> = exactly(
+  item("reasoning")({
+    summary: nullish(list(ContentPart)),
+    content: nullish(list(ContentPart)),
+    encrypted_content: text
+  })
+)
 
 /**
  * A call of a function, which is the caller's to run.
@@ -242,11 +231,8 @@ const ReasoningItem: Exact<ReasoningItem> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface FunctionCall {
+export interface FunctionCall extends Item {
   readonly type: "function_call"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   /** The id that the result has to state. */
   readonly call_id?: string | null
   readonly name?: string | null
@@ -254,19 +240,11 @@ export interface FunctionCall {
   /** JSON as the model wrote it, which may be cut off. */
   readonly arguments?: string | null
   readonly caller?: unknown
-  readonly [key: string]: unknown
 }
 
-const FunctionCall: Exact<FunctionCall> = exactly(open({
-  type: Schema.Literal("function_call"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  call_id: nullish(Schema.String),
-  name: nullish(Schema.String),
-  namespace: nullish(Schema.String),
-  arguments: nullish(Schema.String),
-  caller: Schema.optionalKey(Schema.Unknown)
-}))
+const FunctionCall: Exact<FunctionCall> = exactly(
+  item("function_call")({ call_id: text, name: text, namespace: text, arguments: text, caller: anything })
+)
 
 /**
  * A call of a tool whose input is text, which is the caller's to run.
@@ -274,28 +252,18 @@ const FunctionCall: Exact<FunctionCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface CustomToolCall {
+export interface CustomToolCall extends Item {
   readonly type: "custom_tool_call"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   /** The id that the result has to state. */
   readonly call_id?: string | null
   readonly name?: string | null
   readonly namespace?: string | null
   readonly input?: string | null
-  readonly [key: string]: unknown
 }
 
-const CustomToolCall: Exact<CustomToolCall> = exactly(open({
-  type: Schema.Literal("custom_tool_call"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  call_id: nullish(Schema.String),
-  name: nullish(Schema.String),
-  namespace: nullish(Schema.String),
-  input: nullish(Schema.String)
-}))
+const CustomToolCall: Exact<CustomToolCall> = exactly(
+  item("custom_tool_call")({ call_id: text, name: text, namespace: text, input: text })
+)
 
 /**
  * A search in the web.
@@ -303,21 +271,12 @@ const CustomToolCall: Exact<CustomToolCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface WebSearchCall {
+export interface WebSearchCall extends Item {
   readonly type: "web_search_call"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly action?: WebSearchAction | null
-  readonly [key: string]: unknown
 }
 
-const WebSearchCall: Exact<WebSearchCall> = exactly(open({
-  type: Schema.Literal("web_search_call"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  action: nullish(WebSearchAction)
-}))
+const WebSearchCall: Exact<WebSearchCall> = exactly(item("web_search_call")({ action: nullish(WebSearchAction) }))
 
 /**
  * A search in vector stores.
@@ -325,24 +284,14 @@ const WebSearchCall: Exact<WebSearchCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface FileSearchCall {
+export interface FileSearchCall extends Item {
   readonly type: "file_search_call"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly queries?: ReadonlyArray<string | null> | null
   /** `null` unless `include` asks for them. */
   readonly results?: ReadonlyArray<unknown> | null
-  readonly [key: string]: unknown
 }
 
-const FileSearchCall: Exact<FileSearchCall> = exactly(open({
-  type: Schema.Literal("file_search_call"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  queries: nullish(list(Schema.String)),
-  results: nullish(Schema.Array(Schema.Unknown))
-}))
+const FileSearchCall: Exact<FileSearchCall> = exactly(item("file_search_call")({ queries: texts, results: things }))
 
 /**
  * Code that the provider ran.
@@ -350,26 +299,17 @@ const FileSearchCall: Exact<FileSearchCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface CodeInterpreterCall {
+export interface CodeInterpreterCall extends Item {
   readonly type: "code_interpreter_call"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly code?: string | null
   readonly container_id?: string | null
   /** `null` unless `include` asks for them. */
   readonly outputs?: ReadonlyArray<unknown> | null
-  readonly [key: string]: unknown
 }
 
-const CodeInterpreterCall: Exact<CodeInterpreterCall> = exactly(open({
-  type: Schema.Literal("code_interpreter_call"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  code: nullish(Schema.String),
-  container_id: nullish(Schema.String),
-  outputs: nullish(Schema.Array(Schema.Unknown))
-}))
+const CodeInterpreterCall: Exact<CodeInterpreterCall> = exactly(
+  item("code_interpreter_call")({ code: text, container_id: text, outputs: things })
+)
 
 /**
  * An image that the provider made.
@@ -377,11 +317,8 @@ const CodeInterpreterCall: Exact<CodeInterpreterCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ImageGenerationCall {
+export interface ImageGenerationCall extends Item {
   readonly type: "image_generation_call"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   /** The image in Base64. */
   readonly result?: string | null
   readonly revised_prompt?: string | null
@@ -390,20 +327,18 @@ export interface ImageGenerationCall {
   readonly size?: string | null
   readonly quality?: string | null
   readonly background?: string | null
-  readonly [key: string]: unknown
 }
 
-const ImageGenerationCall: Exact<ImageGenerationCall> = exactly(open({
-  type: Schema.Literal("image_generation_call"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  result: nullish(Schema.String),
-  revised_prompt: nullish(Schema.String),
-  output_format: nullish(Schema.String),
-  size: nullish(Schema.String),
-  quality: nullish(Schema.String),
-  background: nullish(Schema.String)
-}))
+const ImageGenerationCall: Exact<ImageGenerationCall> = exactly(
+  item("image_generation_call")({
+    result: text,
+    revised_prompt: text,
+    output_format: text,
+    size: text,
+    quality: text,
+    background: text
+  })
+)
 
 /**
  * A call of a tool of an MCP server, which the provider made.
@@ -411,31 +346,26 @@ const ImageGenerationCall: Exact<ImageGenerationCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface McpCall {
+export interface McpCall extends Item {
   readonly type: "mcp_call"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly name?: string | null
   readonly server_label?: string | null
   readonly arguments?: string | null
   readonly output?: string | null
   readonly error?: unknown
   readonly approval_request_id?: string | null
-  readonly [key: string]: unknown
 }
 
-const McpCall: Exact<McpCall> = exactly(open({
-  type: Schema.Literal("mcp_call"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  name: nullish(Schema.String),
-  server_label: nullish(Schema.String),
-  arguments: nullish(Schema.String),
-  output: nullish(Schema.String),
-  error: Schema.optionalKey(Schema.Unknown),
-  approval_request_id: nullish(Schema.String)
-}))
+const McpCall: Exact<McpCall> = exactly(
+  item("mcp_call")({
+    name: text,
+    server_label: text,
+    arguments: text,
+    output: text,
+    error: anything,
+    approval_request_id: text
+  })
+)
 
 /**
  * The tools of an MCP server.
@@ -443,25 +373,16 @@ const McpCall: Exact<McpCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface McpListTools {
+export interface McpListTools extends Item {
   readonly type: "mcp_list_tools"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly server_label?: string | null
   readonly tools?: ReadonlyArray<unknown> | null
   readonly error?: unknown
-  readonly [key: string]: unknown
 }
 
-const McpListTools: Exact<McpListTools> = exactly(open({
-  type: Schema.Literal("mcp_list_tools"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  server_label: nullish(Schema.String),
-  tools: nullish(Schema.Array(Schema.Unknown)),
-  error: Schema.optionalKey(Schema.Unknown)
-}))
+const McpListTools: Exact<McpListTools> = exactly(
+  item("mcp_list_tools")({ server_label: text, tools: things, error: anything })
+)
 
 /**
  * A question whether the provider may call a tool of an MCP server.
@@ -469,25 +390,16 @@ const McpListTools: Exact<McpListTools> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface McpApprovalRequest {
+export interface McpApprovalRequest extends Item {
   readonly type: "mcp_approval_request"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly name?: string | null
   readonly server_label?: string | null
   readonly arguments?: string | null
-  readonly [key: string]: unknown
 }
 
-const McpApprovalRequest: Exact<McpApprovalRequest> = exactly(open({
-  type: Schema.Literal("mcp_approval_request"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  name: nullish(Schema.String),
-  server_label: nullish(Schema.String),
-  arguments: nullish(Schema.String)
-}))
+const McpApprovalRequest: Exact<McpApprovalRequest> = exactly(
+  item("mcp_approval_request")({ name: text, server_label: text, arguments: text })
+)
 
 /**
  * A search among deferred tools.
@@ -495,26 +407,17 @@ const McpApprovalRequest: Exact<McpApprovalRequest> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ToolSearchCall {
+export interface ToolSearchCall extends Item {
   readonly type: "tool_search_call"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly call_id?: string | null
   /** `server`, or `client` when the caller has to search. */
   readonly execution?: string | null
   readonly arguments?: unknown
-  readonly [key: string]: unknown
 }
 
-const ToolSearchCall: Exact<ToolSearchCall> = exactly(open({
-  type: Schema.Literal("tool_search_call"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  call_id: nullish(Schema.String),
-  execution: nullish(Schema.String),
-  arguments: Schema.optionalKey(Schema.Unknown)
-}))
+const ToolSearchCall: Exact<ToolSearchCall> = exactly(
+  item("tool_search_call")({ call_id: text, execution: text, arguments: anything })
+)
 
 /**
  * The deferred tools that were found.
@@ -522,25 +425,16 @@ const ToolSearchCall: Exact<ToolSearchCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ToolSearchOutput {
+export interface ToolSearchOutput extends Item {
   readonly type: "tool_search_output"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly call_id?: string | null
   readonly execution?: string | null
   readonly tools?: ReadonlyArray<unknown> | null
-  readonly [key: string]: unknown
 }
 
-const ToolSearchOutput: Exact<ToolSearchOutput> = exactly(open({
-  type: Schema.Literal("tool_search_output"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  call_id: nullish(Schema.String),
-  execution: nullish(Schema.String),
-  tools: nullish(Schema.Array(Schema.Unknown))
-}))
+const ToolSearchOutput: Exact<ToolSearchOutput> = exactly(
+  item("tool_search_output")({ call_id: text, execution: text, tools: things })
+)
 
 /**
  * Commands for a shell, in the provider's container or at the caller's.
@@ -548,25 +442,16 @@ const ToolSearchOutput: Exact<ToolSearchOutput> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ShellCall {
+export interface ShellCall extends Item {
   readonly type: "shell_call"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly call_id?: string | null
   readonly action?: unknown
   readonly environment?: unknown
-  readonly [key: string]: unknown
 }
 
-const ShellCall: Exact<ShellCall> = exactly(open({
-  type: Schema.Literal("shell_call"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  call_id: nullish(Schema.String),
-  action: Schema.optionalKey(Schema.Unknown),
-  environment: Schema.optionalKey(Schema.Unknown)
-}))
+const ShellCall: Exact<ShellCall> = exactly(
+  item("shell_call")({ call_id: text, action: anything, environment: anything })
+)
 
 /**
  * What the commands in the provider's container gave.
@@ -574,25 +459,16 @@ const ShellCall: Exact<ShellCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ShellCallOutput {
+export interface ShellCallOutput extends Item {
   readonly type: "shell_call_output"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly call_id?: string | null
   readonly output?: ReadonlyArray<unknown> | null
   readonly max_output_length?: number | null
-  readonly [key: string]: unknown
 }
 
-const ShellCallOutput: Exact<ShellCallOutput> = exactly(open({
-  type: Schema.Literal("shell_call_output"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  call_id: nullish(Schema.String),
-  output: nullish(Schema.Array(Schema.Unknown)),
-  max_output_length: nullish(Schema.Finite)
-}))
+const ShellCallOutput: Exact<ShellCallOutput> = exactly(
+  item("shell_call_output")({ call_id: text, output: things, max_output_length: number })
+)
 
 /**
  * A command for a shell, which is the caller's to run.
@@ -600,23 +476,13 @@ const ShellCallOutput: Exact<ShellCallOutput> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface LocalShellCall {
+export interface LocalShellCall extends Item {
   readonly type: "local_shell_call"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly call_id?: string | null
   readonly action?: unknown
-  readonly [key: string]: unknown
 }
 
-const LocalShellCall: Exact<LocalShellCall> = exactly(open({
-  type: Schema.Literal("local_shell_call"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  call_id: nullish(Schema.String),
-  action: Schema.optionalKey(Schema.Unknown)
-}))
+const LocalShellCall: Exact<LocalShellCall> = exactly(item("local_shell_call")({ call_id: text, action: anything }))
 
 /**
  * A change of a file, which is the caller's to make.
@@ -624,23 +490,13 @@ const LocalShellCall: Exact<LocalShellCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ApplyPatchCall {
+export interface ApplyPatchCall extends Item {
   readonly type: "apply_patch_call"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly call_id?: string | null
   readonly operation?: unknown
-  readonly [key: string]: unknown
 }
 
-const ApplyPatchCall: Exact<ApplyPatchCall> = exactly(open({
-  type: Schema.Literal("apply_patch_call"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  call_id: nullish(Schema.String),
-  operation: Schema.optionalKey(Schema.Unknown)
-}))
+const ApplyPatchCall: Exact<ApplyPatchCall> = exactly(item("apply_patch_call")({ call_id: text, operation: anything }))
 
 /**
  * What became of a change of a file.
@@ -648,23 +504,15 @@ const ApplyPatchCall: Exact<ApplyPatchCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ApplyPatchCallOutput {
+export interface ApplyPatchCallOutput extends Item {
   readonly type: "apply_patch_call_output"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly call_id?: string | null
   readonly output?: string | null
-  readonly [key: string]: unknown
 }
 
-const ApplyPatchCallOutput: Exact<ApplyPatchCallOutput> = exactly(open({
-  type: Schema.Literal("apply_patch_call_output"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  call_id: nullish(Schema.String),
-  output: nullish(Schema.String)
-}))
+const ApplyPatchCallOutput: Exact<ApplyPatchCallOutput> = exactly(
+  item("apply_patch_call_output")({ call_id: text, output: text })
+)
 
 /**
  * Input for a screen, which is the caller's to give.
@@ -672,27 +520,17 @@ const ApplyPatchCallOutput: Exact<ApplyPatchCallOutput> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ComputerCall {
+export interface ComputerCall extends Item {
   readonly type: "computer_call"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly call_id?: string | null
   readonly action?: unknown
   readonly actions?: ReadonlyArray<unknown> | null
   readonly pending_safety_checks?: ReadonlyArray<unknown> | null
-  readonly [key: string]: unknown
 }
 
-const ComputerCall: Exact<ComputerCall> = exactly(open({
-  type: Schema.Literal("computer_call"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  call_id: nullish(Schema.String),
-  action: Schema.optionalKey(Schema.Unknown),
-  actions: nullish(Schema.Array(Schema.Unknown)),
-  pending_safety_checks: nullish(Schema.Array(Schema.Unknown))
-}))
+const ComputerCall: Exact<ComputerCall> = exactly(
+  item("computer_call")({ call_id: text, action: anything, actions: things, pending_safety_checks: things })
+)
 
 /**
  * What stands for the conversation so far, encrypted.
@@ -700,21 +538,28 @@ const ComputerCall: Exact<ComputerCall> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface Compaction {
+export interface Compaction extends Item {
   readonly type: "compaction"
-  readonly id?: string | null
-  /** `in_progress`, `completed`, `incomplete`, … */
-  readonly status?: string | null
   readonly encrypted_content?: string | null
-  readonly [key: string]: unknown
 }
 
-const Compaction: Exact<Compaction> = exactly(open({
-  type: Schema.Literal("compaction"),
-  id: nullish(Schema.String),
-  status: nullish(Schema.String),
-  encrypted_content: nullish(Schema.String)
-}))
+const Compaction: Exact<Compaction> = exactly(item("compaction")({ encrypted_content: text }))
+
+/**
+ * A change of the settings of the responses that follow.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ConfigurationUpdate extends Item {
+  readonly type: "configuration_update"
+  readonly reasoning?: unknown
+  readonly text?: unknown
+}
+
+const ConfigurationUpdate: Exact<ConfigurationUpdate> = exactly(
+  item("configuration_update")({ reasoning: anything, text: anything })
+)
 
 /**
  * An item of the output.
@@ -743,6 +588,7 @@ export type OutputItem =
   | ApplyPatchCallOutput
   | ComputerCall
   | Compaction
+  | ConfigurationUpdate
   | Unknown
 
 /**
@@ -751,28 +597,29 @@ export type OutputItem =
  * @category schemas
  * @since 0.2.0
  */
-export const OutputItem: Exact<OutputItem> = exactly(openUnion({
-  message: MessageItem,
-  reasoning: ReasoningItem,
-  function_call: FunctionCall,
-  custom_tool_call: CustomToolCall,
-  web_search_call: WebSearchCall,
-  file_search_call: FileSearchCall,
-  code_interpreter_call: CodeInterpreterCall,
-  image_generation_call: ImageGenerationCall,
-  mcp_call: McpCall,
-  mcp_list_tools: McpListTools,
-  mcp_approval_request: McpApprovalRequest,
-  tool_search_call: ToolSearchCall,
-  tool_search_output: ToolSearchOutput,
-  shell_call: ShellCall,
-  shell_call_output: ShellCallOutput,
-  local_shell_call: LocalShellCall,
-  apply_patch_call: ApplyPatchCall,
-  apply_patch_call_output: ApplyPatchCallOutput,
-  computer_call: ComputerCall,
-  compaction: Compaction
-}))
+export const OutputItem: Exact<OutputItem> = exactly(openUnion([
+  MessageItem,
+  ReasoningItem,
+  FunctionCall,
+  CustomToolCall,
+  WebSearchCall,
+  FileSearchCall,
+  CodeInterpreterCall,
+  ImageGenerationCall,
+  McpCall,
+  McpListTools,
+  McpApprovalRequest,
+  ToolSearchCall,
+  ToolSearchOutput,
+  ShellCall,
+  ShellCallOutput,
+  LocalShellCall,
+  ApplyPatchCall,
+  ApplyPatchCallOutput,
+  ComputerCall,
+  Compaction,
+  ConfigurationUpdate
+]))
 
 /**
  * Tokens that were written to the prompt cache, by how long they live.
@@ -780,16 +627,12 @@ export const OutputItem: Exact<OutputItem> = exactly(openUnion({
  * @category models
  * @since 0.2.0
  */
-export interface CacheWriteDetails {
+export interface CacheWriteDetails extends Open {
   readonly ttl_30m_tokens?: number | null
   readonly ttl_12h_tokens?: number | null
-  readonly [key: string]: unknown
 }
 
-const CacheWriteDetails: Exact<CacheWriteDetails> = exactly(open({
-  ttl_30m_tokens: nullish(Schema.Finite),
-  ttl_12h_tokens: nullish(Schema.Finite)
-}))
+const CacheWriteDetails: Exact<CacheWriteDetails> = exactly(open({ ttl_30m_tokens: number, ttl_12h_tokens: number }))
 
 /**
  * Parts of the input tokens.
@@ -797,23 +640,22 @@ const CacheWriteDetails: Exact<CacheWriteDetails> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface InputTokensDetails {
+export interface InputTokensDetails extends Open {
   readonly cached_tokens?: number | null
   readonly cache_write_tokens?: number | null
   readonly cache_write_tokens_details?: CacheWriteDetails | null
   readonly text_tokens?: number | null
   readonly image_tokens?: number | null
   readonly audio_tokens?: number | null
-  readonly [key: string]: unknown
 }
 
 const InputTokensDetails: Exact<InputTokensDetails> = exactly(open({
-  cached_tokens: nullish(Schema.Finite),
-  cache_write_tokens: nullish(Schema.Finite),
+  cached_tokens: number,
+  cache_write_tokens: number,
   cache_write_tokens_details: nullish(CacheWriteDetails),
-  text_tokens: nullish(Schema.Finite),
-  image_tokens: nullish(Schema.Finite),
-  audio_tokens: nullish(Schema.Finite)
+  text_tokens: number,
+  image_tokens: number,
+  audio_tokens: number
 }))
 
 /**
@@ -822,18 +664,15 @@ const InputTokensDetails: Exact<InputTokensDetails> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface OutputTokensDetails {
+export interface OutputTokensDetails extends Open {
   readonly reasoning_tokens?: number | null
   readonly text_tokens?: number | null
   readonly audio_tokens?: number | null
-  readonly [key: string]: unknown
 }
 
-const OutputTokensDetails: Exact<OutputTokensDetails> = exactly(open({
-  reasoning_tokens: nullish(Schema.Finite),
-  text_tokens: nullish(Schema.Finite),
-  audio_tokens: nullish(Schema.Finite)
-}))
+const OutputTokensDetails: Exact<OutputTokensDetails> = exactly(
+  open({ reasoning_tokens: number, text_tokens: number, audio_tokens: number })
+)
 
 /**
  * Token usage. The input tokens include those read from and written to the prompt cache.
@@ -841,21 +680,20 @@ const OutputTokensDetails: Exact<OutputTokensDetails> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface WireUsage {
+export interface WireUsage extends Open {
   readonly input_tokens?: number | null
   readonly input_tokens_details?: InputTokensDetails | null
   readonly output_tokens?: number | null
   readonly output_tokens_details?: OutputTokensDetails | null
   readonly total_tokens?: number | null
-  readonly [key: string]: unknown
 }
 
 const WireUsage: Exact<WireUsage> = exactly(open({
-  input_tokens: nullish(Schema.Finite),
+  input_tokens: number,
   input_tokens_details: nullish(InputTokensDetails),
-  output_tokens: nullish(Schema.Finite),
+  output_tokens: number,
   output_tokens_details: nullish(OutputTokensDetails),
-  total_tokens: nullish(Schema.Finite)
+  total_tokens: number
 }))
 
 /**
@@ -864,14 +702,11 @@ const WireUsage: Exact<WireUsage> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface WebSearchUsage {
+export interface WebSearchUsage extends Open {
   readonly num_requests?: number | null
-  readonly [key: string]: unknown
 }
 
-const WebSearchUsage: Exact<WebSearchUsage> = exactly(open({
-  num_requests: nullish(Schema.Finite)
-}))
+const WebSearchUsage: Exact<WebSearchUsage> = exactly(open({ num_requests: number }))
 
 /**
  * Kinds of tokens of the model that makes images.
@@ -879,16 +714,12 @@ const WebSearchUsage: Exact<WebSearchUsage> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ImageTokensDetails {
+export interface ImageTokensDetails extends Open {
   readonly text_tokens?: number | null
   readonly image_tokens?: number | null
-  readonly [key: string]: unknown
 }
 
-const ImageTokensDetails: Exact<ImageTokensDetails> = exactly(open({
-  text_tokens: nullish(Schema.Finite),
-  image_tokens: nullish(Schema.Finite)
-}))
+const ImageTokensDetails: Exact<ImageTokensDetails> = exactly(open({ text_tokens: number, image_tokens: number }))
 
 /**
  * Tokens of the model that makes images. They are not part of the usage of the response.
@@ -896,21 +727,20 @@ const ImageTokensDetails: Exact<ImageTokensDetails> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ImageUsage {
+export interface ImageUsage extends Open {
   readonly input_tokens?: number | null
   readonly input_tokens_details?: ImageTokensDetails | null
   readonly output_tokens?: number | null
   readonly output_tokens_details?: ImageTokensDetails | null
   readonly total_tokens?: number | null
-  readonly [key: string]: unknown
 }
 
 const ImageUsage: Exact<ImageUsage> = exactly(open({
-  input_tokens: nullish(Schema.Finite),
+  input_tokens: number,
   input_tokens_details: nullish(ImageTokensDetails),
-  output_tokens: nullish(Schema.Finite),
+  output_tokens: number,
   output_tokens_details: nullish(ImageTokensDetails),
-  total_tokens: nullish(Schema.Finite)
+  total_tokens: number
 }))
 
 /**
@@ -919,16 +749,14 @@ const ImageUsage: Exact<ImageUsage> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ToolUsage {
+export interface ToolUsage extends Open {
   readonly web_search?: WebSearchUsage | null
   readonly image_gen?: ImageUsage | null
-  readonly [key: string]: unknown
 }
 
-const ToolUsage: Exact<ToolUsage> = exactly(open({
-  web_search: nullish(WebSearchUsage),
-  image_gen: nullish(ImageUsage)
-}))
+const ToolUsage: Exact<ToolUsage> = exactly(
+  open({ web_search: nullish(WebSearchUsage), image_gen: nullish(ImageUsage) })
+)
 
 /**
  * Why a response failed.
@@ -936,16 +764,12 @@ const ToolUsage: Exact<ToolUsage> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ResponseError {
+export interface ResponseError extends Open {
   readonly code?: string | null
   readonly message?: string | null
-  readonly [key: string]: unknown
 }
 
-const ResponseError: Exact<ResponseError> = exactly(open({
-  code: nullish(Schema.String),
-  message: nullish(Schema.String)
-}))
+const ResponseError: Exact<ResponseError> = exactly(open({ code: text, message: text }))
 
 /**
  * Why a response is incomplete.
@@ -953,15 +777,12 @@ const ResponseError: Exact<ResponseError> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface IncompleteDetails {
+export interface IncompleteDetails extends Open {
   /** `max_output_tokens`, `content_filter`, … */
   readonly reason?: string | null
-  readonly [key: string]: unknown
 }
 
-const IncompleteDetails: Exact<IncompleteDetails> = exactly(open({
-  reason: nullish(Schema.String)
-}))
+const IncompleteDetails: Exact<IncompleteDetails> = exactly(open({ reason: text }))
 
 /**
  * A response so far.
@@ -969,7 +790,7 @@ const IncompleteDetails: Exact<IncompleteDetails> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface Response {
+export interface Response extends Open {
   readonly id?: string | null
   readonly object?: string | null
   /** Unix seconds. */
@@ -990,7 +811,6 @@ export interface Response {
   readonly conversation?: unknown
   /** Azure: what the content filter found. */
   readonly content_filters?: ReadonlyArray<unknown> | null
-  readonly [key: string]: unknown
 }
 
 /**
@@ -1000,22 +820,22 @@ export interface Response {
  * @since 0.2.0
  */
 export const Response: Exact<Response> = exactly(open({
-  id: nullish(Schema.String),
-  object: nullish(Schema.String),
-  created_at: nullish(Schema.Finite),
-  completed_at: nullish(Schema.Finite),
-  model: nullish(Schema.String),
-  status: nullish(Schema.String),
+  id: text,
+  object: text,
+  created_at: number,
+  completed_at: number,
+  model: text,
+  status: text,
   output: nullish(list(OutputItem)),
   usage: nullish(WireUsage),
   tool_usage: nullish(ToolUsage),
   error: nullish(ResponseError),
   incomplete_details: nullish(IncompleteDetails),
-  service_tier: nullish(Schema.String),
+  service_tier: text,
   background: nullish(Schema.Boolean),
-  previous_response_id: nullish(Schema.String),
-  conversation: Schema.optionalKey(Schema.Unknown),
-  content_filters: nullish(Schema.Array(Schema.Unknown))
+  previous_response_id: text,
+  conversation: anything,
+  content_filters: things
 }))
 
 /**
@@ -1024,31 +844,31 @@ export const Response: Exact<Response> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface TextDelta {
+export interface TextDelta extends ItemEvent {
   readonly type: "response.output_text.delta" | "response.refusal.delta" | "response.reasoning_text.delta"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly content_index?: number | null
   readonly delta: string
   readonly logprobs?: ReadonlyArray<Logprob | null> | null
   /** Padding that hides the length of the text. */
   readonly obfuscation?: string | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const TextDelta: Exact<TextDelta> = exactly(open({
-  type: Schema.Literals(["response.output_text.delta", "response.refusal.delta", "response.reasoning_text.delta"]),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  content_index: nullish(Schema.Finite),
-  delta: Schema.String,
-  logprobs: nullish(list(Logprob)),
-  obfuscation: nullish(Schema.String),
-  sequence_number: nullish(Schema.Finite)
-}))
+const TextDelta: Exact<TextDelta> = exactly(
+  itemEvent("response.output_text.delta", "response.refusal.delta", "response.reasoning_text.delta")({
+    content_index: number,
+    delta: Schema.String,
+    logprobs: nullish(list(Logprob)),
+    obfuscation: text
+  })
+)
+
+const argumentsDeltas = [
+  "response.function_call_arguments.delta",
+  "response.custom_tool_call_input.delta",
+  "response.mcp_call_arguments.delta",
+  "response.code_interpreter_call_code.delta",
+  "response.apply_patch_call_operation_diff.delta"
+] as const
 
 /**
  * A piece of the input of a tool.
@@ -1056,37 +876,15 @@ const TextDelta: Exact<TextDelta> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ArgumentsDelta {
-  readonly type:
-    | "response.function_call_arguments.delta"
-    | "response.custom_tool_call_input.delta"
-    | "response.mcp_call_arguments.delta"
-    | "response.code_interpreter_call_code.delta"
-    | "response.apply_patch_call_operation_diff.delta"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
+export interface ArgumentsDelta extends ItemEvent {
+  readonly type: (typeof argumentsDeltas)[number]
   readonly delta: string
   readonly obfuscation?: string | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const ArgumentsDelta: Exact<ArgumentsDelta> = exactly(open({
-  type: Schema.Literals([
-    "response.function_call_arguments.delta",
-    "response.custom_tool_call_input.delta",
-    "response.mcp_call_arguments.delta",
-    "response.code_interpreter_call_code.delta",
-    "response.apply_patch_call_operation_diff.delta"
-  ]),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  delta: Schema.String,
-  obfuscation: nullish(Schema.String),
-  sequence_number: nullish(Schema.Finite)
-}))
+const ArgumentsDelta: Exact<ArgumentsDelta> = exactly(
+  itemEvent(...argumentsDeltas)({ delta: Schema.String, obfuscation: text })
+)
 
 /**
  * A piece of the summary of the reasoning.
@@ -1094,28 +892,16 @@ const ArgumentsDelta: Exact<ArgumentsDelta> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface SummaryTextDelta {
+export interface SummaryTextDelta extends ItemEvent {
   readonly type: "response.reasoning_summary_text.delta"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly summary_index?: number | null
   readonly delta: string
   readonly obfuscation?: string | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const SummaryTextDelta: Exact<SummaryTextDelta> = exactly(open({
-  type: Schema.Literal("response.reasoning_summary_text.delta"),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  summary_index: nullish(Schema.Finite),
-  delta: Schema.String,
-  obfuscation: nullish(Schema.String),
-  sequence_number: nullish(Schema.Finite)
-}))
+const SummaryTextDelta: Exact<SummaryTextDelta> = exactly(
+  itemEvent("response.reasoning_summary_text.delta")({ summary_index: number, delta: Schema.String, obfuscation: text })
+)
 
 /**
  * An item begins or is complete.
@@ -1123,22 +909,16 @@ const SummaryTextDelta: Exact<SummaryTextDelta> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface OutputItemEvent {
+export interface OutputItemEvent extends Event {
   readonly type: "response.output_item.added" | "response.output_item.done"
   /** Position of the item in the output. */
   readonly output_index?: number | null
   readonly item?: OutputItem | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const OutputItemEvent: Exact<OutputItemEvent> = exactly(open({
-  type: Schema.Literals(["response.output_item.added", "response.output_item.done"]),
-  output_index: nullish(Schema.Finite),
-  item: nullish(OutputItem),
-  sequence_number: nullish(Schema.Finite)
-}))
+const OutputItemEvent: Exact<OutputItemEvent> = exactly(
+  event("response.output_item.added", "response.output_item.done")({ output_index: number, item: nullish(OutputItem) })
+)
 
 /**
  * A content part begins or is complete.
@@ -1146,26 +926,18 @@ const OutputItemEvent: Exact<OutputItemEvent> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ContentPartEvent {
+export interface ContentPartEvent extends ItemEvent {
   readonly type: "response.content_part.added" | "response.content_part.done"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly content_index?: number | null
   readonly part?: ContentPart | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const ContentPartEvent: Exact<ContentPartEvent> = exactly(open({
-  type: Schema.Literals(["response.content_part.added", "response.content_part.done"]),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  content_index: nullish(Schema.Finite),
-  part: nullish(ContentPart),
-  sequence_number: nullish(Schema.Finite)
-}))
+const ContentPartEvent: Exact<ContentPartEvent> = exactly(
+  itemEvent("response.content_part.added", "response.content_part.done")({
+    content_index: number,
+    part: nullish(ContentPart)
+  })
+)
 
 /**
  * The whole text of a content part.
@@ -1173,28 +945,20 @@ const ContentPartEvent: Exact<ContentPartEvent> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface TextDone {
+export interface TextDone extends ItemEvent {
   readonly type: "response.output_text.done" | "response.reasoning_text.done"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly content_index?: number | null
   readonly text?: string | null
   readonly logprobs?: ReadonlyArray<Logprob | null> | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const TextDone: Exact<TextDone> = exactly(open({
-  type: Schema.Literals(["response.output_text.done", "response.reasoning_text.done"]),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  content_index: nullish(Schema.Finite),
-  text: nullish(Schema.String),
-  logprobs: nullish(list(Logprob)),
-  sequence_number: nullish(Schema.Finite)
-}))
+const TextDone: Exact<TextDone> = exactly(
+  itemEvent("response.output_text.done", "response.reasoning_text.done")({
+    content_index: number,
+    text,
+    logprobs: nullish(list(Logprob))
+  })
+)
 
 /**
  * The whole text of a refusal.
@@ -1202,26 +966,15 @@ const TextDone: Exact<TextDone> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface RefusalDone {
+export interface RefusalDone extends ItemEvent {
   readonly type: "response.refusal.done"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly content_index?: number | null
   readonly refusal?: string | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const RefusalDone: Exact<RefusalDone> = exactly(open({
-  type: Schema.Literal("response.refusal.done"),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  content_index: nullish(Schema.Finite),
-  refusal: nullish(Schema.String),
-  sequence_number: nullish(Schema.Finite)
-}))
+const RefusalDone: Exact<RefusalDone> = exactly(
+  itemEvent("response.refusal.done")({ content_index: number, refusal: text })
+)
 
 /**
  * What the text cites.
@@ -1229,28 +982,20 @@ const RefusalDone: Exact<RefusalDone> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface AnnotationAdded {
+export interface AnnotationAdded extends ItemEvent {
   readonly type: "response.output_text.annotation.added"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly content_index?: number | null
   readonly annotation_index?: number | null
   readonly annotation?: Annotation | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const AnnotationAdded: Exact<AnnotationAdded> = exactly(open({
-  type: Schema.Literal("response.output_text.annotation.added"),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  content_index: nullish(Schema.Finite),
-  annotation_index: nullish(Schema.Finite),
-  annotation: nullish(Annotation),
-  sequence_number: nullish(Schema.Finite)
-}))
+const AnnotationAdded: Exact<AnnotationAdded> = exactly(
+  itemEvent("response.output_text.annotation.added")({
+    content_index: number,
+    annotation_index: number,
+    annotation: nullish(Annotation)
+  })
+)
 
 /**
  * A part of the summary of the reasoning begins or is complete.
@@ -1258,26 +1003,18 @@ const AnnotationAdded: Exact<AnnotationAdded> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface SummaryPartEvent {
+export interface SummaryPartEvent extends ItemEvent {
   readonly type: "response.reasoning_summary_part.added" | "response.reasoning_summary_part.done"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly summary_index?: number | null
   readonly part?: ContentPart | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const SummaryPartEvent: Exact<SummaryPartEvent> = exactly(open({
-  type: Schema.Literals(["response.reasoning_summary_part.added", "response.reasoning_summary_part.done"]),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  summary_index: nullish(Schema.Finite),
-  part: nullish(ContentPart),
-  sequence_number: nullish(Schema.Finite)
-}))
+const SummaryPartEvent: Exact<SummaryPartEvent> = exactly(
+  itemEvent("response.reasoning_summary_part.added", "response.reasoning_summary_part.done")({
+    summary_index: number,
+    part: nullish(ContentPart)
+  })
+)
 
 /**
  * The whole text of a part of the summary.
@@ -1285,26 +1022,15 @@ const SummaryPartEvent: Exact<SummaryPartEvent> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface SummaryTextDone {
+export interface SummaryTextDone extends ItemEvent {
   readonly type: "response.reasoning_summary_text.done"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly summary_index?: number | null
   readonly text?: string | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const SummaryTextDone: Exact<SummaryTextDone> = exactly(open({
-  type: Schema.Literal("response.reasoning_summary_text.done"),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  summary_index: nullish(Schema.Finite),
-  text: nullish(Schema.String),
-  sequence_number: nullish(Schema.Finite)
-}))
+const SummaryTextDone: Exact<SummaryTextDone> = exactly(
+  itemEvent("response.reasoning_summary_text.done")({ summary_index: number, text })
+)
 
 /**
  * The whole input of a tool.
@@ -1312,26 +1038,18 @@ const SummaryTextDone: Exact<SummaryTextDone> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ArgumentsDone {
+export interface ArgumentsDone extends ItemEvent {
   readonly type: "response.function_call_arguments.done" | "response.mcp_call_arguments.done"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly name?: string | null
   readonly arguments?: string | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const ArgumentsDone: Exact<ArgumentsDone> = exactly(open({
-  type: Schema.Literals(["response.function_call_arguments.done", "response.mcp_call_arguments.done"]),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  name: nullish(Schema.String),
-  arguments: nullish(Schema.String),
-  sequence_number: nullish(Schema.Finite)
-}))
+const ArgumentsDone: Exact<ArgumentsDone> = exactly(
+  itemEvent("response.function_call_arguments.done", "response.mcp_call_arguments.done")({
+    name: text,
+    arguments: text
+  })
+)
 
 /**
  * The whole input of a custom tool.
@@ -1339,24 +1057,12 @@ const ArgumentsDone: Exact<ArgumentsDone> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface InputDone {
+export interface InputDone extends ItemEvent {
   readonly type: "response.custom_tool_call_input.done"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly input?: string | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const InputDone: Exact<InputDone> = exactly(open({
-  type: Schema.Literal("response.custom_tool_call_input.done"),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  input: nullish(Schema.String),
-  sequence_number: nullish(Schema.Finite)
-}))
+const InputDone: Exact<InputDone> = exactly(itemEvent("response.custom_tool_call_input.done")({ input: text }))
 
 /**
  * The whole code that the provider runs.
@@ -1364,24 +1070,12 @@ const InputDone: Exact<InputDone> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface CodeDone {
+export interface CodeDone extends ItemEvent {
   readonly type: "response.code_interpreter_call_code.done"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly code?: string | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const CodeDone: Exact<CodeDone> = exactly(open({
-  type: Schema.Literal("response.code_interpreter_call_code.done"),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  code: nullish(Schema.String),
-  sequence_number: nullish(Schema.Finite)
-}))
+const CodeDone: Exact<CodeDone> = exactly(itemEvent("response.code_interpreter_call_code.done")({ code: text }))
 
 /**
  * The whole change of a file.
@@ -1389,24 +1083,21 @@ const CodeDone: Exact<CodeDone> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface DiffDone {
+export interface DiffDone extends ItemEvent {
   readonly type: "response.apply_patch_call_operation_diff.done"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly diff?: string | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const DiffDone: Exact<DiffDone> = exactly(open({
-  type: Schema.Literal("response.apply_patch_call_operation_diff.done"),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  diff: nullish(Schema.String),
-  sequence_number: nullish(Schema.Finite)
-}))
+const DiffDone: Exact<DiffDone> = exactly(itemEvent("response.apply_patch_call_operation_diff.done")({ diff: text }))
+
+const responseEvents = [
+  "response.created",
+  "response.queued",
+  "response.in_progress",
+  "response.completed",
+  "response.incomplete",
+  "response.failed"
+] as const
 
 /**
  * The response as a whole: it begins, goes on, or is over.
@@ -1414,32 +1105,33 @@ const DiffDone: Exact<DiffDone> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ResponseEvent {
-  readonly type:
-    | "response.created"
-    | "response.queued"
-    | "response.in_progress"
-    | "response.completed"
-    | "response.incomplete"
-    | "response.failed"
+export interface ResponseEvent extends Event {
+  readonly type: (typeof responseEvents)[number]
   readonly response?: Response | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const ResponseEvent: Exact<ResponseEvent> = exactly(open({
-  type: Schema.Literals([
-    "response.created",
-    "response.queued",
-    "response.in_progress",
-    "response.completed",
-    "response.incomplete",
-    "response.failed"
-  ]),
-  response: nullish(Response),
-  sequence_number: nullish(Schema.Finite)
-}))
+const ResponseEvent: Exact<ResponseEvent> = exactly(event(...responseEvents)({ response: nullish(Response) }))
+
+const toolProgress = [
+  "response.web_search_call.in_progress",
+  "response.web_search_call.searching",
+  "response.web_search_call.completed",
+  "response.file_search_call.in_progress",
+  "response.file_search_call.searching",
+  "response.file_search_call.completed",
+  "response.code_interpreter_call.in_progress",
+  "response.code_interpreter_call.interpreting",
+  "response.code_interpreter_call.completed",
+  "response.image_generation_call.in_progress",
+  "response.image_generation_call.generating",
+  "response.image_generation_call.completed",
+  "response.mcp_call.in_progress",
+  "response.mcp_call.completed",
+  "response.mcp_call.failed",
+  "response.mcp_list_tools.in_progress",
+  "response.mcp_list_tools.completed",
+  "response.mcp_list_tools.failed"
+] as const
 
 /**
  * How far a tool is that the provider runs.
@@ -1447,59 +1139,11 @@ const ResponseEvent: Exact<ResponseEvent> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ToolProgress {
-  readonly type:
-    | "response.web_search_call.in_progress"
-    | "response.web_search_call.searching"
-    | "response.web_search_call.completed"
-    | "response.file_search_call.in_progress"
-    | "response.file_search_call.searching"
-    | "response.file_search_call.completed"
-    | "response.code_interpreter_call.in_progress"
-    | "response.code_interpreter_call.interpreting"
-    | "response.code_interpreter_call.completed"
-    | "response.image_generation_call.in_progress"
-    | "response.image_generation_call.generating"
-    | "response.image_generation_call.completed"
-    | "response.mcp_call.in_progress"
-    | "response.mcp_call.completed"
-    | "response.mcp_call.failed"
-    | "response.mcp_list_tools.in_progress"
-    | "response.mcp_list_tools.completed"
-    | "response.mcp_list_tools.failed"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
+export interface ToolProgress extends ItemEvent {
+  readonly type: (typeof toolProgress)[number]
 }
 
-const ToolProgress: Exact<ToolProgress> = exactly(open({
-  type: Schema.Literals([
-    "response.web_search_call.in_progress",
-    "response.web_search_call.searching",
-    "response.web_search_call.completed",
-    "response.file_search_call.in_progress",
-    "response.file_search_call.searching",
-    "response.file_search_call.completed",
-    "response.code_interpreter_call.in_progress",
-    "response.code_interpreter_call.interpreting",
-    "response.code_interpreter_call.completed",
-    "response.image_generation_call.in_progress",
-    "response.image_generation_call.generating",
-    "response.image_generation_call.completed",
-    "response.mcp_call.in_progress",
-    "response.mcp_call.completed",
-    "response.mcp_call.failed",
-    "response.mcp_list_tools.in_progress",
-    "response.mcp_list_tools.completed",
-    "response.mcp_list_tools.failed"
-  ]),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  sequence_number: nullish(Schema.Finite)
-}))
+const ToolProgress: Exact<ToolProgress> = exactly(itemEvent(...toolProgress)({}))
 
 /**
  * An image that is not finished.
@@ -1507,11 +1151,8 @@ const ToolProgress: Exact<ToolProgress> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface PartialImage {
+export interface PartialImage extends ItemEvent {
   readonly type: "response.image_generation_call.partial_image"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly partial_image_index?: number | null
   /** The image in Base64. */
   readonly partial_image_b64?: string | null
@@ -1519,23 +1160,24 @@ export interface PartialImage {
   readonly size?: string | null
   readonly quality?: string | null
   readonly background?: string | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const PartialImage: Exact<PartialImage> = exactly(open({
-  type: Schema.Literal("response.image_generation_call.partial_image"),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  partial_image_index: nullish(Schema.Finite),
-  partial_image_b64: nullish(Schema.String),
-  output_format: nullish(Schema.String),
-  size: nullish(Schema.String),
-  quality: nullish(Schema.String),
-  background: nullish(Schema.String),
-  sequence_number: nullish(Schema.Finite)
-}))
+const PartialImage: Exact<PartialImage> = exactly(
+  itemEvent("response.image_generation_call.partial_image")({
+    partial_image_index: number,
+    partial_image_b64: text,
+    output_format: text,
+    size: text,
+    quality: text,
+    background: text
+  })
+)
+
+const shellCommands = [
+  "response.shell_call_command.added",
+  "response.shell_call_command.delta",
+  "response.shell_call_command.done"
+] as const
 
 /**
  * A command of a shell call: it begins, goes on, or is complete.
@@ -1543,35 +1185,25 @@ const PartialImage: Exact<PartialImage> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ShellCommandEvent {
-  readonly type:
-    | "response.shell_call_command.added"
-    | "response.shell_call_command.delta"
-    | "response.shell_call_command.done"
+export interface ShellCommandEvent extends Event {
+  readonly type: (typeof shellCommands)[number]
   /** Position of the item in the output. */
   readonly output_index?: number | null
   readonly command_index?: number | null
   readonly command?: string | null
   readonly delta?: string | null
   readonly obfuscation?: string | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const ShellCommandEvent: Exact<ShellCommandEvent> = exactly(open({
-  type: Schema.Literals([
-    "response.shell_call_command.added",
-    "response.shell_call_command.delta",
-    "response.shell_call_command.done"
-  ]),
-  output_index: nullish(Schema.Finite),
-  command_index: nullish(Schema.Finite),
-  command: nullish(Schema.String),
-  delta: nullish(Schema.String),
-  obfuscation: nullish(Schema.String),
-  sequence_number: nullish(Schema.Finite)
-}))
+const ShellCommandEvent: Exact<ShellCommandEvent> = exactly(
+  event(...shellCommands)({
+    output_index: number,
+    command_index: number,
+    command: text,
+    delta: text,
+    obfuscation: text
+  })
+)
 
 /**
  * What a command of a shell call gives.
@@ -1579,28 +1211,27 @@ const ShellCommandEvent: Exact<ShellCommandEvent> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ShellOutputEvent {
+export interface ShellOutputEvent extends ItemEvent {
   readonly type: "response.shell_call_output_content.delta" | "response.shell_call_output_content.done"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
   readonly command_index?: number | null
   readonly delta?: unknown
   readonly output?: ReadonlyArray<unknown> | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const ShellOutputEvent: Exact<ShellOutputEvent> = exactly(open({
-  type: Schema.Literals(["response.shell_call_output_content.delta", "response.shell_call_output_content.done"]),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  command_index: nullish(Schema.Finite),
-  delta: Schema.optionalKey(Schema.Unknown),
-  output: nullish(Schema.Array(Schema.Unknown)),
-  sequence_number: nullish(Schema.Finite)
-}))
+const ShellOutputEvent: Exact<ShellOutputEvent> = exactly(
+  itemEvent("response.shell_call_output_content.delta", "response.shell_call_output_content.done")({
+    command_index: number,
+    delta: anything,
+    output: things
+  })
+)
+
+const audioEvents = [
+  "response.audio.delta",
+  "response.audio.done",
+  "response.audio.transcript.delta",
+  "response.audio.transcript.done"
+] as const
 
 /**
  * A piece of spoken answer or of its transcript, or its end.
@@ -1608,30 +1239,13 @@ const ShellOutputEvent: Exact<ShellOutputEvent> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface AudioEvent {
-  readonly type:
-    | "response.audio.delta"
-    | "response.audio.done"
-    | "response.audio.transcript.delta"
-    | "response.audio.transcript.done"
+export interface AudioEvent extends Event {
+  readonly type: (typeof audioEvents)[number]
   readonly response_id?: string | null
   readonly delta?: string | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const AudioEvent: Exact<AudioEvent> = exactly(open({
-  type: Schema.Literals([
-    "response.audio.delta",
-    "response.audio.done",
-    "response.audio.transcript.delta",
-    "response.audio.transcript.done"
-  ]),
-  response_id: nullish(Schema.String),
-  delta: nullish(Schema.String),
-  sequence_number: nullish(Schema.Finite)
-}))
+const AudioEvent: Exact<AudioEvent> = exactly(event(...audioEvents)({ response_id: text, delta: text }))
 
 /**
  * The conversation is being compacted.
@@ -1639,22 +1253,11 @@ const AudioEvent: Exact<AudioEvent> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface CompactionEvent {
+export interface CompactionEvent extends ItemEvent {
   readonly type: "response.compaction.compacting"
-  readonly item_id?: string | null
-  /** Position of the item in the output. */
-  readonly output_index?: number | null
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const CompactionEvent: Exact<CompactionEvent> = exactly(open({
-  type: Schema.Literal("response.compaction.compacting"),
-  item_id: nullish(Schema.String),
-  output_index: nullish(Schema.Finite),
-  sequence_number: nullish(Schema.Finite)
-}))
+const CompactionEvent: Exact<CompactionEvent> = exactly(itemEvent("response.compaction.compacting")({}))
 
 /**
  * The stream failed. The fields of the error are in `error`, or beside the type.
@@ -1662,25 +1265,17 @@ const CompactionEvent: Exact<CompactionEvent> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface ErrorEvent {
+export interface ErrorEvent extends Event {
   readonly type: "error"
   readonly code?: unknown
   readonly message?: unknown
   readonly param?: unknown
   readonly error?: unknown
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const ErrorEvent: Exact<ErrorEvent> = exactly(open({
-  type: Schema.Literal("error"),
-  code: Schema.optionalKey(Schema.Unknown),
-  message: Schema.optionalKey(Schema.Unknown),
-  param: Schema.optionalKey(Schema.Unknown),
-  error: Schema.optionalKey(Schema.Unknown),
-  sequence_number: nullish(Schema.Finite)
-}))
+const ErrorEvent: Exact<ErrorEvent> = exactly(
+  event("error")({ code: anything, message: anything, param: anything, error: anything })
+)
 
 /**
  * Keeps the connection open.
@@ -1688,17 +1283,11 @@ const ErrorEvent: Exact<ErrorEvent> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface KeepAlive {
+export interface KeepAlive extends Event {
   readonly type: "keepalive"
-  /** Counts the events of a response from 0. */
-  readonly sequence_number?: number | null
-  readonly [key: string]: unknown
 }
 
-const KeepAlive: Exact<KeepAlive> = exactly(open({
-  type: Schema.Literal("keepalive"),
-  sequence_number: nullish(Schema.Finite)
-}))
+const KeepAlive: Exact<KeepAlive> = exactly(event("keepalive")({}))
 
 /**
  * The data of an event, told apart by `type`.
@@ -1741,7 +1330,7 @@ export type Payload =
  * @category schemas
  * @since 0.2.0
  */
-export const Payload: Exact<Payload> = exactly(Schema.Union([
+export const Payload: Exact<Payload> = exactly(openUnion([
   TextDelta,
   ArgumentsDelta,
   SummaryTextDelta,
@@ -1764,71 +1353,7 @@ export const Payload: Exact<Payload> = exactly(Schema.Union([
   AudioEvent,
   CompactionEvent,
   ErrorEvent,
-  KeepAlive,
-  unknownBut(
-    "response.output_text.delta",
-    "response.refusal.delta",
-    "response.reasoning_text.delta",
-    "response.function_call_arguments.delta",
-    "response.custom_tool_call_input.delta",
-    "response.mcp_call_arguments.delta",
-    "response.code_interpreter_call_code.delta",
-    "response.apply_patch_call_operation_diff.delta",
-    "response.reasoning_summary_text.delta",
-    "response.output_item.added",
-    "response.output_item.done",
-    "response.content_part.added",
-    "response.content_part.done",
-    "response.output_text.done",
-    "response.reasoning_text.done",
-    "response.refusal.done",
-    "response.output_text.annotation.added",
-    "response.reasoning_summary_part.added",
-    "response.reasoning_summary_part.done",
-    "response.reasoning_summary_text.done",
-    "response.function_call_arguments.done",
-    "response.mcp_call_arguments.done",
-    "response.custom_tool_call_input.done",
-    "response.code_interpreter_call_code.done",
-    "response.apply_patch_call_operation_diff.done",
-    "response.created",
-    "response.queued",
-    "response.in_progress",
-    "response.completed",
-    "response.incomplete",
-    "response.failed",
-    "response.web_search_call.in_progress",
-    "response.web_search_call.searching",
-    "response.web_search_call.completed",
-    "response.file_search_call.in_progress",
-    "response.file_search_call.searching",
-    "response.file_search_call.completed",
-    "response.code_interpreter_call.in_progress",
-    "response.code_interpreter_call.interpreting",
-    "response.code_interpreter_call.completed",
-    "response.image_generation_call.in_progress",
-    "response.image_generation_call.generating",
-    "response.image_generation_call.completed",
-    "response.mcp_call.in_progress",
-    "response.mcp_call.completed",
-    "response.mcp_call.failed",
-    "response.mcp_list_tools.in_progress",
-    "response.mcp_list_tools.completed",
-    "response.mcp_list_tools.failed",
-    "response.image_generation_call.partial_image",
-    "response.shell_call_command.added",
-    "response.shell_call_command.delta",
-    "response.shell_call_command.done",
-    "response.shell_call_output_content.delta",
-    "response.shell_call_output_content.done",
-    "response.audio.delta",
-    "response.audio.done",
-    "response.audio.transcript.delta",
-    "response.audio.transcript.done",
-    "response.compaction.compacting",
-    "error",
-    "keepalive"
-  )
+  KeepAlive
 ]))
 
 /**
@@ -1856,6 +1381,8 @@ export const usageOf = (
     inputTokens: usage.input_tokens,
     cachedTokens: usage.input_tokens_details?.cached_tokens,
     cacheWriteTokens: usage.input_tokens_details?.cache_write_tokens,
+    cacheWrite30mTokens: usage.input_tokens_details?.cache_write_tokens_details?.ttl_30m_tokens,
+    cacheWrite12hTokens: usage.input_tokens_details?.cache_write_tokens_details?.ttl_12h_tokens,
     inputTextTokens: usage.input_tokens_details?.text_tokens,
     inputAudioTokens: usage.input_tokens_details?.audio_tokens,
     inputImageTokens: usage.input_tokens_details?.image_tokens,

@@ -127,6 +127,9 @@ const Server = open({
     "container_upload",
     "mcp_tool_use",
     "mcp_tool_result",
+    "mcp_tool_listing",
+    "tool_addition",
+    "tool_removal",
     "compaction"
   ])
 })

@@ -1,0 +1,101 @@
+/**
+ * Every view of a call states one usage and one cost, over all recorded streams.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Option, Predicate, Result, Stream } from "effect"
+import * as AiLanguageModel from "../../src/ai/LanguageModel.ts"
+import * as ChatResponse from "../../src/ChatResponse.ts"
+import * as ChunkStream from "../../src/ChunkStream.ts"
+import * as Json from "../../src/cli/json.ts"
+import * as CliPrices from "../../src/cli/prices.ts"
+import { providers } from "../../src/cli/providers.ts"
+import * as Cost from "../../src/Cost.ts"
+import * as CostLedger from "../../src/CostLedger.ts"
+import * as CostMetadata from "../../src/CostMetadata.ts"
+import * as Pricing from "../../src/Pricing.ts"
+import * as Protocol from "../../src/Protocol.ts"
+import * as Corpus from "../support/corpus.ts"
+
+const claude = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+
+const costIn = (metadata: unknown): unknown => Predicate.hasProperty(metadata, "cost") ? metadata.cost : null
+
+const jsonOf = (cost: Cost.Cost | undefined): unknown => cost === undefined ? null : Cost.toJson(cost)
+
+for (const row of providers) {
+  const recordings = Corpus.recordings(row.id)
+
+  describe.skipIf(recordings.length === 0)(`${row.id}: ${recordings.length} recorded streams`, () => {
+    it.effect("cost the same in every view, or nobody knows", () =>
+      Effect.gen(function*() {
+        const { protocol } = yield* Effect.promise(row.load)
+        const noFiles = Effect.provideService(FileSystem.FileSystem, FileSystem.makeNoop({}))
+        // Bedrock states no model.
+        const pricing = yield* noFiles(CliPrices.service(Option.none(), Option.some(claude)))
+        yield* Effect.gen(function*() {
+          let priced = 0
+          let finished = 0
+          for (const { bytes, framing, path } of recordings) {
+            const chunks = yield* Stream.make(bytes).pipe(
+              Protocol.decode(protocol, { framing }),
+              Stream.catchTag("ProviderError", () => Stream.empty),
+              Stream.runCollect
+            )
+            const accumulator = CostMetadata.accumulator()
+            for (const chunk of chunks) accumulator.add(chunk)
+            const fromChunks = yield* Effect.option(Pricing.cost(accumulator.metadata()))
+            const response = ChatResponse.fromChunks(chunks)
+            const running = yield* Stream.fromIterable(chunks).pipe(ChunkStream.withCost, Stream.runLast)
+            const entries = yield* Effect.provide(
+              Effect.gen(function*() {
+                const ledger = yield* CostLedger.CostLedger
+                yield* Stream.fromIterable(chunks).pipe(CostLedger.track, Stream.runDrain)
+                return yield* ledger.entries
+              }),
+              CostLedger.layer
+            )
+            const events = yield* Stream.fromIterable(chunks).pipe(ChunkStream.events, Stream.runCollect)
+            const finish = events.find((event) => event._tag === "Finish")
+
+            const model = yield* AiLanguageModel.make(
+              { name: protocol.provider, stream: () => Stream.fromIterable(chunks) },
+              { model: "any" }
+            )
+            const parts = yield* Stream.runCollect(model.streamText({ prompt: "Hello" })).pipe(
+              Effect.orElseSucceed(() => [])
+            )
+            const last = parts.find((part) => part.type === "finish")
+            if (last !== undefined) finished++
+            const cost = jsonOf(Option.getOrUndefined(fromChunks))
+            if (cost !== null) priced++
+            assert.deepStrictEqual(
+              {
+                response: jsonOf((yield* Pricing.priced(response)).cost),
+                withCost: Option.match(running, {
+                  onNone: () => null,
+                  onSome: ([, last]) => last === undefined ? null : jsonOf(Result.getOrUndefined(last))
+                }),
+                commandLine: Json.fromResponse(response, protocol.provider, pricing).cost,
+                finish: finish === undefined ? cost : jsonOf(finish.cost),
+                effectAi: last === undefined ? cost : costIn(last.metadata[AiLanguageModel.metadataKey]),
+                ledger: entries.reduce((sum, { cost }) => sum + Cost.toJson(cost).total, 0)
+              },
+              {
+                response: cost,
+                withCost: cost,
+                commandLine: cost,
+                finish: cost,
+                effectAi: cost,
+                ledger: cost === null ? 0 : Cost.toJson(Option.getOrThrow(fromChunks)).total
+              } as unknown,
+              path
+            )
+            assert.deepStrictEqual(response.usage, accumulator.usage(), path)
+            if (finish !== undefined) assert.deepStrictEqual(finish.usage, response.usage, path)
+          }
+          assert.isAbove(priced, recordings.length / 3)
+          assert.isAbove(finished, recordings.length / 3)
+        }).pipe(Effect.provideService(Pricing.Pricing, pricing))
+      }))
+  })
+}
