@@ -4,24 +4,21 @@
  * @since 0.2.0
  */
 import type * as Prompt from "effect/ai/Prompt"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
-import * as Fields from "../request/fields.ts"
+import { type Encoding, type Fields, unless } from "../request/encoding.ts"
 import * as Files from "../request/files.ts"
-import * as Ids from "../request/ids.ts"
-import { make } from "../request/make.ts"
+import { make, type Treatments } from "../request/format.ts"
 import * as OpenAi from "../request/openai.ts"
-import { type OwnOptions, rawFields, recordOf } from "../request/options.ts"
-import { ownOptions } from "../request/ownOptions.ts"
-import * as RawFields from "../request/rawFields.ts"
-import * as RawTools from "../request/rawTools.ts"
-import { each } from "../request/results.ts"
+import { type OwnOptions, ownOptions } from "../request/options.ts"
+import type { Shape } from "../request/rawFields.ts"
 import * as JsonSchemas from "../request/schema.ts"
-import * as ToolResults from "../request/toolResults.ts"
+import * as Tools from "../request/tools.ts"
 
 /**
  * What differs between the request bodies of the hosts of this format.
@@ -44,7 +41,7 @@ export interface RequestQuirks {
  */
 export interface Dialect extends RequestQuirks {
   /** What becomes of each field of a request. */
-  readonly fields: Fields.Treatments
+  readonly fields: Treatments
   /** Most stop texts. */
   readonly maxStops?: number | undefined
   /** The efforts of reasoning that some model has. */
@@ -98,7 +95,7 @@ export interface FormatOptions {
 
 const noBudget = "the API has an effort only, state reasoning.effort"
 
-const openaiFields: Fields.Treatments = {
+const openaiFields: Treatments = {
   model: "encoded",
   prompt: "encoded",
   system: "encoded",
@@ -243,42 +240,41 @@ export const compatible: Dialect = {
   customTools: true
 }
 
-// All that this file writes into a body, and what several hosts know beside it: names that are no misspellings.
-const bodyFields = [
-  "audio",
-  "frequency_penalty",
-  "logit_bias",
-  "logprobs",
-  "max_completion_tokens",
-  "max_tokens",
-  "messages",
-  "metadata",
-  "min_p",
-  "modalities",
-  "model",
-  "n",
-  "parallel_tool_calls",
-  "presence_penalty",
-  "reasoning",
-  "reasoning_effort",
-  "repetition_penalty",
-  "response_format",
-  "seed",
-  "service_tier",
-  "stop",
-  "store",
-  "stream",
-  "stream_options",
-  "temperature",
-  "tool_choice",
-  "tools",
-  "top_k",
-  "top_logprobs",
-  "top_p",
-  "user"
-]
-
-const rawShape: RawFields.Shape = {
+const shape: Shape = {
+  // All that this file writes into a body, and what several hosts know beside it.
+  names: [
+    "audio",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "max_completion_tokens",
+    "max_tokens",
+    "messages",
+    "metadata",
+    "min_p",
+    "modalities",
+    "model",
+    "n",
+    "parallel_tool_calls",
+    "presence_penalty",
+    "reasoning",
+    "reasoning_effort",
+    "repetition_penalty",
+    "response_format",
+    "seed",
+    "service_tier",
+    "stop",
+    "store",
+    "stream",
+    "stream_options",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_k",
+    "top_logprobs",
+    "top_p",
+    "user"
+  ],
   content: ["messages", "tools", "functions"],
   objects: { stream_options: [], audio: [], metadata: [] }
 }
@@ -309,27 +305,20 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
   const { bodyModel = (model) => model, dialect = compatible, provider } = options
   const own = options.options ?? { keys: [provider], schema: Schema.Record(Schema.String, Schema.Unknown) }
   const [key] = own.keys
-  const raw = rawFields(own, bodyFields)
   const messages = messagesOf(dialect, key)
   return make({
     name: "chat-completions",
     provider,
-    allowances: (request) => ({
-      freeText: dialect.customTools,
-      otherTools: RawTools.names(recordOf(own, request))
-    }),
-    encode: (request, model) =>
+    options: own,
+    fields: dialect.fields,
+    shape,
+    allowances: (raw) => ({ freeText: dialect.customTools, otherTools: Tools.rawToolNames(raw) }),
+    encode: (request, { model, path, raw }) =>
       Result.gen(function*() {
-        const ignored = [...yield* Fields.leftOut(request, dialect.fields)]
         const tools = yield* toolsOf(request, dialect, key)
-        const { fields, path } = yield* raw(request)
-        const hasTools = tools.length > 0 || RawTools.list(fields).length > 0
-        if (!hasTools) {
-          for (const field of ["toolChoice", "parallelToolCalls"] as const) {
-            if (request[field] !== undefined) ignored.push(`${field}: there are no tools`)
-          }
-        }
-        yield* alwaysStreamed(fields, path)
+        const hasTools = tools.length > 0 || Tools.rawTools(raw).length > 0
+        const ignored = hasTools ? [] : [...Tools.withoutTools(request)]
+        yield* unless(usageProblem(raw, path))
         const encoded: { readonly [K in EncodedField]: Fields } = {
           model: { model: bodyModel(model) },
           prompt: { messages: yield* messages(request, ignored) },
@@ -341,7 +330,7 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
           stop: yield* stopOf(request, dialect),
           seed: { seed: request.seed },
           tools: tools.length === 0 ? {} : { tools },
-          toolChoice: hasTools ? { tool_choice: yield* choiceOf(request, fields) } : {},
+          toolChoice: hasTools ? { tool_choice: yield* choiceOf(request, raw) } : {},
           parallelToolCalls: hasTools ? { parallel_tool_calls: request.parallelToolCalls } : {},
           responseFormat: yield* responseFormatOf(request, dialect),
           reasoning: yield* reasoningOf(request, dialect),
@@ -358,12 +347,10 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
           stream: true,
           ...(dialect.includeUsage ? { stream_options: { include_usage: true } } : {})
         }
-        return { body: yield* RawFields.merge(body, fields, rawShape, path), headers: {}, ignored }
+        return { body, ignored }
       })
   })
 }
-
-type Fields = Readonly<Record<string, unknown>>
 
 // Fields that stand elsewhere: instructions among the messages, raw fields over all of them, and one that no host has.
 type EncodedField = Exclude<keyof ChatRequest.Normalized, "system" | "options" | "topK">
@@ -371,18 +358,12 @@ type EncodedField = Exclude<keyof ChatRequest.Normalized, "system" | "options" |
 const isEncoded = (dialect: Dialect, field: keyof ChatRequest.Normalized): boolean =>
   dialect.fields[field] === "encoded"
 
-const alwaysStreamed = (fields: Schema.JsonObject, path: string): Result.Result<undefined, string> => {
-  if ("stream" in fields && fields["stream"] !== true) {
-    return Result.fail(`${path}.stream: answers are streamed, and that can't be turned off`)
-  }
-  const streamOptions = fields["stream_options"]
-  return typeof streamOptions === "object" && streamOptions !== null && "include_usage" in streamOptions
-      && streamOptions["include_usage"] !== true
-    ? Result.fail(`${path}.stream_options.include_usage: usage is asked for, and that can't be turned off`)
-    : Result.succeed(undefined)
-}
+const usageProblem = ({ stream_options: options }: Fields, path: string): string | undefined =>
+  Predicate.hasProperty(options, "include_usage") && options.include_usage !== true
+    ? `${path}.stream_options.include_usage: usage is asked for, and that can't be turned off`
+    : undefined
 
-const stopOf = ({ stop = [] }: ChatRequest.Normalized, { maxStops }: Dialect): Result.Result<Fields, string> =>
+const stopOf = ({ stop = [] }: ChatRequest.Normalized, { maxStops }: Dialect): Encoding<Fields> =>
   maxStops !== undefined && stop.length > maxStops
     ? Result.fail(`stop: ${stop.length} texts, at most ${maxStops} are taken`)
     : Result.succeed(stop.length === 0 ? {} : { stop })
@@ -390,7 +371,7 @@ const stopOf = ({ stop = [] }: ChatRequest.Normalized, { maxStops }: Dialect): R
 const reasoningOf = (
   { reasoning = {} }: ChatRequest.Normalized,
   { efforts }: Dialect
-): Result.Result<Fields, string> => {
+): Encoding<Fields> => {
   const { budgetTokens, effort, summary } = reasoning
   if (budgetTokens !== undefined) return Result.fail(`reasoning.budgetTokens: ${noBudget}`)
   if (summary !== undefined) return Result.fail("reasoning.summary: the API gives none")
@@ -402,7 +383,7 @@ const reasoningOf = (
 const audioOf = (
   { audio }: ChatRequest.Normalized,
   { audioFormats }: Dialect
-): Result.Result<Fields, string> => {
+): Encoding<Fields> => {
   if (audio === undefined) return Result.succeed({})
   return audioFormats?.includes(audio.format) === false
     ? Result.fail(`audio.format: streams give ${audioFormats.join(", ")} only, not ${audio.format}`)
@@ -415,15 +396,14 @@ const toolsOf = (
   { tools = [] }: ChatRequest.Normalized,
   { plainParameters }: Dialect,
   key: string
-): Result.Result<ReadonlyArray<Fields>, string> =>
-  each(tools, ({ description, name, options, parameters, strict }, index) =>
+): Encoding<ReadonlyArray<Fields>> =>
+  Result.all(tools.map((tool, index) =>
     Result.gen(function*() {
+      const { description, name, options, strict } = tool
       const path = place(["tools", index])
-      if (name.length > 64) yield* Result.fail(`${path}.name: longer than 64 characters`)
+      yield* Tools.toolName(name, `${path}.name`)
       yield* noToolOptions(options, key, path)
-      const schema = yield* JsonSchemas.parameters(parameters, `${path}.parameters`)
-      const combination = plainParameters ? JsonSchemas.rootCombination(schema, `${path}.parameters`) : undefined
-      if (combination !== undefined) yield* Result.fail(combination)
+      const schema = yield* Tools.toolParameters(tool, path, plainParameters)
       return {
         type: "function",
         function: defined({
@@ -433,15 +413,16 @@ const toolsOf = (
           strict
         })
       }
-    }))
+    })
+  ))
 
 const choiceOf = (
   { toolChoice, tools = [] }: ChatRequest.Normalized,
   raw: Fields
-): Result.Result<unknown, string> => {
+): Encoding<unknown> => {
   if (typeof toolChoice !== "object") return Result.succeed(toolChoice)
   const name = toolChoice.tool
-  const own = tools.some((tool) => tool.name === name) ? undefined : RawTools.find(raw, name)
+  const own = tools.some((tool) => tool.name === name) ? undefined : Tools.rawTool(raw, name)
   const type = own?.["type"] ?? "function"
   return type === "function" || type === "custom"
     ? Result.succeed({ type, [type]: { name } })
@@ -451,7 +432,7 @@ const choiceOf = (
 const responseFormatOf = (
   request: ChatRequest.Normalized,
   { jsonWord }: Dialect
-): Result.Result<Fields, string> => {
+): Encoding<Fields> => {
   const { responseFormat } = request
   if (responseFormat === undefined || responseFormat === "text") return Result.succeed({})
   if (responseFormat === "json") {
@@ -459,15 +440,9 @@ const responseFormatOf = (
       ? Result.fail(OpenAi.noJsonWord)
       : Result.succeed({ response_format: { type: "json_object" } })
   }
-  const { description, name = "response", schema, strict } = responseFormat
-  if (name.length > 64) return Result.fail("responseFormat.name: longer than 64 characters")
   return Result.map(
-    strict === true
-      ? JsonSchemas.strict(schema, "responseFormat.schema")
-      : Result.succeed(JsonSchemas.inlineRoot(schema)),
-    (schema) => ({
-      response_format: { type: "json_schema", json_schema: defined({ name, description, schema, strict }) }
-    })
+    OpenAi.schemaFormat(responseFormat),
+    (json_schema) => ({ response_format: { type: "json_schema", json_schema } })
   )
 }
 
@@ -506,6 +481,7 @@ const responsesOptions = {
   itemId: Schema.optionalKey(Schema.Unknown),
   namespace: Schema.optionalKey(Schema.Unknown),
   phase: Schema.optionalKey(Schema.Unknown),
+  status: Schema.optionalKey(Schema.Unknown),
   type: Schema.optionalKey(Schema.Unknown)
 }
 
@@ -539,18 +515,14 @@ const messagesOf = (dialect: Dialect, key: string) => {
     reasoningDetails: Schema.optionalKey(Schema.Array(Schema.Json))
   }))
 
-  const textPart = (part: Prompt.TextPart, path: string): Result.Result<Fields, string> =>
+  const textPart = (part: Prompt.TextPart, path: string): Encoding<Fields> =>
     Result.map(textOptions(part.options, key, path), (own) => ({ type: "text", text: part.text, ...breakpoint(own) }))
 
-  const filePart = (part: Prompt.FilePart, path: string): Result.Result<Fields, string> =>
+  const filePart = (part: Prompt.FilePart, path: string): Encoding<Fields> =>
     Result.flatMap(Files.media(part, path), (media) => {
       const [kind] = media.mediaType.split("/")
-      const url = "url" in media ? media.url : undefined
-      if (url !== undefined && !/^https?:/i.test(url)) {
-        return Result.fail(
-          `${path}.data: a file is taken by http(s) address or as data, not from ${place([url.slice(0, 80)])}`
-        )
-      }
+      const problem = OpenAi.addressProblem(media, path)
+      if (problem !== undefined) return Result.fail(problem)
       return kind === "image"
         ? image(part, media, path)
         : kind === "audio" && dialect.sounds
@@ -560,24 +532,18 @@ const messagesOf = (dialect: Dialect, key: string) => {
         : Result.fail(`${path}.mediaType: files of type ${media.mediaType} are not taken`)
     })
 
-  const image = (part: Prompt.FilePart, media: Files.Media, path: string): Result.Result<Fields, string> => {
-    const { images } = dialect
-    const isOpen = media.mediaType === "image/*"
-    if (isOpen && !("url" in media)) return Result.fail(`${path}.mediaType: the type of the image is not known`)
-    if (!isOpen && images?.includes(media.mediaType) === false) {
-      return Result.fail(`${path}.mediaType: images of type ${media.mediaType} are not taken, but ${images.join(", ")}`)
-    }
-    return Result.map(imageOptions(part.options, key, path), (own) => ({
-      type: "image_url",
-      image_url: defined({
-        url: "url" in media ? media.url : `data:${media.mediaType};base64,${media.base64}`,
-        detail: own.imageDetail ?? undefined
-      }),
-      ...breakpoint(own)
-    }))
-  }
+  const image = (part: Prompt.FilePart, media: Files.Media, path: string): Encoding<Fields> =>
+    Result.gen(function*() {
+      const url = yield* OpenAi.imageUrl(media, dialect.images, path)
+      const own = yield* imageOptions(part.options, key, path)
+      return {
+        type: "image_url",
+        image_url: defined({ url, detail: own.imageDetail ?? undefined }),
+        ...breakpoint(own)
+      }
+    })
 
-  const sound = (part: Prompt.FilePart, media: Files.Media, path: string): Result.Result<Fields, string> => {
+  const sound = (part: Prompt.FilePart, media: Files.Media, path: string): Encoding<Fields> => {
     if ("url" in media) {
       return dialect.soundUrls
         ? Result.map(
@@ -597,56 +563,44 @@ const messagesOf = (dialect: Dialect, key: string) => {
     }))
   }
 
-  const document = (part: Prompt.FilePart, media: Files.Media, path: string): Result.Result<Fields, string> =>
+  const document = (part: Prompt.FilePart, media: Files.Media, path: string): Encoding<Fields> =>
     "url" in media
       ? Result.fail(`${path}.data: documents are taken as data only, not by their URL`)
       : Result.map(textOptions(part.options, key, path), (own) => ({
         type: "file",
-        file: {
-          filename: media.fileName === undefined || media.fileName === "" ? "document.pdf" : media.fileName,
-          file_data: `data:${media.mediaType};base64,${media.base64}`
-        },
+        file: { filename: OpenAi.documentName(media), file_data: OpenAi.dataUrl(media) },
         ...breakpoint(own)
       }))
 
   const userContent = (
     parts: ReadonlyArray<Prompt.UserMessagePart>,
     path: ReadonlyArray<string | number>
-  ): Result.Result<ReadonlyArray<Fields>, string> =>
-    each(parts, (part, index) => {
+  ): Encoding<ReadonlyArray<Fields>> =>
+    Result.all(parts.map((part, index) => {
       const here = place([...path, index])
-      switch (part.type) {
-        case "text":
-          return textPart(part, here)
-        case "file":
-          return filePart(part, here)
-      }
-    })
+      return part.type === "text" ? textPart(part, here) : filePart(part, here)
+    }))
 
-  const resultContent = (part: Prompt.ToolResultPart, path: string): Result.Result<unknown, string> =>
+  const resultContent = (part: Prompt.ToolResultPart, path: string): Encoding<unknown> =>
     part.modelOutput === undefined
-      ? ToolResults.text(part, path)
+      ? Tools.resultText(part, path)
       : Result.map(
-        each(part.modelOutput, (output, index) => {
+        Result.all(part.modelOutput.map((output, index) => {
           const here = `${path}.modelOutput[${index}]`
           return output.type === "text"
             ? textPart(output, here)
             : Result.fail(`${here}: results of tools are text only here, not ${output.mediaType}`)
-        }),
+        })),
         (contents) => compact(contents) ?? ""
       )
 
   return (
     request: ChatRequest.Normalized,
     ignored: Array<string>
-  ): Result.Result<ReadonlyArray<Fields>, string> =>
+  ): Encoding<ReadonlyArray<Fields>> =>
     Result.gen(function*() {
       const out: Array<Message> = []
-      const ids = Ids.accepted(ToolResults.callIds(request.prompt), {
-        foreign: /(?!)/g,
-        maxLength: dialect.maxIdLength
-      })
-      const idOf = (id: string) => ids.get(id) ?? id
+      const idOf = Tools.callIds(request.prompt, { maxLength: dialect.maxIdLength })
       // Calls without a result so far. What the user and the instructions say meanwhile comes after the results.
       const open = new Set<string>()
       const held: Array<Message> = []
@@ -727,9 +681,7 @@ const messagesOf = (dialect: Dialect, key: string) => {
                 case "tool-call": {
                   if (part.providerExecuted) yield* executed(path)
                   yield* plainOptions(part.options, key, path)
-                  if (!/^[a-zA-Z0-9_-]{1,64}$/.test(part.name)) {
-                    yield* Result.fail(`${path}.name: a tool's name has 1 to 64 letters, digits, _ and -`)
-                  }
+                  yield* Tools.toolName(part.name, `${path}.name`)
                   current ??= draft()
                   const id = idOf(part.id)
                   current.calls.push(
@@ -740,7 +692,7 @@ const messagesOf = (dialect: Dialect, key: string) => {
                         type: "function",
                         function: {
                           name: part.name,
-                          arguments: JSON.stringify(yield* ToolResults.argumentsOf(part, path))
+                          arguments: JSON.stringify(yield* Tools.argumentsOf(part, path))
                         }
                       }
                   )
@@ -770,7 +722,7 @@ const messagesOf = (dialect: Dialect, key: string) => {
     })
 }
 
-const executed = (path: string): Result.Result<never, string> =>
+const executed = (path: string): Encoding<never> =>
   Result.fail(`${path}.providerExecuted: a call that its provider executed can't be sent back to this API`)
 
 const breakpoint = ({ promptCacheBreakpoint }: { readonly promptCacheBreakpoint?: CacheBreakpoint }): Fields =>

@@ -1,6 +1,10 @@
 import * as Result from "effect/Result"
 import type * as ChatRequest from "../../ChatRequest.ts"
+import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
+import type { Encoding, Fields } from "./encoding.ts"
+import type { Media } from "./files.ts"
+import * as JsonSchemas from "./schema.ts"
 
 /**
  * The tiers of OpenAI and Azure.
@@ -42,7 +46,7 @@ export const metadataLimits: MetadataLimits = { pairs: 16, label: 64, text: 512 
 export const serviceTier = (
   { serviceTier }: ChatRequest.Normalized,
   tiers: ReadonlyArray<string> | undefined
-): Result.Result<string | undefined, string> =>
+): Encoding<string | undefined> =>
   serviceTier !== undefined && tiers?.includes(serviceTier) === false
     ? Result.fail(`serviceTier: there is no tier ${serviceTier}; there are ${tiers.join(", ")}`)
     : Result.succeed(serviceTier)
@@ -55,7 +59,7 @@ export const serviceTier = (
 export const metadata = (
   { metadata }: ChatRequest.Normalized,
   limits: MetadataLimits | undefined
-): Result.Result<ChatRequest.Normalized["metadata"], string> => {
+): Encoding<ChatRequest.Normalized["metadata"]> => {
   const entries = Object.entries(metadata ?? {})
   if (limits === undefined) return Result.succeed(metadata)
   if (entries.length > limits.pairs) {
@@ -94,3 +98,53 @@ export const saysJson = ({ prompt, system = "" }: ChatRequest.Normalized): boole
 
 /** @internal */
 export const noJsonWord = "responseFormat: the API gives JSON only when some text of the prompt has the word JSON in it"
+
+/**
+ * The schema of an answer, with its name.
+ *
+ * @internal
+ */
+export const schemaFormat = (
+  { description, name = "response", schema, strict }: ChatRequest.SchemaFormat
+): Encoding<Fields> =>
+  /^[a-zA-Z0-9_-]{1,64}$/.test(name)
+    ? Result.map(
+      strict === true
+        ? JsonSchemas.strict(schema, "responseFormat.schema")
+        : Result.succeed(JsonSchemas.inlineRoot(schema)),
+      (schema) => defined({ name, description, schema, strict })
+    )
+    : Result.fail("responseFormat.name: 1 to 64 letters, digits, _ and - are taken")
+
+/** @internal */
+export const dataUrl = (media: Media): string =>
+  "url" in media ? media.url : `data:${media.mediaType};base64,${media.base64}`
+
+/**
+ * The address of an image, or its data as one.
+ *
+ * @internal
+ */
+export const imageUrl = (media: Media, types: ReadonlyArray<string> | undefined, path: string): Encoding<string> => {
+  const { mediaType } = media
+  const isOpen = mediaType === "image/*"
+  return isOpen && !("url" in media)
+    ? Result.fail(`${path}.mediaType: the type of the image is not known`)
+    : !isOpen && types?.includes(mediaType) === false
+    ? Result.fail(`${path}.mediaType: images of type ${mediaType} are not taken, but ${types.join(", ")}`)
+    : Result.succeed(dataUrl(media))
+}
+
+/**
+ * Why an address of a file is not taken, as a sentence; `undefined` when it is.
+ *
+ * @internal
+ */
+export const addressProblem = (media: Media, path: string): string | undefined =>
+  "url" in media && !/^https?:/i.test(media.url)
+    ? `${path}.data: a file is taken by http(s) address or as data, not from ${place([media.url.slice(0, 80)])}`
+    : undefined
+
+/** @internal */
+export const documentName = ({ fileName }: Media): string =>
+  fileName === undefined || fileName === "" ? "document.pdf" : fileName

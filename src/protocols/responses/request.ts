@@ -11,18 +11,14 @@ import * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
-import * as Fields from "../request/fields.ts"
+import { type Encoding, type Fields, unless } from "../request/encoding.ts"
 import * as Files from "../request/files.ts"
-import * as Ids from "../request/ids.ts"
-import { make } from "../request/make.ts"
+import { make, type Treatments } from "../request/format.ts"
 import * as OpenAi from "../request/openai.ts"
-import { type OwnOptions, rawFields, recordOf } from "../request/options.ts"
-import { ownOptions } from "../request/ownOptions.ts"
-import * as RawFields from "../request/rawFields.ts"
-import * as RawTools from "../request/rawTools.ts"
-import { each } from "../request/results.ts"
+import { type OwnOptions, ownOptions } from "../request/options.ts"
+import type { Shape } from "../request/rawFields.ts"
 import * as JsonSchemas from "../request/schema.ts"
-import * as ToolResults from "../request/toolResults.ts"
+import * as Tools from "../request/tools.ts"
 import * as Items from "./items.ts"
 
 /**
@@ -46,7 +42,7 @@ export interface FormatOptions {
  * @category dialects
  * @since 0.2.0
  */
-export const fields: Fields.Treatments = {
+export const fields: Treatments = {
   model: "encoded",
   prompt: "encoded",
   system: "encoded",
@@ -71,38 +67,37 @@ export const fields: Fields.Treatments = {
   options: "encoded"
 }
 
-const bodyFields = [
-  "background",
-  "conversation",
-  "include",
-  "input",
-  "instructions",
-  "max_output_tokens",
-  "max_tool_calls",
-  "metadata",
-  "model",
-  "parallel_tool_calls",
-  "previous_response_id",
-  "prompt",
-  "prompt_cache_key",
-  "prompt_cache_retention",
-  "reasoning",
-  "safety_identifier",
-  "service_tier",
-  "store",
-  "stream",
-  "stream_options",
-  "temperature",
-  "text",
-  "tool_choice",
-  "tools",
-  "top_logprobs",
-  "top_p",
-  "truncation",
-  "user"
-]
-
-const rawShape: RawFields.Shape = {
+const shape: Shape = {
+  names: [
+    "background",
+    "conversation",
+    "include",
+    "input",
+    "instructions",
+    "max_output_tokens",
+    "max_tool_calls",
+    "metadata",
+    "model",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "prompt",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "reasoning",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "stream",
+    "stream_options",
+    "temperature",
+    "text",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "truncation",
+    "user"
+  ],
   content: ["input", "instructions", "tools"],
   objects: { reasoning: [], text: ["format"], metadata: [], stream_options: [] }
 }
@@ -136,48 +131,40 @@ const rawShape: RawFields.Shape = {
  * @since 0.2.0
  */
 export const format = ({ options, partKey, provider }: FormatOptions): RequestFormat.RequestFormat => {
-  const raw = rawFields(options, bodyFields)
   const items = itemsOf(partKey)
   return make({
     name: "responses",
     provider,
-    allowances: (request) => {
-      const fields = recordOf(options, request)
-      return { freeText: true, earlierCalls: goesOn(fields), otherTools: RawTools.names(fields) }
-    },
-    encode: (request, model) =>
+    options,
+    fields,
+    shape,
+    allowances: (raw) => ({ freeText: true, earlierCalls: goesOn(raw), otherTools: Tools.rawToolNames(raw) }),
+    encode: (request, { model, raw }) =>
       Result.gen(function*() {
-        const ignored = [...yield* Fields.leftOut(request, fields)]
         const tools = yield* toolsOf(request, partKey)
-        const { fields: rawBody, path } = yield* raw(request)
-        const hasTools = tools.length > 0 || RawTools.list(rawBody).length > 0
-        if (!hasTools) {
-          for (const field of ["toolChoice", "parallelToolCalls"] as const) {
-            if (request[field] !== undefined) ignored.push(`${field}: there are no tools`)
-          }
-        }
-        if ("stream" in rawBody && rawBody["stream"] !== true) {
-          return yield* Result.fail(`${path}.stream: answers are streamed, and that can't be turned off`)
-        }
+        const hasTools = tools.length > 0 || Tools.rawTools(raw).length > 0
+        const ignored = hasTools ? [] : [...Tools.withoutTools(request)]
         const { maxTokens } = request
-        if (maxTokens !== undefined && maxTokens < 16) {
-          return yield* Result.fail(`maxTokens: ${maxTokens} is less than 16, the least that the API takes`)
-        }
-        const { include: rawInclude, ...others } = rawBody
+        yield* unless(
+          maxTokens !== undefined && maxTokens < 16
+            ? `maxTokens: ${maxTokens} is less than 16, the least that the API takes`
+            : undefined
+        )
+        const { include: rawInclude, ...others } = raw
         const include = [
           ...(request.logprobs === undefined ? [] : ["message.output_text.logprobs"]),
-          ...(wantsEncrypted(rawBody["store"], model) ? ["reasoning.encrypted_content"] : []),
+          ...(wantsEncrypted(raw["store"], model) ? ["reasoning.encrypted_content"] : []),
           ...(Array.isArray(rawInclude) ? rawInclude : [])
         ]
         const encoded: { readonly [K in EncodedField]: Fields } = {
           model: { model },
           system: { instructions: request.system === "" ? undefined : request.system },
-          prompt: { input: yield* items(request, model, ignored, rawBody) },
+          prompt: { input: yield* items(request, model, ignored, raw) },
           maxTokens: { max_output_tokens: maxTokens },
           temperature: { temperature: request.temperature },
           topP: { top_p: request.topP },
           tools: tools.length === 0 ? {} : { tools },
-          toolChoice: hasTools ? { tool_choice: choiceOf(request, rawBody) } : {},
+          toolChoice: hasTools ? { tool_choice: choiceOf(request, raw) } : {},
           parallelToolCalls: hasTools ? { parallel_tool_calls: request.parallelToolCalls } : {},
           responseFormat: yield* responseFormatOf(request),
           reasoning: yield* reasoningOf(request),
@@ -191,12 +178,10 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
           ...(include.length === 0 ? {} : { include: [...new Set(include)] }),
           stream: true
         }
-        return { body: yield* RawFields.merge(body, others, rawShape, path), headers: {}, ignored }
+        return { body, raw: others, ignored }
       })
   })
 }
-
-type Fields = Readonly<Record<string, unknown>>
 
 type EncodedField = Exclude<
   keyof ChatRequest.Normalized,
@@ -214,7 +199,7 @@ const knownToReason = (model: string): boolean | undefined =>
 const wantsEncrypted = (store: unknown, model: string): boolean =>
   store !== true && (knownToReason(model) ?? store === false)
 
-const reasoningOf = ({ reasoning = {} }: ChatRequest.Normalized): Result.Result<Fields, string> => {
+const reasoningOf = ({ reasoning = {} }: ChatRequest.Normalized): Encoding<Fields> => {
   const { budgetTokens, effort, summary } = reasoning
   if (budgetTokens !== undefined) {
     return Result.fail("reasoning.budgetTokens: the API has an effort only, state reasoning.effort")
@@ -226,17 +211,13 @@ const reasoningOf = ({ reasoning = {} }: ChatRequest.Normalized): Result.Result<
 
 const noToolOptions = ownOptions(Schema.Struct({}))
 
-const toolsOf = (
-  { tools = [] }: ChatRequest.Normalized,
-  key: string
-): Result.Result<ReadonlyArray<Fields>, string> =>
-  each(tools, ({ description, name, options, parameters, strict = false }, index) =>
+const toolsOf = ({ tools = [] }: ChatRequest.Normalized, key: string): Encoding<ReadonlyArray<Fields>> =>
+  Result.all(tools.map((tool, index) =>
     Result.gen(function*() {
+      const { description, name, options, strict = false } = tool
       const path = place(["tools", index])
       yield* noToolOptions(options, key, path)
-      const schema = yield* JsonSchemas.parameters(parameters, `${path}.parameters`)
-      const combination = JsonSchemas.rootCombination(schema, `${path}.parameters`)
-      if (combination !== undefined) yield* Result.fail(combination)
+      const schema = yield* Tools.toolParameters(tool, path, true)
       return defined({
         type: "function",
         name,
@@ -244,7 +225,8 @@ const toolsOf = (
         parameters: strict ? yield* JsonSchemas.strict(schema, `${path}.parameters`) : schema,
         strict
       })
-    }))
+    })
+  ))
 
 // The types of tools that a choice can name alone.
 const chosenByType = new Set<unknown>([
@@ -264,7 +246,7 @@ const chosenByType = new Set<unknown>([
 const choiceOf = ({ toolChoice, tools = [] }: ChatRequest.Normalized, raw: Fields): unknown => {
   if (typeof toolChoice !== "object") return toolChoice
   const name = toolChoice.tool
-  const own = tools.some((tool) => tool.name === name) ? undefined : RawTools.find(raw, name)
+  const own = tools.some((tool) => tool.name === name) ? undefined : Tools.rawTool(raw, name)
   const { server_label, type = "function" } = own ?? {}
   if (type === "function" || type === "custom") return { type, name }
   if (chosenByType.has(type)) return { type }
@@ -273,7 +255,7 @@ const choiceOf = ({ toolChoice, tools = [] }: ChatRequest.Normalized, raw: Field
     : { type: "allowed_tools", mode: "required", tools: [{ type }] }
 }
 
-const responseFormatOf = (request: ChatRequest.Normalized): Result.Result<Fields, string> => {
+const responseFormatOf = (request: ChatRequest.Normalized): Encoding<Fields> => {
   const { responseFormat } = request
   if (responseFormat === undefined || responseFormat === "text") return Result.succeed({})
   if (responseFormat === "json") {
@@ -281,13 +263,9 @@ const responseFormatOf = (request: ChatRequest.Normalized): Result.Result<Fields
       ? Result.succeed({ text: { format: { type: "json_object" } } })
       : Result.fail(OpenAi.noJsonWord)
   }
-  const { description, name = "response", schema, strict } = responseFormat
-  if (name.length > 64) return Result.fail("responseFormat.name: longer than 64 characters")
   return Result.map(
-    strict === true
-      ? JsonSchemas.strict(schema, "responseFormat.schema")
-      : Result.succeed(JsonSchemas.inlineRoot(schema)),
-    (schema) => ({ text: { format: defined({ type: "json_schema", name, description, schema, strict }) } })
+    OpenAi.schemaFormat(responseFormat),
+    (format) => ({ text: { format: { type: "json_schema", ...format } } })
   )
 }
 
@@ -311,7 +289,9 @@ const unused = {
   audioTranscript: Schema.optionalKey(Schema.Unknown),
   citations: Schema.optionalKey(Schema.Unknown),
   expiresAt: Schema.optionalKey(Schema.Unknown),
-  reasoningDetails: Schema.optionalKey(Schema.Unknown)
+  reasoningDetails: Schema.optionalKey(Schema.Unknown),
+  // An item's, which an answer states and the API does not need back.
+  status: Schema.optionalKey(Schema.Unknown)
 }
 
 const plainOptions = ownOptions(Schema.Struct({
@@ -358,7 +338,7 @@ const executedOptions = ownOptions(Schema.Struct({
 const resultOptions = ownOptions(Schema.Struct({ ...unused, type: maybe(Schema.String) }))
 
 const itemsOf = (key: string) => {
-  const textPart = (part: Prompt.TextPart, path: string): Result.Result<Fields, string> =>
+  const textPart = (part: Prompt.TextPart, path: string): Encoding<Fields> =>
     Result.map(inputOptions(part.options, key, path), ({ promptCacheBreakpoint }) =>
       defined({
         type: "input_text",
@@ -366,55 +346,42 @@ const itemsOf = (key: string) => {
         prompt_cache_breakpoint: promptCacheBreakpoint ?? undefined
       }))
 
-  const filePart = (part: Prompt.FilePart, path: string): Result.Result<Fields, string> =>
-    Result.flatMap(Files.media(part, path), (media): Result.Result<Fields, string> => {
-      const url = "url" in media ? media.url : undefined
-      if (url !== undefined && !/^https?:/i.test(url)) {
-        return Result.fail(`${path}.data: a file is taken by its http(s) URL or as data, not from another address`)
-      }
-      const data = "base64" in media ? `data:${media.mediaType};base64,${media.base64}` : undefined
+  const filePart = (part: Prompt.FilePart, path: string): Encoding<Fields> =>
+    Result.gen(function*() {
+      const media = yield* Files.media(part, path)
+      yield* unless(OpenAi.addressProblem(media, path))
       if (media.mediaType.startsWith("image/")) {
-        const isOpen = media.mediaType === "image/*"
-        if (isOpen && url === undefined) return Result.fail(`${path}.mediaType: the type of the image is not known`)
-        if (!isOpen && !OpenAi.imageTypes.includes(media.mediaType)) {
-          return Result.fail(
-            `${path}.mediaType: images of type ${media.mediaType} are not taken, but ${OpenAi.imageTypes.join(", ")}`
-          )
-        }
-        return Result.map(imageOptions(part.options, key, path), ({ imageDetail, promptCacheBreakpoint }) =>
-          defined({
-            type: "input_image",
-            image_url: url ?? data,
-            detail: imageDetail ?? undefined,
-            prompt_cache_breakpoint: promptCacheBreakpoint ?? undefined
-          }))
+        const url = yield* OpenAi.imageUrl(media, OpenAi.imageTypes, path)
+        const own = yield* imageOptions(part.options, key, path)
+        return defined({
+          type: "input_image",
+          image_url: url,
+          detail: own.imageDetail ?? undefined,
+          prompt_cache_breakpoint: own.promptCacheBreakpoint ?? undefined
+        })
       }
       if (media.mediaType !== "application/pdf") {
-        return Result.fail(`${path}.mediaType: files of type ${media.mediaType} are not taken`)
+        return yield* Result.fail(`${path}.mediaType: files of type ${media.mediaType} are not taken`)
       }
-      const name = media.fileName === undefined || media.fileName === "" ? "document.pdf" : media.fileName
-      return Result.map(inputOptions(part.options, key, path), ({ promptCacheBreakpoint }) =>
-        defined({
-          type: "input_file",
-          ...(url === undefined ? { filename: name, file_data: data } : { file_url: url }),
-          prompt_cache_breakpoint: promptCacheBreakpoint ?? undefined
-        }))
+      const own = yield* inputOptions(part.options, key, path)
+      return defined({
+        type: "input_file",
+        ...("url" in media
+          ? { file_url: media.url }
+          : { filename: OpenAi.documentName(media), file_data: OpenAi.dataUrl(media) }),
+        prompt_cache_breakpoint: own.promptCacheBreakpoint ?? undefined
+      })
     })
 
   const inputParts = (
     parts: ReadonlyArray<Prompt.TextPart | Prompt.FilePart>,
     path: string
-  ): Result.Result<ReadonlyArray<Fields>, string> =>
+  ): Encoding<ReadonlyArray<Fields>> =>
     Result.map(
-      each(parts, (part, index) => {
+      Result.all(parts.map((part, index) => {
         const here = `${path}[${index}]`
-        switch (part.type) {
-          case "text":
-            return textPart(part, here)
-          case "file":
-            return filePart(part, here)
-        }
-      }),
+        return part.type === "text" ? textPart(part, here) : filePart(part, here)
+      })),
       // Empty texts go where something stands beside them.
       (encoded) => {
         const full = encoded.filter(({ text }) => text !== "")
@@ -422,9 +389,9 @@ const itemsOf = (key: string) => {
       }
     )
 
-  const output = (part: Prompt.ToolResultPart, path: string): Result.Result<unknown, string> =>
+  const output = (part: Prompt.ToolResultPart, path: string): Encoding<unknown> =>
     part.modelOutput === undefined
-      ? ToolResults.text(part, path)
+      ? Tools.resultText(part, path)
       : Result.map(inputParts(part.modelOutput, `${path}.modelOutput`), (parts) => parts.length === 0 ? "" : parts)
 
   /** The item of a call that the caller answers. Without the item of reasoning before it, it has to do without its id. */
@@ -449,7 +416,7 @@ const itemsOf = (key: string) => {
           : {
             type: "function_call",
             ...named,
-            arguments: JSON.stringify(yield* ToolResults.argumentsOf(part, path))
+            arguments: JSON.stringify(yield* Tools.argumentsOf(part, path))
           }
       )
     })
@@ -476,7 +443,7 @@ const itemsOf = (key: string) => {
     content: ReadonlyArray<Prompt.AssistantMessagePart | Prompt.ToolMessagePart>,
     isKept: boolean,
     path: string
-  ): Result.Result<Fields, string> =>
+  ): Encoding<Fields> =>
     Result.flatMap(executedOptions(part.options, key, path), ({ itemId: id, type, ...own }) => {
       if (id && isKept) return Result.succeed({ type: "item_reference", id })
       const make = type && Object.hasOwn(Items.executed, type) ? Items.executed[type] : undefined
@@ -508,14 +475,13 @@ const itemsOf = (key: string) => {
     model: string,
     ignored: Array<string>,
     raw: Fields
-  ): Result.Result<ReadonlyArray<Fields>, string> =>
+  ): Encoding<ReadonlyArray<Fields>> =>
     Result.gen(function*() {
       const isKept = raw["store"] !== false
       const out: Array<Fields | ReasoningItem> = []
-      const ids = Ids.accepted(ToolResults.callIds(request.prompt), { foreign: /(?!)/g, maxLength: 64 })
+      const idOf = Tools.callIds(request.prompt, { maxLength: 64 })
       const calls = new Map<string, Prompt.ToolCallPart>()
       const approvals = approvalIds(request.prompt, key)
-      const idOf = (id: string) => ids.get(id) ?? id
       // Of tools that the provider ran.
       const sent = new Set<unknown>()
       for (const [i, message] of request.prompt.content.entries()) {

@@ -1,0 +1,157 @@
+/**
+ * A request format from its parts.
+ *
+ * @since 0.2.0
+ */
+import * as Result from "effect/Result"
+import * as ChatRequest from "../../ChatRequest.ts"
+import * as ProviderError from "../../ProviderError.ts"
+import type * as RequestFormat from "../../RequestFormat.ts"
+import { type Encoding, type Fields, unless } from "./encoding.ts"
+import type { OwnOptions } from "./options.ts"
+import { merge, rawFields, type Shape } from "./rawFields.ts"
+
+/**
+ * What a format does with a field of a request: it is in the body, it is left out and named, or it is refused. The reason
+ * follows the field's name: `seed: the API takes none`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Treatment = "encoded" | { readonly ignored: string } | { readonly refused: string }
+
+/**
+ * What a format does with each field. A new field of requests does not compile until every format has an answer.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Treatments = Readonly<Record<keyof ChatRequest.Normalized, Treatment>>
+
+/**
+ * What is known beside the request.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Context {
+  readonly model: string
+  /** The provider's own fields of the request. They are merged into the body by themselves. */
+  readonly raw: Fields
+  /** Their place, for messages. */
+  readonly path: string
+}
+
+/**
+ * What a request becomes, before the provider's own fields are merged into it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Draft {
+  /** Fields of the body. */
+  readonly body: Fields
+  /** Default: none. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** What is left out beside the fields that {@link Treatments} leave out: a sentence each, its place first. */
+  readonly ignored?: ReadonlyArray<string> | undefined
+  /** The provider's own fields that are to be merged into the body. Default: all of them. */
+  readonly raw?: Fields | undefined
+}
+
+/**
+ * What a format is made of.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Parts {
+  /** The format's name, such as `generate-content`. */
+  readonly name: string
+  /** The provider's name, for messages. */
+  readonly provider: string
+  /** The provider's own fields in a request's `options`. */
+  readonly options: OwnOptions
+  /** What becomes of each field of a request. */
+  readonly fields: Treatments
+  /** How the provider's own fields are merged into the body. */
+  readonly shape: Shape
+  /** What the API takes that others don't. Default: nothing. */
+  readonly allowances?: ((raw: Fields) => ChatRequest.Allowances) | undefined
+  /** Encodes what the treatments call `encoded`; fails with a sentence that begins with a place in the request. */
+  readonly encode: (request: ChatRequest.Normalized, context: Context) => Encoding<Draft>
+}
+
+/**
+ * Makes a format. What holds for every API is checked before the format encodes, and a provider's own fields are merged
+ * after. The message of a failure begins with the provider's name. Never throws.
+ *
+ * @example
+ * ```ts
+ * import { ChatRequest } from "effect-llm-stream"
+ * import * as RequestKit from "effect-llm-stream/protocols/RequestKit"
+ * import { Result, Schema } from "effect"
+ *
+ * declare const others: Omit<RequestKit.Treatments, "seed" | "maxTokens">
+ *
+ * const format = RequestKit.make({
+ *   name: "acme-chat",
+ *   provider: "acme",
+ *   options: { keys: ["acme"], schema: Schema.Struct({}) },
+ *   fields: { ...others, seed: { ignored: "the API takes none" }, maxTokens: "encoded" },
+ *   shape: { names: [], content: ["turns"], objects: {} },
+ *   encode: ({ maxTokens }, { model }) => Result.succeed({ body: { model, limit: maxTokens } })
+ * })
+ * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", seed: 1 }))
+ * Result.getOrThrow(format.encode(request, "acme-1")).ignored // ["seed: the API takes none"]
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const make = (
+  { allowances = () => ({}), encode, fields, name, options, provider, shape }: Parts
+): RequestFormat.RequestFormat => {
+  const read = rawFields(options, shape.names)
+  const encoded = (request: ChatRequest.Normalized, model: string) =>
+    Result.gen(function*() {
+      const { fields: own, path } = yield* read(request)
+      yield* unless(
+        "stream" in own && own["stream"] !== true
+          ? `${path}.stream: answers are streamed, and that can't be turned off`
+          : undefined
+      )
+      yield* Result.mapError(ChatRequest.check(request, allowances(own)), ({ message }) => message)
+      const left = yield* leftOut(request, fields)
+      const { body, headers = {}, ignored = [], raw = own } = yield* encode(request, { model, raw: own, path })
+      return { body: yield* merge(body, raw, shape, path), headers, ignored: [...left, ...ignored] }
+    })
+  const refuse = (message: string) => new ProviderError.InvalidRequest({ message: `${provider}: ${message}` })
+  return {
+    name,
+    encode: (request, model) => {
+      try {
+        return Result.mapError(encoded(request, model), refuse)
+      } catch (error) {
+        // A value that is nested too deeply to be walked through is all that is left.
+        return Result.fail(
+          refuse(`the request can't be encoded: ${error instanceof Error ? error.message : "unreadable"}`)
+        )
+      }
+    }
+  }
+}
+
+// The fields of a request that a format leaves out, with the reasons; fails at the first that it refuses.
+const leftOut = (request: ChatRequest.Normalized, treatments: Treatments): Encoding<ReadonlyArray<string>> => {
+  const asked: Fields = { ...request }
+  const ignored: Array<string> = []
+  for (const [name, treatment] of Object.entries(treatments)) {
+    const value = Object.hasOwn(asked, name) ? asked[name] : undefined
+    // An empty list asks for nothing.
+    if (treatment === "encoded" || value === undefined || Array.isArray(value) && value.length === 0) continue
+    if ("refused" in treatment) return Result.fail(`${name}: ${treatment.refused}`)
+    ignored.push(`${name}: ${treatment.ignored}`)
+  }
+  return Result.succeed(ignored)
+}
