@@ -257,7 +257,7 @@ export const dialects = {
     providerTools: anthropicTools,
     declaresTools: false
   }
-} as const satisfies Record<typeof ChatRequest.providerKeys[number], Dialect>
+} as const satisfies Record<string, Dialect>
 
 /**
  * The dialect of a provider by its name. A host that is not known is taken for one of OpenAI's format, without strict

@@ -402,7 +402,7 @@ describe("ChatCompletions requests", () => {
             { options: { openai: { reasoning_efort: "low" } } },
             /^openai: options\.openai\.reasoning_efort: .*reasoning_effort/
           ],
-          [JSON.parse("{\"options\":{\"opena\":{}}}"), /^openai: options\.opena: .*openai/]
+          [JSON.parse("{\"options\":{\"openAI\":{}}}"), /^openai: options\.openAI: .*openai/]
         ]
       for (const [fields, message, format] of refused) {
         assert.match(refusal({ prompt: "Hi", ...fields }, format), message)

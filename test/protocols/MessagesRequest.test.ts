@@ -179,7 +179,7 @@ describe("the request body of Messages", () => {
     const blank = { type: "text", text: " ", options } as const
     assert.match(
       refused({ prompt: [{ role: "user", content: ["", "a"].map(() => blank) }] }),
-      /content\[0\]: a blank text/
+      /content\[0\]\.options\.anthropic\.cacheControl: nothing is sent here/
     )
     const part = { type: "text", text: "a", options } as const
     assert.match(refused({ prompt: [{ role: "user", content: [part, part, part, part, part] }] }), /at most 4 cache/)

@@ -86,12 +86,12 @@ const wayToLoss = (value: unknown): ReadonlyArray<string | number> | undefined =
 const written = (value: unknown, path: string): Encoding<string> =>
   Result.flatMap(
     Result.try({
-      try: () => ({ way: wayToLoss(value), text: JSON.stringify(value) }),
+      try: () => wayToLoss(value) ?? JSON.stringify(value),
       catch: () => `${path}: can't be written as JSON`
     }),
-    ({ text, way }) => {
-      if (way === undefined) return Result.succeed(text)
-      const rest = place(way)
+    (found) => {
+      if (typeof found === "string") return Result.succeed(found)
+      const rest = place(found)
       return Result.fail(`${path}${rest === "" || rest.startsWith("[") ? rest : `.${rest}`}: JSON has no form for it`)
     }
   )
