@@ -100,22 +100,22 @@ const openaiFields: Treatments = {
   prompt: "encoded",
   system: "encoded",
   maxTokens: "encoded",
-  temperature: "encoded",
-  topP: "encoded",
+  temperature: { field: "temperature" },
+  topP: { field: "top_p" },
   topK: { ignored: "the API takes none" },
-  frequencyPenalty: "encoded",
-  presencePenalty: "encoded",
-  stop: "encoded",
-  seed: "encoded",
+  frequencyPenalty: { field: "frequency_penalty" },
+  presencePenalty: { field: "presence_penalty" },
+  stop: { field: "stop" },
+  seed: { field: "seed" },
   tools: "encoded",
   toolChoice: "encoded",
   parallelToolCalls: "encoded",
   responseFormat: "encoded",
   reasoning: "encoded",
-  serviceTier: "encoded",
-  user: "encoded",
-  metadata: "encoded",
-  logprobs: "encoded",
+  serviceTier: { field: "service_tier" },
+  user: { field: "user" },
+  metadata: { field: "metadata" },
+  logprobs: { field: "top_logprobs" },
   audio: "encoded",
   options: "encoded"
 }
@@ -319,54 +319,38 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
         const hasTools = tools.length > 0 || Tools.rawTools(raw).length > 0
         const ignored = hasTools ? [] : [...Tools.withoutTools(request)]
         yield* unless(usageProblem(raw, path))
-        const encoded: { readonly [K in EncodedField]: Fields } = {
-          model: { model: bodyModel(model) },
-          prompt: { messages: yield* messages(request, ignored) },
-          maxTokens: { [dialect.maxTokensField]: request.maxTokens },
-          temperature: { temperature: request.temperature },
-          topP: { top_p: request.topP },
-          frequencyPenalty: { frequency_penalty: request.frequencyPenalty },
-          presencePenalty: { presence_penalty: request.presencePenalty },
-          stop: yield* stopOf(request, dialect),
-          seed: { seed: request.seed },
-          tools: tools.length === 0 ? {} : { tools },
-          toolChoice: hasTools ? { tool_choice: yield* choiceOf(request, raw) } : {},
-          parallelToolCalls: hasTools ? { parallel_tool_calls: request.parallelToolCalls } : {},
-          responseFormat: yield* responseFormatOf(request, dialect),
-          reasoning: yield* reasoningOf(request, dialect),
-          serviceTier: { service_tier: yield* OpenAi.serviceTier(request, dialect.serviceTiers) },
-          user: isEncoded(dialect, "user") ? { user: request.user } : {},
-          metadata: isEncoded(dialect, "metadata")
-            ? { metadata: yield* OpenAi.metadata(request, dialect.metadata) }
-            : {},
-          logprobs: request.logprobs === undefined ? {} : { logprobs: true, top_logprobs: request.logprobs },
-          audio: yield* audioOf(request, dialect)
+        yield* unless(
+          stopProblem(request, dialect) ?? OpenAi.metadataProblem(request, dialect.metadata)
+            ?? OpenAi.tierProblem(request, dialect.serviceTiers)
+        )
+        return {
+          body: {
+            model: bodyModel(model),
+            messages: yield* messages(request, ignored),
+            [dialect.maxTokensField]: request.maxTokens,
+            tools: tools.length === 0 ? undefined : tools,
+            tool_choice: hasTools ? yield* choiceOf(request, raw) : undefined,
+            parallel_tool_calls: hasTools ? request.parallelToolCalls : undefined,
+            ...yield* responseFormatOf(request, dialect),
+            ...yield* reasoningOf(request, dialect),
+            logprobs: request.logprobs === undefined ? undefined : true,
+            ...yield* audioOf(request, dialect),
+            stream: true,
+            stream_options: dialect.includeUsage ? { include_usage: true } : undefined
+          },
+          ignored
         }
-        const body = {
-          ...defined<Fields>(Object.assign({}, ...Object.values(encoded))),
-          stream: true,
-          ...(dialect.includeUsage ? { stream_options: { include_usage: true } } : {})
-        }
-        return { body, ignored }
       })
   })
 }
-
-// Fields that stand elsewhere: instructions among the messages, raw fields over all of them, and one that no host has.
-type EncodedField = Exclude<keyof ChatRequest.Normalized, "system" | "options" | "topK">
-
-const isEncoded = (dialect: Dialect, field: keyof ChatRequest.Normalized): boolean =>
-  dialect.fields[field] === "encoded"
 
 const usageProblem = ({ stream_options: options }: Fields, path: string): string | undefined =>
   Predicate.hasProperty(options, "include_usage") && options.include_usage !== true
     ? `${path}.stream_options.include_usage: usage is asked for, and that can't be turned off`
     : undefined
 
-const stopOf = ({ stop = [] }: ChatRequest.Normalized, { maxStops }: Dialect): Encoding<Fields> =>
-  maxStops !== undefined && stop.length > maxStops
-    ? Result.fail(`stop: ${stop.length} texts, at most ${maxStops} are taken`)
-    : Result.succeed(stop.length === 0 ? {} : { stop })
+const stopProblem = ({ stop = [] }: ChatRequest.Normalized, { maxStops = Infinity }: Dialect): string | undefined =>
+  stop.length > maxStops ? `stop: ${stop.length} texts, at most ${maxStops} are taken` : undefined
 
 const reasoningOf = (
   { reasoning = {} }: ChatRequest.Normalized,

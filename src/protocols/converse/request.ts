@@ -76,21 +76,21 @@ const fields: Treatments = {
   prompt: "encoded",
   system: "encoded",
   maxTokens: "encoded",
-  temperature: "encoded",
-  topP: "encoded",
+  temperature: { field: "inferenceConfig.temperature" },
+  topP: { field: "inferenceConfig.topP" },
   topK: "encoded",
   frequencyPenalty: { ignored: "the API has no penalties" },
   presencePenalty: { ignored: "the API has no penalties" },
-  stop: "encoded",
+  stop: { field: "inferenceConfig.stopSequences" },
   seed: { ignored: "the API takes none" },
   tools: "encoded",
   toolChoice: "encoded",
   parallelToolCalls: "encoded",
   responseFormat: "encoded",
   reasoning: "encoded",
-  serviceTier: "encoded",
+  serviceTier: { field: "serviceTier.type" },
   user: { ignored: "the API takes none; metadata is kept in AWS's invocation logs" },
-  metadata: "encoded",
+  metadata: { field: "requestMetadata" },
   logprobs: { refused: "the API gives no log probabilities" },
   audio: { refused: "the API gives no sound" },
   options: "encoded"
@@ -125,7 +125,7 @@ const encode = (key: string, request: ChatRequest.Normalized, { model, raw }: Co
 
     const asked = yield* reasoningOf(request, model, family)
     yield* unless(
-      samplingProblem(request, family)
+      samplingProblem(request, family) ?? tierProblem(request) ?? metadataProblem(request)
         ?? (family === "claude" ? claudeSchemasProblem(request) : undefined)
         ?? (asked.claude === undefined ? undefined : Claude.conflict(request, asked.claude, request.maxTokens))
         ?? (asked.claude === undefined ? undefined : Claude.prefillProblem(asked.claude, turns))
@@ -136,23 +136,16 @@ const encode = (key: string, request: ChatRequest.Normalized, { model, raw }: Co
     const choice = yield* toolChoiceOf(request, family, { hasOwn: tools.length > 0, hasRaw, turns })
 
     return {
-      body: defined({
+      body: {
         messages: turns.map(({ role, units }) => ({ role, content: units.flatMap(({ blocks }) => blocks) })),
         system: system.length === 0 ? undefined : system.flatMap(({ blocks }) => blocks),
-        inferenceConfig: filled({
-          maxTokens: limit,
-          temperature: request.temperature,
-          topP: request.topP,
-          stopSequences: request.stop?.length === 0 ? undefined : request.stop
-        }),
+        inferenceConfig: filled({ maxTokens: limit }),
         toolConfig: tools.length === 0 || choice.withoutTools
           ? undefined
           : defined({ tools: tools.flatMap(({ blocks }) => blocks), toolChoice: choice.toolChoice }),
         additionalModelRequestFields: filled({ ...asked.fields, ...topK.fields, tool_choice: choice.field }),
-        outputConfig: filled({ textFormat: yield* textFormatOf(request, family), effort: asked.effort }),
-        requestMetadata: yield* metadataOf(request),
-        serviceTier: yield* tierOf(request)
-      }),
+        outputConfig: filled({ textFormat: yield* textFormatOf(request, family), effort: asked.effort })
+      },
       ignored: [...(asked.claude?.ignored ?? []), ...topK.ignored, ...choice.ignored, ...ignored, ...trimmed]
     }
   })
@@ -286,7 +279,6 @@ const reasoningOptions = ownOptions(Schema.Struct({
 }))
 
 interface Wire extends Walk.Wire<Fields> {
-  readonly key: string
   readonly marks: Walk.Marks<Fields>
 }
 
@@ -318,12 +310,15 @@ const wireOf = (key: string): Wire => {
       })),
     file: (part, path) => filePiece(part, path, key, documentName),
     reasoning: ({ options, text }, path) =>
-      Result.map(reasoningOptions(options, key, path), ({ cachePoint: mark, redactedContent, signature }): Piece =>
-        signature
-          ? { blocks: [{ reasoningContent: { reasoningText: { text, signature } } }], mark }
-          : redactedContent
-          ? { blocks: [{ reasoningContent: { redactedContent } }], mark }
-          : { blocks: [], leftOut: "reasoning without a signature of this provider can't be sent back", mark }),
+      Result.map(
+        reasoningOptions(options, key, path),
+        ({ cachePoint: mark, redactedContent, signature }): Piece =>
+          signature
+            ? { blocks: [{ reasoningContent: { reasoningText: { text, signature } } }], mark }
+            : redactedContent
+            ? { blocks: [{ reasoningContent: { redactedContent } }], mark }
+            : { blocks: [], leftOut: "reasoning without a signature of this provider can't be sent back", mark }
+      ),
     call: (part, path, toolUseId) =>
       Result.gen(function*() {
         const { cachePoint, type } = yield* serverOptions(part.options, key, path)
@@ -591,24 +586,19 @@ const textFormatOf = ({ responseFormat }: ChatRequest.Normalized, family: Family
 
 const tiers = ["priority", "default", "flex", "reserved"]
 
-const tierOf = ({ serviceTier }: ChatRequest.Normalized): Encoding<Fields | undefined> =>
-  serviceTier === undefined
-    ? Result.succeed(undefined)
-    : tiers.includes(serviceTier)
-    ? Result.succeed({ type: serviceTier })
-    : Result.fail(`serviceTier: one of ${tiers.join(", ")} is taken, not ${serviceTier}`)
+const tierProblem = ({ serviceTier }: ChatRequest.Normalized): string | undefined =>
+  serviceTier === undefined || tiers.includes(serviceTier)
+    ? undefined
+    : `serviceTier: one of ${tiers.join(", ")} is taken, not ${serviceTier}`
 
-const metadataOf = ({ metadata = {} }: ChatRequest.Normalized): Encoding<Fields | undefined> => {
+const metadataProblem = ({ metadata = {} }: ChatRequest.Normalized): string | undefined => {
   const labels = Object.entries(metadata)
-  if (labels.length > 16) return Result.fail(`metadata: at most 16 labels are taken, not ${labels.length}`)
+  if (labels.length > 16) return `metadata: at most 16 labels are taken, not ${labels.length}`
   const wrong = labels.find(([label, value]) => !isLabel(label) || label === "" || !isLabel(value))
-  return wrong !== undefined
-    ? Result.fail(
-      `${
-        place(["metadata", wrong[0]])
-      }: label and value have at most 256 letters, digits, spaces and characters of _:.@$#=/+,-`
-    )
-    : Result.succeed(labels.length === 0 ? undefined : metadata)
+  return wrong &&
+    `${
+      place(["metadata", wrong[0]])
+    }: label and value have at most 256 letters, digits, spaces and characters of _:.@$#=/+,-`
 }
 
 const isLabel = (text: string): boolean => /^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/.test(text)

@@ -163,12 +163,12 @@ const fields: Treatments = {
   prompt: "encoded",
   system: "encoded",
   maxTokens: "encoded",
-  temperature: "encoded",
-  topP: "encoded",
-  topK: "encoded",
+  temperature: { field: "temperature" },
+  topP: { field: "top_p" },
+  topK: { field: "top_k" },
   frequencyPenalty: { ignored: "the API has no penalties" },
   presencePenalty: { ignored: "the API has no penalties" },
-  stop: "encoded",
+  stop: { field: "stop_sequences" },
   seed: { ignored: "the API takes none" },
   tools: "encoded",
   toolChoice: "encoded",
@@ -232,17 +232,13 @@ const encode = (
     const hasTools = tools.length > 0 || raw["tools"] !== undefined
 
     return {
-      body: defined({
+      body: {
         anthropic_version: dialect.version,
         anthropic_beta: dialect.betas === "body" && betas.length > 0 ? betas : undefined,
         model: dialect.hasModel ? model : undefined,
         max_tokens: limit,
         system: system.length === 0 ? undefined : contentOf(system),
         messages: turns.map(({ role, units }) => ({ role, content: contentOf(units) })),
-        temperature: request.temperature,
-        top_p: request.topP,
-        top_k: request.topK,
-        stop_sequences: request.stop?.length === 0 ? undefined : request.stop,
         tools: tools.length === 0 ? undefined : tools.flatMap(({ blocks }) => blocks),
         tool_choice: hasTools ? Claude.toolChoice(request) : undefined,
         thinking: asked.thinking,
@@ -252,7 +248,7 @@ const encode = (
         metadata: yield* metadataOf(request),
         service_tier: dialect.serviceTiers.header === undefined ? tier : undefined,
         stream: dialect.hasModel ? true : undefined
-      }),
+      },
       raw,
       headers: {
         ...(dialect.betas === "header" && betas.length > 0 ? { "anthropic-beta": betas.join(",") } : undefined),
@@ -326,7 +322,6 @@ const toolOptions = ownOptions(Schema.Struct({
 }))
 
 interface Wire extends Walk.Wire<Fields> {
-  readonly key: string
   readonly marks: Walk.Marks<Fields>
 }
 
@@ -354,12 +349,15 @@ const wireOf = (key: string, dialect: Dialect): Wire => {
       })),
     file: (part, path) => filePiece(part, path, key, dialect),
     reasoning: ({ options, text }, path) =>
-      Result.map(reasoningOptions(options, key, path), ({ cacheControl: mark, info }): Piece =>
-        info?.type === "thinking" && info.signature !== ""
-          ? { blocks: [{ type: "thinking", thinking: text, signature: info.signature }], mark }
-          : info?.type === "redacted_thinking" && info.redactedData !== ""
-          ? { blocks: [{ type: "redacted_thinking", data: info.redactedData }], mark }
-          : { blocks: [], leftOut: "reasoning without a signature of this provider can't be sent back", mark }),
+      Result.map(
+        reasoningOptions(options, key, path),
+        ({ cacheControl: mark, info }): Piece =>
+          info?.type === "thinking" && info.signature !== ""
+            ? { blocks: [{ type: "thinking", thinking: text, signature: info.signature }], mark }
+            : info?.type === "redacted_thinking" && info.redactedData !== ""
+            ? { blocks: [{ type: "redacted_thinking", data: info.redactedData }], mark }
+            : { blocks: [], leftOut: "reasoning without a signature of this provider can't be sent back", mark }
+      ),
     call: (part, path, id) =>
       Result.gen(function*() {
         const { cacheControl, caller, serverName, type } = yield* callOptions(part.options, key, path)

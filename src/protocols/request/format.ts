@@ -3,8 +3,10 @@
  *
  * @since 0.2.0
  */
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as ChatRequest from "../../ChatRequest.ts"
+import { defined } from "../../internal/defined.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
 import { type Encoding, type Fields, unless } from "./encoding.ts"
@@ -12,13 +14,18 @@ import type { OwnOptions } from "./options.ts"
 import { merge, rawFields, type Shape } from "./rawFields.ts"
 
 /**
- * What a format does with a field of a request: it is in the body, it is left out and named, or it is refused. The reason
- * follows the field's name: `seed: the API takes none`.
+ * What a format does with a field of a request: it encodes it, it writes it as it is into a field of the body (`top_k`, or
+ * `inferenceConfig.topP` for a field of a field), it leaves it out and says so, or it refuses it. The reason follows the
+ * field's name: `seed: the API takes none`.
  *
  * @category models
  * @since 0.2.0
  */
-export type Treatment = "encoded" | { readonly ignored: string } | { readonly refused: string }
+export type Treatment =
+  | "encoded"
+  | { readonly field: string }
+  | { readonly ignored: string }
+  | { readonly refused: string }
 
 /**
  * What a format does with each field. A new field of requests does not compile until every format has an answer.
@@ -49,7 +56,7 @@ export interface Context {
  * @since 0.2.0
  */
 export interface Draft {
-  /** Fields of the body. */
+  /** Fields of the body; one that is `undefined` is not there. */
   readonly body: Fields
   /** Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -98,9 +105,9 @@ export interface Parts {
  *   name: "acme-chat",
  *   provider: "acme",
  *   options: { keys: ["acme"], schema: Schema.Struct({}) },
- *   fields: { ...others, seed: { ignored: "the API takes none" }, maxTokens: "encoded" },
+ *   fields: { ...others, seed: { ignored: "the API takes none" }, maxTokens: { field: "limit" } },
  *   shape: { names: [], content: ["turns"], objects: {} },
- *   encode: ({ maxTokens }, { model }) => Result.succeed({ body: { model, limit: maxTokens } })
+ *   encode: ({ system }, { model }) => Result.succeed({ body: { model, system } })
  * })
  * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", seed: 1 }))
  * Result.getOrThrow(format.encode(request, "acme-1")).ignored // ["seed: the API takes none"]
@@ -122,9 +129,13 @@ export const make = (
           : undefined
       )
       yield* Result.mapError(ChatRequest.check(request, allowances(own)), ({ message }) => message)
-      const left = yield* leftOut(request, fields)
+      const treated = yield* treat(request, fields)
       const { body, headers = {}, ignored = [], raw = own } = yield* encode(request, { model, raw: own, path })
-      return { body: yield* merge(body, raw, shape, path), headers, ignored: [...left, ...ignored] }
+      return {
+        body: yield* merge(treated.written.reduce(put, defined(body)), raw, shape, path),
+        headers,
+        ignored: [...treated.ignored, ...ignored]
+      }
     })
   const refuse = (message: string) => new ProviderError.InvalidRequest({ message: `${provider}: ${message}` })
   return {
@@ -142,16 +153,29 @@ export const make = (
   }
 }
 
-// The fields of a request that a format leaves out, with the reasons; fails at the first that it refuses.
-const leftOut = (request: ChatRequest.Normalized, treatments: Treatments): Encoding<ReadonlyArray<string>> => {
+type Written = readonly [path: ReadonlyArray<string>, value: unknown]
+
+// What is written as it is, and what is left out, with the reasons; fails at the first field that is refused.
+const treat = (request: ChatRequest.Normalized, treatments: Treatments): Encoding<{
+  readonly written: ReadonlyArray<Written>
+  readonly ignored: ReadonlyArray<string>
+}> => {
   const asked: Fields = { ...request }
+  const written: Array<Written> = []
   const ignored: Array<string> = []
   for (const [name, treatment] of Object.entries(treatments)) {
     const value = Object.hasOwn(asked, name) ? asked[name] : undefined
-    // An empty list asks for nothing.
-    if (treatment === "encoded" || value === undefined || Array.isArray(value) && value.length === 0) continue
+    // An empty list, or an object without fields, asks for nothing.
+    const isEmpty = Predicate.isObjectOrArray(value) && Object.keys(value).length === 0
+    if (treatment === "encoded" || value === undefined || isEmpty) continue
     if ("refused" in treatment) return Result.fail(`${name}: ${treatment.refused}`)
-    ignored.push(`${name}: ${treatment.ignored}`)
+    if ("ignored" in treatment) ignored.push(`${name}: ${treatment.ignored}`)
+    else written.push([treatment.field.split("."), value])
   }
-  return Result.succeed(ignored)
+  return Result.succeed({ written, ignored })
+}
+
+const put = (body: Fields, [[name = "", ...path], value]: Written): Fields => {
+  const inner = body[name]
+  return { ...body, [name]: path.length === 0 ? value : put(Predicate.isObject(inner) ? inner : {}, [path, value]) }
 }

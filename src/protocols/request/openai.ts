@@ -39,40 +39,34 @@ export interface MetadataLimits {
 export const metadataLimits: MetadataLimits = { pairs: 16, label: 64, text: 512 }
 
 /**
- * The tier of a request, if it is one of those that there are.
+ * Why a tier is not taken, as a sentence; `undefined` when it is.
  *
  * @internal
  */
-export const serviceTier = (
+export const tierProblem = (
   { serviceTier }: ChatRequest.Normalized,
   tiers: ReadonlyArray<string> | undefined
-): Encoding<string | undefined> =>
+): string | undefined =>
   serviceTier !== undefined && tiers?.includes(serviceTier) === false
-    ? Result.fail(`serviceTier: there is no tier ${serviceTier}; there are ${tiers.join(", ")}`)
-    : Result.succeed(serviceTier)
+    ? `serviceTier: there is no tier ${serviceTier}; there are ${tiers.join(", ")}`
+    : undefined
 
 /**
- * The metadata of a request, if it keeps to the limits.
+ * Which limit the metadata of a request break, as a sentence; `undefined` when they keep to all.
  *
  * @internal
  */
-export const metadata = (
-  { metadata }: ChatRequest.Normalized,
+export const metadataProblem = (
+  { metadata = {} }: ChatRequest.Normalized,
   limits: MetadataLimits | undefined
-): Encoding<ChatRequest.Normalized["metadata"]> => {
-  const entries = Object.entries(metadata ?? {})
-  if (limits === undefined) return Result.succeed(metadata)
-  if (entries.length > limits.pairs) {
-    return Result.fail(`metadata: ${entries.length} pairs, at most ${limits.pairs} are taken`)
-  }
-  const long = entries.find(([label, text]) => label.length > limits.label || text.length > limits.text)
-  return long === undefined
-    ? Result.succeed(metadata)
-    : Result.fail(
-      `${
-        place(["metadata", long[0].slice(0, 80)])
-      }: labels have at most ${limits.label} characters, their texts ${limits.text}`
-    )
+): string | undefined => {
+  if (limits === undefined) return undefined
+  const { label: most, pairs, text: mostText } = limits
+  const entries = Object.entries(metadata)
+  if (entries.length > pairs) return `metadata: ${entries.length} pairs, at most ${pairs} are taken`
+  const long = entries.find(([label, text]) => label.length > most || text.length > mostText)
+  return long &&
+    `${place(["metadata", long[0].slice(0, 80)])}: labels have at most ${most} characters, their texts ${mostText}`
 }
 
 /**

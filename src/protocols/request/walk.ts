@@ -5,9 +5,11 @@
  */
 import type * as Prompt from "effect/ai/Prompt"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
 import { place } from "../../internal/place.ts"
 import type { Encoding } from "./encoding.ts"
+import { ownOptions } from "./options.ts"
 import { callIds, type IdRule } from "./tools.ts"
 
 /**
@@ -94,8 +96,12 @@ export interface Marks<Block> {
  * @since 0.2.0
  */
 export interface Wire<Block> {
-  /** Reads the options of a message. */
-  readonly message: (options: Prompt.ProviderOptions, path: string) => Encoding<Pick<Piece<Block>, "mark">>
+  /** The key of the provider's own options on messages and parts. */
+  readonly key: string
+  /** Reads the options of a message. Default: there are none, and any is refused. */
+  readonly message?:
+    | ((options: Prompt.ProviderOptions, path: string) => Encoding<Pick<Piece<Block>, "mark">>)
+    | undefined
   /** Instructions. Blank ones are not sent. */
   readonly instruction: (text: string) => Block
   readonly text: (part: Prompt.TextPart, path: string) => Encoding<Piece<Block>>
@@ -142,12 +148,11 @@ export interface Walked<Block> {
  * ```ts
  * import { ChatRequest } from "effect-llm-stream"
  * import * as RequestKit from "effect-llm-stream/protocols/RequestKit"
- * import { Result, Schema } from "effect"
+ * import { Result } from "effect"
  *
- * const options = RequestKit.ownOptions(Schema.Struct({}))
  * const refuse = (_: unknown, path: string) => Result.fail(`${path}: texts only`)
  * const wire: RequestKit.Wire<string> = {
- *   message: (own, path) => options(own, "acme", path),
+ *   key: "acme",
  *   instruction: (text) => text,
  *   text: ({ text }) => Result.succeed({ blocks: [text] }),
  *   file: refuse,
@@ -177,7 +182,7 @@ export const walk = <Block>(
     system.push(yield* instruct(instructions, { path: "system" }))
     for (const [index, message] of prompt.content.entries()) {
       const path = place(["prompt", index])
-      const { mark } = yield* wire.message(message.options, path)
+      const { mark } = yield* wire.message?.(message.options, path) ?? noOptions(message.options, wire.key, path)
       if (message.role === "system") {
         system.push(yield* instruct(message.content, { path, mark }))
         continue
@@ -206,6 +211,8 @@ export const walk = <Block>(
       )
     }
   })
+
+const noOptions = ownOptions(Schema.Struct({ mark: Schema.optionalKey(Schema.Never) }))
 
 const pieceOf = <Block>(
   wire: Wire<Block>,

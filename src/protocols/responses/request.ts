@@ -46,9 +46,9 @@ export const fields: Treatments = {
   model: "encoded",
   prompt: "encoded",
   system: "encoded",
-  maxTokens: "encoded",
-  temperature: "encoded",
-  topP: "encoded",
+  maxTokens: { field: "max_output_tokens" },
+  temperature: { field: "temperature" },
+  topP: { field: "top_p" },
   topK: { ignored: "the API takes none" },
   frequencyPenalty: { ignored: "the API takes none" },
   presencePenalty: { ignored: "the API takes none" },
@@ -59,10 +59,10 @@ export const fields: Treatments = {
   parallelToolCalls: "encoded",
   responseFormat: "encoded",
   reasoning: "encoded",
-  serviceTier: "encoded",
-  user: "encoded",
-  metadata: "encoded",
-  logprobs: "encoded",
+  serviceTier: { field: "service_tier" },
+  user: { field: "user" },
+  metadata: { field: "metadata" },
+  logprobs: { field: "top_logprobs" },
   audio: { refused: "the API gives no spoken answers" },
   options: "encoded"
 }
@@ -148,7 +148,8 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
         yield* unless(
           maxTokens !== undefined && maxTokens < 16
             ? `maxTokens: ${maxTokens} is less than 16, the least that the API takes`
-            : undefined
+            : OpenAi.tierProblem(request, OpenAi.serviceTiers)
+              ?? OpenAi.metadataProblem(request, OpenAi.metadataLimits)
         )
         const { include: rawInclude, ...others } = raw
         const include = [
@@ -156,37 +157,25 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
           ...(wantsEncrypted(raw["store"], model) ? ["reasoning.encrypted_content"] : []),
           ...(Array.isArray(rawInclude) ? rawInclude : [])
         ]
-        const encoded: { readonly [K in EncodedField]: Fields } = {
-          model: { model },
-          system: { instructions: request.system === "" ? undefined : request.system },
-          prompt: { input: yield* items(request, model, ignored, raw) },
-          maxTokens: { max_output_tokens: maxTokens },
-          temperature: { temperature: request.temperature },
-          topP: { top_p: request.topP },
-          tools: tools.length === 0 ? {} : { tools },
-          toolChoice: hasTools ? { tool_choice: choiceOf(request, raw) } : {},
-          parallelToolCalls: hasTools ? { parallel_tool_calls: request.parallelToolCalls } : {},
-          responseFormat: yield* responseFormatOf(request),
-          reasoning: yield* reasoningOf(request),
-          serviceTier: { service_tier: yield* OpenAi.serviceTier(request, OpenAi.serviceTiers) },
-          user: { user: request.user },
-          metadata: { metadata: yield* OpenAi.metadata(request, OpenAi.metadataLimits) },
-          logprobs: { top_logprobs: request.logprobs }
+        return {
+          body: {
+            model,
+            instructions: request.system === "" ? undefined : request.system,
+            input: yield* items(request, model, ignored, raw),
+            tools: tools.length === 0 ? undefined : tools,
+            tool_choice: hasTools ? choiceOf(request, raw) : undefined,
+            parallel_tool_calls: hasTools ? request.parallelToolCalls : undefined,
+            ...yield* responseFormatOf(request),
+            ...yield* reasoningOf(request),
+            include: include.length === 0 ? undefined : [...new Set(include)],
+            stream: true
+          },
+          raw: others,
+          ignored
         }
-        const body = {
-          ...defined<Fields>(Object.assign({}, ...Object.values(encoded))),
-          ...(include.length === 0 ? {} : { include: [...new Set(include)] }),
-          stream: true
-        }
-        return { body, raw: others, ignored }
       })
   })
 }
-
-type EncodedField = Exclude<
-  keyof ChatRequest.Normalized,
-  "options" | "topK" | "frequencyPenalty" | "presencePenalty" | "stop" | "seed" | "audio"
->
 
 /**
  * Whether a model reasons; `undefined` where its name does not say so, such as that of a deployment. OpenAI's models before
