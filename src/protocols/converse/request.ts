@@ -328,6 +328,7 @@ const wireOf = (key: string): Wire => {
         const toolUse = defined({ toolUseId, name: part.name, input, type: part.providerExecuted ? type : undefined })
         return { blocks: [{ toolUse }], mark: cachePoint }
       }),
+    ownCall: (part, path) => wire.call(part, path, part.id),
     result: (part, path, toolUseId) =>
       Result.gen(function*() {
         const content = yield* resultContent(part, path, wire)

@@ -374,6 +374,7 @@ const wireOf = (key: string, dialect: Dialect): Wire => {
         })
         return { blocks: [block], mark: cacheControl }
       }),
+    ownCall: (part, path) => wire.call(part, path, part.id),
     result: (part, path, id) =>
       Result.gen(function*() {
         const { cacheControl } = yield* messageOptions(part.options, key, path)

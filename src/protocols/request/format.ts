@@ -28,7 +28,7 @@ export type Treatment =
   | { readonly refused: string }
 
 /**
- * What a format does with each field. A new field of requests does not compile until every format has an answer.
+ * What a format does with each field.
  *
  * @category models
  * @since 0.2.0
@@ -79,8 +79,8 @@ export interface Parts {
   readonly provider: string
   /** The provider's own fields in a request's `options`. */
   readonly options: OwnOptions
-  /** What becomes of each field of a request. */
-  readonly fields: Treatments
+  /** What becomes of each field of a request. One that is not named, such as one of a later version, is refused. */
+  readonly fields: Partial<Treatments>
   /** How the provider's own fields are merged into the body. */
   readonly shape: Shape
   /** What the API takes that others don't. Default: nothing. */
@@ -99,18 +99,18 @@ export interface Parts {
  * import * as RequestKit from "effect-llm-stream/protocols/RequestKit"
  * import { Result, Schema } from "effect"
  *
- * declare const others: Omit<RequestKit.Treatments, "seed" | "maxTokens">
- *
  * const format = RequestKit.make({
  *   name: "acme-chat",
  *   provider: "acme",
  *   options: { keys: ["acme"], schema: Schema.Struct({}) },
- *   fields: { ...others, seed: { ignored: "the API takes none" }, maxTokens: { field: "limit" } },
+ *   fields: { prompt: "encoded", seed: { ignored: "the API takes none" }, maxTokens: { field: "limit" } },
  *   shape: { names: [], content: ["turns"], objects: {} },
- *   encode: ({ system }, { model }) => Result.succeed({ body: { model, system } })
+ *   encode: ({ prompt }, { model }) => Result.succeed({ body: { model, turns: prompt.content.length } })
  * })
- * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", seed: 1 }))
- * Result.getOrThrow(format.encode(request, "acme-1")).ignored // ["seed: the API takes none"]
+ * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", seed: 1, maxTokens: 50 }))
+ * const { body, ignored } = Result.getOrThrow(format.encode(request, "acme-1"))
+ * body // { "model": "acme-1", "turns": 1, "limit": 50 }
+ * ignored // ["seed: the API takes none"]
  * ```
  *
  * @category constructors
@@ -156,18 +156,19 @@ export const make = (
 type Written = readonly [path: ReadonlyArray<string>, value: unknown]
 
 // What is written as it is, and what is left out, with the reasons; fails at the first field that is refused.
-const treat = (request: ChatRequest.Normalized, treatments: Treatments): Encoding<{
+const treat = (request: ChatRequest.Normalized, treatments: Partial<Treatments>): Encoding<{
   readonly written: ReadonlyArray<Written>
   readonly ignored: ReadonlyArray<string>
 }> => {
-  const asked: Fields = { ...request }
+  const known: Readonly<Record<string, Treatment>> = treatments
   const written: Array<Written> = []
   const ignored: Array<string> = []
-  for (const [name, treatment] of Object.entries(treatments)) {
-    const value = Object.hasOwn(asked, name) ? asked[name] : undefined
+  for (const [name, value] of Object.entries(request)) {
+    const treatment = Object.hasOwn(known, name) ? known[name] : undefined
     // An empty list, or an object without fields, asks for nothing.
     const isEmpty = Predicate.isObjectOrArray(value) && Object.keys(value).length === 0
     if (treatment === "encoded" || value === undefined || isEmpty) continue
+    if (treatment === undefined) return Result.fail(`${name}: the format has nothing for it`)
     if ("refused" in treatment) return Result.fail(`${name}: ${treatment.refused}`)
     if ("ignored" in treatment) ignored.push(`${name}: ${treatment.ignored}`)
     else written.push([treatment.field.split("."), value])

@@ -110,10 +110,12 @@ export interface Wire<Block> {
   /** A file of the assistant. Default: refused. */
   readonly ownFile?: ((part: Prompt.FilePart, path: string) => Encoding<Piece<Block>>) | undefined
   readonly reasoning: (part: Prompt.ReasoningPart, path: string) => Encoding<Piece<Block>>
-  /** A call; `id` is one that the API takes, or the provider's own where that ran the tool. */
+  /** A call that the caller answers; `id` is one that the API takes. */
   readonly call: (part: Prompt.ToolCallPart, path: string, id: string) => Encoding<Piece<Block>>
   /** What the caller's tool returned; `id` is the call's. */
   readonly result: (part: Prompt.ToolResultPart, path: string, id: string) => Encoding<Piece<Block>>
+  /** A call of a tool that the provider ran itself. Default: refused. */
+  readonly ownCall?: ((part: Prompt.ToolCallPart, path: string) => Encoding<Piece<Block>>) | undefined
   /** What the provider's own tool returned, in the assistant's message. Default: refused. */
   readonly ownResult?: ((part: Prompt.ToolResultPart, path: string) => Encoding<Piece<Block>>) | undefined
   /** What the API takes as the id of a call. Default: any text. */
@@ -233,7 +235,7 @@ const pieceOf = <Block>(
       return wire.reasoning(part, path)
     case "tool-call":
       return part.providerExecuted
-        ? wire.call(part, path, part.id)
+        ? wire.ownCall?.(part, path) ?? Result.fail(unknownTool(part, path))
         : Result.map(wire.call(part, path, id(part.id)), (piece) => ({ ...piece, call: part.id }))
     case "tool-result":
       return !part.providerExecuted
