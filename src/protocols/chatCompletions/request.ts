@@ -323,6 +323,7 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
           stopProblem(request, dialect) ?? OpenAi.metadataProblem(request, dialect.metadata)
             ?? OpenAi.tierProblem(request, dialect.serviceTiers)
         )
+        const format = yield* OpenAi.answerFormat(request, dialect.jsonWord)
         return {
           body: {
             model: bodyModel(model),
@@ -331,7 +332,7 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
             tools: tools.length === 0 ? undefined : tools,
             tool_choice: hasTools ? yield* choiceOf(request, raw) : undefined,
             parallel_tool_calls: hasTools ? request.parallelToolCalls : undefined,
-            ...yield* responseFormatOf(request, dialect),
+            response_format: format && defined({ type: format.type, json_schema: format.schema }),
             ...yield* reasoningOf(request, dialect),
             logprobs: request.logprobs === undefined ? undefined : true,
             ...yield* audioOf(request, dialect),
@@ -411,23 +412,6 @@ const choiceOf = (
   return type === "function" || type === "custom"
     ? Result.succeed({ type, [type]: { name } })
     : Result.fail(`toolChoice: ${name} is a tool of the provider's own, and the API can't be asked for one of them`)
-}
-
-const responseFormatOf = (
-  request: ChatRequest.Normalized,
-  { jsonWord }: Dialect
-): Encoding<Fields> => {
-  const { responseFormat } = request
-  if (responseFormat === undefined || responseFormat === "text") return Result.succeed({})
-  if (responseFormat === "json") {
-    return jsonWord && !OpenAi.saysJson(request)
-      ? Result.fail(OpenAi.noJsonWord)
-      : Result.succeed({ response_format: { type: "json_object" } })
-  }
-  return Result.map(
-    OpenAi.schemaFormat(responseFormat),
-    (json_schema) => ({ response_format: { type: "json_schema", json_schema } })
-  )
 }
 
 type Call =

@@ -69,12 +69,8 @@ export const metadataProblem = (
     `${place(["metadata", long[0].slice(0, 80)])}: labels have at most ${most} characters, their texts ${mostText}`
 }
 
-/**
- * Whether the word JSON is in some text of a request: OpenAI and Groq refuse JSON mode without it.
- *
- * @internal
- */
-export const saysJson = ({ prompt, system = "" }: ChatRequest.Normalized): boolean =>
+// OpenAI and Groq refuse JSON mode without the word in some text.
+const saysJson = ({ prompt, system = "" }: ChatRequest.Normalized): boolean =>
   [
     system,
     ...prompt.content.flatMap((message) =>
@@ -90,25 +86,34 @@ export const saysJson = ({ prompt, system = "" }: ChatRequest.Normalized): boole
     )
   ].some((text) => /json/i.test(text))
 
-/** @internal */
-export const noJsonWord = "responseFormat: the API gives JSON only when some text of the prompt has the word JSON in it"
-
 /**
- * The schema of an answer, with its name.
+ * The form of an answer, `undefined` for text: JSON mode, or a schema with its name. `needsWord` says that the host gives
+ * JSON only when it is mentioned.
  *
  * @internal
  */
-export const schemaFormat = (
-  { description, name = "response", schema, strict }: ChatRequest.SchemaFormat
-): Encoding<Fields> =>
-  /^[a-zA-Z0-9_-]{1,64}$/.test(name)
-    ? Result.map(
-      strict === true
-        ? JsonSchemas.strict(schema, "responseFormat.schema")
-        : Result.succeed(JsonSchemas.inlineRoot(schema)),
-      (schema) => defined({ name, description, schema, strict })
-    )
-    : Result.fail("responseFormat.name: 1 to 64 letters, digits, _ and - are taken")
+export const answerFormat = (
+  request: ChatRequest.Normalized,
+  needsWord: boolean
+): Encoding<{ readonly type: "json_object" | "json_schema"; readonly schema?: Fields } | undefined> => {
+  const { responseFormat } = request
+  if (responseFormat === undefined || responseFormat === "text") return Result.succeed(undefined)
+  if (responseFormat === "json") {
+    return needsWord && !saysJson(request)
+      ? Result.fail("responseFormat: the API gives JSON only when some text of the prompt has the word JSON in it")
+      : Result.succeed({ type: "json_object" })
+  }
+  const { description, name = "response", schema, strict } = responseFormat
+  if (!/^[a-zA-Z0-9_-]{1,64}$/.test(name)) {
+    return Result.fail("responseFormat.name: 1 to 64 letters, digits, _ and - are taken")
+  }
+  return Result.map(
+    strict === true
+      ? JsonSchemas.strict(schema, "responseFormat.schema")
+      : Result.succeed(JsonSchemas.inlineRoot(schema)),
+    (schema) => ({ type: "json_schema", schema: defined({ name, description, schema, strict }) })
+  )
+}
 
 /** @internal */
 export const dataUrl = (media: Media): string =>

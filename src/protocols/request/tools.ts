@@ -67,20 +67,23 @@ export const toolParameters = (
 // The way to the first value that JSON would leave out or turn into `null`.
 const wayToLoss = (value: unknown): ReadonlyArray<string | number> | undefined => {
   const json = Predicate.hasProperty(value, "toJSON") && typeof value.toJSON === "function" ? value.toJSON() : value
-  if (json === null) return value === null ? undefined : []
-  if (typeof json === "number") return Number.isFinite(json) ? undefined : []
-  if (typeof json === "string" || typeof json === "boolean") return undefined
-  if (typeof json !== "object") return []
-  const fields: ReadonlyArray<readonly [string | number, unknown]> = Array.isArray(json)
-    ? Array.from(json.entries())
-    : Object.entries(json).filter(([, field]) => field !== undefined)
-  for (const [key, field] of fields) {
-    const way = wayToLoss(field)
+  if (typeof json === "string" || typeof json === "boolean" || Number.isFinite(json)) return undefined
+  if (json === null && value === null) return undefined
+  if (Array.isArray(json)) {
+    for (let index = 0; index < json.length; index++) {
+      const way = wayToLoss(json[index])
+      if (way !== undefined) return [index, ...way]
+    }
+    return undefined
+  }
+  if (!Predicate.isObject(json)) return []
+  const keys = Object.keys(json).filter((key) => json[key] !== undefined)
+  for (const key of keys) {
+    const way = wayToLoss(json[key])
     if (way !== undefined) return [key, ...way]
   }
   // JSON sees nothing of what a map, a set or an error holds.
-  const isHidden = fields.length === 0 && !/Array|Object/.test(Object.prototype.toString.call(json))
-  return isHidden ? [] : undefined
+  return keys.length === 0 && Object.prototype.toString.call(json) !== "[object Object]" ? [] : undefined
 }
 
 const written = (value: unknown, path: string): Encoding<string> =>

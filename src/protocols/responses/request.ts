@@ -157,6 +157,7 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
           ...(wantsEncrypted(raw["store"], model) ? ["reasoning.encrypted_content"] : []),
           ...(Array.isArray(rawInclude) ? rawInclude : [])
         ]
+        const format = yield* OpenAi.answerFormat(request, true)
         return {
           body: {
             model,
@@ -165,7 +166,7 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
             tools: tools.length === 0 ? undefined : tools,
             tool_choice: hasTools ? choiceOf(request, raw) : undefined,
             parallel_tool_calls: hasTools ? request.parallelToolCalls : undefined,
-            ...yield* responseFormatOf(request),
+            text: format && { format: { type: format.type, ...format.schema } },
             ...yield* reasoningOf(request),
             include: include.length === 0 ? undefined : [...new Set(include)],
             stream: true
@@ -242,20 +243,6 @@ const choiceOf = ({ toolChoice, tools = [] }: ChatRequest.Normalized, raw: Field
   return type === "mcp"
     ? { type, server_label }
     : { type: "allowed_tools", mode: "required", tools: [{ type }] }
-}
-
-const responseFormatOf = (request: ChatRequest.Normalized): Encoding<Fields> => {
-  const { responseFormat } = request
-  if (responseFormat === undefined || responseFormat === "text") return Result.succeed({})
-  if (responseFormat === "json") {
-    return OpenAi.saysJson(request)
-      ? Result.succeed({ text: { format: { type: "json_object" } } })
-      : Result.fail(OpenAi.noJsonWord)
-  }
-  return Result.map(
-    OpenAi.schemaFormat(responseFormat),
-    (format) => ({ text: { format: { type: "json_schema", ...format } } })
-  )
 }
 
 interface ReasoningItem {
