@@ -409,7 +409,8 @@ describe("ChatCompletions requests", () => {
       }
       assert.deepStrictEqual(Result.getOrThrow(encode({ prompt: "Hi", topK: 5 })).ignored, ["topK: the API takes none"])
       assert.deepStrictEqual(
-        Result.getOrThrow(encode({ prompt: "Hi", user: "ada", metadata: { a: "b" } }, formats["azure-inference"])).ignored,
+        Result.getOrThrow(encode({ prompt: "Hi", user: "ada", metadata: { a: "b" } }, formats["azure-inference"]))
+          .ignored,
         ["user: the API takes none", "metadata: the API takes none"]
       )
     })

@@ -17,7 +17,6 @@ import { make, type Treatments } from "../request/format.ts"
 import * as OpenAi from "../request/openai.ts"
 import { type OwnOptions, ownOptions } from "../request/options.ts"
 import type { Shape } from "../request/rawFields.ts"
-import * as JsonSchemas from "../request/schema.ts"
 import * as Tools from "../request/tools.ts"
 
 /**
@@ -93,8 +92,6 @@ export interface FormatOptions {
   readonly bodyModel?: ((model: string) => string | undefined) | undefined
 }
 
-const noBudget = "the API has an effort only, state reasoning.effort"
-
 const openaiFields: Treatments = {
   model: "encoded",
   prompt: "encoded",
@@ -116,7 +113,7 @@ const openaiFields: Treatments = {
   user: { field: "user" },
   metadata: { field: "metadata" },
   logprobs: { field: "top_logprobs" },
-  audio: "encoded",
+  audio: { field: "audio" },
   options: "encoded"
 }
 
@@ -242,39 +239,12 @@ export const compatible: Dialect = {
 
 const shape: Shape = {
   // All that this file writes into a body, and what several hosts know beside it.
-  names: [
-    "audio",
-    "frequency_penalty",
-    "logit_bias",
-    "logprobs",
-    "max_completion_tokens",
-    "max_tokens",
-    "messages",
-    "metadata",
-    "min_p",
-    "modalities",
-    "model",
-    "n",
-    "parallel_tool_calls",
-    "presence_penalty",
-    "reasoning",
-    "reasoning_effort",
-    "repetition_penalty",
-    "response_format",
-    "seed",
-    "service_tier",
-    "stop",
-    "store",
-    "stream",
-    "stream_options",
-    "temperature",
-    "tool_choice",
-    "tools",
-    "top_k",
-    "top_logprobs",
-    "top_p",
-    "user"
-  ],
+  names: `
+    audio frequency_penalty logit_bias logprobs max_completion_tokens max_tokens messages metadata min_p
+    modalities model n parallel_tool_calls presence_penalty reasoning reasoning_effort repetition_penalty
+    response_format seed service_tier stop store stream stream_options temperature tool_choice tools top_k
+    top_logprobs top_p user
+  `.trim().split(/\s+/),
   content: ["messages", "tools", "functions"],
   objects: { stream_options: [], audio: [], metadata: [] }
 }
@@ -315,27 +285,29 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
     allowances: (raw) => ({ freeText: dialect.customTools, otherTools: Tools.rawToolNames(raw) }),
     encode: (request, { model, path, raw }) =>
       Result.gen(function*() {
-        const tools = yield* toolsOf(request, dialect, key)
+        const functions = yield* OpenAi.functionTools(request, { key, isPlain: dialect.plainParameters, maxName: 64 })
+        const tools = functions.map((tool) => ({ type: "function", function: tool }))
         const hasTools = tools.length > 0 || Tools.rawTools(raw).length > 0
         const ignored = hasTools ? [] : [...Tools.withoutTools(request)]
-        yield* unless(usageProblem(raw, path))
         yield* unless(
-          stopProblem(request, dialect) ?? OpenAi.metadataProblem(request, dialect.metadata)
+          usageProblem(raw, path) ?? stopProblem(request, dialect) ?? reasoningProblem(request, dialect)
+            ?? audioProblem(request, dialect) ?? OpenAi.metadataProblem(request, dialect.metadata)
             ?? OpenAi.tierProblem(request, dialect.serviceTiers)
         )
+        const said = yield* messages(request, ignored)
         const format = yield* OpenAi.answerFormat(request, dialect.jsonWord)
         return {
           body: {
             model: bodyModel(model),
-            messages: yield* messages(request, ignored),
+            messages: said,
             [dialect.maxTokensField]: request.maxTokens,
             tools: tools.length === 0 ? undefined : tools,
             tool_choice: hasTools ? yield* choiceOf(request, raw) : undefined,
             parallel_tool_calls: hasTools ? request.parallelToolCalls : undefined,
             response_format: format && defined({ type: format.type, json_schema: format.schema }),
-            ...yield* reasoningOf(request, dialect),
+            reasoning_effort: request.reasoning?.effort,
             logprobs: request.logprobs === undefined ? undefined : true,
-            ...yield* audioOf(request, dialect),
+            modalities: request.audio && ["text", "audio"],
             stream: true,
             stream_options: dialect.includeUsage ? { include_usage: true } : undefined
           },
@@ -353,53 +325,22 @@ const usageProblem = ({ stream_options: options }: Fields, path: string): string
 const stopProblem = ({ stop = [] }: ChatRequest.Normalized, { maxStops = Infinity }: Dialect): string | undefined =>
   stop.length > maxStops ? `stop: ${stop.length} texts, at most ${maxStops} are taken` : undefined
 
-const reasoningOf = (
-  { reasoning = {} }: ChatRequest.Normalized,
+const reasoningProblem = (
+  { reasoning: { budgetTokens, effort, summary } = {} }: ChatRequest.Normalized,
   { efforts }: Dialect
-): Encoding<Fields> => {
-  const { budgetTokens, effort, summary } = reasoning
-  if (budgetTokens !== undefined) return Result.fail(`reasoning.budgetTokens: ${noBudget}`)
-  if (summary !== undefined) return Result.fail("reasoning.summary: the API gives none")
-  return effort !== undefined && efforts?.includes(effort) === false
-    ? Result.fail(`reasoning.effort: no model has the effort ${effort}; there are ${efforts.join(", ")}`)
-    : Result.succeed(defined({ reasoning_effort: effort }))
-}
+): string | undefined =>
+  budgetTokens !== undefined
+    ? OpenAi.noBudget
+    : summary !== undefined
+    ? "reasoning.summary: the API gives none"
+    : effort !== undefined && efforts?.includes(effort) === false
+    ? `reasoning.effort: no model has the effort ${effort}; there are ${efforts.join(", ")}`
+    : undefined
 
-const audioOf = (
-  { audio }: ChatRequest.Normalized,
-  { audioFormats }: Dialect
-): Encoding<Fields> => {
-  if (audio === undefined) return Result.succeed({})
-  return audioFormats?.includes(audio.format) === false
-    ? Result.fail(`audio.format: streams give ${audioFormats.join(", ")} only, not ${audio.format}`)
-    : Result.succeed({ modalities: ["text", "audio"], audio: { voice: audio.voice, format: audio.format } })
-}
-
-const noToolOptions = ownOptions(Schema.Struct({}))
-
-const toolsOf = (
-  { tools = [] }: ChatRequest.Normalized,
-  { plainParameters }: Dialect,
-  key: string
-): Encoding<ReadonlyArray<Fields>> =>
-  Result.all(tools.map((tool, index) =>
-    Result.gen(function*() {
-      const { description, name, options, strict } = tool
-      const path = place(["tools", index])
-      yield* Tools.toolName(name, `${path}.name`)
-      yield* noToolOptions(options, key, path)
-      const schema = yield* Tools.toolParameters(tool, path, plainParameters)
-      return {
-        type: "function",
-        function: defined({
-          name,
-          description: description === "" ? undefined : description,
-          parameters: strict === true ? yield* JsonSchemas.strict(schema, `${path}.parameters`) : schema,
-          strict
-        })
-      }
-    })
-  ))
+const audioProblem = ({ audio }: ChatRequest.Normalized, { audioFormats }: Dialect): string | undefined =>
+  audio !== undefined && audioFormats?.includes(audio.format) === false
+    ? `audio.format: streams give ${audioFormats.join(", ")} only, not ${audio.format}`
+    : undefined
 
 const choiceOf = (
   { toolChoice, tools = [] }: ChatRequest.Normalized,
@@ -442,24 +383,14 @@ const CacheBreakpoint: Schema.Codec<CacheBreakpoint> = Schema.NullOr(
   Schema.Struct({ mode: Schema.Literal("explicit") })
 )
 
+const anything = Schema.optionalKey(Schema.Unknown)
+
 // What is the Responses API's, which shares the key with this one, and means nothing here.
-const responsesOptions = {
-  caller: Schema.optionalKey(Schema.Unknown),
-  encryptedContent: Schema.optionalKey(Schema.Unknown),
-  itemId: Schema.optionalKey(Schema.Unknown),
-  namespace: Schema.optionalKey(Schema.Unknown),
-  phase: Schema.optionalKey(Schema.Unknown),
-  status: Schema.optionalKey(Schema.Unknown),
-  type: Schema.optionalKey(Schema.Unknown)
-}
+const ofItem = { caller: anything, itemId: anything, namespace: anything, phase: anything, status: anything }
+const responsesOptions = { ...ofItem, encryptedContent: anything, type: anything }
 
 // What an answer says beside its parts. The host knows it, or has no field for it.
-const answerDetails = {
-  annotations: Schema.optionalKey(Schema.Unknown),
-  citations: Schema.optionalKey(Schema.Unknown),
-  expiresAt: Schema.optionalKey(Schema.Unknown),
-  refusal: Schema.optionalKey(Schema.Unknown)
-}
+const answerDetails = { annotations: anything, citations: anything, expiresAt: anything, refusal: anything }
 
 const messagesOf = (dialect: Dialect, key: string) => {
   const ofOpenAi = <A>(schema: Schema.Codec<A>): Schema.Codec<A> => dialect.openAiParts ? schema : Schema.Never
@@ -476,7 +407,7 @@ const messagesOf = (dialect: Dialect, key: string) => {
     ...answerDetails,
     audioId: Schema.optionalKey(ofOpenAi(Schema.String)),
     audioTranscript: Schema.optionalKey(Schema.Boolean),
-    item: Schema.optionalKey(Schema.Unknown)
+    item: anything
   }))
   const reasoningOptions = ownOptions(Schema.Struct({
     ...responsesOptions,

@@ -4,6 +4,7 @@
  * @since 0.2.0
  */
 import type * as Prompt from "effect/ai/Prompt"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
@@ -130,7 +131,8 @@ const encode = (key: string, request: ChatRequest.Normalized, { model, raw }: Co
         ?? (asked.claude === undefined ? undefined : Claude.conflict(request, asked.claude, request.maxTokens))
         ?? (asked.claude === undefined ? undefined : Claude.prefillProblem(asked.claude, turns))
     )
-    const limit = request.maxTokens ?? limitOf([asked.fields["thinking"], raw["additionalModelRequestFields"]])
+    const { additionalModelRequestFields: own } = raw
+    const budget = Claude.budgetOf([asked.fields["thinking"], Predicate.hasProperty(own, "thinking") && own.thinking])
     const topK = topKOf(request, family)
     const hasRaw = Schema.is(RawTools)(raw["toolConfig"])
     const choice = yield* toolChoiceOf(request, family, { hasOwn: tools.length > 0, hasRaw, turns })
@@ -139,7 +141,8 @@ const encode = (key: string, request: ChatRequest.Normalized, { model, raw }: Co
       body: {
         messages: turns.map(({ role, units }) => ({ role, content: units.flatMap(({ blocks }) => blocks) })),
         system: system.length === 0 ? undefined : system.flatMap(({ blocks }) => blocks),
-        inferenceConfig: filled({ maxTokens: limit }),
+        // The model's own default is below a large budget.
+        inferenceConfig: filled({ maxTokens: request.maxTokens ?? (budget === 0 ? undefined : budget + 4096) }),
         toolConfig: tools.length === 0 || choice.withoutTools
           ? undefined
           : defined({ tools: tools.flatMap(({ blocks }) => blocks), toolChoice: choice.toolChoice }),
@@ -214,17 +217,6 @@ const reasoningOf = (request: ChatRequest.Normalized, model: string, family: Fam
 
 const isLevel = (effort: ChatRequest.Effort): boolean => effort === "low" || effort === "medium" || effort === "high"
 
-// The model's own default is below a large budget.
-const limitOf = (candidates: ReadonlyArray<unknown>): number | undefined => {
-  const budget = candidates.map((each) =>
-    Schema.is(Budget)(each) ? each.budget_tokens : Schema.is(Thinking)(each) ? each.thinking.budget_tokens : 0
-  )
-  const most = Math.max(...budget)
-  return most === 0 ? undefined : most + 4096
-}
-
-const Budget = Schema.Struct({ budget_tokens: Schema.Finite })
-const Thinking = Schema.Struct({ thinking: Budget })
 const RawTools = Schema.Struct({ tools: Schema.Array(Schema.Unknown) })
 
 const topKOf = (

@@ -184,22 +184,7 @@ const fields: Treatments = {
 }
 
 const shape: Shape = {
-  names: [
-    "max_tokens",
-    "messages",
-    "metadata",
-    "model",
-    "output_config",
-    "service_tier",
-    "stop_sequences",
-    "system",
-    "temperature",
-    "thinking",
-    "tool_choice",
-    "tools",
-    "top_k",
-    "top_p"
-  ],
+  names: ["messages", "model", "stream"],
   content: ["messages", "system", "tools"],
   objects: { metadata: [], output_config: ["format"] }
 }
@@ -221,7 +206,8 @@ const encode = (
     yield* unless(Walk.markProblem([...tools, ...system, ...turns.flatMap(({ units }) => units)]))
 
     const asked = yield* Claude.thinking(request.reasoning ?? {}, model)
-    const limit = request.maxTokens ?? defaultLimit(options.maxTokens, [asked.thinking, raw["thinking"]])
+    const budget = Claude.budgetOf([asked.thinking, raw["thinking"]])
+    const limit = request.maxTokens ?? budget + (options.maxTokens ?? 4096)
     yield* unless(
       Claude.stopProblem(request) ?? temperatureProblem(request) ?? Claude.conflict(request, asked, limit)
         ?? Claude.prefillProblem(asked, turns)
@@ -570,11 +556,6 @@ const metadataOf = ({ metadata, user }: ChatRequest.Normalized): Encoding<Fields
 
 const temperatureProblem = ({ temperature }: ChatRequest.Normalized): string | undefined =>
   temperature !== undefined && temperature > 1 ? `temperature: 0 to 1 is taken, not ${temperature}` : undefined
-
-const defaultLimit = (maxTokens = 4096, thinking: ReadonlyArray<unknown>): number =>
-  maxTokens + Math.max(0, ...thinking.map((each) => Schema.is(Budget)(each) ? each.budget_tokens : 0))
-
-const Budget = Schema.Struct({ budget_tokens: Schema.Finite })
 
 // -- Raw fields
 

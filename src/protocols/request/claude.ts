@@ -1,4 +1,5 @@
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
@@ -200,3 +201,13 @@ export const prefillProblem = (asked: Thinking, turns: ReadonlyArray<Turn<Fields
     ? `${last.path}: Claude can't go on with a text of the assistant while it reasons`
     : undefined
 }
+
+const Budget = Schema.Struct({ budget_tokens: Schema.Finite })
+
+/**
+ * The largest budget among some settings of Claude's `thinking`; 0 when none has one.
+ *
+ * @internal
+ */
+export const budgetOf = (settings: ReadonlyArray<unknown>): number =>
+  Math.max(0, ...settings.map((each) => Schema.is(Budget)(each) ? each.budget_tokens : 0))

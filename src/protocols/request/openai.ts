@@ -1,10 +1,13 @@
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
 import type { Encoding, Fields } from "./encoding.ts"
 import type { Media } from "./files.ts"
+import { ownOptions } from "./options.ts"
 import * as JsonSchemas from "./schema.ts"
+import { toolName, toolParameters } from "./tools.ts"
 
 /**
  * The tiers of OpenAI and Azure.
@@ -68,6 +71,32 @@ export const metadataProblem = (
   return long &&
     `${place(["metadata", long[0].slice(0, 80)])}: labels have at most ${most} characters, their texts ${mostText}`
 }
+
+/** @internal */
+export const noBudget = "reasoning.budgetTokens: the API has an effort only, state reasoning.effort"
+
+const noOptions = ownOptions(Schema.Struct({}))
+
+/**
+ * The tools of a request, as functions.
+ *
+ * @internal
+ */
+export const functionTools = (
+  { tools = [] }: ChatRequest.Normalized,
+  { isPlain, key, maxName }: { readonly key: string; readonly isPlain: boolean; readonly maxName: number }
+): Encoding<ReadonlyArray<Fields>> =>
+  Result.all(tools.map((tool, index) =>
+    Result.gen(function*() {
+      const { description, name, options, strict } = tool
+      const path = place(["tools", index])
+      yield* toolName(name, `${path}.name`, maxName)
+      yield* noOptions(options, key, path)
+      const schema = yield* toolParameters(tool, path, isPlain)
+      const parameters = strict === true ? yield* JsonSchemas.strict(schema, `${path}.parameters`) : schema
+      return defined({ name, description: description || undefined, parameters, strict })
+    })
+  ))
 
 // OpenAI and Groq refuse JSON mode without the word in some text.
 const saysJson = ({ prompt, system = "" }: ChatRequest.Normalized): boolean =>

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
+import { nullish } from "../../internal/open.ts"
 import { place } from "../../internal/place.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
 import { type Encoding, type Fields, unless } from "../request/encoding.ts"
@@ -17,7 +18,6 @@ import { make, type Treatments } from "../request/format.ts"
 import * as OpenAi from "../request/openai.ts"
 import { type OwnOptions, ownOptions } from "../request/options.ts"
 import type { Shape } from "../request/rawFields.ts"
-import * as JsonSchemas from "../request/schema.ts"
 import * as Tools from "../request/tools.ts"
 import * as Items from "./items.ts"
 
@@ -68,36 +68,7 @@ export const fields: Treatments = {
 }
 
 const shape: Shape = {
-  names: [
-    "background",
-    "conversation",
-    "include",
-    "input",
-    "instructions",
-    "max_output_tokens",
-    "max_tool_calls",
-    "metadata",
-    "model",
-    "parallel_tool_calls",
-    "previous_response_id",
-    "prompt",
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "reasoning",
-    "safety_identifier",
-    "service_tier",
-    "store",
-    "stream",
-    "stream_options",
-    "temperature",
-    "text",
-    "tool_choice",
-    "tools",
-    "top_logprobs",
-    "top_p",
-    "truncation",
-    "user"
-  ],
+  names: ["input", "model", "stream"],
   content: ["input", "instructions", "tools"],
   objects: { reasoning: [], text: ["format"], metadata: [], stream_options: [] }
 }
@@ -141,7 +112,8 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
     allowances: (raw) => ({ freeText: true, earlierCalls: goesOn(raw), otherTools: Tools.rawToolNames(raw) }),
     encode: (request, { model, raw }) =>
       Result.gen(function*() {
-        const tools = yield* toolsOf(request, partKey)
+        const functions = yield* OpenAi.functionTools(request, { key: partKey, isPlain: true, maxName: 128 })
+        const tools = functions.map((tool) => ({ type: "function", ...tool, strict: tool.strict ?? false }))
         const hasTools = tools.length > 0 || Tools.rawTools(raw).length > 0
         const ignored = hasTools ? [] : [...Tools.withoutTools(request)]
         const { maxTokens } = request
@@ -157,12 +129,13 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
           ...(wantsEncrypted(raw["store"], model) ? ["reasoning.encrypted_content"] : []),
           ...(Array.isArray(rawInclude) ? rawInclude : [])
         ]
+        const input = yield* items(request, model, ignored, raw)
         const format = yield* OpenAi.answerFormat(request, true)
         return {
           body: {
             model,
             instructions: request.system === "" ? undefined : request.system,
-            input: yield* items(request, model, ignored, raw),
+            input,
             tools: tools.length === 0 ? undefined : tools,
             tool_choice: hasTools ? choiceOf(request, raw) : undefined,
             parallel_tool_calls: hasTools ? request.parallelToolCalls : undefined,
@@ -192,31 +165,12 @@ const wantsEncrypted = (store: unknown, model: string): boolean =>
 const reasoningOf = ({ reasoning = {} }: ChatRequest.Normalized): Encoding<Fields> => {
   const { budgetTokens, effort, summary } = reasoning
   if (budgetTokens !== undefined) {
-    return Result.fail("reasoning.budgetTokens: the API has an effort only, state reasoning.effort")
+    return Result.fail(OpenAi.noBudget)
   }
   return Result.succeed(
     effort === undefined && summary === undefined ? {} : { reasoning: defined({ effort, summary }) }
   )
 }
-
-const noToolOptions = ownOptions(Schema.Struct({}))
-
-const toolsOf = ({ tools = [] }: ChatRequest.Normalized, key: string): Encoding<ReadonlyArray<Fields>> =>
-  Result.all(tools.map((tool, index) =>
-    Result.gen(function*() {
-      const { description, name, options, strict = false } = tool
-      const path = place(["tools", index])
-      yield* noToolOptions(options, key, path)
-      const schema = yield* Tools.toolParameters(tool, path, true)
-      return defined({
-        type: "function",
-        name,
-        description: description === "" ? undefined : description,
-        parameters: strict ? yield* JsonSchemas.strict(schema, `${path}.parameters`) : schema,
-        strict
-      })
-    })
-  ))
 
 // The types of tools that a choice can name alone.
 const chosenByType = new Set<unknown>([
@@ -253,65 +207,55 @@ interface ReasoningItem {
   encrypted_content: string | undefined
 }
 
-const Breakpoint = Schema.NullOr(Schema.Struct({ mode: Schema.Literal("explicit") }))
+const Breakpoint = Schema.Struct({ mode: Schema.Literal("explicit") })
 
 /** An id as OpenAI takes it back. Other hosts make up their own, and items may go without. */
 const ownId = (prefix: "fc_" | "msg_" | "rs_", id: string | null | undefined): string | undefined =>
   id?.startsWith(prefix) === true ? id : undefined
 
-// What stands on parts for another API of the same provider, and means nothing here.
-const unused = {
-  audioId: Schema.optionalKey(Schema.Unknown),
-  audioTranscript: Schema.optionalKey(Schema.Unknown),
-  citations: Schema.optionalKey(Schema.Unknown),
-  expiresAt: Schema.optionalKey(Schema.Unknown),
-  reasoningDetails: Schema.optionalKey(Schema.Unknown),
-  // An item's, which an answer states and the API does not need back.
-  status: Schema.optionalKey(Schema.Unknown)
-}
+const anything = Schema.optionalKey(Schema.Unknown)
 
-const plainOptions = ownOptions(Schema.Struct({
-  ...unused,
-  itemId: Schema.optionalKey(Schema.Unknown),
-  encryptedContent: Schema.optionalKey(Schema.Unknown)
-}))
-const inputOptions = ownOptions(Schema.Struct({ ...unused, promptCacheBreakpoint: Schema.optionalKey(Breakpoint) }))
+// What stands on parts for another API of the same provider, and means nothing here.
+const spoken = { audioId: anything, audioTranscript: anything, expiresAt: anything }
+// The status is an item's, which an answer states and the API does not need back.
+const unused = { ...spoken, citations: anything, reasoningDetails: anything, status: anything }
+
+const plainOptions = ownOptions(Schema.Struct({ ...unused, itemId: anything, encryptedContent: anything }))
+const inputOptions = ownOptions(Schema.Struct({ ...unused, promptCacheBreakpoint: nullish(Breakpoint) }))
 const imageOptions = ownOptions(Schema.Struct({
   ...unused,
-  promptCacheBreakpoint: Schema.optionalKey(Breakpoint),
-  imageDetail: Schema.optionalKey(Schema.NullOr(Schema.Literals(["auto", "low", "high", "original"])))
+  promptCacheBreakpoint: nullish(Breakpoint),
+  imageDetail: nullish(Schema.Literals(["auto", "low", "high", "original"]))
 }))
-const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
-
 const reasoningOptions = ownOptions(Schema.Struct({
   ...unused,
   type: Schema.optionalKey(Schema.Literal("reasoning_text")),
-  itemId: maybe(Schema.String),
-  encryptedContent: Schema.optionalKey(Schema.NullOr(Schema.String))
+  itemId: nullish(Schema.String),
+  encryptedContent: nullish(Schema.String)
 }))
 const answerOptions = ownOptions(Schema.Struct({
   ...unused,
   // An answer states them, and does not take them back.
-  annotations: Schema.optionalKey(Schema.Unknown),
-  item: maybe(Schema.Record(Schema.String, Schema.Unknown)),
-  itemId: maybe(Schema.String),
-  phase: maybe(Schema.String),
-  refusal: maybe(Schema.Boolean)
+  annotations: anything,
+  item: nullish(Schema.Record(Schema.String, Schema.Unknown)),
+  itemId: nullish(Schema.String),
+  phase: nullish(Schema.String),
+  refusal: nullish(Schema.Boolean)
 }))
 const ofCall = {
   ...unused,
-  caller: Schema.optionalKey(Schema.Unknown),
-  namespace: maybe(Schema.String),
-  type: maybe(Schema.String)
+  caller: anything,
+  namespace: nullish(Schema.String),
+  type: nullish(Schema.String)
 }
-const callOptions = ownOptions(Schema.Struct({ ...ofCall, itemId: maybe(Schema.String) }))
+const callOptions = ownOptions(Schema.Struct({ ...ofCall, itemId: nullish(Schema.String) }))
 const executedOptions = ownOptions(Schema.Struct({
   ...ofCall,
-  approvalRequestId: Schema.optionalKey(Schema.Unknown),
-  itemId: maybe(Schema.String),
-  serverLabel: Schema.optionalKey(Schema.Unknown)
+  approvalRequestId: anything,
+  itemId: nullish(Schema.String),
+  serverLabel: anything
 }))
-const resultOptions = ownOptions(Schema.Struct({ ...unused, type: maybe(Schema.String) }))
+const resultOptions = ownOptions(Schema.Struct({ ...unused, type: nullish(Schema.String) }))
 
 const itemsOf = (key: string) => {
   const textPart = (part: Prompt.TextPart, path: string): Encoding<Fields> =>
