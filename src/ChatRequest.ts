@@ -263,17 +263,11 @@ export const Normalized: Schema.Codec<Normalized, NormalizedEncoded> = equal<Nor
  * @category models
  * @since 0.2.0
  */
-export interface ToolInput {
-  /** The name by which the model calls the tool: letters, digits, `_` and `-`; most APIs take 64 characters. */
-  readonly name: string
-  /** What the tool does, for the model. */
-  readonly description?: string | undefined
+export interface ToolInput
+  extends Pick<ToolDefinition, "name">, WithUndefined<Omit<ToolDefinition, "name" | "parameters">>
+{
   /** Schema or JSON Schema of the arguments. It describes an object. */
   readonly parameters: Schema.Constraint | JsonSchema.JsonSchema
-  /** Makes the provider keep the arguments to the schema, where it can. When absent, it does not have to. */
-  readonly strict?: boolean | undefined
-  /** What a provider wants to know of this tool, by provider, such as `anthropic: { cacheControl }`. */
-  readonly options?: Prompt.ProviderOptions | undefined
 }
 
 /**
@@ -282,15 +276,9 @@ export interface ToolInput {
  * @category models
  * @since 0.2.0
  */
-export interface SchemaFormatInput {
-  /** A name for the schema. Default: the schema's `identifier`, if it has one. */
-  readonly name?: string | undefined
-  /** What the answer is, for the model. */
-  readonly description?: string | undefined
-  /** Schema or JSON Schema of the answer. */
+export interface SchemaFormatInput extends WithUndefined<Omit<SchemaFormat, "schema">> {
+  /** Schema or JSON Schema of the answer. A schema's `identifier` is the name where none is given. */
   readonly schema: Schema.Constraint | JsonSchema.JsonSchema
-  /** Makes the provider guarantee the schema, where it can. When absent, each API does what it does by default. */
-  readonly strict?: boolean | undefined
 }
 
 /**

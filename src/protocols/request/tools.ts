@@ -15,17 +15,7 @@ import * as JsonSchemas from "./schema.ts"
 /**
  * Fails unless a tool's name has letters, digits, underscores and hyphens alone, and at most so many.
  *
- * @example
- * ```ts
- * import * as RequestKit from "effect-llm-stream/protocols/RequestKit"
- * import { Result } from "effect"
- *
- * Result.isSuccess(RequestKit.toolName("get_weather", "tools[0].name")) // true
- * Result.isSuccess(RequestKit.toolName("get.weather", "tools[0].name")) // false
- * ```
- *
- * @category guards
- * @since 0.2.0
+ * @internal
  */
 export const toolName = (name: string, path: string, maxLength = 64): Encoding<void> =>
   unless(
@@ -195,18 +185,7 @@ export const acceptedIds = (ids: Iterable<string>, { foreign, maxLength }: IdRul
  * The ids of the calls that a program answers as an API takes them: a function of the id in the prompt. Call and result
  * change alike, no two ids become one, and the ids of a conversation stay what they were as it goes on.
  *
- * @example
- * ```ts
- * import * as RequestKit from "effect-llm-stream/protocols/RequestKit"
- * import { Prompt } from "effect/ai"
- *
- * const call = { type: "tool-call", id: "functions.now:0", name: "now", params: {}, providerExecuted: false } as const
- * const prompt = Prompt.make([{ role: "assistant", content: [call] }])
- * RequestKit.callIds(prompt, { foreign: /[^a-zA-Z0-9_-]/g })("functions.now:0") // "functions_now_0"
- * ```
- *
- * @category encoding
- * @since 0.2.0
+ * @internal
  */
 export const callIds = (prompt: Prompt.Prompt, rule: IdRule): (id: string) => string => {
   const ids = acceptedIds(

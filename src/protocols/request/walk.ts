@@ -257,17 +257,9 @@ const pieceOf = <Block>(
  * ```ts
  * import * as RequestKit from "effect-llm-stream/protocols/RequestKit"
  * import type { Prompt } from "effect/ai"
- * import { Result } from "effect"
  *
- * declare const wire: RequestKit.Wire<string>
- *
- * const result = (part: Prompt.ToolResultPart, path: string) =>
- *   part.modelOutput === undefined
- *     ? Result.map(RequestKit.resultText(part, path), (text) => [text])
- *     : Result.map(
- *       RequestKit.contents(part.modelOutput, `${path}.modelOutput`, wire),
- *       (units) => units.flatMap(({ blocks }) => blocks)
- *     )
+ * const shown = ({ modelOutput = [] }: Prompt.ToolResultPart, path: string, wire: RequestKit.Wire<string>) =>
+ *   RequestKit.contents(modelOutput, `${path}.modelOutput`, wire)
  * ```
  *
  * @category encoding
