@@ -229,6 +229,10 @@ describe("what a tool returned", () => {
           `acme: prompt[2].content[0].result${place}: JSON has no form for it`
         )
       }
+      assert.match(
+        refusal(name, { ...round(1n), responseFormat: "json" }),
+        /^acme: prompt\[2\]\.content\[0\]\.result: JSON has no form for it$/
+      )
       assert.match(refusal(name, round(circle)), /^acme: prompt\[2\]\.content\[0\]\.result: can't be written as JSON$/)
     })
 
@@ -271,6 +275,17 @@ describe("what asks for nothing", () => {
       assert.notMatch(JSON.stringify(body), /stop/i)
       assert.deepStrictEqual(ignored, [])
       assert.match(JSON.stringify(body), /\{"type":"object","properties":\{\},"additionalProperties":false\}/)
+    })
+  }
+})
+
+describe("the name of an answer's schema", () => {
+  for (const name of Object.keys(formats)) {
+    it(`is taken or refused by ${name} as its API takes it`, () => {
+      const schema = { type: "object", properties: {}, additionalProperties: false } as const
+      const odd: ChatRequest.ChatRequest = { prompt: "Hi", responseFormat: { schema, name: "a report!" } }
+      if (["messages", "invoke", "converse"].includes(name)) assert.isTrue(Result.isSuccess(sent(name, odd)))
+      else assert.match(refusal(name, odd), /^acme: responseFormat\.name: 1 to 64 letters/)
     })
   }
 })

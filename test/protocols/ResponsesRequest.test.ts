@@ -50,6 +50,18 @@ const answered = (
 ]
 
 describe("Responses requests", () => {
+  it("leave out the status that an answer states of its items", () => {
+    const options = { openai: { itemId: "msg_1", status: "completed" } }
+    const { input } = bodyOf({
+      prompt: answered({ type: "text", text: "Hello", options }, {
+        type: "reasoning",
+        text: "Hm.",
+        options: { openai: { itemId: "rs_1", encryptedContent: "x", status: "completed" } }
+      })
+    })
+    assert.notInclude(JSON.stringify(input), "completed")
+  })
+
   for (const api of apis) {
     describe(api, () => {
       for (const { name, problems } of Requests.judged(api)) {
