@@ -648,7 +648,7 @@ const toolProblem = (
   const names = tools.map(({ name }) => name)
   const twice = names.findIndex((name, index) => names.indexOf(name) < index)
   if (twice !== -1) {
-    return `${place(["tools", twice, "name"])}: ${names[twice]} is the name of another tool, too`
+    return `${place(["tools", twice, "name"])}: ${names[twice]} is already the name of another tool`
   }
   if (otherTools === "any") return undefined
   if (toolChoice === "required" && tools.length === 0 && otherTools.length === 0) {
@@ -688,7 +688,7 @@ const promptProblem = (
       if (isOver && open.size > 0) return unanswered()
       isOver = false
       if (part.type !== "tool-call" || part.providerExecuted) continue
-      if (calls.has(part.id)) return `${here}.id: ${part.id} is the id of another call, too`
+      if (calls.has(part.id)) return `${here}.id: ${part.id} is already the id of another call`
       if (isFreeText(part)) {
         if (!freeText) return `${here}.params: the call is one with free text, and the API takes arguments in JSON only`
       } else if (!isArguments(part.params)) return `${here}.params: the arguments of a call are an object`

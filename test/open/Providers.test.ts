@@ -178,7 +178,10 @@ describe("a provider of another package, with payload, wire, chunk class, reques
     const refused: ReadonlyArray<readonly [ChatRequest.ChatRequest, string]> = [
       [{ prompt: "Hi", serviceTier: "flex" }, "gemini: serviceTier: the format has nothing for it"],
       [{ prompt: "Hi", parallelToolCalls: false }, "gemini: parallelToolCalls: the format has nothing for it"],
-      [{ prompt: "Hi", reasoning: { effort: "max" } }, "gemini: reasoning.effort: there is no max"],
+      [
+        { prompt: "Hi", reasoning: { effort: "max" } },
+        "gemini: reasoning.effort: one of minimal, low, medium, high is taken, not max"
+      ],
       [
         { prompt: "Hi", tools: [{ name: "f", parameters: {}, strict: true }] },
         "gemini: tools[0].strict: the API does not guarantee arguments"

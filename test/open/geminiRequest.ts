@@ -51,7 +51,7 @@ const toolOf = (tool: ChatRequest.ToolDefinition, index: number) =>
     const parametersJsonSchema = yield* Kit.toolParameters(tool, path)
     return { name: tool.name, description: tool.description, parametersJsonSchema }
   })
-const levels = new Set<unknown>(["minimal", "low", "medium", "high", undefined])
+const levels = ["minimal", "low", "medium", "high"]
 
 const field = (name: string) => ({ field: `generationConfig.${name}` })
 const none = { ignored: "the API takes none" }
@@ -87,7 +87,7 @@ export const format = Kit.make({
   encode: ({ logprobs, reasoning, responseFormat = "text", toolChoice, tools = [], ...request }) =>
     Result.gen(function*() {
       const { budgetTokens: thinkingBudget, effort: thinkingLevel, summary } = reasoning ?? {}
-      yield* Kit.unless(levels.has(thinkingLevel) ? undefined : `reasoning.effort: there is no ${thinkingLevel}`)
+      yield* Kit.unless(Kit.wordProblem("reasoning.effort", thinkingLevel, levels))
       const { ignored, system, turns } = yield* Kit.walk(request, wire)
       const functionDeclarations = yield* Result.all(tools.map(toolOf))
       const { description, schema } = typeof responseFormat === "object" ? responseFormat : {}

@@ -11,7 +11,7 @@ import * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
-import { type Encoding, type Fields, unless } from "../request/encoding.ts"
+import { type Encoding, type Fields, unless, wordProblem } from "../request/encoding.ts"
 import * as Files from "../request/files.ts"
 import { make, type Treatments } from "../request/format.ts"
 import * as OpenAi from "../request/openai.ts"
@@ -291,8 +291,9 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
         const ignored = hasTools ? [] : [...Tools.withoutTools(request)]
         yield* unless(
           usageProblem(raw, path) ?? stopProblem(request, dialect) ?? reasoningProblem(request, dialect)
-            ?? audioProblem(request, dialect) ?? OpenAi.metadataProblem(request, dialect.metadata)
-            ?? OpenAi.tierProblem(request, dialect.serviceTiers)
+            ?? wordProblem("audio.format", request.audio?.format, dialect.audioFormats) ??
+            OpenAi.metadataProblem(request, dialect.metadata)
+            ?? wordProblem("serviceTier", request.serviceTier, dialect.serviceTiers)
         )
         const said = yield* messages(request, ignored)
         const format = yield* OpenAi.answerFormat(request, dialect.jsonWord)
@@ -333,14 +334,7 @@ const reasoningProblem = (
     ? OpenAi.noBudget
     : summary !== undefined
     ? "reasoning.summary: the API gives none"
-    : effort !== undefined && efforts?.includes(effort) === false
-    ? `reasoning.effort: no model has the effort ${effort}; there are ${efforts.join(", ")}`
-    : undefined
-
-const audioProblem = ({ audio }: ChatRequest.Normalized, { audioFormats }: Dialect): string | undefined =>
-  audio !== undefined && audioFormats?.includes(audio.format) === false
-    ? `audio.format: streams give ${audioFormats.join(", ")} only, not ${audio.format}`
-    : undefined
+    : wordProblem("reasoning.effort", effort, efforts)
 
 const choiceOf = (
   { toolChoice, tools = [] }: ChatRequest.Normalized,

@@ -14,7 +14,7 @@ import { place } from "../../internal/place.ts"
 import type { RequestFormat } from "../../RequestFormat.ts"
 import * as Claude from "../request/claude.ts"
 import { claudeSchema, claudeSchemasProblem } from "../request/claudeSchema.ts"
-import { type Encoding, type Fields, unless } from "../request/encoding.ts"
+import { type Encoding, type Fields, unless, wordProblem } from "../request/encoding.ts"
 import * as Files from "../request/files.ts"
 import { type Context, type Draft, make, type Treatments } from "../request/format.ts"
 import { type OwnOptions, ownOptions } from "../request/options.ts"
@@ -126,7 +126,8 @@ const encode = (key: string, request: ChatRequest.Normalized, { model, raw }: Co
 
     const asked = yield* reasoningOf(request, model, family)
     yield* unless(
-      samplingProblem(request, family) ?? tierProblem(request) ?? metadataProblem(request)
+      samplingProblem(request, family) ?? wordProblem("serviceTier", request.serviceTier, tiers) ??
+        metadataProblem(request)
         ?? (family === "claude" ? claudeSchemasProblem(request) : undefined)
         ?? (asked.claude === undefined ? undefined : Claude.conflict(request, asked.claude, request.maxTokens))
         ?? (asked.claude === undefined ? undefined : Claude.prefillProblem(asked.claude, turns))
@@ -557,32 +558,14 @@ const choiceOf = (toolChoice: Exclude<ChatRequest.ToolChoice, "none">): Fields =
   }
 }
 
-const textFormatOf = ({ responseFormat }: ChatRequest.Normalized, family: Family): Encoding<Fields | undefined> => {
-  switch (responseFormat) {
-    case undefined:
-    case "text":
-      return Result.succeed(undefined)
-    case "json":
-      return Result.fail("responseFormat: there is no JSON mode, give a schema")
-    default: {
-      const { description, name, schema } = responseFormat
-      return Result.map(
-        family === "claude" ? claudeSchema(schema, "responseFormat.schema") : Result.succeed(schema),
-        (schema) => ({
-          type: "json_schema",
-          structure: { jsonSchema: defined({ schema: JSON.stringify(schema), name, description }) }
-        })
-      )
-    }
-  }
-}
+const textFormatOf = (request: ChatRequest.Normalized, family: Family): Encoding<Fields | undefined> =>
+  Result.map(Claude.answerSchema(request, family === "claude"), (schema) => {
+    const { description, name } = typeof request.responseFormat === "object" ? request.responseFormat : {}
+    const jsonSchema = defined({ schema: JSON.stringify(schema), name, description })
+    return schema && { type: "json_schema", structure: { jsonSchema } }
+  })
 
 const tiers = ["priority", "default", "flex", "reserved"]
-
-const tierProblem = ({ serviceTier }: ChatRequest.Normalized): string | undefined =>
-  serviceTier === undefined || tiers.includes(serviceTier)
-    ? undefined
-    : `serviceTier: one of ${tiers.join(", ")} is taken, not ${serviceTier}`
 
 const metadataProblem = ({ metadata = {} }: ChatRequest.Normalized): string | undefined => {
   const labels = Object.entries(metadata)

@@ -14,7 +14,7 @@ import { place } from "../../internal/place.ts"
 import type { RequestFormat } from "../../RequestFormat.ts"
 import * as Claude from "../request/claude.ts"
 import { claudeSchema, claudeSchemasProblem } from "../request/claudeSchema.ts"
-import { type Encoding, type Fields, unless } from "../request/encoding.ts"
+import { type Encoding, type Fields, unless, wordProblem } from "../request/encoding.ts"
 import * as Files from "../request/files.ts"
 import { type Context, type Draft, make, type Treatments } from "../request/format.ts"
 import { type OwnOptions, ownOptions } from "../request/options.ts"
@@ -212,9 +212,10 @@ const encode = (
       Claude.stopProblem(request) ?? temperatureProblem(request) ?? Claude.conflict(request, asked, limit)
         ?? Claude.prefillProblem(asked, turns)
     )
-    const format = yield* outputFormatOf(request)
+    const schema = yield* Claude.answerSchema(request)
     yield* unless(claudeSchemasProblem(request))
-    const tier = yield* tierOf(request, dialect)
+    const { serviceTier: tier } = request
+    yield* unless(wordProblem("serviceTier", tier, dialect.serviceTiers.values))
     const hasTools = tools.length > 0 || raw["tools"] !== undefined
 
     return {
@@ -228,9 +229,9 @@ const encode = (
         tools: tools.length === 0 ? undefined : tools.flatMap(({ blocks }) => blocks),
         tool_choice: hasTools ? Claude.toolChoice(request) : undefined,
         thinking: asked.thinking,
-        output_config: format === undefined && asked.effort === undefined
+        output_config: schema === undefined && asked.effort === undefined
           ? undefined
-          : defined({ effort: asked.effort, format }),
+          : defined({ effort: asked.effort, format: schema && { type: "json_schema", schema } }),
         metadata: yield* metadataOf(request),
         service_tier: dialect.serviceTiers.header === undefined ? tier : undefined,
         stream: dialect.hasModel ? true : undefined
@@ -519,26 +520,6 @@ const vacuous = (request: ChatRequest.Normalized, hasTools: boolean): ReadonlyAr
     ? ["responseFormat.description: the API takes the schema alone"]
     : [])
 ]
-
-const outputFormatOf = ({ responseFormat }: ChatRequest.Normalized): Encoding<Fields | undefined> => {
-  switch (responseFormat) {
-    case undefined:
-    case "text":
-      return Result.succeed(undefined)
-    case "json":
-      return Result.fail("responseFormat: there is no JSON mode, give a schema")
-    default:
-      return Result.map(
-        claudeSchema(responseFormat.schema, "responseFormat.schema"),
-        (schema) => ({ type: "json_schema", schema })
-      )
-  }
-}
-
-const tierOf = ({ serviceTier }: ChatRequest.Normalized, { serviceTiers }: Dialect): Encoding<string | undefined> =>
-  serviceTier === undefined || serviceTiers.values.includes(serviceTier)
-    ? Result.succeed(serviceTier)
-    : Result.fail(`serviceTier: one of ${serviceTiers.values.join(", ")} is taken, not ${serviceTier}`)
 
 const metadataOf = ({ metadata, user }: ChatRequest.Normalized): Encoding<Fields | undefined> => {
   const other = Object.keys(metadata ?? {}).find((label) => label !== "user_id")

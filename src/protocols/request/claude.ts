@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
+import { claudeSchema } from "./claudeSchema.ts"
 import type { Encoding, Fields } from "./encoding.ts"
 import { isBlank, type Turn } from "./walk.ts"
 
@@ -211,3 +212,21 @@ const Budget = Schema.Struct({ budget_tokens: Schema.Finite })
  */
 export const budgetOf = (settings: ReadonlyArray<unknown>): number =>
   Math.max(0, ...settings.map((each) => Schema.is(Budget)(each) ? each.budget_tokens : 0))
+
+/**
+ * The schema that an answer has to keep to, as Claude guarantees it; `undefined` for text. With `isClaude` `false` it
+ * stays as it is, for another model on the same API.
+ *
+ * @internal
+ */
+export const answerSchema = (
+  { responseFormat = "text" }: ChatRequest.Normalized,
+  isClaude = true
+): Encoding<Schema.JsonObject | undefined> =>
+  responseFormat === "text"
+    ? Result.succeed(undefined)
+    : responseFormat === "json"
+    ? Result.fail("responseFormat: there is no JSON mode, give a schema")
+    : isClaude
+    ? claudeSchema(responseFormat.schema, "responseFormat.schema")
+    : Result.succeed(responseFormat.schema)

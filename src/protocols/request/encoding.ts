@@ -40,3 +40,27 @@ export type Fields = Readonly<Record<string, unknown>>
  */
 export const unless = (problem: string | undefined): Encoding<void> =>
   problem === undefined ? Result.void : Result.fail(problem)
+
+/**
+ * Why a word is not taken, as a sentence that begins with its place; `undefined` when it is one of those that are, or
+ * when either of them is not stated.
+ *
+ * @example
+ * ```ts
+ * import * as RequestKit from "effect-llm-stream/protocols/RequestKit"
+ *
+ * RequestKit.wordProblem("serviceTier", "flex", ["auto"]) // "serviceTier: auto is taken, not flex"
+ * RequestKit.wordProblem("serviceTier", "auto", ["auto"]) // undefined
+ * ```
+ *
+ * @category guards
+ * @since 0.2.0
+ */
+export const wordProblem = (
+  path: string,
+  word: string | undefined,
+  taken: ReadonlyArray<string> | undefined
+): string | undefined =>
+  word === undefined || taken === undefined || taken.includes(word)
+    ? undefined
+    : `${path}: ${taken.length === 1 ? "" : "one of "}${taken.join(", ")} is taken, not ${word}`

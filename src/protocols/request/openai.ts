@@ -42,19 +42,6 @@ export interface MetadataLimits {
 export const metadataLimits: MetadataLimits = { pairs: 16, label: 64, text: 512 }
 
 /**
- * Why a tier is not taken, as a sentence; `undefined` when it is.
- *
- * @internal
- */
-export const tierProblem = (
-  { serviceTier }: ChatRequest.Normalized,
-  tiers: ReadonlyArray<string> | undefined
-): string | undefined =>
-  serviceTier !== undefined && tiers?.includes(serviceTier) === false
-    ? `serviceTier: there is no tier ${serviceTier}; there are ${tiers.join(", ")}`
-    : undefined
-
-/**
  * Which limit the metadata of a request break, as a sentence; `undefined` when they keep to all.
  *
  * @internal

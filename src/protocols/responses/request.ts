@@ -12,7 +12,7 @@ import { defined } from "../../internal/defined.ts"
 import { nullish } from "../../internal/open.ts"
 import { place } from "../../internal/place.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
-import { type Encoding, type Fields, unless } from "../request/encoding.ts"
+import { type Encoding, type Fields, unless, wordProblem } from "../request/encoding.ts"
 import * as Files from "../request/files.ts"
 import { make, type Treatments } from "../request/format.ts"
 import * as OpenAi from "../request/openai.ts"
@@ -120,7 +120,7 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
         yield* unless(
           maxTokens !== undefined && maxTokens < 16
             ? `maxTokens: ${maxTokens} is less than 16, the least that the API takes`
-            : OpenAi.tierProblem(request, OpenAi.serviceTiers)
+            : wordProblem("serviceTier", request.serviceTier, OpenAi.serviceTiers)
               ?? OpenAi.metadataProblem(request, OpenAi.metadataLimits)
         )
         const { include: rawInclude, ...others } = raw
