@@ -63,8 +63,6 @@ export const format = Kit.make({
   provider: "gemini",
   options: { keys: ["gemini"], schema: Schema.Record(Schema.String, Schema.Json) },
   fields: {
-    model: "encoded",
-    prompt: "encoded",
     system: "encoded",
     maxTokens: field("maxOutputTokens"),
     temperature: field("temperature"),
@@ -80,8 +78,7 @@ export const format = Kit.make({
     reasoning: "encoded",
     user: none,
     metadata: none,
-    logprobs: field("logprobs"),
-    options: "encoded"
+    logprobs: field("logprobs")
   },
   shape: { names: [], content: ["contents", "systemInstruction"], objects: { generationConfig: [] } },
   encode: ({ logprobs, reasoning, responseFormat = "text", toolChoice, tools = [], ...request }) =>

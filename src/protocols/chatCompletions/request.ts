@@ -93,8 +93,6 @@ export interface FormatOptions {
 }
 
 const openaiFields: Treatments = {
-  model: "encoded",
-  prompt: "encoded",
   system: "encoded",
   maxTokens: "encoded",
   temperature: { field: "temperature" },
@@ -113,8 +111,7 @@ const openaiFields: Treatments = {
   user: { field: "user" },
   metadata: { field: "metadata" },
   logprobs: { field: "top_logprobs" },
-  audio: { field: "audio" },
-  options: "encoded"
+  audio: { field: "audio" }
 }
 
 /**

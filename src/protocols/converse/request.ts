@@ -73,8 +73,6 @@ type Piece = Walk.Piece<Fields>
 type Unit = Walk.Unit<Fields>
 
 const fields: Treatments = {
-  model: "encoded",
-  prompt: "encoded",
   system: "encoded",
   maxTokens: "encoded",
   temperature: { field: "inferenceConfig.temperature" },
@@ -93,8 +91,7 @@ const fields: Treatments = {
   user: { ignored: "the API takes none; metadata is kept in AWS's invocation logs" },
   metadata: { field: "requestMetadata" },
   logprobs: { refused: "the API gives no log probabilities" },
-  audio: { refused: "the API gives no sound" },
-  options: "encoded"
+  audio: { refused: "the API gives no sound" }
 }
 
 const shape: Shape = {

@@ -159,8 +159,6 @@ type Piece = Walk.Piece<Fields>
 type Unit = Walk.Unit<Fields>
 
 const fields: Treatments = {
-  model: "encoded",
-  prompt: "encoded",
   system: "encoded",
   maxTokens: "encoded",
   temperature: { field: "temperature" },
@@ -179,8 +177,7 @@ const fields: Treatments = {
   user: "encoded",
   metadata: "encoded",
   logprobs: { refused: "the API gives no log probabilities" },
-  audio: { refused: "the API gives no sound" },
-  options: "encoded"
+  audio: { refused: "the API gives no sound" }
 }
 
 const shape: Shape = {

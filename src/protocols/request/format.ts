@@ -28,12 +28,15 @@ export type Treatment =
   | { readonly refused: string }
 
 /**
- * What a format does with each field.
+ * What a format does with each field, apart from the model, the prompt and the provider's own options, which every format
+ * takes.
  *
  * @category models
  * @since 0.2.0
  */
-export type Treatments = Readonly<Record<keyof ChatRequest.Normalized, Treatment>>
+export type Treatments = Readonly<
+  Record<Exclude<keyof ChatRequest.Normalized, "model" | "prompt" | "options">, Treatment>
+>
 
 /**
  * What is known beside the request.
@@ -103,7 +106,7 @@ export interface Parts {
  *   name: "acme-chat",
  *   provider: "acme",
  *   options: { keys: ["acme"], schema: Schema.Struct({}) },
- *   fields: { prompt: "encoded", seed: { ignored: "the API takes none" }, maxTokens: { field: "limit" } },
+ *   fields: { seed: { ignored: "the API takes none" }, maxTokens: { field: "limit" } },
  *   shape: { names: [], content: ["turns"], objects: {} },
  *   encode: ({ prompt }, { model }) => Result.succeed({ body: { model, turns: prompt.content.length } })
  * })
@@ -156,14 +159,17 @@ export const make = (
 type Written = readonly [path: ReadonlyArray<string>, value: unknown]
 
 // What is written as it is, and what is left out, with the reasons; fails at the first field that is refused.
-const treat = (request: ChatRequest.Normalized, treatments: Partial<Treatments>): Encoding<{
+const treat = (
+  { model: _model, options: _options, prompt: _prompt, ...asked }: ChatRequest.Normalized,
+  treatments: Partial<Treatments>
+): Encoding<{
   readonly written: ReadonlyArray<Written>
   readonly ignored: ReadonlyArray<string>
 }> => {
   const known: Readonly<Record<string, Treatment>> = treatments
   const written: Array<Written> = []
   const ignored: Array<string> = []
-  for (const [name, value] of Object.entries(request)) {
+  for (const [name, value] of Object.entries(asked)) {
     const treatment = Object.hasOwn(known, name) ? known[name] : undefined
     // An empty list, or an object without fields, asks for nothing.
     const isEmpty = Predicate.isObjectOrArray(value) && Object.keys(value).length === 0

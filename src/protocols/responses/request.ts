@@ -43,8 +43,6 @@ export interface FormatOptions {
  * @since 0.2.0
  */
 export const fields: Treatments = {
-  model: "encoded",
-  prompt: "encoded",
   system: "encoded",
   maxTokens: { field: "max_output_tokens" },
   temperature: { field: "temperature" },
@@ -63,8 +61,7 @@ export const fields: Treatments = {
   user: { field: "user" },
   metadata: { field: "metadata" },
   logprobs: { field: "top_logprobs" },
-  audio: { refused: "the API gives no spoken answers" },
-  options: "encoded"
+  audio: { refused: "the API gives no spoken answers" }
 }
 
 const shape: Shape = {
