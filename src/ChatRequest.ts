@@ -23,23 +23,6 @@ import { schemaIssues } from "./internal/schemaIssues.ts"
 import * as ProviderError from "./ProviderError.ts"
 
 /**
- * The keys of the bundled providers in a request's `options`, and in those of its parts and messages.
- *
- * @category constants
- * @since 0.2.0
- */
-export const providerKeys = [
-  "openai",
-  "openaiResponses",
-  "groq",
-  "azure",
-  "azureInference",
-  "anthropic",
-  "bedrock",
-  "bedrockInvoke"
-] as const
-
-/**
  * How much a model reasons before it answers; each model knows some of these.
  *
  * @category schemas
@@ -105,7 +88,7 @@ export type ToolChoice = "auto" | "none" | "required" | { readonly tool: string 
  * @since 0.2.0
  */
 export interface SchemaFormat {
-  /** A name for the schema. Where an API requires one, `response` stands in. */
+  /** A name for the schema: letters, digits, `_` and `-`. Where an API requires one, `response` stands in. */
   readonly name?: string
   /** What the answer is, for the model. */
   readonly description?: string
@@ -241,7 +224,7 @@ const fields = {
   responseFormat: Schema.optionalKey(Schema.Union([
     Schema.Literals(["text", "json"]),
     Schema.Struct({
-      name: Schema.optionalKey(Name),
+      name: Schema.optionalKey(Schema.String),
       description: Schema.optionalKey(Schema.String),
       schema: JsonObject,
       strict: Schema.optionalKey(Schema.Boolean)
@@ -280,17 +263,11 @@ export const Normalized: Schema.Codec<Normalized, NormalizedEncoded> = equal<Nor
  * @category models
  * @since 0.2.0
  */
-export interface ToolInput {
-  /** The name by which the model calls the tool: letters, digits, `_` and `-`; most APIs take 64 characters. */
-  readonly name: string
-  /** What the tool does, for the model. */
-  readonly description?: string | undefined
+export interface ToolInput
+  extends Pick<ToolDefinition, "name">, WithUndefined<Omit<ToolDefinition, "name" | "parameters">>
+{
   /** Schema or JSON Schema of the arguments. It describes an object. */
   readonly parameters: Schema.Constraint | JsonSchema.JsonSchema
-  /** Makes the provider keep the arguments to the schema, where it can. When absent, it does not have to. */
-  readonly strict?: boolean | undefined
-  /** What a provider wants to know of this tool, by provider, such as `anthropic: { cacheControl }`. */
-  readonly options?: Prompt.ProviderOptions | undefined
 }
 
 /**
@@ -299,15 +276,9 @@ export interface ToolInput {
  * @category models
  * @since 0.2.0
  */
-export interface SchemaFormatInput {
-  /** A name for the schema. Default: the schema's `identifier`, if it has one. */
-  readonly name?: string | undefined
-  /** What the answer is, for the model. */
-  readonly description?: string | undefined
-  /** Schema or JSON Schema of the answer. */
+export interface SchemaFormatInput extends WithUndefined<Omit<SchemaFormat, "schema">> {
+  /** Schema or JSON Schema of the answer. A schema's `identifier` is the name where none is given. */
   readonly schema: Schema.Constraint | JsonSchema.JsonSchema
-  /** Makes the provider guarantee the schema, where it can. When absent, each API does what it does by default. */
-  readonly strict?: boolean | undefined
 }
 
 /**
@@ -544,11 +515,14 @@ const total = <A>(
 
 const noPrompt = "prompt: missing or not readable; it is a text, or a list of messages with `role` and `content`"
 
+// What other libraries call a field.
+const synonyms: Readonly<Record<string, string>> = { input: "prompt", instructions: "system", messages: "prompt" }
+
 const knownFields = (request: unknown): Result.Result<Record<string, unknown>, ProviderError.InvalidRequest> => {
   if (!Predicate.isObject(request)) return invalid("The request is not an object")
   for (const [key, value] of Object.entries(request)) {
     if (!Object.hasOwn(fields, key) && value !== undefined) {
-      const meant = nearest(key, Object.keys(fields))
+      const meant = Object.hasOwn(synonyms, key) ? synonyms[key] : nearest(key, Object.keys(fields))
       return invalid(`${place([key])}: no such field${meant === undefined ? "" : `; did you mean \`${meant}\`?`}`)
     }
   }
@@ -651,7 +625,7 @@ const isEffectTool = (u: unknown): u is Tool.Any => Tool.isUserDefined(u) || Too
 export const jsonSchemaOf = (schema: unknown): unknown => {
   if (!Schema.isSchema(schema)) return schema
   const document = Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" })
-  return withoutSafeBounds(
+  return plain(
     Object.keys(document.definitions).length === 0
       ? document.schema
       : { ...document.schema, $defs: document.definitions }
@@ -659,15 +633,18 @@ export const jsonSchemaOf = (schema: unknown): unknown => {
 }
 
 // `Schema.Int` states the bounds of safe integers, which say nothing to a model and are more than some dialects take.
-const withoutSafeBounds = (schema: unknown): unknown => {
-  if (Array.isArray(schema)) return schema.map(withoutSafeBounds)
+// `Schema.Struct({})` is written as anything but `null`; one means no fields.
+const plain = (schema: unknown, isMap = false): unknown => {
+  if (Array.isArray(schema)) return schema.map((each) => plain(each))
   if (!isPlainObject(schema)) return schema
   return Object.fromEntries(
     Object.entries(schema).flatMap(([key, value]) =>
       (key === "minimum" && value === Number.MIN_SAFE_INTEGER) ||
         (key === "maximum" && value === Number.MAX_SAFE_INTEGER)
         ? []
-        : [[key, withoutSafeBounds(value)]]
+        : !isMap && key === "not" && isPlainObject(value) && "type" in value && value.type === "null"
+        ? [["type", "object"], ["properties", {}], ["additionalProperties", false]]
+        : [[key, plain(value, !isMap && (key === "properties" || key === "$defs"))]]
     )
   )
 }
@@ -689,7 +666,7 @@ const toolProblem = (
   const names = tools.map(({ name }) => name)
   const twice = names.findIndex((name, index) => names.indexOf(name) < index)
   if (twice !== -1) {
-    return `${place(["tools", twice, "name"])}: ${names[twice]} is the name of another tool, too`
+    return `${place(["tools", twice, "name"])}: ${names[twice]} is already the name of another tool`
   }
   if (otherTools === "any") return undefined
   if (toolChoice === "required" && tools.length === 0 && otherTools.length === 0) {
@@ -707,31 +684,37 @@ const promptProblem = (
 ): string | undefined => {
   if (messages.length === 0) return "prompt: no messages"
   const calls = new Set<string>()
-  // Calls of the assistant's turn that have no result yet, with their places.
+  // Calls that have no result yet, with their places.
   const open = new Map<string, string>()
+  const unanswered = () => Array.from(open.values(), (call) => `${call} has no result`)[0]
+  // The assistant has said what it had to say: results come, the user's words or instructions.
+  let isOver = false
   for (const [i, message] of messages.entries()) {
+    isOver ||= message.role !== "assistant"
     if (message.role === "system" || message.role === "user") continue
-    if (message.role === "assistant" && i > 0 && messages[i - 1]?.role !== "assistant" && open.size > 0) break
     for (const [j, part] of message.content.entries()) {
       const here = place(["prompt", i, "content", j])
-      if (part.type === "tool-call" && !part.providerExecuted) {
-        if (calls.has(part.id)) return `${here}.id: ${part.id} is the id of another call, too`
-        if (isFreeText(part)) {
-          if (!freeText) {
-            return `${here}.params: the call is one with free text, and the API takes arguments in JSON only`
-          }
-        } else if (!isArguments(part.params)) return `${here}.params: the arguments of a call are an object`
-        calls.add(part.id)
-        open.set(part.id, `${here}: the call ${part.id} of ${part.name}`)
-      } else if (part.type === "tool-result" && !part.providerExecuted && !open.delete(part.id)) {
+      if (part.type === "tool-result" && !part.providerExecuted) {
+        isOver = true
+        if (open.delete(part.id)) continue
         if (calls.has(part.id)) return `${here}.id: the call ${part.id} has a result already`
         if (!earlierCalls) return `${here}.id: there is no call ${part.id} before this result`
         calls.add(part.id)
+        continue
       }
+      if (message.role === "tool") continue
+      if (isOver && open.size > 0) return unanswered()
+      isOver = false
+      if (part.type !== "tool-call" || part.providerExecuted) continue
+      if (calls.has(part.id)) return `${here}.id: ${part.id} is already the id of another call`
+      if (isFreeText(part)) {
+        if (!freeText) return `${here}.params: the call is one with free text, and the API takes arguments in JSON only`
+      } else if (!isArguments(part.params)) return `${here}.params: the arguments of a call are an object`
+      calls.add(part.id)
+      open.set(part.id, `${here}: the call ${part.id} of ${part.name}`)
     }
   }
-  const [call] = open.values()
-  return call === undefined ? undefined : `${call} has no result`
+  return unanswered()
 }
 
 /**

@@ -21,6 +21,13 @@ const result = (id: string): Prompt.ToolMessagePartEncoded => ({
   isFailure: false,
   result: "x"
 })
+const resultInAnswer = (id: string): Prompt.AssistantMessagePartEncoded => ({
+  type: "tool-result",
+  id,
+  name: "get_weather",
+  isFailure: false,
+  result: "x"
+})
 const user: Prompt.MessageEncoded = { role: "user", content: "Hi" }
 
 describe("ChatRequest", () => {
@@ -106,6 +113,20 @@ describe("ChatRequest", () => {
       )
     })
 
+    it("makes a struct without fields a closed object, at any depth", () => {
+      const none = { type: "object", properties: {}, additionalProperties: false }
+      const parametersOf = (parameters: Schema.Constraint) =>
+        Result.getOrThrow(ChatRequest.normalize({ prompt: "Hi", tools: [{ name: "f", parameters }] })).tools?.[0]
+          ?.parameters
+      assert.deepStrictEqual(parametersOf(Schema.Struct({})), none)
+      assert.deepStrictEqual(parametersOf(Schema.Struct({ not: Schema.Null, inner: Schema.Struct({}) })), {
+        type: "object",
+        properties: { not: { type: "null" }, inner: none },
+        required: ["not", "inner"],
+        additionalProperties: false
+      })
+    })
+
     it("refuses a tool that a provider defines: it has no form that all providers share", () => {
       const search = Tool.providerDefined({ id: "acme.search", customName: "Search", providerName: "search" })()
       assert.match(messageOf(ChatRequest.normalize({ prompt: "Hi", tools: [search] })) ?? "", /tools\[0\]/)
@@ -141,7 +162,8 @@ describe("ChatRequest", () => {
         [{ prompt: "Hi", reasoning: { budget: 3 } }, /^reasoning\.budget: /],
         [{ prompt: "Hi", options: { openai: { n: NaN } } }, /^options\.openai\.n: /],
         [{ prompt: "Hi", temprature: 1 }, /^temprature: no such field; did you mean `temperature`\?$/],
-        [{ prompt: "Hi", responseFormat: { schema: {}, name: "a b" } }, /^responseFormat\.name: .*letters/],
+        [{ messages: [user] }, /^messages: no such field; did you mean `prompt`\?$/],
+        [{ prompt: "Hi", instructions: "Be brief." }, /^instructions: no such field; did you mean `system`\?$/],
         [{ prompt: "Hi", tools: [{ name: "a.b", parameters: {} }] }, /^tools\[0\]\.name: .*letters/],
         [{ prompt: "Hi", tools: [{ name: "a", parameters: [] }] }, /^tools\[0\]\.parameters: .*object/],
         [{ prompt: "Hi", tools: [weather, weather] }, /^tools\[1\]\.name: get_weather/],
@@ -260,6 +282,15 @@ describe("ChatRequest", () => {
         { role: "assistant", content: [call("a")] },
         { role: "tool", content: [result("a"), result("a")] }
       ], /prompt\[1\]\.content\[1\]\.id: .*already/],
+      ["a call and its result in one message of the assistant", [
+        user,
+        { role: "assistant", content: [call("a"), resultInAnswer("a"), { type: "text", text: "Done" }, call("b")] },
+        { role: "tool", content: [result("b")] }
+      ], undefined],
+      ["words of the assistant between two results", [
+        user,
+        { role: "assistant", content: [call("a"), call("b"), resultInAnswer("a"), { type: "text", text: "Hm" }] }
+      ], /prompt\[1\]\.content\[1\]: .*no result/],
       ["two calls of one id", [
         { role: "assistant", content: [call("a")] },
         { role: "tool", content: [result("a")] },
@@ -299,16 +330,18 @@ describe("ChatRequest", () => {
   })
 
   describe("nearest", () => {
+    const keys = ["openai", "groq", "anthropic"]
+
     it("finds the name that was meant", () => {
-      assert.strictEqual(nearest("opena", ChatRequest.providerKeys), "openai")
-      assert.strictEqual(nearest("antropic", ChatRequest.providerKeys), "anthropic")
-      assert.strictEqual(nearest("Groq", ChatRequest.providerKeys), "groq")
+      assert.strictEqual(nearest("opena", keys), "openai")
+      assert.strictEqual(nearest("antropic", keys), "anthropic")
+      assert.strictEqual(nearest("Groq", keys), "groq")
       assert.strictEqual(nearest("reasoning_efort", ["reasoning_effort"]), "reasoning_effort")
     })
 
     it("finds none for a name that is known, or is another", () => {
-      assert.isUndefined(nearest("openai", ChatRequest.providerKeys))
-      assert.isUndefined(nearest("ollama", ChatRequest.providerKeys))
+      assert.isUndefined(nearest("openai", keys))
+      assert.isUndefined(nearest("ollama", keys))
       assert.isUndefined(nearest("m", ["n"]))
       assert.isUndefined(nearest("", ["n", ""]))
     })

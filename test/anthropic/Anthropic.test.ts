@@ -47,7 +47,7 @@ const send = (
 const hello = { model: "claude-test-1", prompt: "Say hello" }
 
 // Fields that the types do not list.
-const notYetKnown: object = { stream: false, brand_new: true }
+const notYetKnown: object = { brand_new: true }
 
 describe("Anthropic", () => {
   it.effect("sends key, version, address and a streaming body with the output limit that the API requires", () =>
@@ -106,7 +106,7 @@ describe("Anthropic", () => {
       })
     }))
 
-  it.effect("merges its own options last, except that the response is streamed whatever they say", () =>
+  it.effect("merges its own options last, except for one that turns streaming off", () =>
     Effect.gen(function*() {
       const { body } = yield* send({ apiKey, maxTokens: 100 }, {
         ...hello,
@@ -130,6 +130,9 @@ describe("Anthropic", () => {
         brand_new: true,
         stream: true
       })
+      const notStreamed: object = { stream: false }
+      const { response } = yield* send({ apiKey }, { ...hello, options: { anthropic: notStreamed } })
+      assert.match(response.error?.message ?? "", /options\.anthropic\.stream: answers are streamed/)
     }))
 
   it.effect("sends beta features of the layer and of the request in one header, and none in the body", () =>

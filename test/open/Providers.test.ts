@@ -1,8 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, Exit, Layer, Redacted, Result, Schema, Stream } from "effect"
-import { ChatResponse, ChunkStream, CostBudget, CostLedger, Pricing, Protocol, Provider } from "effect-llm-stream"
+import {
+  type ChatRequest,
+  ChatResponse,
+  ChunkStream,
+  CostBudget,
+  CostLedger,
+  Pricing,
+  Protocol,
+  Provider
+} from "effect-llm-stream"
 import { Answer, Arbitraries, ReplayServer, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
+import { LanguageModel, Prompt, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient } from "effect/http"
 import * as ClaudeElsewhere from "./claudeElsewhere.ts"
 import * as Gemini from "./gemini.ts"
@@ -84,19 +94,147 @@ describe("a provider of another package, with payload, wire, chunk class, reques
     assert.notInclude(JSON.stringify(prepared), "key-0123456789")
   })
 
-  it("refuses a part that it can't send", () => {
-    const file = { type: "file" as const, mediaType: "image/png", data: new Uint8Array([1]) }
-    const prepared = Provider.prepare(Gemini.define({ apiKey }), {
-      prompt: [{ role: "user", content: [file] }],
-      model: "m"
+  const prepare = (request: ChatRequest.ChatRequest) =>
+    Result.mapError(
+      Provider.prepare(Gemini.define({ apiKey }), { model: "gemini-3-flash", ...request }),
+      ({ reason }) => reason.message
+    )
+
+  it("sends tools, files, calls and results, and gives signatures back", () => {
+    const signed = (thoughtSignature: string) => ({ options: { gemini: { thoughtSignature } } })
+    const call = { type: "tool-call", id: "call_0", name: "weather", params: { city: "Paris" } } as const
+    const { body } = Result.getOrThrow(prepare({
+      prompt: [
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "Where is this?" },
+            { type: "file", mediaType: "image/*", data: "iVBORw0KGgo=" },
+            { type: "file", mediaType: "application/pdf", data: new URL("https://example.com/a.pdf") }
+          ]
+        },
+        {
+          role: "assistant",
+          content: [
+            { type: "reasoning", text: "Paris.", ...signed("a") },
+            { type: "text", text: "Let me look." },
+            { ...call, ...signed("b") }
+          ]
+        },
+        {
+          role: "tool",
+          content: [{ type: "tool-result", id: "call_0", name: "weather", isFailure: false, result: { celsius: 18 } }]
+        }
+      ],
+      tools: [{ name: "weather", parameters: Schema.Struct({}) }],
+      toolChoice: { tool: "weather" },
+      reasoning: { effort: "low", summary: "auto" },
+      responseFormat: "json",
+      topK: 5
+    }))
+    assert.deepStrictEqual(JSON.parse(JSON.stringify(body)), {
+      contents: [
+        {
+          role: "user",
+          parts: [
+            { text: "Where is this?" },
+            { inlineData: { mimeType: "image/png", data: "iVBORw0KGgo=" } },
+            { fileData: { mimeType: "application/pdf", fileUri: "https://example.com/a.pdf" } }
+          ]
+        },
+        {
+          role: "model",
+          parts: [
+            { text: "Paris.", thought: true, thoughtSignature: "a" },
+            { text: "Let me look." },
+            { functionCall: { id: "call_0", name: "weather", args: { city: "Paris" } }, thoughtSignature: "b" }
+          ]
+        },
+        {
+          role: "user",
+          parts: [
+            {
+              functionResponse: { id: "call_0", name: "weather", response: { output: "{\"celsius\":18}" }, parts: [] }
+            }
+          ]
+        }
+      ],
+      tools: [{
+        functionDeclarations: [{
+          name: "weather",
+          parametersJsonSchema: { type: "object", properties: {}, additionalProperties: false }
+        }]
+      }],
+      toolConfig: { functionCallingConfig: { mode: "ANY", allowedFunctionNames: ["weather"] } },
+      generationConfig: {
+        responseMimeType: "application/json",
+        thinkingConfig: { thinkingLevel: "low", includeThoughts: true },
+        topK: 5
+      }
     })
-    assert.strictEqual(Result.getOrThrow(Result.flip(prepared)).reason.message, "A part of type file can't be sent")
   })
 
-  it("refuses what its format does not encode", () => {
-    const prepared = Provider.prepare(Gemini.define({ apiKey }), { ...request, seed: 1 })
-    assert.strictEqual(Result.getOrThrow(Result.flip(prepared)).reason.message, "seed can't be sent")
+  it("refuses as the bundled formats do, with the place", () => {
+    const refused: ReadonlyArray<readonly [ChatRequest.ChatRequest, string]> = [
+      [{ prompt: "Hi", serviceTier: "flex" }, "gemini: serviceTier: the format has nothing for it"],
+      [{ prompt: "Hi", parallelToolCalls: false }, "gemini: parallelToolCalls: the format has nothing for it"],
+      [
+        { prompt: "Hi", reasoning: { effort: "max" } },
+        "gemini: reasoning.effort: one of minimal, low, medium, high is taken, not max"
+      ],
+      [
+        { prompt: "Hi", tools: [{ name: "f", parameters: {}, strict: true }] },
+        "gemini: tools[0].strict: the API does not guarantee arguments"
+      ],
+      [
+        { prompt: [{ role: "user", content: [{ type: "file", mediaType: "image/png", data: "?" }] }] },
+        "gemini: prompt[0].content[0].data: neither base64 nor a URL"
+      ],
+      [
+        { prompt: [{ role: "assistant", content: [{ type: "tool-call", id: "a", name: "f", params: {} }] }] },
+        "prompt[0].content[0]: the call a of f has no result"
+      ]
+    ]
+    for (const [request, message] of refused) assert.deepStrictEqual(prepare(request), Result.fail(message))
   })
+
+  // What a request can ask for, with what shows in the body that it was heard.
+  const asked = {
+    system: { system: "Be brief." },
+    maxTokens: { maxTokens: 987654 },
+    temperature: { temperature: 0.123 },
+    topP: { topP: 0.123 },
+    topK: { topK: 12345 },
+    frequencyPenalty: { frequencyPenalty: 0.123 },
+    presencePenalty: { presencePenalty: 0.123 },
+    stop: { stop: ["STOP HERE"] },
+    seed: { seed: 12345 },
+    tools: { tools: [{ name: "f", description: "Does it", parameters: {} }] },
+    toolChoice: { tools: [{ name: "f", parameters: {} }], toolChoice: "required" },
+    parallelToolCalls: { parallelToolCalls: false },
+    responseFormat: { responseFormat: { schema: { type: "object" }, description: "A thing" } },
+    reasoning: { reasoning: { effort: "low", budgetTokens: 2000, summary: "auto" } },
+    serviceTier: { serviceTier: "flex" },
+    user: { user: "ada" },
+    metadata: { metadata: { team: "a" } },
+    logprobs: { logprobs: 2 },
+    audio: { audio: { voice: "alloy", format: "pcm16" } },
+    options: { options: { gemini: { labels: { a: "b" } } } }
+  } as const satisfies Record<Exclude<keyof ChatRequest.ChatRequest, "model" | "prompt">, object>
+
+  for (const [field, fields] of Object.entries(asked)) {
+    it(`leaves ${field} out only with a word`, () => {
+      const plain = Result.getOrThrow(prepare({ prompt: "Hi" }))
+      Result.match(prepare({ prompt: "Hi", ...fields }), {
+        onFailure: (message) => assert.include(message, `gemini: ${field}`),
+        onSuccess: ({ body, ignored }) =>
+          assert.isTrue(
+            ignored.some((sentence) => sentence.startsWith(field)) ||
+              JSON.stringify(body) !== JSON.stringify(plain.body)
+          )
+      })
+    })
+  }
 
   it.live("works with ChunkStream.text, reasoning and toolCalls", () =>
     withServer([answer()], () =>
@@ -108,6 +246,38 @@ describe("a provider of another package, with payload, wire, chunk class, reques
           { id: "call_1", generatedId: true, name: "weather", arguments: "{\"city\":\"Rome\"}" }
         ])
       })))
+
+  it.live("is a model of effect/ai, whose answers go back with their signatures", () => {
+    const call = { functionCall: { name: "weather", args: { city: "Paris" } }, thoughtSignature: "s" }
+    const said = [
+      { ...parts({ text: "Hm.", thought: true }, { text: "Let me look." }, call), ...stated },
+      { candidates: [{ finishReason: "STOP", index: 0 }], ...stated, usageMetadata }
+    ]
+    return withServer([ReplayServer.stream(sse, said), answer()], (server) =>
+      Effect.gen(function*() {
+        const response = yield* LanguageModel.generateText({
+          prompt: "What is the weather in Paris?",
+          toolkit: Toolkit.make(Tool.make("weather", { parameters: Schema.Struct({ city: Schema.String }) })),
+          disableToolCallResolution: true
+        }).pipe(Effect.provide(Gemini.model("gemini-3-flash")))
+        assert.strictEqual(response.text, "Let me look.")
+        const id = response.toolCalls[0]?.id ?? ""
+        const prompt = Prompt.concat(
+          Prompt.concat(Prompt.make("What is the weather in Paris?"), Prompt.fromResponseParts(response.content)),
+          [{ role: "tool", content: [{ type: "tool-result", id, name: "weather", isFailure: false, result: "18 C" }] }]
+        )
+        const gemini = yield* Gemini.Gemini
+        yield* Stream.runDrain(gemini.stream({ ...request, prompt }))
+        const { body } = yield* server.request(1)
+        assert.deepNestedInclude(body, {
+          "contents[1].parts": [{ text: "Let me look." }, {
+            ...call,
+            functionCall: { id, ...call.functionCall }
+          }],
+          "contents[2].parts[0].functionResponse.id": id
+        })
+      }))
+  })
 
   it.live("works with ChunkStream.parts and encodedParts", () =>
     withServer([answer()], () =>
@@ -122,12 +292,9 @@ describe("a provider of another package, with payload, wire, chunk class, reques
           "response-metadata",
           ...block("reasoning", 2),
           ...block("text", 2),
-          "tool-params-start",
-          "tool-params-delta",
-          ...block("tool-params", 1).slice(0, -1),
-          "tool-params-end",
+          ...block("tool-params", 1),
           "tool-call",
-          "tool-params-end",
+          ...block("tool-params", 1),
           "tool-call",
           "finish"
         ])

@@ -1,13 +1,16 @@
 /** Gemini as another package would bring it: its own payload, wire, chunk class, request format, endpoint and auth. */
-import { Context, type Redacted, Result, Schema } from "effect"
-import { Auth, Chunk, Endpoint, FinishReason, Protocol, Provider, ProviderError, Usage } from "effect-llm-stream"
+import { Context, type Redacted, Schema } from "effect"
+import { AiLanguageModel, Auth, Chunk, type ContentEvent, Endpoint, FinishReason, Protocol } from "effect-llm-stream"
+import { Provider, ProviderError, Usage } from "effect-llm-stream"
+import { format } from "./geminiRequest.ts"
 
 const open = <const Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.StructWithRest(Schema.Struct(fields), [Schema.Record(Schema.String, Schema.Unknown)])
 const text = Schema.optionalKey(Schema.String)
 const count = Schema.optionalKey(Schema.Finite)
-const Call = Schema.optionalKey(open({ id: text, name: Schema.String, args: Schema.optionalKey(Schema.Unknown) }))
-const Part = open({ text, thought: Schema.optionalKey(Schema.Boolean), functionCall: Call })
+const Call = open({ id: text, name: Schema.String, args: Schema.optionalKey(Schema.Unknown) })
+const said = { text, thought: Schema.optionalKey(Schema.Boolean), thoughtSignature: text }
+const Part = open({ ...said, functionCall: Schema.optionalKey(Call) })
 const Content = open({ parts: Schema.optionalKey(Schema.Array(Part)) })
 const Candidate = open({ content: Schema.optionalKey(Content), finishReason: text })
 
@@ -23,40 +26,33 @@ export const Payload = open({
   modelVersion: text,
   error: Schema.optionalKey(Failure)
 })
-const filters = {
-  SAFETY: "content_filter",
-  RECITATION: "content_filter",
-  PROHIBITED_CONTENT: "content_filter"
-} as const
+const filter = "content_filter"
+const filters = { SAFETY: filter, RECITATION: filter, PROHIBITED_CONTENT: filter } as const
 const commonFinishReason = FinishReason.fromTable({ STOP: "stop", MAX_TOKENS: "length", ...filters })
+
+const end = { type: "end", key: "content" } as const
+const callOf = ({ args: input = {}, id, name }: typeof Call.Type) => ({ id, name, input })
 
 export class GeminiChunk extends Chunk.Base.extend<GeminiChunk>("gemini/GeminiChunk")({
   _tag: Schema.tag("GeminiChunk"),
   provider: Schema.tag("gemini"),
   chunk: Payload
 }) {
-  private get parts() {
-    return this.chunk.candidates?.[0]?.content?.parts ?? []
-  }
-  override get content() {
-    return this.parts.flatMap(({ text, thought }) => thought === true ? [] : text ?? []).join("")
-  }
-  override get reasoning() {
-    return this.parts.flatMap(({ text, thought }) => thought === true ? text ?? [] : []).join("")
-  }
-  override get toolCallDeltas() {
-    return this.parts.flatMap(({ functionCall }) => {
-      if (functionCall === undefined) return []
-      const { args = {}, id, name } = functionCall
-      return [{ ...(id === undefined ? undefined : { id }), name, arguments: JSON.stringify(args) }]
-    })
-  }
-  override get finishReasons() {
-    const { candidates: [candidate] = [], promptFeedback } = this.chunk
-    return [candidate?.finishReason, promptFeedback?.blockReason].filter((reason) => reason !== undefined)
-  }
-  override get commonFinishReasons() {
-    return this.finishReasons.map(commonFinishReason)
+  override contentEvents(out: Array<ContentEvent.ContentEvent>) {
+    const { chunk: { candidates: [candidate] = [], promptFeedback }, id, model, provider, usage } = this
+    const key = "content"
+    if (id !== undefined || model !== undefined) out.push({ type: "response", id, model })
+    for (const { functionCall, text = "", thought, thoughtSignature } of candidate?.content?.parts ?? []) {
+      const kind = thought === true ? "reasoning" : "text"
+      const own = { type: "annotation", kind, key, provider, fields: { thoughtSignature } } as const
+      const metadata = thoughtSignature === undefined ? undefined : { [provider]: { thoughtSignature } }
+      if (functionCall === undefined) out.push({ type: kind, key, delta: text }, own)
+      else out.push(end, { type: "tool-call", key, ...callOf(functionCall), metadata }, end)
+    }
+    if (usage !== undefined) out.push({ type: "usage", provider, usage })
+    for (const raw of [candidate?.finishReason, promptFeedback?.blockReason]) {
+      if (raw !== undefined) out.push({ type: "finish", provider, reason: commonFinishReason(raw), raw })
+    }
   }
   override get id() {
     return this.chunk.responseId
@@ -104,35 +100,6 @@ export const protocol = Protocol.make({
   }
 })
 
-const format: Provider.Definition<GeminiChunk>["format"] = {
-  name: "generate-content",
-  encode: ({ maxTokens, options, prompt, stop, system, temperature, topP, ...others }) =>
-    Result.gen(function*() {
-      yield* Result.all(Object.keys(others).filter((field) => field !== "model").map(refuse))
-      const instructions = system === undefined ? [] : [{ text: system }]
-      const contents: Array<object> = []
-      for (const { content, role } of prompt.content) {
-        if (role === "system") instructions.push({ text: content })
-        else contents.push({ role: roles[role], parts: yield* Result.all(content.map(encodePart)) })
-      }
-      const generationConfig = { maxOutputTokens: maxTokens, temperature, topP, stopSequences: stop }
-      const systemInstruction = instructions.length === 0 ? undefined : { parts: instructions }
-      const body = { contents, systemInstruction, generationConfig, ...options?.["gemini"] }
-      return { body, headers: {}, ignored: [] }
-    })
-}
-
-const roles = { user: "user", assistant: "model", tool: "user" }
-const refuse = (what: string) => Result.fail(new ProviderError.InvalidRequest({ message: `${what} can't be sent` }))
-const encodePart = (part: { readonly type: string; readonly text?: string }) =>
-  part.type === "text" ? Result.succeed({ text: part.text }) : refuse(`A part of type ${part.type}`)
-
-declare module "effect-llm-stream/ChatRequest" {
-  interface ProviderOptions {
-    readonly gemini?: Schema.JsonObject | undefined
-  }
-}
-
 export class Gemini extends Context.Service<Gemini, Provider.Service<GeminiChunk>>()("gemini/Gemini") {}
 
 type Options = Provider.CommonOptions & { readonly apiKey: Redacted.Redacted; readonly baseUrl?: string }
@@ -148,3 +115,6 @@ export const define = (options: Options): Provider.Definition<GeminiChunk> => ({
   options
 })
 export const layer = (options: Options) => Provider.layer(Gemini, define(options))
+
+/** A model of `effect/ai`. */
+export const model = (name: string) => AiLanguageModel.of(Gemini, "gemini").model(name)

@@ -402,14 +402,15 @@ describe("ChatCompletions requests", () => {
             { options: { openai: { reasoning_efort: "low" } } },
             /^openai: options\.openai\.reasoning_efort: .*reasoning_effort/
           ],
-          [JSON.parse("{\"options\":{\"opena\":{}}}"), /^openai: options\.opena: .*openai/]
+          [JSON.parse("{\"options\":{\"openAI\":{}}}"), /^openai: options\.openAI: .*openai/]
         ]
       for (const [fields, message, format] of refused) {
         assert.match(refusal({ prompt: "Hi", ...fields }, format), message)
       }
       assert.deepStrictEqual(Result.getOrThrow(encode({ prompt: "Hi", topK: 5 })).ignored, ["topK: the API takes none"])
       assert.deepStrictEqual(
-        Result.getOrThrow(encode({ prompt: "Hi", user: "ada", metadata: {} }, formats["azure-inference"])).ignored,
+        Result.getOrThrow(encode({ prompt: "Hi", user: "ada", metadata: { a: "b" } }, formats["azure-inference"]))
+          .ignored,
         ["user: the API takes none", "metadata: the API takes none"]
       )
     })

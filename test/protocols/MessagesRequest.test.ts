@@ -179,7 +179,25 @@ describe("the request body of Messages", () => {
     const blank = { type: "text", text: " ", options } as const
     assert.match(
       refused({ prompt: [{ role: "user", content: ["", "a"].map(() => blank) }] }),
-      /content\[0\]: a blank text/
+      /content\[0\]\.options\.anthropic\.cacheControl: nothing is sent here/
+    )
+    const shown = {
+      type: "tool-result",
+      id: "a",
+      name: "f",
+      isFailure: false,
+      result: "",
+      modelOutput: Array.from({ length: 5 }, () => ({ type: "text", text: "a", options }) as const)
+    } as const
+    assert.match(
+      refused({
+        prompt: [
+          { role: "user", content: "Hi" },
+          { role: "assistant", content: [{ type: "tool-call", id: "a", name: "f", params: {} }] },
+          { role: "tool", content: [shown] }
+        ]
+      }),
+      /prompt\[2\]\.content\[0\]\.modelOutput\[4\]: at most 4 cache/
     )
     const part = { type: "text", text: "a", options } as const
     assert.match(refused({ prompt: [{ role: "user", content: [part, part, part, part, part] }] }), /at most 4 cache/)

@@ -3,7 +3,7 @@ import { Predicate, Result, Schema } from "effect"
 import { Prompt } from "effect/ai"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { ChatRequest, type RequestFormat } from "../../src/index.ts"
+import { ChatRequest, OpenAiResponses, type RequestFormat } from "../../src/index.ts"
 import * as Responses from "../../src/protocols/responses/request.ts"
 import * as Corpus from "../support/corpus.ts"
 import * as Requests from "../support/requests.ts"
@@ -13,7 +13,7 @@ const anything = Schema.Record(Schema.String, Schema.Unknown)
 const formats = {
   "openai-responses": Responses.format({
     provider: "openai",
-    options: { keys: ["openaiResponses", "openai"], schema: anything },
+    options: { keys: ["openaiResponses", "openai"], schema: OpenAiResponses.OpenAiResponsesOptions },
     partKey: "openai"
   }),
   "azure-responses": Responses.format({
@@ -50,6 +50,18 @@ const answered = (
 ]
 
 describe("Responses requests", () => {
+  it("leave out the status that an answer states of its items", () => {
+    const options = { openai: { itemId: "msg_1", status: "completed" } }
+    const { input } = bodyOf({
+      prompt: answered({ type: "text", text: "Hello", options }, {
+        type: "reasoning",
+        text: "Hm.",
+        options: { openai: { itemId: "rs_1", encryptedContent: "x", status: "completed" } }
+      })
+    })
+    assert.notInclude(JSON.stringify(input), "completed")
+  })
+
   for (const api of apis) {
     describe(api, () => {
       for (const { name, problems } of Requests.judged(api)) {

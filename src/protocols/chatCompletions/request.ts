@@ -4,24 +4,20 @@
  * @since 0.2.0
  */
 import type * as Prompt from "effect/ai/Prompt"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
-import * as Fields from "../request/fields.ts"
+import { type Encoding, type Fields, unless, wordProblem } from "../request/encoding.ts"
 import * as Files from "../request/files.ts"
-import * as Ids from "../request/ids.ts"
-import { make } from "../request/make.ts"
+import { make, type Treatments } from "../request/format.ts"
 import * as OpenAi from "../request/openai.ts"
-import { type OwnOptions, rawFields, recordOf } from "../request/options.ts"
-import { ownOptions } from "../request/ownOptions.ts"
-import * as RawFields from "../request/rawFields.ts"
-import * as RawTools from "../request/rawTools.ts"
-import { each } from "../request/results.ts"
-import * as JsonSchemas from "../request/schema.ts"
-import * as ToolResults from "../request/toolResults.ts"
+import { type OwnOptions, ownOptions } from "../request/options.ts"
+import type { Shape } from "../request/rawFields.ts"
+import * as Tools from "../request/tools.ts"
 
 /**
  * What differs between the request bodies of the hosts of this format.
@@ -44,7 +40,7 @@ export interface RequestQuirks {
  */
 export interface Dialect extends RequestQuirks {
   /** What becomes of each field of a request. */
-  readonly fields: Fields.Treatments
+  readonly fields: Treatments
   /** Most stop texts. */
   readonly maxStops?: number | undefined
   /** The efforts of reasoning that some model has. */
@@ -96,31 +92,26 @@ export interface FormatOptions {
   readonly bodyModel?: ((model: string) => string | undefined) | undefined
 }
 
-const noBudget = "the API has an effort only, state reasoning.effort"
-
-const openaiFields: Fields.Treatments = {
-  model: "encoded",
-  prompt: "encoded",
+const openaiFields: Treatments = {
   system: "encoded",
   maxTokens: "encoded",
-  temperature: "encoded",
-  topP: "encoded",
+  temperature: { field: "temperature" },
+  topP: { field: "top_p" },
   topK: { ignored: "the API takes none" },
-  frequencyPenalty: "encoded",
-  presencePenalty: "encoded",
-  stop: "encoded",
-  seed: "encoded",
+  frequencyPenalty: { field: "frequency_penalty" },
+  presencePenalty: { field: "presence_penalty" },
+  stop: { field: "stop" },
+  seed: { field: "seed" },
   tools: "encoded",
   toolChoice: "encoded",
   parallelToolCalls: "encoded",
   responseFormat: "encoded",
   reasoning: "encoded",
-  serviceTier: "encoded",
-  user: "encoded",
-  metadata: "encoded",
-  logprobs: "encoded",
-  audio: "encoded",
-  options: "encoded"
+  serviceTier: { field: "service_tier" },
+  user: { field: "user" },
+  metadata: { field: "metadata" },
+  logprobs: { field: "top_logprobs" },
+  audio: { field: "audio" }
 }
 
 /**
@@ -243,42 +234,14 @@ export const compatible: Dialect = {
   customTools: true
 }
 
-// All that this file writes into a body, and what several hosts know beside it: names that are no misspellings.
-const bodyFields = [
-  "audio",
-  "frequency_penalty",
-  "logit_bias",
-  "logprobs",
-  "max_completion_tokens",
-  "max_tokens",
-  "messages",
-  "metadata",
-  "min_p",
-  "modalities",
-  "model",
-  "n",
-  "parallel_tool_calls",
-  "presence_penalty",
-  "reasoning",
-  "reasoning_effort",
-  "repetition_penalty",
-  "response_format",
-  "seed",
-  "service_tier",
-  "stop",
-  "store",
-  "stream",
-  "stream_options",
-  "temperature",
-  "tool_choice",
-  "tools",
-  "top_k",
-  "top_logprobs",
-  "top_p",
-  "user"
-]
-
-const rawShape: RawFields.Shape = {
+const shape: Shape = {
+  // All that this file writes into a body, and what several hosts know beside it.
+  names: `
+    audio frequency_penalty logit_bias logprobs max_completion_tokens max_tokens messages metadata min_p
+    modalities model n parallel_tool_calls presence_penalty reasoning reasoning_effort repetition_penalty
+    response_format seed service_tier stop store stream stream_options temperature tool_choice tools top_k
+    top_logprobs top_p user
+  `.trim().split(/\s+/),
   content: ["messages", "tools", "functions"],
   objects: { stream_options: [], audio: [], metadata: [] }
 }
@@ -309,166 +272,78 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
   const { bodyModel = (model) => model, dialect = compatible, provider } = options
   const own = options.options ?? { keys: [provider], schema: Schema.Record(Schema.String, Schema.Unknown) }
   const [key] = own.keys
-  const raw = rawFields(own, bodyFields)
   const messages = messagesOf(dialect, key)
   return make({
     name: "chat-completions",
     provider,
-    allowances: (request) => ({
-      freeText: dialect.customTools,
-      otherTools: RawTools.names(recordOf(own, request))
-    }),
-    encode: (request, model) =>
+    options: own,
+    fields: dialect.fields,
+    shape,
+    allowances: (raw) => ({ freeText: dialect.customTools, otherTools: Tools.rawToolNames(raw) }),
+    encode: (request, { model, path, raw }) =>
       Result.gen(function*() {
-        const ignored = [...yield* Fields.leftOut(request, dialect.fields)]
-        const tools = yield* toolsOf(request, dialect, key)
-        const { fields, path } = yield* raw(request)
-        const hasTools = tools.length > 0 || RawTools.list(fields).length > 0
-        if (!hasTools) {
-          for (const field of ["toolChoice", "parallelToolCalls"] as const) {
-            if (request[field] !== undefined) ignored.push(`${field}: there are no tools`)
-          }
+        const functions = yield* OpenAi.functionTools(request, { key, isPlain: dialect.plainParameters, maxName: 64 })
+        const tools = functions.map((tool) => ({ type: "function", function: tool }))
+        const hasTools = tools.length > 0 || Tools.rawTools(raw).length > 0
+        const ignored = hasTools ? [] : [...Tools.withoutTools(request)]
+        yield* unless(
+          usageProblem(raw, path) ?? stopProblem(request, dialect) ?? reasoningProblem(request, dialect)
+            ?? wordProblem("audio.format", request.audio?.format, dialect.audioFormats) ??
+            OpenAi.metadataProblem(request, dialect.metadata)
+            ?? wordProblem("serviceTier", request.serviceTier, dialect.serviceTiers)
+        )
+        const said = yield* messages(request, ignored)
+        const format = yield* OpenAi.answerFormat(request, dialect.jsonWord)
+        return {
+          body: {
+            model: bodyModel(model),
+            messages: said,
+            [dialect.maxTokensField]: request.maxTokens,
+            tools: tools.length === 0 ? undefined : tools,
+            tool_choice: hasTools ? yield* choiceOf(request, raw) : undefined,
+            parallel_tool_calls: hasTools ? request.parallelToolCalls : undefined,
+            response_format: format && defined({ type: format.type, json_schema: format.schema }),
+            reasoning_effort: request.reasoning?.effort,
+            logprobs: request.logprobs === undefined ? undefined : true,
+            modalities: request.audio && ["text", "audio"],
+            stream: true,
+            stream_options: dialect.includeUsage ? { include_usage: true } : undefined
+          },
+          ignored
         }
-        yield* alwaysStreamed(fields, path)
-        const encoded: { readonly [K in EncodedField]: Fields } = {
-          model: { model: bodyModel(model) },
-          prompt: { messages: yield* messages(request, ignored) },
-          maxTokens: { [dialect.maxTokensField]: request.maxTokens },
-          temperature: { temperature: request.temperature },
-          topP: { top_p: request.topP },
-          frequencyPenalty: { frequency_penalty: request.frequencyPenalty },
-          presencePenalty: { presence_penalty: request.presencePenalty },
-          stop: yield* stopOf(request, dialect),
-          seed: { seed: request.seed },
-          tools: tools.length === 0 ? {} : { tools },
-          toolChoice: hasTools ? { tool_choice: yield* choiceOf(request, fields) } : {},
-          parallelToolCalls: hasTools ? { parallel_tool_calls: request.parallelToolCalls } : {},
-          responseFormat: yield* responseFormatOf(request, dialect),
-          reasoning: yield* reasoningOf(request, dialect),
-          serviceTier: { service_tier: yield* OpenAi.serviceTier(request, dialect.serviceTiers) },
-          user: isEncoded(dialect, "user") ? { user: request.user } : {},
-          metadata: isEncoded(dialect, "metadata")
-            ? { metadata: yield* OpenAi.metadata(request, dialect.metadata) }
-            : {},
-          logprobs: request.logprobs === undefined ? {} : { logprobs: true, top_logprobs: request.logprobs },
-          audio: yield* audioOf(request, dialect)
-        }
-        const body = {
-          ...defined<Fields>(Object.assign({}, ...Object.values(encoded))),
-          stream: true,
-          ...(dialect.includeUsage ? { stream_options: { include_usage: true } } : {})
-        }
-        return { body: yield* RawFields.merge(body, fields, rawShape, path), headers: {}, ignored }
       })
   })
 }
 
-type Fields = Readonly<Record<string, unknown>>
+const usageProblem = ({ stream_options: options }: Fields, path: string): string | undefined =>
+  Predicate.hasProperty(options, "include_usage") && options.include_usage !== true
+    ? `${path}.stream_options.include_usage: usage is asked for, and that can't be turned off`
+    : undefined
 
-// Fields that stand elsewhere: instructions among the messages, raw fields over all of them, and one that no host has.
-type EncodedField = Exclude<keyof ChatRequest.Normalized, "system" | "options" | "topK">
+const stopProblem = ({ stop = [] }: ChatRequest.Normalized, { maxStops = Infinity }: Dialect): string | undefined =>
+  stop.length > maxStops ? `stop: ${stop.length} texts, at most ${maxStops} are taken` : undefined
 
-const isEncoded = (dialect: Dialect, field: keyof ChatRequest.Normalized): boolean =>
-  dialect.fields[field] === "encoded"
-
-const alwaysStreamed = (fields: Schema.JsonObject, path: string): Result.Result<undefined, string> => {
-  if ("stream" in fields && fields["stream"] !== true) {
-    return Result.fail(`${path}.stream: answers are streamed, and that can't be turned off`)
-  }
-  const streamOptions = fields["stream_options"]
-  return typeof streamOptions === "object" && streamOptions !== null && "include_usage" in streamOptions
-      && streamOptions["include_usage"] !== true
-    ? Result.fail(`${path}.stream_options.include_usage: usage is asked for, and that can't be turned off`)
-    : Result.succeed(undefined)
-}
-
-const stopOf = ({ stop = [] }: ChatRequest.Normalized, { maxStops }: Dialect): Result.Result<Fields, string> =>
-  maxStops !== undefined && stop.length > maxStops
-    ? Result.fail(`stop: ${stop.length} texts, at most ${maxStops} are taken`)
-    : Result.succeed(stop.length === 0 ? {} : { stop })
-
-const reasoningOf = (
-  { reasoning = {} }: ChatRequest.Normalized,
+const reasoningProblem = (
+  { reasoning: { budgetTokens, effort, summary } = {} }: ChatRequest.Normalized,
   { efforts }: Dialect
-): Result.Result<Fields, string> => {
-  const { budgetTokens, effort, summary } = reasoning
-  if (budgetTokens !== undefined) return Result.fail(`reasoning.budgetTokens: ${noBudget}`)
-  if (summary !== undefined) return Result.fail("reasoning.summary: the API gives none")
-  return effort !== undefined && efforts?.includes(effort) === false
-    ? Result.fail(`reasoning.effort: no model has the effort ${effort}; there are ${efforts.join(", ")}`)
-    : Result.succeed(defined({ reasoning_effort: effort }))
-}
-
-const audioOf = (
-  { audio }: ChatRequest.Normalized,
-  { audioFormats }: Dialect
-): Result.Result<Fields, string> => {
-  if (audio === undefined) return Result.succeed({})
-  return audioFormats?.includes(audio.format) === false
-    ? Result.fail(`audio.format: streams give ${audioFormats.join(", ")} only, not ${audio.format}`)
-    : Result.succeed({ modalities: ["text", "audio"], audio: { voice: audio.voice, format: audio.format } })
-}
-
-const noToolOptions = ownOptions(Schema.Struct({}))
-
-const toolsOf = (
-  { tools = [] }: ChatRequest.Normalized,
-  { plainParameters }: Dialect,
-  key: string
-): Result.Result<ReadonlyArray<Fields>, string> =>
-  each(tools, ({ description, name, options, parameters, strict }, index) =>
-    Result.gen(function*() {
-      const path = place(["tools", index])
-      if (name.length > 64) yield* Result.fail(`${path}.name: longer than 64 characters`)
-      yield* noToolOptions(options, key, path)
-      const schema = yield* JsonSchemas.parameters(parameters, `${path}.parameters`)
-      const combination = plainParameters ? JsonSchemas.rootCombination(schema, `${path}.parameters`) : undefined
-      if (combination !== undefined) yield* Result.fail(combination)
-      return {
-        type: "function",
-        function: defined({
-          name,
-          description: description === "" ? undefined : description,
-          parameters: strict === true ? yield* JsonSchemas.strict(schema, `${path}.parameters`) : schema,
-          strict
-        })
-      }
-    }))
+): string | undefined =>
+  budgetTokens !== undefined
+    ? OpenAi.noBudget
+    : summary !== undefined
+    ? "reasoning.summary: the API gives none"
+    : wordProblem("reasoning.effort", effort, efforts)
 
 const choiceOf = (
   { toolChoice, tools = [] }: ChatRequest.Normalized,
   raw: Fields
-): Result.Result<unknown, string> => {
+): Encoding<unknown> => {
   if (typeof toolChoice !== "object") return Result.succeed(toolChoice)
   const name = toolChoice.tool
-  const own = tools.some((tool) => tool.name === name) ? undefined : RawTools.find(raw, name)
+  const own = tools.some((tool) => tool.name === name) ? undefined : Tools.rawTool(raw, name)
   const type = own?.["type"] ?? "function"
   return type === "function" || type === "custom"
     ? Result.succeed({ type, [type]: { name } })
     : Result.fail(`toolChoice: ${name} is a tool of the provider's own, and the API can't be asked for one of them`)
-}
-
-const responseFormatOf = (
-  request: ChatRequest.Normalized,
-  { jsonWord }: Dialect
-): Result.Result<Fields, string> => {
-  const { responseFormat } = request
-  if (responseFormat === undefined || responseFormat === "text") return Result.succeed({})
-  if (responseFormat === "json") {
-    return jsonWord && !OpenAi.saysJson(request)
-      ? Result.fail(OpenAi.noJsonWord)
-      : Result.succeed({ response_format: { type: "json_object" } })
-  }
-  const { description, name = "response", schema, strict } = responseFormat
-  if (name.length > 64) return Result.fail("responseFormat.name: longer than 64 characters")
-  return Result.map(
-    strict === true
-      ? JsonSchemas.strict(schema, "responseFormat.schema")
-      : Result.succeed(JsonSchemas.inlineRoot(schema)),
-    (schema) => ({
-      response_format: { type: "json_schema", json_schema: defined({ name, description, schema, strict }) }
-    })
-  )
 }
 
 type Call =
@@ -499,23 +374,14 @@ const CacheBreakpoint: Schema.Codec<CacheBreakpoint> = Schema.NullOr(
   Schema.Struct({ mode: Schema.Literal("explicit") })
 )
 
+const anything = Schema.optionalKey(Schema.Unknown)
+
 // What is the Responses API's, which shares the key with this one, and means nothing here.
-const responsesOptions = {
-  caller: Schema.optionalKey(Schema.Unknown),
-  encryptedContent: Schema.optionalKey(Schema.Unknown),
-  itemId: Schema.optionalKey(Schema.Unknown),
-  namespace: Schema.optionalKey(Schema.Unknown),
-  phase: Schema.optionalKey(Schema.Unknown),
-  type: Schema.optionalKey(Schema.Unknown)
-}
+const ofItem = { caller: anything, itemId: anything, namespace: anything, phase: anything, status: anything }
+const responsesOptions = { ...ofItem, encryptedContent: anything, type: anything }
 
 // What an answer says beside its parts. The host knows it, or has no field for it.
-const answerDetails = {
-  annotations: Schema.optionalKey(Schema.Unknown),
-  citations: Schema.optionalKey(Schema.Unknown),
-  expiresAt: Schema.optionalKey(Schema.Unknown),
-  refusal: Schema.optionalKey(Schema.Unknown)
-}
+const answerDetails = { annotations: anything, citations: anything, expiresAt: anything, refusal: anything }
 
 const messagesOf = (dialect: Dialect, key: string) => {
   const ofOpenAi = <A>(schema: Schema.Codec<A>): Schema.Codec<A> => dialect.openAiParts ? schema : Schema.Never
@@ -532,25 +398,21 @@ const messagesOf = (dialect: Dialect, key: string) => {
     ...answerDetails,
     audioId: Schema.optionalKey(ofOpenAi(Schema.String)),
     audioTranscript: Schema.optionalKey(Schema.Boolean),
-    item: Schema.optionalKey(Schema.Unknown)
+    item: anything
   }))
   const reasoningOptions = ownOptions(Schema.Struct({
     ...responsesOptions,
     reasoningDetails: Schema.optionalKey(Schema.Array(Schema.Json))
   }))
 
-  const textPart = (part: Prompt.TextPart, path: string): Result.Result<Fields, string> =>
+  const textPart = (part: Prompt.TextPart, path: string): Encoding<Fields> =>
     Result.map(textOptions(part.options, key, path), (own) => ({ type: "text", text: part.text, ...breakpoint(own) }))
 
-  const filePart = (part: Prompt.FilePart, path: string): Result.Result<Fields, string> =>
+  const filePart = (part: Prompt.FilePart, path: string): Encoding<Fields> =>
     Result.flatMap(Files.media(part, path), (media) => {
       const [kind] = media.mediaType.split("/")
-      const url = "url" in media ? media.url : undefined
-      if (url !== undefined && !/^https?:/i.test(url)) {
-        return Result.fail(
-          `${path}.data: a file is taken by http(s) address or as data, not from ${place([url.slice(0, 80)])}`
-        )
-      }
+      const problem = OpenAi.addressProblem(media, path)
+      if (problem !== undefined) return Result.fail(problem)
       return kind === "image"
         ? image(part, media, path)
         : kind === "audio" && dialect.sounds
@@ -560,24 +422,18 @@ const messagesOf = (dialect: Dialect, key: string) => {
         : Result.fail(`${path}.mediaType: files of type ${media.mediaType} are not taken`)
     })
 
-  const image = (part: Prompt.FilePart, media: Files.Media, path: string): Result.Result<Fields, string> => {
-    const { images } = dialect
-    const isOpen = media.mediaType === "image/*"
-    if (isOpen && !("url" in media)) return Result.fail(`${path}.mediaType: the type of the image is not known`)
-    if (!isOpen && images?.includes(media.mediaType) === false) {
-      return Result.fail(`${path}.mediaType: images of type ${media.mediaType} are not taken, but ${images.join(", ")}`)
-    }
-    return Result.map(imageOptions(part.options, key, path), (own) => ({
-      type: "image_url",
-      image_url: defined({
-        url: "url" in media ? media.url : `data:${media.mediaType};base64,${media.base64}`,
-        detail: own.imageDetail ?? undefined
-      }),
-      ...breakpoint(own)
-    }))
-  }
+  const image = (part: Prompt.FilePart, media: Files.Media, path: string): Encoding<Fields> =>
+    Result.gen(function*() {
+      const url = yield* OpenAi.imageUrl(media, dialect.images, path)
+      const own = yield* imageOptions(part.options, key, path)
+      return {
+        type: "image_url",
+        image_url: defined({ url, detail: own.imageDetail ?? undefined }),
+        ...breakpoint(own)
+      }
+    })
 
-  const sound = (part: Prompt.FilePart, media: Files.Media, path: string): Result.Result<Fields, string> => {
+  const sound = (part: Prompt.FilePart, media: Files.Media, path: string): Encoding<Fields> => {
     if ("url" in media) {
       return dialect.soundUrls
         ? Result.map(
@@ -597,56 +453,44 @@ const messagesOf = (dialect: Dialect, key: string) => {
     }))
   }
 
-  const document = (part: Prompt.FilePart, media: Files.Media, path: string): Result.Result<Fields, string> =>
+  const document = (part: Prompt.FilePart, media: Files.Media, path: string): Encoding<Fields> =>
     "url" in media
       ? Result.fail(`${path}.data: documents are taken as data only, not by their URL`)
       : Result.map(textOptions(part.options, key, path), (own) => ({
         type: "file",
-        file: {
-          filename: media.fileName === undefined || media.fileName === "" ? "document.pdf" : media.fileName,
-          file_data: `data:${media.mediaType};base64,${media.base64}`
-        },
+        file: { filename: OpenAi.documentName(media), file_data: OpenAi.dataUrl(media) },
         ...breakpoint(own)
       }))
 
   const userContent = (
     parts: ReadonlyArray<Prompt.UserMessagePart>,
     path: ReadonlyArray<string | number>
-  ): Result.Result<ReadonlyArray<Fields>, string> =>
-    each(parts, (part, index) => {
+  ): Encoding<ReadonlyArray<Fields>> =>
+    Result.all(parts.map((part, index) => {
       const here = place([...path, index])
-      switch (part.type) {
-        case "text":
-          return textPart(part, here)
-        case "file":
-          return filePart(part, here)
-      }
-    })
+      return part.type === "text" ? textPart(part, here) : filePart(part, here)
+    }))
 
-  const resultContent = (part: Prompt.ToolResultPart, path: string): Result.Result<unknown, string> =>
+  const resultContent = (part: Prompt.ToolResultPart, path: string): Encoding<unknown> =>
     part.modelOutput === undefined
-      ? ToolResults.text(part, path)
+      ? Tools.resultText(part, path)
       : Result.map(
-        each(part.modelOutput, (output, index) => {
+        Result.all(part.modelOutput.map((output, index) => {
           const here = `${path}.modelOutput[${index}]`
           return output.type === "text"
             ? textPart(output, here)
             : Result.fail(`${here}: results of tools are text only here, not ${output.mediaType}`)
-        }),
+        })),
         (contents) => compact(contents) ?? ""
       )
 
   return (
     request: ChatRequest.Normalized,
     ignored: Array<string>
-  ): Result.Result<ReadonlyArray<Fields>, string> =>
+  ): Encoding<ReadonlyArray<Fields>> =>
     Result.gen(function*() {
       const out: Array<Message> = []
-      const ids = Ids.accepted(ToolResults.callIds(request.prompt), {
-        foreign: /(?!)/g,
-        maxLength: dialect.maxIdLength
-      })
-      const idOf = (id: string) => ids.get(id) ?? id
+      const idOf = Tools.callIds(request.prompt, { maxLength: dialect.maxIdLength })
       // Calls without a result so far. What the user and the instructions say meanwhile comes after the results.
       const open = new Set<string>()
       const held: Array<Message> = []
@@ -727,9 +571,7 @@ const messagesOf = (dialect: Dialect, key: string) => {
                 case "tool-call": {
                   if (part.providerExecuted) yield* executed(path)
                   yield* plainOptions(part.options, key, path)
-                  if (!/^[a-zA-Z0-9_-]{1,64}$/.test(part.name)) {
-                    yield* Result.fail(`${path}.name: a tool's name has 1 to 64 letters, digits, _ and -`)
-                  }
+                  yield* Tools.toolName(part.name, `${path}.name`)
                   current ??= draft()
                   const id = idOf(part.id)
                   current.calls.push(
@@ -740,7 +582,7 @@ const messagesOf = (dialect: Dialect, key: string) => {
                         type: "function",
                         function: {
                           name: part.name,
-                          arguments: JSON.stringify(yield* ToolResults.argumentsOf(part, path))
+                          arguments: JSON.stringify(yield* Tools.argumentsOf(part, path))
                         }
                       }
                   )
@@ -770,7 +612,7 @@ const messagesOf = (dialect: Dialect, key: string) => {
     })
 }
 
-const executed = (path: string): Result.Result<never, string> =>
+const executed = (path: string): Encoding<never> =>
   Result.fail(`${path}.providerExecuted: a call that its provider executed can't be sent back to this API`)
 
 const breakpoint = ({ promptCacheBreakpoint }: { readonly promptCacheBreakpoint?: CacheBreakpoint }): Fields =>

@@ -4,27 +4,23 @@
  * @since 0.2.0
  */
 import type * as Prompt from "effect/ai/Prompt"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import { nullish } from "../../internal/open.ts"
 import { place } from "../../internal/place.ts"
-import type { Encoded, RequestFormat } from "../../RequestFormat.ts"
-import * as Caching from "../request/caching.ts"
+import type { RequestFormat } from "../../RequestFormat.ts"
 import * as Claude from "../request/claude.ts"
 import { claudeSchema, claudeSchemasProblem } from "../request/claudeSchema.ts"
-import * as Fields from "../request/fields.ts"
+import { type Encoding, type Fields, unless, wordProblem } from "../request/encoding.ts"
 import * as Files from "../request/files.ts"
-import * as Ids from "../request/ids.ts"
-import { make } from "../request/make.ts"
-import { type OwnOptions, type RawFields as Raw, rawFields } from "../request/options.ts"
-import { ownOptions } from "../request/ownOptions.ts"
-import * as RawFields from "../request/rawFields.ts"
-import { each } from "../request/results.ts"
-import * as JsonSchemas from "../request/schema.ts"
-import * as ToolResults from "../request/toolResults.ts"
-import * as Turns from "../request/turns.ts"
+import { type Context, type Draft, make, type Treatments } from "../request/format.ts"
+import { type OwnOptions, ownOptions } from "../request/options.ts"
+import type { Shape } from "../request/rawFields.ts"
+import * as Tools from "../request/tools.ts"
+import * as Walk from "../request/walk.ts"
 
 /**
  * How requests are encoded.
@@ -62,52 +58,44 @@ export interface FormatOptions {
  * @since 0.2.0
  */
 export const format = ({ options, provider }: FormatOptions): RequestFormat => {
-  const own = rawFields(options, ["messages"])
+  const [key] = options.keys
   return make({
     name: "converse",
     provider,
-    encode: (request, model) => Result.flatMap(own(request), (raw) => encode(options.keys[0], raw, request, model))
+    options,
+    fields,
+    shape,
+    encode: (request, context) => encode(key, request, context)
   })
 }
 
-type Block = Readonly<Record<string, unknown>>
-type Unit = Turns.Unit<Block>
-type Encoding<A> = Result.Result<A, string>
+type Piece = Walk.Piece<Fields>
+type Unit = Walk.Unit<Fields>
 
-/** What all parts of a request share. */
-interface Context {
-  readonly key: string
-  readonly ids: ReadonlyMap<string, string>
-  /** Gives a document a name that no other one has. */
-  readonly documentName: (fileName: string | undefined) => string
-}
-
-const treatments: Fields.Treatments = {
-  model: "encoded",
-  prompt: "encoded",
+const fields: Treatments = {
   system: "encoded",
   maxTokens: "encoded",
-  temperature: "encoded",
-  topP: "encoded",
+  temperature: { field: "inferenceConfig.temperature" },
+  topP: { field: "inferenceConfig.topP" },
   topK: "encoded",
   frequencyPenalty: { ignored: "the API has no penalties" },
   presencePenalty: { ignored: "the API has no penalties" },
-  stop: "encoded",
+  stop: { field: "inferenceConfig.stopSequences" },
   seed: { ignored: "the API takes none" },
   tools: "encoded",
   toolChoice: "encoded",
   parallelToolCalls: "encoded",
   responseFormat: "encoded",
   reasoning: "encoded",
-  serviceTier: "encoded",
+  serviceTier: { field: "serviceTier.type" },
   user: { ignored: "the API takes none; metadata is kept in AWS's invocation logs" },
-  metadata: "encoded",
+  metadata: { field: "requestMetadata" },
   logprobs: { refused: "the API gives no log probabilities" },
-  audio: { refused: "the API gives no sound" },
-  options: "encoded"
+  audio: { refused: "the API gives no sound" }
 }
 
-const shape: RawFields.Shape = {
+const shape: Shape = {
+  names: ["messages"],
   content: ["messages", "system"],
   objects: {
     additionalModelRequestFields: [],
@@ -118,87 +106,53 @@ const shape: RawFields.Shape = {
   }
 }
 
-const encode = (
-  key: string,
-  { fields: raw, path }: Raw,
-  request: ChatRequest.Normalized,
-  model: string
-): Encoding<Encoded> =>
+const encode = (key: string, request: ChatRequest.Normalized, { model, raw }: Context): Encoding<Draft> =>
   Result.gen(function*() {
-    const context: Context = { key, ids: idsOf(request.prompt), documentName: documentNames() }
     const family = familyOf(model)
-    const ignored = yield* Fields.leftOut(request, treatments)
-
-    const tools = yield* each(request.tools ?? [], (tool, index) =>
-      toolOf(tool, place(["tools", index]), family, context))
-    const system = yield* systemOf(request, context)
-    const messages = yield* messagesOf(request.prompt, context)
-    const inTurns = yield* Turns.turns(messages)
+    const wire = wireOf(key)
+    const tools = yield* Result.all(
+      (request.tools ?? []).map((tool, index) => toolOf(tool, place(["tools", index]), family, wire))
+    )
+    const { ignored, system, turns: said } = yield* Walk.walk(request, wire)
     const { trimmed, turns } = family === "claude"
-      ? withoutTrailingSpace(inTurns)
-      : { turns: inTurns, trimmed: [] }
-    const units = [
-      ...tools,
-      ...system,
-      ...turns.flatMap(({ units }) =>
-        units
-      )
-    ]
-    yield* unless(Caching.problem(units.flatMap(marksOf)) ?? mediaProblem(turns))
+      ? Claude.withoutTrailingSpace(said)
+      : { turns: said, trimmed: [] }
+    yield* unless(
+      Walk.markProblem([...tools, ...system, ...turns.flatMap(({ units }) => units)]) ?? mediaProblem(turns)
+    )
 
     const asked = yield* reasoningOf(request, model, family)
     yield* unless(
-      samplingProblem(request, family)
+      samplingProblem(request, family) ?? wordProblem("serviceTier", request.serviceTier, tiers) ??
+        metadataProblem(request)
         ?? (family === "claude" ? claudeSchemasProblem(request) : undefined)
         ?? (asked.claude === undefined ? undefined : Claude.conflict(request, asked.claude, request.maxTokens))
-        ?? (asked.claude === undefined ? undefined : prefillProblem(asked.claude, turns))
+        ?? (asked.claude === undefined ? undefined : Claude.prefillProblem(asked.claude, turns))
     )
-    const limit = request.maxTokens ?? limitOf([asked.fields["thinking"], raw["additionalModelRequestFields"]])
+    const { additionalModelRequestFields: own } = raw
+    const budget = Claude.budgetOf([asked.fields["thinking"], Predicate.hasProperty(own, "thinking") && own.thinking])
     const topK = topKOf(request, family)
-    const hasRawTools = Schema.is(RawTools)(raw["toolConfig"])
-    const choice = yield* toolChoiceOf(request, family, { hasOwn: tools.length > 0, hasRaw: hasRawTools, turns })
+    const hasRaw = Schema.is(RawTools)(raw["toolConfig"])
+    const choice = yield* toolChoiceOf(request, family, { hasOwn: tools.length > 0, hasRaw, turns })
 
-    const body = yield* RawFields.merge(
-      defined({
+    return {
+      body: {
         messages: turns.map(({ role, units }) => ({ role, content: units.flatMap(({ blocks }) => blocks) })),
         system: system.length === 0 ? undefined : system.flatMap(({ blocks }) => blocks),
-        inferenceConfig: filled({
-          maxTokens: limit,
-          temperature: request.temperature,
-          topP: request.topP,
-          stopSequences: request.stop?.length === 0 ? undefined : request.stop
-        }),
+        // The model's own default is below a large budget.
+        inferenceConfig: filled({ maxTokens: request.maxTokens ?? (budget === 0 ? undefined : budget + 4096) }),
         toolConfig: tools.length === 0 || choice.withoutTools
           ? undefined
           : defined({ tools: tools.flatMap(({ blocks }) => blocks), toolChoice: choice.toolChoice }),
         additionalModelRequestFields: filled({ ...asked.fields, ...topK.fields, tool_choice: choice.field }),
-        outputConfig: filled({ textFormat: yield* textFormatOf(request, family), effort: asked.effort }),
-        requestMetadata: yield* metadataOf(request),
-        serviceTier: yield* tierOf(request)
-      }),
-      raw,
-      shape,
-      path
-    )
-    return {
-      body,
-      headers: {},
-      ignored: [
-        ...ignored,
-        ...(asked.claude?.ignored ?? []),
-        ...topK.ignored,
-        ...choice.ignored,
-        ...messages.flatMap(({ units }) => units.flatMap(({ leftOut }) => leftOut ?? [])),
-        ...trimmed
-      ]
+        outputConfig: filled({ textFormat: yield* textFormatOf(request, family), effort: asked.effort })
+      },
+      ignored: [...(asked.claude?.ignored ?? []), ...topK.ignored, ...choice.ignored, ...ignored, ...trimmed]
     }
   })
 
-const unless = (problem: string | undefined): Encoding<void> =>
-  problem === undefined ? Result.succeed(undefined) : Result.fail(problem)
-
 // An object without fields is not sent.
-const filled = (fields: Block): Block | undefined => {
+const filled = (fields: Fields): Fields | undefined => {
   const set = defined(fields)
   return Object.keys(set).length === 0 ? undefined : set
 }
@@ -223,7 +177,7 @@ const familyOf = (model: string): Family =>
 
 interface Reasoning {
   readonly claude?: Claude.Thinking | undefined
-  readonly fields: Block
+  readonly fields: Fields
   readonly effort?: string | undefined
 }
 
@@ -261,23 +215,12 @@ const reasoningOf = (request: ChatRequest.Normalized, model: string, family: Fam
 
 const isLevel = (effort: ChatRequest.Effort): boolean => effort === "low" || effort === "medium" || effort === "high"
 
-// The model's own default is below a large budget.
-const limitOf = (candidates: ReadonlyArray<unknown>): number | undefined => {
-  const budget = candidates.map((each) =>
-    Schema.is(Budget)(each) ? each.budget_tokens : Schema.is(Thinking)(each) ? each.thinking.budget_tokens : 0
-  )
-  const most = Math.max(...budget)
-  return most === 0 ? undefined : most + 4096
-}
-
-const Budget = Schema.Struct({ budget_tokens: Schema.Finite })
-const Thinking = Schema.Struct({ thinking: Budget })
 const RawTools = Schema.Struct({ tools: Schema.Array(Schema.Unknown) })
 
 const topKOf = (
   { topK }: ChatRequest.Normalized,
   family: Family
-): { readonly fields: Block; readonly ignored: ReadonlyArray<string> } => {
+): { readonly fields: Fields; readonly ignored: ReadonlyArray<string> } => {
   if (topK === undefined) return { fields: {}, ignored: [] }
   switch (family) {
     case "claude":
@@ -297,7 +240,9 @@ const topKOf = (
 
 // -- Parts
 
-const mark = nullish(Caching.CachePoint)
+const mark = nullish(
+  Schema.Struct({ type: Schema.Literal("default"), ttl: Schema.optionalKey(Schema.Literals(["5m", "1h"])) })
+)
 
 const messageOptions = ownOptions(Schema.Struct({ cachePoint: mark }))
 const textOptions = ownOptions(Schema.Struct({
@@ -323,223 +268,95 @@ const reasoningOptions = ownOptions(Schema.Struct({
   signature: nullish(Schema.String)
 }))
 
-type CachePoint = typeof Caching.CachePoint.Type | null | undefined
+interface Wire extends Walk.Wire<Fields> {
+  readonly marks: Walk.Marks<Fields>
+}
 
-const isBlank = (text: string): boolean => text.trim() === ""
-
-// A marker is a block of its own, behind what is cached.
-const marked = (block: Block, cachePoint: CachePoint): ReadonlyArray<Block> =>
-  cachePoint ? [block, { cachePoint }] : [block]
-
-const marksOf = ({ blocks, path }: Unit): ReadonlyArray<Caching.Mark> =>
-  blocks.flatMap(({ cachePoint }) => Schema.is(Caching.CachePoint)(cachePoint) ? [{ path, ttl: cachePoint.ttl }] : [])
-
-const systemOf = ({ prompt, system }: ChatRequest.Normalized, { key }: Context): Encoding<ReadonlyArray<Unit>> =>
-  Result.gen(function*() {
-    const units: Array<Unit> = system === undefined ? [] : [yield* textUnit(system, undefined, "system")]
-    for (const [index, message] of prompt.content.entries()) {
-      if (message.role !== "system") continue
-      const path = place(["prompt", index])
-      const { cachePoint } = yield* messageOptions(message.options, key, path)
-      units.push(yield* textUnit(message.content, cachePoint, path))
-    }
-    return units.filter(({ blocks }) => blocks.length > 0)
-  })
-
-// The API refuses blank texts.
-const textUnit = (text: string, cachePoint: CachePoint, path: string): Encoding<Unit> =>
-  !isBlank(text)
-    ? Result.succeed({ path, blocks: marked({ text }, cachePoint) })
-    : cachePoint
-    ? Result.fail(`${path}: a blank text is not sent, so it can't be followed by a cache point`)
-    : Result.succeed({ path, blocks: [] })
-
-const messagesOf = (prompt: Prompt.Prompt, context: Context): Encoding<ReadonlyArray<Turns.Turn<Block>>> =>
-  Result.gen(function*() {
-    const messages: Array<Turns.Turn<Block>> = []
-    for (const [index, message] of prompt.content.entries()) {
-      if (message.role === "system") continue
-      const path = place(["prompt", index])
-      const units = yield* unitsOf(message, path, context)
-      const { cachePoint } = yield* messageOptions(message.options, context.key, path)
-      messages.push({
-        role: message.role === "assistant" ? "assistant" : "user",
-        units: cachePoint ? yield* markLast(units, cachePoint, path) : units
+// Made for each request, as it gives documents their names.
+const wireOf = (key: string): Wire => {
+  const documentName = documentNames()
+  const mark = (options: Prompt.ProviderOptions | undefined, path: string) =>
+    Result.map(messageOptions(options, key, path), ({ cachePoint }) => ({ mark: cachePoint }))
+  const wire: Wire = {
+    key,
+    ids: { foreign: /[^a-zA-Z0-9_.:-]/g, maxLength: 64 },
+    // A marker is a block of its own, behind what is cached.
+    marks: {
+      option: `${key}.cachePoint`,
+      put: (blocks, cachePoint) => [...blocks, { cachePoint }],
+      isReasoning: (block) => "reasoningContent" in block
+    },
+    message: mark,
+    instruction: (text) => ({ text }),
+    text: ({ options, text }, path) =>
+      Result.map(textOptions(options, key, path), ({ cachePoint, citations }) => ({
+        // The API refuses blank texts.
+        blocks: Walk.isBlank(text)
+          ? []
+          : citations
+          ? [{ citationsContent: { content: [{ text }], citations } }]
+          : [{ text }],
+        mark: cachePoint
+      })),
+    file: (part, path) => filePiece(part, path, key, documentName),
+    reasoning: ({ options, text }, path) =>
+      Result.map(
+        reasoningOptions(options, key, path),
+        ({ cachePoint: mark, redactedContent, signature }): Piece =>
+          signature
+            ? { blocks: [{ reasoningContent: { reasoningText: { text, signature } } }], mark }
+            : redactedContent
+            ? { blocks: [{ reasoningContent: { redactedContent } }], mark }
+            : { blocks: [], leftOut: "reasoning without a signature of this provider can't be sent back", mark }
+      ),
+    call: (part, path, toolUseId) =>
+      Result.gen(function*() {
+        const { cachePoint, type } = yield* serverOptions(part.options, key, path)
+        yield* Tools.toolName(part.name, `${path}.name`)
+        if (part.providerExecuted && !type) return yield* Result.fail(Walk.unknownTool(part, path))
+        const input = yield* Tools.argumentsOf(part, path)
+        const toolUse = defined({ toolUseId, name: part.name, input, type: part.providerExecuted ? type : undefined })
+        return { blocks: [{ toolUse }], mark: cachePoint }
+      }),
+    ownCall: (part, path) => wire.call(part, path, part.id),
+    result: (part, path, toolUseId) =>
+      Result.gen(function*() {
+        const content = yield* resultContent(part, path, wire)
+        if (part.isFailure && content.length === 0) {
+          return yield* Result.fail(`${path}.result: is empty; a tool that failed has to say something`)
+        }
+        const toolResult = defined({ toolUseId, content, status: part.isFailure ? "error" : undefined })
+        return { blocks: [{ toolResult }], ...yield* mark(part.options, path) }
+      }),
+    // As Nova streams it.
+    ownResult: (part, path) =>
+      Result.gen(function*() {
+        const { cachePoint, status, type } = yield* serverOptions(part.options, key, path)
+        if (!type || !Array.isArray(part.result)) return yield* Result.fail(Walk.unknownTool(part, path))
+        yield* Tools.resultText(part, path)
+        const toolResult = defined({ toolUseId: part.id, content: part.result, status: status ?? undefined, type })
+        return { blocks: [{ toolResult }], mark: cachePoint }
       })
-    }
-    return messages
-  })
-
-// A cache point of a message stands behind its last block.
-const markLast = (units: ReadonlyArray<Unit>, cachePoint: CachePoint, path: string): Encoding<ReadonlyArray<Unit>> => {
-  const index = units.findLastIndex(({ blocks }) => blocks.length > 0)
-  const last = units[index]?.blocks.at(-1)
-  if (last === undefined) {
-    return Result.fail(`${path}: nothing of this message is sent, so it can't be followed by a cache point`)
   }
-  if ("reasoningContent" in last) return Result.fail(`${path}: reasoning can't be followed by a cache point`)
-  return Result.succeed(
-    "cachePoint" in last
-      ? units
-      : units.map((unit, i) => i === index ? { ...unit, blocks: [...unit.blocks, { cachePoint }] } : unit)
-  )
+  return wire
 }
 
-const unitsOf = (
-  message: Exclude<Prompt.Message, Prompt.SystemMessage>,
-  path: string,
-  context: Context
-): Encoding<ReadonlyArray<Unit>> => {
-  const at = (index: number) => `${path}.${place(["content", index])}`
-  switch (message.role) {
-    case "user":
-      return each(message.content, (part, index) => userPart(part, at(index), context))
-    case "assistant":
-      return each(message.content, (part, index) => assistantPart(part, at(index), context))
-    case "tool":
-      return each(message.content, (part, index) => toolPart(part, at(index), context))
-  }
-}
-
-const userPart = (part: Prompt.UserMessagePart, path: string, context: Context): Encoding<Unit> => {
-  switch (part.type) {
-    case "text":
-      return textPart(part, path, context)
-    case "file":
-      return filePart(part, path, context)
-  }
-}
-
-const assistantPart = (part: Prompt.AssistantMessagePart, path: string, context: Context): Encoding<Unit> => {
-  switch (part.type) {
-    case "text":
-      return textPart(part, path, context)
-    case "file":
-      return Result.fail(`${path}: a file of the assistant can't be sent back; ${part.mediaType} is for the user`)
-    case "reasoning":
-      return reasoningPart(part, path, context)
-    case "tool-call":
-      return callPart(part, path, context)
-    case "tool-result":
-      return part.providerExecuted
-        ? serverResult(part, path, context)
-        : Result.fail(`${path}: the result of a tool belongs in a message of the role tool`)
-    // It is between the program and its user.
-    case "tool-approval-request":
-      return Result.succeed({ path, blocks: [] })
-  }
-}
-
-const toolPart = (part: Prompt.ToolMessagePart, path: string, context: Context): Encoding<Unit> => {
-  switch (part.type) {
-    case "tool-result":
-      return part.providerExecuted ? Result.fail(serverTool(part, path)) : resultPart(part, path, context)
-    case "tool-approval-response":
-      return Result.succeed({ path, blocks: [] })
-  }
-}
-
-const serverTool = ({ name }: Prompt.ToolCallPart | Prompt.ToolResultPart, path: string): string =>
-  `${path}: the tool ${name} was run by a provider, and this one does not know it, so it can't be sent back`
-
-const textPart = (part: Prompt.TextPart, path: string, { key }: Context): Encoding<Unit> =>
-  Result.flatMap(textOptions(part.options, key, path), ({ cachePoint, citations }) =>
-    citations && !isBlank(part.text)
-      ? Result.succeed({
-        path,
-        blocks: marked({ citationsContent: { content: [{ text: part.text }], citations } }, cachePoint)
-      })
-      : textUnit(part.text, cachePoint, path))
-
-const reasoningPart = (part: Prompt.ReasoningPart, path: string, { key }: Context): Encoding<Unit> =>
-  Result.flatMap(
-    reasoningOptions(part.options, key, path),
-    ({ cachePoint, redactedContent, signature }): Encoding<Unit> =>
-      cachePoint
-        ? Result.fail(`${path}.options.${key}.cachePoint: reasoning can't be followed by a cache point`)
-        : signature
-        ? Result.succeed({
-          path,
-          blocks: [{ reasoningContent: { reasoningText: { text: part.text, signature } } }]
-        })
-        : redactedContent
-        ? Result.succeed({ path, blocks: [{ reasoningContent: { redactedContent } }] })
-        : Result.succeed({
-          path,
-          blocks: [],
-          leftOut: `${path}: reasoning without a signature of this provider can't be sent back`
-        })
-  )
-
-const idsOf = (prompt: Prompt.Prompt): ReadonlyMap<string, string> =>
-  Ids.accepted(ToolResults.callIds(prompt), { foreign: /[^a-zA-Z0-9_.:-]/g, maxLength: 64 })
-
-const callPart = (part: Prompt.ToolCallPart, path: string, context: Context): Encoding<Unit> =>
-  Result.gen(function*() {
-    const { cachePoint, type } = yield* serverOptions(part.options, context.key, path)
-    yield* unless(nameProblem(part.name, `${path}.name`))
-    if (part.providerExecuted) {
-      if (!type) return yield* Result.fail(serverTool(part, path))
-      const input = yield* ToolResults.argumentsOf(part, path)
-      return { path, blocks: marked({ toolUse: { toolUseId: part.id, name: part.name, input, type } }, cachePoint) }
-    }
-    const toolUse = {
-      toolUseId: context.ids.get(part.id),
-      name: part.name,
-      input: yield* ToolResults.argumentsOf(part, path)
-    }
-    return { path, call: part.id, blocks: marked({ toolUse }, cachePoint) }
-  })
-
-// In the assistant's own message, as Nova streams it.
-const serverResult = (part: Prompt.ToolResultPart, path: string, context: Context): Encoding<Unit> =>
-  Result.gen(function*() {
-    const { cachePoint, status, type } = yield* serverOptions(part.options, context.key, path)
-    const { result } = part
-    if (!type || !Array.isArray(result)) return yield* Result.fail(serverTool(part, path))
-    yield* ToolResults.text(part, path)
-    const toolResult = defined({ toolUseId: part.id, content: result, status: status ?? undefined, type })
-    return { path, blocks: marked({ toolResult }, cachePoint) }
-  })
-
-const nameProblem = (name: string, path: string): string | undefined =>
-  /^[a-zA-Z0-9_-]{1,64}$/.test(name)
-    ? undefined
-    : `${path}: the name of a tool has 1 to 64 letters, digits, underscores and hyphens, not ${JSON.stringify(name)}`
-
-const resultPart = (part: Prompt.ToolResultPart, path: string, context: Context): Encoding<Unit> =>
-  Result.gen(function*() {
-    const { cachePoint } = yield* messageOptions(part.options, context.key, path)
-    const content = yield* resultContent(part, path, context)
-    if (part.isFailure && content.length === 0) {
-      return yield* Result.fail(`${path}.result: is empty; a tool that failed has to say something`)
-    }
-    const toolResult = defined({
-      toolUseId: context.ids.get(part.id),
-      content,
-      status: part.isFailure ? "error" : undefined
-    })
-    return { path, result: part.id, blocks: marked({ toolResult }, cachePoint) }
-  })
-
-const resultContent = (part: Prompt.ToolResultPart, path: string, context: Context): Encoding<ReadonlyArray<Block>> =>
+const resultContent = (part: Prompt.ToolResultPart, path: string, wire: Wire): Encoding<ReadonlyArray<Fields>> =>
   Result.gen(function*() {
     if (part.modelOutput === undefined) {
-      const text = yield* ToolResults.text(part, path)
+      const text = yield* Tools.resultText(part, path)
       // Only objects are taken as JSON.
-      return Schema.is(Schema.JsonObject)(part.result) ? [{ json: part.result }] : isBlank(text) ? [] : [{ text }]
+      return Schema.is(Schema.JsonObject)(part.result)
+        ? [{ json: part.result }]
+        : Walk.isBlank(text)
+        ? []
+        : [{ text }]
     }
-    const blocks: Array<Block> = []
-    for (const [index, output] of part.modelOutput.entries()) {
-      const here = `${path}.${place(["modelOutput", index])}`
-      const unit = yield* userPart(output, here, context)
-      const foreign = unit.blocks.find((block) => "cachePoint" in block || "audio" in block)
-      if (foreign !== undefined) {
-        return yield* Result.fail(`${here}: a result can't hold ${"audio" in foreign ? "sound" : "a cache point"}`)
-      }
-      blocks.push(...unit.blocks)
-    }
-    return blocks
+    const units = yield* Walk.contents(part.modelOutput, `${path}.modelOutput`, wire)
+    const foreign = units.find(({ blocks, mark }) => mark || blocks.some((block) => "audio" in block))
+    return foreign === undefined
+      ? units.flatMap(({ blocks }) => blocks)
+      : yield* Result.fail(`${foreign.path}: a result can't hold ${foreign.mark ? "a cache point" : "sound"}`)
   })
 
 // -- Files
@@ -595,9 +412,14 @@ const formatOf = (mediaType: string): { readonly kind: Kind; readonly format: st
   return undefined
 }
 
-const filePart = (part: Prompt.FilePart, path: string, context: Context): Encoding<Unit> =>
+const filePiece = (
+  part: Prompt.FilePart,
+  path: string,
+  key: string,
+  documentName: (fileName: string | undefined) => string
+): Encoding<Piece> =>
   Result.gen(function*() {
-    const own = yield* fileOptions(part.options, context.key, path)
+    const own = yield* fileOptions(part.options, key, path)
     const file = yield* Files.media(part, path)
     const known = formatOf(file.mediaType)
     if (known === undefined) {
@@ -610,24 +432,24 @@ const filePart = (part: Prompt.FilePart, path: string, context: Context): Encodi
     }
     const { format, kind } = known
     if (kind !== "document" && (own.citations || own.context)) {
-      return yield* Result.fail(`${path}.options.${context.key}: only documents have citations and a context`)
+      return yield* Result.fail(`${path}.options.${key}: only documents have citations and a context`)
     }
     const source = yield* sourceOf(file, own.bucketOwner ?? undefined, path)
     const block = kind === "document"
       ? {
         document: defined({
           format,
-          name: context.documentName(part.fileName),
+          name: documentName(part.fileName),
           source,
           context: own.context || undefined,
           citations: own.citations ?? undefined
         })
       }
       : { [kind]: { format, source } }
-    return { path, blocks: marked(block, own.cachePoint) }
+    return { blocks: [block], mark: own.cachePoint }
   })
 
-const sourceOf = (file: Files.Media, bucketOwner: string | undefined, path: string): Encoding<Block> =>
+const sourceOf = (file: Files.Media, bucketOwner: string | undefined, path: string): Encoding<Fields> =>
   "url" in file
     ? /^s3:\/\/[a-z0-9][.a-z0-9-]{1,61}[a-z0-9](\/.*)?$/.test(file.url) && file.url.length <= 1024
       ? Result.succeed({ s3Location: defined({ uri: file.url, bucketOwner }) })
@@ -638,9 +460,9 @@ const sourceOf = (file: Files.Media, bucketOwner: string | undefined, path: stri
 
 // Each document has a name of its own, of few characters. It depends on the documents before it alone, so that the
 // beginning of a conversation stays as it was, and with it the cache.
-const documentNames = (): Context["documentName"] => {
+const documentNames = () => {
   const taken = new Set<string>()
-  return (fileName = "") => {
+  return (fileName = ""): string => {
     const base = fileName.replace(/\.[^.]*$/, "").replace(/[^A-Za-z0-9()[\]-]+/g, " ").trim().slice(0, 190).trim()
     let name = base || "document"
     for (let count = 2; taken.has(name); count++) name = `${base || "document"} ${count}`
@@ -649,12 +471,12 @@ const documentNames = (): Context["documentName"] => {
   }
 }
 
-const mediaProblem = (turns: ReadonlyArray<Turns.Turn<Block>>): string | undefined => {
+const mediaProblem = (turns: ReadonlyArray<Walk.Turn<Fields>>): string | undefined => {
   const units = turns.flatMap(({ units }) => units)
-  const fifth = units.filter(has("document"))[5]
-  if (fifth !== undefined) return `${fifth.path}: at most 5 documents are taken, this is the sixth`
-  const twentieth = units.filter(has("image"))[20]
-  if (twentieth !== undefined) return `${twentieth.path}: at most 20 images are taken, this is one more`
+  const sixth = units.filter(has("document"))[5]
+  if (sixth !== undefined) return `${sixth.path}: at most 5 documents are taken, this is the sixth`
+  const more = units.filter(has("image"))[20]
+  if (more !== undefined) return `${more.path}: at most 20 images are taken, this is one more`
   const alone = turns.find(({ units }) => units.some(has("document")) && !units.some(has("text")))
   return alone === undefined
     ? undefined
@@ -665,17 +487,11 @@ const has = (kind: string) => ({ blocks }: Unit): boolean => blocks.some((block)
 
 // -- Tools and the rest
 
-const toolOf = (
-  tool: ChatRequest.ToolDefinition,
-  path: string,
-  family: Family,
-  context: Context
-): Encoding<Unit> =>
+const toolOf = (tool: ChatRequest.ToolDefinition, path: string, family: Family, wire: Wire): Encoding<Unit> =>
   Result.gen(function*() {
-    yield* unless(nameProblem(tool.name, `${path}.name`))
-    const { cachePoint } = yield* messageOptions(tool.options, context.key, path)
-    const parameters = yield* JsonSchemas.parameters(tool.parameters, `${path}.parameters`)
-    if (family === "claude") yield* unless(JsonSchemas.rootCombination(parameters, `${path}.parameters`))
+    yield* Tools.toolName(tool.name, `${path}.name`)
+    const { cachePoint } = yield* messageOptions(tool.options, wire.key, path)
+    const parameters = yield* Tools.toolParameters(tool, path, family === "claude")
     const toolSpec = defined({
       name: tool.name,
       description: tool.description || undefined,
@@ -684,57 +500,51 @@ const toolOf = (
       },
       strict: tool.strict ? true : undefined
     })
-    return { path, blocks: marked({ toolSpec }, cachePoint) }
+    return yield* Walk.marked({ path, blocks: [{ toolSpec }], mark: cachePoint }, wire.marks)
   })
 
 interface Choice {
   /** No tool may be called and none was: then there is no need to name them. */
   readonly withoutTools?: boolean
-  readonly toolChoice?: Block
+  readonly toolChoice?: Fields
   /** Claude's own field. */
-  readonly field?: Block
+  readonly field?: Fields | undefined
   readonly ignored: ReadonlyArray<string>
 }
 
 const toolChoiceOf = (
-  { parallelToolCalls, toolChoice }: ChatRequest.Normalized,
+  request: ChatRequest.Normalized,
   family: Family,
   { hasOwn, hasRaw, turns }: {
     readonly hasOwn: boolean
     readonly hasRaw: boolean
-    readonly turns: ReadonlyArray<Turns.Turn<Block>>
+    readonly turns: ReadonlyArray<Walk.Turn<Fields>>
   }
 ): Encoding<Choice> => {
+  const { parallelToolCalls, toolChoice } = request
   const hasCalls = turns.some(({ units }) => units.some(({ call }) => call !== undefined))
   if (!hasOwn && !hasRaw) {
     return hasCalls
       ? Result.fail("tools: the API wants the tools of the calls in the prompt, and there are none")
-      : Result.succeed({
-        ignored: [
-          ...(parallelToolCalls === undefined ? [] : ["parallelToolCalls: there are no tools"]),
-          ...(toolChoice === undefined ? [] : ["toolChoice: there are no tools"])
-        ]
-      })
+      : Result.succeed({ ignored: Tools.withoutTools(request) })
   }
   const isClaude = family === "claude"
   if (toolChoice === "none") {
     return !hasCalls && !hasRaw
       ? Result.succeed({ withoutTools: true, ignored: [] })
       : isClaude
-      ? Result.succeed({ field: { type: "none" }, ignored: [] })
+      ? Result.succeed({ field: Claude.toolChoice(request), ignored: [] })
       : Result.fail("toolChoice: the API has no way to forbid calls when there are calls in the prompt")
   }
   if (parallelToolCalls === false) {
     return isClaude
-      ? Result.succeed({ field: { ...claudeChoice(toolChoice), disable_parallel_tool_use: true }, ignored: [] })
+      ? Result.succeed({ field: Claude.toolChoice(request), ignored: [] })
       : Result.fail("parallelToolCalls: the API has no way to ask for one call at a time")
   }
   return Result.succeed(toolChoice === undefined ? { ignored: [] } : { toolChoice: choiceOf(toolChoice), ignored: [] })
 }
 
-type Calling = Exclude<ChatRequest.ToolChoice, "none">
-
-const choiceOf = (toolChoice: Calling): Block => {
+const choiceOf = (toolChoice: Exclude<ChatRequest.ToolChoice, "none">): Fields => {
   switch (toolChoice) {
     case "auto":
       return { auto: {} }
@@ -745,91 +555,30 @@ const choiceOf = (toolChoice: Calling): Block => {
   }
 }
 
-const claudeChoice = (toolChoice: Calling = "auto"): Block => {
-  switch (toolChoice) {
-    case "auto":
-      return { type: "auto" }
-    case "required":
-      return { type: "any" }
-    default:
-      return { type: "tool", name: toolChoice.tool }
-  }
-}
-
-const textFormatOf = ({ responseFormat }: ChatRequest.Normalized, family: Family): Encoding<Block | undefined> => {
-  switch (responseFormat) {
-    case undefined:
-    case "text":
-      return Result.succeed(undefined)
-    case "json":
-      return Result.fail("responseFormat: there is no JSON mode, give a schema")
-    default: {
-      const { description, name, schema } = responseFormat
-      return Result.map(
-        family === "claude" ? claudeSchema(schema, "responseFormat.schema") : Result.succeed(schema),
-        (schema) => ({
-          type: "json_schema",
-          structure: { jsonSchema: defined({ schema: JSON.stringify(schema), name, description }) }
-        })
-      )
-    }
-  }
-}
+const textFormatOf = (request: ChatRequest.Normalized, family: Family): Encoding<Fields | undefined> =>
+  Result.map(Claude.answerSchema(request, family === "claude"), (schema) => {
+    const { description, name } = typeof request.responseFormat === "object" ? request.responseFormat : {}
+    const jsonSchema = defined({ schema: JSON.stringify(schema), name, description })
+    return schema && { type: "json_schema", structure: { jsonSchema } }
+  })
 
 const tiers = ["priority", "default", "flex", "reserved"]
 
-const tierOf = ({ serviceTier }: ChatRequest.Normalized): Encoding<Block | undefined> =>
-  serviceTier === undefined
-    ? Result.succeed(undefined)
-    : tiers.includes(serviceTier)
-    ? Result.succeed({ type: serviceTier })
-    : Result.fail(`serviceTier: one of ${tiers.join(", ")} is taken, not ${serviceTier}`)
-
-const metadataOf = ({ metadata = {} }: ChatRequest.Normalized): Encoding<Block | undefined> => {
+const metadataProblem = ({ metadata = {} }: ChatRequest.Normalized): string | undefined => {
   const labels = Object.entries(metadata)
-  if (labels.length > 16) return Result.fail(`metadata: at most 16 labels are taken, not ${labels.length}`)
+  if (labels.length > 16) return `metadata: at most 16 labels are taken, not ${labels.length}`
   const wrong = labels.find(([label, value]) => !isLabel(label) || label === "" || !isLabel(value))
-  return wrong !== undefined
-    ? Result.fail(
-      `${
-        place(["metadata", wrong[0]])
-      }: label and value have at most 256 letters, digits, spaces and characters of _:.@$#=/+,-`
-    )
-    : Result.succeed(labels.length === 0 ? undefined : metadata)
+  return wrong &&
+    `${
+      place(["metadata", wrong[0]])
+    }: label and value have at most 256 letters, digits, spaces and characters of _:.@$#=/+,-`
 }
 
 const isLabel = (text: string): boolean => /^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/.test(text)
 
-const samplingProblem = ({ stop = [], temperature }: ChatRequest.Normalized, family: Family): string | undefined => {
-  const blank = stop.findIndex(isBlank)
-  if (blank !== -1 && family === "claude") {
-    return `${place(["stop", blank])}: a text of white space alone is not taken`
-  }
+const samplingProblem = (request: ChatRequest.Normalized, family: Family): string | undefined => {
+  const { stop = [], temperature } = request
   if (stop.length > 2500) return `stop: at most 2500 texts are taken, not ${stop.length}`
-  return temperature !== undefined && temperature > 1 ? `temperature: 0 to 1 is taken, not ${temperature}` : undefined
-}
-
-// Claude writes on where the assistant's last text ends, and refuses to after white space.
-const withoutTrailingSpace = (
-  turns: ReadonlyArray<Turns.Turn<Block>>
-): { readonly turns: ReadonlyArray<Turns.Turn<Block>>; readonly trimmed: ReadonlyArray<string> } => {
-  const turn = turns.at(-1)
-  const unit = turn?.units.at(-1)
-  const text = unit?.blocks[0]?.["text"]
-  if (turn?.role !== "assistant" || unit === undefined || typeof text !== "string" || text === text.trimEnd()) {
-    return { turns, trimmed: [] }
-  }
-  const [first, ...rest] = unit.blocks
-  const last = { ...unit, blocks: [{ ...first, text: text.trimEnd() }, ...rest] }
-  return {
-    turns: [...turns.slice(0, -1), { role: turn.role, units: [...turn.units.slice(0, -1), last] }],
-    trimmed: [`${unit.path}.text: the white space at its end, after which Claude can't go on`]
-  }
-}
-
-const prefillProblem = (asked: Claude.Thinking, turns: ReadonlyArray<Turns.Turn<Block>>): string | undefined => {
-  const last = turns.at(-1)?.units.at(-1)
-  return Claude.thinks(asked) && turns.at(-1)?.role === "assistant" && last !== undefined && has("text")(last)
-    ? `${last.path}: Claude can't go on with a text of the assistant while it reasons`
-    : undefined
+  if (temperature !== undefined && temperature > 1) return `temperature: 0 to 1 is taken, not ${temperature}`
+  return family === "claude" ? Claude.stopProblem(request) : undefined
 }

@@ -11,22 +11,16 @@ import type * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import { nullish } from "../../internal/open.ts"
 import { place } from "../../internal/place.ts"
-import type { Encoded, RequestFormat } from "../../RequestFormat.ts"
-import * as Caching from "../request/caching.ts"
+import type { RequestFormat } from "../../RequestFormat.ts"
 import * as Claude from "../request/claude.ts"
 import { claudeSchema, claudeSchemasProblem } from "../request/claudeSchema.ts"
-import * as Fields from "../request/fields.ts"
+import { type Encoding, type Fields, unless, wordProblem } from "../request/encoding.ts"
 import * as Files from "../request/files.ts"
-import * as Ids from "../request/ids.ts"
-import { make } from "../request/make.ts"
-import { type OwnOptions, rawFields, recordOf } from "../request/options.ts"
-import { ownOptions } from "../request/ownOptions.ts"
-import * as RawFields from "../request/rawFields.ts"
-import * as RawTools from "../request/rawTools.ts"
-import { each } from "../request/results.ts"
-import * as JsonSchemas from "../request/schema.ts"
-import * as ToolResults from "../request/toolResults.ts"
-import * as Turns from "../request/turns.ts"
+import { type Context, type Draft, make, type Treatments } from "../request/format.ts"
+import { type OwnOptions, ownOptions } from "../request/options.ts"
+import type { Shape } from "../request/rawFields.ts"
+import * as Tools from "../request/tools.ts"
+import * as Walk from "../request/walk.ts"
 
 /**
  * How requests are encoded for a host of the format.
@@ -146,65 +140,33 @@ const bedrock: Dialect = {
   }
 }
 
-// The fields that requests become.
-const fieldNames = [
-  "max_tokens",
-  "messages",
-  "metadata",
-  "model",
-  "output_config",
-  "service_tier",
-  "stop_sequences",
-  "system",
-  "temperature",
-  "thinking",
-  "tool_choice",
-  "tools",
-  "top_k",
-  "top_p"
-]
-
 const formatOf = (options: FormatOptions, dialect: Dialect): RequestFormat => {
-  const own = rawFields(options.options, fieldNames)
+  const wire = wireOf(options.options.keys[0], dialect)
   return make({
     name: "messages",
     provider: options.provider,
-    allowances: (request) => ({
-      otherTools: RawTools.list(recordOf(options.options, request)).flatMap(({ name }) =>
-        typeof name === "string" ? [name] : []
-      )
+    options: options.options,
+    fields,
+    shape,
+    allowances: (raw) => ({
+      otherTools: Tools.rawTools(raw).flatMap(({ name }) => typeof name === "string" ? [name] : [])
     }),
-    encode: (request, model) =>
-      Result.flatMap(own(request), ({ fields, path }) =>
-        Result.flatMap(
-          rawOf(fields, path, options.betas, dialect),
-          (raw) => encode(options, dialect, raw, request, model)
-        ))
+    encode: (request, context) => encode(options, dialect, wire, request, context)
   })
 }
 
-type Block = Readonly<Record<string, unknown>>
-type Unit = Turns.Unit<Block>
-type Encoding<A> = Result.Result<A, string>
+type Piece = Walk.Piece<Fields>
+type Unit = Walk.Unit<Fields>
 
-/** What all parts of a request share. */
-interface Context {
-  readonly key: string
-  readonly dialect: Dialect
-  readonly ids: ReadonlyMap<string, string>
-}
-
-const treatments: Fields.Treatments = {
-  model: "encoded",
-  prompt: "encoded",
+const fields: Treatments = {
   system: "encoded",
   maxTokens: "encoded",
-  temperature: "encoded",
-  topP: "encoded",
-  topK: "encoded",
+  temperature: { field: "temperature" },
+  topP: { field: "top_p" },
+  topK: { field: "top_k" },
   frequencyPenalty: { ignored: "the API has no penalties" },
   presencePenalty: { ignored: "the API has no penalties" },
-  stop: "encoded",
+  stop: { field: "stop_sequences" },
   seed: { ignored: "the API takes none" },
   tools: "encoded",
   toolChoice: "encoded",
@@ -215,12 +177,11 @@ const treatments: Fields.Treatments = {
   user: "encoded",
   metadata: "encoded",
   logprobs: { refused: "the API gives no log probabilities" },
-  audio: { refused: "the API gives no sound" },
-  options: "encoded"
+  audio: { refused: "the API gives no sound" }
 }
 
-// The fields that hold what a request says itself.
-const shape: RawFields.Shape = {
+const shape: Shape = {
+  names: ["messages", "model", "stream"],
   content: ["messages", "system", "tools"],
   objects: { metadata: [], output_config: ["format"] }
 }
@@ -228,58 +189,51 @@ const shape: RawFields.Shape = {
 const encode = (
   options: FormatOptions,
   dialect: Dialect,
-  { betas, headers, path, raw }: Raw,
+  wire: Wire,
   request: ChatRequest.Normalized,
-  model: string
-): Encoding<Encoded> =>
+  { model, path, raw: own }: Context
+): Encoding<Draft> =>
   Result.gen(function*() {
-    const context: Context = { key: options.options.keys[0], dialect, ids: idsOf(request.prompt) }
-    const ignored = yield* Fields.leftOut(request, treatments)
-
-    const tools = yield* each(request.tools ?? [], (tool, index) => toolOf(tool, place(["tools", index]), context))
-    const system = yield* systemOf(request, context)
-    const messages = yield* messagesOf(request.prompt, context)
-    const { trimmed, turns } = withoutTrailingSpace(yield* Turns.turns(messages))
-    const units = [...tools, ...system, ...turns.flatMap(({ units }) => units)]
-    yield* unless(Caching.problem(units.flatMap(marksOf)))
+    const { betas, headers, raw } = yield* rawOf(own, path, options.betas, dialect)
+    const tools = yield* Result.all(
+      (request.tools ?? []).map((tool, index) => toolOf(tool, place(["tools", index]), wire, dialect))
+    )
+    const { ignored, system, turns: said } = yield* Walk.walk(request, wire)
+    const { trimmed, turns } = Claude.withoutTrailingSpace(said)
+    yield* unless(Walk.markProblem([...tools, ...system, ...turns.flatMap(({ units }) => units)]))
 
     const asked = yield* Claude.thinking(request.reasoning ?? {}, model)
-    const limit = request.maxTokens ?? defaultLimit(options.maxTokens, [asked.thinking, raw["thinking"]])
+    const budget = Claude.budgetOf([asked.thinking, raw["thinking"]])
+    const limit = request.maxTokens ?? budget + (options.maxTokens ?? 4096)
     yield* unless(
-      samplingProblem(request) ?? Claude.conflict(request, asked, limit) ?? prefillProblem(asked, turns)
+      Claude.stopProblem(request) ?? temperatureProblem(request) ?? Claude.conflict(request, asked, limit)
+        ?? Claude.prefillProblem(asked, turns)
     )
-    const format = yield* outputFormatOf(request)
+    const schema = yield* Claude.answerSchema(request)
     yield* unless(claudeSchemasProblem(request))
-    const tier = yield* tierOf(request, dialect)
+    const { serviceTier: tier } = request
+    yield* unless(wordProblem("serviceTier", tier, dialect.serviceTiers.values))
     const hasTools = tools.length > 0 || raw["tools"] !== undefined
 
-    const body = yield* RawFields.merge(
-      defined({
+    return {
+      body: {
         anthropic_version: dialect.version,
         anthropic_beta: dialect.betas === "body" && betas.length > 0 ? betas : undefined,
         model: dialect.hasModel ? model : undefined,
         max_tokens: limit,
         system: system.length === 0 ? undefined : contentOf(system),
         messages: turns.map(({ role, units }) => ({ role, content: contentOf(units) })),
-        temperature: request.temperature,
-        top_p: request.topP,
-        top_k: request.topK,
-        stop_sequences: request.stop?.length === 0 ? undefined : request.stop,
         tools: tools.length === 0 ? undefined : tools.flatMap(({ blocks }) => blocks),
-        tool_choice: hasTools ? toolChoiceOf(request) : undefined,
+        tool_choice: hasTools ? Claude.toolChoice(request) : undefined,
         thinking: asked.thinking,
-        output_config: format === undefined && asked.effort === undefined
+        output_config: schema === undefined && asked.effort === undefined
           ? undefined
-          : defined({ effort: asked.effort, format }),
+          : defined({ effort: asked.effort, format: schema && { type: "json_schema", schema } }),
         metadata: yield* metadataOf(request),
-        service_tier: dialect.serviceTiers.header === undefined ? tier : undefined
-      }),
+        service_tier: dialect.serviceTiers.header === undefined ? tier : undefined,
+        stream: dialect.hasModel ? true : undefined
+      },
       raw,
-      shape,
-      path
-    )
-    return {
-      body: dialect.hasModel ? { ...body, stream: true } : body,
       headers: {
         ...(dialect.betas === "header" && betas.length > 0 ? { "anthropic-beta": betas.join(",") } : undefined),
         ...(dialect.serviceTiers.header !== undefined && tier !== undefined
@@ -287,18 +241,9 @@ const encode = (
           : undefined),
         ...headers
       },
-      ignored: [
-        ...ignored,
-        ...(asked.ignored ?? []),
-        ...vacuous(request, hasTools),
-        ...messages.flatMap(({ units }) => units.flatMap(({ leftOut }) => leftOut ?? [])),
-        ...trimmed
-      ]
+      ignored: [...(asked.ignored ?? []), ...vacuous(request, hasTools), ...ignored, ...trimmed]
     }
   })
-
-const unless = (problem: string | undefined): Encoding<void> =>
-  problem === undefined ? Result.succeed(undefined) : Result.fail(problem)
 
 // A text alone is written as a text.
 const contentOf = (units: ReadonlyArray<Unit>): unknown => {
@@ -311,7 +256,9 @@ const contentOf = (units: ReadonlyArray<Unit>): unknown => {
 
 // -- Parts
 
-const mark = nullish(Caching.CacheControl)
+const mark = nullish(
+  Schema.Struct({ type: Schema.Literal("ephemeral"), ttl: Schema.optionalKey(Schema.Literals(["5m", "1h"])) })
+)
 const Citations = nullish(Schema.Struct({ enabled: Schema.Boolean }))
 
 const messageOptions = ownOptions(Schema.Struct({ cacheControl: mark }))
@@ -344,7 +291,6 @@ const callOptions = ownOptions(Schema.Struct({
   serverName: nullish(Schema.String),
   type: nullish(Schema.String)
 }))
-const resultOptions = ownOptions(Schema.Struct({ cacheControl: mark }))
 const serverResultOptions = ownOptions(Schema.Struct({
   cacheControl: mark,
   caller: nullish(Schema.JsonObject),
@@ -359,221 +305,93 @@ const toolOptions = ownOptions(Schema.Struct({
   inputExamples: nullish(Schema.Array(Schema.JsonObject))
 }))
 
-type CacheControl = typeof Caching.CacheControl.Type | null | undefined
+interface Wire extends Walk.Wire<Fields> {
+  readonly marks: Walk.Marks<Fields>
+}
 
-const isBlank = (text: string): boolean => text.trim() === ""
-
-const marked = (block: Block, cacheControl: CacheControl): Block =>
-  cacheControl ? { ...block, cache_control: cacheControl } : block
-
-const marksOf = ({ blocks, path }: Unit): ReadonlyArray<Caching.Mark> =>
-  blocks.flatMap((block) => {
-    const { cache_control: mark } = block
-    return Schema.is(Caching.CacheControl)(mark) ? [{ path, ttl: mark.ttl }] : []
-  })
-
-const systemOf = ({ prompt, system }: ChatRequest.Normalized, { key }: Context): Encoding<ReadonlyArray<Unit>> =>
-  Result.gen(function*() {
-    const units: Array<Unit> = system === undefined ? [] : [{ path: "system", blocks: texts(system) }]
-    for (const [index, message] of prompt.content.entries()) {
-      if (message.role !== "system") continue
-      const path = place(["prompt", index])
-      const { cacheControl } = yield* messageOptions(message.options, key, path)
-      units.push(yield* textUnit(message.content, cacheControl, path))
-    }
-    return units.filter(({ blocks }) => blocks.length > 0)
-  })
-
-// The API refuses blank texts.
-const texts = (text: string): ReadonlyArray<Block> => isBlank(text) ? [] : [{ type: "text", text }]
-
-const textUnit = (text: string, cacheControl: CacheControl, path: string, more?: Block): Encoding<Unit> =>
-  isBlank(text) && cacheControl
-    ? Result.fail(`${path}: a blank text is not sent, so it can't hold a cache marker`)
-    : Result.succeed({ path, blocks: texts(text).map((block) => marked({ ...block, ...more }, cacheControl)) })
-
-const messagesOf = (prompt: Prompt.Prompt, context: Context): Encoding<ReadonlyArray<Turns.Turn<Block>>> =>
-  Result.gen(function*() {
-    const messages: Array<Turns.Turn<Block>> = []
-    for (const [index, message] of prompt.content.entries()) {
-      if (message.role === "system") continue
-      const path = place(["prompt", index])
-      const units = yield* unitsOf(message, path, context)
-      const { cacheControl } = yield* messageOptions(message.options, context.key, path)
-      messages.push({
-        role: message.role === "assistant" ? "assistant" : "user",
-        units: cacheControl ? yield* markLast(units, cacheControl, path) : units
+const wireOf = (key: string, dialect: Dialect): Wire => {
+  const wire: Wire = {
+    key,
+    ids: { foreign: /[^a-zA-Z0-9_-]/g },
+    marks: {
+      option: `${key}.cacheControl`,
+      put: (blocks, mark) => [...blocks.slice(0, -1), { ...blocks.at(-1), cache_control: mark }],
+      isReasoning: ({ type }) => type === "thinking" || type === "redacted_thinking"
+    },
+    message: (options, path) =>
+      Result.map(messageOptions(options, key, path), ({ cacheControl }) => ({ mark: cacheControl })),
+    instruction: (text) => ({ type: "text", text }),
+    text: ({ options, text }, path) =>
+      Result.map(textOptions(options, key, path), ({ block, cacheControl, citations }) => ({
+        // The API refuses blank texts.
+        blocks: block
+          ? [block]
+          : Walk.isBlank(text)
+          ? []
+          : [defined({ type: "text", text, citations: citations ?? undefined })],
+        mark: cacheControl
+      })),
+    file: (part, path) => filePiece(part, path, key, dialect),
+    reasoning: ({ options, text }, path) =>
+      Result.map(
+        reasoningOptions(options, key, path),
+        ({ cacheControl: mark, info }): Piece =>
+          info?.type === "thinking" && info.signature !== ""
+            ? { blocks: [{ type: "thinking", thinking: text, signature: info.signature }], mark }
+            : info?.type === "redacted_thinking" && info.redactedData !== ""
+            ? { blocks: [{ type: "redacted_thinking", data: info.redactedData }], mark }
+            : { blocks: [], leftOut: "reasoning without a signature of this provider can't be sent back", mark }
+      ),
+    call: (part, path, id) =>
+      Result.gen(function*() {
+        const { cacheControl, caller, serverName, type } = yield* callOptions(part.options, key, path)
+        const input = yield* Tools.argumentsOf(part, path)
+        yield* Tools.toolName(part.name, `${path}.name`, 128)
+        if (part.providerExecuted && !type) yield* unless(serverToolProblem(part, path, dialect))
+        const block = defined({
+          type: part.providerExecuted ? type || "server_tool_use" : "tool_use",
+          id,
+          name: part.name,
+          input,
+          caller: caller ?? undefined,
+          server_name: part.providerExecuted ? serverName ?? undefined : undefined
+        })
+        return { blocks: [block], mark: cacheControl }
+      }),
+    ownCall: (part, path) => wire.call(part, path, part.id),
+    result: (part, path, id) =>
+      Result.gen(function*() {
+        const { cacheControl } = yield* messageOptions(part.options, key, path)
+        const within = yield* Walk.contents(part.modelOutput ?? [], `${path}.modelOutput`, wire)
+        const content = part.modelOutput === undefined
+          ? yield* Tools.resultText(part, path)
+          : within.flatMap(({ blocks }) => blocks)
+        const block = defined({
+          type: "tool_result",
+          tool_use_id: id,
+          content: content.length === 0 || typeof content === "string" && Walk.isBlank(content) ? undefined : content,
+          is_error: part.isFailure ? true : undefined
+        })
+        return { blocks: [block], mark: cacheControl, within }
+      }),
+    ownResult: (part, path) =>
+      Result.gen(function*() {
+        const { cacheControl, caller, type } = yield* serverResultOptions(part.options, key, path)
+        if (!type) yield* unless(serverToolProblem(part, path, dialect))
+        yield* Tools.resultText(part, path)
+        const block = defined({
+          type: type || serverResults[part.name],
+          tool_use_id: part.id,
+          content: part.result,
+          // The others state a failure in their content.
+          is_error: type === "mcp_tool_result" ? part.isFailure : undefined,
+          caller: caller ?? undefined
+        })
+        return { blocks: [block], mark: cacheControl }
       })
-    }
-    return messages
-  })
-
-// A marker on a message is one on its last block.
-const markLast = (
-  units: ReadonlyArray<Unit>,
-  cacheControl: CacheControl,
-  path: string
-): Encoding<ReadonlyArray<Unit>> => {
-  const index = units.findLastIndex(({ blocks }) => blocks.length > 0)
-  const last = units[index]?.blocks.at(-1)
-  if (last === undefined) {
-    return Result.fail(`${path}: nothing of this message is sent, so it can't hold a cache marker`)
   }
-  if (isThinking(last)) return Result.fail(`${path}: reasoning can't hold a cache marker`)
-  return Result.succeed(
-    units.map((unit, i) =>
-      i === index ? { ...unit, blocks: [...unit.blocks.slice(0, -1), { cache_control: cacheControl, ...last }] } : unit
-    )
-  )
+  return wire
 }
-
-const isThinking = ({ type }: Block): boolean => type === "thinking" || type === "redacted_thinking"
-
-const unitsOf = (
-  message: Exclude<Prompt.Message, Prompt.SystemMessage>,
-  path: string,
-  context: Context
-): Encoding<ReadonlyArray<Unit>> => {
-  const at = (index: number) => `${path}.${place(["content", index])}`
-  switch (message.role) {
-    case "user":
-      return each(message.content, (part, index) => userPart(part, at(index), context))
-    case "assistant":
-      return each(message.content, (part, index) => assistantPart(part, at(index), context))
-    case "tool":
-      return each(message.content, (part, index) => toolPart(part, at(index), context))
-  }
-}
-
-const userPart = (part: Prompt.UserMessagePart, path: string, context: Context): Encoding<Unit> => {
-  switch (part.type) {
-    case "text":
-      return textPart(part, path, context)
-    case "file":
-      return Result.map(fileBlock(part, path, context), (block) => ({ path, blocks: [block] }))
-  }
-}
-
-const assistantPart = (part: Prompt.AssistantMessagePart, path: string, context: Context): Encoding<Unit> => {
-  switch (part.type) {
-    case "text":
-      return textPart(part, path, context)
-    case "file":
-      return Result.fail(`${path}: a file of the assistant can't be sent back; ${part.mediaType} is for the user`)
-    case "reasoning":
-      return reasoningPart(part, path, context)
-    case "tool-call":
-      return callPart(part, path, context)
-    case "tool-result":
-      return part.providerExecuted
-        ? serverResult(part, path, context)
-        : Result.fail(`${path}: the result of a tool belongs in a message of the role tool`)
-    // It is between the program and its user.
-    case "tool-approval-request":
-      return Result.succeed({ path, blocks: [] })
-  }
-}
-
-const toolPart = (part: Prompt.ToolMessagePart, path: string, context: Context): Encoding<Unit> => {
-  switch (part.type) {
-    case "tool-result":
-      return resultPart(part, path, context)
-    case "tool-approval-response":
-      return Result.succeed({ path, blocks: [] })
-  }
-}
-
-const textPart = (part: Prompt.TextPart, path: string, { key }: Context): Encoding<Unit> =>
-  Result.flatMap(
-    textOptions(part.options, key, path),
-    ({ block, cacheControl, citations }) =>
-      block
-        ? Result.succeed({ path, blocks: [marked(block, cacheControl)] })
-        : textUnit(part.text, cacheControl, path, citations ? { citations } : undefined)
-  )
-
-const reasoningPart = (part: Prompt.ReasoningPart, path: string, { key }: Context): Encoding<Unit> =>
-  Result.flatMap(reasoningOptions(part.options, key, path), ({ cacheControl, info }): Encoding<Unit> => {
-    if (cacheControl) return Result.fail(`${path}.options.${key}.cacheControl: reasoning can't hold a cache marker`)
-    if (info?.type === "thinking" && info.signature !== "") {
-      return Result.succeed({
-        path,
-        blocks: [{ type: "thinking", thinking: part.text, signature: info.signature }]
-      })
-    }
-    if (info?.type === "redacted_thinking" && info.redactedData !== "") {
-      return Result.succeed({ path, blocks: [{ type: "redacted_thinking", data: info.redactedData }] })
-    }
-    return Result.succeed({
-      path,
-      blocks: [],
-      leftOut: `${path}: reasoning without a signature of this provider can't be sent back`
-    })
-  })
-
-const idsOf = (prompt: Prompt.Prompt): ReadonlyMap<string, string> =>
-  Ids.accepted(ToolResults.callIds(prompt), { foreign: /[^a-zA-Z0-9_-]/g })
-
-const callPart = (part: Prompt.ToolCallPart, path: string, context: Context): Encoding<Unit> =>
-  Result.gen(function*() {
-    const { cacheControl, caller, serverName, type } = yield* callOptions(part.options, context.key, path)
-    const input = yield* ToolResults.argumentsOf(part, path)
-    yield* unless(nameProblem(part.name, `${path}.name`))
-    if (part.providerExecuted) {
-      if (!type) yield* unless(serverToolProblem(part, path, context))
-      const block = defined({
-        type: type || "server_tool_use",
-        id: part.id,
-        name: part.name,
-        input,
-        caller: caller ?? undefined,
-        server_name: serverName ?? undefined
-      })
-      return { path, blocks: [marked(block, cacheControl)] }
-    }
-    const block = defined({
-      type: "tool_use",
-      id: context.ids.get(part.id),
-      name: part.name,
-      input,
-      caller: caller ?? undefined
-    })
-    return { path, call: part.id, blocks: [marked(block, cacheControl)] }
-  })
-
-const nameProblem = (name: string, path: string): string | undefined =>
-  /^[a-zA-Z0-9_-]{1,128}$/.test(name)
-    ? undefined
-    : `${path}: the name of a tool has 1 to 128 letters, digits, underscores and hyphens, not ${JSON.stringify(name)}`
-
-const resultPart = (part: Prompt.ToolResultPart, path: string, context: Context): Encoding<Unit> =>
-  Result.gen(function*() {
-    if (part.providerExecuted) {
-      return yield* Result.fail(`${path}: what a provider's own tool returned belongs in the assistant's message`)
-    }
-    const { cacheControl } = yield* resultOptions(part.options, context.key, path)
-    const block = defined({
-      type: "tool_result",
-      tool_use_id: context.ids.get(part.id),
-      content: yield* resultContent(part, path, context),
-      is_error: part.isFailure ? true : undefined
-    })
-    return { path, result: part.id, blocks: [marked(block, cacheControl)] }
-  })
-
-const resultContent = (part: Prompt.ToolResultPart, path: string, context: Context): Encoding<unknown> =>
-  Result.gen(function*() {
-    if (part.modelOutput === undefined) {
-      const text = yield* ToolResults.text(part, path)
-      return isBlank(text) ? undefined : text
-    }
-    const units = yield* each(
-      part.modelOutput,
-      (output, index) => userPart(output, `${path}.${place(["modelOutput", index])}`, context)
-    )
-    const blocks = units.flatMap(({ blocks }) => blocks)
-    return blocks.length === 0 ? undefined : blocks
-  })
 
 // -- What Anthropic's own tools did
 
@@ -590,37 +408,21 @@ const serverResults: Readonly<Record<string, string>> = {
 const serverToolProblem = (
   { id, name }: Prompt.ToolCallPart | Prompt.ToolResultPart,
   path: string,
-  { dialect }: Context
+  dialect: Dialect
 ): string | undefined =>
   dialect.serverTools && id.startsWith("srvtoolu_") && Object.hasOwn(serverResults, name)
     ? undefined
-    : `${path}: the tool ${name} was run by a provider, and this one does not know it, so it can't be sent back`
-
-const serverResult = (part: Prompt.ToolResultPart, path: string, context: Context): Encoding<Unit> =>
-  Result.gen(function*() {
-    const { cacheControl, caller, type } = yield* serverResultOptions(part.options, context.key, path)
-    if (!type) yield* unless(serverToolProblem(part, path, context))
-    yield* ToolResults.text(part, path)
-    const block = defined({
-      type: type || serverResults[part.name],
-      tool_use_id: part.id,
-      content: part.result,
-      // The others state a failure in their content.
-      is_error: type === "mcp_tool_result" ? part.isFailure : undefined,
-      caller: caller ?? undefined
-    })
-    return { path, blocks: [marked(block, cacheControl)] }
-  })
+    : Walk.unknownTool({ name }, path)
 
 // -- Files
 
 const imageTypes = ["image/jpeg", "image/png", "image/gif", "image/webp"]
 
-const fileBlock = (part: Prompt.FilePart, path: string, context: Context): Encoding<Block> =>
+const filePiece = (part: Prompt.FilePart, path: string, key: string, dialect: Dialect): Encoding<Piece> =>
   Result.gen(function*() {
-    const own = yield* fileOptions(part.options, context.key, path)
+    const own = yield* fileOptions(part.options, key, path)
     const file = yield* Files.media(part, path)
-    if ("url" in file && !context.dialect.takesUrls) {
+    if ("url" in file && !dialect.takesUrls) {
       return yield* Result.fail(`${path}.data: has to be the bytes of the file, a URL is not taken`)
     }
     if ("url" in file && !/^https?:\/\//i.test(file.url)) {
@@ -630,23 +432,21 @@ const fileBlock = (part: Prompt.FilePart, path: string, context: Context): Encod
     const about = own.context ?? own.documentContext
     if (file.mediaType.startsWith("image/")) {
       if (own.citations || title || about) {
-        return yield* Result.fail(`${path}.options.${context.key}: an image has no citations, title or context`)
+        return yield* Result.fail(`${path}.options.${key}: an image has no citations, title or context`)
       }
-      return marked({ type: "image", source: yield* imageSource(file, path) }, own.cacheControl)
+      return { blocks: [{ type: "image", source: yield* imageSource(file, path) }], mark: own.cacheControl }
     }
-    return marked(
-      defined({
-        type: "document",
-        source: yield* documentSource(file, path),
-        title: yield* titleOf(title ?? part.fileName, path),
-        context: about || undefined,
-        citations: own.citations ?? undefined
-      }),
-      own.cacheControl
-    )
+    const block = defined({
+      type: "document",
+      source: yield* documentSource(file, path),
+      title: yield* titleOf(title ?? part.fileName, path),
+      context: about || undefined,
+      citations: own.citations ?? undefined
+    })
+    return { blocks: [block], mark: own.cacheControl }
   })
 
-const imageSource = (file: Files.Media, path: string): Encoding<Block> =>
+const imageSource = (file: Files.Media, path: string): Encoding<Fields> =>
   !imageTypes.includes(file.mediaType) && !("url" in file && file.mediaType === "image/*")
     ? Result.fail(`${path}.mediaType: images are taken as ${imageTypes.join(", ")}, not as ${file.mediaType}`)
     : Result.succeed(
@@ -655,7 +455,7 @@ const imageSource = (file: Files.Media, path: string): Encoding<Block> =>
         : { type: "base64", media_type: file.mediaType, data: file.base64 }
     )
 
-const documentSource = (file: Files.Media, path: string): Encoding<Block> => {
+const documentSource = (file: Files.Media, path: string): Encoding<Fields> => {
   if (file.mediaType === "application/pdf") {
     return Result.succeed(
       "url" in file
@@ -689,15 +489,14 @@ const titleOf = (title: string | undefined, path: string): Encoding<string | und
 
 // -- Tools and the rest
 
-const toolOf = (tool: ChatRequest.ToolDefinition, path: string, context: Context): Encoding<Unit> =>
+const toolOf = (tool: ChatRequest.ToolDefinition, path: string, wire: Wire, dialect: Dialect): Encoding<Unit> =>
   Result.gen(function*() {
-    yield* unless(nameProblem(tool.name, `${path}.name`))
-    const own = yield* toolOptions(tool.options, context.key, path)
-    if (own.eagerInputStreaming && !context.dialect.eagerInputStreaming) {
-      return yield* Result.fail(`${path}.options.${context.key}.eagerInputStreaming: is not taken`)
+    yield* Tools.toolName(tool.name, `${path}.name`, 128)
+    const own = yield* toolOptions(tool.options, wire.key, path)
+    if (own.eagerInputStreaming && !dialect.eagerInputStreaming) {
+      return yield* Result.fail(`${path}.options.${wire.key}.eagerInputStreaming: is not taken`)
     }
-    const parameters = yield* JsonSchemas.parameters(tool.parameters, `${path}.parameters`)
-    yield* unless(JsonSchemas.rootCombination(parameters, `${path}.parameters`))
+    const parameters = yield* Tools.toolParameters(tool, path, true)
     const block = defined({
       name: tool.name,
       description: tool.description || undefined,
@@ -708,58 +507,18 @@ const toolOf = (tool: ChatRequest.ToolDefinition, path: string, context: Context
       eager_input_streaming: own.eagerInputStreaming ?? undefined,
       input_examples: own.inputExamples ?? undefined
     })
-    return { path, blocks: [marked(block, own.cacheControl)] }
+    return yield* Walk.marked({ path, blocks: [block], mark: own.cacheControl }, wire.marks)
   })
 
-const toolChoiceOf = ({ parallelToolCalls, toolChoice }: ChatRequest.Normalized): Block | undefined => {
-  const single = parallelToolCalls === false ? { disable_parallel_tool_use: true } : undefined
-  switch (toolChoice) {
-    case undefined:
-      return single && { type: "auto", ...single }
-    case "auto":
-      return { type: "auto", ...single }
-    case "required":
-      return { type: "any", ...single }
-    case "none":
-      return { type: "none" }
-    default:
-      return { type: "tool", name: toolChoice.tool, ...single }
-  }
-}
-
 // What says nothing where it stands.
-const vacuous = (
-  { parallelToolCalls, responseFormat, toolChoice }: ChatRequest.Normalized,
-  hasTools: boolean
-): ReadonlyArray<string> => [
-  ...(!hasTools && parallelToolCalls !== undefined ? ["parallelToolCalls: there are no tools"] : []),
-  ...(!hasTools && toolChoice !== undefined ? ["toolChoice: there are no tools"] : []),
-  ...(typeof responseFormat === "object" && responseFormat.description !== undefined
+const vacuous = (request: ChatRequest.Normalized, hasTools: boolean): ReadonlyArray<string> => [
+  ...(hasTools ? [] : Tools.withoutTools(request)),
+  ...(typeof request.responseFormat === "object" && request.responseFormat.description !== undefined
     ? ["responseFormat.description: the API takes the schema alone"]
     : [])
 ]
 
-const outputFormatOf = ({ responseFormat }: ChatRequest.Normalized): Encoding<Block | undefined> => {
-  switch (responseFormat) {
-    case undefined:
-    case "text":
-      return Result.succeed(undefined)
-    case "json":
-      return Result.fail("responseFormat: there is no JSON mode, give a schema")
-    default:
-      return Result.map(
-        claudeSchema(responseFormat.schema, "responseFormat.schema"),
-        (schema) => ({ type: "json_schema", schema })
-      )
-  }
-}
-
-const tierOf = ({ serviceTier }: ChatRequest.Normalized, { serviceTiers }: Dialect): Encoding<string | undefined> =>
-  serviceTier === undefined || serviceTiers.values.includes(serviceTier)
-    ? Result.succeed(serviceTier)
-    : Result.fail(`serviceTier: one of ${serviceTiers.values.join(", ")} is taken, not ${serviceTier}`)
-
-const metadataOf = ({ metadata, user }: ChatRequest.Normalized): Encoding<Block | undefined> => {
+const metadataOf = ({ metadata, user }: ChatRequest.Normalized): Encoding<Fields | undefined> => {
   const other = Object.keys(metadata ?? {}).find((label) => label !== "user_id")
   if (other !== undefined) return Result.fail(`${place(["metadata", other])}: only the label user_id is taken`)
   const stated = metadata?.["user_id"]
@@ -773,56 +532,20 @@ const metadataOf = ({ metadata, user }: ChatRequest.Normalized): Encoding<Block 
     : Result.succeed({ user_id: id })
 }
 
-const samplingProblem = ({ stop = [], temperature }: ChatRequest.Normalized): string | undefined => {
-  const blank = stop.findIndex(isBlank)
-  if (blank !== -1) return `${place(["stop", blank])}: a text of white space alone is not taken`
-  return temperature !== undefined && temperature > 1
-    ? `temperature: 0 to 1 is taken, not ${temperature}`
-    : undefined
-}
-
-// Claude writes on where the assistant's last text ends, and refuses to after white space.
-const withoutTrailingSpace = (
-  turns: ReadonlyArray<Turns.Turn<Block>>
-): { readonly turns: ReadonlyArray<Turns.Turn<Block>>; readonly trimmed: ReadonlyArray<string> } => {
-  const turn = turns.at(-1)
-  const unit = turn?.units.at(-1)
-  const text = unit?.blocks[0]?.["text"]
-  if (turn?.role !== "assistant" || unit === undefined || typeof text !== "string" || text === text.trimEnd()) {
-    return { turns, trimmed: [] }
-  }
-  const [first, ...rest] = unit.blocks
-  const last = { ...unit, blocks: [{ ...first, text: text.trimEnd() }, ...rest] }
-  return {
-    turns: [...turns.slice(0, -1), { role: turn.role, units: [...turn.units.slice(0, -1), last] }],
-    trimmed: [`${unit.path}.text: the white space at its end, after which Claude can't go on`]
-  }
-}
-
-const prefillProblem = (asked: Claude.Thinking, turns: ReadonlyArray<Turns.Turn<Block>>): string | undefined => {
-  const last = turns.at(-1)?.units.at(-1)
-  return Claude.thinks(asked) && turns.at(-1)?.role === "assistant" && last?.blocks.at(-1)?.["type"] === "text"
-    ? `${last.path}: Claude can't go on with a text of the assistant while it reasons`
-    : undefined
-}
-
-const defaultLimit = (maxTokens = 4096, thinking: ReadonlyArray<unknown>): number =>
-  maxTokens + Math.max(0, ...thinking.map((each) => Schema.is(Budget)(each) ? each.budget_tokens : 0))
-
-const Budget = Schema.Struct({ budget_tokens: Schema.Finite })
+const temperatureProblem = ({ temperature }: ChatRequest.Normalized): string | undefined =>
+  temperature !== undefined && temperature > 1 ? `temperature: 0 to 1 is taken, not ${temperature}` : undefined
 
 // -- Raw fields
 
 interface Raw {
   readonly betas: ReadonlyArray<string>
   readonly headers: Readonly<Record<string, string>>
-  readonly raw: Readonly<Record<string, unknown>>
-  readonly path: string
+  readonly raw: Fields
 }
 
 // Raw fields are for the body, but for names of beta features and what is sent as a header.
 const rawOf = (
-  fields: Readonly<Record<string, unknown>>,
+  fields: Fields,
   path: string,
   always: ReadonlyArray<string> = [],
   dialect: Dialect
@@ -843,7 +566,7 @@ const rawOf = (
       headers[header] = value
     }
   }
-  return Result.succeed({ betas: Array.from(betas), headers, raw, path })
+  return Result.succeed({ betas: Array.from(betas), headers, raw })
 }
 
 const Names = Schema.Array(Schema.String)

@@ -1,6 +1,11 @@
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
+import { place } from "../../internal/place.ts"
+import { claudeSchema } from "./claudeSchema.ts"
+import type { Encoding, Fields } from "./encoding.ts"
+import { isBlank, type Turn } from "./walk.ts"
 
 /**
  * What the id of a Claude model tells about what the model takes. A model of another name is taken to take everything:
@@ -33,7 +38,7 @@ const abilities = (model: string): Abilities => {
  * @internal
  */
 export interface Thinking {
-  readonly thinking?: Readonly<Record<string, unknown>> | undefined
+  readonly thinking?: Fields | undefined
   readonly effort?: string | undefined
   /** What was asked for and is not there, as sentences. */
   readonly ignored?: ReadonlyArray<string> | undefined
@@ -48,7 +53,7 @@ export interface Thinking {
 export const thinking = (
   { budgetTokens, effort, summary }: NonNullable<ChatRequest.Normalized["reasoning"]>,
   model: string
-): Result.Result<Thinking, string> => {
+): Encoding<Thinking> => {
   const able = abilities(model)
   if (effort === "minimal") return Result.fail("reasoning.effort: Claude has no effort minimal; the least is low")
   if (effort === "none") {
@@ -128,3 +133,100 @@ export const conflict = (
     ? `reasoning.budgetTokens: the budget of ${budget} has to be less than maxTokens, ${maxTokens}, which counts both`
     : undefined
 }
+
+/**
+ * Claude's `tool_choice`. `disable_parallel_tool_use` needs a choice to stand in.
+ *
+ * @internal
+ */
+export const toolChoice = (
+  { parallelToolCalls, toolChoice }: ChatRequest.Normalized
+): Fields | undefined => {
+  const single = parallelToolCalls === false ? { disable_parallel_tool_use: true } : undefined
+  switch (toolChoice) {
+    case undefined:
+      return single && { type: "auto", ...single }
+    case "auto":
+      return { type: "auto", ...single }
+    case "required":
+      return { type: "any", ...single }
+    case "none":
+      return { type: "none" }
+    default:
+      return { type: "tool", name: toolChoice.tool, ...single }
+  }
+}
+
+/**
+ * Which stop text Claude refuses, as a sentence; `undefined` when it takes all.
+ *
+ * @internal
+ */
+export const stopProblem = ({ stop = [] }: ChatRequest.Normalized): string | undefined => {
+  const blank = stop.findIndex(isBlank)
+  return blank === -1 ? undefined : `${place(["stop", blank])}: a text of white space alone is not taken`
+}
+
+/**
+ * Turns without the white space at the end of the assistant's last text: Claude writes on from there, and refuses to after
+ * white space.
+ *
+ * @internal
+ */
+export const withoutTrailingSpace = (
+  turns: ReadonlyArray<Turn<Fields>>
+): { readonly turns: ReadonlyArray<Turn<Fields>>; readonly trimmed: ReadonlyArray<string> } => {
+  const turn = turns.at(-1)
+  const unit = turn?.units.at(-1)
+  const [first, ...rest] = unit?.blocks ?? []
+  const text = first?.["text"]
+  if (turn?.role !== "assistant" || unit === undefined || typeof text !== "string" || text === text.trimEnd()) {
+    return { turns, trimmed: [] }
+  }
+  const last = { ...unit, blocks: [{ ...first, text: text.trimEnd() }, ...rest] }
+  return {
+    turns: [...turns.slice(0, -1), { role: turn.role, units: [...turn.units.slice(0, -1), last] }],
+    trimmed: [`${unit.path}.text: the white space at its end, after which Claude can't go on`]
+  }
+}
+
+/**
+ * Why Claude can't write on where the assistant's last text ends, as a sentence; `undefined` when it can.
+ *
+ * @internal
+ */
+export const prefillProblem = (asked: Thinking, turns: ReadonlyArray<Turn<Fields>>): string | undefined => {
+  const turn = turns.at(-1)
+  const last = turn?.units.at(-1)
+  return thinks(asked) && turn?.role === "assistant" && last?.blocks.some((block) => "text" in block) === true
+    ? `${last.path}: Claude can't go on with a text of the assistant while it reasons`
+    : undefined
+}
+
+const Budget = Schema.Struct({ budget_tokens: Schema.Finite })
+
+/**
+ * The largest budget among some settings of Claude's `thinking`; 0 when none has one.
+ *
+ * @internal
+ */
+export const budgetOf = (settings: ReadonlyArray<unknown>): number =>
+  Math.max(0, ...settings.map((each) => Schema.is(Budget)(each) ? each.budget_tokens : 0))
+
+/**
+ * The schema that an answer has to keep to, as Claude guarantees it; `undefined` for text. With `isClaude` `false` it
+ * stays as it is, for another model on the same API.
+ *
+ * @internal
+ */
+export const answerSchema = (
+  { responseFormat = "text" }: ChatRequest.Normalized,
+  isClaude = true
+): Encoding<Schema.JsonObject | undefined> =>
+  responseFormat === "text"
+    ? Result.succeed(undefined)
+    : responseFormat === "json"
+    ? Result.fail("responseFormat: there is no JSON mode, give a schema")
+    : isClaude
+    ? claudeSchema(responseFormat.schema, "responseFormat.schema")
+    : Result.succeed(responseFormat.schema)

@@ -1,11 +1,18 @@
+/**
+ * Files of a prompt.
+ *
+ * @since 0.2.0
+ */
 import type * as Prompt from "effect/ai/Prompt"
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
+import type { Encoding } from "./encoding.ts"
 
 /**
  * A file of a prompt in the one form that formats look at: its bytes in base64, or its address.
  *
- * @internal
+ * @category models
+ * @since 0.2.0
  */
 export type Media = {
   /** The media type in lower case, without parameters, under its usual name; `*` stays where nothing tells the subtype. */
@@ -19,9 +26,20 @@ export type Media = {
  *
  * Fails with a sentence when the data are none of these, or contradict the media type. Nothing is downloaded.
  *
- * @internal
+ * @example
+ * ```ts
+ * import * as RequestKit from "effect-llm-stream/protocols/RequestKit"
+ * import { Prompt } from "effect/ai"
+ * import { Result } from "effect"
+ *
+ * const part = Prompt.filePart({ mediaType: "image/*", data: "iVBORw0KGgo=" })
+ * Result.getOrThrow(RequestKit.media(part, "prompt[0].content[1]")).mediaType // "image/png"
+ * ```
+ *
+ * @category decoding
+ * @since 0.2.0
  */
-export const media = (part: Prompt.FilePart, path: string): Result.Result<Media, string> => {
+export const media = (part: Prompt.FilePart, path: string): Encoding<Media> => {
   const { data, fileName } = part
   const stated = canonicalType(part.mediaType)
   if (!/^[\w.+-]+\/[\w.+*-]+$/.test(stated)) return Result.fail(`${path}.mediaType: not a media type`)
@@ -46,7 +64,7 @@ const bytes = (
   mediaType: string,
   fileName: string | undefined,
   path: string
-): Result.Result<Media, string> => {
+): Encoding<Media> => {
   if (base64 === "") return Result.fail(`${path}.data: the file is empty`)
   if (base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) {
     return Result.fail(`${path}.data: neither base64 nor a URL`)
@@ -62,7 +80,7 @@ const bytes = (
 const dataUrl = (
   text: string,
   path: string
-): Result.Result<{ readonly base64: string; readonly mediaType: string | undefined }, string> => {
+): Encoding<{ readonly base64: string; readonly mediaType: string | undefined }> => {
   const [, type = "", content = ""] = /^data:([^,]*),(.*)$/is.exec(text) ?? []
   const mediaType = type.split(";")[0] === "" ? undefined : canonicalType(type)
   if (/;base64$/i.test(type)) return Result.succeed({ base64: content, mediaType })
@@ -99,12 +117,8 @@ const signatures: ReadonlyArray<readonly [start: RegExp, type: string]> = [
   [/^%PDF-/, "application/pdf"]
 ]
 
-/**
- * The media type that the first bytes of a file tell, among those that APIs take; `undefined` when they tell nothing.
- *
- * @internal
- */
-export const sniff = (base64: string): string | undefined => {
+// The media type that the first bytes of a file tell, among those that APIs take; `undefined` when they tell nothing.
+const sniff = (base64: string): string | undefined => {
   const head = Result.getOrUndefined(Base64.decode(base64.slice(0, 24)))
   if (head === undefined) return undefined
   const start = String.fromCharCode(...head)

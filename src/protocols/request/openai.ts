@@ -1,6 +1,13 @@
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
+import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
+import type { Encoding, Fields } from "./encoding.ts"
+import type { Media } from "./files.ts"
+import { ownOptions } from "./options.ts"
+import * as JsonSchemas from "./schema.ts"
+import { toolName, toolParameters } from "./tools.ts"
 
 /**
  * The tiers of OpenAI and Azure.
@@ -35,48 +42,51 @@ export interface MetadataLimits {
 export const metadataLimits: MetadataLimits = { pairs: 16, label: 64, text: 512 }
 
 /**
- * The tier of a request, if it is one of those that there are.
+ * Which limit the metadata of a request break, as a sentence; `undefined` when they keep to all.
  *
  * @internal
  */
-export const serviceTier = (
-  { serviceTier }: ChatRequest.Normalized,
-  tiers: ReadonlyArray<string> | undefined
-): Result.Result<string | undefined, string> =>
-  serviceTier !== undefined && tiers?.includes(serviceTier) === false
-    ? Result.fail(`serviceTier: there is no tier ${serviceTier}; there are ${tiers.join(", ")}`)
-    : Result.succeed(serviceTier)
-
-/**
- * The metadata of a request, if it keeps to the limits.
- *
- * @internal
- */
-export const metadata = (
-  { metadata }: ChatRequest.Normalized,
+export const metadataProblem = (
+  { metadata = {} }: ChatRequest.Normalized,
   limits: MetadataLimits | undefined
-): Result.Result<ChatRequest.Normalized["metadata"], string> => {
-  const entries = Object.entries(metadata ?? {})
-  if (limits === undefined) return Result.succeed(metadata)
-  if (entries.length > limits.pairs) {
-    return Result.fail(`metadata: ${entries.length} pairs, at most ${limits.pairs} are taken`)
-  }
-  const long = entries.find(([label, text]) => label.length > limits.label || text.length > limits.text)
-  return long === undefined
-    ? Result.succeed(metadata)
-    : Result.fail(
-      `${
-        place(["metadata", long[0].slice(0, 80)])
-      }: labels have at most ${limits.label} characters, their texts ${limits.text}`
-    )
+): string | undefined => {
+  if (limits === undefined) return undefined
+  const { label: most, pairs, text: mostText } = limits
+  const entries = Object.entries(metadata)
+  if (entries.length > pairs) return `metadata: ${entries.length} pairs, at most ${pairs} are taken`
+  const long = entries.find(([label, text]) => label.length > most || text.length > mostText)
+  return long &&
+    `${place(["metadata", long[0].slice(0, 80)])}: labels have at most ${most} characters, their texts ${mostText}`
 }
 
+/** @internal */
+export const noBudget = "reasoning.budgetTokens: the API has an effort only, state reasoning.effort"
+
+const noOptions = ownOptions(Schema.Struct({}))
+
 /**
- * Whether the word JSON is in some text of a request: OpenAI and Groq refuse JSON mode without it.
+ * The tools of a request, as functions.
  *
  * @internal
  */
-export const saysJson = ({ prompt, system = "" }: ChatRequest.Normalized): boolean =>
+export const functionTools = (
+  { tools = [] }: ChatRequest.Normalized,
+  { isPlain, key, maxName }: { readonly key: string; readonly isPlain: boolean; readonly maxName: number }
+): Encoding<ReadonlyArray<Fields>> =>
+  Result.all(tools.map((tool, index) =>
+    Result.gen(function*() {
+      const { description, name, options, strict } = tool
+      const path = place(["tools", index])
+      yield* toolName(name, `${path}.name`, maxName)
+      yield* noOptions(options, key, path)
+      const schema = yield* toolParameters(tool, path, isPlain)
+      const parameters = strict === true ? yield* JsonSchemas.strict(schema, `${path}.parameters`) : schema
+      return defined({ name, description: description || undefined, parameters, strict })
+    })
+  ))
+
+// OpenAI and Groq refuse JSON mode without the word in some text.
+const saysJson = ({ prompt, system = "" }: ChatRequest.Normalized): boolean =>
   [
     system,
     ...prompt.content.flatMap((message) =>
@@ -92,5 +102,64 @@ export const saysJson = ({ prompt, system = "" }: ChatRequest.Normalized): boole
     )
   ].some((text) => /json/i.test(text))
 
+/**
+ * The form of an answer, `undefined` for text: JSON mode, or a schema with its name. `needsWord` says that the host gives
+ * JSON only when it is mentioned.
+ *
+ * @internal
+ */
+export const answerFormat = (
+  request: ChatRequest.Normalized,
+  needsWord: boolean
+): Encoding<{ readonly type: "json_object" | "json_schema"; readonly schema?: Fields } | undefined> => {
+  const { responseFormat } = request
+  if (responseFormat === undefined || responseFormat === "text") return Result.succeed(undefined)
+  if (responseFormat === "json") {
+    return needsWord && !saysJson(request)
+      ? Result.fail("responseFormat: the API gives JSON only when some text of the prompt has the word JSON in it")
+      : Result.succeed({ type: "json_object" })
+  }
+  const { description, name = "response", schema, strict } = responseFormat
+  if (!/^[a-zA-Z0-9_-]{1,64}$/.test(name)) {
+    return Result.fail("responseFormat.name: 1 to 64 letters, digits, _ and - are taken")
+  }
+  return Result.map(
+    strict === true
+      ? JsonSchemas.strict(schema, "responseFormat.schema")
+      : Result.succeed(JsonSchemas.inlineRoot(schema)),
+    (schema) => ({ type: "json_schema", schema: defined({ name, description, schema, strict }) })
+  )
+}
+
 /** @internal */
-export const noJsonWord = "responseFormat: the API gives JSON only when some text of the prompt has the word JSON in it"
+export const dataUrl = (media: Media): string =>
+  "url" in media ? media.url : `data:${media.mediaType};base64,${media.base64}`
+
+/**
+ * The address of an image, or its data as one.
+ *
+ * @internal
+ */
+export const imageUrl = (media: Media, types: ReadonlyArray<string> | undefined, path: string): Encoding<string> => {
+  const { mediaType } = media
+  const isOpen = mediaType === "image/*"
+  return isOpen && !("url" in media)
+    ? Result.fail(`${path}.mediaType: the type of the image is not known`)
+    : !isOpen && types?.includes(mediaType) === false
+    ? Result.fail(`${path}.mediaType: images of type ${mediaType} are not taken, but ${types.join(", ")}`)
+    : Result.succeed(dataUrl(media))
+}
+
+/**
+ * Why an address of a file is not taken, as a sentence; `undefined` when it is.
+ *
+ * @internal
+ */
+export const addressProblem = (media: Media, path: string): string | undefined =>
+  "url" in media && !/^https?:/i.test(media.url)
+    ? `${path}.data: a file is taken by http(s) address or as data, not from ${place([media.url.slice(0, 80)])}`
+    : undefined
+
+/** @internal */
+export const documentName = ({ fileName }: Media): string =>
+  fileName === undefined || fileName === "" ? "document.pdf" : fileName

@@ -1,84 +1,81 @@
+/**
+ * A provider's own fields in the `options` of requests, messages, parts and tools.
+ *
+ * @since 0.2.0
+ */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaAST from "effect/SchemaAST"
-import * as ChatRequest from "../../ChatRequest.ts"
-import { nearest } from "../../internal/nearest.ts"
 import { place } from "../../internal/place.ts"
 import { schemaIssues } from "../../internal/schemaIssues.ts"
+import type { Encoding } from "./encoding.ts"
 
 /**
- * A provider's own part of a request's `options`.
+ * A provider's own fields in a request's `options`: under which keys they stand, and which are known.
  *
- * @internal
+ * @category models
+ * @since 0.2.0
  */
 export interface OwnOptions {
-  /** The keys under which the provider's fields stand. The first that a request has counts. */
+  /** The first that a request has counts. */
   readonly keys: readonly [string, ...ReadonlyArray<string>]
   /** Schema of the fields that are known, by their names on the wire. */
   readonly schema: Schema.ConstraintDecoder<unknown>
 }
 
+const letters = (key: string): string => key.toLowerCase().replace(/[^a-z0-9]/g, "")
+
 /**
- * The raw fields of a request for one provider, and where they stand.
+ * A key of `options` that can only mean one of the provider's own, as a sentence: it differs in case or punctuation alone.
+ * Every other key is that of another provider.
  *
  * @internal
  */
-export interface RawFields {
-  readonly path: string
-  readonly fields: Schema.JsonObject
+export const keyProblem = (
+  options: Readonly<Record<string, unknown>> | undefined,
+  keys: ReadonlyArray<string>
+): string | undefined => {
+  for (const key in options) {
+    if (keys.includes(key)) continue
+    const meant = keys.find((own) => letters(own) === letters(key))
+    if (meant !== undefined) return `${place(["options", key])}: no such provider; did you mean ${meant}?`
+  }
+  return undefined
 }
 
 /**
- * Reads the raw fields of a request for one provider. Fails with a sentence when a known field is of the wrong type, or
- * when a name looks like a misspelling: that of a provider, or that of a field among those of the schema and `others`.
+ * Reads the options of one provider on a message, a part or a tool; those of the others mean nothing to it. Fails with a
+ * sentence when there is one that the schema does not list, as it would be lost otherwise, or when the key is written in
+ * another way.
  *
- * @internal
+ * @example
+ * ```ts
+ * import * as RequestKit from "effect-llm-stream/protocols/RequestKit"
+ * import { Result, Schema } from "effect"
+ *
+ * const options = RequestKit.ownOptions(Schema.Struct({ detail: Schema.optionalKey(Schema.String) }))
+ * Result.getOrThrow(options({ acme: { detail: "low" } }, "acme", "prompt[0]")).detail // "low"
+ * Result.isFailure(options({ acme: { size: 1 } }, "acme", "prompt[0]")) // true
+ * Result.isFailure(options({ Acme: {} }, "acme", "prompt[0]")) // true
+ * ```
+ *
+ * @category decoding
+ * @since 0.2.0
  */
-export const rawFields = (own: OwnOptions, others: Iterable<string>) => {
-  const decode = Schema.decodeUnknownResult(own.schema)
-  const names = [...fieldNames(own.schema), ...others]
-  return ({ options = {} }: ChatRequest.Normalized): Result.Result<RawFields, string> => {
-    for (const key of Object.keys(options)) {
-      const meant = nearest(key, [...ChatRequest.providerKeys, ...own.keys])
-      if (meant !== undefined) {
-        return Result.fail(`${place(["options", key])}: no such provider; did you mean ${meant}?`)
-      }
-    }
-    const key = own.keys.find((key) => Object.hasOwn(options, key))
-    if (key === undefined) return Result.succeed({ path: place(["options", own.keys[0]]), fields: {} })
-    const { checked, unchecked } = ChatRequest.splitUnchecked(options[key] ?? {})
-    for (const name of Object.keys(checked)) {
-      const meant = nearest(name, names)
-      if (meant !== undefined) {
-        return Result.fail(
-          `${
-            place(["options", key, name])
-          }: no such field; did you mean ${meant}? If not, give it by ChatRequest.unchecked`
-        )
-      }
-    }
-    return Result.mapBoth(decode(checked), {
-      onFailure: (error) => {
-        const [issue] = schemaIssues(error)
-        return `${place(["options", key, ...(issue?.path ?? [])])}: ${issue?.message ?? "not valid"}`
-      },
-      onSuccess: () => ({ path: place(["options", key]), fields: { ...checked, ...unchecked } })
+export const ownOptions = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
+  const decode = Schema.decodeUnknownResult(schema, { onExcessProperty: "error" })
+  // Most parts have none.
+  const none = decode({})
+  return (
+    options: Readonly<Record<string, unknown>> | undefined,
+    key: string,
+    path: string
+  ): Encoding<S["Type"]> => {
+    const problem = keyProblem(options, [key])
+    if (problem !== undefined) return Result.fail(`${path}.${problem}`)
+    const own = options?.[key] ?? undefined
+    return Result.mapError(own === undefined ? none : decode(own), (error) => {
+      const [issue] = schemaIssues(error)
+      return `${path}.${place(["options", key, ...(issue?.path ?? [])])}: ${issue?.message ?? "is not valid"}`
     })
   }
-}
-
-/**
- * The raw fields of a request for one provider as they stand, before anything is checked.
- *
- * @internal
- */
-export const recordOf = ({ keys }: OwnOptions, { options = {} }: ChatRequest.Normalized): Schema.JsonObject => {
-  const key = keys.find((key) => Object.hasOwn(options, key))
-  const { checked, unchecked } = ChatRequest.splitUnchecked(key === undefined ? {} : options[key] ?? {})
-  return { ...checked, ...unchecked }
-}
-
-const fieldNames = (schema: Schema.ConstraintDecoder<unknown>): ReadonlyArray<string> => {
-  const ast = SchemaAST.toEncoded(schema.ast)
-  return SchemaAST.isObjects(ast) ? ast.propertySignatures.map(({ name }) => String(name)) : []
 }

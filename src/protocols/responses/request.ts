@@ -9,20 +9,16 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
+import { nullish } from "../../internal/open.ts"
 import { place } from "../../internal/place.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
-import * as Fields from "../request/fields.ts"
+import { type Encoding, type Fields, unless, wordProblem } from "../request/encoding.ts"
 import * as Files from "../request/files.ts"
-import * as Ids from "../request/ids.ts"
-import { make } from "../request/make.ts"
+import { make, type Treatments } from "../request/format.ts"
 import * as OpenAi from "../request/openai.ts"
-import { type OwnOptions, rawFields, recordOf } from "../request/options.ts"
-import { ownOptions } from "../request/ownOptions.ts"
-import * as RawFields from "../request/rawFields.ts"
-import * as RawTools from "../request/rawTools.ts"
-import { each } from "../request/results.ts"
-import * as JsonSchemas from "../request/schema.ts"
-import * as ToolResults from "../request/toolResults.ts"
+import { type OwnOptions, ownOptions } from "../request/options.ts"
+import type { Shape } from "../request/rawFields.ts"
+import * as Tools from "../request/tools.ts"
 import * as Items from "./items.ts"
 
 /**
@@ -46,13 +42,11 @@ export interface FormatOptions {
  * @category dialects
  * @since 0.2.0
  */
-export const fields: Fields.Treatments = {
-  model: "encoded",
-  prompt: "encoded",
+export const fields: Treatments = {
   system: "encoded",
-  maxTokens: "encoded",
-  temperature: "encoded",
-  topP: "encoded",
+  maxTokens: { field: "max_output_tokens" },
+  temperature: { field: "temperature" },
+  topP: { field: "top_p" },
   topK: { ignored: "the API takes none" },
   frequencyPenalty: { ignored: "the API takes none" },
   presencePenalty: { ignored: "the API takes none" },
@@ -63,46 +57,15 @@ export const fields: Fields.Treatments = {
   parallelToolCalls: "encoded",
   responseFormat: "encoded",
   reasoning: "encoded",
-  serviceTier: "encoded",
-  user: "encoded",
-  metadata: "encoded",
-  logprobs: "encoded",
-  audio: { refused: "the API gives no spoken answers" },
-  options: "encoded"
+  serviceTier: { field: "service_tier" },
+  user: { field: "user" },
+  metadata: { field: "metadata" },
+  logprobs: { field: "top_logprobs" },
+  audio: { refused: "the API gives no spoken answers" }
 }
 
-const bodyFields = [
-  "background",
-  "conversation",
-  "include",
-  "input",
-  "instructions",
-  "max_output_tokens",
-  "max_tool_calls",
-  "metadata",
-  "model",
-  "parallel_tool_calls",
-  "previous_response_id",
-  "prompt",
-  "prompt_cache_key",
-  "prompt_cache_retention",
-  "reasoning",
-  "safety_identifier",
-  "service_tier",
-  "store",
-  "stream",
-  "stream_options",
-  "temperature",
-  "text",
-  "tool_choice",
-  "tools",
-  "top_logprobs",
-  "top_p",
-  "truncation",
-  "user"
-]
-
-const rawShape: RawFields.Shape = {
+const shape: Shape = {
+  names: ["input", "model", "stream"],
   content: ["input", "instructions", "tools"],
   objects: { reasoning: [], text: ["format"], metadata: [], stream_options: [] }
 }
@@ -136,72 +99,54 @@ const rawShape: RawFields.Shape = {
  * @since 0.2.0
  */
 export const format = ({ options, partKey, provider }: FormatOptions): RequestFormat.RequestFormat => {
-  const raw = rawFields(options, bodyFields)
   const items = itemsOf(partKey)
   return make({
     name: "responses",
     provider,
-    allowances: (request) => {
-      const fields = recordOf(options, request)
-      return { freeText: true, earlierCalls: goesOn(fields), otherTools: RawTools.names(fields) }
-    },
-    encode: (request, model) =>
+    options,
+    fields,
+    shape,
+    allowances: (raw) => ({ freeText: true, earlierCalls: goesOn(raw), otherTools: Tools.rawToolNames(raw) }),
+    encode: (request, { model, raw }) =>
       Result.gen(function*() {
-        const ignored = [...yield* Fields.leftOut(request, fields)]
-        const tools = yield* toolsOf(request, partKey)
-        const { fields: rawBody, path } = yield* raw(request)
-        const hasTools = tools.length > 0 || RawTools.list(rawBody).length > 0
-        if (!hasTools) {
-          for (const field of ["toolChoice", "parallelToolCalls"] as const) {
-            if (request[field] !== undefined) ignored.push(`${field}: there are no tools`)
-          }
-        }
-        if ("stream" in rawBody && rawBody["stream"] !== true) {
-          return yield* Result.fail(`${path}.stream: answers are streamed, and that can't be turned off`)
-        }
+        const functions = yield* OpenAi.functionTools(request, { key: partKey, isPlain: true, maxName: 128 })
+        const tools = functions.map((tool) => ({ type: "function", ...tool, strict: tool.strict ?? false }))
+        const hasTools = tools.length > 0 || Tools.rawTools(raw).length > 0
+        const ignored = hasTools ? [] : [...Tools.withoutTools(request)]
         const { maxTokens } = request
-        if (maxTokens !== undefined && maxTokens < 16) {
-          return yield* Result.fail(`maxTokens: ${maxTokens} is less than 16, the least that the API takes`)
-        }
-        const { include: rawInclude, ...others } = rawBody
+        yield* unless(
+          maxTokens !== undefined && maxTokens < 16
+            ? `maxTokens: ${maxTokens} is less than 16, the least that the API takes`
+            : wordProblem("serviceTier", request.serviceTier, OpenAi.serviceTiers)
+              ?? OpenAi.metadataProblem(request, OpenAi.metadataLimits)
+        )
+        const { include: rawInclude, ...others } = raw
         const include = [
           ...(request.logprobs === undefined ? [] : ["message.output_text.logprobs"]),
-          ...(wantsEncrypted(rawBody["store"], model) ? ["reasoning.encrypted_content"] : []),
+          ...(wantsEncrypted(raw["store"], model) ? ["reasoning.encrypted_content"] : []),
           ...(Array.isArray(rawInclude) ? rawInclude : [])
         ]
-        const encoded: { readonly [K in EncodedField]: Fields } = {
-          model: { model },
-          system: { instructions: request.system === "" ? undefined : request.system },
-          prompt: { input: yield* items(request, model, ignored, rawBody) },
-          maxTokens: { max_output_tokens: maxTokens },
-          temperature: { temperature: request.temperature },
-          topP: { top_p: request.topP },
-          tools: tools.length === 0 ? {} : { tools },
-          toolChoice: hasTools ? { tool_choice: choiceOf(request, rawBody) } : {},
-          parallelToolCalls: hasTools ? { parallel_tool_calls: request.parallelToolCalls } : {},
-          responseFormat: yield* responseFormatOf(request),
-          reasoning: yield* reasoningOf(request),
-          serviceTier: { service_tier: yield* OpenAi.serviceTier(request, OpenAi.serviceTiers) },
-          user: { user: request.user },
-          metadata: { metadata: yield* OpenAi.metadata(request, OpenAi.metadataLimits) },
-          logprobs: { top_logprobs: request.logprobs }
+        const input = yield* items(request, model, ignored, raw)
+        const format = yield* OpenAi.answerFormat(request, true)
+        return {
+          body: {
+            model,
+            instructions: request.system === "" ? undefined : request.system,
+            input,
+            tools: tools.length === 0 ? undefined : tools,
+            tool_choice: hasTools ? choiceOf(request, raw) : undefined,
+            parallel_tool_calls: hasTools ? request.parallelToolCalls : undefined,
+            text: format && { format: { type: format.type, ...format.schema } },
+            ...yield* reasoningOf(request),
+            include: include.length === 0 ? undefined : [...new Set(include)],
+            stream: true
+          },
+          raw: others,
+          ignored
         }
-        const body = {
-          ...defined<Fields>(Object.assign({}, ...Object.values(encoded))),
-          ...(include.length === 0 ? {} : { include: [...new Set(include)] }),
-          stream: true
-        }
-        return { body: yield* RawFields.merge(body, others, rawShape, path), headers: {}, ignored }
       })
   })
 }
-
-type Fields = Readonly<Record<string, unknown>>
-
-type EncodedField = Exclude<
-  keyof ChatRequest.Normalized,
-  "options" | "topK" | "frequencyPenalty" | "presencePenalty" | "stop" | "seed" | "audio"
->
 
 /**
  * Whether a model reasons; `undefined` where its name does not say so, such as that of a deployment. OpenAI's models before
@@ -214,37 +159,15 @@ const knownToReason = (model: string): boolean | undefined =>
 const wantsEncrypted = (store: unknown, model: string): boolean =>
   store !== true && (knownToReason(model) ?? store === false)
 
-const reasoningOf = ({ reasoning = {} }: ChatRequest.Normalized): Result.Result<Fields, string> => {
+const reasoningOf = ({ reasoning = {} }: ChatRequest.Normalized): Encoding<Fields> => {
   const { budgetTokens, effort, summary } = reasoning
   if (budgetTokens !== undefined) {
-    return Result.fail("reasoning.budgetTokens: the API has an effort only, state reasoning.effort")
+    return Result.fail(OpenAi.noBudget)
   }
   return Result.succeed(
     effort === undefined && summary === undefined ? {} : { reasoning: defined({ effort, summary }) }
   )
 }
-
-const noToolOptions = ownOptions(Schema.Struct({}))
-
-const toolsOf = (
-  { tools = [] }: ChatRequest.Normalized,
-  key: string
-): Result.Result<ReadonlyArray<Fields>, string> =>
-  each(tools, ({ description, name, options, parameters, strict = false }, index) =>
-    Result.gen(function*() {
-      const path = place(["tools", index])
-      yield* noToolOptions(options, key, path)
-      const schema = yield* JsonSchemas.parameters(parameters, `${path}.parameters`)
-      const combination = JsonSchemas.rootCombination(schema, `${path}.parameters`)
-      if (combination !== undefined) yield* Result.fail(combination)
-      return defined({
-        type: "function",
-        name,
-        description: description === "" ? undefined : description,
-        parameters: strict ? yield* JsonSchemas.strict(schema, `${path}.parameters`) : schema,
-        strict
-      })
-    }))
 
 // The types of tools that a choice can name alone.
 const chosenByType = new Set<unknown>([
@@ -264,31 +187,13 @@ const chosenByType = new Set<unknown>([
 const choiceOf = ({ toolChoice, tools = [] }: ChatRequest.Normalized, raw: Fields): unknown => {
   if (typeof toolChoice !== "object") return toolChoice
   const name = toolChoice.tool
-  const own = tools.some((tool) => tool.name === name) ? undefined : RawTools.find(raw, name)
+  const own = tools.some((tool) => tool.name === name) ? undefined : Tools.rawTool(raw, name)
   const { server_label, type = "function" } = own ?? {}
   if (type === "function" || type === "custom") return { type, name }
   if (chosenByType.has(type)) return { type }
   return type === "mcp"
     ? { type, server_label }
     : { type: "allowed_tools", mode: "required", tools: [{ type }] }
-}
-
-const responseFormatOf = (request: ChatRequest.Normalized): Result.Result<Fields, string> => {
-  const { responseFormat } = request
-  if (responseFormat === undefined || responseFormat === "text") return Result.succeed({})
-  if (responseFormat === "json") {
-    return OpenAi.saysJson(request)
-      ? Result.succeed({ text: { format: { type: "json_object" } } })
-      : Result.fail(OpenAi.noJsonWord)
-  }
-  const { description, name = "response", schema, strict } = responseFormat
-  if (name.length > 64) return Result.fail("responseFormat.name: longer than 64 characters")
-  return Result.map(
-    strict === true
-      ? JsonSchemas.strict(schema, "responseFormat.schema")
-      : Result.succeed(JsonSchemas.inlineRoot(schema)),
-    (schema) => ({ text: { format: defined({ type: "json_schema", name, description, schema, strict }) } })
-  )
 }
 
 interface ReasoningItem {
@@ -299,66 +204,58 @@ interface ReasoningItem {
   encrypted_content: string | undefined
 }
 
-const Breakpoint = Schema.NullOr(Schema.Struct({ mode: Schema.Literal("explicit") }))
+const Breakpoint = Schema.Struct({ mode: Schema.Literal("explicit") })
 
 /** An id as OpenAI takes it back. Other hosts make up their own, and items may go without. */
 const ownId = (prefix: "fc_" | "msg_" | "rs_", id: string | null | undefined): string | undefined =>
   id?.startsWith(prefix) === true ? id : undefined
 
-// What stands on parts for another API of the same provider, and means nothing here.
-const unused = {
-  audioId: Schema.optionalKey(Schema.Unknown),
-  audioTranscript: Schema.optionalKey(Schema.Unknown),
-  citations: Schema.optionalKey(Schema.Unknown),
-  expiresAt: Schema.optionalKey(Schema.Unknown),
-  reasoningDetails: Schema.optionalKey(Schema.Unknown)
-}
+const anything = Schema.optionalKey(Schema.Unknown)
 
-const plainOptions = ownOptions(Schema.Struct({
-  ...unused,
-  itemId: Schema.optionalKey(Schema.Unknown),
-  encryptedContent: Schema.optionalKey(Schema.Unknown)
-}))
-const inputOptions = ownOptions(Schema.Struct({ ...unused, promptCacheBreakpoint: Schema.optionalKey(Breakpoint) }))
+// What stands on parts for another API of the same provider, and means nothing here.
+const spoken = { audioId: anything, audioTranscript: anything, expiresAt: anything }
+// The status is an item's, which an answer states and the API does not need back.
+const unused = { ...spoken, citations: anything, reasoningDetails: anything, status: anything }
+
+const plainOptions = ownOptions(Schema.Struct({ ...unused, itemId: anything, encryptedContent: anything }))
+const inputOptions = ownOptions(Schema.Struct({ ...unused, promptCacheBreakpoint: nullish(Breakpoint) }))
 const imageOptions = ownOptions(Schema.Struct({
   ...unused,
-  promptCacheBreakpoint: Schema.optionalKey(Breakpoint),
-  imageDetail: Schema.optionalKey(Schema.NullOr(Schema.Literals(["auto", "low", "high", "original"])))
+  promptCacheBreakpoint: nullish(Breakpoint),
+  imageDetail: nullish(Schema.Literals(["auto", "low", "high", "original"]))
 }))
-const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
-
 const reasoningOptions = ownOptions(Schema.Struct({
   ...unused,
   type: Schema.optionalKey(Schema.Literal("reasoning_text")),
-  itemId: maybe(Schema.String),
-  encryptedContent: Schema.optionalKey(Schema.NullOr(Schema.String))
+  itemId: nullish(Schema.String),
+  encryptedContent: nullish(Schema.String)
 }))
 const answerOptions = ownOptions(Schema.Struct({
   ...unused,
   // An answer states them, and does not take them back.
-  annotations: Schema.optionalKey(Schema.Unknown),
-  item: maybe(Schema.Record(Schema.String, Schema.Unknown)),
-  itemId: maybe(Schema.String),
-  phase: maybe(Schema.String),
-  refusal: maybe(Schema.Boolean)
+  annotations: anything,
+  item: nullish(Schema.Record(Schema.String, Schema.Unknown)),
+  itemId: nullish(Schema.String),
+  phase: nullish(Schema.String),
+  refusal: nullish(Schema.Boolean)
 }))
 const ofCall = {
   ...unused,
-  caller: Schema.optionalKey(Schema.Unknown),
-  namespace: maybe(Schema.String),
-  type: maybe(Schema.String)
+  caller: anything,
+  namespace: nullish(Schema.String),
+  type: nullish(Schema.String)
 }
-const callOptions = ownOptions(Schema.Struct({ ...ofCall, itemId: maybe(Schema.String) }))
+const callOptions = ownOptions(Schema.Struct({ ...ofCall, itemId: nullish(Schema.String) }))
 const executedOptions = ownOptions(Schema.Struct({
   ...ofCall,
-  approvalRequestId: Schema.optionalKey(Schema.Unknown),
-  itemId: maybe(Schema.String),
-  serverLabel: Schema.optionalKey(Schema.Unknown)
+  approvalRequestId: anything,
+  itemId: nullish(Schema.String),
+  serverLabel: anything
 }))
-const resultOptions = ownOptions(Schema.Struct({ ...unused, type: maybe(Schema.String) }))
+const resultOptions = ownOptions(Schema.Struct({ ...unused, type: nullish(Schema.String) }))
 
 const itemsOf = (key: string) => {
-  const textPart = (part: Prompt.TextPart, path: string): Result.Result<Fields, string> =>
+  const textPart = (part: Prompt.TextPart, path: string): Encoding<Fields> =>
     Result.map(inputOptions(part.options, key, path), ({ promptCacheBreakpoint }) =>
       defined({
         type: "input_text",
@@ -366,55 +263,42 @@ const itemsOf = (key: string) => {
         prompt_cache_breakpoint: promptCacheBreakpoint ?? undefined
       }))
 
-  const filePart = (part: Prompt.FilePart, path: string): Result.Result<Fields, string> =>
-    Result.flatMap(Files.media(part, path), (media): Result.Result<Fields, string> => {
-      const url = "url" in media ? media.url : undefined
-      if (url !== undefined && !/^https?:/i.test(url)) {
-        return Result.fail(`${path}.data: a file is taken by its http(s) URL or as data, not from another address`)
-      }
-      const data = "base64" in media ? `data:${media.mediaType};base64,${media.base64}` : undefined
+  const filePart = (part: Prompt.FilePart, path: string): Encoding<Fields> =>
+    Result.gen(function*() {
+      const media = yield* Files.media(part, path)
+      yield* unless(OpenAi.addressProblem(media, path))
       if (media.mediaType.startsWith("image/")) {
-        const isOpen = media.mediaType === "image/*"
-        if (isOpen && url === undefined) return Result.fail(`${path}.mediaType: the type of the image is not known`)
-        if (!isOpen && !OpenAi.imageTypes.includes(media.mediaType)) {
-          return Result.fail(
-            `${path}.mediaType: images of type ${media.mediaType} are not taken, but ${OpenAi.imageTypes.join(", ")}`
-          )
-        }
-        return Result.map(imageOptions(part.options, key, path), ({ imageDetail, promptCacheBreakpoint }) =>
-          defined({
-            type: "input_image",
-            image_url: url ?? data,
-            detail: imageDetail ?? undefined,
-            prompt_cache_breakpoint: promptCacheBreakpoint ?? undefined
-          }))
+        const url = yield* OpenAi.imageUrl(media, OpenAi.imageTypes, path)
+        const own = yield* imageOptions(part.options, key, path)
+        return defined({
+          type: "input_image",
+          image_url: url,
+          detail: own.imageDetail ?? undefined,
+          prompt_cache_breakpoint: own.promptCacheBreakpoint ?? undefined
+        })
       }
       if (media.mediaType !== "application/pdf") {
-        return Result.fail(`${path}.mediaType: files of type ${media.mediaType} are not taken`)
+        return yield* Result.fail(`${path}.mediaType: files of type ${media.mediaType} are not taken`)
       }
-      const name = media.fileName === undefined || media.fileName === "" ? "document.pdf" : media.fileName
-      return Result.map(inputOptions(part.options, key, path), ({ promptCacheBreakpoint }) =>
-        defined({
-          type: "input_file",
-          ...(url === undefined ? { filename: name, file_data: data } : { file_url: url }),
-          prompt_cache_breakpoint: promptCacheBreakpoint ?? undefined
-        }))
+      const own = yield* inputOptions(part.options, key, path)
+      return defined({
+        type: "input_file",
+        ...("url" in media
+          ? { file_url: media.url }
+          : { filename: OpenAi.documentName(media), file_data: OpenAi.dataUrl(media) }),
+        prompt_cache_breakpoint: own.promptCacheBreakpoint ?? undefined
+      })
     })
 
   const inputParts = (
     parts: ReadonlyArray<Prompt.TextPart | Prompt.FilePart>,
     path: string
-  ): Result.Result<ReadonlyArray<Fields>, string> =>
+  ): Encoding<ReadonlyArray<Fields>> =>
     Result.map(
-      each(parts, (part, index) => {
+      Result.all(parts.map((part, index) => {
         const here = `${path}[${index}]`
-        switch (part.type) {
-          case "text":
-            return textPart(part, here)
-          case "file":
-            return filePart(part, here)
-        }
-      }),
+        return part.type === "text" ? textPart(part, here) : filePart(part, here)
+      })),
       // Empty texts go where something stands beside them.
       (encoded) => {
         const full = encoded.filter(({ text }) => text !== "")
@@ -422,9 +306,9 @@ const itemsOf = (key: string) => {
       }
     )
 
-  const output = (part: Prompt.ToolResultPart, path: string): Result.Result<unknown, string> =>
+  const output = (part: Prompt.ToolResultPart, path: string): Encoding<unknown> =>
     part.modelOutput === undefined
-      ? ToolResults.text(part, path)
+      ? Tools.resultText(part, path)
       : Result.map(inputParts(part.modelOutput, `${path}.modelOutput`), (parts) => parts.length === 0 ? "" : parts)
 
   /** The item of a call that the caller answers. Without the item of reasoning before it, it has to do without its id. */
@@ -449,7 +333,7 @@ const itemsOf = (key: string) => {
           : {
             type: "function_call",
             ...named,
-            arguments: JSON.stringify(yield* ToolResults.argumentsOf(part, path))
+            arguments: JSON.stringify(yield* Tools.argumentsOf(part, path))
           }
       )
     })
@@ -476,7 +360,7 @@ const itemsOf = (key: string) => {
     content: ReadonlyArray<Prompt.AssistantMessagePart | Prompt.ToolMessagePart>,
     isKept: boolean,
     path: string
-  ): Result.Result<Fields, string> =>
+  ): Encoding<Fields> =>
     Result.flatMap(executedOptions(part.options, key, path), ({ itemId: id, type, ...own }) => {
       if (id && isKept) return Result.succeed({ type: "item_reference", id })
       const make = type && Object.hasOwn(Items.executed, type) ? Items.executed[type] : undefined
@@ -508,14 +392,13 @@ const itemsOf = (key: string) => {
     model: string,
     ignored: Array<string>,
     raw: Fields
-  ): Result.Result<ReadonlyArray<Fields>, string> =>
+  ): Encoding<ReadonlyArray<Fields>> =>
     Result.gen(function*() {
       const isKept = raw["store"] !== false
       const out: Array<Fields | ReasoningItem> = []
-      const ids = Ids.accepted(ToolResults.callIds(request.prompt), { foreign: /(?!)/g, maxLength: 64 })
+      const idOf = Tools.callIds(request.prompt, { maxLength: 64 })
       const calls = new Map<string, Prompt.ToolCallPart>()
       const approvals = approvalIds(request.prompt, key)
-      const idOf = (id: string) => ids.get(id) ?? id
       // Of tools that the provider ran.
       const sent = new Set<unknown>()
       for (const [i, message] of request.prompt.content.entries()) {

@@ -405,7 +405,7 @@ const messageFindings = (messages: Body["messages"]): ReadonlyArray<Finding> => 
     }
     for (const [j, call] of calls.entries()) {
       const at = `${path}.tool_calls[${j}]`
-      if (used.has(call.id)) findings.push(invalid(`${at}.id`, `${call.id} is the id of another call, too`))
+      if (used.has(call.id)) findings.push(invalid(`${at}.id`, `${call.id} is already the id of another call`))
       used.add(call.id)
       if (call.type !== "function") continue
       const text = call.function.arguments
@@ -434,7 +434,7 @@ const toolFindings = ({ parallel_tool_calls, tool_choice, tools }: Body): Readon
       return each.strict ? JsonSchema.strict(each.parameters, path) : JsonSchema.parameters(each.parameters, path)
     }),
     ...repeated(names).flatMap(([name, index]) =>
-      name === "" ? [] : [invalid(`tools[${index}].function.name`, `${name} is the name of another tool, too`)]
+      name === "" ? [] : [invalid(`tools[${index}].function.name`, `${name} is already the name of another tool`)]
     ),
     ...typeof tool_choice === "object" && tool_choice?.type === "function" && tools
         && !names.includes(tool_choice.function.name)

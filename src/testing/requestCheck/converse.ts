@@ -11,6 +11,7 @@ import {
   JsonObject,
   Name,
   otherImage,
+  pairFindings,
   repeated,
   shape
 } from "./shape.ts"
@@ -212,8 +213,6 @@ const turnFindings = (messages: Body["messages"]): ReadonlyArray<Finding> => {
   if (turns[0]?.role === "assistant") {
     findings.push(invalid("messages[0].role", "a conversation has to start with a message of the user"))
   }
-  const used = new Set<string>()
-  let open: ReadonlyArray<readonly [id: string, path: string]> = []
   for (const [index, { content, path, role }] of turns.entries()) {
     if (turns[index - 1]?.role === role) {
       findings.push(invalid(`${path}.role`, "the roles of messages have to alternate between user and assistant"))
@@ -222,37 +221,16 @@ const turnFindings = (messages: Body["messages"]): ReadonlyArray<Finding> => {
     else if (content.every(({ cachePoint }) => cachePoint)) {
       findings.push(invalid(`${path}.content`, "holds nothing but a cache point"))
     }
-    const blocks = content.map((block, j) => ({ block, path: `${path}.content[${j}]` })).filter(({ block }) =>
-      !block.cachePoint
-    )
-    const results = blocks.flatMap(({ block: { toolResult }, path }) =>
-      toolResult ? [[toolResult.toolUseId, path] as const] : []
-    )
-    const late = blocks.find(({ block }, position) => position >= results.length && block.toolResult)
-    if (late !== undefined) findings.push(invalid(late.path, "toolResult blocks have to stand before all others"))
-    for (const [id, path] of results) {
-      if (!open.some(([call]) => call === id)) {
-        findings.push(invalid(path, `there is no toolUse with the id ${id} in the message before`))
-      }
-    }
-    for (const [id, position] of repeated(results.map(([id]) => id))) {
-      findings.push(invalid(results[position]?.[1] ?? path, `there is a toolResult of ${id} already`))
-    }
-    for (const [id, path] of open) {
-      if (!results.some(([result]) => result === id)) {
-        findings.push(invalid(path, `the toolUse ${id} has no toolResult in the message after it`))
-      }
-    }
-    open = blocks.flatMap(({ block: { toolUse }, path }) => toolUse ? [[toolUse.toolUseId, path] as const] : [])
-    for (const [id, path] of open) {
-      if (used.has(id)) findings.push(invalid(path, `the ids of toolUse blocks have to be unique, ${id} is not`))
-      used.add(id)
-    }
   }
-  for (const [id, path] of open) {
-    findings.push(invalid(path, `the toolUse ${id} has no toolResult in a message after it`))
-  }
-  return findings
+  const said = turns.map(({ content, path }) =>
+    content.flatMap(({ cachePoint, toolResult, toolUse }, j) =>
+      cachePoint ? [] : [{ path: `${path}.content[${j}]`, call: toolUse?.toolUseId, result: toolResult?.toolUseId }]
+    )
+  )
+  return [
+    ...findings,
+    ...pairFindings(said, { call: "toolUse", result: "toolResult" }, { call: "", result: "" })
+  ]
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -12,6 +12,7 @@ import {
   kinds,
   Name,
   otherImage,
+  pairFindings,
   repeated,
   shape
 } from "./shape.ts"
@@ -325,36 +326,17 @@ const turnFindings = (messages: Body["messages"]): ReadonlyArray<Finding> => {
   if (turns[0]?.role === "assistant") {
     findings.push(invalid("messages[0].role", "the first message has to be the user's"))
   }
-  const used = new Set<string>()
-  let open: ReadonlyArray<readonly [id: string, path: string]> = []
-  for (const { blocks } of turns) {
-    const results = blocks.flatMap(({ block, path }) =>
-      block.type === "tool_result" ? [[block.tool_use_id, path] as const] : []
-    )
-    const late = blocks.find(({ block }, index) => index >= results.length && block.type === "tool_result")
-    if (late !== undefined) findings.push(invalid(late.path, "tool_result blocks have to stand before all others"))
-    for (const [id, path] of results) {
-      if (!open.some(([call]) => call === id)) {
-        findings.push(invalid(`${path}.tool_use_id`, `there is no tool_use with the id ${id} in the message before`))
-      }
-    }
-    for (const [id, index] of repeated(results.map(([id]) => id))) {
-      findings.push(invalid(results[index]?.[1] ?? "messages", `there is a tool_result of ${id} already`))
-    }
-    for (const [id, path] of open) {
-      if (!results.some(([result]) => result === id)) {
-        findings.push(invalid(path, `the tool_use ${id} has no tool_result in the message after it`))
-      }
-    }
-    open = blocks.flatMap(({ block, path }) => block.type === "tool_use" ? [[block.id, path] as const] : [])
-    for (const [id, path] of open) {
-      if (used.has(id)) findings.push(invalid(`${path}.id`, `tool_use ids have to be unique, ${id} is not`))
-      used.add(id)
-    }
-  }
-  for (const [id, path] of open) {
-    findings.push(invalid(path, `the tool_use ${id} has no tool_result in a message after it`))
-  }
+  findings.push(...pairFindings(
+    turns.map(({ blocks }) =>
+      blocks.map(({ block, path }) => ({
+        path,
+        call: block.type === "tool_use" ? block.id : undefined,
+        result: block.type === "tool_result" ? block.tool_use_id : undefined
+      }))
+    ),
+    { call: "tool_use", result: "tool_result" },
+    { call: ".id", result: ".tool_use_id" }
+  ))
   const last = turns.at(-1)
   const end = last?.blocks.at(-1)
   if (last?.role === "assistant" && end?.block.type === "text" && /\s$/.test(end.block.text)) {

@@ -278,7 +278,7 @@ const toolFindings = ({ tool_choice, tools }: Body): ReadonlyArray<Finding> => {
       })
     }),
     ...repeated(names).flatMap(([name, index]) =>
-      name === "" ? [] : [invalid(`tools[${index}].name`, `${name} is the name of another tool, too`)]
+      name === "" ? [] : [invalid(`tools[${index}].name`, `${name} is already the name of another tool`)]
     ),
     ...chosen !== undefined && !names.includes(String(chosen))
       ? [invalid("tool_choice", `there is no function ${String(chosen)} among the tools`)]

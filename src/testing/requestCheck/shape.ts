@@ -123,3 +123,58 @@ export const otherImage = (base64: string, mediaType: string): string | undefine
   const found = images.find(([, start]) => start.test(base64))?.[0]
   return found === mediaType ? undefined : found
 }
+
+/**
+ * A block of a turn: the call or the result that it is, by the call's id, and its place.
+ *
+ * @internal
+ */
+export interface Said {
+  readonly path: string
+  readonly call?: string | undefined
+  readonly result?: string | undefined
+}
+
+/**
+ * What is wrong with the calls and results of turns: results come first, each belongs to a call of the turn before, each
+ * call has one, and no id stands for two calls. `names` is what the format calls them, `ids` where in them the id is.
+ *
+ * @internal
+ */
+export const pairFindings = (
+  turns: ReadonlyArray<ReadonlyArray<Said>>,
+  names: { readonly call: string; readonly result: string },
+  ids: { readonly call: string; readonly result: string }
+): ReadonlyArray<Finding> => {
+  const findings: Array<Finding> = []
+  const used = new Set<unknown>()
+  let open: ReadonlyArray<Said> = []
+  for (const said of [...turns, []]) {
+    const results = said.filter(({ result }) => result !== undefined)
+    const late = results.find((each, index) => said[index] !== each)
+    if (late !== undefined) findings.push(invalid(late.path, `${names.result} blocks have to stand before all others`))
+    for (const [index, { path, result }] of results.entries()) {
+      if (!open.some(({ call }) => call === result)) {
+        findings.push(
+          invalid(path + ids.result, `there is no ${names.call} with the id ${result} in the message before`)
+        )
+      }
+      if (results.findIndex((each) => each.result === result) < index) {
+        findings.push(invalid(path, `there is a ${names.result} of ${result} already`))
+      }
+    }
+    for (const { call, path } of open) {
+      if (!results.some(({ result }) => result === call)) {
+        findings.push(invalid(path, `the ${names.call} ${call} has no ${names.result} in the message after it`))
+      }
+    }
+    open = said.filter(({ call }) => call !== undefined)
+    for (const { call, path } of open) {
+      if (used.has(call)) {
+        findings.push(invalid(path + ids.call, `the ids of ${names.call} blocks have to be unique, ${call} is not`))
+      }
+      used.add(call)
+    }
+  }
+  return findings
+}
