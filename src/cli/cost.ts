@@ -4,49 +4,58 @@ import { identity } from "effect/Function"
 import * as Result from "effect/Result"
 import type { ChatResponse } from "../ChatResponse.ts"
 import * as Cost from "../Cost.ts"
-import type { CostMetadata } from "../CostMetadata.ts"
 import * as Pricing from "../Pricing.ts"
 
-/**
- * What a response cost at the given prices; `null` when its model has no known price.
- *
- * @internal
- */
-export const json = (metadata: CostMetadata, pricing: Pricing.Service): Cost.Json | null =>
-  Result.match(Pricing.costWith(metadata, pricing), { onFailure: () => null, onSuccess: Cost.toJson })
+/** What a response cost at the given prices, or why that is unknown. What nobody counted has no cost. */
+const of = (
+  { costMetadata, usage }: ChatResponse,
+  pricing: Pricing.Service
+): Result.Result<Cost.Cost, { readonly message: string }> =>
+  Result.flatMap(Pricing.costWith(costMetadata, pricing), (cost) =>
+    usage === undefined && BigDecimal.isZero(cost.total)
+      ? Result.fail({ message: "no usage was stated" })
+      : Result.succeed(cost))
 
 /**
- * Why there is no cost, if there is none.
+ * What a response cost at the given prices; `null` with the reason when that is unknown.
  *
  * @internal
  */
-export const reason = (metadata: CostMetadata, pricing: Pricing.Service): { readonly costReason?: string } =>
-  Result.match(Pricing.costWith(metadata, pricing), {
-    onFailure: ({ message }) => ({ costReason: message }),
-    onSuccess: () => ({})
+export const json = (
+  response: ChatResponse,
+  pricing: Pricing.Service
+): { readonly cost: Cost.Json | null; readonly costReason?: string } =>
+  Result.match(of(response, pricing), {
+    onFailure: ({ message }) => ({ cost: null, costReason: message }),
+    onSuccess: (cost) => ({ cost: Cost.toJson(cost) })
   })
 
 /**
- * What several responses cost together; `null` when the price of none is known.
+ * What several responses cost together, and of how many that is unknown.
  *
  * @internal
  */
-export const total = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): Cost.Json | null => {
-  const costs = priced(responses, pricing).flatMap((cost) => Result.isSuccess(cost) ? [cost.success] : [])
-  return costs.length === 0 ? null : Cost.toJson(Cost.sumAll(costs))
+export const total = (
+  responses: ReadonlyArray<ChatResponse>,
+  pricing: Pricing.Service
+): { readonly cost: Cost.Cost | undefined; readonly unknown: ReadonlyArray<string> } => {
+  const [known, unknown] = Array.partition(responses.map((response) => of(response, pricing)), identity)
+  return {
+    cost: known.length === 0 ? undefined : Cost.sumAll(known),
+    unknown: unknown.map(({ message }) => message)
+  }
 }
-
-const priced = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service) =>
-  responses.map(({ costMetadata }) => Pricing.costWith(costMetadata, pricing))
 
 /** @internal */
 export const text = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): string => {
-  const [known, unknown] = Array.partition(priced(responses, pricing), identity)
-  const cost = Cost.sumAll(known)
-  const why = [...cost.flags.map(flag), ...new Set(unknown.map(({ message }) => message))]
-  return known.length === 0
-    ? `unknown: ${why.join(", ")}`
-    : `$${BigDecimal.format(cost.total)}${why.length === 0 ? "" : ` (${why.join(", ")})`}`
+  const { cost, unknown } = total(responses, pricing)
+  const reasons = Array.dedupe(unknown)
+  if (cost === undefined) return `unknown: ${reasons.join(", ")}`
+  const missing = unknown.length === 0
+    ? []
+    : [`without ${unknown.length} of ${responses.length} steps: ${reasons.join(", ")}`]
+  const why = [...cost.flags.map(({ kind, subject }) => `${kind} ${subject}`), ...missing]
+  return `$${BigDecimal.format(cost.total)}${why.length === 0 ? "" : ` (${why.join(", ")})`}`
 }
 
 /**
@@ -54,10 +63,8 @@ export const text = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Se
  *
  * @internal
  */
-export const cell = (metadata: CostMetadata, pricing: Pricing.Service): string =>
-  Result.match(Pricing.costWith(metadata, pricing), {
+export const cell = (response: ChatResponse, pricing: Pricing.Service): string =>
+  Result.match(of(response, pricing), {
     onFailure: () => "unknown",
     onSuccess: (cost) => `${cost.isComplete ? "" : "~"}$${BigDecimal.format(cost.total)}`
   })
-
-const flag = ({ kind, subject }: Cost.Flag): string => `${kind} ${subject}`

@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import * as ChunkStream from "../ChunkStream.ts"
 import * as Protocol from "../Protocol.ts"
 import type { ProviderError } from "../ProviderError.ts"
+import * as Files from "./files.ts"
 import * as Json from "./json.ts"
 import * as Prices from "./prices.ts"
 import { printable } from "./printable.ts"
@@ -80,18 +81,10 @@ export const decode = Effect.fn("cli.decode")(function*(
       }))
     return Stream.catchTag(output, "PlatformError", (error) => {
       status = 2
-      return Stream.fromEffectDrain(complain(`llm-stream decode: ${file}: ${unreadable(error)}\n`))
+      return Stream.fromEffectDrain(complain(`llm-stream decode: ${file}: ${Files.reasonOf(error)}\n`))
     })
   }
 
   yield* Stream.fromIterable(input.files).pipe(Stream.flatMap(lines), Stream.run(stdio.stdout()))
   if (status !== 0) return yield* new Failed({ status, message: undefined })
 })
-
-const reasons: Readonly<Partial<Record<PlatformError["reason"]["_tag"], string>>> = {
-  NotFound: "no such file",
-  PermissionDenied: "permission denied",
-  BadResource: "is a directory, not a file"
-}
-
-const unreadable = (error: PlatformError): string => reasons[error.reason._tag] ?? error.message

@@ -126,7 +126,7 @@ const table = (results: ReadonlyArray<Result>, pricing: Pricing.Service): string
       Text.count(response.usage?.inputTokens),
       Text.count(response.usage?.cachedTokens),
       Text.count(response.usage?.outputTokens),
-      CliCost.cell(response.costMetadata, pricing),
+      CliCost.cell(response, pricing),
       Text.seconds(millisToFirstChunk)
     ])
   ]) + "\n~ The price also depends on what a response does not state, such as the type of an Azure deployment.\n"

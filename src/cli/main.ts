@@ -1,3 +1,4 @@
+import * as Array from "effect/Array"
 import * as Argument from "effect/cli/Argument"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliOutput from "effect/cli/CliOutput"
@@ -15,6 +16,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
 import { printable } from "./printable.ts"
 import * as Providers from "./providers.ts"
 import { Version } from "./version.ts"
@@ -40,6 +42,8 @@ const duration = (text: string): Option.Option<Duration.Duration> => {
     Option.filter((duration) => Duration.isGreaterThan(duration, Duration.zero))
   )
 }
+
+const expectedDuration = () => "a duration above 0 such as 500ms, 30s or \"2 minutes\""
 
 const prices = Flag.String("prices").pipe(
   Flag.withMetavar("FILE"),
@@ -82,7 +86,7 @@ const asking = {
   idleTimeout: Flag.String("idle-timeout").pipe(
     Flag.withMetavar("D"),
     Flag.withDescription("Longest wait between two reads, such as 30s or \"2 minutes\". Default: 2 minutes"),
-    Flag.filterMap(duration, () => "a duration above 0 such as 500ms, 30s or \"2 minutes\""),
+    Flag.filterMap(duration, expectedDuration),
     Flag.optional
   ),
   maxRetries: Flag.Int("max-retries").pipe(
@@ -96,6 +100,12 @@ const asking = {
     Flag.withMetavar("COMMAND"),
     Flag.withDescription("Command that starts an MCP server whose tools the model may call; may be repeated"),
     Flag.atLeast(0)
+  ),
+  toolTimeout: Flag.String("tool-timeout").pipe(
+    Flag.withMetavar("D"),
+    Flag.withDescription("Longest wait for an MCP server to start, and for each call of a tool. Default: 1 minute"),
+    Flag.filterMap(duration, expectedDuration),
+    Flag.withDefault(Duration.minutes(1))
   ),
   maxSteps: Flag.Int("max-steps").pipe(
     Flag.withMetavar("N"),
@@ -237,7 +247,7 @@ const presenter: CliOutput.Presenter = {
     if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
     const path = event.commandPath.join(" ")
     const messages = event.errors.map((error) =>
-      `${path}: ${error.message}${
+      `${path}: ${printable(error.message)}${
         error._tag === "UnexpectedArgument" && path === `${name} ask` ? ". Put the whole PROMPT in quotes" : ""
       }`
     )
@@ -245,9 +255,21 @@ const presenter: CliOutput.Presenter = {
   })
 }
 
-const output = Layer.merge(
+// A line of its own, though a spinner may stand on it.
+const logger = Effect.map(
+  Stdio.Stdio.use(({ stderrIsTerminal }) => stderrIsTerminal),
+  (isTerminal) =>
+    Logger.withConsoleError(
+      Logger.make(({ message }) =>
+        `${isTerminal ? "\r\u001b[2K" : ""}${printable(`${name}: ${Array.ensure(message).join(" ")}`)}`
+      )
+    )
+)
+
+const output = Layer.mergeAll(
   CliOutput.layerPresenter(presenter),
-  CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
+  CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
+  Logger.layer([logger])
 )
 
 /**
@@ -280,8 +302,6 @@ export const main = (
         : Effect.die(defect)
     ),
     Effect.provide(output),
-    // Standard output is for what was asked for.
-    Effect.provideService(Logger.LogToStderr, true),
     Effect.provideService(Version, version),
     // Who waits at a terminal wants to know of retries.
     Effect.provideService(References.MinimumLogLevel, "Debug")

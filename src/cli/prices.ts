@@ -1,3 +1,4 @@
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as HttpClient from "effect/http/HttpClient"
@@ -12,6 +13,7 @@ import { type ModelPrice, type PriceTable, tokenComponentNames } from "../Price.
 import { check } from "../PriceOverrides.ts"
 import * as Pricing from "../Pricing.ts"
 import * as PricingRefresh from "../PricingRefresh.ts"
+import * as Files from "./files.ts"
 import * as Json from "./json.ts"
 import { complain } from "./output.ts"
 import { printable } from "./printable.ts"
@@ -30,29 +32,23 @@ export const service = (
   file: Option.Option<string>,
   model: Option.Option<string>
 ): Effect.Effect<Pricing.Service, Failed, FileSystem.FileSystem> =>
-  Effect.map(
-    Option.match(file, { onNone: () => Pricing.current, onSome: fromFile }),
-    (pricing) =>
-      Option.match(model, {
-        onNone: () => pricing,
-        onSome: (model) => ({
-          ...pricing,
-          complete: (metadata) => {
-            const known = pricing.complete?.(metadata) ?? metadata
-            return known.model === undefined || known.provider === "bedrock"
-              ? trusted(CostMetadata, { ...known, model })
-              : known
-          }
-        })
-      })
-  )
+  Effect.gen(function*() {
+    const pricing = yield* Option.match(file, { onNone: () => Pricing.current, onSome: fromFile })
+    // What is priced came just now, or states its day.
+    const day = Pricing.dayOf(yield* Clock.currentTimeMillis)
+    return {
+      ...pricing,
+      complete: (metadata) => {
+        const known = Pricing.onDay(pricing.complete?.(metadata) ?? metadata, day)
+        return Option.isSome(model) && (known.model === undefined || known.provider === "bedrock")
+          ? trusted(CostMetadata, { ...known, model: model.value })
+          : known
+      }
+    }
+  })
 
 const fromFile = Effect.fnUntraced(function*(path: string) {
-  const files = yield* FileSystem.FileSystem
-  const text = yield* Effect.mapError(
-    files.readFileString(path),
-    (error) => wrongUsage(`${path}: ${error.reason._tag === "NotFound" ? "no such file" : error.message}`)
-  )
+  const text = yield* Files.text(path)
   const json = yield* Effect.try({
     try: (): unknown => JSON.parse(text),
     catch: () => wrongUsage(`${path}: is not JSON`)

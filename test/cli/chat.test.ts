@@ -2,7 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Stream } from "effect"
 import { spawnSync } from "node:child_process"
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import { ctrl, enter, keysOf, type Options, press, run, start, startInTerminal, typist } from "./harness.ts"
@@ -170,8 +170,29 @@ describe("chat", () => {
         assert.deepStrictEqual(messagesOf(yield* server.request(1)), [user("Hi"), assistant("Hello!")])
       }))
 
+    const stored = (change: object) =>
+      JSON.stringify({
+        format: "effect-llm-stream/chat",
+        version: 1,
+        provider: "openai",
+        prompt: [{ role: "user", content: "Hi" }],
+        usage: { inputTokens: 1, cachedTokens: 0, outputTokens: 1 },
+        cost: { usd: "0.1", unknown: 0 },
+        ...change
+      })
+
     for (
       const [title, text, message] of [
+        ["has an endless cost", stored({ cost: { usd: "1e400000000", unknown: 0 } }), /cost\.usd: /],
+        ["has a negative cost", stored({ cost: { usd: "-1", unknown: 0 } }), /cost\.usd: /],
+        ["has more tokens than there are", stored({ usage: { inputTokens: 1e300 } }), /usage\.inputTokens: /],
+        ["has half an answer", stored({ cost: { usd: "1", unknown: 0.5 } }), /cost\.unknown: /],
+        ["has a message of nobody", stored({ prompt: [{ role: "nobody", content: "Hi" }] }), /prompt\[0\]/],
+        [
+          "has a provider of a long name",
+          stored({ provider: "x".repeat(10_000) }),
+          /provider: "x{1,200}.*is not one of/
+        ],
         ["is not JSON", "{\"format\":", /not a conversation that `chat` has saved \(.+\)$/m],
         ["holds something else", "{\"compilerOptions\":{}}", /not a conversation .*format: Missing key/],
         [
@@ -194,6 +215,56 @@ describe("chat", () => {
           assert.deepStrictEqual(yield* server.requests, [])
         }))
     }
+
+    it.live("refuses what is not a file, before anything is asked", () =>
+      Effect.gen(function*() {
+        const directory = yield* folder
+        symlinkSync(`${directory}/nothing.json`, `${directory}/dangling`)
+        symlinkSync("circle", `${directory}/circle`)
+        for (
+          const [file, message] of [
+            [directory, "is a directory, not a file"],
+            ["/dev/zero", "not a file that can be kept"],
+            [`${directory}/dangling`, "a link to a file that does not exist"],
+            [`${directory}/circle`, "links that lead to each other"]
+          ] as const
+        ) {
+          const server = yield* NodeReplayServer.make([answering("Hello!")])
+          const { status, stderr } = yield* piping(server, "Hi\n", ["--history", file])
+          assert.deepStrictEqual({ status, stderr }, { status: 2, stderr: `llm-stream: ${file}: ${message}\n` })
+          assert.deepStrictEqual(yield* server.requests, [])
+        }
+        assert.deepStrictEqual(readdirSync(directory).sort(), ["circle", "dangling"])
+      }))
+
+    it.live("keeps the mode of a file, and what a link to it is", () =>
+      Effect.gen(function*() {
+        const directory = yield* folder
+        const file = `${directory}/history.json`
+        writeFileSync(file, stored({}))
+        chmodSync(file, 0o666)
+        symlinkSync("history.json", `${directory}/link`)
+        const server = yield* NodeReplayServer.make([answering("Hello!")])
+        const { status } = yield* piping(server, "Hi\n", ["--history", `${directory}/link`])
+        assert.strictEqual(status, 0)
+        assert.strictEqual(statSync(file).mode & 0o777, 0o666)
+        assert.isTrue(lstatSync(`${directory}/link`).isSymbolicLink())
+        assert.lengthOf(JSON.parse(readFileSync(file, "utf8")).prompt, 3)
+      }))
+
+    it.live("keeps an answer whose tokens are more than can be counted", () =>
+      Effect.gen(function*() {
+        const file = `${yield* folder}/history.json`
+        const much = { inputTokens: Number.MAX_SAFE_INTEGER, cachedTokens: 0, outputTokens: Number.MAX_SAFE_INTEGER }
+        const chunks = Answer.openai(Answer.make({ model: "gpt-4o", content: "Much", usage: much }))
+        const server = yield* NodeReplayServer.make([ReplayServer.stream(Wire.openai, chunks)])
+        const { status, stdout } = yield* piping(server, "1\n2\n", ["--history", file])
+        assert.deepStrictEqual({ status, stdout }, { status: 0, stdout: "Much\nMuch\n" })
+        const { prompt, usage } = JSON.parse(readFileSync(file, "utf8"))
+        assert.lengthOf(prompt, 4)
+        assert.strictEqual(usage.inputTokens, Number.MAX_SAFE_INTEGER)
+        assert.strictEqual((yield* piping(server, "3\n", ["--history", file])).status, 0)
+      }))
 
     it.live("refuses a file in a directory that does not exist before anything is asked", () =>
       Effect.gen(function*() {
@@ -308,7 +379,10 @@ describe("chat", () => {
         ])
         assert.strictEqual(status, 0)
         assert.match(stdout, /^(word ?)+\nYes\n$/)
-        assert.match(stderr, /^stopped \| tokens input -, cached -, output - \| cost unknown/m)
+        assert.match(
+          stderr,
+          /^stopped \| tokens input -, cached -,\n {2}output - \| cost unknown: no usage was\n {2}stated \| so far /m
+        )
         assert.match(stderr, /^assistant \(stopped\): word word/m)
         assert.strictEqual((yield* requests[0]?.closed ?? Effect.die("no request")).by, "client")
         const [said, kept, next] = messagesOf(requests[1]) as ReadonlyArray<{ readonly content: string }>

@@ -153,4 +153,34 @@ describe("ask --schema", () => {
       assert.isAbove(partials.length, 30)
       assert.isBelow(length, 20 * content.length)
     }))
+
+  it.live("gives up on a check that never ends, and prints the answer", () =>
+    Effect.gen(function*() {
+      const schema = { type: "object", properties: { id: { type: "string", pattern: "^(a+)+$" } } }
+      const content = `{"id":"${"a".repeat(60)}!"}`
+      const { status, stderr, stdout } = yield* asking({ content }, [], schema)
+      assert.deepStrictEqual({ status, stdout }, { status: 1, stdout: `${content}\n` })
+      assert.match(stderr, /^openai: SchemaMismatch: The check takes longer than 2 seconds$/m)
+    }))
+
+  const noSchemas: ReadonlyArray<readonly [schema: unknown, message: RegExp]> = [
+    [[1], /a JSON Schema is an object/],
+    [{ compilerOptions: { strict: true } }, /not a JSON Schema: it has none of type, /],
+    [{ type: "objekt" }, /type: Expected .*"object"/],
+    [{ type: "object", properties: { a: { type: 1 } } }, /properties\.a\.type: Expected /],
+    [{ type: "object", properties: { a: { items: { required: "b" } } } }, /properties\.a\.items\.required: Expected /],
+    [{ type: "object", properties: [] }, /properties: Expected /],
+    [{ type: "string", pattern: "(" }, /pattern: Expected a regular expression/],
+    [{ anyOf: [{ type: "string" }, "number"] }, /anyOf\[1\]: Expected /],
+    [{ type: "object", properties: { a: { minimum: "1" } } }, /properties\.a\.minimum: Expected /]
+  ]
+  for (const [schema, message] of noSchemas) {
+    it.live(`refuses before anything is asked what is no schema: ${JSON.stringify(schema)}`, () =>
+      Effect.gen(function*() {
+        const { requests, status, stderr } = yield* asking({ content: ada }, [], schema)
+        assert.deepStrictEqual({ status, requests }, { status: 1, requests: [] })
+        assert.match(stderr, /^openai: InvalidRequest: --schema .*person\.json: .*\n$/)
+        assert.match(stderr, message)
+      }))
+  }
 })

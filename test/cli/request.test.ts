@@ -115,6 +115,7 @@ describe("ask --request", () => {
           const error = Schema.decodeUnknownSync(Failure)(line?.["error"])
           assert.strictEqual(error.reason, "InvalidRequest")
           assert.match(error.message, message)
+          assert.isTrue(error.message.startsWith(`--request ${file(name)}: `), error.message)
         }
         const { stderr, stdout } = yield* run(["ask", "--provider", "openai", "--request", file(name)], { env })
         assert.strictEqual(stdout, "")
@@ -127,12 +128,43 @@ describe("ask --request", () => {
       const missing = yield* run(["ask", "--provider", "openai", "--request", "/nowhere.json"], { env })
       assert.deepStrictEqual([missing.status, missing.stdout], [2, ""])
       assert.match(missing.stderr, /\/nowhere\.json: no such file/)
+      // A device of zeros, a directory, a file below a file.
+      for (
+        const [file, message] of [
+          ["/dev/zero", "larger than the limit of 64 MiB"],
+          ["/tmp", "is a directory, not a file"],
+          ["/etc/passwd/x", "no such file"]
+        ] as const
+      ) {
+        for (const args of [["--request", file], ["--schema", file, "hello"], ["--prices", file, "hello"]]) {
+          assert.deepStrictEqual(yield* run(["ask", "--provider", "openai", ...args], { env }), {
+            status: 2,
+            stdout: "",
+            stderr: `llm-stream: ${file}: ${message}\n`
+          })
+        }
+      }
       const both = yield* run(["ask", "--provider", "openai", "--request", "/nowhere.json", "hello"], { env })
       assert.strictEqual(both.status, 2)
     }))
 })
 
 describe("ask PROMPT", () => {
+  it.effect("refuses what is no text, which would be sent as something else", () =>
+    Effect.gen(function*() {
+      const latin = Uint8Array.of(0x63, 0x61, 0x66, 0xe9)
+      for (const stdin of [Stream.make(latin), Stream.make(Uint8Array.of(0x61), Uint8Array.of(0xc3))]) {
+        const { status, stderr } = yield* run(["ask", "--provider", "openai", "-"], { env, stdin })
+        assert.deepStrictEqual({ status, stderr }, {
+          status: 2,
+          stderr: "llm-stream: Standard input: not UTF-8 text\n"
+        })
+      }
+      const file = yield* written({ "a.json": latin })
+      const { stderr } = yield* run(["ask", "--provider", "openai", "--request", file("a.json")], { env })
+      assert.match(stderr, /a\.json: not UTF-8 text\n$/)
+    }))
+
   it.effect("puts what is piped in before it", () =>
     Effect.gen(function*() {
       for (const stdinKind of ["FIFO", "File", "Socket"] as const) {

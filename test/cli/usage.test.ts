@@ -107,7 +107,7 @@ describe("llm-stream", () => {
         env: openai,
         stdin: Stream.forever(Stream.make(megabyte))
       })
-      const error = "llm-stream: Standard input is longer than the limit of 67108864 characters\n"
+      const error = "llm-stream: Standard input: larger than the limit of 64 MiB\n"
       assert.deepStrictEqual(read, { status: 2, stdout: "", stderr: error })
       const printed = yield* run(["decode", "--provider", "openai", "-"], {
         stdin: Stream.die(new RangeError("Invalid string length"))
