@@ -318,5 +318,5 @@ const converse = Effect.fnUntraced(function*(
 })
 
 const help =
-  `A message continues on the next line after \\ and Enter, Ctrl-J or Alt-Enter. To send a message that begins with a
-slash, type two. Ctrl-C stops an answer, or leaves if nothing is typed.`
+  "A message continues on the next line after \\ and Enter, Ctrl-J or Alt-Enter. To send a message that begins " +
+  "with a slash, type two. Ctrl-C stops an answer, or leaves if nothing is typed."

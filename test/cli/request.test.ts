@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schema, Stream } from "effect"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
-import { Failure, lines, run } from "./harness.ts"
+import { Failure, hurried, lines, run } from "./harness.ts"
 
 const env = { OPENAI_API_KEY: "sk-test-key-of-the-tests", ANTHROPIC_API_KEY: "sk-ant-test-key" }
 
@@ -176,9 +176,10 @@ describe("ask PROMPT", () => {
       }
     }))
 
-  it.live("does not wait for a parent that holds standard input open and writes nothing", () =>
+  it.effect("does not wait for a parent that holds standard input open and writes nothing", () =>
     Effect.gen(function*() {
-      const { request } = yield* dryRun(["--provider", "openai", "hello"], { stdin: Stream.never, stdinKind: "Socket" })
+      const socket = { stdin: Stream.never, stdinKind: "Socket" } as const
+      const { request } = yield* hurried(dryRun(["--provider", "openai", "hello"], socket))
       assert.deepStrictEqual(request?.body["messages"], text("hello"))
     }))
 
