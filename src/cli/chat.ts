@@ -296,11 +296,8 @@ const converse = Effect.fnUntraced(function*(
   }
 
   if (typing.isTerminal) {
-    yield* tell(
-      `${conversation.provider} ${
-        conversation.model ?? ""
-      }: /help lists the commands. Ctrl-C stops an answer, Ctrl-D leaves.`
-    )
+    const name = [conversation.provider, ...(conversation.model === undefined ? [] : [conversation.model])].join(" ")
+    yield* tell(`${name}: /help lists the commands. Ctrl-C stops an answer, Ctrl-D leaves.`)
     if (said.length > 0) yield* tell(`Continuing after ${said.length} of your messages: /history shows them.`)
   }
   while (!isOver) {

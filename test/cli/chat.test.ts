@@ -417,6 +417,44 @@ describe("chat", () => {
         assert.deepStrictEqual(messagesOf(requests[0]), [user("if (x) {\n  y\n}\nwhy?\n\ufffdhow?")])
       }))
 
+    it.live("shows a long message whole once it is sent", () =>
+      Effect.gen(function*() {
+        const lines = Array.from({ length: 15 }, (_, at) => `line ${at + 1}`)
+        const server = yield* NodeReplayServer.make([answering("Yes")])
+        const { options, screen } = yield* typist([
+          ["> ", [press("paste", {}, lines.join("\n")), enter]],
+          ["Yes", [ctrl("d")]]
+        ])
+        yield* piping(server, "", [], options)
+        assert.include(screen(), `> ${lines.join("\n  ")}\n`)
+      }))
+
+    it.live("shows no control characters of a history, neither in the message that is recalled", () =>
+      Effect.gen(function*() {
+        const file = `${yield* folder}/history.json`
+        const server = yield* NodeReplayServer.make([answering("Yes")])
+        yield* piping(server, "\u001b[2J\u202ehi\n", ["--history", file])
+        const { options, screen } = yield* typist([
+          ["> ", [press("up"), press("down"), ...keysOf("/history"), enter]],
+          ["> ", [ctrl("d")]]
+        ])
+        const { stderr } = yield* piping(server, "", ["--history", file], options)
+        assert.include(screen(), "\ufffd[2J\ufffdhi")
+        assert.include(stderr, "user: \ufffd[2J\ufffdhi")
+      }))
+
+    it.live("says who is asked", () =>
+      Effect.gen(function*() {
+        const greeting = Effect.fnUntraced(function*(...args: ReadonlyArray<string>) {
+          const { options } = yield* typist([["> ", [ctrl("d")]]])
+          const env = { AZURE_OPENAI_ENDPOINT: "https://a.example", AZURE_OPENAI_API_KEY: key }
+          const { stderr } = yield* run(["chat", "--provider", "azure", ...args], { env, ...options })
+          return stderr.split(":")[0]
+        })
+        assert.strictEqual(yield* greeting(), "azure")
+        assert.strictEqual(yield* greeting("-m", "mine"), "azure mine")
+      }))
+
     it.live("shows no control characters of a model", () =>
       Effect.gen(function*() {
         const { stdout } = yield* typing([answering("\u001b[2J\u0007red")], [

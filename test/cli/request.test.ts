@@ -144,8 +144,10 @@ describe("ask --request", () => {
           })
         }
       }
-      const both = yield* run(["ask", "--provider", "openai", "--request", "/nowhere.json", "hello"], { env })
-      assert.strictEqual(both.status, 2)
+      for (const beside of [["hello"], ["--image", "a.png"], ["--file", "a.pdf"]]) {
+        const both = yield* run(["ask", "--provider", "openai", "--request", "/nowhere.json", ...beside], { env })
+        assert.deepStrictEqual([both.status, /leave out PROMPT/.test(both.stderr)], [2, true], beside[0])
+      }
     }))
 })
 

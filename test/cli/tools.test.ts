@@ -107,6 +107,19 @@ describe("--tools", () => {
       assert.match(stderr, /^The model wants more than 2 steps; --max-steps allows more$/m)
     }))
 
+  it.live("says of how many steps the cost is not known", () =>
+    Effect.gen(function*() {
+      const replies = [
+        calling("add", { a: 1, b: 1 }),
+        ReplayServer.stream(Wire.openai, Answer.openai(Answer.make({ model: "nobodys-model", usage, content: "2" })))
+      ] as const
+      const { stderr } = yield* asking(replies)
+      assert.match(stderr, /^cost +\$0\.00325 \(without 1 of 2 steps: .*nobodys-model.*\)$/m)
+      const { stdout } = yield* asking(replies, ["--tools", command, "--json"])
+      assert.nestedPropertyVal(lines(stdout).at(-1), "total.stepsWithoutCost", 1)
+      assert.nestedPropertyVal(lines(stdout).at(-1), "total.cost.total", 0.00325)
+    }))
+
   it.live("prints the steps before a provider's failure, and the failure", () =>
     Effect.gen(function*() {
       const { status, stderr } = yield* asking([

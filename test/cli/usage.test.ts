@@ -37,6 +37,43 @@ describe("llm-stream", () => {
       }))
   }
 
+  const limits: ReadonlyArray<readonly [flag: string, at: ReadonlyArray<string>, beyond: ReadonlyArray<string>]> = [
+    ["--temperature", ["0", "2"], ["-0.1", "2.1", "NaN"]],
+    ["--max-tokens", ["1"], ["0", "-1", "1.5"]],
+    ["--max-steps", ["1"], ["0"]],
+    ["--max-retries", ["0"], ["-1"]],
+    ["--idle-timeout", ["1ms", "2 minutes"], ["0ms", "-1s", "1e9999s"]],
+    ["--tool-timeout", ["1ms"], ["0ms"]]
+  ]
+  for (const [flag, at, beyond] of limits) {
+    it.effect(`takes ${flag} up to its limits, and nothing beyond`, () =>
+      Effect.gen(function*() {
+        const status = (value: string) =>
+          Effect.map(
+            run(["ask", "--dry-run", `${flag}=${value}`, "hello"], { env: { OPENAI_API_KEY: "a-key" } }),
+            ({ status }) => status
+          )
+        for (const value of at) assert.strictEqual(yield* status(value), 0, value)
+        for (const value of beyond) assert.strictEqual(yield* status(value), 2, value)
+      }))
+  }
+
+  it.effect("asks the model that --model names, of every provider", () =>
+    Effect.gen(function*() {
+      const env = {
+        AWS_REGION: "us-east-1",
+        AZURE_OPENAI_ENDPOINT: "https://a.example",
+        AZURE_INFERENCE_ENDPOINT: "https://a.example"
+      }
+      for (const { id } of providers) {
+        const { status, stdout } = yield* run(["ask", "--dry-run", "--provider", id, "-m", "claude-mine", "hello"], {
+          env
+        })
+        assert.strictEqual(status, 0, id)
+        assert.include(stdout, "claude-mine", id)
+      }
+    }))
+
   it.effect("exits with 2 and names the variables when no provider is given and no key is set", () =>
     Effect.gen(function*() {
       const { status, stderr } = yield* run(["ask", "hello"])
