@@ -33,6 +33,7 @@ import * as Typing from "./typing.ts"
 export interface Input extends Request.Input, Selected.Input, Toolbox.Input {
   readonly json: boolean
   readonly dryRun: boolean
+  readonly model: Option.Option<string>
   readonly prices: Option.Option<string>
 }
 

@@ -32,6 +32,7 @@ export interface Input extends Selected.Input, Toolbox.Input {
   readonly system: Option.Option<string>
   readonly maxTokens: Option.Option<number>
   readonly temperature: Option.Option<number>
+  readonly model: Option.Option<string>
   readonly prices: Option.Option<string>
   readonly history: Option.Option<string>
 }

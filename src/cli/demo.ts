@@ -67,7 +67,7 @@ const play = (
     const configuration = live ? yield* ConfigProvider.ConfigProvider : played(row, scene)
     const baseUrl = live ? undefined : `${(yield* Effect.orDie(NodeReplayServer.make([scene.reply]))).url}${scene.path}`
     const provider = yield* Effect.flatMap(
-      definition({ model: undefined, baseUrl, idleTimeout: undefined, maxRetries: undefined }),
+      definition({ baseUrl, idleTimeout: undefined, maxRetries: undefined }),
       Provider.make
     ).pipe(Effect.provideService(ConfigProvider.ConfigProvider, configuration))
     const { chunks, millisToFirstChunk, response } = yield* observe(

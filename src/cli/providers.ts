@@ -7,12 +7,11 @@ import type * as Protocol from "../Protocol.ts"
 import type * as Provider from "../Provider.ts"
 
 /**
- * What the command line can set of a provider; the rest comes from the environment.
+ * What the command line can set of a provider; the rest comes from the environment. The model is in each request.
  *
  * @internal
  */
 export interface Settings {
-  readonly model: string | undefined
   readonly baseUrl: string | undefined
   readonly idleTimeout: Duration.Duration | undefined
   readonly maxRetries: number | undefined
@@ -40,11 +39,10 @@ export interface Row {
 type Configs<A> = { readonly [K in keyof A]?: Config.Config<Exclude<A[K], undefined>> }
 
 // Only what was given: the rest is left to the environment and the defaults.
-const configs = ({ baseUrl, idleTimeout, maxRetries, model }: Settings): Configs<Settings> => ({
+const configs = ({ baseUrl, idleTimeout, maxRetries }: Settings): Configs<Settings> => ({
   ...(baseUrl === undefined ? undefined : { baseUrl: Config.succeed(baseUrl) }),
   ...(idleTimeout === undefined ? undefined : { idleTimeout: Config.succeed(idleTimeout) }),
-  ...(maxRetries === undefined ? undefined : { maxRetries: Config.succeed(maxRetries) }),
-  ...(model === undefined ? undefined : { model: Config.succeed(model) })
+  ...(maxRetries === undefined ? undefined : { maxRetries: Config.succeed(maxRetries) })
 })
 
 const endpointConfigs = (settings: Settings) => {
@@ -143,13 +141,7 @@ export const providers: ReadonlyArray<Row> = [
       const AzureOpenAi = await import("../azure/AzureOpenAi.ts")
       return {
         protocol: AzureOpenAi.protocol(),
-        definition: (settings) => {
-          const { model: deployment, ...rest } = endpointConfigs(settings)
-          return Config.map(
-            AzureOpenAi.config({ ...rest, ...(deployment === undefined ? undefined : { deployment }) }),
-            AzureOpenAi.define
-          )
-        }
+        definition: (settings) => Config.map(AzureOpenAi.config(endpointConfigs(settings)), AzureOpenAi.define)
       }
     }
   },
@@ -161,13 +153,7 @@ export const providers: ReadonlyArray<Row> = [
       const AzureResponses = await import("../azure/AzureResponses.ts")
       return {
         protocol: AzureResponses.protocol(),
-        definition: (settings) => {
-          const { model: deployment, ...rest } = endpointConfigs(settings)
-          return Config.map(
-            AzureResponses.config({ ...rest, ...(deployment === undefined ? undefined : { deployment }) }),
-            AzureResponses.define
-          )
-        }
+        definition: (settings) => Config.map(AzureResponses.config(endpointConfigs(settings)), AzureResponses.define)
       }
     }
   },

@@ -2,7 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Option, Path } from "effect"
 import { service } from "../../src/cli/prices.ts"
-import { CostMetadata } from "../../src/index.ts"
+import { CostMetadata, Pricing } from "../../src/index.ts"
 import { lines, run } from "./harness.ts"
 
 const usage = `data: {"model":"gpt-4o","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],` +
@@ -141,6 +141,12 @@ describe("decode with prices", () => {
         [model("openai"), model("openai", "stated"), model("bedrock"), model("bedrock", "stated")],
         ["asked", "stated", "asked", "asked"]
       )
+      const completing = {
+        ...Pricing.makeUnsafe(),
+        complete: () => new CostMetadata.CostMetadata({ model: "completed" })
+      }
+      const own = yield* Effect.provideService(service(Option.none(), Option.none()), Pricing.Pricing, completing)
+      assert.strictEqual(own.complete?.(new CostMetadata.CostMetadata({})).model, "completed")
     }).pipe(Effect.provide(NodeServices.layer)))
 
   it.live("prices as of today", () =>
