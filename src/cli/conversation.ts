@@ -152,6 +152,7 @@ const toJson = Schema.encodeEffect(Conversation)
 /** What a file is, links followed; `undefined` when there is none yet. A device may never end, and a pipe can't be kept. */
 const infoOf = Effect.fnUntraced(
   function*(file: string) {
+    if (file === "") return yield* wrongUsage("The name of the file is empty")
     const files = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const info = yield* Effect.catchReason(files.stat(file), "PlatformError", "NotFound", () => Effect.undefined)

@@ -12,7 +12,7 @@ import * as Json from "./json.ts"
 import * as Prices from "./prices.ts"
 import { printable } from "./printable.ts"
 import type * as Providers from "./providers.ts"
-import { Failed } from "./status.ts"
+import { Failed, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
 
 /** @internal */
@@ -29,6 +29,7 @@ export interface Input {
 export const decode = Effect.fn("cli.decode")(function*(
   input: Input
 ): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | FileSystem.FileSystem> {
+  if (input.chunks && input.parts) return yield* wrongUsage("--chunks and --parts exclude each other")
   const stdio = yield* Stdio.Stdio
   const fileSystem = yield* FileSystem.FileSystem
   const { protocol } = yield* Effect.promise(input.provider.load)
@@ -44,7 +45,7 @@ export const decode = Effect.fn("cli.decode")(function*(
       : complain(`llm-stream decode: ${file}: no chunk in it; is it a recording of ${input.provider.id}?\n`)
 
   const lines = (file: string): Stream.Stream<string> => {
-    const bytes = file === "-" ? stdio.stdin : fileSystem.stream(file)
+    const bytes = file === "-" ? stdio.stdin : Files.stream(fileSystem, file)
     const chunks = bytes.pipe(Protocol.decode(protocol, { framing: file.endsWith(".jsonl") ? "lines" : "body" }))
     const output = input.parts
       ? ChunkStream.encodedParts(chunks).pipe(

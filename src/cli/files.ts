@@ -25,7 +25,21 @@ export const text = (file: string): Effect.Effect<string, Failed, FileSystem.Fil
   Stream.mkString(utf8(pieces(file), file))
 
 const pieces = (file: string): Stream.Stream<Uint8Array, Failed, FileSystem.FileSystem> =>
-  Stream.unwrap(FileSystem.FileSystem.useSync((files) => limited(files.stream(file), file)))
+  Stream.unwrap(FileSystem.FileSystem.useSync((files) => limited(stream(files, file), file)))
+
+/**
+ * A file piece by piece, or all of a pipe, in which nobody can seek: what a shell makes of `<(command)`.
+ *
+ * @internal
+ */
+export const stream = (
+  files: FileSystem.FileSystem,
+  file: string
+): Stream.Stream<Uint8Array, PlatformError> =>
+  Stream.unwrap(
+    Effect.map(files.stat(file), ({ type }) =>
+      type === "FIFO" ? Stream.fromEffect(files.readFile(file)) : files.stream(file))
+  )
 
 /**
  * Bytes that can be read and come to an end.

@@ -58,6 +58,7 @@ const asking = {
     Flag.withAlias("m"),
     Flag.withMetavar("M"),
     Flag.withDescription("The provider's model id. Default: depends on the provider"),
+    Flag.filter((model) => model.trim() !== "", () => "the id of a model"),
     Flag.optional
   ),
   maxTokens: Flag.Int("max-tokens").pipe(
@@ -297,9 +298,14 @@ export const main = (
     Effect.catch(() => Effect.succeed(2 as const)),
     // Texts have a longest length, and what is written as JSON is up to six times as long as what came.
     Effect.catchDefect((defect) =>
-      defect instanceof RangeError
-        ? Effect.as(Console.error(`${name}: what came is too large to be printed: ${defect.message}`), 1 as const)
-        : Effect.die(defect)
+      Effect.as(
+        Console.error(
+          defect instanceof RangeError
+            ? `${name}: what came is too large to be printed: ${defect.message}`
+            : printable(`${name}: a mistake of the program: ${defect instanceof Error ? defect.stack : String(defect)}`)
+        ),
+        1 as const
+      )
     ),
     Effect.provide(output),
     Effect.provideService(Version, version),

@@ -104,8 +104,12 @@ const server = Effect.fnUntraced(function*(
     const own = yield* Scope.fork(scope)
     const isSilent = yield* Latch.make(true)
     let ended: Effect.Effect<string> | undefined
+    let stop: Effect.Effect<void> = Effect.void
     const listening = ChildProcessSpawner.make((command) =>
       Effect.map(Effect.tap(spawner.spawn(command), isSilent.close), (handle) => {
+        stop = Effect.ignore(
+          Effect.raceFirst(handle.exitCode, Effect.delay(handle.kill({ forceKillAfter: patience }), patience))
+        )
         ended = Effect.match(handle.exitCode, {
           onFailure: ({ cause, message }) =>
             `The server was ended by ${/SIG[A-Z0-9]+/.exec(`${cause} ${message}`)?.[0] ?? "a signal"}`,
@@ -140,6 +144,8 @@ const server = Effect.fnUntraced(function*(
       )
     const connected = Effect.gen(function*() {
       const transport = yield* McpClient.stdio({ command: ChildProcess.make(program, args), protocol })
+      // The client closes the server's input at the end, and would wait for five seconds for what that does.
+      yield* Effect.addFinalizer(() => Effect.forkDetach(stop))
       const client = yield* Effect.provideService(
         McpClient.make({ name: "llm-stream", version, timeout: Duration.sum(timeout, patience) }),
         McpClient.Transport,

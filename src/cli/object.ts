@@ -178,7 +178,9 @@ export const schemaOf = (json: unknown): Result.Result<Schema.JsonObject, Provid
   if (names.length > 0 && !names.some((name) => Object.hasOwn(keywords, name) || name.startsWith("$"))) {
     return refuse(`not a JSON Schema: it has none of ${Object.keys(keywords).slice(0, 5).join(", ")}, …`)
   }
-  return Result.match(decodeSchema(json), {
+  const checked = Result.try(() => decodeSchema(json))
+  if (Result.isFailure(checked)) return refuse("nested too deeply")
+  return Result.match(checked.success, {
     onSuccess: () => Result.succeed(json),
     onFailure: (error) => {
       const [issue] = schemaIssues(error)

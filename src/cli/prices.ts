@@ -65,8 +65,9 @@ const fromFile = Effect.fnUntraced(function*(path: string) {
 })
 
 const list = <R>(
-  read: Effect.Effect<PricingRefresh.PriceList, PricingRefresh.PricesUnavailable, R>
-): Effect.Effect<PricingRefresh.PriceList, Failed, R> => Effect.mapError(read, (error) => wrongUsage(error.message))
+  read: Effect.Effect<PricingRefresh.PriceList, PricingRefresh.PricesUnavailable | Failed, R>
+): Effect.Effect<PricingRefresh.PriceList, Failed, R> =>
+  Effect.catchTag(read, "PricesUnavailable", (error) => Effect.fail(wrongUsage(error.message)))
 
 /** @internal */
 export interface Input {
@@ -84,8 +85,13 @@ export const prices = Effect.fn("cli.prices")(function*(
 ): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | FileSystem.FileSystem | HttpClient.HttpClient> {
   const stdio = yield* Stdio.Stdio
   const print = (text: string) => Stream.run(Stream.make(text), stdio.stdout())
-  if (Option.isSome(input.refresh)) {
-    if (Option.isNone(input.output)) return yield* wrongUsage("--refresh needs --output FILE")
+  if (Option.isSome(input.refresh) !== Option.isSome(input.output)) {
+    return yield* wrongUsage("--refresh LIST and --output FILE need each other")
+  }
+  if (Option.isSome(input.refresh) && Option.isSome(input.diff)) {
+    return yield* wrongUsage("--refresh and --diff exclude each other")
+  }
+  if (Option.isSome(input.refresh) && Option.isSome(input.output)) {
     return yield* Effect.flatMap(refresh(input.refresh.value, input.output.value), print)
   }
   const isWanted = (row: Row): boolean =>
@@ -115,18 +121,22 @@ export const prices = Effect.fn("cli.prices")(function*(
   )
 })
 
-const read = (
-  from: string
-): Effect.Effect<
+const read = (from: string): Effect.Effect<
   PricingRefresh.PriceList,
-  PricingRefresh.PricesUnavailable,
+  PricingRefresh.PricesUnavailable | Failed,
   FileSystem.FileSystem | HttpClient.HttpClient
-> => /^https?:\/\//.test(from) ? PricingRefresh.fromUrl(from) : PricingRefresh.fromFile(from)
+> =>
+  /^https?:\/\//.test(from)
+    ? PricingRefresh.fromUrl(from)
+    : Effect.flatMap(Files.text(from), (text) => PricingRefresh.parse(text, from))
 
 const refresh = Effect.fnUntraced(function*(from: string, to: string) {
   const files = yield* FileSystem.FileSystem
   const prices = yield* list(read(from))
-  yield* files.writeFileString(to, `${JSON.stringify(prices, undefined, 2)}\n`)
+  yield* Effect.mapError(
+    files.writeFileString(to, `${JSON.stringify(prices, undefined, 2)}\n`),
+    (error) => wrongUsage(`${to}: cannot be written: ${Files.reasonOf(error)}`)
+  )
   return `${to}: ${prices.tables.length} tables of ${prices.date}\n`
 })
 

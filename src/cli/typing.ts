@@ -13,7 +13,9 @@ import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
 import type { Confirm } from "./answer.ts"
 import * as Editor from "./editor.ts"
+import * as Files from "./files.ts"
 import { type Failed, wrongUsage } from "./status.ts"
+import * as Stdin from "./stdin.ts"
 
 /**
  * Where messages come from.
@@ -42,11 +44,14 @@ export interface Typing {
  */
 export const lines: Effect.Effect<Typing, never, Stdio.Stdio | Scope.Scope> = Effect.gen(function*() {
   const { stdin } = yield* Stdio.Stdio
-  const pull = yield* Stream.toPull(stdin.pipe(Stream.decodeText(), Stream.splitLines, Stream.rechunk(1)))
+  const text = Files.utf8(
+    Stream.mapError(stdin, (error) => wrongUsage(`${Stdin.name}: ${Files.reasonOf(error)}`)),
+    Stdin.name
+  )
+  const pull = yield* Stream.toPull(text.pipe(Stream.splitLines, Stream.rechunk(1)))
   const line = pull.pipe(
     Effect.map(([line]) => line),
-    Pull.catchDone(() => Effect.undefined),
-    Effect.mapError((error) => wrongUsage(`Standard input cannot be read: ${error.message}`))
+    Pull.catchDone(() => Effect.undefined)
   )
   const next: Effect.Effect<string | undefined, Failed> = Effect.gen(function*() {
     let message = ""

@@ -85,6 +85,18 @@ describe("chat", () => {
         ])
       }))
 
+    it.live("refuses what is no text", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([answering("Yes")])
+        const { status, stderr } = yield* piping(server, "", [], {
+          stdin: Stream.make(Uint8Array.of(0x61, 0xff, 0x0a))
+        })
+        assert.deepStrictEqual({ status, stderr }, {
+          status: 2,
+          stderr: "llm-stream: Standard input: not UTF-8 text\n"
+        })
+      }))
+
     it.live("goes on after an error, which takes one line, and can send the message again", () =>
       Effect.gen(function*() {
         const server = yield* NodeReplayServer.make([answering("One"), overloaded, answering("Two")])

@@ -20,7 +20,7 @@ const asking = Effect.fnUntraced(function*(
 ) {
   const files = yield* FileSystem.FileSystem
   const file = `${yield* files.makeTempDirectoryScoped()}/person.json`
-  yield* files.writeFileString(file, JSON.stringify(schema))
+  yield* files.writeFileString(file, typeof schema === "string" ? schema : JSON.stringify(schema))
   const server = yield* NodeReplayServer.make([
     ReplayServer.stream(Wire.openai, Answer.openai(Answer.make(answer)), options)
   ])
@@ -171,11 +171,12 @@ describe("ask --schema", () => {
     [{ type: "object", properties: { a: { items: { required: "b" } } } }, /properties\.a\.items\.required: Expected /],
     [{ type: "object", properties: [] }, /properties: Expected /],
     [{ type: "string", pattern: "(" }, /pattern: Expected a regular expression/],
+    [`${"{\"items\":".repeat(20_000)}{}${"}".repeat(20_000)}`, /nested too deeply/],
     [{ anyOf: [{ type: "string" }, "number"] }, /anyOf\[1\]: Expected /],
     [{ type: "object", properties: { a: { minimum: "1" } } }, /properties\.a\.minimum: Expected /]
   ]
   for (const [schema, message] of noSchemas) {
-    it.live(`refuses before anything is asked what is no schema: ${JSON.stringify(schema)}`, () =>
+    it.live(`refuses before anything is asked what is no schema: ${message.source}`, () =>
       Effect.gen(function*() {
         const { requests, status, stderr } = yield* asking({ content: ada }, [], schema)
         assert.deepStrictEqual({ status, requests }, { status: 1, requests: [] })

@@ -91,6 +91,15 @@ describe("prices", () => {
       assert.strictEqual(bad.status, 2)
       assert.strictEqual(bad.written._tag, "None")
       assert.include(bad.stderr, "list.json")
+      const { status, stderr } = yield* beside({ "list.json": JSON.stringify(list) }, (path) => [
+        "prices",
+        "--refresh",
+        path("list.json"),
+        "--output",
+        path("")
+      ])
+      assert.strictEqual(status, 2)
+      assert.match(stderr, /: cannot be written: is a directory, not a file\n$/)
     }))
 })
 
@@ -155,7 +164,10 @@ describe("decode with prices", () => {
       const decode = (prices: unknown) =>
         Effect.map(
           beside({ "a.sse": usage, "prices.json": JSON.stringify(prices) }, (path) => [
-            ...["decode", "--provider", "openai", "--prices"],
+            "decode",
+            "--provider",
+            "openai",
+            "--prices",
             path("prices.json"),
             path("a.sse")
           ]),
@@ -167,7 +179,9 @@ describe("decode with prices", () => {
   it.live("has no cost where nobody counted", () =>
     Effect.gen(function*() {
       const { stdout } = yield* beside({ "a.sse": usage.replace(/,"usage":.*}}/, "}") }, (path) => [
-        ...["decode", "--provider", "openai"],
+        "decode",
+        "--provider",
+        "openai",
         path("a.sse")
       ])
       assert.isNull(costOf(stdout))

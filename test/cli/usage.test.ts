@@ -21,6 +21,23 @@ const wrong: ReadonlyArray<readonly [title: string, args: ReadonlyArray<string>,
   ["a duration of nothing", ["ask", "--idle-timeout", "0s", "hello"], /--idle-timeout.*30s/],
   ["a negative number of retries", ["ask", "--max-retries", "-1", "hello"], /--max-retries.*0 or more/],
   ["half a retry", ["ask", "--max-retries", "0.5", "hello"], /--max-retries/],
+  ["an empty name of a model", ["ask", "--model", "", "hello"], /--model.*the id of a model/],
+  ["a character that a terminal obeys", ["ask", "--\u001b[2J", "hello"], /Unrecognized flag: --\ufffd\[2J/],
+  ["a history without a name", ["chat", "--history", ""], /The name of the file is empty/],
+  [
+    "two forms of output",
+    ["decode", "--provider", "openai", "--chunks", "--parts", "a"],
+    /--chunks and --parts exclude/
+  ],
+  ["--refresh alone", ["prices", "--refresh", "a.json"], /--refresh LIST and --output FILE need each other/],
+  ["--output alone", ["prices", "--output", "a.json"], /--refresh LIST and --output FILE need each other/],
+  [
+    "--refresh beside --diff",
+    ["prices", "--refresh", "a", "--output", "b", "--diff", "a"],
+    /--refresh and --diff exclude each other/
+  ],
+  ["a price list that is a directory", ["prices", "--diff", "/tmp"], /\/tmp: is a directory, not a file/],
+  ["a price list without an end", ["prices", "--diff", "/dev/zero"], /\/dev\/zero: larger than the limit of 64 MiB/],
   ["decode without a provider", ["decode", "a.sse"], /Missing required flag: --provider/],
   ["decode without a file", ["decode", "--provider", "openai"], /FILE/]
 ]
@@ -136,6 +153,15 @@ describe("llm-stream", () => {
         assert.deepStrictEqual({ ...outcome, stderr: "" }, { status, stdout: "", stderr: "" })
       }))
   }
+
+  it.effect("tells of a mistake of its own on standard error", () =>
+    Effect.gen(function*() {
+      const outcome = yield* run(["decode", "--provider", "openai", "-"], {
+        stdin: Stream.die(new Error("Oh\u001b[2J"))
+      })
+      assert.deepStrictEqual([outcome.status, outcome.stdout], [1, ""])
+      assert.match(outcome.stderr, /^llm-stream: a mistake of the program: Error: Oh\ufffd\[2J\n/)
+    }))
 
   it.effect("says in one line what is too large to be read or printed", () =>
     Effect.gen(function*() {
