@@ -238,9 +238,14 @@ const demoCommand = Command.make(
   )
 )
 
+const subcommands = [askCommand, chatCommand, decodeCommand, pricesCommand, demoCommand] as const
+
+/** @internal */
+export const commands: ReadonlyArray<string> = subcommands.map(({ name }) => name)
+
 const command = Command.make(name).pipe(
   Command.withDescription("Streamed chat completions from the command line"),
-  Command.withSubcommands([askCommand, chatCommand, decodeCommand, pricesCommand, demoCommand])
+  Command.withSubcommands(subcommands)
 )
 
 const presenter: CliOutput.Presenter = {

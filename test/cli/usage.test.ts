@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
+import { commands } from "../../src/cli/main.ts"
 import { providers } from "../../src/cli/providers.ts"
 import { run, start } from "./harness.ts"
 
@@ -185,6 +187,14 @@ describe("llm-stream", () => {
       assert.deepStrictEqual({ status, stderr }, { status: 0, stderr: "" })
       for (const flag of ["provider", "model", "base-url", "system", "idle-timeout", "max-retries", "json"]) {
         assert.include(stdout, `--${flag}`)
+      }
+    }))
+
+  it.live("prints in the built command line the same help at once", () =>
+    Effect.gen(function*() {
+      for (const args of [["--help"], ...commands.map((name) => [name, "-h"])]) {
+        const built = execFileSync(process.execPath, ["dist/bin.js", ...args], { encoding: "utf8" })
+        assert.strictEqual(built, (yield* run(args)).stdout)
       }
     }))
 
