@@ -133,9 +133,9 @@ export const terminal: Effect.Effect<Typing, never, Terminal.Terminal | Scope.Sc
     confirm: Effect.fnUntraced(function*(call) {
       const ahead = yield* Queue.clear(keys)
       yield* Effect.ignore(terminal.display(`Run ${call}? Type yes or no.\n`))
-      const answer = yield* ask(Editor.ask([]))
+      const answer = yield* Effect.onInterrupt(ask(Editor.ask([])), () => Effect.ignore(terminal.display("\n")))
       yield* Queue.offerAll(keys, ahead)
-      return answer === undefined ? undefined : /^\s*y(es)?\s*$/i.test(answer)
+      return /^\s*y(es)?\s*$/i.test(answer ?? "")
     }),
     stop: Effect.suspend(() => {
       const stopped = stopping = Deferred.makeUnsafe<void>()

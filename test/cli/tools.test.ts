@@ -206,7 +206,7 @@ describe("--tools", () => {
         const yes = yield* answering(...keysOf("y"), enter)
         assert.include(yes.screen, "Run forget {\"what\":\"all\"}? Type yes or no.")
         assert.strictEqual(lastMessage(yes.requests[1]), "Forgot all")
-        for (const keys of [keysOf("n"), [], keysOf("try it"), [press("paste", {}, "what")]]) {
+        for (const keys of [keysOf("n"), [], keysOf("try it"), [press("paste", {}, "what")], [ctrl("d")]]) {
           const no = yield* answering(...keys, enter)
           assert.include(String(lastMessage(no.requests[1])), "denied")
           assert.strictEqual(no.status, 0)
