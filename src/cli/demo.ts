@@ -14,7 +14,7 @@ import { observe } from "./observe.ts"
 import { printable } from "./printable.ts"
 import * as Providers from "./providers.ts"
 import { type Scene, scenes } from "./scenes.ts"
-import { type Failed, providerFailed, wrongConfiguration } from "./status.ts"
+import { type Failed, providerFailed, wrongConfiguration, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
 
 /** @internal */
@@ -65,7 +65,11 @@ const play = (
     const live = yield* Providers.hasKey(row)
     const { definition } = yield* Effect.promise(row.load)
     const configuration = live ? yield* ConfigProvider.ConfigProvider : played(row, scene)
-    const baseUrl = live ? undefined : `${(yield* Effect.orDie(NodeReplayServer.make([scene.reply]))).url}${scene.path}`
+    const server = live ? undefined : yield* Effect.mapError(
+      NodeReplayServer.make([scene.reply]),
+      ({ message }) => wrongUsage(`No server can be started on this machine: ${message}`)
+    )
+    const baseUrl = server === undefined ? undefined : `${server.url}${scene.path}`
     const provider = yield* Effect.flatMap(
       definition({ baseUrl, idleTimeout: undefined, maxRetries: undefined }),
       Provider.make

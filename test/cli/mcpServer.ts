@@ -76,10 +76,6 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     })
     return
   }
-  if (fault === "endless") {
-    setInterval(() => process.stdout.write("x".repeat(100_000)))
-    return
-  }
   const result = answer(request)
   if (result !== undefined) say({ id: request.id, result })
 }).on("close", () => process.exit())
