@@ -159,7 +159,7 @@ const infoOf = Effect.fnUntraced(
     if (info?.type === "File") return info
     const directory = path.dirname(path.resolve(file))
     const problem = info !== undefined
-      ? info.type === "Directory" ? "is a directory, not a file" : "not a file that can be kept"
+      ? info.type === "Directory" ? "is a directory, not a file" : "is not a regular file"
       : (yield* Effect.isSuccess(files.readLink(file)))
       ? "a link to a file that does not exist"
       : (yield* Effect.orElseSucceed(files.exists(directory), () => true))

@@ -77,7 +77,7 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: "permission denied",
   EISDIR: "is a directory, not a file",
   ENOTDIR: "no such file",
-  ELOOP: "links that lead to each other",
+  ELOOP: "too many levels of links",
   ENAMETOOLONG: "the name is too long"
 }
 

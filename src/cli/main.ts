@@ -307,7 +307,7 @@ export const main = (
         Console.error(
           defect instanceof RangeError
             ? `${name}: what came is too large to be printed: ${defect.message}`
-            : printable(`${name}: a mistake of the program: ${defect instanceof Error ? defect.stack : String(defect)}`)
+            : printable(`${name}: internal error: ${defect instanceof Error ? defect.stack : String(defect)}`)
         ),
         1 as const
       )

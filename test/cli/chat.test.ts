@@ -236,9 +236,9 @@ describe("chat", () => {
         for (
           const [file, message] of [
             [directory, "is a directory, not a file"],
-            ["/dev/zero", "not a file that can be kept"],
+            ["/dev/zero", "is not a regular file"],
             [`${directory}/dangling`, "a link to a file that does not exist"],
-            [`${directory}/circle`, "links that lead to each other"]
+            [`${directory}/circle`, "too many levels of links"]
           ] as const
         ) {
           const server = yield* NodeReplayServer.make([answering("Hello!")])

@@ -156,13 +156,13 @@ describe("llm-stream", () => {
       }))
   }
 
-  it.effect("tells of a mistake of its own on standard error", () =>
+  it.effect("tells of an internal error on standard error", () =>
     Effect.gen(function*() {
       const outcome = yield* run(["decode", "--provider", "openai", "-"], {
         stdin: Stream.die(new Error("Oh\u001b[2J"))
       })
       assert.deepStrictEqual([outcome.status, outcome.stdout], [1, ""])
-      assert.match(outcome.stderr, /^llm-stream: a mistake of the program: Error: Oh\ufffd\[2J\n/)
+      assert.match(outcome.stderr, /^llm-stream: internal error: Error: Oh\ufffd\[2J\n/)
     }))
 
   it.effect("says in one line what is too large to be read or printed", () =>
