@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import { readFileSync } from "node:fs"
+import { stripVTControlCharacters } from "node:util"
 
 interface Manifest {
   readonly version: string
@@ -23,14 +24,36 @@ const isMissing = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "code" in error && error.code === "ERR_MODULE_NOT_FOUND" &&
   String(error).includes(platform)
 
-const [flag = "", ...others] = process.argv.slice(2)
-if (["--version", "-v"].includes(flag) && others.length === 0) {
-  // What the command line itself would print, without loading it.
-  process.stdout.on("error", ({ message }) => {
+const args = process.argv.slice(2)
+const isHelp = ["--help", "-h"].includes(args.at(-1) ?? "")
+
+/** What the command line itself would print, without loading it; `undefined` when that is not known here. */
+const known = (): string | undefined => {
+  if (args.length === 1 && ["--version", "-v"].includes(args[0] ?? "")) return `${name} v${version}\n`
+  if (!isHelp || args.length > 2) return undefined
+  try {
+    // Written by the build, so there is none beside the sources.
+    const texts: Readonly<Record<string, string>> = JSON.parse(
+      readFileSync(new URL("help.json", import.meta.url), "utf8")
+    )
+    const key = args.length === 1 ? "" : args[0] ?? ""
+    const text = Object.hasOwn(texts, key) ? texts[key] : undefined
+    return text === undefined || process.stdout.isTTY && process.stdout.hasColors()
+      ? text
+      : stripVTControlCharacters(text)
+  } catch {
+    return undefined
+  }
+}
+
+const text = known()
+if (text !== undefined) {
+  process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === "EPIPE") return
     console.error(`${name}: standard output cannot be written: ${message}`)
     process.exitCode = 1
   })
-  process.stdout.write(`${name} v${version}\n`)
+  process.stdout.write(text)
 } else {
   import("./cli/node.ts").then(({ start }) => start(version), (error: unknown) => {
     if (!isMissing(error)) throw error

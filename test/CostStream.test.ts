@@ -227,14 +227,17 @@ describe("The command line", () => {
 
   it("says when a total leaves a step out", () => {
     assert.strictEqual(CliCost.text([known, known], pricing), "$0.0065")
-    assert.match(CliCost.text([known, unpriced], pricing), /^at least \$0\.00325 \(No price is known/)
-    assert.match(CliCost.text([known, uncounted], pricing), /^at least \$0\.00325 \(No cost is known/)
-    assert.deepStrictEqual(CliCost.total([known, known], pricing)?.flags, [])
-    assert.deepStrictEqual(CliCost.total([known, unpriced, uncounted], pricing)?.flags, [
-      { kind: "missingCount", subject: "usage" },
-      { kind: "unpriced", subject: "nobody-knows", quantity: 2 }
-    ])
-    assert.isNull(CliCost.total([unpriced, uncounted], pricing))
+    assert.match(
+      CliCost.text([known, unpriced], pricing),
+      /^at least \$0\.00325 \(without 1 of 2 steps: No price is known/
+    )
+    assert.match(
+      CliCost.text([known, uncounted], pricing),
+      /^at least \$0\.00325 \(without 1 of 2 steps: no usage was stated/
+    )
+    assert.isEmpty(CliCost.total([known, known], pricing).unknown)
+    assert.lengthOf(CliCost.total([known, unpriced, uncounted], pricing).unknown, 2)
+    assert.isUndefined(CliCost.total([unpriced, uncounted], pricing).cost)
   })
 
   it.effect("prices as of today, like the rest", () =>

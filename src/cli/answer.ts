@@ -4,6 +4,7 @@ import * as Stream from "effect/Stream"
 import type { ChatResponse } from "../ChatResponse.ts"
 import type * as Chunk from "../Chunk.ts"
 import type { ProviderError } from "../ProviderError.ts"
+import * as Usage from "../Usage.ts"
 import { observe } from "./observe.ts"
 
 /**
@@ -42,6 +43,24 @@ export interface Responses {
   /** The last of them, with the provider's failure. */
   readonly last: ChatResponse
 }
+
+/**
+ * The tokens of several responses together; `undefined` where none states them.
+ *
+ * @internal
+ */
+export const usageOf = (responses: ReadonlyArray<ChatResponse>): Usage.Usage | undefined =>
+  responses.reduce<Usage.Usage | undefined>(
+    (sum, { usage }) => usage === undefined ? sum : sum === undefined ? usage : Usage.sum(sum, usage),
+    undefined
+  )
+
+/**
+ * Asks whether a call may run, all of which has to be seen; `undefined` where there is no one to answer.
+ *
+ * @internal
+ */
+export type Confirm = (call: string) => Effect.Effect<boolean | undefined>
 
 /**
  * An answer that is on its way.

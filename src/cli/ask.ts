@@ -33,6 +33,7 @@ import * as Typing from "./typing.ts"
 export interface Input extends Request.Input, Selected.Input, Toolbox.Input {
   readonly json: boolean
   readonly dryRun: boolean
+  readonly model: Option.Option<string>
   readonly prices: Option.Option<string>
 }
 
@@ -132,7 +133,7 @@ const answer = Effect.fnUntraced(function*(
   const { isOutOfSteps, items: coming, millisToFirstChunk, responses } = yield* ask(
     provider,
     request,
-    (question) => Effect.andThen(removeSpinner, confirm(question))
+    (call) => Effect.andThen(removeSpinner, confirm(call))
   )
   const object = Option.isSome(input.schema) && typeof request.responseFormat === "object"
     ? CliObject.reader(request.responseFormat.schema)
@@ -147,9 +148,9 @@ const answer = Effect.fnUntraced(function*(
   const output = input.json
     ? jsonLines(items, object)
     : object === undefined
-    ? answerText(items)
+    ? answerText(items, removeSpinner)
     // It is printed once it is whole.
-    : Stream.drain(answerText(items))
+    : Stream.drain(answerText(items, removeSpinner))
   yield* output.pipe(
     Stream.filter((text) => text !== ""),
     Stream.onFirst(() => removeSpinner),

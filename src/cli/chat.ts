@@ -32,6 +32,7 @@ export interface Input extends Selected.Input, Toolbox.Input {
   readonly system: Option.Option<string>
   readonly maxTokens: Option.Option<number>
   readonly temperature: Option.Option<number>
+  readonly model: Option.Option<string>
   readonly prices: Option.Option<string>
   readonly history: Option.Option<string>
 }
@@ -50,7 +51,9 @@ export const chat = Effect.fn("cli.chat")(function*(
   const stored = file === undefined ? undefined : yield* Conversation.read(file)
   const before = stored === undefined ? undefined : Providers.find(stored.provider)
   if (stored !== undefined && before === undefined && Option.isNone(input.provider)) {
-    return yield* wrongUsage(`${file}: provider: ${JSON.stringify(stored.provider)} is not ${Providers.expected()}`)
+    return yield* wrongUsage(
+      `${file}: provider: ${Text.excerpt(JSON.stringify(stored.provider))} is not ${Providers.expected()}`
+    )
   }
   const { definition, row } = yield* Selected.selected({
     ...input,
@@ -108,7 +111,8 @@ const converse = Effect.fnUntraced(function*(
   let isOver = false
   const said = start.prompt.filter(({ role }) => role === "user").map(Conversation.textOf)
 
-  const tell = (text: string): Effect.Effect<void, never, Stdio.Stdio> => complain(`${text}\n`)
+  const tell = (text: string): Effect.Effect<void, never, Stdio.Stdio> =>
+    Effect.flatMap(typing.columns, (columns) => complain(`${Text.wrapped(text, columns)}\n`))
 
   /** Changes the conversation, and the file with it. */
   const change = (next: Conversation.Conversation): Effect.Effect<void, never, Environment> =>
@@ -154,9 +158,9 @@ const converse = Effect.fnUntraced(function*(
         ...(system === undefined ? undefined : { system }),
         prompt: Prompt.fromMessages([...prompt, user])
       },
-      (question) => Effect.andThen(removeSpinner, Effect.provideContext(typing.confirm(question), context))
+      (call) => Effect.andThen(removeSpinner, Effect.provideContext(typing.confirm(call), context))
     )
-    const isStopped = yield* answerText(coming.items).pipe(
+    const isStopped = yield* answerText(coming.items, removeSpinner).pipe(
       Stream.onFirst(() => removeSpinner),
       Stream.run(stdio.stdout()),
       Effect.as(false),
@@ -177,7 +181,7 @@ const converse = Effect.fnUntraced(function*(
     if (all.some(({ chunks }) => chunks > 0)) {
       yield* tell(
         `${isStopped ? "stopped" : Text.finish(last)} | tokens ${Text.tokens(all)} | cost ${
-          all.some(({ usage }) => usage !== undefined) ? CliCost.text(all, pricing) : "unknown"
+          CliCost.text(all, pricing)
         } | so far ${Conversation.total(conversation)}`
       )
     }
@@ -293,11 +297,8 @@ const converse = Effect.fnUntraced(function*(
   }
 
   if (typing.isTerminal) {
-    yield* tell(
-      `${conversation.provider} ${
-        conversation.model ?? ""
-      }: /help lists the commands. Ctrl-C stops an answer, Ctrl-D leaves.`
-    )
+    const name = [conversation.provider, ...(conversation.model === undefined ? [] : [conversation.model])].join(" ")
+    yield* tell(`${name}: /help lists the commands. Ctrl-C stops an answer, Ctrl-D leaves.`)
     if (said.length > 0) yield* tell(`Continuing after ${said.length} of your messages: /history shows them.`)
   }
   while (!isOver) {
@@ -315,5 +316,5 @@ const converse = Effect.fnUntraced(function*(
 })
 
 const help =
-  `A message continues on the next line after \\ and Enter, Ctrl-J or Alt-Enter. To send a message that begins with a
-slash, type two. Ctrl-C stops an answer, or leaves if nothing is typed.`
+  "A message continues on the next line after \\ and Enter, Ctrl-J or Alt-Enter. To send a message that begins " +
+  "with a slash, type two. Ctrl-C stops an answer, or leaves if nothing is typed."

@@ -3,15 +3,15 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
-import type { PlatformError } from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { ChatResponse } from "../ChatResponse.ts"
 import { place } from "../internal/place.ts"
 import { schemaIssues } from "../internal/schemaIssues.ts"
-import * as Pricing from "../Pricing.ts"
+import type * as Pricing from "../Pricing.ts"
+import * as CliCost from "./cost.ts"
+import * as Files from "./files.ts"
 import { type Failed, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
 
@@ -37,8 +37,10 @@ export const Conversation = Schema.Struct({
     outputTokens: Schema.Natural
   }),
   cost: Schema.Struct({
-    /** USD of all answers that have a known price. */
-    usd: Schema.BigDecimalFromString,
+    /** USD of all answers that have a known price. An exponent of its own would ask for as many digits. */
+    usd: Schema.String.check(Schema.isPattern(/^\d{1,20}(\.\d{1,40})?(e-?\d{1,2})?$/)).pipe(
+      Schema.decodeTo(Schema.BigDecimalFromString)
+    ),
     /** How many answers have none. */
     unknown: Schema.Natural
   })
@@ -63,23 +65,27 @@ export const make = (provider: string): Conversation =>
  */
 export const spend = (
   self: Conversation,
-  { chunks, costMetadata, usage }: ChatResponse,
+  response: ChatResponse,
   pricing: Pricing.Service
 ): Conversation => {
+  const { chunks, usage } = response
   if (chunks === 0) return self
-  const cost = usage === undefined ? undefined : Pricing.costWith(costMetadata, pricing)
+  const { cost } = CliCost.total([response], pricing)
   return {
     ...self,
     usage: {
-      inputTokens: self.usage.inputTokens + (usage?.inputTokens ?? 0),
-      cachedTokens: self.usage.cachedTokens + (usage?.cachedTokens ?? 0),
-      outputTokens: self.usage.outputTokens + (usage?.outputTokens ?? 0)
+      inputTokens: plus(self.usage.inputTokens, usage?.inputTokens),
+      cachedTokens: plus(self.usage.cachedTokens, usage?.cachedTokens),
+      outputTokens: plus(self.usage.outputTokens, usage?.outputTokens)
     },
-    cost: cost !== undefined && Result.isSuccess(cost)
-      ? { ...self.cost, usd: BigDecimal.sum(self.cost.usd, cost.success.total) }
-      : { ...self.cost, unknown: self.cost.unknown + 1 }
+    cost: cost !== undefined
+      ? { ...self.cost, usd: BigDecimal.sum(self.cost.usd, cost.total) }
+      : { ...self.cost, unknown: plus(self.cost.unknown, 1) }
   }
 }
+
+// What a host counts may add up to more than a file can hold.
+const plus = (a: number, b = 0): number => Math.min(a + b, Number.MAX_SAFE_INTEGER)
 
 /**
  * The conversation without its last exchange, and what the user said in it; `undefined` when there is none.
@@ -143,6 +149,28 @@ export const total = ({ cost, usage }: Conversation): string =>
 const fromJsonText = Schema.decodeUnknownResult(Schema.fromJsonString(Conversation))
 const toJson = Schema.encodeEffect(Conversation)
 
+/** What a file is, links followed; `undefined` when there is none yet. A device may never end, and a pipe can't be kept. */
+const infoOf = Effect.fnUntraced(
+  function*(file: string) {
+    if (file === "") return yield* wrongUsage("The name of the file is empty")
+    const files = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const info = yield* Effect.catchReason(files.stat(file), "PlatformError", "NotFound", () => Effect.undefined)
+    if (info?.type === "File") return info
+    const directory = path.dirname(path.resolve(file))
+    const problem = info !== undefined
+      ? info.type === "Directory" ? "is a directory, not a file" : "is not a regular file"
+      : (yield* Effect.isSuccess(files.readLink(file)))
+      ? "a link to a file that does not exist"
+      : (yield* Effect.orElseSucceed(files.exists(directory), () => true))
+      ? undefined
+      : "no such directory"
+    return problem === undefined ? undefined : yield* wrongUsage(`${file}: ${problem}`)
+  },
+  (effect, file) =>
+    Effect.catchTag(effect, "PlatformError", (error) => Effect.fail(wrongUsage(`${file}: ${Files.reasonOf(error)}`)))
+)
+
 /**
  * Reads a file; `undefined` when there is none. A file that holds something else is an error, so that it is never
  * overwritten.
@@ -152,51 +180,44 @@ const toJson = Schema.encodeEffect(Conversation)
 export const read = Effect.fnUntraced(function*(
   file: string
 ): Effect.fn.Return<Conversation | undefined, Failed, FileSystem.FileSystem | Path.Path> {
-  const files = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const text = yield* files.readFileString(file).pipe(
-    Effect.catchReason(
-      "PlatformError",
-      "NotFound",
-      () =>
-        Effect.flatMap(
-          Effect.orElseSucceed(files.exists(path.dirname(path.resolve(file))), () => true),
-          (exists) => exists ? Effect.undefined : Effect.fail(wrongUsage(`${file}: no such directory`))
-        )
-    ),
-    Effect.catchTag("PlatformError", (error) => Effect.fail(wrongUsage(`${file}: ${reasonOf(error)}`)))
-  )
-  if (text === undefined) return undefined
+  if ((yield* infoOf(file)) === undefined) return undefined
+  const text = yield* Files.text(file)
   return yield* Effect.mapError(Effect.fromResult(fromJsonText(text)), (error) => {
     const [issue] = schemaIssues(error)
     const at = issue === undefined || issue.path.length === 0 ? "" : `${place(issue.path)}: `
     return wrongUsage(
-      `${file}: not a conversation that \`chat\` has saved (${at}${Text.oneLine(issue?.message ?? "not valid")})`
+      `${file}: not a conversation that \`chat\` has saved (${at}${Text.excerpt(issue?.message ?? "not valid")})`
     )
   })
 })
 
 /**
- * Writes a file whole or not at all: a crash leaves what it was before.
+ * Writes a file whole or not at all: a crash leaves what it was before. A new one is for its owner alone.
  *
  * @internal
  */
 export const write = Effect.fnUntraced(
   function*(file: string, conversation: Conversation) {
     const files = yield* FileSystem.FileSystem
-    const text = `${JSON.stringify(yield* Effect.orDie(toJson(conversation)), undefined, 2)}\n`
+    const info = yield* infoOf(file)
+    const text = `${JSON.stringify(yield* toJson(conversation), undefined, 2)}\n`
     // What a link points to is written, not the link.
-    const target = yield* Effect.orElseSucceed(files.realPath(file), () => file)
+    const target = info === undefined ? file : yield* files.realPath(file)
+    if (info !== undefined) yield* files.access(target, { writable: true })
     const temporary = `${target}.${(yield* Random.nextIntBetween(0, 2 ** 32)).toString(36)}.tmp`
     yield* files.writeFileString(temporary, text, { flag: "wx", mode: 0o600 }).pipe(
+      Effect.andThen(info === undefined ? Effect.void : files.chmod(temporary, info.mode & 0o777)),
       Effect.andThen(files.rename(temporary, target)),
       Effect.onError(() => Effect.ignore(files.remove(temporary)))
     )
   },
   // Whoever stops the program stops it after a write, not within.
   Effect.uninterruptible,
-  (effect, file) => Effect.mapError(effect, (error) => wrongUsage(`${file}: cannot be written: ${reasonOf(error)}`))
+  (effect, file) =>
+    Effect.mapError(effect, (error) =>
+      error._tag === "Failed"
+        ? error
+        : wrongUsage(
+          `${file}: cannot be written: ${error._tag === "PlatformError" ? Files.reasonOf(error) : error.message}`
+        ))
 )
-
-const reasonOf = ({ cause, message, reason }: PlatformError): string =>
-  reason._tag === "PermissionDenied" ? "permission denied" : cause instanceof Error ? cause.message : message

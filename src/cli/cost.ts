@@ -4,55 +4,56 @@ import { identity } from "effect/Function"
 import * as Result from "effect/Result"
 import type { ChatResponse } from "../ChatResponse.ts"
 import * as Cost from "../Cost.ts"
-import type { CostMetadata } from "../CostMetadata.ts"
 import * as Pricing from "../Pricing.ts"
 
-/**
- * What a response cost at the given prices; `null` when its model has no known price.
- *
- * @internal
- */
-export const json = (metadata: CostMetadata, pricing: Pricing.Service): Cost.Json | null =>
-  Result.match(Pricing.costWith(metadata, pricing), { onFailure: () => null, onSuccess: Cost.toJson })
+const reasonOf = ({ message, reason }: Pricing.UnknownModel): string =>
+  reason === "noUsage" ? "no usage was stated" : message
 
 /**
- * Why there is no cost, if there is none.
+ * What a response cost at the given prices; `null` with the reason when that is unknown.
  *
  * @internal
  */
-export const reason = (metadata: CostMetadata, pricing: Pricing.Service): { readonly costReason?: string } =>
-  Result.match(Pricing.costWith(metadata, pricing), {
-    onFailure: ({ message }) => ({ costReason: message }),
-    onSuccess: () => ({})
+export const json = (
+  response: ChatResponse,
+  pricing: Pricing.Service
+): { readonly cost: Cost.Json | null; readonly costReason?: string } =>
+  Result.match(Pricing.costWith(response.costMetadata, pricing), {
+    onFailure: (unknown) => ({ cost: null, costReason: reasonOf(unknown) }),
+    onSuccess: (cost) => ({ cost: Cost.toJson(cost) })
   })
 
 /**
- * What several responses cost together, flagged for those without a known cost; `null` when the cost of none is known.
+ * What several responses cost together, and of how many that is unknown.
  *
  * @internal
  */
-export const total = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): Cost.Json | null => {
-  const costs = priced(responses, pricing)
-  return costs.some(Result.isSuccess)
-    ? Cost.toJson(Cost.sumAll(costs.map(Result.getOrElse(({ metadata }) => Cost.unpriced(metadata)))))
-    : null
-}
-
-const priced = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service) =>
-  responses.map(({ costMetadata: metadata }) =>
-    Result.mapError(Pricing.costWith(metadata, pricing), ({ message }) => ({ message, metadata }))
+export const total = (
+  responses: ReadonlyArray<ChatResponse>,
+  pricing: Pricing.Service
+): { readonly cost: Cost.Cost | undefined; readonly unknown: ReadonlyArray<string> } => {
+  const [known, unknown] = Array.partition(
+    responses.map((response) => Pricing.costWith(response.costMetadata, pricing)),
+    identity
   )
+  return {
+    cost: known.length === 0 ? undefined : Cost.sumAll(known),
+    unknown: unknown.map(reasonOf)
+  }
+}
 
 /** @internal */
 export const text = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Service): string => {
-  const [known, unknown] = Array.partition(priced(responses, pricing), identity)
-  const cost = Cost.sumAll(known)
-  const why = [...cost.flags.map(flag), ...new Set(unknown.map(({ message }) => message))]
-  return known.length === 0
-    ? `unknown: ${why.join(", ")}`
-    : `${unknown.length === 0 ? "" : "at least "}$${BigDecimal.format(cost.total)}${
-      why.length === 0 ? "" : ` (${why.join(", ")})`
-    }`
+  const { cost, unknown } = total(responses, pricing)
+  const reasons = Array.dedupe(unknown)
+  if (cost === undefined) return `unknown: ${reasons.join(", ")}`
+  const missing = unknown.length === 0
+    ? []
+    : [`without ${unknown.length} of ${responses.length} steps: ${reasons.join(", ")}`]
+  const why = [...cost.flags.map(({ kind, subject }) => `${kind} ${subject}`), ...missing]
+  return `${unknown.length === 0 ? "" : "at least "}$${BigDecimal.format(cost.total)}${
+    why.length === 0 ? "" : ` (${why.join(", ")})`
+  }`
 }
 
 /**
@@ -60,10 +61,8 @@ export const text = (responses: ReadonlyArray<ChatResponse>, pricing: Pricing.Se
  *
  * @internal
  */
-export const cell = (metadata: CostMetadata, pricing: Pricing.Service): string =>
-  Result.match(Pricing.costWith(metadata, pricing), {
+export const cell = (response: ChatResponse, pricing: Pricing.Service): string =>
+  Result.match(Pricing.costWith(response.costMetadata, pricing), {
     onFailure: () => "unknown",
     onSuccess: (cost) => `${cost.isComplete ? "" : "~"}$${BigDecimal.format(cost.total)}`
   })
-
-const flag = ({ kind, subject }: Cost.Flag): string => `${kind} ${subject}`

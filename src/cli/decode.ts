@@ -7,11 +7,12 @@ import * as Stream from "effect/Stream"
 import * as ChunkStream from "../ChunkStream.ts"
 import * as Protocol from "../Protocol.ts"
 import type { ProviderError } from "../ProviderError.ts"
+import * as Files from "./files.ts"
 import * as Json from "./json.ts"
 import * as Prices from "./prices.ts"
 import { printable } from "./printable.ts"
 import type * as Providers from "./providers.ts"
-import { Failed } from "./status.ts"
+import { Failed, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
 
 /** @internal */
@@ -28,6 +29,7 @@ export interface Input {
 export const decode = Effect.fn("cli.decode")(function*(
   input: Input
 ): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | FileSystem.FileSystem> {
+  if (input.chunks && input.parts) return yield* wrongUsage("--chunks and --parts exclude each other")
   const stdio = yield* Stdio.Stdio
   const fileSystem = yield* FileSystem.FileSystem
   const { protocol } = yield* Effect.promise(input.provider.load)
@@ -43,7 +45,7 @@ export const decode = Effect.fn("cli.decode")(function*(
       : complain(`llm-stream decode: ${file}: no chunk in it; is it a recording of ${input.provider.id}?\n`)
 
   const lines = (file: string): Stream.Stream<string> => {
-    const bytes = file === "-" ? stdio.stdin : fileSystem.stream(file)
+    const bytes = file === "-" ? stdio.stdin : Files.stream(fileSystem, file)
     const chunks = bytes.pipe(Protocol.decode(protocol, { framing: file.endsWith(".jsonl") ? "lines" : "body" }))
     const output = input.parts
       ? ChunkStream.encodedParts(chunks).pipe(
@@ -80,18 +82,10 @@ export const decode = Effect.fn("cli.decode")(function*(
       }))
     return Stream.catchTag(output, "PlatformError", (error) => {
       status = 2
-      return Stream.fromEffectDrain(complain(`llm-stream decode: ${file}: ${unreadable(error)}\n`))
+      return Stream.fromEffectDrain(complain(`llm-stream decode: ${file}: ${Files.reasonOf(error)}\n`))
     })
   }
 
   yield* Stream.fromIterable(input.files).pipe(Stream.flatMap(lines), Stream.run(stdio.stdout()))
   if (status !== 0) return yield* new Failed({ status, message: undefined })
 })
-
-const reasons: Readonly<Partial<Record<PlatformError["reason"]["_tag"], string>>> = {
-  NotFound: "no such file",
-  PermissionDenied: "permission denied",
-  BadResource: "is a directory, not a file"
-}
-
-const unreadable = (error: PlatformError): string => reasons[error.reason._tag] ?? error.message

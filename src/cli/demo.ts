@@ -17,7 +17,7 @@ import * as Prices from "./prices.ts"
 import { printable } from "./printable.ts"
 import * as Providers from "./providers.ts"
 import { type Scene, scenes } from "./scenes.ts"
-import { type Failed, providerFailed, wrongConfiguration } from "./status.ts"
+import { type Failed, providerFailed, wrongConfiguration, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
 
 /** @internal */
@@ -68,9 +68,13 @@ const play = (
     const live = yield* Providers.hasKey(row)
     const { definition } = yield* Effect.promise(row.load)
     const configuration = live ? yield* ConfigProvider.ConfigProvider : played(row, scene)
-    const baseUrl = live ? undefined : `${(yield* Effect.orDie(NodeReplayServer.make([scene.reply]))).url}${scene.path}`
+    const server = live ? undefined : yield* Effect.mapError(
+      NodeReplayServer.make([scene.reply]),
+      ({ message }) => wrongUsage(`No server can be started on this machine: ${message}`)
+    )
+    const baseUrl = server === undefined ? undefined : `${server.url}${scene.path}`
     const provider = yield* Effect.flatMap(
-      definition({ model: undefined, baseUrl, idleTimeout: undefined, maxRetries: undefined }),
+      definition({ baseUrl, idleTimeout: undefined, maxRetries: undefined }),
       Provider.make
     ).pipe(Effect.provideService(ConfigProvider.ConfigProvider, configuration))
     const { chunks, millisToFirstChunk, response } = yield* observe(
@@ -129,7 +133,7 @@ const table = (results: ReadonlyArray<Result>, pricing: Pricing.Service): string
       Text.count(response.usage?.inputTokens),
       Text.count(response.usage?.cachedTokens),
       Text.count(response.usage?.outputTokens),
-      CliCost.cell(response.costMetadata, pricing),
+      CliCost.cell(response, pricing),
       Text.seconds(millisToFirstChunk)
     ])
   ]) + "\n~ The price also depends on what a response does not state, such as the type of an Azure deployment.\n"

@@ -5,7 +5,7 @@ import * as Prompt from "effect/cli/Prompt"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Terminal from "effect/Terminal"
-import { printable } from "./printable.ts"
+import { printable, withoutControls } from "./printable.ts"
 
 /** The key that stands for a whole paste, with the text as its input. */
 export const paste = "paste"
@@ -85,7 +85,7 @@ const layout = (text: string, columns: number): ReadonlyArray<string> => {
     line = indent
     width = indent.length
   }
-  for (const { segment } of graphemes.segment(text.replaceAll("\t", indent))) {
+  for (const { segment } of graphemes.segment(printable(text).replaceAll("\t", indent))) {
     if (segment === "\n") {
       end()
       continue
@@ -182,7 +182,7 @@ export const next = (said: ReadonlyArray<string>, { input, key }: Terminal.UserI
 }
 
 // A paste has the line ends of the terminal it comes from.
-const typed = (text: string): string => printable(text.replace(/\r\n?/g, "\n"))
+const typed = (text: string): string => withoutControls(text.replace(/\r\n?/g, "\n"))
 
 const lastOf = (text: string): string => {
   const [last] = Array.from(graphemes.segment(text.slice(-32)), ({ segment }) => segment).slice(-1)

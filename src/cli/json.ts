@@ -2,11 +2,12 @@ import * as Duration from "effect/Duration"
 import * as Base64 from "effect/encoding/Base64"
 import type { ChatResponse } from "../ChatResponse.ts"
 import type * as Chunk from "../Chunk.ts"
+import * as Cost from "../Cost.ts"
 import { CostMetadata } from "../CostMetadata.ts"
 import type * as Pricing from "../Pricing.ts"
 import type { ProviderError } from "../ProviderError.ts"
-import * as Usage from "../Usage.ts"
-import type { Responses } from "./answer.ts"
+import type * as Usage from "../Usage.ts"
+import { type Responses, usageOf } from "./answer.ts"
 import * as CliCost from "./cost.ts"
 
 /**
@@ -27,7 +28,7 @@ export const pretty = (value: unknown): string => escaped(JSON.stringify(value, 
 const escaped = (json: string): string =>
   `${
     json.replace(
-      /[\u007f-\u009f\u2028\u2029]/g,
+      /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
       (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
     )
   }\n`
@@ -71,43 +72,44 @@ export const fromChunk = (chunk: Chunk.Chunk) => {
  *
  * @internal
  */
-export const fromResponse = (response: ChatResponse, provider: string, pricing: Pricing.Service) => ({
-  provider: response.provider ?? provider,
-  id: response.id ?? null,
-  model: response.model ?? null,
-  content: response.content,
-  reasoning: response.reasoning,
-  refusal: response.refusal,
-  toolCalls: response.toolCalls.map((call) => ({ id: call.id, name: call.name, arguments: call.arguments })),
-  finishReasons: response.finishReasons,
-  commonFinishReasons: response.commonFinishReasons,
-  usage: fromUsage(response.usage),
-  audio: response.audio === undefined
-    ? null
-    : { byteLength: response.audio.data.byteLength, transcript: response.audio.transcript },
-  costMetadata: {
-    ...fromCostMetadata(response.costMetadata),
-    ...CliCost.reason(response.costMetadata, pricing)
-  },
-  cost: CliCost.json(response.costMetadata, pricing),
-  chunks: response.chunks,
-  error: response.error === undefined ? null : fromError(response.error)
-})
+export const fromResponse = (response: ChatResponse, provider: string, pricing: Pricing.Service) => {
+  const { cost, ...unpriced } = CliCost.json(response, pricing)
+  return {
+    provider: response.provider ?? provider,
+    id: response.id ?? null,
+    model: response.model ?? null,
+    content: response.content,
+    reasoning: response.reasoning,
+    refusal: response.refusal,
+    toolCalls: response.toolCalls.map((call) => ({ id: call.id, name: call.name, arguments: call.arguments })),
+    finishReasons: response.finishReasons,
+    commonFinishReasons: response.commonFinishReasons,
+    usage: fromUsage(response.usage),
+    audio: response.audio === undefined
+      ? null
+      : { byteLength: response.audio.data.byteLength, transcript: response.audio.transcript },
+    costMetadata: { ...fromCostMetadata(response.costMetadata), ...unpriced },
+    cost,
+    chunks: response.chunks,
+    error: response.error === undefined ? null : fromError(response.error)
+  }
+}
 
 /**
  * What all responses of an answer came to, where tools run.
  *
  * @internal
  */
-export const total = ({ all }: Responses, isOutOfSteps: boolean, pricing: Pricing.Service) => ({
-  steps: all.length,
-  isOutOfSteps,
-  usage: fromUsage(all.reduce<Usage.Usage | undefined>(
-    (sum, { usage }) => usage === undefined ? sum : sum === undefined ? usage : Usage.sum(sum, usage),
-    undefined
-  )),
-  cost: CliCost.total(all, pricing)
-})
+export const total = ({ all }: Responses, isOutOfSteps: boolean, pricing: Pricing.Service) => {
+  const { cost, unknown } = CliCost.total(all, pricing)
+  return {
+    steps: all.length,
+    isOutOfSteps,
+    usage: fromUsage(usageOf(all)),
+    cost: cost === undefined ? null : Cost.toJson(cost),
+    stepsWithoutCost: unknown.length
+  }
+}
 
 /** @internal */
 export const fromError = (error: ProviderError) => ({

@@ -1,3 +1,4 @@
+import * as Array from "effect/Array"
 import * as Argument from "effect/cli/Argument"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliOutput from "effect/cli/CliOutput"
@@ -15,6 +16,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
 import { printable } from "./printable.ts"
 import * as Providers from "./providers.ts"
 import { Version } from "./version.ts"
@@ -41,6 +43,8 @@ const duration = (text: string): Option.Option<Duration.Duration> => {
   )
 }
 
+const expectedDuration = () => "a duration above 0 such as 500ms, 30s or \"2 minutes\""
+
 const prices = Flag.String("prices").pipe(
   Flag.withMetavar("FILE"),
   Flag.withDescription("Prices to use before the bundled ones: a price list, or overrides by provider and model"),
@@ -54,6 +58,7 @@ const asking = {
     Flag.withAlias("m"),
     Flag.withMetavar("M"),
     Flag.withDescription("The provider's model id. Default: depends on the provider"),
+    Flag.filter((model) => model.trim() !== "", () => "the id of a model"),
     Flag.optional
   ),
   maxTokens: Flag.Int("max-tokens").pipe(
@@ -82,7 +87,7 @@ const asking = {
   idleTimeout: Flag.String("idle-timeout").pipe(
     Flag.withMetavar("D"),
     Flag.withDescription("Longest wait between two reads, such as 30s or \"2 minutes\". Default: 2 minutes"),
-    Flag.filterMap(duration, () => "a duration above 0 such as 500ms, 30s or \"2 minutes\""),
+    Flag.filterMap(duration, expectedDuration),
     Flag.optional
   ),
   maxRetries: Flag.Int("max-retries").pipe(
@@ -96,6 +101,12 @@ const asking = {
     Flag.withMetavar("COMMAND"),
     Flag.withDescription("Command that starts an MCP server whose tools the model may call; may be repeated"),
     Flag.atLeast(0)
+  ),
+  toolTimeout: Flag.String("tool-timeout").pipe(
+    Flag.withMetavar("D"),
+    Flag.withDescription("Longest wait for an MCP server to start, and for each call of a tool. Default: 1 minute"),
+    Flag.filterMap(duration, expectedDuration),
+    Flag.withDefault(Duration.minutes(1))
   ),
   maxSteps: Flag.Int("max-steps").pipe(
     Flag.withMetavar("N"),
@@ -227,9 +238,14 @@ const demoCommand = Command.make(
   )
 )
 
+const subcommands = [askCommand, chatCommand, decodeCommand, pricesCommand, demoCommand] as const
+
+/** @internal */
+export const commands: ReadonlyArray<string> = subcommands.map(({ name }) => name)
+
 const command = Command.make(name).pipe(
   Command.withDescription("Streamed chat completions from the command line"),
-  Command.withSubcommands([askCommand, chatCommand, decodeCommand, pricesCommand, demoCommand])
+  Command.withSubcommands(subcommands)
 )
 
 const presenter: CliOutput.Presenter = {
@@ -237,7 +253,7 @@ const presenter: CliOutput.Presenter = {
     if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
     const path = event.commandPath.join(" ")
     const messages = event.errors.map((error) =>
-      `${path}: ${error.message}${
+      `${path}: ${printable(error.message)}${
         error._tag === "UnexpectedArgument" && path === `${name} ask` ? ". Put the whole PROMPT in quotes" : ""
       }`
     )
@@ -245,9 +261,21 @@ const presenter: CliOutput.Presenter = {
   })
 }
 
-const output = Layer.merge(
+// A line of its own, though a spinner may stand on it.
+const logger = Effect.map(
+  Stdio.Stdio.use(({ stderrIsTerminal }) => stderrIsTerminal),
+  (isTerminal) =>
+    Logger.withConsoleError(
+      Logger.make(({ message }) =>
+        `${isTerminal ? "\r\u001b[2K" : ""}${printable(`${name}: ${Array.ensure(message).join(" ")}`)}`
+      )
+    )
+)
+
+const output = Layer.mergeAll(
   CliOutput.layerPresenter(presenter),
-  CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
+  CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
+  Logger.layer([logger])
 )
 
 /**
@@ -275,13 +303,16 @@ export const main = (
     Effect.catch(() => Effect.succeed(2 as const)),
     // Texts have a longest length, and what is written as JSON is up to six times as long as what came.
     Effect.catchDefect((defect) =>
-      defect instanceof RangeError
-        ? Effect.as(Console.error(`${name}: what came is too large to be printed: ${defect.message}`), 1 as const)
-        : Effect.die(defect)
+      Effect.as(
+        Console.error(
+          defect instanceof RangeError
+            ? `${name}: what came is too large to be printed: ${defect.message}`
+            : printable(`${name}: internal error: ${defect instanceof Error ? defect.stack : String(defect)}`)
+        ),
+        1 as const
+      )
     ),
     Effect.provide(output),
-    // Standard output is for what was asked for.
-    Effect.provideService(Logger.LogToStderr, true),
     Effect.provideService(Version, version),
     // Who waits at a terminal wants to know of retries.
     Effect.provideService(References.MinimumLogLevel, "Debug")

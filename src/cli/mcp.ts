@@ -1,16 +1,19 @@
 import * as McpClient from "effect/ai/McpClient"
-import { isMcpClientError, type McpClientError } from "effect/ai/McpClientError"
+import { isMcpClientError, McpClientError, TransportError } from "effect/ai/McpClientError"
 import * as McpProtocol from "effect/ai/McpProtocol"
 import type * as McpSchema from "effect/ai/McpSchema"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
 import { isPlatformError } from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
 import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as CommandLine from "effect/process/CommandLine"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Files from "./files.ts"
 import { type Failed, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
 import { Version } from "./version.ts"
@@ -26,14 +29,16 @@ export interface Tools {
 }
 
 /**
- * The tools of MCP servers, each started by its command. They stop with the scope.
+ * The tools of MCP servers, each started by its command. They stop with the scope. No server is waited for longer than
+ * `timeout`, neither when it starts nor when it is called.
  *
  * @internal
  */
 export const connect = Effect.fnUntraced(function*(
-  commands: ReadonlyArray<string>
+  commands: ReadonlyArray<string>,
+  timeout: Duration.Duration
 ): Effect.fn.Return<Tools, Failed, ChildProcessSpawner.ChildProcessSpawner | Scope.Scope> {
-  const servers = yield* Effect.forEach(commands, server, { concurrency: "unbounded" })
+  const servers = yield* Effect.forEach(commands, (command) => server(command, timeout), { concurrency: "unbounded" })
   const owners = new Map<string, Server>()
   for (const server of servers) {
     for (const name of Object.keys(server.toolkit.tools)) {
@@ -75,7 +80,8 @@ interface Server {
 const protocols = [McpProtocol.v2025_11_25, McpProtocol.v2026_07_28] as const
 
 const server = Effect.fnUntraced(function*(
-  command: string
+  command: string,
+  timeout: Duration.Duration
 ): Effect.fn.Return<Server, Failed, ChildProcessSpawner.ChildProcessSpawner | Scope.Scope> {
   const named = `--tools ${JSON.stringify(command)}`
   // Words as a shell reads them, though no shell runs.
@@ -87,48 +93,75 @@ const server = Effect.fnUntraced(function*(
   if (program === undefined) return yield* wrongUsage(`${named}: no command`)
   const scope = yield* Effect.scope
   const version = yield* Version
+  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
 
   /** What the server said last on its standard error, which is often why it does not work. */
   let lastWords = ""
-  const isSilent = yield* Latch.make(true)
-  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
-  const listening = ChildProcessSpawner.make((command) =>
-    Effect.map(Effect.tap(spawner.spawn(command), isSilent.close), (handle) =>
-      ChildProcessSpawner.makeHandle({
-        ...handle,
-        stderr: handle.stderr.pipe(
-          Stream.tap((bytes) =>
-            Effect.sync(() => {
-              lastWords = (lastWords + utf8.decode(bytes)).slice(-1000)
-            })
-          ),
-          Stream.ensuring(isSilent.open)
-        )
-      }))
-  )
 
   const open = Effect.fnUntraced(function*(protocol: typeof protocols[number]) {
+    lastWords = ""
     // A server that speaks another version is stopped before the next try.
     const own = yield* Scope.fork(scope)
+    const isSilent = yield* Latch.make(true)
+    let ended: Effect.Effect<string> | undefined
+    let stop: Effect.Effect<void> = Effect.void
+    const listening = ChildProcessSpawner.make((command) =>
+      Effect.map(Effect.tap(spawner.spawn(command), isSilent.close), (handle) => {
+        stop = Effect.ignore(
+          Effect.raceFirst(handle.exitCode, Effect.delay(handle.kill({ forceKillAfter: patience }), patience))
+        )
+        ended = Effect.match(handle.exitCode, {
+          onFailure: ({ cause, message }) =>
+            `The server was ended by ${/SIG[A-Z0-9]+/.exec(`${cause} ${message}`)?.[0] ?? "a signal"}`,
+          onSuccess: (code) => `The server ended with exit code ${code}`
+        })
+        return ChildProcessSpawner.makeHandle({
+          ...handle,
+          stderr: handle.stderr.pipe(
+            Stream.tap((bytes) =>
+              Effect.sync(() => {
+                lastWords = (lastWords + utf8.decode(bytes)).slice(-10_000)
+              })
+            ),
+            Stream.ensuring(isSilent.open)
+          )
+        })
+      })
+    )
+    // A server that ends is about to say how and why.
+    const howItEnded = (error: McpClientError): Effect.Effect<McpClientError> =>
+      error.reason._tag !== "TransportError" || ended === undefined ? Effect.succeed(error) : Effect.map(
+        Effect.timeoutOption(Effect.tap(ended, isSilent.await), patience),
+        Option.match({ onNone: () => error, onSome: transportError })
+      )
+    const bounded = <A>(request: Effect.Effect<A, McpClientError>): Effect.Effect<A, McpClientError> =>
+      request.pipe(
+        Effect.catch((error) => Effect.flatMap(howItEnded(error), Effect.fail)),
+        Effect.timeoutOrElse({
+          duration: timeout,
+          orElse: () => Effect.fail(transportError(`The server did not answer within ${Duration.format(timeout)}`))
+        })
+      )
     const connected = Effect.gen(function*() {
       const transport = yield* McpClient.stdio({ command: ChildProcess.make(program, args), protocol })
+      // The client closes the server's input at the end, and would wait for five seconds for what that does.
+      yield* Effect.addFinalizer(() => Effect.forkDetach(stop))
       const client = yield* Effect.provideService(
-        McpClient.make({ name: "llm-stream", version }),
+        McpClient.make({ name: "llm-stream", version, timeout: Duration.sum(timeout, patience) }),
         McpClient.Transport,
-        transport
+        {
+          ...transport,
+          request: (message, tool) => bounded(transport.request(message, tool))
+        }
       )
       const tools = yield* client.listTools()
       return {
         command,
-        toolkit: yield* McpClient.toolkit(client),
+        toolkit: yield* McpClient.toolkit({ ...client, listTools: () => Effect.succeed(tools) }),
         annotations: new Map(tools.map(({ annotations, name }) => [name, annotations]))
       }
     })
     return yield* connected.pipe(
-      // A server that ends may still be about to say why.
-      Effect.tapError(({ reason }) =>
-        reason._tag === "TransportError" ? Effect.timeoutOption(isSilent.await, "1 second") : Effect.void
-      ),
       Effect.provideService(Scope.Scope, own),
       Effect.provideService(ChildProcessSpawner.ChildProcessSpawner, listening),
       Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
@@ -137,28 +170,39 @@ const server = Effect.fnUntraced(function*(
 
   const speaksOther = ({ reason }: McpClientError): boolean =>
     reason._tag === "UnsupportedError" || reason._tag === "ProtocolError" && reason.code !== undefined
-  const problem = (error: McpClientError): Failed => {
-    const cause = "cause" in error.reason ? error.reason.cause : undefined
-    const isMissing = isPlatformError(cause) && cause.reason._tag === "NotFound"
-    const last = Text.oneLine(lastWords.trimEnd().split("\n").findLast((line) => line.trim() !== "") ?? "")
-    return wrongUsage(
-      isMissing
-        ? `${named}: no such command`
-        : `${named}: ${Text.oneLine(error.reason.message)}${last === "" ? "" : `: ${Text.excerpt(last)}`}`
-    )
+  const problem = ({ reason }: McpClientError): Failed => {
+    const cause = "cause" in reason ? reason.cause : undefined
+    const why = isPlatformError(cause)
+      ? cause.reason._tag === "NotFound" ? ["no such command"] : [reason.message, Files.reasonOf(cause)]
+      : [reason.message, ...(cause instanceof Error ? [cause.message] : [])]
+    return wrongUsage([named, ...why, ...telling(lastWords)].map(Text.excerpt).join(": "))
   }
   const [first, second] = protocols
   return yield* open(first).pipe(
     Effect.catchIf(
-      speaksOther,
+      (error) => isMcpClientError(error) && speaksOther(error),
       () =>
-        Effect.mapError(
-          open(second),
-          () => wrongUsage(`${named}: speaks neither MCP ${first.protocolVersion} nor ${second.protocolVersion}`)
-        )
+        Effect.mapError(open(second), (error) =>
+          speaksOther(error)
+            ? wrongUsage(`${named}: speaks neither MCP ${first.protocolVersion} nor ${second.protocolVersion}`)
+            : problem(error))
     ),
     Effect.mapError((error) => isMcpClientError(error) ? problem(error) : error)
   )
 })
+
+/** How long a server that has gone may take to say why. */
+const patience = Duration.seconds(1)
+
+const transportError = (description: string): McpClientError =>
+  new McpClientError({ reason: new TransportError({ description }) })
+
+/** The lines that tell what went wrong, among stack traces and hints, if there are any; else the last one. */
+const telling = (text: string): ReadonlyArray<string> => {
+  const lines = text.split("\n").map(Text.oneLine).filter((line) => line !== "")
+  const errors = lines.filter((line) => /error|exception|panic|fatal/i.test(line) && !/^at |[{(]$/.test(line))
+  const chosen = errors.length === 0 ? lines.slice(-1) : errors.slice(0, 2)
+  return chosen.length === 0 ? [] : [chosen.join("; ")]
+}
 
 const utf8 = new TextDecoder()

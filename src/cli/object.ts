@@ -3,9 +3,13 @@ import * as JsonSchema from "effect/JsonSchema"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
+import * as Struct from "effect/Struct"
+import { place } from "../internal/place.ts"
 import { schemaIssues } from "../internal/schemaIssues.ts"
+import * as ProviderError from "../ProviderError.ts"
 import * as StreamedObject from "../StreamedObject.ts"
 import type { Item } from "./answer.ts"
+import { inTime } from "./inTime.ts"
 import * as Json from "./json.ts"
 import * as Text from "./text.ts"
 
@@ -79,6 +83,9 @@ const asJson = Schema.decodeUnknownSync(Schema.Json)
 
 type Check = (value: unknown) => ReadonlyArray<StreamedObject.Issue>
 
+/** How long an answer may be checked. A pattern or a union can take exponential time, and the model writes the text. */
+const longestCheck = 2000
+
 const checkOf = (schema: Schema.JsonObject): Result.Result<Check, string> =>
   Result.map(
     Result.try({
@@ -94,7 +101,15 @@ const checkOf = (schema: Schema.JsonObject): Result.Result<Check, string> =>
       catch: (cause) => Text.oneLine(cause instanceof Error ? cause.message : String(cause))
     }),
     // The object is what came, not what a check makes of it.
-    (decode) => (value) => Result.match(decode(value), { onSuccess: () => [], onFailure: schemaIssues })
+    (decode) => (value) => {
+      let issues: ReadonlyArray<StreamedObject.Issue> = []
+      const check = () => {
+        issues = Result.match(decode(value), { onSuccess: () => [], onFailure: schemaIssues })
+      }
+      return inTime(check, longestCheck)
+        ? issues
+        : [{ message: `The check takes longer than ${longestCheck / 1000} seconds`, path: [] }]
+    }
   )
 
 /**
@@ -107,3 +122,69 @@ export const fromError = ({ message, reason }: StreamedObject.ObjectError) => ({
   message,
   issues: reason._tag === "SchemaMismatch" ? reason.issues : null
 })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What is a schema
+// ---------------------------------------------------------------------------------------------------------------------
+
+const Type = Schema.Literals(["null", "boolean", "object", "array", "number", "integer", "string"])
+const Regex = Schema.String.check(
+  Schema.makeFilter((source) =>
+    Result.isSuccess(Result.try(() => new RegExp(source))) || "Expected a regular expression"
+  )
+)
+const Keywords: Schema.Decoder<unknown> = Schema.suspend(() => Schema.Union([Schema.Boolean, Schema.Struct(keywords)]))
+const ByName = Schema.Record(Schema.String, Keywords)
+const List = Schema.Array(Keywords)
+
+const keywords = Struct.map({
+  type: Schema.Union([Type, Schema.Array(Type)]),
+  enum: Schema.Array(Schema.Unknown),
+  const: Schema.Unknown,
+  $ref: Schema.String,
+  properties: ByName,
+  patternProperties: ByName,
+  $defs: ByName,
+  definitions: ByName,
+  required: Schema.Array(Schema.String),
+  additionalProperties: Keywords,
+  items: Schema.Union([Keywords, List]),
+  prefixItems: List,
+  anyOf: List,
+  oneOf: List,
+  allOf: List,
+  not: Keywords,
+  pattern: Regex,
+  minimum: Schema.Number,
+  maximum: Schema.Number,
+  minLength: Schema.Number,
+  maxLength: Schema.Number,
+  minItems: Schema.Number,
+  maxItems: Schema.Number
+}, Schema.optionalKey)
+
+const decodeSchema = Schema.decodeUnknownResult(Schema.Struct(keywords))
+const isJsonObject = Schema.is(Schema.JsonObject)
+
+/**
+ * A JSON Schema, if it is one: its keywords have to hold what they can hold.
+ *
+ * @internal
+ */
+export const schemaOf = (json: unknown): Result.Result<Schema.JsonObject, ProviderError.InvalidRequest> => {
+  const refuse = (message: string) => Result.fail(new ProviderError.InvalidRequest({ message }))
+  if (!isJsonObject(json) || Array.isArray(json)) return refuse("a JSON Schema is an object")
+  const names = Object.keys(json)
+  if (names.length > 0 && !names.some((name) => Object.hasOwn(keywords, name) || name.startsWith("$"))) {
+    return refuse(`not a JSON Schema: it has none of ${Object.keys(keywords).slice(0, 5).join(", ")}, …`)
+  }
+  const checked = Result.try(() => decodeSchema(json))
+  if (Result.isFailure(checked)) return refuse("nested too deeply")
+  return Result.match(checked.success, {
+    onSuccess: () => Result.succeed(json),
+    onFailure: (error) => {
+      const [issue] = schemaIssues(error)
+      return refuse(`${place(issue?.path ?? [])}: ${Text.excerpt(issue?.message ?? "not a JSON Schema")}`)
+    }
+  })
+}

@@ -38,17 +38,19 @@ export const shown = (text: string): Effect.Effect<string, never, Stdio.Stdio> =
   )
 
 /**
- * What an answer prints: its text goes to standard output as it comes, and all else to standard error. A line end follows
- * the text, unless it has one or is empty.
+ * What an answer prints: its text goes to standard output as it comes, and all else to standard error, after `before`. A
+ * line end follows the text, unless it has one or is empty.
  *
  * @internal
  */
 export const answerText = <E, R>(
-  items: Stream.Stream<Answer.Item, E, R>
+  items: Stream.Stream<Answer.Item, E, R>,
+  before: Effect.Effect<void>
 ): Stream.Stream<string, E, R | Stdio.Stdio> =>
   Stream.unwrap(Stdio.Stdio.use((stdio) =>
     Effect.map(stdio.stdoutIsTerminal, (isTerminal) => {
       const reasoning = Text.section("[reasoning] ")
+      const aside = (text: string) => text === "" ? Effect.void : Effect.andThen(before, complain(text))
       let last = "\n"
       const end = () => last === "\n" ? "" : last = "\n"
       const textOf = (item: Answer.Item): string => {
@@ -62,14 +64,14 @@ export const answerText = <E, R>(
       }
       return items.pipe(
         Stream.tap((item) =>
-          complain(
+          aside(
             item._tag === "Chunk"
               ? reasoning(item.chunk.reasoning, item.chunk.content !== "")
               : reasoning("", true) + Text.fromItem(item)
           )
         ),
         Stream.map(textOf),
-        Stream.concat(Stream.suspend(() => Stream.fromEffect(Effect.as(complain(reasoning("", true)), end())))),
+        Stream.concat(Stream.suspend(() => Stream.fromEffect(Effect.as(aside(reasoning("", true)), end())))),
         Stream.filter((text) => text !== "")
       )
     })

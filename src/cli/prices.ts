@@ -13,6 +13,7 @@ import { type ModelPrice, patch, type PriceTable, tokenComponentNames } from "..
 import { check } from "../PriceOverrides.ts"
 import * as Pricing from "../Pricing.ts"
 import * as PricingRefresh from "../PricingRefresh.ts"
+import * as Files from "./files.ts"
 import * as Json from "./json.ts"
 import { complain } from "./output.ts"
 import { printable } from "./printable.ts"
@@ -32,26 +33,23 @@ export const service = (
   file: Option.Option<string>,
   model: Option.Option<string>
 ): Effect.Effect<Pricing.Service, Failed, FileSystem.FileSystem> =>
-  Effect.zipWith(
-    Option.match(file, { onNone: () => Pricing.current, onSome: fromFile }),
-    Clock.currentTimeMillis,
-    (pricing, now) => ({
+  Effect.gen(function*() {
+    const pricing = yield* Option.match(file, { onNone: () => Pricing.current, onSome: fromFile })
+    // What is priced came just now, or states its day.
+    const day = Pricing.dayOf(yield* Clock.currentTimeMillis)
+    return {
       ...pricing,
       complete: (metadata) => {
-        const known = Pricing.onDay(pricing.complete?.(metadata) ?? metadata, Pricing.dayOf(now))
+        const known = Pricing.onDay(pricing.complete?.(metadata) ?? metadata, day)
         return Option.isSome(model) && (known.model === undefined || known.provider === "bedrock")
           ? trusted(CostMetadata, { ...known, model: model.value })
           : known
       }
-    })
-  )
+    }
+  })
 
 const fromFile = Effect.fnUntraced(function*(path: string) {
-  const files = yield* FileSystem.FileSystem
-  const text = yield* Effect.mapError(
-    files.readFileString(path),
-    (error) => wrongUsage(`${path}: ${error.reason._tag === "NotFound" ? "no such file" : error.message}`)
-  )
+  const text = yield* Files.text(path)
   const json = yield* Effect.try({
     try: (): unknown => JSON.parse(text),
     catch: () => wrongUsage(`${path}: is not JSON`)
@@ -68,8 +66,9 @@ const fromFile = Effect.fnUntraced(function*(path: string) {
 })
 
 const list = <R>(
-  read: Effect.Effect<PricingRefresh.PriceList, PricingRefresh.PricesUnavailable, R>
-): Effect.Effect<PricingRefresh.PriceList, Failed, R> => Effect.mapError(read, (error) => wrongUsage(error.message))
+  read: Effect.Effect<PricingRefresh.PriceList, PricingRefresh.PricesUnavailable | Failed, R>
+): Effect.Effect<PricingRefresh.PriceList, Failed, R> =>
+  Effect.catchTag(read, "PricesUnavailable", (error) => Effect.fail(wrongUsage(error.message)))
 
 /** @internal */
 export interface Input {
@@ -87,8 +86,13 @@ export const prices = Effect.fn("cli.prices")(function*(
 ): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | FileSystem.FileSystem | HttpClient.HttpClient> {
   const stdio = yield* Stdio.Stdio
   const print = (text: string) => Stream.run(Stream.make(text), stdio.stdout())
-  if (Option.isSome(input.refresh)) {
-    if (Option.isNone(input.output)) return yield* wrongUsage("--refresh needs --output FILE")
+  if (Option.isSome(input.refresh) !== Option.isSome(input.output)) {
+    return yield* wrongUsage("--refresh LIST and --output FILE need each other")
+  }
+  if (Option.isSome(input.refresh) && Option.isSome(input.diff)) {
+    return yield* wrongUsage("--refresh and --diff exclude each other")
+  }
+  if (Option.isSome(input.refresh) && Option.isSome(input.output)) {
     return yield* Effect.flatMap(refresh(input.refresh.value, input.output.value), print)
   }
   const isWanted = (row: Row): boolean =>
@@ -118,18 +122,22 @@ export const prices = Effect.fn("cli.prices")(function*(
   )
 })
 
-const read = (
-  from: string
-): Effect.Effect<
+const read = (from: string): Effect.Effect<
   PricingRefresh.PriceList,
-  PricingRefresh.PricesUnavailable,
+  PricingRefresh.PricesUnavailable | Failed,
   FileSystem.FileSystem | HttpClient.HttpClient
-> => /^https?:\/\//.test(from) ? PricingRefresh.fromUrl(from) : PricingRefresh.fromFile(from)
+> =>
+  /^https?:\/\//.test(from)
+    ? PricingRefresh.fromUrl(from)
+    : Effect.flatMap(Files.text(from), (text) => PricingRefresh.parse(text, from))
 
 const refresh = Effect.fnUntraced(function*(from: string, to: string) {
   const files = yield* FileSystem.FileSystem
   const prices = yield* list(read(from))
-  yield* files.writeFileString(to, `${JSON.stringify(prices, undefined, 2)}\n`)
+  yield* Effect.mapError(
+    files.writeFileString(to, `${JSON.stringify(prices, undefined, 2)}\n`),
+    (error) => wrongUsage(`${to}: cannot be written: ${Files.reasonOf(error)}`)
+  )
   return `${to}: ${prices.tables.length} tables of ${prices.date}\n`
 })
 

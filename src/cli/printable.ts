@@ -1,7 +1,28 @@
 /**
- * A text without the characters that a terminal takes for commands; tabs and line feeds stay.
+ * A text without the characters that a terminal takes for commands, and those that make it show letters in another order
+ * than they are in; tabs and line feeds stay.
  *
  * @internal
  */
 export const printable = (text: string): string =>
+  withoutControls(text).replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd")
+
+/** @internal */
+export const withoutControls = (text: string): string =>
   text.replace(/\r(?=\n)/g, "").replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
+
+/**
+ * A value as JSON in which every character can be seen: what is invisible, or changes how others look, is escaped.
+ *
+ * @internal
+ */
+export const visible = (value: unknown): string =>
+  (JSON.stringify(value) ?? "").replace(
+    /[\p{C}\p{Zl}\p{Zp}\p{DI}]/gu,
+    (character) =>
+      Array.from(
+        { length: character.length },
+        (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`
+      )
+        .join("")
+  )

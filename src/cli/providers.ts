@@ -7,12 +7,11 @@ import type * as Protocol from "../Protocol.ts"
 import type * as Provider from "../Provider.ts"
 
 /**
- * What the command line can set of a provider; the rest comes from the environment.
+ * What the command line can set of a provider; the rest comes from the environment. The model is in each request.
  *
  * @internal
  */
 export interface Settings {
-  readonly model: string | undefined
   readonly baseUrl: string | undefined
   readonly idleTimeout: Duration.Duration | undefined
   readonly maxRetries: number | undefined
@@ -40,17 +39,34 @@ export interface Row {
 type Configs<A> = { readonly [K in keyof A]?: Config.Config<Exclude<A[K], undefined>> }
 
 // Only what was given: the rest is left to the environment and the defaults.
-const configs = ({ baseUrl, idleTimeout, maxRetries, model }: Settings): Configs<Settings> => ({
+const configs = ({ baseUrl, idleTimeout, maxRetries }: Settings): Configs<Settings> => ({
   ...(baseUrl === undefined ? undefined : { baseUrl: Config.succeed(baseUrl) }),
   ...(idleTimeout === undefined ? undefined : { idleTimeout: Config.succeed(idleTimeout) }),
-  ...(maxRetries === undefined ? undefined : { maxRetries: Config.succeed(maxRetries) }),
-  ...(model === undefined ? undefined : { model: Config.succeed(model) })
+  ...(maxRetries === undefined ? undefined : { maxRetries: Config.succeed(maxRetries) })
 })
 
-const endpointConfigs = (settings: Settings) => {
-  const { baseUrl: endpoint, ...rest } = configs(settings)
-  return { ...rest, ...(endpoint === undefined ? undefined : { endpoint }) }
+type Configured<Settings, Options, C extends Chunk.Chunk> = {
+  readonly protocol: () => Protocol.Protocol<C>
+  readonly config: (settings: Configs<Settings>) => Config.Config<Options>
+  readonly define: (options: Options) => Provider.Definition<C>
 }
+
+const atBaseUrl = <Options, C extends Chunk.Chunk>(
+  { config, define, protocol }: Configured<Settings, Options, C>
+): Module => ({
+  protocol: protocol(),
+  definition: (settings) => Config.map(config(configs(settings)), define)
+})
+
+const atEndpoint = <Options, C extends Chunk.Chunk>(
+  { config, define, protocol }: Configured<Omit<Settings, "baseUrl"> & { readonly endpoint: string }, Options, C>
+): Module => ({
+  protocol: protocol(),
+  definition: (settings) => {
+    const { baseUrl: endpoint, ...rest } = configs(settings)
+    return Config.map(config({ ...rest, ...(endpoint === undefined ? undefined : { endpoint }) }), define)
+  }
+})
 
 const bedrockKeys = [["AWS_BEARER_TOKEN_BEDROCK"], ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]]
 
@@ -67,121 +83,55 @@ export const providers: ReadonlyArray<Row> = [
     id: "openai",
     keys: [["OPENAI_API_KEY"]],
     model: "gpt-4.1-mini",
-    load: async () => {
-      const OpenAi = await import("../openai/OpenAi.ts")
-      return {
-        protocol: OpenAi.protocol(),
-        definition: (settings) => Config.map(OpenAi.config(configs(settings)), OpenAi.define)
-      }
-    }
+    load: async () => atBaseUrl(await import("../openai/OpenAi.ts"))
   },
   {
     id: "openai-responses",
     keys: [["OPENAI_API_KEY"]],
     model: "gpt-5-mini",
-    load: async () => {
-      const OpenAiResponses = await import("../openai/OpenAiResponses.ts")
-      return {
-        protocol: OpenAiResponses.protocol(),
-        definition: (settings) => Config.map(OpenAiResponses.config(configs(settings)), OpenAiResponses.define)
-      }
-    }
+    load: async () => atBaseUrl(await import("../openai/OpenAiResponses.ts"))
   },
   {
     id: "anthropic",
     keys: [["ANTHROPIC_API_KEY"]],
     model: "claude-haiku-4-5",
-    load: async () => {
-      const Anthropic = await import("../anthropic/Anthropic.ts")
-      return {
-        protocol: Anthropic.protocol(),
-        definition: (settings) => Config.map(Anthropic.config(configs(settings)), Anthropic.define)
-      }
-    }
+    load: async () => atBaseUrl(await import("../anthropic/Anthropic.ts"))
   },
   {
     id: "bedrock",
     keys: bedrockKeys,
     model: bedrockModel,
-    load: async () => {
-      const Bedrock = await import("../bedrock/Bedrock.ts")
-      return {
-        protocol: Bedrock.protocol(),
-        definition: (settings) => Config.map(Bedrock.config(endpointConfigs(settings)), Bedrock.define)
-      }
-    }
+    load: async () => atEndpoint(await import("../bedrock/Bedrock.ts"))
   },
   {
     id: "bedrock-invoke",
     keys: bedrockKeys,
     model: bedrockModel,
-    load: async () => {
-      const BedrockInvoke = await import("../bedrock/BedrockInvoke.ts")
-      return {
-        protocol: BedrockInvoke.protocol(),
-        definition: (settings) => Config.map(BedrockInvoke.config(endpointConfigs(settings)), BedrockInvoke.define)
-      }
-    }
+    load: async () => atEndpoint(await import("../bedrock/BedrockInvoke.ts"))
   },
   {
     id: "groq",
     keys: [["GROQ_API_KEY"]],
     model: "openai/gpt-oss-20b",
-    load: async () => {
-      const Groq = await import("../groq/Groq.ts")
-      return {
-        protocol: Groq.protocol(),
-        definition: (settings) => Config.map(Groq.config(configs(settings)), Groq.define)
-      }
-    }
+    load: async () => atBaseUrl(await import("../groq/Groq.ts"))
   },
   {
     id: "azure",
     keys: [["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"]],
     model: undefined,
-    load: async () => {
-      const AzureOpenAi = await import("../azure/AzureOpenAi.ts")
-      return {
-        protocol: AzureOpenAi.protocol(),
-        definition: (settings) => {
-          const { model: deployment, ...rest } = endpointConfigs(settings)
-          return Config.map(
-            AzureOpenAi.config({ ...rest, ...(deployment === undefined ? undefined : { deployment }) }),
-            AzureOpenAi.define
-          )
-        }
-      }
-    }
+    load: async () => atEndpoint(await import("../azure/AzureOpenAi.ts"))
   },
   {
     id: "azure-responses",
     keys: [["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"]],
     model: undefined,
-    load: async () => {
-      const AzureResponses = await import("../azure/AzureResponses.ts")
-      return {
-        protocol: AzureResponses.protocol(),
-        definition: (settings) => {
-          const { model: deployment, ...rest } = endpointConfigs(settings)
-          return Config.map(
-            AzureResponses.config({ ...rest, ...(deployment === undefined ? undefined : { deployment }) }),
-            AzureResponses.define
-          )
-        }
-      }
-    }
+    load: async () => atEndpoint(await import("../azure/AzureResponses.ts"))
   },
   {
     id: "azure-inference",
     keys: [["AZURE_INFERENCE_ENDPOINT", "AZURE_INFERENCE_CREDENTIAL"]],
     model: undefined,
-    load: async () => {
-      const AzureInference = await import("../azure/AzureInference.ts")
-      return {
-        protocol: AzureInference.protocol(),
-        definition: (settings) => Config.map(AzureInference.config(endpointConfigs(settings)), AzureInference.define)
-      }
-    }
+    load: async () => atEndpoint(await import("../azure/AzureInference.ts"))
   }
 ]
 

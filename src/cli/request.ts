@@ -1,14 +1,14 @@
 import type * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
+import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import type * as Stdio from "effect/Stdio"
 import * as ChatRequest from "../ChatRequest.ts"
 import * as ProviderError from "../ProviderError.ts"
+import * as Files from "./files.ts"
+import * as CliObject from "./object.ts"
 import { type Failed, wrongUsage } from "./status.ts"
 import * as Stdin from "./stdin.ts"
 
@@ -60,8 +60,10 @@ const fromFile = (file: string, input: Input): Read<ChatRequest.Normalized> =>
     if (Option.isSome(input.prompt) || input.images.length > 0 || input.files.length > 0) {
       return yield* wrongUsage("--request holds the whole conversation: leave out PROMPT, --image and --file")
     }
-    const text = file === "-" ? yield* Stdin.text : yield* readText(file)
-    return yield* Effect.fromResult(ChatRequest.fromJson(yield* jsonOf(text)))
+    const text = file === "-" ? yield* Stdin.text : yield* Files.text(file)
+    return yield* Effect.fromResult(
+      Result.flatMap(jsonOf(text), ChatRequest.fromJson).pipe(Result.mapError(inFile("request", file)))
+    )
   })
 
 const fromPrompt = (input: Input): Read<ChatRequest.Normalized> =>
@@ -132,48 +134,28 @@ const filePart = (at: string, kind: "image" | "file"): Read<Prompt.FilePartEncod
       type: "file",
       mediaType,
       fileName: path.basename(name),
-      data: isUrl ? at : yield* readBytes(at)
+      data: isUrl ? at : yield* Files.bytes(at)
     }
   })
 
 const schemaOf = (file: string): Read<ChatRequest.SchemaFormat> =>
   Effect.gen(function*() {
     const path = yield* Path.Path
-    const schema = yield* jsonOf(yield* readText(file), `--schema ${file}`)
-    if (!Predicate.isObject(schema)) {
-      return yield* new ProviderError.InvalidRequest({ message: `--schema ${file}: a JSON Schema is an object` })
-    }
-    const json = yield* Effect.fromResult(
-      Result.mapError(
-        Schema.decodeUnknownResult(Schema.JsonObject)(schema),
-        () => new ProviderError.InvalidRequest({ message: `--schema ${file}: not a JSON Schema` })
+    const schema = yield* Effect.fromResult(
+      Result.flatMap(jsonOf(yield* Files.text(file)), CliObject.schemaOf).pipe(
+        Result.mapError(inFile("schema", file))
       )
     )
     const name = path.basename(file).replace(/(\.schema)?\.json$/, "").replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64)
-    return { ...(name === "" ? undefined : { name }), schema: json }
+    return { ...(name === "" ? undefined : { name }), schema }
   })
 
-const jsonOf = (text: string, name = "The request"): Effect.Effect<unknown, ProviderError.InvalidRequest> =>
-  Effect.try({
+const jsonOf = (text: string): Result.Result<unknown, ProviderError.InvalidRequest> =>
+  Result.try({
     try: (): unknown => JSON.parse(text),
     catch: (cause) =>
-      new ProviderError.InvalidRequest({
-        message: `${name} is not JSON${cause instanceof Error ? `: ${cause.message}` : ""}`
-      })
+      new ProviderError.InvalidRequest({ message: `not JSON${cause instanceof Error ? `: ${cause.message}` : ""}` })
   })
 
-const readText = (file: string): Effect.Effect<string, Failed, FileSystem.FileSystem> =>
-  FileSystem.FileSystem.use((fileSystem) => unreadable(file, fileSystem.readFileString(file)))
-
-const readBytes = (file: string): Effect.Effect<Uint8Array, Failed, FileSystem.FileSystem> =>
-  FileSystem.FileSystem.use((fileSystem) => unreadable(file, fileSystem.readFile(file)))
-
-const unreadable = <A>(
-  file: string,
-  read: ReturnType<FileSystem.FileSystem["readFile"]> extends Effect.Effect<unknown, infer E> ? Effect.Effect<A, E>
-    : never
-): Effect.Effect<A, Failed> =>
-  Effect.mapError(
-    read,
-    (error) => wrongUsage(`${file}: ${error.reason._tag === "NotFound" ? "no such file" : error.message}`)
-  )
+const inFile = (flag: string, file: string) => ({ message }: ProviderError.InvalidRequest) =>
+  new ProviderError.InvalidRequest({ message: `--${flag} ${file}: ${message}` })

@@ -14,7 +14,6 @@ import { type Failed, wrongConfiguration, wrongUsage } from "./status.ts"
  */
 export interface Input {
   readonly provider: Option.Option<Providers.Row>
-  readonly model: Option.Option<string>
   readonly baseUrl: Option.Option<string>
   readonly idleTimeout: Option.Option<Duration.Duration>
   readonly maxRetries: Option.Option<number>
@@ -45,7 +44,6 @@ export const selected = Effect.fnUntraced(function*(input: Input): Effect.fn.Ret
   const module = yield* Effect.promise(row.load)
   const definition = yield* Effect.mapError(
     module.definition({
-      model: Option.getOrUndefined(input.model),
       baseUrl: Option.getOrUndefined(input.baseUrl),
       idleTimeout: Option.getOrUndefined(input.idleTimeout),
       maxRetries: Option.getOrUndefined(input.maxRetries)

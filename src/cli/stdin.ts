@@ -4,30 +4,20 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import { type Failed, wrongUsage } from "./status.ts"
+import * as Files from "./files.ts"
+import type { Failed } from "./status.ts"
 
-/** How long standard input may be: what goes on is no prompt. */
-const maxSize = 64 * 1024 * 1024
+/** How standard input is named in messages. */
+export const name = "Standard input"
 
 /**
  * The whole of standard input.
  *
  * @internal
  */
-export const text: Effect.Effect<string, Failed, Stdio.Stdio> = Stdio.Stdio.use(({ stdin }) => {
-  let left = maxSize
-  return stdin.pipe(
-    Stream.mapError((error) => wrongUsage(`Standard input cannot be read: ${error.message}`)),
-    Stream.decodeText(),
-    Stream.mapEffect((text) => {
-      left -= text.length
-      return left < 0
-        ? Effect.fail(wrongUsage(`Standard input is longer than the limit of ${maxSize} characters`))
-        : Effect.succeed(text)
-    }),
-    Stream.mkString
-  )
-})
+export const text: Effect.Effect<string, Failed, Stdio.Stdio> = Stdio.Stdio.use(({ stdin }) =>
+  Stream.mkString(Files.utf8(Files.limited(stdin, name), name))
+)
 
 /**
  * What standard input is, as the system sees it.

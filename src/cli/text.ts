@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import type { ChatResponse } from "../ChatResponse.ts"
 import type * as Pricing from "../Pricing.ts"
 import type { ProviderError } from "../ProviderError.ts"
-import type { Item, Responses } from "./answer.ts"
+import { type Item, type Responses, usageOf } from "./answer.ts"
 import * as CliCost from "./cost.ts"
 
 const excerptLength = 200
@@ -76,14 +76,10 @@ export const excerpt = (text: string): string => {
  * @internal
  */
 export const tokens = (responses: ReadonlyArray<ChatResponse>): string => {
-  const sum = (field: "inputTokens" | "cachedTokens" | "outputTokens"): string =>
-    count(
-      responses.reduce<number | undefined>((total, { usage }) => {
-        const stated = usage?.[field]
-        return stated === undefined ? total : (total ?? 0) + stated
-      }, undefined)
-    )
-  return `input ${sum("inputTokens")}, cached ${sum("cachedTokens")}, output ${sum("outputTokens")}`
+  const usage = usageOf(responses)
+  return `input ${count(usage?.inputTokens)}, cached ${count(usage?.cachedTokens)}, output ${
+    count(usage?.outputTokens)
+  }`
 }
 
 /**
@@ -124,6 +120,22 @@ export const summary = (
     ["cost", CliCost.text(all, pricing)],
     ["first chunk", seconds(millisToFirstChunk)]
   ])
+
+/**
+ * Lines of words, none of which a terminal breaks.
+ *
+ * @internal
+ */
+export const wrapped = (text: string, columns: number): string =>
+  text.split("\n").map((line) => {
+    let width = 0
+    return line.split(" ").map((word, at) => {
+      const fits = at === 0 || width + 1 + word.length < columns
+      const start = at === 0 ? "" : fits ? " " : "\n  "
+      width = fits ? width + start.length + word.length : 2 + word.length
+      return start + word
+    }).join("")
+  }).join("\n")
 
 /**
  * Rows in columns.

@@ -1,3 +1,4 @@
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import type * as Scope from "effect/Scope"
@@ -14,24 +15,19 @@ import type { Failed } from "./status.ts"
 export interface Input {
   /** The commands of MCP servers. */
   readonly tools: ReadonlyArray<string>
+  /** Longest wait for a server to start, and for each of its answers. */
+  readonly toolTimeout: Duration.Duration
   /** Most responses. */
   readonly maxSteps: number
   /** Whether every tool may run without a question. */
   readonly yes: boolean
 }
 
-/**
- * Asks a question; `undefined` where there is no one to answer.
- *
- * @internal
- */
-export type Confirm = (question: string) => Effect.Effect<boolean | undefined>
-
 /** @internal */
 export type Ask = (
   provider: Provider.Service,
   request: ChatRequest.Normalized,
-  confirm: Confirm
+  confirm: Answer.Confirm
 ) => Effect.Effect<Answer.Answer>
 
 /**
@@ -41,11 +37,11 @@ export type Ask = (
  * @internal
  */
 export const open = Effect.fnUntraced(function*(
-  { maxSteps, tools: commands, yes }: Input
+  { maxSteps, toolTimeout, tools: commands, yes }: Input
 ): Effect.fn.Return<Ask, Failed, ChildProcessSpawner.ChildProcessSpawner | Scope.Scope> {
   if (commands.length === 0) return (provider, request) => Answer.ofOne(provider.stream(request))
   const [Mcp, Tools] = yield* Effect.promise(() => Promise.all([import("./mcp.ts"), import("./tools.ts")]))
-  const tools = yield* Mcp.connect(commands)
+  const tools = yield* Mcp.connect(commands, toolTimeout)
   return (provider, request, confirm) =>
     Tools.ask(provider, request, { tools, maxSteps, approve: yes ? () => Effect.succeed(true) : confirm })
 })

@@ -13,8 +13,7 @@ import type { ProviderError } from "../ProviderError.ts"
 import * as ToolLoop from "../ToolLoop.ts"
 import type * as Answer from "./answer.ts"
 import type * as Mcp from "./mcp.ts"
-import * as Text from "./text.ts"
-import type { Confirm } from "./toolbox.ts"
+import { visible } from "./printable.ts"
 
 /** @internal */
 export interface Options {
@@ -22,7 +21,7 @@ export interface Options {
   /** Most responses. */
   readonly maxSteps: number
   /** Whether a tool may run that its server calls risky. */
-  readonly approve: Confirm
+  readonly approve: Answer.Confirm
 }
 
 interface Step {
@@ -30,10 +29,10 @@ interface Step {
   error?: ProviderError
 }
 
-/** The question whether a tool may run, which waits for its turn among what is shown. */
+/** The question whether a call may run, which waits for its turn among what is shown. */
 interface Question {
   readonly _tag: "Question"
-  readonly text: string
+  readonly call: string
   readonly reply: Deferred.Deferred<boolean | undefined>
 }
 
@@ -113,8 +112,8 @@ export const ask = (
         const responses: Array<ToolLoop.ApprovalResponse> = []
         for (const { approvalId, name = "", params } of waiting) {
           const reply = yield* Deferred.make<boolean | undefined>()
-          const text = `Run ${name} ${Text.excerpt(Text.valueOf(params))}?`
-          yield* Queue.offer(queue, { _tag: "Question", text, reply })
+          const call = `${name} ${visible(params)}`
+          yield* Queue.offer(queue, { _tag: "Question", call, reply })
           const approved = yield* Deferred.await(reply)
           responses.push(
             approved === undefined
@@ -139,7 +138,7 @@ export const ask = (
         ), { bufferSize: 16 }).pipe(
           Stream.mapEffect((item) =>
             item._tag === "Question"
-              ? approve(item.text).pipe(
+              ? approve(item.call).pipe(
                 Effect.flatMap((approved) => Deferred.succeed(item.reply, approved)),
                 Effect.as(undefined)
               )

@@ -11,10 +11,11 @@ import type * as Scope from "effect/Scope"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
+import type { Confirm } from "./answer.ts"
 import * as Editor from "./editor.ts"
-import { printable } from "./printable.ts"
+import * as Files from "./files.ts"
 import { type Failed, wrongUsage } from "./status.ts"
-import type { Confirm } from "./toolbox.ts"
+import * as Stdin from "./stdin.ts"
 
 /**
  * Where messages come from.
@@ -23,12 +24,14 @@ import type { Confirm } from "./toolbox.ts"
  */
 export interface Typing {
   readonly isTerminal: boolean
+  /** The width of the terminal, which can change. */
+  readonly columns: Effect.Effect<number>
   /** The next message, given those before, which a terminal recalls; `undefined` when there is none any more. */
   readonly next: (
     said: ReadonlyArray<string>
   ) => Effect.Effect<string | undefined, Failed, FileSystem.FileSystem | Path.Path>
   readonly confirm: (
-    question: string
+    call: string
   ) => Effect.Effect<boolean | undefined, never, FileSystem.FileSystem | Path.Path>
   /** Ends when the user stops what is under way. */
   readonly stop: Effect.Effect<void>
@@ -41,11 +44,14 @@ export interface Typing {
  */
 export const lines: Effect.Effect<Typing, never, Stdio.Stdio | Scope.Scope> = Effect.gen(function*() {
   const { stdin } = yield* Stdio.Stdio
-  const pull = yield* Stream.toPull(stdin.pipe(Stream.decodeText(), Stream.splitLines, Stream.rechunk(1)))
+  const text = Files.utf8(
+    Stream.mapError(stdin, (error) => wrongUsage(`${Stdin.name}: ${Files.reasonOf(error)}`)),
+    Stdin.name
+  )
+  const pull = yield* Stream.toPull(text.pipe(Stream.splitLines, Stream.rechunk(1)))
   const line = pull.pipe(
     Effect.map(([line]) => line),
-    Pull.catchDone(() => Effect.undefined),
-    Effect.mapError((error) => wrongUsage(`Standard input cannot be read: ${error.message}`))
+    Pull.catchDone(() => Effect.undefined)
   )
   const next: Effect.Effect<string | undefined, Failed> = Effect.gen(function*() {
     let message = ""
@@ -56,7 +62,13 @@ export const lines: Effect.Effect<Typing, never, Stdio.Stdio | Scope.Scope> = Ef
       message += `${piece.slice(0, -1)}\n`
     }
   })
-  return { isTerminal: false, next: () => next, confirm: () => Effect.undefined, stop: Effect.never }
+  return {
+    isTerminal: false,
+    columns: Effect.succeed(Infinity),
+    next: () => next,
+    confirm: () => Effect.undefined,
+    stop: Effect.never
+  }
 })
 
 const startPaste = "\u001b[?2004h"
@@ -115,8 +127,16 @@ export const terminal: Effect.Effect<Typing, never, Terminal.Terminal | Scope.Sc
     )
   return {
     isTerminal: true,
+    columns: Effect.map(terminal.columns, (columns) => columns > 0 ? columns : 80),
     next: (said) => ask(Editor.ask(said)),
-    confirm: (message) => ask(CliPrompt.Confirm({ message: printable(message) })),
+    // A word and Enter: no key that was meant for a message says yes. What is typed already waits for the next message.
+    confirm: Effect.fnUntraced(function*(call) {
+      const ahead = yield* Queue.clear(keys)
+      yield* Effect.ignore(terminal.display(`Run ${call}? Type yes or no.\n`))
+      const answer = yield* Effect.onInterrupt(ask(Editor.ask([])), () => Effect.ignore(terminal.display("\n")))
+      yield* Queue.offerAll(keys, ahead)
+      return /^\s*y(es)?\s*$/i.test(answer ?? "")
+    }),
     stop: Effect.suspend(() => {
       const stopped = stopping = Deferred.makeUnsafe<void>()
       return Effect.ensuring(
@@ -142,12 +162,10 @@ export const confirm: Effect.Effect<
   const stdio = yield* Stdio.Stdio
   const context = yield* Effect.context<Terminal.Terminal | FileSystem.FileSystem | Path.Path>()
   const isTerminal = (yield* stdio.stdinIsTerminal) && (yield* stdio.stdoutIsTerminal)
-  return (question) =>
+  return (call) =>
     isTerminal
       ? terminal.pipe(
-        Effect.flatMap(({ confirm, stop }) =>
-          Effect.raceFirst(confirm(question), Effect.andThen(stop, Effect.interrupt))
-        ),
+        Effect.flatMap(({ confirm, stop }) => Effect.raceFirst(confirm(call), Effect.andThen(stop, Effect.interrupt))),
         Effect.scoped,
         Effect.provideContext(context)
       )

@@ -4,7 +4,7 @@ import * as Answer from "../../src/testing/Answer.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as ReplayServer from "../../src/testing/ReplayServer.ts"
 import * as Wire from "../../src/testing/Wire.ts"
-import { Chunk, Failure, lines, Response, run, start } from "./harness.ts"
+import { Chunk, Failure, hurried, lines, Response, run, start } from "./harness.ts"
 
 const key = "sk-never-to-be-seen-in-any-output"
 
@@ -79,14 +79,29 @@ describe("ask", () => {
       assert.strictEqual(stdout, "I would rather not.\n")
     }))
 
-  it.live("shows a spinner on a terminal until the first token", () =>
+  it.effect("shows a spinner on a terminal until the first token", () =>
     Effect.gen(function*() {
-      const server = yield* NodeReplayServer.make([stream({ delay: "200 millis" })])
-      const { stderr } = yield* run(["ask", "--base-url", server.url, "hello"], {
+      const server = yield* NodeReplayServer.make([stream({ delay: "1 second" })])
+      const { stderr } = yield* hurried(run(["ask", "--base-url", server.url, "hello"], {
         env: { OPENAI_API_KEY: key },
         stderrIsTerminal: true
-      })
+      }))
       assert.match(stderr.replaceAll("\u001b", "<escape>"), /^(\r.)+\r<escape>\[2Kfinish reason/u)
+    }))
+
+  it.effect("shows no spinner where it tells of a retry or a call", () =>
+    Effect.gen(function*() {
+      const busy = ReplayServer.json({}, { status: 503, headers: { "retry-after-ms": "500" } })
+      const call = Answer.make({ reasoning: "Hmm", toolCalls: [{ name: "add", arguments: "{}" }] })
+      const server = yield* NodeReplayServer.make([busy, stream({ delay: "1 second" }, call)])
+      const { stderr } = yield* hurried(run(["ask", "--base-url", server.url, "hello"], {
+        env: { OPENAI_API_KEY: key },
+        stderrIsTerminal: true
+      }))
+      const lines = stderr.replaceAll("\u001b[2K", "<clear>").split("\n")
+      assert.match(lines[0] ?? "", /\r<clear>llm-stream: openai: ServerError \(HTTP 503\), retry 1 in 500 ms$/)
+      assert.match(lines[1] ?? "", /^(\r.)+\r<clear>\[reasoning\] Hmm$/u)
+      assert.strictEqual(lines[2], "[tool call] add {}")
     }))
 
   describe("when the provider fails", () => {
@@ -137,14 +152,10 @@ describe("ask", () => {
         assert.match(stderr, /openai: ServerError \(HTTP 503\), retry 1 in 1 ms/)
       }))
 
-    it.live("gives up after --idle-timeout", () =>
+    it.effect("gives up after --idle-timeout", () =>
       Effect.gen(function*() {
-        const { status, stderr, stdout } = yield* asking(
-          stream({ fault: { kind: "hang", after: { events: 2 } } }),
-          "--idle-timeout",
-          "60ms",
-          "hello"
-        )
+        const hanging = stream({ fault: { kind: "hang", after: { events: 2 } } })
+        const { status, stderr, stdout } = yield* hurried(asking(hanging, "--idle-timeout", "2m", "hello"))
         assert.strictEqual(status, 1)
         assert.strictEqual(stdout, "Hello,\n")
         assert.match(stderr, /^openai: Timeout: /)
@@ -228,13 +239,10 @@ describe("ask", () => {
         const server = yield* NodeReplayServer.make([hanging])
         const process = start(["ask", "--base-url", server.url, "hello"], { OPENAI_API_KEY: key })
         yield* process.printed("Hello, wide")
-        const interrupted = Date.now()
         process.child.kill("SIGINT")
         const closed = yield* (yield* server.request(0)).closed
         const { status, stderr } = yield* process.exited
         assert.strictEqual(closed.by, "client")
-        // The reply would never end; a busy machine may need its time.
-        assert.isBelow(closed.at - interrupted, 5000)
         assert.deepStrictEqual({ status, stderr }, { status: 130, stderr: "" })
       }))
 

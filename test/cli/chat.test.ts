@@ -2,7 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Stream } from "effect"
 import { spawnSync } from "node:child_process"
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import { ctrl, enter, keysOf, type Options, press, run, start, startInTerminal, typist } from "./harness.ts"
@@ -83,6 +83,18 @@ describe("chat", () => {
           assistant("Yes"),
           user("/etc is a path")
         ])
+      }))
+
+    it.live("refuses what is no text", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([answering("Yes")])
+        const { status, stderr } = yield* piping(server, "", [], {
+          stdin: Stream.make(Uint8Array.of(0x61, 0xff, 0x0a))
+        })
+        assert.deepStrictEqual({ status, stderr }, {
+          status: 2,
+          stderr: "llm-stream: Standard input: not UTF-8 text\n"
+        })
       }))
 
     it.live("goes on after an error, which takes one line, and can send the message again", () =>
@@ -170,8 +182,29 @@ describe("chat", () => {
         assert.deepStrictEqual(messagesOf(yield* server.request(1)), [user("Hi"), assistant("Hello!")])
       }))
 
+    const stored = (change: object) =>
+      JSON.stringify({
+        format: "effect-llm-stream/chat",
+        version: 1,
+        provider: "openai",
+        prompt: [{ role: "user", content: "Hi" }],
+        usage: { inputTokens: 1, cachedTokens: 0, outputTokens: 1 },
+        cost: { usd: "0.1", unknown: 0 },
+        ...change
+      })
+
     for (
       const [title, text, message] of [
+        ["has an endless cost", stored({ cost: { usd: "1e400000000", unknown: 0 } }), /cost\.usd: /],
+        ["has a negative cost", stored({ cost: { usd: "-1", unknown: 0 } }), /cost\.usd: /],
+        ["has more tokens than there are", stored({ usage: { inputTokens: 1e300 } }), /usage\.inputTokens: /],
+        ["has half an answer", stored({ cost: { usd: "1", unknown: 0.5 } }), /cost\.unknown: /],
+        ["has a message of nobody", stored({ prompt: [{ role: "nobody", content: "Hi" }] }), /prompt\[0\]/],
+        [
+          "has a provider of a long name",
+          stored({ provider: "x".repeat(10_000) }),
+          /provider: "x{1,200}.*is not one of/
+        ],
         ["is not JSON", "{\"format\":", /not a conversation that `chat` has saved \(.+\)$/m],
         ["holds something else", "{\"compilerOptions\":{}}", /not a conversation .*format: Missing key/],
         [
@@ -194,6 +227,56 @@ describe("chat", () => {
           assert.deepStrictEqual(yield* server.requests, [])
         }))
     }
+
+    it.live("refuses what is not a file, before anything is asked", () =>
+      Effect.gen(function*() {
+        const directory = yield* folder
+        symlinkSync(`${directory}/nothing.json`, `${directory}/dangling`)
+        symlinkSync("circle", `${directory}/circle`)
+        for (
+          const [file, message] of [
+            [directory, "is a directory, not a file"],
+            ["/dev/zero", "is not a regular file"],
+            [`${directory}/dangling`, "a link to a file that does not exist"],
+            [`${directory}/circle`, "too many levels of links"]
+          ] as const
+        ) {
+          const server = yield* NodeReplayServer.make([answering("Hello!")])
+          const { status, stderr } = yield* piping(server, "Hi\n", ["--history", file])
+          assert.deepStrictEqual({ status, stderr }, { status: 2, stderr: `llm-stream: ${file}: ${message}\n` })
+          assert.deepStrictEqual(yield* server.requests, [])
+        }
+        assert.deepStrictEqual(readdirSync(directory).sort(), ["circle", "dangling"])
+      }))
+
+    it.live("keeps the mode of a file, and what a link to it is", () =>
+      Effect.gen(function*() {
+        const directory = yield* folder
+        const file = `${directory}/history.json`
+        writeFileSync(file, stored({}))
+        chmodSync(file, 0o666)
+        symlinkSync("history.json", `${directory}/link`)
+        const server = yield* NodeReplayServer.make([answering("Hello!")])
+        const { status } = yield* piping(server, "Hi\n", ["--history", `${directory}/link`])
+        assert.strictEqual(status, 0)
+        assert.strictEqual(statSync(file).mode & 0o777, 0o666)
+        assert.isTrue(lstatSync(`${directory}/link`).isSymbolicLink())
+        assert.lengthOf(JSON.parse(readFileSync(file, "utf8")).prompt, 3)
+      }))
+
+    it.live("keeps an answer whose tokens are more than can be counted", () =>
+      Effect.gen(function*() {
+        const file = `${yield* folder}/history.json`
+        const much = { inputTokens: Number.MAX_SAFE_INTEGER, cachedTokens: 0, outputTokens: Number.MAX_SAFE_INTEGER }
+        const chunks = Answer.openai(Answer.make({ model: "gpt-4o", content: "Much", usage: much }))
+        const server = yield* NodeReplayServer.make([ReplayServer.stream(Wire.openai, chunks)])
+        const { status, stdout } = yield* piping(server, "1\n2\n", ["--history", file])
+        assert.deepStrictEqual({ status, stdout }, { status: 0, stdout: "Much\nMuch\n" })
+        const { prompt, usage } = JSON.parse(readFileSync(file, "utf8"))
+        assert.lengthOf(prompt, 4)
+        assert.strictEqual(usage.inputTokens, Number.MAX_SAFE_INTEGER)
+        assert.strictEqual((yield* piping(server, "3\n", ["--history", file])).status, 0)
+      }))
 
     it.live("refuses a file in a directory that does not exist before anything is asked", () =>
       Effect.gen(function*() {
@@ -308,7 +391,10 @@ describe("chat", () => {
         ])
         assert.strictEqual(status, 0)
         assert.match(stdout, /^(word ?)+\nYes\n$/)
-        assert.match(stderr, /^stopped \| tokens input -, cached -, output - \| cost unknown/m)
+        assert.match(
+          stderr,
+          /^stopped \| tokens input -, cached -,\n {2}output - \| cost unknown: no usage was\n {2}stated \| so far /m
+        )
         assert.match(stderr, /^assistant \(stopped\): word word/m)
         assert.strictEqual((yield* requests[0]?.closed ?? Effect.die("no request")).by, "client")
         const [said, kept, next] = messagesOf(requests[1]) as ReadonlyArray<{ readonly content: string }>
@@ -341,6 +427,44 @@ describe("chat", () => {
           ["Yes", [ctrl("d")]]
         ])
         assert.deepStrictEqual(messagesOf(requests[0]), [user("if (x) {\n  y\n}\nwhy?\n\ufffdhow?")])
+      }))
+
+    it.live("shows a long message whole once it is sent", () =>
+      Effect.gen(function*() {
+        const lines = Array.from({ length: 15 }, (_, at) => `line ${at + 1}`)
+        const server = yield* NodeReplayServer.make([answering("Yes")])
+        const { options, screen } = yield* typist([
+          ["> ", [press("paste", {}, lines.join("\n")), enter]],
+          ["Yes", [ctrl("d")]]
+        ])
+        yield* piping(server, "", [], options)
+        assert.include(screen(), `> ${lines.join("\n  ")}\n`)
+      }))
+
+    it.live("shows no control characters of a history, neither in the message that is recalled", () =>
+      Effect.gen(function*() {
+        const file = `${yield* folder}/history.json`
+        const server = yield* NodeReplayServer.make([answering("Yes")])
+        yield* piping(server, "\u001b[2J\u202ehi\n", ["--history", file])
+        const { options, screen } = yield* typist([
+          ["> ", [press("up"), press("down"), ...keysOf("/history"), enter]],
+          ["> ", [ctrl("d")]]
+        ])
+        const { stderr } = yield* piping(server, "", ["--history", file], options)
+        assert.include(screen(), "\ufffd[2J\ufffdhi")
+        assert.include(stderr, "user: \ufffd[2J\ufffdhi")
+      }))
+
+    it.live("says who is asked", () =>
+      Effect.gen(function*() {
+        const greeting = Effect.fnUntraced(function*(...args: ReadonlyArray<string>) {
+          const { options } = yield* typist([["> ", [ctrl("d")]]])
+          const env = { AZURE_OPENAI_ENDPOINT: "https://a.example", AZURE_OPENAI_API_KEY: key }
+          const { stderr } = yield* run(["chat", "--provider", "azure", ...args], { env, ...options })
+          return stderr.split(":")[0]
+        })
+        assert.strictEqual(yield* greeting(), "azure")
+        assert.strictEqual(yield* greeting("-m", "mine"), "azure mine")
       }))
 
     it.live("shows no control characters of a model", () =>

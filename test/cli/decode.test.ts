@@ -1,7 +1,9 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, FileSystem, Path, Schema, Stream } from "effect"
+import { Deferred, Effect, Fiber, FileSystem, Path, Schema, Stream } from "effect"
 import { Response as AiResponse } from "effect/ai"
+import { execFileSync } from "node:child_process"
+import { existsSync } from "node:fs"
 import * as Answer from "../../src/testing/Answer.ts"
 import * as Arbitraries from "../../src/testing/Arbitraries.ts"
 import * as Wire from "../../src/testing/Wire.ts"
@@ -170,6 +172,18 @@ describe("decode", () => {
       assert.lengthOf(lines(stdout), 5)
       assert.match(stderr, /cut\.sse: openai: IncompleteStream: /)
     }))
+
+  it.live.skipIf(!existsSync("/dev/fd"))("reads a pipe that a shell names", () =>
+    Effect.gen(function*() {
+      const fileSystem = yield* FileSystem.FileSystem
+      const pipe = `${yield* fileSystem.makeTempDirectoryScoped()}/pipe`
+      execFileSync("mkfifo", [pipe])
+      const fiber = yield* Effect.forkChild(fileSystem.writeFileString(pipe, hello))
+      const { status, stdout } = yield* run(["decode", "--provider", "openai", pipe])
+      yield* Fiber.join(fiber)
+      assert.strictEqual(status, 0)
+      assert.include(lines(stdout)[0], { content: "Hello" })
+    }).pipe(Effect.provide(NodeServices.layer)))
 
   it.live("decodes the rest when a file cannot be read, and exits with 2", () =>
     Effect.gen(function*() {

@@ -20,7 +20,7 @@ const asking = Effect.fnUntraced(function*(
 ) {
   const files = yield* FileSystem.FileSystem
   const file = `${yield* files.makeTempDirectoryScoped()}/person.json`
-  yield* files.writeFileString(file, JSON.stringify(schema))
+  yield* files.writeFileString(file, typeof schema === "string" ? schema : JSON.stringify(schema))
   const server = yield* NodeReplayServer.make([
     ReplayServer.stream(Wire.openai, Answer.openai(Answer.make(answer)), options)
   ])
@@ -153,4 +153,35 @@ describe("ask --schema", () => {
       assert.isAbove(partials.length, 30)
       assert.isBelow(length, 20 * content.length)
     }))
+
+  it.live("gives up on a check that never ends, and prints the answer", () =>
+    Effect.gen(function*() {
+      const schema = { type: "object", properties: { id: { type: "string", pattern: "^(a+)+$" } } }
+      const content = `{"id":"${"a".repeat(60)}!"}`
+      const { status, stderr, stdout } = yield* asking({ content }, [], schema)
+      assert.deepStrictEqual({ status, stdout }, { status: 1, stdout: `${content}\n` })
+      assert.match(stderr, /^openai: SchemaMismatch: The check takes longer than 2 seconds$/m)
+    }))
+
+  const noSchemas: ReadonlyArray<readonly [schema: unknown, message: RegExp]> = [
+    [[1], /a JSON Schema is an object/],
+    [{ compilerOptions: { strict: true } }, /not a JSON Schema: it has none of type, /],
+    [{ type: "objekt" }, /type: Expected .*"object"/],
+    [{ type: "object", properties: { a: { type: 1 } } }, /properties\.a\.type: Expected /],
+    [{ type: "object", properties: { a: { items: { required: "b" } } } }, /properties\.a\.items\.required: Expected /],
+    [{ type: "object", properties: [] }, /properties: Expected /],
+    [{ type: "string", pattern: "(" }, /pattern: Expected a regular expression/],
+    [`${"{\"items\":".repeat(20_000)}{}${"}".repeat(20_000)}`, /nested too deeply/],
+    [{ anyOf: [{ type: "string" }, "number"] }, /anyOf\[1\]: Expected /],
+    [{ type: "object", properties: { a: { minimum: "1" } } }, /properties\.a\.minimum: Expected /]
+  ]
+  for (const [schema, message] of noSchemas) {
+    it.live(`refuses before anything is asked what is no schema: ${message.source}`, () =>
+      Effect.gen(function*() {
+        const { requests, status, stderr } = yield* asking({ content: ada }, [], schema)
+        assert.deepStrictEqual({ status, requests }, { status: 1, requests: [] })
+        assert.match(stderr, /^openai: InvalidRequest: --schema .*person\.json: .*\n$/)
+        assert.match(stderr, message)
+      }))
+  }
 })

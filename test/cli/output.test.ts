@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Text from "../../src/cli/text.ts"
 import * as Answer from "../../src/testing/Answer.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as ReplayServer from "../../src/testing/ReplayServer.ts"
@@ -10,8 +11,9 @@ import * as Wire from "../../src/testing/Wire.ts"
 import { lines, type Options, run, writeTo } from "./harness.ts"
 
 // A title, a colour, C1's way to write the same, and what some take for the end of a line.
-const odd = "\u001b]0;title\u0007 \u001b[31m \u009b31m \u007f \u0085 \u2028 \u2029 \r \u0000 end"
-const isHarmless = (text: string): boolean => !/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(text)
+const odd = "\u001b]0;title\u0007 \u202e \u2066 \u001b[31m \u009b31m \u007f \u0085 \u2028 \u2029 \r \u0000 end"
+const isHarmless = (text: string): boolean =>
+  !/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/.test(text)
 
 const answer = Answer.make({
   id: `id${odd}`,
@@ -33,6 +35,19 @@ const asking = Effect.fnUntraced(
 const refusal = ReplayServer.json({ error: { message: `message${odd}`, code: `code${odd}` } }, { status: 400 })
 
 describe("output", () => {
+  it("cuts a text only where it is longer than the limit", () => {
+    assert.strictEqual(Text.excerpt("x".repeat(200)), "x".repeat(200))
+    assert.strictEqual(Text.excerpt("x".repeat(201)), `${"x".repeat(200)}…`)
+  })
+
+  it.prop("breaks lines between words, none of which gets lost", [Schema.String, Schema.String], ([a, b]) => {
+    const text = `${a} | ${b} | ${a}`
+    const lines = Text.wrapped(text, 20).split("\n")
+    assert.strictEqual(Text.wrapped(text, Infinity), text)
+    assert.strictEqual(Text.wrapped(text, 20).replace(/\n {2}/g, " "), text.replace(/\n {2}/g, " "))
+    for (const line of lines) assert.isTrue(line.length < 20 || !/\S +\S/.test(line), line)
+  })
+
   it.live("has nothing that a terminal takes for commands", () =>
     Effect.gen(function*() {
       const terminal = { stdoutIsTerminal: true }

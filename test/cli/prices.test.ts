@@ -1,6 +1,8 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, FileSystem, Option, Path } from "effect"
+import { service } from "../../src/cli/prices.ts"
+import { CostMetadata, Pricing } from "../../src/index.ts"
 import { lines, run } from "./harness.ts"
 
 const usage = `data: {"model":"gpt-4o","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],` +
@@ -89,6 +91,15 @@ describe("prices", () => {
       assert.strictEqual(bad.status, 2)
       assert.strictEqual(bad.written._tag, "None")
       assert.include(bad.stderr, "list.json")
+      const { status, stderr } = yield* beside({ "list.json": JSON.stringify(list) }, (path) => [
+        "prices",
+        "--refresh",
+        path("list.json"),
+        "--output",
+        path("")
+      ])
+      assert.strictEqual(status, 2)
+      assert.match(stderr, /: cannot be written: is a directory, not a file\n$/)
     }))
 })
 
@@ -127,6 +138,54 @@ describe("decode with prices", () => {
       assert.include(JSON.stringify(without?.["costMetadata"]), "does not name its model")
       // 1000 × 2.50 + 100 × 10
       assert.deepInclude((yield* decode("--model", "gpt-4o"))?.["cost"], { total: 0.0035 })
+    }))
+
+  it.effect("takes --model for what a response does not state, and on Bedrock for what decides the price", () =>
+    Effect.gen(function*() {
+      const { complete } = yield* service(Option.none(), Option.some("asked"))
+      const model = (provider: string, stated?: string) =>
+        complete?.(new CostMetadata.CostMetadata({ provider, ...(stated === undefined ? {} : { model: stated }) }))
+          .model
+      assert.deepStrictEqual(
+        [model("openai"), model("openai", "stated"), model("bedrock"), model("bedrock", "stated")],
+        ["asked", "stated", "asked", "asked"]
+      )
+      const completing = {
+        ...Pricing.makeUnsafe(),
+        complete: () => new CostMetadata.CostMetadata({ model: "completed" })
+      }
+      const own = yield* Effect.provideService(service(Option.none(), Option.none()), Pricing.Pricing, completing)
+      assert.strictEqual(own.complete?.(new CostMetadata.CostMetadata({})).model, "completed")
+    }).pipe(Effect.provide(NodeServices.layer)))
+
+  it.live("prices as of today", () =>
+    Effect.gen(function*() {
+      const until = (day: string) => ({ openai: { "gpt-4o": { input: 1, output: 1, until: day } } })
+      const decode = (prices: unknown) =>
+        Effect.map(
+          beside({ "a.sse": usage, "prices.json": JSON.stringify(prices) }, (path) => [
+            "decode",
+            "--provider",
+            "openai",
+            "--prices",
+            path("prices.json"),
+            path("a.sse")
+          ]),
+          ({ stdout }) => costOf(stdout)
+        )
+      assert.notDeepEqual(yield* decode(until("2020-01-01")), yield* decode(until("2999-01-01")))
+    }))
+
+  it.live("has no cost where nobody counted", () =>
+    Effect.gen(function*() {
+      const { stdout } = yield* beside({ "a.sse": usage.replace(/,"usage":.*}}/, "}") }, (path) => [
+        "decode",
+        "--provider",
+        "openai",
+        path("a.sse")
+      ])
+      assert.isNull(costOf(stdout))
+      assert.include(stdout, "\"costReason\":\"no usage was stated\"")
     }))
 
   it.live("says what is wrong with a price file", () =>

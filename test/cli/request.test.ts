@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schema, Stream } from "effect"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
-import { Failure, lines, run } from "./harness.ts"
+import { Failure, hurried, lines, run } from "./harness.ts"
 
 const env = { OPENAI_API_KEY: "sk-test-key-of-the-tests", ANTHROPIC_API_KEY: "sk-ant-test-key" }
 
@@ -115,6 +115,7 @@ describe("ask --request", () => {
           const error = Schema.decodeUnknownSync(Failure)(line?.["error"])
           assert.strictEqual(error.reason, "InvalidRequest")
           assert.match(error.message, message)
+          assert.isTrue(error.message.startsWith(`--request ${file(name)}: `), error.message)
         }
         const { stderr, stdout } = yield* run(["ask", "--provider", "openai", "--request", file(name)], { env })
         assert.strictEqual(stdout, "")
@@ -127,12 +128,45 @@ describe("ask --request", () => {
       const missing = yield* run(["ask", "--provider", "openai", "--request", "/nowhere.json"], { env })
       assert.deepStrictEqual([missing.status, missing.stdout], [2, ""])
       assert.match(missing.stderr, /\/nowhere\.json: no such file/)
-      const both = yield* run(["ask", "--provider", "openai", "--request", "/nowhere.json", "hello"], { env })
-      assert.strictEqual(both.status, 2)
+      // A device of zeros, a directory, a file below a file.
+      for (
+        const [file, message] of [
+          ["/dev/zero", "larger than the limit of 64 MiB"],
+          ["/tmp", "is a directory, not a file"],
+          ["/etc/passwd/x", "no such file"]
+        ] as const
+      ) {
+        for (const args of [["--request", file], ["--schema", file, "hello"], ["--prices", file, "hello"]]) {
+          assert.deepStrictEqual(yield* run(["ask", "--provider", "openai", ...args], { env }), {
+            status: 2,
+            stdout: "",
+            stderr: `llm-stream: ${file}: ${message}\n`
+          })
+        }
+      }
+      for (const beside of [["hello"], ["--image", "a.png"], ["--file", "a.pdf"]]) {
+        const both = yield* run(["ask", "--provider", "openai", "--request", "/nowhere.json", ...beside], { env })
+        assert.deepStrictEqual([both.status, /leave out PROMPT/.test(both.stderr)], [2, true], beside[0])
+      }
     }))
 })
 
 describe("ask PROMPT", () => {
+  it.effect("refuses what is no text, which would be sent as something else", () =>
+    Effect.gen(function*() {
+      const latin = Uint8Array.of(0x63, 0x61, 0x66, 0xe9)
+      for (const stdin of [Stream.make(latin), Stream.make(Uint8Array.of(0x61), Uint8Array.of(0xc3))]) {
+        const { status, stderr } = yield* run(["ask", "--provider", "openai", "-"], { env, stdin })
+        assert.deepStrictEqual({ status, stderr }, {
+          status: 2,
+          stderr: "llm-stream: Standard input: not UTF-8 text\n"
+        })
+      }
+      const file = yield* written({ "a.json": latin })
+      const { stderr } = yield* run(["ask", "--provider", "openai", "--request", file("a.json")], { env })
+      assert.match(stderr, /a\.json: not UTF-8 text\n$/)
+    }))
+
   it.effect("puts what is piped in before it", () =>
     Effect.gen(function*() {
       for (const stdinKind of ["FIFO", "File", "Socket"] as const) {
@@ -144,9 +178,10 @@ describe("ask PROMPT", () => {
       }
     }))
 
-  it.live("does not wait for a parent that holds standard input open and writes nothing", () =>
+  it.effect("does not wait for a parent that holds standard input open and writes nothing", () =>
     Effect.gen(function*() {
-      const { request } = yield* dryRun(["--provider", "openai", "hello"], { stdin: Stream.never, stdinKind: "Socket" })
+      const socket = { stdin: Stream.never, stdinKind: "Socket" } as const
+      const { request } = yield* hurried(dryRun(["--provider", "openai", "hello"], socket))
       assert.deepStrictEqual(request?.body["messages"], text("hello"))
     }))
 

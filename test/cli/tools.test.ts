@@ -1,14 +1,15 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, FileSystem, Stream } from "effect"
+import { Effect, Exit, Fiber, FileSystem, Stream, type Terminal } from "effect"
+import { TestClock } from "effect/testing"
 import { fileURLToPath } from "node:url"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
-import { ctrl, enter, keysOf, lines, type Options, run, start, typist } from "./harness.ts"
+import { ctrl, enter, keysOf, lines, type Options, press, run, start, typist } from "./harness.ts"
 
-const serverFile = fileURLToPath(new URL("../support/mcpServer.ts", import.meta.url))
-const command = `'${process.execPath}' '${serverFile}'`
-const speaking = (version: string) => `env MCP_VERSION=${version} ${command}`
+const serverIn = (file: string) => `'${process.execPath}' '${fileURLToPath(new URL(file, import.meta.url))}'`
+const command = serverIn("mcpServer.ts")
+const speaking = (version: string) => `env MCP_VERSION=${version} ${serverIn("../support/mcpServer.ts")}`
 
 const usage = { inputTokens: 1000, cachedTokens: 200, outputTokens: 100 }
 
@@ -106,6 +107,19 @@ describe("--tools", () => {
       assert.match(stderr, /^The model wants more than 2 steps; --max-steps allows more$/m)
     }))
 
+  it.live("says of how many steps the cost is not known", () =>
+    Effect.gen(function*() {
+      const replies = [
+        calling("add", { a: 1, b: 1 }),
+        ReplayServer.stream(Wire.openai, Answer.openai(Answer.make({ model: "nobodys-model", usage, content: "2" })))
+      ] as const
+      const { stderr } = yield* asking(replies)
+      assert.match(stderr, /^cost +at least \$0\.00325 \(without 1 of 2 steps: .*nobodys-model.*\)$/m)
+      const { stdout } = yield* asking(replies, ["--tools", command, "--json"])
+      assert.nestedPropertyVal(lines(stdout).at(-1), "total.stepsWithoutCost", 1)
+      assert.nestedPropertyVal(lines(stdout).at(-1), "total.cost.total", 0.00325)
+    }))
+
   it.live("prints the steps before a provider's failure, and the failure", () =>
     Effect.gen(function*() {
       const { status, stderr } = yield* asking([
@@ -121,8 +135,8 @@ describe("--tools", () => {
     Effect.gen(function*() {
       const { requests, status, stderr, stdout } = yield* asking([calling("crash", {}), reply({ content: "Sorry." })])
       assert.deepStrictEqual({ status, stdout }, { status: 0, stdout: "Sorry.\n" })
-      assert.match(String(lastMessage(requests[1])), /^MCP (process exited|server closed)/)
-      assert.match(stderr, /^\[tool failure\] crash MCP /m)
+      assert.strictEqual(lastMessage(requests[1]), "The server ended with exit code 3")
+      assert.match(stderr, /^\[tool failure\] crash The server ended with exit code 3$/m)
     }))
 
   it.live("tells of a call in a line of its own, after reasoning too", () =>
@@ -141,13 +155,29 @@ describe("--tools", () => {
       assert.match(stderr, /^\[reasoning\] Hmm\n\[tool call\] add .*\n\[tool result\] add .*\n\[reasoning\] So\n/)
     }))
 
-  it.live("speaks the newer version of MCP, too", () =>
+  for (const version of ["2025-11-25", "2026-07-28"]) {
+    it.live(`speaks MCP ${version} with a server of Effect`, () =>
+      Effect.gen(function*() {
+        const { requests } = yield* asking(
+          [calling("add", { a: 2, b: 3 }), reply({ content: "It is 5." })],
+          ["--tools", speaking(version)]
+        )
+        assert.match(String(lastMessage(requests[1])), /The sum is 5/)
+      }))
+  }
+
+  it.effect("tells the model when a tool does not answer in time, and goes on", () =>
     Effect.gen(function*() {
-      const { requests } = yield* asking(
-        [calling("add", { a: 2, b: 3 }), reply({ content: "It is 5." })],
-        ["--tools", speaking("2026-07-28")]
+      const waiting = yield* NodeReplayServer.make([ReplayServer.json({})])
+      const server = `env WAITS_AT=${waiting.url} ${command}`
+      const fiber = yield* Effect.forkChild(
+        asking([calling("wait", {}), reply({ content: "Never mind." })], ["--tools", server, "--tool-timeout", "5s"])
       )
-      assert.match(String(lastMessage(requests[1])), /The sum is 5/)
+      yield* waiting.request(0)
+      yield* TestClock.adjust("5 seconds")
+      const { requests, status, stdout } = yield* Fiber.join(fiber)
+      assert.deepStrictEqual({ status, stdout }, { status: 0, stdout: "Never mind.\n" })
+      assert.strictEqual(lastMessage(requests[1]), "The server did not answer within 5s")
     }))
 
   describe("that may change or destroy something", () => {
@@ -166,19 +196,52 @@ describe("--tools", () => {
         assert.strictEqual(lastMessage(requests[1]), "Forgot all")
       }))
 
-    const answering = Effect.fnUntraced(function*(answer: string) {
-      const { options, screen } = yield* typist([["Run forget", keysOf(answer)]])
+    const answering = Effect.fnUntraced(function*(...answer: ReadonlyArray<Terminal.UserInput>) {
+      const { options, screen } = yield* typist([["Run forget", answer]])
       return { ...(yield* asking(forgetting, ["--tools", command], options)), screen: screen() }
     })
 
     it.live("run when the user says yes, and only then", () =>
       Effect.gen(function*() {
-        const yes = yield* answering("y")
-        assert.include(yes.screen, "Run forget {\"what\":\"all\"}?")
+        const yes = yield* answering(...keysOf("y"), enter)
+        assert.include(yes.screen, "Run forget {\"what\":\"all\"}? Type yes or no.")
         assert.strictEqual(lastMessage(yes.requests[1]), "Forgot all")
-        const no = yield* answering("n")
-        assert.include(String(lastMessage(no.requests[1])), "denied")
-        assert.strictEqual(no.status, 0)
+        for (const keys of [[], keysOf("try it"), [press("paste", {}, "what")], [ctrl("d")]]) {
+          const no = yield* answering(...keys, enter)
+          assert.include(String(lastMessage(no.requests[1])), "denied")
+          assert.strictEqual(no.status, 0)
+        }
+      }))
+
+    it.live("are shown whole, with every character, before they run", () =>
+      Effect.gen(function*() {
+        const { options, screen } = yield* typist([["Type yes or no", [enter]]])
+        const what = `${"x".repeat(5000)}\u202e\u2066\u200b\u009b\u{e0041}\u001b[2Jend`
+        yield* asking([calling("forget", { what }), reply({ content: "Fine." })], ["--tools", command], options)
+        const shown = `Run forget {"what":"${
+          "x".repeat(5000)
+        }\\u202e\\u2066\\u200b\\u009b\\udb40\\udc41\\u001b[2Jend"}?`
+        assert.include(screen(), shown)
+      }))
+
+    it.live("don't run by a key that was typed for the next message", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([
+          calling("forget", { what: "all" }, "Let me see."),
+          reply({ content: "Fine." })
+        ])
+        const { left, options } = yield* typist([
+          ["> ", [...keysOf("Well?"), enter, ...keysOf("yes"), enter]],
+          ["Run forget", [...keysOf("no"), enter]],
+          ["Fine.", [ctrl("d")]]
+        ])
+        yield* run(["chat", "--base-url", server.url, "--tools", command], {
+          env: { OPENAI_API_KEY: "a-key" },
+          ...options
+        })
+        assert.deepStrictEqual(left(), [])
+        assert.include(String(lastMessage(yield* server.request(1))), "denied")
+        assert.strictEqual(lastMessage(yield* server.request(2)), "yes")
       }))
   })
 
@@ -197,8 +260,31 @@ describe("--tools", () => {
     ],
     ["an empty command", ["--tools", " "], /no command$/],
     ["a quote that is left open", ["--tools", "node 'x"], /The quote is not closed$/],
-    ["a server that ends at once", ["--tools", "node --no-such-option"], /: .*bad option: --no-such-option$/],
-    ["a program that does not speak MCP", ["--tools", "sh -c 'echo hello; cat'"], /Invalid MCP JSON$/],
+    ["a command that is a directory", ["--tools", "/"], /Cannot spawn MCP server: permission denied$/],
+    [
+      "a server that ends at once",
+      ["--tools", "node --no-such-option"],
+      /: The server ended with exit code 9: .*bad option: --no-such-option$/
+    ],
+    [
+      "a script that does not exist",
+      ["--tools", "node /no-such-script.js"],
+      /exit code 1: Error: Cannot find module '\/no-such-script.js'$/
+    ],
+    ["a server that is killed", ["--tools", `${command} signal:initialize`], /: The server was ended by SIGKILL$/],
+    [
+      "a server that ends with a stack trace",
+      ["--tools", `${command} exit:tools/list`],
+      /: The server ended with exit code 7: TypeError: no luck$/
+    ],
+    ["a program that does not speak MCP", ["--tools", "sh -c 'echo hello; cat'"], /Invalid MCP JSON: .*hello.*$/],
+    ...["silent", "silent:tools/list", "flood"].map((fault) =>
+      [
+        `a server that does not answer (${fault})`,
+        ["--tools", `${command} ${fault}`, "--tool-timeout", "100ms"],
+        /: The server did not answer within 100ms$/
+      ] as const
+    ),
     [
       "a server of an older version",
       ["--tools", speaking("2024-11-05")],

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
+import { commands } from "../../src/cli/main.ts"
 import { providers } from "../../src/cli/providers.ts"
 import { run, start } from "./harness.ts"
 
@@ -21,6 +23,23 @@ const wrong: ReadonlyArray<readonly [title: string, args: ReadonlyArray<string>,
   ["a duration of nothing", ["ask", "--idle-timeout", "0s", "hello"], /--idle-timeout.*30s/],
   ["a negative number of retries", ["ask", "--max-retries", "-1", "hello"], /--max-retries.*0 or more/],
   ["half a retry", ["ask", "--max-retries", "0.5", "hello"], /--max-retries/],
+  ["an empty name of a model", ["ask", "--model", "", "hello"], /--model.*the id of a model/],
+  ["a character that a terminal obeys", ["ask", "--\u001b[2J", "hello"], /Unrecognized flag: --\ufffd\[2J/],
+  ["a history without a name", ["chat", "--history", ""], /The name of the file is empty/],
+  [
+    "two forms of output",
+    ["decode", "--provider", "openai", "--chunks", "--parts", "a"],
+    /--chunks and --parts exclude/
+  ],
+  ["--refresh alone", ["prices", "--refresh", "a.json"], /--refresh LIST and --output FILE need each other/],
+  ["--output alone", ["prices", "--output", "a.json"], /--refresh LIST and --output FILE need each other/],
+  [
+    "--refresh beside --diff",
+    ["prices", "--refresh", "a", "--output", "b", "--diff", "a"],
+    /--refresh and --diff exclude each other/
+  ],
+  ["a price list that is a directory", ["prices", "--diff", "/tmp"], /\/tmp: is a directory, not a file/],
+  ["a price list without an end", ["prices", "--diff", "/dev/zero"], /\/dev\/zero: larger than the limit of 64 MiB/],
   ["decode without a provider", ["decode", "a.sse"], /Missing required flag: --provider/],
   ["decode without a file", ["decode", "--provider", "openai"], /FILE/]
 ]
@@ -36,6 +55,43 @@ describe("llm-stream", () => {
         assert.isAtMost(stderr.trimEnd().split("\n").length, 6)
       }))
   }
+
+  const limits: ReadonlyArray<readonly [flag: string, at: ReadonlyArray<string>, beyond: ReadonlyArray<string>]> = [
+    ["--temperature", ["0", "2"], ["-0.1", "2.1", "NaN"]],
+    ["--max-tokens", ["1"], ["0", "-1", "1.5"]],
+    ["--max-steps", ["1"], ["0"]],
+    ["--max-retries", ["0"], ["-1"]],
+    ["--idle-timeout", ["1ms", "2 minutes"], ["0ms", "-1s", "1e9999s"]],
+    ["--tool-timeout", ["1ms"], ["0ms"]]
+  ]
+  for (const [flag, at, beyond] of limits) {
+    it.effect(`takes ${flag} up to its limits, and nothing beyond`, () =>
+      Effect.gen(function*() {
+        const status = (value: string) =>
+          Effect.map(
+            run(["ask", "--dry-run", `${flag}=${value}`, "hello"], { env: { OPENAI_API_KEY: "a-key" } }),
+            ({ status }) => status
+          )
+        for (const value of at) assert.strictEqual(yield* status(value), 0, value)
+        for (const value of beyond) assert.strictEqual(yield* status(value), 2, value)
+      }))
+  }
+
+  it.effect("asks the model that --model names, of every provider", () =>
+    Effect.gen(function*() {
+      const env = {
+        AWS_REGION: "us-east-1",
+        AZURE_OPENAI_ENDPOINT: "https://a.example",
+        AZURE_INFERENCE_ENDPOINT: "https://a.example"
+      }
+      for (const { id } of providers) {
+        const { status, stdout } = yield* run(["ask", "--dry-run", "--provider", id, "-m", "claude-mine", "hello"], {
+          env
+        })
+        assert.strictEqual(status, 0, id)
+        assert.include(stdout, "claude-mine", id)
+      }
+    }))
 
   it.effect("exits with 2 and names the variables when no provider is given and no key is set", () =>
     Effect.gen(function*() {
@@ -100,6 +156,15 @@ describe("llm-stream", () => {
       }))
   }
 
+  it.effect("tells of an internal error on standard error", () =>
+    Effect.gen(function*() {
+      const outcome = yield* run(["decode", "--provider", "openai", "-"], {
+        stdin: Stream.die(new Error("Oh\u001b[2J"))
+      })
+      assert.deepStrictEqual([outcome.status, outcome.stdout], [1, ""])
+      assert.match(outcome.stderr, /^llm-stream: internal error: Error: Oh\ufffd\[2J\n/)
+    }))
+
   it.effect("says in one line what is too large to be read or printed", () =>
     Effect.gen(function*() {
       const megabyte = new Uint8Array(1024 * 1024).fill(0x61)
@@ -107,7 +172,7 @@ describe("llm-stream", () => {
         env: openai,
         stdin: Stream.forever(Stream.make(megabyte))
       })
-      const error = "llm-stream: Standard input is longer than the limit of 67108864 characters\n"
+      const error = "llm-stream: Standard input: larger than the limit of 64 MiB\n"
       assert.deepStrictEqual(read, { status: 2, stdout: "", stderr: error })
       const printed = yield* run(["decode", "--provider", "openai", "-"], {
         stdin: Stream.die(new RangeError("Invalid string length"))
@@ -122,6 +187,14 @@ describe("llm-stream", () => {
       assert.deepStrictEqual({ status, stderr }, { status: 0, stderr: "" })
       for (const flag of ["provider", "model", "base-url", "system", "idle-timeout", "max-retries", "json"]) {
         assert.include(stdout, `--${flag}`)
+      }
+    }))
+
+  it.live("prints in the built command line the same help at once", () =>
+    Effect.gen(function*() {
+      for (const args of [["--help"], ...commands.map((name) => [name, "-h"])]) {
+        const built = execFileSync(process.execPath, ["dist/bin.js", ...args], { encoding: "utf8" })
+        assert.strictEqual(built, (yield* run(args)).stdout)
       }
     }))
 
