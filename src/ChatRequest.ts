@@ -20,6 +20,7 @@ import { nearest } from "./internal/nearest.ts"
 import { place } from "./internal/place.ts"
 import * as PromptArbitrary from "./internal/promptArbitrary.ts"
 import { schemaIssues } from "./internal/schemaIssues.ts"
+import { writtenSize } from "./internal/writtenSize.ts"
 import * as ProviderError from "./ProviderError.ts"
 
 /**
@@ -611,6 +612,7 @@ const toolOf = (tool: unknown, index: number): Result.Result<unknown, ProviderEr
       }: ${tool.name} is defined by a provider; give that provider's own fields in \`options\``
     )
   }
+  const path = place(["tools", index, "parameters"])
   return Result.succeed(
     isEffectTool(tool)
       ? definedFields({
@@ -618,11 +620,11 @@ const toolOf = (tool: unknown, index: number): Result.Result<unknown, ProviderEr
         description: Tool.getDescription(tool),
         parameters: Tool.isDynamic(tool) && tool.jsonSchema !== undefined
           ? tool.jsonSchema
-          : jsonSchemaOf(tool.parametersSchema),
+          : jsonSchemaOf(tool.parametersSchema, path),
         strict: Tool.getStrictMode(tool)
       })
       : isPlainObject(tool) && "parameters" in tool
-      ? definedFields({ ...tool, parameters: jsonSchemaOf(tool.parameters) })
+      ? definedFields({ ...tool, parameters: jsonSchemaOf(tool.parameters, path) })
       : tool
   )
 }
@@ -630,14 +632,48 @@ const toolOf = (tool: unknown, index: number): Result.Result<unknown, ProviderEr
 const isEffectTool = (u: unknown): u is Tool.Any => Tool.isUserDefined(u) || Tool.isDynamic(u)
 
 // Closed objects, as decoding drops what a schema does not list, and the dialects of strict schemas ask for it.
-const jsonSchemaOf = (schema: unknown): unknown => {
-  if (!Schema.isSchema(schema)) return schema
-  const document = Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" })
+const jsonSchemaOf = (schema: unknown, path: string): unknown => {
+  if (!Schema.isSchema(schema)) {
+    if (isPlainObject(schema) && writtenSize(schema, partsOf) > maxWritten) {
+      throw new Error(
+        `${path} has more than ${maxWritten} objects when it is written out`
+      )
+    }
+    return schema
+  }
+  const isLarge = writtenSize(SchemaAST.toEncoded(Schema.toCodecJson(schema).ast), astPartsOf) > maxInlined
+  const document = Schema.toJsonSchemaDocument(schema, {
+    onExcessProperty: "error",
+    // What is used several times has one definition then.
+    referencePolicy: ({ ast, identifier, occurrences }) =>
+      identifier ?? (isLarge && occurrences > 1 && astPartsOf(ast).length > 0 ? "Shared" : undefined)
+  })
   return withoutSafeBounds(
     Object.keys(document.definitions).length === 0
       ? document.schema
       : { ...document.schema, $defs: document.definitions }
   )
+}
+
+/** A JSON Schema with more objects is refused: with what is used several times, it may be endless. */
+const maxWritten = 100_000
+
+/** A schema with more parts gets definitions for what is used several times. */
+const maxInlined = 10_000
+
+const partsOf = (node: object): ReadonlyArray<object> => Object.values(node).filter(Predicate.isObjectKeyword)
+
+const astPartsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
+  switch (ast._tag) {
+    case "Objects":
+      return [...ast.propertySignatures, ...ast.indexSignatures].map(({ type }) => type)
+    case "Arrays":
+      return [...ast.elements, ...ast.rest]
+    case "Union":
+      return ast.types
+    default:
+      return []
+  }
 }
 
 // `Schema.Int` states the bounds of safe integers, which say nothing to a model and are more than some dialects take.
@@ -660,7 +696,7 @@ const formatOf = (format: unknown): unknown => {
   const name = Schema.isSchema(schema) ? SchemaAST.resolveIdentifier(schema.ast) : undefined
   return {
     ...(name === undefined ? {} : { name: name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64) }),
-    ...definedFields({ ...format, schema: jsonSchemaOf(schema) })
+    ...definedFields({ ...format, schema: jsonSchemaOf(schema, "responseFormat.schema") })
   }
 }
 
@@ -669,7 +705,8 @@ const toolProblem = (
   { otherTools = [] }: Allowances
 ): string | undefined => {
   const names = tools.map(({ name }) => name)
-  const twice = names.findIndex((name, index) => names.indexOf(name) < index)
+  const before = new Set<string>()
+  const twice = names.findIndex((name) => before.size === before.add(name).size)
   if (twice !== -1) {
     return `${place(["tools", twice, "name"])}: ${names[twice]} is the name of another tool, too`
   }
