@@ -26,7 +26,7 @@ export const inlineRoot = (schema: Json): Json => {
   }
   if (parts.length === 0) return schema
   // What is nearest to the root is last, and wins.
-  return Object.fromEntries([...parts, target].reverse().flatMap((part) => Object.entries(part)))
+  return Object.fromEntries([...parts, target].toReversed().flatMap((part) => Object.entries(part)))
 }
 
 /**

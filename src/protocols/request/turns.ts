@@ -51,7 +51,7 @@ export const turns = <Block>(
     const full = units.filter((unit) => unit.blocks.length > 0)
     const previous = joined.at(-1)
     if (full.length === 0) continue
-    if (previous?.role === role) previous.units.push(...full)
+    if (previous?.role === role) { for (const unit of full) previous.units.push(unit) }
     else joined.push({ role, units: full })
   }
   const ordered = joined.map(({ role, units }) => ({ role, units: resultsFirst(units) }))
