@@ -249,7 +249,7 @@ describe("PricingRefresh", () => {
         )
       })
       const { exporter, layer } = spans()
-      const error = yield* PricingRefresh.fromUrl("https://user:pa%24%24word@prices.test/list.json?sig=s3cr3t#fr4gment")
+      const error = yield* PricingRefresh.fromUrl("https://user:pa%24%24word@prices.test/list.json?v=s3cr3t#fr4gment")
         .pipe(
           Effect.flip,
           Effect.provideService(HttpClient.HttpClient, client),
@@ -258,7 +258,7 @@ describe("PricingRefresh", () => {
         )
       assert.deepStrictEqual(sent, [
         `Basic ${btoa("user:pa$$word")}`,
-        "https://prices.test/list.json?sig=s3cr3t"
+        "https://prices.test/list.json?v=s3cr3t"
       ])
       assert.strictEqual(error.source, "https://prices.test/list.json")
       const shown = `${error.message} ${Cause.pretty(Cause.fail(error))} ${JSON.stringify(error)} ${exporter.join(" ")}`
