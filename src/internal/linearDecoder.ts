@@ -38,21 +38,26 @@ class Rebuilder {
   results = new WeakMap<object, Map<SchemaAST.AST, Result>>()
   hasMemory = false
   private depth = 0
-  private readonly known = new Map<SchemaAST.AST, SchemaAST.AST>()
+  private readonly known = {
+    alone: new Map<SchemaAST.AST, SchemaAST.AST>(),
+    member: new Map<SchemaAST.AST, SchemaAST.AST>()
+  }
 
-  readonly rebuilt = (ast: SchemaAST.AST): SchemaAST.AST => {
-    const known = this.known.get(ast)
+  readonly rebuilt = (ast: SchemaAST.AST): SchemaAST.AST => this.rebuiltAs("alone", ast)
+
+  private rebuiltAs(place: "alone" | "member", ast: SchemaAST.AST): SchemaAST.AST {
+    const known = this.known[place].get(ast)
     if (known !== undefined) return known
-    const made = this.make(ast)
-    this.known.set(ast, made)
+    const made = this.make(ast, place)
+    this.known[place].set(ast, made)
     return made
   }
 
-  private make(ast: SchemaAST.AST): SchemaAST.AST {
+  private make(ast: SchemaAST.AST, place: "alone" | "member"): SchemaAST.AST {
     const { annotations, checks, context } = ast
     const encoding = ast.encoding === undefined
       ? undefined
-      : Arr.map(ast.encoding, ({ to, transformation }) => new SchemaAST.Link(this.rebuilt(to), transformation))
+      : Arr.map(ast.encoding, ({ to, transformation }) => new SchemaAST.Link(this.rebuiltAs(place, to), transformation))
     switch (ast._tag) {
       case "Suspend": {
         this.hasMemory = true
@@ -89,10 +94,11 @@ class Rebuilder {
         )
       }
       case "Union": {
-        const types = ast.types.map(this.rebuilt)
+        const types = ast.types.map((type) => this.rebuiltAs("member", type))
         const { encodingChecks, options } = ast
-        // What is no primitive goes to one member at most then.
-        if (ast.types.filter((type) => !primitives.has(type._tag) || type.encoding !== undefined).length < 2) {
+        // A union looks into its members to choose among them, and remembers what a union among them finds.
+        const composite = ast.types.filter((type) => !primitives.has(SchemaAST.toEncoded(type)._tag))
+        if (place === "member" || composite.length < 2) {
           return new SchemaAST.Union(types, options, annotations, checks, encoding, context, encodingChecks)
         }
         this.hasMemory = true
