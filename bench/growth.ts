@@ -26,7 +26,6 @@ import {
   ProviderError,
   StreamedObject
 } from "../src/index.ts"
-import { isLinear, slowPattern } from "../src/internal/slowPattern.ts"
 import * as PartialJson from "../src/PartialJson.ts"
 import { claudeSchema } from "../src/protocols/request/claudeSchema.ts"
 import * as JsonSchemas from "../src/protocols/request/schema.ts"
@@ -336,8 +335,7 @@ const schemaWork: Readonly<Record<string, (schema: Schema.JsonObject) => unknown
   normalized: (schema) => ChatRequest.normalize({ prompt: "Hi", responseFormat: { schema } }),
   parameters: (schema) => JsonSchemas.parameters(schema, ""),
   strict: (schema) => JsonSchemas.strict(schema, ""),
-  "for Claude": (schema) => claudeSchema(schema, ""),
-  "patterns of": slowPattern
+  "for Claude": (schema) => claudeSchema(schema, "")
 }
 
 /** A schema whose parts are used twice at each level. */
@@ -373,11 +371,6 @@ export const cases: ReadonlyArray<Case> = [
     name: "schema, written: parts that are used twice",
     size: 5,
     prepare: (size) => () => ChatRequest.normalize({ prompt: "Hi", tools: [{ name: "f", parameters: shared(size) }] })
-  },
-  {
-    name: "pattern",
-    size: 100,
-    prepare: (size) => () => isLinear("[a-z]\\(".repeat(size))
   },
   {
     name: "prices: the models of a list",
