@@ -20,7 +20,7 @@ import { nearest } from "./internal/nearest.ts"
 import { place } from "./internal/place.ts"
 import * as PromptArbitrary from "./internal/promptArbitrary.ts"
 import { schemaIssues } from "./internal/schemaIssues.ts"
-import { writtenSize } from "./internal/writtenSize.ts"
+import { documentOf, isTooLarge, maxWritten } from "./internal/writtenSize.ts"
 import * as ProviderError from "./ProviderError.ts"
 
 /**
@@ -634,46 +634,15 @@ const isEffectTool = (u: unknown): u is Tool.Any => Tool.isUserDefined(u) || Too
 // Closed objects, as decoding drops what a schema does not list, and the dialects of strict schemas ask for it.
 const jsonSchemaOf = (schema: unknown, path: string): unknown => {
   if (!Schema.isSchema(schema)) {
-    if (isPlainObject(schema) && writtenSize(schema, partsOf) > maxWritten) {
-      throw new Error(
-        `${path} has more than ${maxWritten} objects when it is written out`
-      )
-    }
+    if (isTooLarge(schema)) throw new Error(`${path} has more than ${maxWritten} objects when it is written out`)
     return schema
   }
-  const isLarge = writtenSize(SchemaAST.toEncoded(Schema.toCodecJson(schema).ast), astPartsOf) > maxInlined
-  const document = Schema.toJsonSchemaDocument(schema, {
-    onExcessProperty: "error",
-    // What is used several times has one definition then.
-    referencePolicy: ({ ast, identifier, occurrences }) =>
-      identifier ?? (isLarge && occurrences > 1 && astPartsOf(ast).length > 0 ? "Shared" : undefined)
-  })
+  const document = documentOf(schema)
   return withoutSafeBounds(
     Object.keys(document.definitions).length === 0
       ? document.schema
       : { ...document.schema, $defs: document.definitions }
   )
-}
-
-/** A JSON Schema with more objects is refused: with what is used several times, it may be endless. */
-const maxWritten = 100_000
-
-/** A schema with more parts gets definitions for what is used several times. */
-const maxInlined = 10_000
-
-const partsOf = (node: object): ReadonlyArray<object> => Object.values(node).filter(Predicate.isObjectKeyword)
-
-const astPartsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
-  switch (ast._tag) {
-    case "Objects":
-      return [...ast.propertySignatures, ...ast.indexSignatures].map(({ type }) => type)
-    case "Arrays":
-      return [...ast.elements, ...ast.rest]
-    case "Union":
-      return ast.types
-    default:
-      return []
-  }
 }
 
 // `Schema.Int` states the bounds of safe integers, which say nothing to a model and are more than some dialects take.
