@@ -65,8 +65,7 @@ class Rebuilder {
         return new SchemaAST.Declaration([], run, annotations, checks, encoding, context)
       }
       case "Arrays": {
-        const elements = ast.elements.map(this.rebuilt)
-        const rest = ast.rest.map(this.rebuilt)
+        const [elements, rest] = [ast.elements.map(this.rebuilt), ast.rest.map(this.rebuilt)]
         const { encodingChecks, isMutable } = ast
         return new SchemaAST.Arrays(isMutable, elements, rest, annotations, checks, encoding, context, encodingChecks)
       }
@@ -80,25 +79,16 @@ class Rebuilder {
         return new SchemaAST.Objects(properties, indexes, annotations, checks, encoding, context, ast.encodingChecks)
       }
       case "Declaration": {
-        const parameters = ast.typeParameters.map(this.rebuilt)
-        const { encodingChecks, encodingRun, run } = ast
-        return new SchemaAST.Declaration(
-          parameters,
-          run,
-          annotations,
-          checks,
-          encoding,
-          context,
-          encodingChecks,
-          encodingRun
-        )
+        const types = ast.typeParameters.map(this.rebuilt)
+        const { encodingChecks, encodingRun: back, run } = ast
+        return new SchemaAST.Declaration(types, run, annotations, checks, encoding, context, encodingChecks, back)
       }
       case "Union": {
         const types = ast.types.map((type) => this.rebuiltAs("member", type))
         const { encodingChecks, options } = ast
         // A union looks into its members to choose among them, and remembers what a union among them finds.
-        const composite = ast.types.filter((type) => !primitives.has(SchemaAST.toEncoded(type)._tag))
-        if (place === "member" || composite.length < 2) {
+        const inside = ast.types.filter((type) => composites.has(SchemaAST.toEncoded(type)._tag))
+        if (place === "member" || inside.length < 2) {
           return new SchemaAST.Union(types, options, annotations, checks, encoding, context, encodingChecks)
         }
         this.hasMemory = true
@@ -139,18 +129,5 @@ class Rebuilder {
   }
 }
 
-const primitives: ReadonlySet<SchemaAST.AST["_tag"]> = new Set([
-  "String",
-  "Number",
-  "Boolean",
-  "Null",
-  "Undefined",
-  "Literal",
-  "Enum",
-  "TemplateLiteral",
-  "BigInt",
-  "Symbol",
-  "UniqueSymbol",
-  "Never",
-  "Void"
-])
+/** What has values within. */
+const composites: ReadonlySet<SchemaAST.AST["_tag"]> = new Set(["Arrays", "Declaration", "Objects", "Suspend", "Union"])
