@@ -178,7 +178,7 @@ export const fromUrl = (url: string): Effect.Effect<PriceList, PricesUnavailable
     return Effect.fail(new PricesUnavailable({ source: "a URL", reason: "it is not one of http or https" }))
   }
   const { hash, origin, password, pathname, search, searchParams, username } = new URL(url)
-  const secrets = [decoded(username), decoded(password), hash, ...searchParams.values()]
+  const secrets = [decoded(username), decoded(password), hash.slice(1), search.slice(1), ...searchParams.values()]
   const request = HttpClientRequest.get(`${origin}${pathname}${search}`)
   const response = Effect.flatMap(HttpClient.HttpClient, (client) =>
     HttpClient.filterStatusOk(client).execute(
@@ -255,9 +255,9 @@ export const failuresMetric = Metric.counter("llm_stream_price_refresh_failures"
 })
 
 /**
- * Provides prices that are read from `source`, now and on a schedule. What can't be read within two minutes, or is older than
- * the prices in use, is logged and counted, and the prices stay as they are: those read before, or the bundled ones. Fails only with `PriceOverrides.InvalidPrices`, when
- * an override can't be right.
+ * Provides prices that are read from `source`, now and on a schedule. What can't be read within two minutes, or is older
+ * than the prices in use, is logged and counted, and the prices stay as they are: those read before, or the bundled ones.
+ * Fails only with `PriceOverrides.InvalidPrices`, when an override can't be right.
  *
  * @example
  * ```ts
@@ -372,7 +372,10 @@ const make = <R>(
   Effect.gen(function*() {
     const prices = yield* holder(options)
     if (initial !== undefined) {
-      yield* Effect.catchCause(Effect.flatMap(initial, prices.use), (cause) => warn("No stored prices", cause))
+      yield* Effect.flatMap(initial, prices.use).pipe(
+        Effect.timeout(timeout),
+        Effect.catchCause((cause) => warn("No stored prices", cause))
+      )
     }
     const refresh = prices.refresh(source, keep)
     const first = yield* Effect.forkScoped(refresh)

@@ -222,6 +222,24 @@ describe("PricingRefresh", () => {
       assert.isAbove(yield* age, 40)
     }))
 
+  it.effect("does not wait for a store for ever", () =>
+    Effect.gen(function*() {
+      const store = KeyValueStore.makeStringOnly({
+        get: () => Effect.never,
+        set: () => Effect.never,
+        remove: () => Effect.void,
+        clear: Effect.void,
+        size: Effect.succeed(0),
+        keys: Effect.succeed([])
+      })
+      const layer = PricingRefresh.layerStored({ source: unavailable }).pipe(
+        Layer.provide(Layer.succeed(KeyValueStore.KeyValueStore, store))
+      )
+      const fiber = yield* Effect.forkChild(Effect.provide(costOf("gpt-4o"), layer), { startImmediately: true })
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* Fiber.join(fiber), "2.5")
+    }))
+
   it.effect("gives up a source that says nothing, and asks again", () =>
     Effect.gen(function*() {
       let calls = 0
@@ -263,6 +281,11 @@ describe("PricingRefresh", () => {
       assert.strictEqual(error.source, "https://prices.test/list.json")
       const shown = `${error.message} ${Cause.pretty(Cause.fail(error))} ${JSON.stringify(error)} ${exporter.join(" ")}`
       for (const secret of ["user", "pa$$word", "pa%24%24word", "s3cr3t", "fr4gment"]) assert.notInclude(shown, secret)
+      const bare = PricingRefresh.fromUrl("https://prices.test/list.json?s3cr3t")
+      assert.notInclude(
+        (yield* Effect.flip(Effect.provideService(bare, HttpClient.HttpClient, client))).message,
+        "s3cr3t"
+      )
       for (const url of ["prices.json", "http://[", "file:///etc/s3cr3t"]) {
         const refused = yield* Effect.flip(
           Effect.provideService(PricingRefresh.fromUrl(url), HttpClient.HttpClient, client)
