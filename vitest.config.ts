@@ -12,6 +12,7 @@ const integration = [
   "test/Growth.test.ts",
   "test/Package.test.ts",
   "test/Pricing.test.ts",
+  "test/PricingRefreshServer.test.ts",
   "test/Validator.test.ts",
   "test/bedrock/Bedrock.test.ts",
   "test/bedrock/BedrockInvoke.test.ts",

@@ -5,12 +5,14 @@
  * Run: `node bench/growth.ts`. The tests run the same cases over smaller sizes.
  */
 import { Effect, Redacted, Schema } from "effect"
+import { Prompt } from "effect/ai"
 import { clean } from "../src/engine/redaction.ts"
 import {
   Anthropic,
   AnthropicChunk,
   AzureOpenAi,
   Bedrock,
+  ChatRequest,
   ChatResponse,
   type Chunk,
   Groq,
@@ -18,12 +20,16 @@ import {
   OpenAiChunk,
   OpenAiResponses,
   OpenAiResponsesChunk,
+  PricingRefresh,
+  PromptTemplate,
   type Protocol,
   ProviderError,
   StreamedObject
 } from "../src/index.ts"
 import * as PartialJson from "../src/PartialJson.ts"
 import * as Parts from "../src/Parts.ts"
+import { claudeSchema } from "../src/protocols/request/claudeSchema.ts"
+import * as JsonSchemas from "../src/protocols/request/schema.ts"
 import * as ResponseParts from "../src/ResponseParts.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
 import * as Sse from "../src/wire/Sse.ts"
@@ -188,7 +194,7 @@ const growObject = (schema: Schema.Codec<unknown, unknown>, text: string) => {
       decoder.add(chunk)
       if (decoder.partial() !== undefined) partials++
     }
-    return [partials, Effect.runSync(decoder.end)]
+    return [partials, Effect.runSyncExit(decoder.end)]
   }
 }
 
@@ -217,6 +223,24 @@ const Tree = Schema.Struct({
   next: Schema.optionalKey(Schema.suspend((): Schema.Codec<Tree> => Tree)),
   name: Schema.String
 })
+
+interface Choice {
+  readonly child?: Choice
+}
+
+/** No tag tells its members apart. */
+const Choice: Schema.Codec<Choice> = Schema.Union([
+  Schema.Struct({ a: Schema.String, child: Schema.optionalKey(Schema.suspend(() => Choice)) }),
+  Schema.Struct({ b: Schema.String, child: Schema.optionalKey(Schema.suspend(() => Choice)) }),
+  Schema.Struct({ child: Schema.optionalKey(Schema.suspend(() => Choice)), c: Schema.optionalKey(Schema.String) })
+])
+
+/** Objects in one another, so many levels in all, with what is in the innermost one. */
+const choices = (levels: number, leaf: string): string => {
+  const deepest = Math.min(levels, 400)
+  const value = `${"{\"other\":1,\"child\":".repeat(deepest)}${leaf}${"}".repeat(deepest)}`
+  return `[${repeat(levels / deepest, () => value).join(",")}]`
+}
 
 /** Schemas, the smallest size, and JSON texts of about so many characters for them. */
 const objects: Readonly<
@@ -247,6 +271,27 @@ const objects: Readonly<
     10_000,
     (size) => JSON.stringify(Object.fromEntries(repeat(size / 12, (i) => [`key${i}`, i])))
   ],
+  "levels of a union": [Schema.Array(Choice), 50, (size) => choices(size, "{\"b\":\"text\"}")],
+  "levels of a union, the last one wrong": [
+    Schema.Array(Choice),
+    50,
+    (size) => choices(size, "{\"a\":1,\"b\":1,\"c\":1}")
+  ],
+  "levels of a union, cut off in a text": [
+    Schema.Array(Choice),
+    50,
+    (size) => choices(size, "{\"other\":\"text").replace(/}*]$/, "")
+  ],
+  "items that are all wrong": [
+    Schema.Array(Schema.Union([Item, Tree])),
+    10_000,
+    (size) => JSON.stringify(repeat(size / 50, (id) => ({ id, name: id, tags: {} })))
+  ],
+  "a tuple as a transformer has it written": [
+    Schema.TupleWithRest(Schema.Tuple([Schema.Int]), [Schema.Int]),
+    10_000,
+    (size) => JSON.stringify({ 0: 0, __rest__: repeat(size / 7, (i) => i) })
+  ],
   "trees": [
     Schema.Array(Tree),
     3_000,
@@ -257,7 +302,95 @@ const objects: Readonly<
   ]
 }
 
+const reference = (i: number) => ({ $ref: `#/$defs/d${i}` })
+
+/** JSON Schemas of a size. */
+const schemas: Readonly<Record<string, (size: number) => Schema.JsonObject>> = {
+  "definitions, each used twice by the one before": (size) => ({
+    type: "object",
+    properties: { a: reference(0) },
+    $defs: Object.fromEntries(repeat(size, (i) => {
+      const properties = i + 1 < size ? { a: reference(i + 1), b: reference(i + 1) } : {}
+      return [`d${i}`, { type: "object", properties, additionalProperties: false }]
+    }))
+  }),
+  "references at the root": (size) => ({
+    ...reference(0),
+    $defs: Object.fromEntries(repeat(size, (i) => [`d${i}`, i + 1 < size ? reference(i + 1) : { type: "object" }]))
+  }),
+  "properties": (size) => ({
+    type: "object",
+    properties: Object.fromEntries(repeat(size, (i) => [`p${i}`, { type: "string" }])),
+    required: repeat(size, (i) => `p${i}`),
+    additionalProperties: false
+  }),
+  "levels": (size) => {
+    let schema: Schema.JsonObject = { type: "string" }
+    for (let level = 0; level < size; level++) schema = { type: "array", items: schema }
+    return { type: "object", properties: { schema }, required: ["schema"], additionalProperties: false }
+  }
+}
+
+/** What is done with a JSON Schema before it is sent. */
+const schemaWork: Readonly<Record<string, (schema: Schema.JsonObject) => unknown>> = {
+  normalized: (schema) => ChatRequest.normalize({ prompt: "Hi", responseFormat: { schema } }),
+  parameters: (schema) => JsonSchemas.parameters(schema, ""),
+  strict: (schema) => JsonSchemas.strict(schema, ""),
+  "for Claude": (schema) => claudeSchema(schema, "")
+}
+
+/** A schema whose parts are used twice at each level. */
+const shared = (levels: number): Schema.Codec<unknown> => {
+  let schema: Schema.Codec<unknown> = Schema.Struct({ leaf: Schema.String })
+  for (let level = 0; level < levels; level++) schema = Schema.Struct({ a: schema, b: schema })
+  return schema
+}
+
+const message = (text: string) => Prompt.makeMessage("user", { content: [Prompt.textPart({ text })] })
+
+/** What a prompt is made of. */
+const templates: Readonly<Record<string, (size: number) => PromptTemplate.Value>> = {
+  "a text of many lines": (size) => "line\n".repeat(size),
+  "a list": (size) => repeat(size, (i) => i),
+  "a list of lists": (size) => repeat(size, (i) => [i]),
+  "parts": (size) => repeat(size, () => Prompt.textPart({ text: "a" })),
+  "a conversation": (size) => repeat(size, () => message("a"))
+}
+
 export const cases: ReadonlyArray<Case> = [
+  ...Object.entries(schemas).flatMap(([name, make]) =>
+    Object.entries(schemaWork).map(([work, run]): Case => ({
+      name: `schema, ${work}: ${name}`,
+      size: 10,
+      prepare: (size) => {
+        const schema = make(size)
+        return () => run(schema)
+      }
+    }))
+  ),
+  {
+    name: "schema, written: parts that are used twice",
+    size: 5,
+    prepare: (size) => () => ChatRequest.normalize({ prompt: "Hi", tools: [{ name: "f", parameters: shared(size) }] })
+  },
+  {
+    name: "prices: the models of a list",
+    size: 20,
+    prepare: (size) => {
+      const models = Object.fromEntries(repeat(size, (i) => [`model${i}`, { input: 1, output: 2 }]))
+      const table = { provider: "openai", source: "a test", date: "2026-11-22", defaults: {}, models, names: {} }
+      const text = JSON.stringify({ date: table.date, tables: [table] })
+      return () => Effect.runSync(PricingRefresh.parse(text, "a test"))
+    }
+  },
+  ...Object.entries(templates).map(([name, make]): Case => ({
+    name: `template: ${name}`,
+    size: 200,
+    prepare: (size) => {
+      const value = make(size)
+      return () => PromptTemplate.prompt`SYSTEM: Be brief.\n${value}`
+    }
+  })),
   {
     name: "decode: events, in large reads",
     size: 500,

@@ -20,6 +20,7 @@ import { nearest } from "./internal/nearest.ts"
 import { place } from "./internal/place.ts"
 import * as PromptArbitrary from "./internal/promptArbitrary.ts"
 import { schemaIssues } from "./internal/schemaIssues.ts"
+import { documentOf, isTooLarge, maxWritten } from "./internal/writtenSize.ts"
 import * as ProviderError from "./ProviderError.ts"
 
 /**
@@ -598,6 +599,7 @@ const toolOf = (tool: unknown, index: number): Result.Result<unknown, ProviderEr
       }: ${tool.name} is defined by a provider; give that provider's own fields in \`options\``
     )
   }
+  const path = place(["tools", index, "parameters"])
   return Result.succeed(
     isEffectTool(tool)
       ? definedFields({
@@ -605,26 +607,28 @@ const toolOf = (tool: unknown, index: number): Result.Result<unknown, ProviderEr
         description: Tool.getDescription(tool),
         parameters: Tool.isDynamic(tool) && tool.jsonSchema !== undefined
           ? tool.jsonSchema
-          : jsonSchemaOf(tool.parametersSchema),
+          : jsonSchemaOf(tool.parametersSchema, path),
         strict: Tool.getStrictMode(tool)
       })
       : isPlainObject(tool) && "parameters" in tool
-      ? definedFields({ ...tool, parameters: jsonSchemaOf(tool.parameters) })
+      ? definedFields({ ...tool, parameters: jsonSchemaOf(tool.parameters, path) })
       : tool
   )
 }
 
 const isEffectTool = (u: unknown): u is Tool.Any => Tool.isUserDefined(u) || Tool.isDynamic(u)
 
-// Closed objects, as decoding drops what a schema does not list, and the dialects of strict schemas ask for it.
 /**
- * The JSON Schema of a schema; what is none is returned.
+ * The JSON Schema of a schema; another value is returned as it is. Throws where it would be too large.
  *
  * @internal
  */
-export const jsonSchemaOf = (schema: unknown): unknown => {
-  if (!Schema.isSchema(schema)) return schema
-  const document = Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" })
+export const jsonSchemaOf = (schema: unknown, path: string): unknown => {
+  if (!Schema.isSchema(schema)) {
+    if (isTooLarge(schema)) throw new Error(`${path} has more than ${maxWritten} objects when it is written out`)
+    return schema
+  }
+  const document = documentOf(schema)
   return plain(
     Object.keys(document.definitions).length === 0
       ? document.schema
@@ -655,7 +659,7 @@ const formatOf = (format: unknown): unknown => {
   const name = Schema.isSchema(schema) ? SchemaAST.resolveIdentifier(schema.ast) : undefined
   return {
     ...(name === undefined ? {} : { name: name.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64) }),
-    ...definedFields({ ...format, schema: jsonSchemaOf(schema) })
+    ...definedFields({ ...format, schema: jsonSchemaOf(schema, "responseFormat.schema") })
   }
 }
 
@@ -664,7 +668,8 @@ const toolProblem = (
   { otherTools = [] }: Allowances
 ): string | undefined => {
   const names = tools.map(({ name }) => name)
-  const twice = names.findIndex((name, index) => names.indexOf(name) < index)
+  const before = new Set<string>()
+  const twice = names.findIndex((name) => before.size === before.add(name).size)
   if (twice !== -1) {
     return `${place(["tools", twice, "name"])}: ${names[twice]} is already the name of another tool`
   }

@@ -11,13 +11,17 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
 import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
+import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import type { Cost } from "./Cost.ts"
+import { clean } from "./engine/redaction.ts"
 import { PriceTable } from "./Price.ts"
 import { check, type InvalidPrices } from "./PriceOverrides.ts"
 import * as Pricing from "./Pricing.ts"
@@ -31,7 +35,10 @@ import * as Pricing from "./Pricing.ts"
  */
 export const PriceList = Schema.Struct({
   /** Day (`YYYY-MM-DD`) of the list. */
-  date: Schema.String.check(Schema.isPattern(/^\d{4}-\d{2}-\d{2}$/)),
+  date: Schema.String.check(
+    Schema.isPattern(/^\d{4}-\d{2}-\d{2}$/),
+    Schema.makeFilter((date) => !Number.isNaN(Date.parse(date)), { expected: "a day of the calendar" })
+  ),
   tables: Schema.Array(PriceTable)
 }).annotate({ identifier: "PriceList" })
 
@@ -44,7 +51,16 @@ export const PriceList = Schema.Struct({
 export type PriceList = typeof PriceList.Type
 
 /**
- * A price list could not be read, or is not one. `message` says where from, and what was wrong.
+ * Largest price list that is read, in bytes.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const maxSize = 16 * 1024 * 1024
+
+/**
+ * A price list could not be read, is not one, or is older than the prices in use. `message` says where from, and what was
+ * wrong.
  *
  * @example
  * ```ts
@@ -60,7 +76,7 @@ export type PriceList = typeof PriceList.Type
  * @since 0.2.0
  */
 export class PricesUnavailable extends Schema.TaggedError<PricesUnavailable>()("PricesUnavailable", {
-  /** Where the prices should have come from. */
+  /** Where the prices should have come from; of a URL neither credentials nor query. */
   source: Schema.String,
   reason: Schema.String
 }) {
@@ -98,8 +114,37 @@ export const parse = (text: string, source: string): Effect.Effect<PriceList, Pr
     Effect.mapError((error) => new PricesUnavailable({ source, reason: error.message }))
   )
 
+const within = <A, R>(duration: Duration.Duration, read: Effect.Effect<A, PricesUnavailable, R>, source: string) =>
+  Effect.timeoutOrElse(read, {
+    duration,
+    orElse: () => Effect.fail(new PricesUnavailable({ source, reason: `no list within ${Duration.format(duration)}` }))
+  })
+
+const fromBytes = <E extends { readonly message: string }, R>(
+  bytes: Stream.Stream<Uint8Array, E, R>,
+  source: string,
+  messageOf: (error: E) => string
+): Effect.Effect<PriceList, PricesUnavailable, R> => {
+  const unavailable = (reason: string) => new PricesUnavailable({ source, reason })
+  return Effect.suspend(() => {
+    let size = 0
+    return bytes.pipe(
+      Stream.mapError((error) => unavailable(messageOf(error))),
+      Stream.tap(({ length }) =>
+        (size += length) > maxSize ? Effect.fail(unavailable(`larger than ${maxSize} bytes`)) : Effect.void
+      ),
+      Stream.decodeText,
+      Stream.mkString
+    )
+  }).pipe(
+    Effect.flatMap((text) => parse(text, source)),
+    (read) => within(Duration.minutes(1), read, source)
+  )
+}
+
 /**
- * Reads a price list from a file. Fails with {@link PricesUnavailable}.
+ * Reads a price list from a file of at most {@link maxSize} bytes. Fails with {@link PricesUnavailable}, after a minute at
+ * the latest.
  *
  * @example
  * ```ts
@@ -112,14 +157,11 @@ export const parse = (text: string, source: string): Effect.Effect<PriceList, Pr
  * @since 0.2.0
  */
 export const fromFile = (path: string): Effect.Effect<PriceList, PricesUnavailable, FileSystem.FileSystem> =>
-  FileSystem.FileSystem.pipe(
-    Effect.flatMap((files) => files.readFileString(path)),
-    Effect.mapError((error) => new PricesUnavailable({ source: path, reason: error.message })),
-    Effect.flatMap((text) => parse(text, path))
-  )
+  Effect.flatMap(FileSystem.FileSystem, (files) => fromBytes(files.stream(path), path, ({ message }) => message))
 
 /**
- * Reads a price list from a URL. Fails with {@link PricesUnavailable}.
+ * Reads a price list of at most {@link maxSize} bytes from a URL. Fails with {@link PricesUnavailable}, after a minute at the
+ * latest. A user and a password in the URL become a header; neither they nor the query appear in an error, log or span.
  *
  * @example
  * ```ts
@@ -131,13 +173,36 @@ export const fromFile = (path: string): Effect.Effect<PriceList, PricesUnavailab
  * @category constructors
  * @since 0.2.0
  */
-export const fromUrl = (url: string): Effect.Effect<PriceList, PricesUnavailable, HttpClient.HttpClient> =>
-  HttpClient.HttpClient.pipe(
-    Effect.flatMap((client) => HttpClient.filterStatusOk(client).get(url)),
-    Effect.flatMap((response) => response.text),
-    Effect.mapError((error) => new PricesUnavailable({ source: url, reason: error.message })),
-    Effect.flatMap((text) => parse(text, url))
+export const fromUrl = (url: string): Effect.Effect<PriceList, PricesUnavailable, HttpClient.HttpClient> => {
+  if (!/^https?:/i.test(url) || !URL.canParse(url)) {
+    return Effect.fail(new PricesUnavailable({ source: "a URL", reason: "it is not one of http or https" }))
+  }
+  const { hash, origin, password, pathname, search, searchParams, username } = new URL(url)
+  const secrets = [decoded(username), decoded(password), hash.slice(1), search.slice(1), ...searchParams.values()]
+  const request = HttpClientRequest.get(`${origin}${pathname}${search}`)
+  const response = Effect.flatMap(HttpClient.HttpClient, (client) =>
+    HttpClient.filterStatusOk(client).execute(
+      username === "" && password === ""
+        ? request
+        : HttpClientRequest.basicAuth(request, decoded(username), decoded(password))
+    ))
+  const bytes = Stream.unwrap(Effect.map(response, ({ stream }) => stream))
+  return fromBytes(
+    bytes,
+    `${origin}${pathname}`,
+    ({ message }) => clean(message, secrets.map((secret) => Redacted.make(secret)))
+  ).pipe(
+    Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
   )
+}
+
+const decoded = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
 
 /**
  * How {@link layer} keeps prices current.
@@ -152,20 +217,34 @@ export interface Options<R> extends Omit<Pricing.Options, "tables"> {
   readonly schedule?: Schedule.Schedule<unknown> | undefined
   /** How long the program waits for the first prices before it starts with what it has; 5 seconds when `undefined`. */
   readonly timeout?: Duration.Input | undefined
+  /**
+   * Whether a list that is older than the prices in use replaces them; otherwise it is refused, and they stay. Those of the
+   * bundled snapshot are in use before the first list is. Default: `false`.
+   */
+  readonly allowOlder?: boolean | undefined
 }
 
 /**
- * Seconds since the day of the price list in use, at the last refresh: that of the newest table.
+ * How {@link layerFile} takes prices from a file.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface FileOptions extends Omit<Pricing.Options, "tables">, Pick<Options<never>, "allowOlder"> {}
+
+/**
+ * Seconds since the day of the price list in use, at the last refresh that was tried; of the bundled prices, while no list
+ * is in use. It grows for as long as no newer list comes.
  *
  * @category metrics
  * @since 0.2.0
  */
 export const ageMetric = Metric.gauge("llm_stream_price_age_seconds", {
-  description: "Age of the prices in use"
+  description: "Seconds since the day of the price list in use"
 })
 
 /**
- * Refreshes that failed.
+ * Refreshes that failed, or whose list was refused because it is older.
  *
  * @category metrics
  * @since 0.2.0
@@ -176,9 +255,9 @@ export const failuresMetric = Metric.counter("llm_stream_price_refresh_failures"
 })
 
 /**
- * Provides prices that are read from `source`, now and on a schedule. What can't be read is logged and counted, and the
- * prices stay as they are: those read before, or the bundled ones. Fails only with `PriceOverrides.InvalidPrices`, when
- * an override can't be right.
+ * Provides prices that are read from `source`, now and on a schedule. What can't be read within two minutes, or is older
+ * than the prices in use, is logged and counted, and the prices stay as they are: those read before, or the bundled ones.
+ * Fails only with `PriceOverrides.InvalidPrices`, when an override can't be right.
  *
  * @example
  * ```ts
@@ -224,11 +303,10 @@ export const layerStored = <R>(
     Effect.gen(function*() {
       const store = yield* KeyValueStore.KeyValueStore
       const stored = store.get(storeKey).pipe(
-        Effect.flatMap((text) => text === undefined ? Effect.succeed(undefined) : parse(text, "the store")),
-        Effect.catchCause((cause) => Effect.as(warn("No stored prices", cause), undefined))
+        Effect.flatMap((text) => text === undefined ? Effect.succeed(undefined) : parse(text, "the store"))
       )
       return yield* make(
-        { ...options, initial: yield* stored },
+        { ...options, initial: stored },
         (list) =>
           encodeList(list).pipe(
             Effect.flatMap((text) => store.set(storeKey, text)),
@@ -254,13 +332,13 @@ export const layerStored = <R>(
  */
 export const layerFile = (
   path: string,
-  options: Omit<Pricing.Options, "tables"> = {}
+  options: FileOptions = {}
 ): Layer.Layer<never, InvalidPrices, FileSystem.FileSystem> =>
   Layer.effect(
     Pricing.Pricing,
     Effect.gen(function*() {
       const files = yield* FileSystem.FileSystem
-      const prices = yield* holder(options, undefined)
+      const prices = yield* holder(options)
       const read = Effect.provideService(fromFile(path), FileSystem.FileSystem, files)
       const versionOf = Effect.map(
         Effect.option(files.stat(path)),
@@ -287,12 +365,18 @@ const warn = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void>
 
 const make = <R>(
   { initial, schedule = Schedule.spaced("1 hour"), source, timeout = "5 seconds", ...options }: Options<R> & {
-    readonly initial?: PriceList | undefined
+    readonly initial?: Effect.Effect<PriceList | undefined, unknown> | undefined
   },
   keep: (list: PriceList) => Effect.Effect<void>
 ) =>
   Effect.gen(function*() {
-    const prices = yield* holder(options, initial)
+    const prices = yield* holder(options)
+    if (initial !== undefined) {
+      yield* Effect.flatMap(initial, prices.use).pipe(
+        Effect.timeout(timeout),
+        Effect.catchCause((cause) => warn("No stored prices", cause))
+      )
+    }
     const refresh = prices.refresh(source, keep)
     const first = yield* Effect.forkScoped(refresh)
     yield* Effect.timeoutOption(Fiber.join(first), timeout)
@@ -301,23 +385,32 @@ const make = <R>(
   })
 
 /** The prices in use, and how they are replaced. Overrides are checked once, lists when they are read. */
-const holder = (options: Pricing.Options, initial: PriceList | undefined) =>
+const holder = ({ allowOlder = false, ...options }: FileOptions) =>
   Effect.map(Effect.fromResult(check(options.overrides ?? {})), () => {
-    const withList = (list: PriceList | undefined): Pricing.Service =>
-      Pricing.makeUnsafe({ ...options, tables: [...list?.tables ?? [], ...Pricing.snapshot] })
-    let current = withList(initial)
-    let date = newest(initial)
+    let current = Pricing.makeUnsafe(options)
+    let date = Pricing.snapshot.reduce((newest, table) => newest > table.date ? newest : table.date, "")
+    const use = Effect.fnUntraced(function*(list: PriceList | undefined) {
+      if (list === undefined) return
+      // A list with a day to come must not keep out those that follow it.
+      const today = dayOf(yield* Clock.currentTimeMillis)
+      const least = date < today ? date : today
+      if (list.date < least && !allowOlder) {
+        return yield* new PricesUnavailable({
+          source: `the list of ${list.date}`,
+          reason: `older than the prices in use, of ${date}; \`allowOlder\` takes it`
+        })
+      }
+      current = Pricing.makeUnsafe({ ...options, tables: [...list.tables, ...Pricing.snapshot] })
+      date = list.date
+    })
     return {
+      use,
       refresh: <R>(
         source: Effect.Effect<PriceList, PricesUnavailable, R>,
         keep: (list: PriceList) => Effect.Effect<void>
       ): Effect.Effect<void, never, R> =>
-        source.pipe(
-          Effect.flatMap((list) => {
-            current = withList(list)
-            date = newest(list)
-            return keep(list)
-          }),
+        within(Duration.minutes(2), source, "the source").pipe(
+          Effect.flatMap((list) => Effect.andThen(use(list), keep(list))),
           Effect.catchCause((cause) =>
             Effect.andThen(Metric.update(failuresMetric, 1), warn("Prices were not refreshed", cause))
           ),
@@ -336,8 +429,7 @@ const holder = (options: Pricing.Options, initial: PriceList | undefined) =>
     }
   })
 
-const newest = (list: PriceList | undefined): string =>
-  [list?.date ?? "", ...Pricing.snapshot.map((table) => table.date)].sort().at(-1) ?? ""
+const dayOf = (millis: number): string => new Date(millis).toISOString().slice(0, 10)
 
 const ageSeconds = (date: string, now: number): number => Math.max(0, Math.floor((now - Date.parse(date)) / 1000))
 

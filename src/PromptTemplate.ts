@@ -244,7 +244,7 @@ const parsed = (strings: ReadonlyArray<string>, inserts: ReadonlyArray<Insert>):
     const line = lines.at(-1)
     if (line === undefined) lines.push([first])
     else line.push({ insert: inserts[index - 1] }, first)
-    lines.push(...others.map((other) => [other]))
+    for (const other of others) lines.push([other])
   }
   let block: Block = { role: undefined, lines: [] }
   const blocks = [block]
@@ -267,10 +267,9 @@ const dedented = ({ lines, role }: Block): Block => {
   const isBlank = (line: ReadonlyArray<Token>) =>
     line.every((token) => typeof token === "string" && token.trim() === "")
   const indented = role === undefined ? lines : lines.slice(1)
-  const indentation = Math.min(
-    ...indented.filter((line) => !isBlank(line)).map(([start]) =>
-      typeof start === "string" ? start.length - start.trimStart().length : 0
-    )
+  const indentation = indented.filter((line) => !isBlank(line)).reduce(
+    (least, [start]) => Math.min(least, typeof start === "string" ? start.length - start.trimStart().length : 0),
+    Number.POSITIVE_INFINITY
   )
   return {
     role,
@@ -315,19 +314,19 @@ const messagesOf = ({ lines, role }: Block, values: Readonly<Record<string, Valu
         pieces.push(value)
       } else if (Prompt.isPrompt(value) || Prompt.isMessage(value)) {
         end()
-        out.push(...Prompt.isPrompt(value) ? value.content : [value])
+        for (const message of Prompt.isPrompt(value) ? value.content : [value]) out.push(message)
         // The message is over: what comes after is nobody's until a line says whose.
         current = "user"
       } else if (isList(value)) {
         if (value.length > 0 && value.every(Prompt.isMessage)) {
           end()
-          out.push(...value)
+          for (const message of value) out.push(message)
           current = "user"
         } else {
           const [start] = line
-          const bullet = line.indexOf(token) === 1 && typeof start === "string" && isBullet(start) ? start : undefined
+          const bullet = line[1] === token && typeof start === "string" && isBullet(start) ? start : undefined
           if (bullet !== undefined) pieces.pop()
-          pieces.push(...listed(value, bullet ?? ""))
+          for (const piece of listed(value, bullet ?? "")) pieces.push(piece)
         }
       } else {
         throw misplaced(value)

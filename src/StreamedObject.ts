@@ -11,11 +11,13 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type * as SchemaIssue from "effect/SchemaIssue"
 import * as ChatResponse from "./ChatResponse.ts"
 import type { Chunk } from "./Chunk.ts"
 import { type Call, Calls } from "./content/calls.ts"
 import { Reader } from "./content/reader.ts"
 import { choiceOf, type ContentEvent } from "./ContentEvent.ts"
+import { linearDecoder } from "./internal/linearDecoder.ts"
 import { partialFit } from "./internal/partialFit.ts"
 import { place } from "./internal/place.ts"
 import { schemaIssues } from "./internal/schemaIssues.ts"
@@ -355,7 +357,7 @@ export const decoder = <T, E, RD, RE>(
     end: Effect.gen(function*() {
       const json = yield* Effect.fromResult(answer.end())
       const value = yield* decodeWith(schema, options)(json).pipe(
-        Effect.mapError((error) => answer.error(new SchemaMismatch({ issues: schemaIssues(error) })))
+        Effect.mapError((issue) => answer.error(new SchemaMismatch({ issues: schemaIssues({ issue }) })))
       )
       return { _tag: "Complete", value, response: answer.response() }
     }),
@@ -465,10 +467,13 @@ export const elementsDecoder = <T, E, RD, RE>(
     decode: ({ index, json }) =>
       decode({ element: json }).pipe(
         Effect.map(({ element }) => element),
-        Effect.mapError((error) =>
+        Effect.mapError((issue) =>
           answer.error(
             new SchemaMismatch({
-              issues: schemaIssues(error).map((issue) => ({ ...issue, path: [...path, index, ...issue.path.slice(1)] }))
+              issues: schemaIssues({ issue }).map((issue) => ({
+                ...issue,
+                path: [...path, index, ...issue.path.slice(1)]
+              }))
             })
           )
         )
@@ -492,11 +497,10 @@ const childOf = (json: Schema.Json | undefined, key: string | number): Schema.Js
 const decodeWith = <T, E, RD, RE>(
   schema: Schema.ConstraintCodec<T, E, RD, RE>,
   { codecTransformer }: Options
-): (json: Schema.Json) => Effect.Effect<T, Schema.SchemaError, RD> =>
-  Schema.decodeUnknownEffect(
-    codecTransformer === undefined ? Schema.toCodecJson(schema) : codecTransformer(schema).codec,
-    { errors: "all" }
-  )
+): (json: Schema.Json) => Effect.Effect<T, SchemaIssue.Issue, RD> =>
+  linearDecoder<T, RD>(codecTransformer === undefined ? Schema.toCodecJson(schema) : codecTransformer(schema).codec, {
+    errors: "all"
+  })
 
 /** What was written to be the JSON, and what is to be said of it at the end. */
 interface Answer {

@@ -289,7 +289,7 @@ const prepared = <T, E, RD, RE>(
     // Words can say any schema.
     const isPlain = mode === "instructions" && Result.isFailure(written)
     const jsonSchema = yield* Effect.mapError(
-      Effect.fromResult(isPlain ? tried(() => ChatRequest.jsonSchemaOf(schema)) : written),
+      Effect.fromResult(isPlain ? tried(() => ChatRequest.jsonSchemaOf(schema, "schema")) : written),
       (problem) => invalid(isPlain ? problem : `${problem}. \`mode: "instructions"\` takes any schema`)
     )
     if (!isJsonObject(jsonSchema)) return yield* invalid("its JSON Schema holds more than JSON")

@@ -1,7 +1,7 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Effect, Fiber, FileSystem, Layer, Metric, Schedule } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import { BigDecimal, Cause, Effect, Fiber, FileSystem, Layer, Logger, Metric, Schedule, Tracer } from "effect"
+import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import * as CostMetadata from "../src/CostMetadata.ts"
@@ -152,4 +152,172 @@ describe("PricingRefresh", () => {
       const error = yield* Effect.flip(Effect.provide(costOf("gpt-4o"), layer))
       assert.strictEqual(error._tag, "InvalidPrices")
     }))
+
+  it.effect("refuses a list that is older than the prices in use, counts that, and says so", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(Date.parse("2026-11-22"))
+      const lists = [listOf(1, "2020-01-01"), listOf(2, "2026-11-20"), listOf(3, "2026-11-19"), listOf(4, "2026-11-20")]
+      let calls = 0
+      const source = Effect.sync(() => lists[calls++] ?? listOf(5, "2026-11-21"))
+      const logged: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void logged.push(message))
+      const before = (yield* Metric.value(PricingRefresh.failuresMetric)).count
+      yield* Effect.gen(function*() {
+        // The snapshot's.
+        assert.strictEqual(yield* costOf("gpt-4o"), "2.5")
+        for (const expected of ["2", "2", "4", "5"]) {
+          yield* TestClock.adjust("1 hour")
+          assert.strictEqual(yield* costOf("gpt-4o"), expected)
+        }
+      }).pipe(Effect.provide(PricingRefresh.layer({ source }).pipe(Layer.provideMerge(Logger.layer([logger])))))
+      assert.strictEqual(Number((yield* Metric.value(PricingRefresh.failuresMetric)).count) - Number(before), 2)
+      assert.match(String(logged[0]), /the list of 2020-01-01: older than the prices in use, of 2026-11-10/)
+      assert.match(String(logged[1]), /the list of 2026-11-19: older than the prices in use, of 2026-11-20/)
+    }))
+
+  it.effect("takes an older list where that is wanted", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(Date.parse("2026-11-22"))
+      const source = Effect.succeed(listOf(1, "2020-01-01"))
+      const run = (layer: Layer.Layer<never, unknown>) => Effect.provide(costOf("gpt-4o"), layer)
+      assert.strictEqual(yield* run(PricingRefresh.layer({ source, allowOlder: true })), "1")
+      const store = KeyValueStore.layerMemory
+      assert.strictEqual(
+        yield* Effect.gen(function*() {
+          yield* Effect.provide(costOf("gpt-4o"), PricingRefresh.layerStored({ source, allowOlder: true }))
+          // Without it, what the store has is too old as well.
+          return yield* Effect.provide(costOf("gpt-4o"), PricingRefresh.layerStored({ source: unavailable }))
+        }).pipe(Effect.provide(store)),
+        "2.5"
+      )
+    }))
+
+  it.effect("is not kept from newer lists by one with a day to come", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(Date.parse("2026-11-22"))
+      const lists = [listOf(1, "2999-01-01"), listOf(2, "2026-11-22")]
+      const source = Effect.sync(() => lists.shift() ?? listOf(3))
+      yield* Effect.gen(function*() {
+        assert.strictEqual(yield* costOf("gpt-4o"), "1")
+        yield* TestClock.adjust("1 hour")
+        assert.strictEqual(yield* costOf("gpt-4o"), "2")
+      }).pipe(Effect.provide(PricingRefresh.layer({ source })))
+    }))
+
+  it.effect("tells the age of the list in use, which grows while no newer one comes", () =>
+    Effect.gen(function*() {
+      const age = Effect.map(Metric.value(PricingRefresh.ageMetric), ({ value }) => Number(value) / 86_400)
+      yield* TestClock.setTime(Date.parse("2026-11-22"))
+      let list = listOf(1, "2026-11-12")
+      yield* Effect.gen(function*() {
+        assert.strictEqual(yield* age, 10)
+        yield* TestClock.adjust("30 days")
+        assert.strictEqual(yield* age, 40)
+        list = listOf(1, "2026-12-20")
+        yield* TestClock.adjust("1 hour")
+        assert.isBelow(yield* age, 3)
+      }).pipe(Effect.provide(PricingRefresh.layer({ source: Effect.sync(() => list) })))
+      yield* Effect.provide(Effect.void, PricingRefresh.layer({ source: unavailable }))
+      // The snapshot is of 2026-11-10.
+      assert.isAbove(yield* age, 40)
+    }))
+
+  it.effect("does not wait for a store for ever", () =>
+    Effect.gen(function*() {
+      const store = KeyValueStore.makeStringOnly({
+        get: () => Effect.never,
+        set: () => Effect.never,
+        remove: () => Effect.void,
+        clear: Effect.void,
+        size: Effect.succeed(0),
+        keys: Effect.succeed([])
+      })
+      const layer = PricingRefresh.layerStored({ source: unavailable }).pipe(
+        Layer.provide(Layer.succeed(KeyValueStore.KeyValueStore, store))
+      )
+      const fiber = yield* Effect.forkChild(Effect.provide(costOf("gpt-4o"), layer), { startImmediately: true })
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* Fiber.join(fiber), "2.5")
+    }))
+
+  it.effect("gives up a source that says nothing, and asks again", () =>
+    Effect.gen(function*() {
+      let calls = 0
+      const source = Effect.suspend(() => ++calls === 1 ? Effect.never : Effect.succeed(listOf(7)))
+      const fiber = yield* Effect.forkChild(
+        Effect.gen(function*() {
+          yield* Effect.sleep("3 hours")
+          return yield* costOf("gpt-4o")
+        }).pipe(Effect.provide(PricingRefresh.layer({ source }))),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust("4 hours")
+      assert.strictEqual(yield* Fiber.join(fiber), "7")
+    }))
+
+  it.effect("shows no part of a URL that may be secret, and sends its user and password as a header", () =>
+    Effect.gen(function*() {
+      const sent: Array<string | undefined> = []
+      const client = HttpClient.make((request, url) => {
+        sent.push(request.headers["authorization"], url.href)
+        return Effect.fail(
+          new HttpClientError.HttpClientError({
+            reason: new HttpClientError.TransportError({ request, description: `no route to ${url.href} for pa$$word` })
+          })
+        )
+      })
+      const { exporter, layer } = spans()
+      const error = yield* PricingRefresh.fromUrl("https://user:pa%24%24word@prices.test/list.json?v=s3cr3t#fr4gment")
+        .pipe(
+          Effect.flip,
+          Effect.provideService(HttpClient.HttpClient, client),
+          Effect.withSpan("test"),
+          Effect.provide(layer)
+        )
+      assert.deepStrictEqual(sent, [
+        `Basic ${btoa("user:pa$$word")}`,
+        "https://prices.test/list.json?v=s3cr3t"
+      ])
+      assert.strictEqual(error.source, "https://prices.test/list.json")
+      const shown = `${error.message} ${Cause.pretty(Cause.fail(error))} ${JSON.stringify(error)} ${exporter.join(" ")}`
+      for (const secret of ["user", "pa$$word", "pa%24%24word", "s3cr3t", "fr4gment"]) assert.notInclude(shown, secret)
+      const bare = PricingRefresh.fromUrl("https://prices.test/list.json?s3cr3t")
+      assert.notInclude(
+        (yield* Effect.flip(Effect.provideService(bare, HttpClient.HttpClient, client))).message,
+        "s3cr3t"
+      )
+      for (const url of ["prices.json", "http://[", "file:///etc/s3cr3t"]) {
+        const refused = yield* Effect.flip(
+          Effect.provideService(PricingRefresh.fromUrl(url), HttpClient.HttpClient, client)
+        )
+        assert.notInclude(refused.message, "s3cr3t")
+      }
+    }))
+
+  it.effect("refuses a file that is too large, and days that are none", () =>
+    Effect.gen(function*() {
+      const files = yield* FileSystem.FileSystem
+      const path = yield* files.makeTempFileScoped()
+      yield* files.writeFile(path, new Uint8Array(PricingRefresh.maxSize + 1))
+      assert.match((yield* Effect.flip(PricingRefresh.fromFile(path))).message, /larger than 16777216 bytes/)
+      const list = `{ "date": "2026-13-45", "tables": [] }`
+      assert.match((yield* Effect.flip(PricingRefresh.parse(list, "a test"))).message, /a day of the calendar/)
+    }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
 })
+
+/** The attributes of all spans. */
+const spans = () => {
+  const exporter: Array<string> = []
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      const attribute = span.attribute.bind(span)
+      span.attribute = (key, value) => {
+        exporter.push(`${key}=${String(value)}`)
+        attribute(key, value)
+      }
+      return span
+    }
+  })
+  return { exporter, layer: Layer.succeed(Tracer.Tracer, tracer) }
+}

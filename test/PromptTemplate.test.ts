@@ -183,4 +183,14 @@ describe("PromptTemplate", () => {
       assert.throws(() => librarian({ genre: "x", history: Prompt.empty, cover: image }), /read/)
     })
   })
+
+  it("takes texts, lists and conversations of any length", () => {
+    const many = Array.from({ length: 200_000 }, (_, i) => String(i))
+    const history = many.map((text) => Prompt.makeMessage("user", { content: [Prompt.textPart({ text })] }))
+    assert.strictEqual(PromptTemplate.prompt`${many}`.content.length, 1)
+    assert.strictEqual(PromptTemplate.prompt`${history}`.content.length, many.length)
+    assert.strictEqual(PromptTemplate.prompt`${Prompt.fromMessages(history)}`.content.length, many.length)
+    const ask = PromptTemplate.make([` ${many.join("\n ")}`, ""], PromptTemplate.text("end"))
+    assert.deepStrictEqual(ask({ end: "" }), Prompt.make(many.join("\n")))
+  })
 })

@@ -28,20 +28,26 @@ export const partialFit = (schema: Schema.Constraint): (value: Schema.Json, mayG
   const fit = compiler.compile(SchemaAST.toEncoded(schema.ast))
   return (value, mayGrow) => {
     compiler.dropped = 0
+    compiler.round++
     const fitted = fit(value, mayGrow)
     return fitted === absent || fitted === misfit ? undefined : fitted
   }
 }
 
-interface Seen {
-  readonly item: unknown
+interface Outcome {
   readonly fitted: unknown
   readonly dropped: number
+}
+
+interface Seen extends Outcome {
+  readonly item: unknown
 }
 
 class Compiler {
   /** How many keys were left out so far; of the members of a union, the one that leaves out the fewest is right. */
   dropped = 0
+  /** How many values were looked at. */
+  round = 0
   private readonly fits = new Map<SchemaAST.AST, Fit>()
 
   compile(ast: SchemaAST.AST): Fit {
@@ -97,11 +103,18 @@ class Compiler {
     }
   }
 
-  /** Looks once at an object or array that is closed. */
+  /** Looks once at an object or array: at a closed one for as long as it is there, at an open one in each round. */
   private remembered(fit: Fit): Fit {
-    const results = new WeakMap<object, Omit<Seen, "item">>()
+    const closed = new WeakMap<object, Outcome>()
+    let open = new Map<object, Outcome>()
+    let round = 0
     return (value, mayGrow) => {
-      if (mayGrow || typeof value !== "object" || value === null) return fit(value, mayGrow)
+      if (typeof value !== "object" || value === null) return fit(value, mayGrow)
+      if (mayGrow && round !== this.round) {
+        open = new Map()
+        round = this.round
+      }
+      const results = mayGrow ? open : closed
       const known = results.get(value)
       if (known !== undefined) {
         this.dropped += known.dropped
@@ -220,9 +233,9 @@ const words = (known: ReadonlyArray<unknown>): Fit => (value, mayGrow) =>
 
 const tupleOf = (value: unknown): ReadonlyArray<unknown> | undefined => {
   if (!Predicate.isObject(value) || Array.isArray(value)) return undefined
-  const tuple: Array<unknown> = []
+  let tuple: Array<unknown> = []
   for (const [key, item] of Object.entries(value)) {
-    if (key === "__rest__" && Array.isArray(item)) tuple.push(...item)
+    if (key === "__rest__" && Array.isArray(item)) tuple = tuple.concat(item)
     else if (key === String(tuple.length) || key.startsWith("__tail_")) tuple.push(item)
     else return undefined
   }

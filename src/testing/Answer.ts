@@ -219,7 +219,8 @@ export const expected = (answer: Answer): ReadonlyArray<Expected> =>
 
 const choiceOf = (piece: Piece): number => piece.type === "audio" ? 0 : piece.choice ?? 0
 
-const choiceCount = (answer: Answer): number => 1 + Math.max(0, ...answer.pieces.map(choiceOf))
+const choiceCount = (answer: Answer): number =>
+  1 + answer.pieces.reduce((most, piece) => Math.max(most, choiceOf(piece)), 0)
 
 const callId = (choice: number, call: number): string => `call_${choice}_${call}`
 

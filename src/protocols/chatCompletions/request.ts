@@ -515,7 +515,7 @@ const messagesOf = (dialect: Dialect, key: string) => {
         yield* plainOptions(part.options, key, path)
         out.push({ role: "tool", tool_call_id: idOf(part.id), content: yield* resultContent(part, path) })
         open.delete(part.id)
-        if (open.size === 0) out.push(...held.splice(0))
+        if (open.size === 0) { for (const message of held.splice(0)) out.push(message) }
       }
       if (request.system !== undefined && request.system !== "") say({ role: "system", content: request.system })
       for (const [i, message] of request.prompt.content.entries()) {
@@ -555,7 +555,7 @@ const messagesOf = (dialect: Dialect, key: string) => {
                   } else {
                     current ??= draft()
                     current.reasoning.push(part.text)
-                    if (reasoningDetails !== undefined) current.reasoningDetails.push(...reasoningDetails)
+                    for (const detail of reasoningDetails ?? []) current.reasoningDetails.push(detail)
                   }
                   break
                 }

@@ -2,7 +2,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
-import { nodes } from "./schema.ts"
+import { nodes, optionalFields, resolve } from "./schema.ts"
 
 type Json = Schema.JsonObject
 
@@ -78,31 +78,25 @@ const closed = (schema: Json, path: string): Result.Result<Json, string> =>
     return out
   })
 
+/** A reference to a schema within which it stands. */
 const cycleOf = (schema: Json): string | undefined => {
-  const definitions = new Map<string, unknown>()
-  for (const key of ["$defs", "definitions"]) {
-    const group = schema[key]
-    if (isObject(group)) { for (const [name, each] of Object.entries(group)) definitions.set(`#/${key}/${name}`, each) }
-  }
-  const visit = (node: unknown, above: ReadonlyArray<string>): string | undefined => {
-    if (Array.isArray(node)) return first(node, (each) => visit(each, above))
-    if (!isObject(node)) return undefined
-    const { $ref } = node
-    if (typeof $ref === "string") {
-      if ($ref === "#" || above.includes($ref)) return $ref
-      if (definitions.has($ref)) return visit(definitions.get($ref), [...above, $ref])
+  const open = new Set<unknown>()
+  const done = new Set<unknown>()
+  const visit = (node: unknown): string | undefined => {
+    if (typeof node !== "object" || node === null || done.has(node)) return undefined
+    const reference = isObject(node) && typeof node["$ref"] === "string" ? node["$ref"] : undefined
+    const target = reference === undefined ? undefined : resolve(schema, reference)
+    open.add(node)
+    if (open.has(target)) return reference
+    for (const each of [target, ...Object.values(node)]) {
+      const found = visit(each)
+      if (found !== undefined) return found
     }
-    return first(Object.values(node), (each) => visit(each, above))
+    open.delete(node)
+    done.add(node)
+    return undefined
   }
-  return visit(schema, [])
-}
-
-const first = <A>(items: ReadonlyArray<A>, f: (item: A) => string | undefined): string | undefined => {
-  for (const item of items) {
-    const found = f(item)
-    if (found !== undefined) return found
-  }
-  return undefined
+  return visit(schema)
 }
 
 /**
@@ -114,12 +108,8 @@ export const claudeSchemasProblem = ({ responseFormat, tools = [] }: ChatRequest
   const optional = [
     ...tools.filter(({ strict }) => strict).map(({ parameters }) => parameters),
     ...(typeof responseFormat === "object" ? [responseFormat.schema] : [])
-  ].flatMap((schema) => nodes(schema, "")).reduce((sum, { schema }) => sum + optionalFields(schema), 0)
+  ].flatMap((schema) => nodes(schema, "")).reduce((sum, { schema }) => sum + optionalFields(schema).length, 0)
   return optional > 24
     ? `schemas of strict tools and of responseFormat: Claude takes 24 optional fields in all, not ${optional}`
     : undefined
 }
-
-const optionalFields = ({ properties, required }: Json): number =>
-  Object.keys(isObject(properties) ? properties : {})
-    .filter((name) => !Array.isArray(required) || !required.includes(name)).length

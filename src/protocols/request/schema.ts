@@ -13,24 +13,29 @@ const isObject = (value: Schema.Json | undefined): value is Json => Predicate.is
  * @internal
  */
 export const inlineRoot = (schema: Json): Json => {
-  let root = schema
-  // Each round follows one reference; a circle ends when all definitions were visited.
-  for (let left = Object.keys(definitionsOf(schema)).length; left > 0 && typeof root["$ref"] === "string"; left--) {
-    const target = resolve(schema, root["$ref"])
-    if (target === undefined) return schema
-    const { $ref: _, ...beside } = root
-    root = { ...target, ...beside }
+  const parts: Array<Json> = []
+  const seen = new Set<Json>()
+  let target = schema
+  while (typeof target["$ref"] === "string") {
+    const { $ref: _, ...beside } = target
+    const next = resolve(schema, target["$ref"])
+    if (next === undefined || seen.has(next)) return schema
+    seen.add(next)
+    parts.push(beside)
+    target = next
   }
-  return root
+  if (parts.length === 0) return schema
+  // What is nearest to the root is last, and wins.
+  return Object.fromEntries([...parts, target].toReversed().flatMap((part) => Object.entries(part)))
 }
 
-const definitionsOf = (schema: Json): Json => ({
-  ...(isObject(schema["definitions"]) ? schema["definitions"] : {}),
-  ...(isObject(schema["$defs"]) ? schema["$defs"] : {})
-})
-
-// A pointer as in `#/$defs/test~1Person`, which may also be percent-encoded.
-const resolve = (schema: Json, reference: string): Json | undefined => {
+/**
+ * The schema that a pointer as in `#/$defs/test~1Person`, which may also be percent-encoded, names; `undefined` when none.
+ *
+ * @internal
+ */
+export const resolve = (schema: Json, reference: string): Json | undefined => {
+  if (reference === "#") return schema
   if (!reference.startsWith("#/")) return undefined
   let at: Schema.Json | undefined = schema
   for (const token of reference.slice(2).split("/")) {
@@ -91,26 +96,31 @@ export interface Node {
  * @internal
  */
 export const nodes = (schema: Json, path: string): ReadonlyArray<Node> => {
-  const inside = (value: Schema.Json | undefined, path: string): ReadonlyArray<Node> =>
-    isObject(value) ? nodes(value, path) : []
-  return [
-    { schema, path },
-    ...["properties", "$defs", "definitions", "patternProperties", "dependentSchemas"].flatMap((keyword) => {
+  const out: Array<Node> = []
+  const visit = (schema: Schema.Json | undefined, path: string): void => {
+    if (!isObject(schema)) return
+    out.push({ schema, path })
+    for (const keyword of inside.maps) {
       const map = schema[keyword]
-      return isObject(map)
-        ? Object.entries(map).flatMap(([name, value]) => inside(value, `${path}.${keyword}.${name}`))
-        : []
-    }),
-    ...["items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"].flatMap((keyword) =>
-      inside(schema[keyword], `${path}.${keyword}`)
-    ),
-    ...["anyOf", "oneOf", "allOf", "prefixItems"].flatMap((keyword) => {
+      if (!isObject(map)) continue
+      for (const [name, value] of Object.entries(map)) visit(value, `${path}.${keyword}.${name}`)
+    }
+    for (const keyword of inside.schemas) visit(schema[keyword], `${path}.${keyword}`)
+    for (const keyword of inside.lists) {
       const list = schema[keyword]
-      return Array.isArray(list)
-        ? list.flatMap((value: Schema.Json, index) => inside(value, `${path}.${keyword}[${index}]`))
-        : []
-    })
-  ]
+      if (!Array.isArray(list)) continue
+      for (const [index, value] of list.entries()) visit(value, `${path}.${keyword}[${index}]`)
+    }
+  }
+  visit(schema, path)
+  return out
+}
+
+/** Where a schema has schemas. */
+const inside = {
+  maps: ["properties", "$defs", "definitions", "patternProperties", "dependentSchemas"],
+  schemas: ["items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"],
+  lists: ["anyOf", "oneOf", "allOf", "prefixItems"]
 }
 
 /**
@@ -121,6 +131,16 @@ export const nodes = (schema: Json, path: string): ReadonlyArray<Node> => {
 export const describesObjects = (schema: Json): boolean =>
   schema["type"] === "object" || Array.isArray(schema["type"]) && schema["type"].includes("object")
   || isObject(schema["properties"])
+
+/**
+ * The properties of a schema that may be missing.
+ *
+ * @internal
+ */
+export const optionalFields = ({ properties, required }: Json): ReadonlyArray<string> => {
+  const always = new Set(Array.isArray(required) ? required : [])
+  return Object.keys(isObject(properties) ? properties : {}).filter((name) => !always.has(name))
+}
 
 const notStrict = new Set([
   "oneOf",
@@ -157,9 +177,7 @@ export const strict = (schema: Json, path: string): Result.Result<Json, string> 
     if (node["additionalProperties"] !== false) {
       return Result.fail(`${at}: objects of a strict schema need additionalProperties: false`)
     }
-    const required = Array.isArray(node["required"]) ? node["required"] : []
-    const optional = Object.keys(isObject(node["properties"]) ? node["properties"] : {})
-      .find((name) => !required.includes(name))
+    const [optional] = optionalFields(node)
     if (optional !== undefined) {
       return Result.fail(
         `${at}.properties.${optional}: fields of a strict schema have to be required; one that may be missing is required and may be null`

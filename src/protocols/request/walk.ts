@@ -200,10 +200,10 @@ export const walk = <Block>(
       }))
       const said = mark ? yield* markedLast(units, mark, wire.marks, path) : units
       // The results of calls are the user's wherever they stand.
-      messages.push(...said.map((unit) => ({
-        role: message.role === "assistant" && unit.result === undefined ? "assistant" as const : "user" as const,
-        units: [unit]
-      })))
+      for (const unit of said) {
+        const role = message.role === "assistant" && unit.result === undefined ? "assistant" : "user"
+        messages.push({ role, units: [unit] })
+      }
     }
     return {
       system: system.filter(isSent),
@@ -359,7 +359,7 @@ export const turnsOf = <Block>(messages: ReadonlyArray<Turn<Block>>): Encoding<R
     const full = units.filter(isSent)
     const previous = joined.at(-1)
     if (full.length === 0) continue
-    if (previous?.role === role) previous.units.push(...full)
+    if (previous?.role === role) { for (const unit of full) previous.units.push(unit) }
     else joined.push({ role, units: full })
   }
   const [first] = joined

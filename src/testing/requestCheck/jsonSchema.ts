@@ -68,9 +68,9 @@ export const strict = (schema: Json, path: string): ReadonlyArray<Finding> => [
     : [],
   ...visit(schema, path, (each, at) => {
     const required: unknown = each["required"]
-    const names = Array.isArray(required) ? required : []
+    const names = new Set(Array.isArray(required) ? required : [])
     const optional = Object.keys(isObject(each["properties"]) ? each["properties"] : {}).filter((name) =>
-      !names.includes(name)
+      !names.has(name)
     )
     return [
       ...without(each, at, ["oneOf", "allOf", "not", "if", "then", "else", "patternProperties"]),
@@ -115,20 +115,23 @@ export const claude = (schema: Json, path: string): ReadonlyArray<Finding> => [
 ]
 
 const recursive = (schema: Json): boolean => {
-  const definitions = new Map<string, unknown>(
+  const definitions = new Map<unknown, unknown>(
     ["$defs", "definitions"].flatMap((key) => {
       const map = schema[key]
       return isObject(map) ? Object.entries(map).map(([name, each]) => [`#/${key}/${name}`, each] as const) : []
     })
   )
-  const references = (node: unknown): ReadonlyArray<string> =>
-    Array.isArray(node)
-      ? node.flatMap(references)
-      : isObject(node)
-      ? [...typeof node["$ref"] === "string" ? [node["$ref"]] : [], ...Object.values(node).flatMap(references)]
-      : []
-  const reaches = (from: string, seen: ReadonlySet<string>): boolean =>
-    from === "#" || seen.has(from)
-    || references(definitions.get(from)).some((next) => reaches(next, new Set([...seen, from])))
-  return references(schema).some((reference) => reaches(reference, new Set()))
+  const open = new Set<unknown>()
+  const done = new Set<unknown>()
+  const reachesItself = (node: unknown): boolean => {
+    if (typeof node !== "object" || node === null || done.has(node)) return false
+    if (open.has(node)) return true
+    open.add(node)
+    const { $ref } = isObject(node) ? node : {}
+    const found = $ref === "#" || [definitions.get($ref), ...Object.values(node)].some(reachesItself)
+    open.delete(node)
+    done.add(node)
+    return found
+  }
+  return reachesItself(schema)
 }

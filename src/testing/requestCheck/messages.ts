@@ -314,7 +314,7 @@ const joined = (messages: Body["messages"]): ReadonlyArray<Turn> => {
   messages.forEach(({ content, role }, i) => {
     const blocks = blocksOf(content).map((block, j) => ({ block, path: `messages[${i}].content[${j}]` }))
     const last = turns.at(-1)
-    if (last?.role === role) last.blocks.push(...blocks)
+    if (last?.role === role) { for (const block of blocks) last.blocks.push(block) }
     else turns.push({ role, blocks })
   })
   return turns

@@ -227,7 +227,9 @@ const inputFindings = ({ conversation, input, previous_response_id, prompt, stor
     const type = typeof item["type"] === "string" ? item["type"] : "message"
     const known = Object.hasOwn(readItem, type) ? readItem[type] : undefined
     const result = known?.(item)
-    if (result !== undefined && Result.isFailure(result)) findings.push(...within(path, result.failure))
+    if (result !== undefined && Result.isFailure(result)) {
+      for (const finding of within(path, result.failure)) findings.push(finding)
+    }
     const callId = String(item["call_id"])
     if (type === "item_reference" && store === false) {
       findings.push(invalid(path, "an item can't be referred to when store is false"))

@@ -1,0 +1,91 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Result, Schema } from "effect"
+import * as ChatRequest from "../../src/ChatRequest.ts"
+import { claudeSchema } from "../../src/protocols/request/claudeSchema.ts"
+import { inlineRoot } from "../../src/protocols/request/schema.ts"
+import { claude } from "../../src/testing/requestCheck/jsonSchema.ts"
+
+const names = ["a", "b", "c", "d", "e"] as const
+
+/** Which definition refers to which others. */
+const graphs = Arbitrary.array(Arbitrary.schema(Schema.Array(Schema.Literals(names))), {
+  minLength: names.length,
+  maxLength: names.length
+})
+
+const reference = (name: string) => ({ $ref: `#/$defs/${name}` })
+
+const definitions = (graph: ReadonlyArray<ReadonlyArray<string>>): Schema.JsonObject =>
+  Object.fromEntries(names.map((name, i) => [name, { anyOf: (graph[i] ?? []).map(reference) }]))
+
+const isRecursive = (graph: ReadonlyArray<ReadonlyArray<string>>): boolean =>
+  names.some((name) => {
+    const reached = new Set<string>()
+    const reach = (from: string): void =>
+      (graph[names.findIndex((each) => each === from)] ?? []).forEach((next) => {
+        if (!reached.has(next)) {
+          reached.add(next)
+          reach(next)
+        }
+      })
+    reach(name)
+    return reached.has(name)
+  })
+
+describe("schemas for Claude", () => {
+  it.prop("are refused exactly when they are recursive", [graphs], ([graph]) => {
+    const result = claudeSchema({ $defs: definitions(graph) }, "schema")
+    assert.strictEqual(Result.isFailure(result), isRecursive(graph))
+    const findings = JSON.stringify(claude({ $defs: definitions(graph) }, "schema"))
+    assert.strictEqual(findings.includes("refers to itself"), isRecursive(graph))
+    if (Result.isFailure(result)) assert.match(result.failure, /^schema: .*#\/\$defs\/[a-e] is$/)
+  })
+
+  it("are refused when a reference leads to the root, or to a place within the schema where it stands", () => {
+    const properties = { child: { anyOf: [{ $ref: "#/properties/child" }] } }
+    assert.isTrue(Result.isFailure(claudeSchema({ type: "object", properties }, "schema")))
+    assert.isTrue(Result.isFailure(claudeSchema({ anyOf: [{ $ref: "#" }] }, "schema")))
+    assert.isTrue(Result.isFailure(claudeSchema({ $defs: { "x/y": { items: { $ref: "#/$defs/x~1y" } } } }, "schema")))
+  })
+})
+
+describe("a reference at the root", () => {
+  it("is replaced by what it leads to, the nearest first, and left alone in a circle", () => {
+    const $defs = {
+      one: { $ref: "#/$defs/two", title: "one" },
+      two: { type: "object", title: "two", description: "2" },
+      round: { $ref: "#/$defs/about" },
+      about: { $ref: "#/$defs/round" }
+    }
+    assert.deepStrictEqual(inlineRoot({ $ref: "#/$defs/one", $defs }), {
+      type: "object",
+      title: "one",
+      description: "2",
+      $defs
+    })
+    const circle = { $ref: "#/$defs/round", $defs }
+    assert.strictEqual(inlineRoot(circle), circle)
+  })
+})
+
+describe("schemas of a request", () => {
+  it("have definitions for what they use many times, when they would be huge without", () => {
+    const nested = (levels: number) => {
+      let schema: Schema.Codec<unknown> = Schema.Struct({ leaf: Schema.String })
+      for (let level = 0; level < levels; level++) schema = Schema.Struct({ a: schema, b: Schema.NullOr(schema) })
+      const { parameters } = Result.getOrThrow(
+        ChatRequest.normalize({ prompt: "Hi", tools: [{ name: "f", parameters: schema }] })
+      ).tools?.[0] ?? {}
+      return JSON.stringify(parameters)
+    }
+    assert.notInclude(nested(3), "$ref")
+    assert.isBelow(nested(100).length, 200 * 100)
+  })
+
+  it("are refused when they have no end", () => {
+    let schema: Schema.JsonObject = { type: "string" }
+    for (let level = 0; level < 100; level++) schema = { type: "object", properties: { a: schema, b: schema } }
+    const result = ChatRequest.normalize({ prompt: "Hi", responseFormat: { schema } })
+    assert.match(Result.isFailure(result) ? result.failure.message : "", /responseFormat\.schema has more than/)
+  })
+})
