@@ -11,7 +11,6 @@ import { readdirSync, readFileSync } from "node:fs"
 import { basename } from "node:path"
 import { isDeepStrictEqual, parseArgs } from "node:util"
 import { line } from "../src/cli/json.ts"
-import { parseErrorBody } from "../src/engine/errorBody.ts"
 import { scrub } from "../src/engine/redaction.ts"
 import {
   Anthropic,
@@ -30,6 +29,7 @@ import {
   Provider,
   ProviderError
 } from "../src/index.ts"
+import { parseErrorBody } from "../src/internal/errorBody.ts"
 import * as ResponseParts from "../src/ResponseParts.ts"
 import { Answer, Wire } from "../src/testing.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
