@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Anthropic, Groq, OpenAi, OpenAiResponses } from "../../src/index.ts"
+import { Anthropic, type Chunk, Groq, OpenAi, OpenAiResponses, type Protocol } from "../../src/index.ts"
 import { Answer } from "../../src/testing.ts"
 import { decode, told } from "../support/host.ts"
 
