@@ -27,6 +27,8 @@ export default defineConfig({
     // Limits for what hangs, not for what is slow: they have to hold on a machine that is busy with other things.
     testTimeout: 60_000,
     hookTimeout: 180_000,
+    // The default leaves a core free for watching.
+    maxWorkers: "100%",
     projects: [
       {
         extends: true,
