@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib"
 import { errorBody } from "../src/engine/refusal.ts"
 import { drain } from "../src/engine/responseBody.ts"
 import { OpenAi } from "../src/index.ts"
-import { hurried } from "./support/clock.ts"
+import { byTurns } from "./support/clock.ts"
 import { delta, done, finish, sse } from "./support/host.ts"
 
 const clients = {
@@ -118,7 +118,7 @@ for (const [name, client] of Object.entries(clients)) {
           response.on("close", () => clearInterval(timer))
         })
         const { stream } = yield* openAi(url)
-        const error = yield* hurried(Effect.flip(Stream.runDrain(stream(ask))))
+        const error = yield* byTurns(Effect.flip(Stream.runDrain(stream(ask))))
         assert.strictEqual(error.reason._tag, "ServerError")
         assert.match(error.reason.body ?? "", /^busy\.*$/)
       }).pipe(Effect.provide(client)))

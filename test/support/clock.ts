@@ -1,15 +1,20 @@
-/** Time that passes faster. */
-import { Clock, Duration, Effect } from "effect"
+/** Time that no load of the machine makes pass. */
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 
-const real = Clock.Clock.defaultValue()
-
-/** Pauses and limits take a tenth of their time. For what has sockets; elsewhere there is `TestClock`. */
-export const hurried = Effect.provideService(Clock.Clock, {
-  currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe(),
-  currentTimeMillis: real.currentTimeMillis,
-  currentTimeNanosUnsafe: () => real.currentTimeNanosUnsafe(),
-  currentTimeNanos: real.currentTimeNanos,
-  monotonicTimeNanosUnsafe: () => real.monotonicTimeNanosUnsafe(),
-  monotonicTimeNanos: real.monotonicTimeNanos,
-  sleep: (duration) => real.sleep(Duration.times(duration, 0.1))
+const turn = Effect.callback<void>((resume) => {
+  const handle = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(handle))
 })
+
+/**
+ * Runs what has sockets by a clock of its own, on which a millisecond is a turn of the event loop. What the sockets of
+ * this process have for each other takes a few turns, however long these take; so a limit of a hundred milliseconds ends
+ * what is silent, and nothing else.
+ */
+export const byTurns = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.forever(Effect.andThen(turn, TestClock.adjust(1))).pipe(
+    Effect.forkChild,
+    Effect.andThen(self),
+    Effect.provide(TestClock.layer())
+  )

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
+import { byTurns } from "../support/clock.ts"
 
 const events = Wire.encode(Wire.openai, Answer.openai(Answer.make({ content: "Hello, big world!" })))
 const sse = { contentType: "text/event-stream" }
@@ -110,44 +111,30 @@ describe("ReplayServer", () => {
 
       it.live("ends, breaks or holds a body where it is told to", () =>
         Effect.gen(function*() {
-          // What comes, and what becomes of the body when that has come: it hangs if nothing does for a while.
-          const received = Effect.fnUntraced(function*(path: string, size: number) {
+          const received = Effect.fnUntraced(function*(path: string) {
             const pieces: Array<Uint8Array> = []
-            const allHasCome = yield* Deferred.make<void>()
-            const has = Effect.suspend(() =>
-              Wire.concat(pieces).length < size ? Effect.void : Deferred.succeed(allHasCome, undefined)
-            )
-            yield* has
-            const outcome = yield* Effect.flatMap(post(path), ({ stream }) =>
-              Stream.runForEach(stream, (piece) =>
-                Effect.andThen(Effect.sync(() => pieces.push(piece)), has))).pipe(
-                Effect.match({
-                  onSuccess: () =>
-                    "ended",
-                  onFailure: () => "failed"
-                }),
-                Effect.raceFirst(
-                  Deferred.await(allHasCome).pipe(Effect.andThen(Effect.sleep("200 millis")), Effect.as("hangs"))
-                )
+            const exit = yield* Effect.flatMap(post(path), ({ stream }) =>
+              Stream.runForEach(stream, (piece) => Effect.sync(() => pieces.push(piece)))).pipe(
+                Effect.timeoutOption("1 second"),
+                Effect.exit
               )
-            return [Wire.concat(pieces).length, outcome]
+            return [
+              Wire.concat(pieces).length,
+              Exit.isFailure(exit) ? "failed" : exit.value._tag === "None" ? "hangs" : "ended"
+            ]
           })
           const two = Wire.concat(events.slice(0, 2)).length
-          const all = Wire.concat(events).length
-          for (
-            const [path, size, outcome] of [
-              ["/end/events", two, "ended"],
-              ["/reset/events", two, "failed"],
-              ["/hang/events", two, "hangs"],
-              ["/end/bytes", 100, "ended"],
-              ["/reset/bytes", 100, "failed"],
-              ["/hang/all", all, "hangs"],
-              ["/reset/nothing", 0, "failed"],
-              ["/hang/nothing", 0, "hangs"]
-            ] as const
-          ) assert.deepStrictEqual(yield* received(path, size), [size, outcome])
+          assert.deepStrictEqual(yield* received("/end/events"), [two, "ended"])
+          assert.deepStrictEqual(yield* received("/reset/events"), [two, "failed"])
+          assert.deepStrictEqual(yield* received("/hang/events"), [two, "hangs"])
+          assert.deepStrictEqual(yield* received("/end/bytes"), [100, "ended"])
+          assert.deepStrictEqual(yield* received("/reset/bytes"), [100, "failed"])
+          assert.deepStrictEqual(yield* received("/hang/all"), [Wire.concat(events).length, "hangs"])
+          assert.deepStrictEqual(yield* received("/reset/nothing"), [0, "failed"])
+          assert.deepStrictEqual(yield* received("/hang/nothing"), [0, "hangs"])
           const server = yield* ReplayServer.ReplayServer
-          const closed = yield* Effect.forEach(yield* server.requests, ({ closed }) => closed)
+          const closed = yield* Effect.forEach(yield* server.requests, ({ closed }) =>
+            closed)
           assert.deepStrictEqual(closed.map(({ by }) => by), [
             "server",
             "server",
@@ -158,17 +145,20 @@ describe("ReplayServer", () => {
             "server",
             "client"
           ])
-        }).pipe(Effect.provide(layer(({ path }) => {
-          const kind = path.startsWith("/end") ? "end" : path.startsWith("/reset") ? "reset" : "hang"
-          const after = path.endsWith("/events")
-            ? { events: 2 }
-            : path.endsWith("/bytes")
-            ? { bytes: 100 }
-            : path.endsWith("/nothing")
-            ? { bytes: 0 }
-            : undefined
-          return ReplayServer.bytes(events, { ...sse, fault: { kind, after } })
-        }))))
+        }).pipe(
+          Effect.provide(layer(({ path }) => {
+            const kind = path.startsWith("/end") ? "end" : path.startsWith("/reset") ? "reset" : "hang"
+            const after = path.endsWith("/events")
+              ? { events: 2 }
+              : path.endsWith("/bytes")
+              ? { bytes: 100 }
+              : path.endsWith("/nothing")
+              ? { bytes: 0 }
+              : undefined
+            return ReplayServer.bytes(events, { ...sse, fault: { kind, after } })
+          })),
+          byTurns
+        ))
     })
   }
 
