@@ -808,6 +808,7 @@ describe("Faults", () => {
   // They take minutes for real; this is how Node's `fetch` reports them.
   for (
     const [code, kind] of [
+      ["ETIMEDOUT", "connect"],
       ["UND_ERR_CONNECT_TIMEOUT", "connect"],
       ["UND_ERR_HEADERS_TIMEOUT", "firstByte"],
       ["UND_ERR_BODY_TIMEOUT", "idle"]
