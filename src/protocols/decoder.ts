@@ -7,15 +7,11 @@ import type * as Sse from "../wire/Sse.ts"
 /** @internal */
 export type Json = { readonly [key: string]: unknown }
 
-/**
- * Where a payload does not fit those before it.
- *
- * @internal
- */
-export interface Fault {
-  readonly message: string
-  readonly path: ReadonlyArray<string>
-}
+// Where a payload does not fit those before it.
+/** @internal */
+export type Fault = { readonly message: string; readonly path: ReadonlyArray<string> }
+
+type End = "last" | "[DONE]" | "body"
 
 /**
  * What a format of server-sent events knows of the events of one response.
@@ -34,7 +30,7 @@ export interface Format<P, C> {
     stated: ProviderError.Failure | undefined
   ) => ProviderError.Failure | Fault | "last" | undefined
   /** Whether nothing is missing when a response ends with its last event, by `[DONE]`, or with the body. */
-  readonly isComplete: (end: "last" | "[DONE]" | "body") => boolean
+  readonly isComplete: (end: End) => boolean
   /** What an incomplete response lacks. */
   readonly lacks: string
   /** A failure that was stated before: it is why the response fails, whatever else goes wrong after it. */
@@ -51,7 +47,8 @@ export const make = <P, C>(format: Format<P, C>): Protocol.EventDecoder<Sse.Even
   let chunks = 0
   let done = false
   const failing = (reason: ProviderError.Reason): ProviderError.Reason => format.pending?.() ?? reason
-  const end = (end: "last" | "[DONE]" | "body") => {
+  const classified = (failure: ProviderError.Failure) => failing(ProviderError.classify(failure, format.errors))
+  const endedBy = (end: End) => {
     done = end !== "body"
     return chunks > 0 && format.isComplete(end) ? undefined : failing(incomplete(chunks, format.lacks))
   }
@@ -59,29 +56,25 @@ export const make = <P, C>(format: Format<P, C>): Protocol.EventDecoder<Sse.Even
     event: ({ data, event, unterminated }, out) => {
       const position = count++
       // `{` first is every real event. Some hosts of the formats whose last event says so end with this as well.
-      if (data.charCodeAt(0) !== 123 && data.trim() === "[DONE]") return end("[DONE]")
+      if (data.charCodeAt(0) !== 123 && data.trim() === "[DONE]") return endedBy("[DONE]")
       const json = JsonEvent.parse(data, position)
       if (json === undefined) return undefined
       if (json instanceof ProviderError.MalformedEvent) {
         // An event that the end of the body cut off is not malformed: the stream is incomplete.
         if (unterminated) return undefined
-        return failing(event === "error" ? ProviderError.classify({ message: excerpt(data) }, format.errors) : json)
+        return event === "error" ? classified({ message: excerpt(data) }) : failing(json)
       }
       const stated = format.isFailure(json, event) ? failure(json) : undefined
       const payload = format.check(json, data, position)
-      if (payload instanceof ProviderError.MalformedEvent) {
-        return failing(stated === undefined ? payload : ProviderError.classify(stated, format.errors))
-      }
+      if (payload instanceof ProviderError.MalformedEvent) return stated ? classified(stated) : failing(payload)
       const before = out.length
       const fault = format.take(payload, out, stated)
       chunks += out.length - before
       if (fault === undefined) return undefined
-      if (fault === "last") return end("last")
-      return failing(
-        "path" in fault
-          ? JsonEvent.malformed({ ...fault, event: position, data, message: `Event ${position} ${fault.message}` })
-          : ProviderError.classify(fault, format.errors)
-      )
+      if (fault === "last") return endedBy("last")
+      if (!("path" in fault)) return classified(fault)
+      const message = `Event ${position} ${fault.message}`
+      return failing(JsonEvent.malformed({ event: position, data, message, path: fault.path }))
     },
     get pending() {
       return format.pending?.()
@@ -89,15 +82,11 @@ export const make = <P, C>(format: Format<P, C>): Protocol.EventDecoder<Sse.Even
     get done() {
       return done
     },
-    end: () => end("body")
+    end: () => endedBy("body")
   }
 }
 
-/**
- * The failure of a response that ends too early.
- *
- * @internal
- */
+/** @internal */
 export const incomplete = (chunks: number, lacks: string): ProviderError.IncompleteStream =>
   new ProviderError.IncompleteStream({
     message: chunks === 0
@@ -105,28 +94,19 @@ export const incomplete = (chunks: number, lacks: string): ProviderError.Incompl
       : `The stream ended after ${chunks} chunks without ${lacks}`
   })
 
-/**
- * The failure that an object states, which is known to state one.
- *
- * @internal
- */
+// Of an object that is known to state one.
+/** @internal */
 export const failure = (json: object): ProviderError.Failure => {
   const stated = failureOf(json) ?? { message: "The provider stated an error without a message" }
   // A flat body: its type is the event's, not the error's.
   return stated.type === "error" ? { ...stated, type: undefined } : stated
 }
 
-/**
- * Whether the field for an error states one: some hosts have it in every event.
- *
- * @internal
- */
+// Some hosts have the field in every event.
+/** @internal */
 export const isStated = (error: unknown): boolean =>
   error !== undefined && error !== null && error !== "" && error !== false
 
-/**
- * Whether an event states an error where others state their type.
- *
- * @internal
- */
+// Where events state their type, one that states an error may not.
+/** @internal */
 export const isUntypedFailure = (json: Json): boolean => typeof json["type"] !== "string" && isStated(json["error"])

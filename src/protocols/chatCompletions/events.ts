@@ -125,6 +125,6 @@ const isFailure = ({ error, object, type }: Decoder.Json, event: string | undefi
   event === "error" || Decoder.isStated(error) || object === "error" || type === "error"
 
 const choiceFailure = (payload: Payload): ProviderError.Failure | undefined => {
-  const choice = elements(payload.choices).find(({ error }) => Decoder.isStated(error))
-  return choice && failureOf(choice)
+  for (const choice of elements(payload.choices)) if (Decoder.isStated(choice["error"])) return failureOf(choice)
+  return undefined
 }

@@ -76,10 +76,8 @@ export const events = <C>(options: {
   const faultOf = (event: Payload): Decoder.Fault | undefined => {
     const { sequence_number } = event
     if (typeof sequence_number === "number" && memory.number !== undefined && sequence_number !== memory.number + 1) {
-      return {
-        message: `has the sequence number ${sequence_number} after ${memory.number}`,
-        path: ["sequence_number"]
-      }
+      const message = `has the sequence number ${sequence_number} after ${memory.number}`
+      return { message, path: ["sequence_number"] }
     }
     const stated = responseId(event)
     return stated !== undefined && memory.id !== undefined && stated !== memory.id
