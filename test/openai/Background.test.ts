@@ -7,6 +7,7 @@ import { AzureResponses, ChunkStream, OpenAiResponses, type OpenAiResponsesChunk
 import { ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as Client from "../support/client.ts"
+import { byTurns } from "../support/clock.ts"
 import * as Host from "../support/host.ts"
 import * as Spans from "../support/tracer.ts"
 
@@ -201,13 +202,13 @@ describe("OpenAiResponses.resuming", () => {
         { kind: "reset", after: { bytes: 0 } },
         { kind: "end", after: { bytes: 20 } }
       ]
-      const { openai, server } = yield* connect(serving((index) => faults[index]), { idleTimeout: "1 second" })
+      const { openai, server } = yield* connect(serving((index) => faults[index]), { idleTimeout: "100 millis" })
       const { outcome, payloads } = yield* gather(openai.resuming(soon).stream(request))
       assert.isUndefined(outcome.error)
       assert.deepStrictEqual(payloads, events)
       const starts = (yield* server.requests).slice(1).map(({ path }) => startOf(path))
       assert.deepStrictEqual(starts, [4, 4, 4])
-    })))
+    })).pipe(byTurns))
 
   it.live("resumes what was resumed by hand", () =>
     live(Effect.gen(function*() {
@@ -284,7 +285,7 @@ describe("OpenAiResponses.resuming", () => {
       const reason = outcome.error?.reason
       assert.strictEqual(reason?._tag === "Timeout" ? reason.kind : reason?._tag, "total")
       assert.isBelow((yield* server.requests).length, 6)
-    })))
+    })).pipe(byTurns))
 
   it.effect("refuses, before it sends, a request that asks for no background response", () =>
     Effect.gen(function*() {
