@@ -28,7 +28,10 @@ export default defineConfig({
   test: {
     // Limits for what hangs, not for what is slow: they have to hold on a machine that is busy with other things.
     testTimeout: 60_000,
+    setupFiles: "test/support/seed.ts",
     hookTimeout: 180_000,
+    // The default leaves a core free for watching.
+    maxWorkers: "100%",
     projects: [
       {
         extends: true,

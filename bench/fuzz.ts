@@ -3,15 +3,18 @@
  * into reads of any size and decoded. Whatever comes, the promises of `docs/reliability.md` hold.
  *
  * Run: `npm run fuzz -- --seconds 60 --seed 1`. A failure names the seed of its case: `npm run fuzz -- --seed S --cases 1`
- * runs it alone. With `--corpus DIR` recorded streams are changed, too. The tests run some cases each time.
+ * runs it alone. With `--corpus DIR` recorded streams are changed as well. The tests run some cases each time.
+ *
+ * Then the properties of the tests are tried with that seed: `LLM_STREAM_SEED=S npx vitest run FILE` tries those of a file
+ * again. Without `--seed` it is a random one.
  */
 import { Redacted, Schema } from "effect"
 import * as Base64 from "effect/encoding/Base64"
+import { spawnSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { basename } from "node:path"
 import { isDeepStrictEqual, parseArgs } from "node:util"
 import { line } from "../src/cli/json.ts"
-import { parseErrorBody } from "../src/engine/errorBody.ts"
 import { scrub } from "../src/engine/redaction.ts"
 import {
   Anthropic,
@@ -30,6 +33,7 @@ import {
   Provider,
   ProviderError
 } from "../src/index.ts"
+import { parseErrorBody } from "../src/internal/errorBody.ts"
 import * as Parts from "../src/Parts.ts"
 import { Answer, Wire } from "../src/testing.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
@@ -571,4 +575,14 @@ if (isMain) {
     }
   }
   console.log(`${seed - first} cases from seed ${first}, ${recordings.length} recordings: all promises held`)
+  if (values.cases === "Infinity") {
+    const files = readdirSync("test", { recursive: true, encoding: "utf8" }).map((file) => `test/${file}`)
+      .filter((file) => file.endsWith(".test.ts") && readFileSync(file, "utf8").includes(".prop("))
+    console.log(`Properties with LLM_STREAM_SEED=${first}`)
+    const { status } = spawnSync("npx", ["vitest", "run", "--reporter=minimal", ...files], {
+      env: { ...process.env, LLM_STREAM_SEED: String(first) },
+      stdio: "inherit"
+    })
+    process.exit(status ?? 1)
+  }
 }

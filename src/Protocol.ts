@@ -15,7 +15,6 @@ import * as Pull from "effect/Pull"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as JsonEvent from "./internal/jsonEvent.ts"
-import { validator } from "./internal/validator.ts"
 import * as ProviderError from "./ProviderError.ts"
 import * as Sse from "./wire/Sse.ts"
 
@@ -185,13 +184,10 @@ export const serverSentEvents: Framing<Sse.Event> = {
 export const payload = <P>(
   schema: Schema.Codec<P, P>
 ): (data: string, event: number) => P | ProviderError.MalformedEvent | undefined => {
-  const isPayload = validator(schema)
-  const invalid = JsonEvent.invalidPayload(schema)
+  const check = JsonEvent.check(schema)
   return (data, event) => {
     const json = JsonEvent.parse(data, event)
-    return json === undefined || json instanceof ProviderError.MalformedEvent || isPayload(json)
-      ? json
-      : invalid(json, data, event)
+    return json === undefined || json instanceof ProviderError.MalformedEvent ? json : check(json, data, event)
   }
 }
 

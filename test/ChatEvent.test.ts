@@ -4,6 +4,7 @@ import { providers } from "../src/cli/providers.ts"
 import { ChatEvent, type ChatEvent as Events, type Chunk, ChunkStream, OpenAiChunk, Protocol } from "../src/index.ts"
 import { Answer, Arbitraries } from "../src/testing.ts"
 import * as Corpus from "./support/corpus.ts"
+import { describeShared } from "./support/shared.ts"
 
 const wires: Readonly<Record<string, (answer: Answer.Answer) => ReadonlyArray<Chunk.Chunk>>> = {
   openai: Answer.openai,
@@ -102,7 +103,7 @@ describe("ChunkStream.events", () => {
 
   for (const row of providers) {
     const recordings = Corpus.recordings(row.id)
-    describe.skipIf(recordings.length === 0)(`${row.id}: ${recordings.length} recorded streams`, () => {
+    describeShared(recordings.length > 0, `${row.id}: ${recordings.length} recorded streams`, () => {
       it.effect("give their text, reasoning, refusal, calls and usage", () =>
         Effect.gen(function*() {
           const { protocol } = yield* Effect.promise(row.load)

@@ -4,7 +4,10 @@ import { Duration, Effect, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { createServer, type ServerResponse } from "node:http"
 import { gzipSync } from "node:zlib"
+import { errorBody } from "../src/engine/refusal.ts"
+import { drain } from "../src/engine/responseBody.ts"
 import { OpenAi } from "../src/index.ts"
+import { byTurns } from "./support/clock.ts"
 import { delta, done, finish, sse } from "./support/host.ts"
 
 const clients = {
@@ -45,20 +48,24 @@ const openAi = (baseUrl: string, options?: Partial<OpenAi.Options>) =>
 const ask = { model: "gpt-4o-mini", prompt: "Say hello" }
 
 for (const [name, client] of Object.entries(clients)) {
-  describe(`connections, with ${name}`, { retry: 2 }, () => {
-    for (const later of [0, 1, 40]) {
-      it.live(`are used again when the body ends ${later} ms after its terminal signal`, () =>
+  describe(`connections, with ${name}`, () => {
+    for (const [when, isLater] of [["with", false], ["after", true]] as const) {
+      it.live(`are used again when the body ends ${when} its terminal signal`, () =>
         Effect.gen(function*() {
+          let end = () => {}
           const { connections, url } = yield* serve((response) => {
             response.writeHead(200, { "content-type": "text/event-stream" })
             response.write(answer)
-            setTimeout(() => response.end(": bye\n\n"), later)
+            end = () => void response.end(": bye\n\n")
+            if (!isLater) end()
           })
           const { stream } = yield* openAi(url)
           for (let i = 0; i < 50; i++) {
             yield* Stream.runDrain(stream(ask))
+            if (isLater) end()
           }
-          assert.strictEqual(connections(), 1)
+          // One that is not free within `drain.time` is given up: on a busy machine that may happen.
+          assert.isBelow(connections(), 25)
         }).pipe(Effect.provide(client)))
     }
 
@@ -86,8 +93,8 @@ for (const [name, client] of Object.entries(clients)) {
         // The second one waits for the connection of the first, which is in vain; it is not tried again.
         yield* Stream.runDrain(stream(ask))
         yield* Stream.runDrain(stream(ask))
-        const [elapsed] = yield* Effect.timed(Stream.runDrain(stream(ask)))
-        assert.isBelow(Duration.toMillis(elapsed), 60)
+        const [elapsed] = yield* Effect.timed(Effect.repeat(Stream.runDrain(stream(ask)), { times: 40 }))
+        assert.isBelow(Duration.toMillis(elapsed), 40 * Duration.toMillis(drain.time))
       }).pipe(Effect.provide(client)))
 
     it.live("a whole error in a body that does not end is given out at once", () =>
@@ -97,8 +104,9 @@ for (const [name, client] of Object.entries(clients)) {
           response.write("{\"error\":{\"message\":\"slow down\"}}\n")
         })
         const { stream } = yield* openAi(url)
-        const error = yield* Effect.timeout(Effect.flip(Stream.runDrain(stream(ask))), "1 second")
+        const [elapsed, error] = yield* Effect.timed(Effect.flip(Stream.runDrain(stream(ask))))
         assert.strictEqual(error.reason.message, "slow down")
+        assert.isBelow(Duration.toMillis(elapsed), Duration.toMillis(errorBody.time))
       }).pipe(Effect.provide(client)))
 
     it.live("an error that is sent for ever is cut off, and what has come is used", () =>
@@ -106,13 +114,13 @@ for (const [name, client] of Object.entries(clients)) {
         const { url } = yield* serve((response) => {
           response.writeHead(503, { "content-type": "text/plain" })
           response.write("busy")
-          const timer = setInterval(() => response.write("."), 100)
+          const timer = setInterval(() => response.write("."), 10)
           response.on("close", () => clearInterval(timer))
         })
         const { stream } = yield* openAi(url)
-        const error = yield* Effect.timeout(Effect.flip(Stream.runDrain(stream(ask))), "4 seconds")
+        const error = yield* byTurns(Effect.flip(Stream.runDrain(stream(ask))))
         assert.strictEqual(error.reason._tag, "ServerError")
-        assert.match(error.reason.body ?? "", /^busy\.+$/)
+        assert.match(error.reason.body ?? "", /^busy\.*$/)
       }).pipe(Effect.provide(client)))
 
     it.live("a compressed stream, and a compressed error, are read", () =>

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Layer, Random, Schema, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { isDeepStrictEqual } from "node:util"
@@ -18,6 +18,7 @@ import * as Provider from "../src/Provider.ts"
 import * as ProviderError from "../src/ProviderError.ts"
 import * as Client from "./support/client.ts"
 import * as Corpus from "./support/corpus.ts"
+import { describeShared } from "./support/shared.ts"
 
 const codecs: Readonly<Record<string, Schema.Codec<unknown, unknown>>> = {
   anthropic: AnthropicChunk.FromPayload,
@@ -31,14 +32,11 @@ const codecs: Readonly<Record<string, Schema.Codec<unknown, unknown>>> = {
   "azure-responses": AzureResponsesChunk.FromPayload
 }
 
-it("the corpus of recorded traffic is there", ({ skip }) =>
-  skip(Corpus.root === undefined, "no LLM_STREAM_CORPUS and no ../shared/corpus: recorded traffic is not checked"))
-
 for (const row of providers) {
   const recordings = Corpus.recordings(row.id)
   const errors = Corpus.errors(row.id)
 
-  describe.skipIf(recordings.length === 0)(`${row.id}: ${recordings.length} recorded streams`, () => {
+  describeShared(recordings.length > 0, `${row.id}: ${recordings.length} recorded streams`, () => {
     it.effect("decode to the known results, wherever the reads are cut", () =>
       Effect.gen(function*() {
         const { protocol } = yield* Effect.promise(row.load)
@@ -77,7 +75,7 @@ for (const row of providers) {
       }))
   })
 
-  describe.skipIf(errors.length === 0)(`${row.id}: ${errors.length} recorded error responses`, () => {
+  describeShared(errors.length > 0, `${row.id}: ${errors.length} recorded error responses`, () => {
     it.effect("are classified", () =>
       Effect.gen(function*() {
         const { definition } = yield* Effect.promise(row.load)

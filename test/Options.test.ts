@@ -13,6 +13,7 @@ import { GroqOptions } from "../src/groq/GroqOptions.ts"
 import { OpenAiOptions } from "../src/openai/OpenAiOptions.ts"
 import { OpenAiResponsesOptions } from "../src/openai/OpenAiResponsesOptions.ts"
 import { root } from "./support/corpus.ts"
+import { describeShared } from "./support/shared.ts"
 
 interface Api {
   readonly schema: Schema.Codec<unknown>
@@ -124,7 +125,7 @@ describe("Options", () => {
 const published = (name: string): string => Path.join(root ?? "", `../requests/schemas/${name}.json`)
 
 for (const [key, { besides, published: name, recorded, schema }] of Object.entries(apis)) {
-  describe.skipIf(!Fs.existsSync(published(name)))(`Options of ${key}`, () => {
+  describeShared(Fs.existsSync(published(name)), `Options of ${key}`, () => {
     it("are those that are published", () => {
       const description = json(published(name))
       assert(isPublished(description))

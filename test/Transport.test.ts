@@ -103,6 +103,19 @@ describe("Transport", () => {
             assert.deepInclude({ ...error?.reason }, { _tag: "Timeout", kind: "idle" })
           }))
       }
+
+      it.effect("takes comments for signs of life", () =>
+        Effect.gen(function*() {
+          const { fiber, source } = yield* start({ idleTimeout: "1 minute" })
+          for (let i = 0; i < 6; i++) {
+            yield* source.push(utf8.encode(": keepalive\n\n"))
+            yield* TestClock.adjust("59 seconds")
+          }
+          yield* source.push(utf8.encode(whole))
+          const { content, error } = yield* Fiber.join(fiber)
+          assert.isUndefined(error, String(error))
+          assert.strictEqual(content, "Hi")
+        }))
     })
   }
 

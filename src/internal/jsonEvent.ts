@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as ProviderError from "../ProviderError.ts"
 import { schemaIssues } from "./schemaIssues.ts"
+import { validator } from "./validator.ts"
 
 /**
  * How deep the objects and arrays of an event may be nested. Runtimes parse JSON of any depth, but write, compare and
@@ -88,6 +89,18 @@ const mask = (data: string): string => {
     // Outside of JSON strings there may be anything, such as a proxy's page.
     .replace(/[^\s{}[\]:,"…]{24,}/g, "…")
   return masked.length <= maxExcerpt ? masked : `${masked.slice(0, maxExcerpt)}…`
+}
+
+/**
+ * Gives an event's JSON as the payload that it is, or says where it is none.
+ *
+ * @internal
+ */
+export const check = <T>(schema: Schema.Codec<T, T>) => {
+  const isPayload = validator(schema)
+  const invalid = invalidPayload(schema)
+  return (json: unknown, data: string, event: number): T | ProviderError.MalformedEvent =>
+    isPayload(json) ? json : invalid(json, data, event)
 }
 
 /**

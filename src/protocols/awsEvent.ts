@@ -1,4 +1,4 @@
-import { excerpt, failureOf } from "../engine/errorBody.ts"
+import { excerpt, failureOf } from "../internal/errorBody.ts"
 import * as JsonEvent from "../internal/jsonEvent.ts"
 import type * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"

@@ -211,6 +211,7 @@ describe("Bedrock.protocol", () => {
         ["validationException", { message: "Input is too long for requested model." }, "ContextLengthExceeded", 400],
         ["validationException", { message: "prompt is too long: 9 tokens > 8" }, "ContextLengthExceeded", 400],
         ["accessDeniedException", { Message: "No" }, "PermissionDenied", 403, false],
+        ["unrecognizedClientException", { message: "No" }, "Authentication", 403, false],
         ["brandNewException", { message: "No" }, "Unknown", undefined, false]
       ] as const
     ) {
@@ -224,6 +225,15 @@ describe("Bedrock.protocol", () => {
         if (retryable !== undefined && reason !== undefined) assert.strictEqual(isRetryable(reason), retryable)
       })
     }
+
+    it("with the code of an error, where it has no message", () => {
+      const messages = [Wire.error("InternalError", ""), Wire.odd({ ":message-type": "error" }, "")]
+        .map((frame) => decodeWith(frame).reason?.message)
+      assert.deepStrictEqual(messages, [
+        "The provider stated InternalError without a message",
+        "The provider stated an error without a message"
+      ])
+    })
 
     it("with what the model said, where the exception has no message of its own", () => {
       const { reason } = decodeWith(
@@ -756,8 +766,8 @@ describe("Bedrock", () => {
           AWS_ACCESS_KEY_ID: accessKeyId,
           AWS_SECRET_ACCESS_KEY: secretAccessKey,
           AWS_SESSION_TOKEN: sessionToken,
-          AWS_REGION: "",
-          AWS_DEFAULT_REGION: "us-west-2",
+          AWS_REGION: " ",
+          AWS_DEFAULT_REGION: " us-west-2\n",
           AWS_ENDPOINT_URL_BEDROCK_RUNTIME: "http://localhost:1"
         })
         assert.match(headers["authorization"] ?? "", /Credential=AKIDEXAMPLE\/\d+\/us-west-2\/bedrock\/aws4_request/)

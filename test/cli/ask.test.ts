@@ -4,7 +4,8 @@ import * as Answer from "../../src/testing/Answer.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as ReplayServer from "../../src/testing/ReplayServer.ts"
 import * as Wire from "../../src/testing/Wire.ts"
-import { Chunk, Failure, hurried, lines, Response, run, start } from "./harness.ts"
+import { byTurns } from "../support/clock.ts"
+import { Chunk, Failure, lines, Response, run, start } from "./harness.ts"
 
 const key = "sk-never-to-be-seen-in-any-output"
 
@@ -82,27 +83,27 @@ describe("ask", () => {
   it.effect("shows a spinner on a terminal until the first token", () =>
     Effect.gen(function*() {
       const server = yield* NodeReplayServer.make([stream({ delay: "1 second" })])
-      const { stderr } = yield* hurried(run(["ask", "--base-url", server.url, "hello"], {
+      const { stderr } = yield* run(["ask", "--base-url", server.url, "hello"], {
         env: { OPENAI_API_KEY: key },
         stderrIsTerminal: true
-      }))
+      })
       assert.match(stderr.replaceAll("\u001b", "<escape>"), /^(\r.)+\r<escape>\[2Kfinish reason/u)
-    }))
+    }).pipe(byTurns))
 
   it.effect("shows no spinner where it tells of a retry or a call", () =>
     Effect.gen(function*() {
       const busy = ReplayServer.json({}, { status: 503, headers: { "retry-after-ms": "500" } })
       const call = Answer.make({ reasoning: "Hmm", toolCalls: [{ name: "add", arguments: "{}" }] })
       const server = yield* NodeReplayServer.make([busy, stream({ delay: "1 second" }, call)])
-      const { stderr } = yield* hurried(run(["ask", "--base-url", server.url, "hello"], {
+      const { stderr } = yield* run(["ask", "--base-url", server.url, "hello"], {
         env: { OPENAI_API_KEY: key },
         stderrIsTerminal: true
-      }))
+      })
       const lines = stderr.replaceAll("\u001b[2K", "<clear>").split("\n")
       assert.match(lines[0] ?? "", /\r<clear>llm-stream: openai: ServerError \(HTTP 503\), retry 1 in 500 ms$/)
       assert.match(lines[1] ?? "", /^(\r.)+\r<clear>\[reasoning\] Hmm$/u)
       assert.strictEqual(lines[2], "[tool call] add {}")
-    }))
+    }).pipe(byTurns))
 
   describe("when the provider fails", () => {
     it.live("prints the error and exits with 1", () =>
@@ -155,11 +156,11 @@ describe("ask", () => {
     it.effect("gives up after --idle-timeout", () =>
       Effect.gen(function*() {
         const hanging = stream({ fault: { kind: "hang", after: { events: 2 } } })
-        const { status, stderr, stdout } = yield* hurried(asking(hanging, "--idle-timeout", "2m", "hello"))
+        const { status, stderr, stdout } = yield* asking(hanging, "--idle-timeout", "200ms", "hello")
         assert.strictEqual(status, 1)
         assert.strictEqual(stdout, "Hello,\n")
         assert.match(stderr, /^openai: Timeout: /)
-      }))
+      }).pipe(byTurns))
   })
 
   describe("--json", () => {

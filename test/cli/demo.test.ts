@@ -4,16 +4,17 @@ import { providers } from "../../src/cli/providers.ts"
 import { scenes } from "../../src/cli/scenes.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as ReplayServer from "../../src/testing/ReplayServer.ts"
-import { hurried, run } from "./harness.ts"
+import { byTurns } from "../support/clock.ts"
+import { run } from "./harness.ts"
 
 const rowOf = (stdout: string, id: string): ReadonlyArray<string> =>
   stdout.split("\n").findLast((line) => line.startsWith(`${id} `))?.split(/ {2,}/) ?? []
 
-describe("demo", () => {
-  it.effect("streams from every provider without a key or a network", () =>
+describe.concurrent("demo", () => {
+  it.live("streams from every provider without a key or a network", () =>
     Effect.gen(function*() {
       const pieces: Array<string> = []
-      const { status, stderr, stdout } = yield* hurried(run(["demo"], { onStdout: (piece) => pieces.push(piece) }))
+      const { status, stderr, stdout } = yield* byTurns(run(["demo"], { onStdout: (piece) => pieces.push(piece) }))
       assert.deepStrictEqual({ status, stderr }, { status: 0, stderr: "" })
       assert.isAbove(pieces.length, 40, "the text comes piece by piece")
       for (const { id } of providers.filter(({ id }) => scenes[id] !== undefined)) {
@@ -31,7 +32,7 @@ describe("demo", () => {
   it.effect("calls a provider whose key is set, and goes on when it fails", () =>
     Effect.gen(function*() {
       const server = yield* NodeReplayServer.make([ReplayServer.json({ error: { message: "No" } }, { status: 401 })])
-      const { status, stdout } = yield* hurried(run(["demo"], {
+      const { status, stdout } = yield* byTurns(run(["demo"], {
         env: { OPENAI_API_KEY: "a-key-of-mine", OPENAI_BASE_URL: server.url }
       }))
       assert.strictEqual(status, 1)

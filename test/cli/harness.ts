@@ -15,7 +15,6 @@ import {
   Terminal
 } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { TestClock } from "effect/testing"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { once } from "node:events"
 import { closeSync, openSync } from "node:fs"
@@ -82,21 +81,6 @@ export const run = (args: ReadonlyArray<string>, options: Options = {}): Effect.
       ))
     )
   })
-
-/**
- * Lets the time of `TestClock` pass, a little in each turn of the event loop: what waits for a server in this process goes
- * on long before what gives up on it.
- */
-export const hurried = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.raceFirst(
-    effect,
-    Effect.forever(
-      Effect.andThen(
-        Effect.promise(() => new Promise((resolve) => setImmediate(resolve))),
-        TestClock.adjust("20 millis")
-      )
-    )
-  )
 
 /** A key of a terminal. */
 export const press = (name: string, modifiers: Partial<Terminal.Key> = {}, input?: string): Terminal.UserInput => ({

@@ -3,7 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schema, Stream } from "effect"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
-import { Failure, hurried, lines, run } from "./harness.ts"
+import { byTurns } from "../support/clock.ts"
+import { Failure, lines, run } from "./harness.ts"
 
 const env = { OPENAI_API_KEY: "sk-test-key-of-the-tests", ANTHROPIC_API_KEY: "sk-ant-test-key" }
 
@@ -181,7 +182,7 @@ describe("ask PROMPT", () => {
   it.effect("does not wait for a parent that holds standard input open and writes nothing", () =>
     Effect.gen(function*() {
       const socket = { stdin: Stream.never, stdinKind: "Socket" } as const
-      const { request } = yield* hurried(dryRun(["--provider", "openai", "hello"], socket))
+      const { request } = yield* byTurns(dryRun(["--provider", "openai", "hello"], socket))
       assert.deepStrictEqual(request?.body["messages"], text("hello"))
     }))
 

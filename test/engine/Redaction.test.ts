@@ -39,7 +39,11 @@ describe("Redaction", () => {
     "in JSON of ASCII": unicode,
     "in a URL": encodeURIComponent,
     "in a URL within a URL": (text) => encodeURIComponent(encodeURIComponent(text)),
-    "in HTML": html
+    "in HTML": html,
+    "in HTML in capitals": (text) => html(text).replaceAll(/&\w+;/g, (name) => name.toUpperCase()),
+    "in HTML, by number": (text) => text.split("").map((unit) => `&#${unit.charCodeAt(0)};`).join(""),
+    "in HTML, by hexadecimal number": (text) =>
+      text.split("").map((unit) => `&#x${unit.charCodeAt(0).toString(16)};`).join("")
   }
   const odd = [
     "sk-1234",

@@ -7,6 +7,7 @@ import { AzureResponses, ChunkStream, OpenAiResponses, type OpenAiResponsesChunk
 import { ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as Client from "../support/client.ts"
+import { byTurns } from "../support/clock.ts"
 import * as Host from "../support/host.ts"
 import * as Spans from "../support/tracer.ts"
 
@@ -160,7 +161,7 @@ for (const [name, client] of Object.entries(clients)) {
         const resumed = yield* server.request(1)
         yield* Effect.sleep("20 millis")
         yield* Fiber.interrupt(fiber)
-        assert.strictEqual((yield* Effect.timeout(resumed.closed, "1 second")).by, "client")
+        assert.strictEqual((yield* resumed.closed).by, "client")
       }).pipe(on(client)))
 
     it.live("can be cancelled", () =>
@@ -207,7 +208,7 @@ describe("OpenAiResponses.resuming", () => {
       assert.deepStrictEqual(payloads, events)
       const starts = (yield* server.requests).slice(1).map(({ path }) => startOf(path))
       assert.deepStrictEqual(starts, [4, 4, 4])
-    })))
+    })).pipe(byTurns))
 
   it.live("resumes what was resumed by hand", () =>
     live(Effect.gen(function*() {
@@ -321,7 +322,7 @@ describe("OpenAiResponses.resuming", () => {
       const reason = outcome.error?.reason
       assert.strictEqual(reason?._tag === "Timeout" ? reason.kind : reason?._tag, "total")
       assert.isBelow((yield* server.requests).length, 6)
-    })))
+    })).pipe(byTurns))
 
   it.effect("refuses, before it sends, a request that asks for no background response", () =>
     Effect.gen(function*() {

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Effect, Predicate, Result, Schema, Stream } from "effect"
 import { Prompt } from "effect/ai"
 import { providers } from "../../src/cli/providers.ts"
@@ -17,6 +17,7 @@ import {
 } from "../../src/index.ts"
 import * as Corpus from "../support/corpus.ts"
 import * as Requests from "../support/requests.ts"
+import { describeShared } from "../support/shared.ts"
 
 const anything = Schema.Record(Schema.String, Schema.Unknown)
 
@@ -164,7 +165,8 @@ for (const { options, row, title } of cases) {
   const recordings = Corpus.recordings(row.id)
   const format = formats[row.id]
 
-  describe.skipIf(recordings.length === 0 || !Requests.available)(
+  describeShared(
+    recordings.length > 0 && Requests.available,
     `${title}: the message of a recorded response`,
     () => {
       it.effect("is accepted in the next request, with all that the provider wants back", () =>

@@ -1,15 +1,16 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Effect, Result, Stream } from "effect"
 import type { Response as AiResponse } from "effect/ai"
 import { providers } from "../../src/cli/providers.ts"
 import { ChunkStream, Protocol } from "../../src/index.ts"
 import * as Corpus from "../support/corpus.ts"
+import { describeShared } from "../support/shared.ts"
 import { broken, texts } from "./rules.ts"
 
 for (const row of providers) {
   const recordings = Corpus.recordings(row.id)
 
-  describe.skipIf(recordings.length === 0)(`${row.id}: ${recordings.length} recorded streams`, () => {
+  describeShared(recordings.length > 0, `${row.id}: ${recordings.length} recorded streams`, () => {
     it.effect("give valid part streams that say all that was recorded", () =>
       Effect.gen(function*() {
         const { protocol } = yield* Effect.promise(row.load)

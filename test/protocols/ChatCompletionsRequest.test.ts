@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { ChatCompletions, ChatRequest, type RequestFormat } from "../../src/index.ts"
 import * as Corpus from "../support/corpus.ts"
 import * as Requests from "../support/requests.ts"
+import { describeShared } from "../support/shared.ts"
 
 const formats = {
   openai: ChatCompletions.format({ provider: "openai", dialect: ChatCompletions.openai }),
@@ -58,20 +59,22 @@ const round = (
 describe("ChatCompletions requests", () => {
   for (const api of apis) {
     describe(api, () => {
-      for (const { env, name, problems } of Requests.judged(api)) {
-        it(name, () => {
-          assert.deepStrictEqual(
-            problems(
-              env["AZURE_OPENAI_API_VERSION"] === undefined ? formats[api] : ChatCompletions.format({
-                provider: "azure",
-                dialect: ChatCompletions.azure,
-                bodyModel: () => undefined
-              })
-            ),
-            []
-          )
-        })
-      }
+      describeShared(Requests.available, "with known bodies", () => {
+        for (const { env, name, problems } of Requests.judged(api)) {
+          it(name, () => {
+            assert.deepStrictEqual(
+              problems(
+                env["AZURE_OPENAI_API_VERSION"] === undefined ? formats[api] : ChatCompletions.format({
+                  provider: "azure",
+                  dialect: ChatCompletions.azure,
+                  bodyModel: () => undefined
+                })
+              ),
+              []
+            )
+          })
+        }
+      })
 
       it.prop(
         "either are what the vendor's schema and rules let pass, or are refused with a place",
@@ -448,7 +451,7 @@ describe("ChatCompletions requests", () => {
     })
   })
 
-  describe.skipIf(Corpus.root === undefined || !Requests.available)("bodies that were sent", () => {
+  describeShared(Corpus.root !== undefined && Requests.available, "bodies that were sent", () => {
     for (const api of apis) {
       it(`${api}: come out of a request again`, () => {
         const outcomes = bodiesOf(api).map(({ body, file }) => {

@@ -3,6 +3,7 @@ import { Arbitrary, Result } from "effect"
 import { Bedrock, ChatRequest, Converse } from "../../src/index.ts"
 import { RequestCheck } from "../../src/testing.ts"
 import * as Requests from "../support/requests.ts"
+import { describeShared } from "../support/shared.ts"
 
 const format = Converse.format({
   provider: "bedrock",
@@ -292,7 +293,7 @@ describe("the request body of Converse", () => {
 })
 
 for (const model of [sonnet, opus, nova, nova2, gptOss, llama]) {
-  describe.skipIf(!Requests.available)(`requests on bedrock with ${model}`, () => {
+  describeShared(Requests.available, `requests on bedrock with ${model}`, () => {
     const violations = Requests.violations("bedrock")
 
     // With the tools of the calls in the prompt, and without what the API refuses always.
@@ -317,7 +318,7 @@ for (const model of [sonnet, opus, nova, nova2, gptOss, llama]) {
   })
 }
 
-describe.skipIf(!Requests.available)("requests with known bodies on bedrock", () => {
+describeShared(Requests.available, "requests with known bodies on bedrock", () => {
   for (const { name, problems } of Requests.judged("bedrock")) {
     it(name, () => assert.deepStrictEqual(problems(format), []))
   }

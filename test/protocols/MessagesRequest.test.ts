@@ -3,6 +3,7 @@ import { Arbitrary, Result } from "effect"
 import { Anthropic, BedrockInvoke, ChatRequest, Messages, type RequestFormat } from "../../src/index.ts"
 import { RequestCheck } from "../../src/testing.ts"
 import * as Requests from "../support/requests.ts"
+import { describeShared } from "../support/shared.ts"
 
 const anthropic = Messages.format({
   provider: "anthropic",
@@ -338,7 +339,7 @@ const hosts = [
 ] as const
 
 for (const [api, format, model] of hosts) {
-  describe.skipIf(!Requests.available)(`requests on ${api} with ${model}`, () => {
+  describeShared(Requests.available, `requests on ${api} with ${model}`, () => {
     const violations = Requests.violations(api)
 
     // What every API but OpenAI's refuses would leave few requests over.

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Result } from "effect"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -13,6 +13,7 @@ import {
   type RequestFormat
 } from "../../src/index.ts"
 import * as Requests from "../support/requests.ts"
+import { describeShared } from "../support/shared.ts"
 
 // Bodies that providers took, read back into requests: whoever sent them could have sent them by this library.
 
@@ -249,7 +250,7 @@ const apis: ReadonlyArray<
   ]
 ]
 
-describe.skipIf(!Requests.available || !existsSync(directory))("bodies that providers took", () => {
+describeShared(Requests.available && existsSync(directory), "bodies that providers took", () => {
   for (const [api, format, read, model] of apis) {
     it(`can be asked for on ${api}`, () => {
       const wrong: Record<string, unknown> = {}

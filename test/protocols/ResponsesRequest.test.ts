@@ -7,6 +7,7 @@ import { ChatRequest, OpenAiResponses, type RequestFormat } from "../../src/inde
 import * as Responses from "../../src/protocols/responses/request.ts"
 import * as Corpus from "../support/corpus.ts"
 import * as Requests from "../support/requests.ts"
+import { describeShared } from "../support/shared.ts"
 
 const anything = Schema.Record(Schema.String, Schema.Unknown)
 
@@ -64,9 +65,11 @@ describe("Responses requests", () => {
 
   for (const api of apis) {
     describe(api, () => {
-      for (const { name, problems } of Requests.judged(api)) {
-        it(name, () => assert.deepStrictEqual(problems(formats[api]), []))
-      }
+      describeShared(Requests.available, "with known bodies", () => {
+        for (const { name, problems } of Requests.judged(api)) {
+          it(name, () => assert.deepStrictEqual(problems(formats[api]), []))
+        }
+      })
 
       it.prop(
         "either are what the vendor's schema and rules let pass, or are refused with a place",
@@ -619,7 +622,7 @@ describe("Responses requests", () => {
     )
   })
 
-  describe.skipIf(Corpus.root === undefined || !Requests.available)("bodies that were sent", () => {
+  describeShared(Corpus.root !== undefined && Requests.available, "bodies that were sent", () => {
     for (const api of apis) {
       it(`${api}: come out of a request again`, () => {
         const outcomes = bodiesOf(api).map(({ body, file }) => {

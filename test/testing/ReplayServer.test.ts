@@ -4,6 +4,7 @@ import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
+import { byTurns } from "../support/clock.ts"
 
 const events = Wire.encode(Wire.openai, Answer.openai(Answer.make({ content: "Hello, big world!" })))
 const sse = { contentType: "text/event-stream" }
@@ -144,17 +145,20 @@ describe("ReplayServer", () => {
             "server",
             "client"
           ])
-        }).pipe(Effect.provide(layer(({ path }) => {
-          const kind = path.startsWith("/end") ? "end" : path.startsWith("/reset") ? "reset" : "hang"
-          const after = path.endsWith("/events")
-            ? { events: 2 }
-            : path.endsWith("/bytes")
-            ? { bytes: 100 }
-            : path.endsWith("/nothing")
-            ? { bytes: 0 }
-            : undefined
-          return ReplayServer.bytes(events, { ...sse, fault: { kind, after } })
-        }))))
+        }).pipe(
+          Effect.provide(layer(({ path }) => {
+            const kind = path.startsWith("/end") ? "end" : path.startsWith("/reset") ? "reset" : "hang"
+            const after = path.endsWith("/events")
+              ? { events: 2 }
+              : path.endsWith("/bytes")
+              ? { bytes: 100 }
+              : path.endsWith("/nothing")
+              ? { bytes: 0 }
+              : undefined
+            return ReplayServer.bytes(events, { ...sse, fault: { kind, after } })
+          })),
+          byTurns
+        ))
     })
   }
 
@@ -212,5 +216,5 @@ describe("ReplayServer", () => {
         return yield* server.request(0)
       }))
       yield* request.closed
-    }).pipe(Effect.provide(Layer.fresh(FetchHttpClient.layer)), Effect.timeout("1 second")))
+    }).pipe(Effect.provide(Layer.fresh(FetchHttpClient.layer))))
 })

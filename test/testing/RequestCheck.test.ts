@@ -18,6 +18,7 @@ import {
   Provider
 } from "../../src/index.ts"
 import { Answer, ReplayServer, RequestCheck, Wire } from "../../src/testing.ts"
+import { describeShared } from "../support/shared.ts"
 
 const directory = process.env["LLM_STREAM_CORPUS"] ?? fileURLToPath(new URL("../../../shared/corpus", import.meta.url))
 
@@ -36,7 +37,7 @@ const apis = [
 // An image that is not of the type it is said to be, from before Anthropic looked.
 const outdated = /test_anthropic_instrumentation_image_input_messages_with_stream/
 
-describe.skipIf(!existsSync(directory))("requests that providers took", () => {
+describeShared(existsSync(directory), "requests that providers took", () => {
   for (const api of apis) {
     it(`pass as ${api}`, () => {
       const files = readdirSync(join(directory, api), { recursive: true, encoding: "utf8" })

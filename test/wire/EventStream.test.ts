@@ -3,6 +3,7 @@ import { Arbitrary, Schema } from "effect"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { crc32 } from "node:zlib"
 import * as EventStream from "../../src/wire/EventStream.ts"
+import { describeShared } from "../support/shared.ts"
 
 const text = (maximum: number) => Arbitrary.schema(Schema.String.check(Schema.isMaxLength(maximum)))
 
@@ -267,7 +268,7 @@ describe("EventStream", () => {
   })
 
   const corpus = process.env["LLM_STREAM_CORPUS"] ?? new URL("../../../shared/corpus", import.meta.url).pathname
-  describe.skipIf(!existsSync(corpus))("recorded streams (skipped without the corpus)", () => {
+  describeShared(existsSync(corpus), "recorded streams", () => {
     it("decodes every one and encodes it to the same bytes", () => {
       const files = globSync("**/*.eventstream", { cwd: corpus })
       assert.isNotEmpty(files)

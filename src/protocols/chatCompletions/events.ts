@@ -5,12 +5,12 @@
  */
 import type * as Schema from "effect/Schema"
 import { type Chunk, hasOutput } from "../../Chunk.ts"
-import { excerpt, failureOf } from "../../engine/errorBody.ts"
+import { failureOf } from "../../internal/errorBody.ts"
 import * as JsonEvent from "../../internal/jsonEvent.ts"
 import { elements } from "../../internal/open.ts"
-import { validator } from "../../internal/validator.ts"
 import * as Protocol from "../../Protocol.ts"
 import * as ProviderError from "../../ProviderError.ts"
+import * as Decoder from "../decoder.ts"
 import { indexOf, type Payload } from "./payload.ts"
 
 /**
@@ -76,18 +76,14 @@ export const protocol = <P extends Payload, C extends Chunk>(options: {
   /** What the host states in the headers of its responses. Default: its id of the request, where most hosts have it. */
   readonly headers?: Protocol.ResponseHeaders | undefined
 }): Protocol.Protocol<C> => {
-  const isPayload = validator(options.payload)
-  const invalid = JsonEvent.invalidPayload(options.payload)
+  const check = JsonEvent.check(options.payload)
   return Protocol.make({
     provider: options.provider,
     framing: Protocol.serverSentEvents,
     errors: options.errors,
     headers: options.headers,
     events: (info) => {
-      let count = 0
-      let chunks = 0
-      let done = false
-      let audioComplete = false
+      let isAudioComplete = false
       const unfinished = new Map<number, boolean>()
       const observe = ({ choices }: Payload) => {
         if (choices === null || choices === undefined) return
@@ -101,81 +97,33 @@ export const protocol = <P extends Payload, C extends Chunk>(options: {
             unfinished.set(index, true)
           }
           // With audio output no chunk states a finish reason; the expiry comes when the audio is complete.
-          if (typeof choice.delta?.audio?.expires_at === "number") audioComplete = true
+          if (typeof choice.delta?.audio?.expires_at === "number") isAudioComplete = true
         }
       }
-      const incomplete = () =>
-        new ProviderError.IncompleteStream({
-          message: chunks === 0
-            ? "The stream ended without a single chunk"
-            : `The stream ended after ${chunks} chunks without a finish reason`
-        })
-      return {
-        event: (event, out) => {
-          const position = count++
-          if (isTerminator(event.data)) {
-            done = true
-            return chunks === 0 ? incomplete() : undefined
-          }
-          const json = JsonEvent.parse(event.data, position)
-          if (json === undefined) return undefined
-          if (json instanceof ProviderError.MalformedEvent) {
-            // An event that the end of the body cut off is not malformed: the stream is incomplete.
-            if (event.unterminated) return undefined
-            return event.event === "error"
-              ? ProviderError.classify({ message: excerpt(event.data) }, options.errors)
-              : json
-          }
-          const stated = event.event === "error" || isFailure(json)
-            ? failureOf(json) ?? { message: "The provider stated an error without a message" }
-            : undefined
-          if (!isPayload(json)) {
-            return stated === undefined
-              ? invalid(json, event.data, position)
-              : ProviderError.classify(stated, options.errors)
-          }
-          const failure = stated ?? options.failure?.(json) ?? choiceFailure(json)
-          const chunk = options.make(json, info)
-          if (failure === undefined) {
-            observe(json)
-            chunks++
-            out.push(chunk)
-            return undefined
-          }
-          if (isWorthKeeping(chunk)) out.push(chunk)
-          return ProviderError.classify(failure, options.errors)
+      return Decoder.make<P, C>({
+        errors: options.errors,
+        check,
+        isFailure,
+        take: (payload, out, stated) => {
+          const failure = stated ?? options.failure?.(payload) ?? choiceFailure(payload)
+          const chunk = options.make(payload, info)
+          if (failure === undefined) observe(payload)
+          if (failure === undefined || chunk.usage !== undefined || hasOutput(chunk)) out.push(chunk)
+          return failure
         },
-        get done() {
-          return done
-        },
-        end: () => {
-          if (audioComplete) return undefined
-          for (const open of unfinished.values()) {
-            if (open) return incomplete()
-          }
-          return unfinished.size === 0 ? incomplete() : undefined
-        }
-      }
+        isComplete: (end) =>
+          end === "[DONE]" || isAudioComplete || unfinished.size > 0 && !Array.from(unfinished.values()).includes(true),
+        lacks: "a finish reason"
+      })
     }
   })
 }
 
-// `{` first is every real event.
-const isTerminator = (data: string): boolean => data.charCodeAt(0) !== 123 && data.trim() === "[DONE]"
-
 // `{"error": …}`, or flat as vLLM and others send it.
-const isFailure = (json: { readonly [key: string]: unknown }): boolean =>
-  statesError(json["error"]) || json["object"] === "error" || json["type"] === "error"
-
-// Some hosts have the field in every chunk.
-const statesError = (error: unknown): boolean =>
-  error !== undefined && error !== null && error !== "" && error !== false
+const isFailure = ({ error, object, type }: Decoder.Json, event: string | undefined): boolean =>
+  event === "error" || Decoder.isStated(error) || object === "error" || type === "error"
 
 const choiceFailure = (payload: Payload): ProviderError.Failure | undefined => {
-  for (const choice of elements(payload.choices)) {
-    if (statesError(choice["error"])) return failureOf(choice)
-  }
+  for (const choice of elements(payload.choices)) if (Decoder.isStated(choice["error"])) return failureOf(choice)
   return undefined
 }
-
-const isWorthKeeping = (chunk: Chunk): boolean => chunk.usage !== undefined || hasOutput(chunk)

@@ -7,9 +7,9 @@ import * as Schema from "effect/Schema"
 import * as JsonEvent from "../../internal/jsonEvent.ts"
 import { validator } from "../../internal/validator.ts"
 import * as Protocol from "../../Protocol.ts"
-import * as ProviderError from "../../ProviderError.ts"
 import type * as EventStream from "../../wire/EventStream.ts"
 import * as BedrockEvent from "../awsEvent.ts"
+import { incomplete } from "../decoder.ts"
 import { members, Payload } from "./payload.ts"
 
 // The type is known from the frame: only the member's own schema has to be looked at.
@@ -94,12 +94,7 @@ export const events =
       get done() {
         return stopped && hasMetadata
       },
-      end: () =>
-        stopped ? undefined : new ProviderError.IncompleteStream({
-          message: chunks === 0
-            ? "The stream ended without a single chunk"
-            : `The stream ended after ${chunks} chunks without a stop reason`
-        })
+      end: () => stopped ? undefined : incomplete(chunks, "a stop reason")
     }
   }
 

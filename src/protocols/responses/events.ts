@@ -4,19 +4,16 @@
  * @since 0.2.0
  */
 import * as Schema from "effect/Schema"
-import { failureOf } from "../../engine/errorBody.ts"
 import * as JsonEvent from "../../internal/jsonEvent.ts"
-import { validator } from "../../internal/validator.ts"
 import * as Protocol from "../../Protocol.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import type * as Sse from "../../wire/Sse.ts"
 import * as ChatCompletions from "../chatCompletions/events.ts"
+import * as Decoder from "../decoder.ts"
 import { at, type Context, Memory, type Position, responseId } from "./memory.ts"
 import { Payload } from "./payload.ts"
 
-const isPayload: (json: unknown) => json is Payload = validator(Schema.toType(Payload))
-
-const invalid = JsonEvent.invalidPayload(Schema.toType(Payload))
+const check = JsonEvent.check(Schema.toType(Payload))
 
 /**
  * The errors of the Responses API.
@@ -70,95 +67,52 @@ export const events = <C>(options: {
 }) =>
 (info: Protocol.ResponseInfo): Protocol.EventDecoder<Sse.Event, C> => {
   const memory = options.after?.copy() ?? new Memory()
-  let count = 0
-  let chunks = 0
-  let done = false
   /** What an `error` event said: the response that it belongs to may still follow. */
   let failed: ProviderError.Reason | undefined
   /** An `error` that is the first event: without any chunk the request can be sent again, so it waits for another event. */
   let first: C | undefined
+  let isFirst = true
 
-  const incomplete = () =>
-    new ProviderError.IncompleteStream({
-      message: chunks === 0
-        ? "The stream ended without a single chunk"
-        : `The stream ended after ${chunks} chunks without the end of the response`
-    })
-
-  const faultOf = (event: Payload, position: number, data: string): ProviderError.MalformedEvent | undefined => {
-    const malformed = (message: string, path: ReadonlyArray<string>) =>
-      JsonEvent.malformed({ event: position, data, path, message: `Event ${position} ${message}` })
+  const faultOf = (event: Payload): Decoder.Fault | undefined => {
     const { sequence_number } = event
     if (typeof sequence_number === "number" && memory.number !== undefined && sequence_number !== memory.number + 1) {
-      return malformed(`has the sequence number ${sequence_number} after ${memory.number}`, ["sequence_number"])
+      const message = `has the sequence number ${sequence_number} after ${memory.number}`
+      return { message, path: ["sequence_number"] }
     }
     const stated = responseId(event)
     return stated !== undefined && memory.id !== undefined && stated !== memory.id
-      ? malformed("is of another response", ["response", "id"])
+      ? { message: "is of another response", path: ["response", "id"] }
       : undefined
   }
 
-  return {
-    event: (event, out) => {
-      const position = count++
-      // Not OpenAI's, but some hosts end with it.
-      if (event.data === "[DONE]") {
-        done = true
-        return failed ?? incomplete()
-      }
-      const json = JsonEvent.parse(event.data, position)
-      if (json === undefined) return undefined
-      if (json instanceof ProviderError.MalformedEvent) {
-        // An event that the end of the body cut off is not malformed: the stream is incomplete.
-        return event.unterminated ? undefined : failed ?? json
-      }
-      if (json["type"] !== "error" && statesError(json, event.event)) {
-        return failed ?? ProviderError.classify(failure(json), options.errors)
-      }
-      if (!isPayload(json)) return failed ?? invalid(json, event.data, position)
-      const fault = faultOf(json, position, event.data)
-      if (fault !== undefined) return failed ?? fault
-      const chunk = options.make(json, memory.see(json), info)
-      done = isEnd(json)
-      if (json.type === "error") {
-        failed ??= ProviderError.classify(failure(json), options.errors)
-        if (chunks === 0 && first === undefined) {
-          first = chunk
-          return undefined
-        }
-      }
-      if (first !== undefined) {
-        chunks++
-        out.push(first)
+  return Decoder.make<Payload, C>({
+    errors: options.errors,
+    check,
+    // An `error` event is a chunk as well.
+    isFailure: (json, event) => event === "error" && json["type"] !== "error" || Decoder.isUntypedFailure(json),
+    take: (payload, out, stated) => {
+      const fault = stated ?? faultOf(payload)
+      if (fault !== undefined) return fault
+      const chunk = options.make(payload, memory.see(payload), info)
+      if (payload.type === "error") failed ??= ProviderError.classify(Decoder.failure(payload), options.errors)
+      if (isFirst && failed !== undefined) {
+        first = chunk
+      } else {
+        if (first !== undefined) out.push(first)
         first = undefined
+        out.push(chunk)
       }
-      chunks++
-      out.push(chunk)
-      if (json.type === "response.failed") {
-        return failed ?? ProviderError.classify(failure(json.response ?? {}), options.errors)
-      }
-      return done ? failed : undefined
+      isFirst = false
+      return payload.type === "response.failed"
+        ? Decoder.failure(payload.response ?? {})
+        : payload.type === "response.completed" || payload.type === "response.incomplete"
+        ? "last"
+        : undefined
     },
-    get pending() {
-      return failed
-    },
-    get done() {
-      return done
-    },
-    end: () => failed ?? incomplete()
-  }
-}
-
-const isEnd = ({ type }: Payload): boolean =>
-  type === "response.completed" || type === "response.incomplete" || type === "response.failed"
-
-const statesError = (json: { readonly [key: string]: unknown }, event: string | undefined): boolean =>
-  event === "error" || (typeof json["type"] !== "string" && json["error"] !== undefined && json["error"] !== null)
-
-const failure = (json: object): ProviderError.Failure => {
-  const stated = failureOf(json) ?? { message: "The provider stated an error without a message" }
-  // A flat body: its type is the event's, not the error's.
-  return stated.type === "error" ? { ...stated, type: undefined } : stated
+    isComplete: (end) => end === "last" && failed === undefined,
+    lacks: "the end of the response",
+    pending: () => failed
+  })
 }
 
 /**

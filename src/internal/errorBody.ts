@@ -1,7 +1,6 @@
 import * as Predicate from "effect/Predicate"
-import { isTooDeep } from "../internal/jsonEvent.ts"
-import type { Protocol } from "../Protocol.ts"
 import type * as ProviderError from "../ProviderError.ts"
+import { isTooDeep } from "./jsonEvent.ts"
 
 const maxExcerpt = 1024
 
@@ -15,7 +14,7 @@ export const excerpt = (text: string): string => text.length <= maxExcerpt ? tex
  */
 export const parseErrorBody = (
   body: string,
-  own?: Protocol<unknown>["failure"]
+  own?: (json: { readonly [key: string]: unknown }) => ProviderError.Failure | undefined
 ): ProviderError.Failure | undefined => {
   const parsed = parseJson(body)
   // Google's compatible endpoint wraps the object in an array.

@@ -1,0 +1,112 @@
+import { excerpt, failureOf } from "../internal/errorBody.ts"
+import * as JsonEvent from "../internal/jsonEvent.ts"
+import type * as Protocol from "../Protocol.ts"
+import * as ProviderError from "../ProviderError.ts"
+import type * as Sse from "../wire/Sse.ts"
+
+/** @internal */
+export type Json = { readonly [key: string]: unknown }
+
+// Where a payload does not fit those before it.
+/** @internal */
+export type Fault = { readonly message: string; readonly path: ReadonlyArray<string> }
+
+type End = "last" | "[DONE]" | "body"
+
+/**
+ * What a format of server-sent events knows of the events of one response.
+ *
+ * @internal
+ */
+export interface Format<P, C> {
+  readonly errors: ProviderError.Table
+  readonly check: (json: Json, data: string, position: number) => P | ProviderError.MalformedEvent
+  /** Whether an event states a failure, and nothing that goes on. */
+  readonly isFailure: (json: Json, event: string | undefined) => boolean
+  /** Takes a payload in and appends its chunk, unless it fails; says so when it is the last one. */
+  readonly take: (
+    payload: P,
+    out: Array<C>,
+    stated: ProviderError.Failure | undefined
+  ) => ProviderError.Failure | Fault | "last" | undefined
+  /** Whether nothing is missing when a response ends with its last event, by `[DONE]`, or with the body. */
+  readonly isComplete: (end: End) => boolean
+  /** What an incomplete response lacks. */
+  readonly lacks: string
+  /** A failure that was stated before: it is why the response fails, whatever else goes wrong after it. */
+  readonly pending?: () => ProviderError.Reason | undefined
+}
+
+/**
+ * The decoder of the events of one response, which are JSON objects.
+ *
+ * @internal
+ */
+export const make = <P, C>(format: Format<P, C>): Protocol.EventDecoder<Sse.Event, C> => {
+  let count = 0
+  let chunks = 0
+  let done = false
+  const failing = (reason: ProviderError.Reason): ProviderError.Reason => format.pending?.() ?? reason
+  const classified = (failure: ProviderError.Failure) => failing(ProviderError.classify(failure, format.errors))
+  const endedBy = (end: End) => {
+    done = end !== "body"
+    return chunks > 0 && format.isComplete(end) ? undefined : failing(incomplete(chunks, format.lacks))
+  }
+  return {
+    event: ({ data, event, unterminated }, out) => {
+      const position = count++
+      // `{` first is every real event. Some hosts of the formats whose last event says so end with this as well.
+      if (data.charCodeAt(0) !== 123 && data.trim() === "[DONE]") return endedBy("[DONE]")
+      const json = JsonEvent.parse(data, position)
+      if (json === undefined) return undefined
+      if (json instanceof ProviderError.MalformedEvent) {
+        // An event that the end of the body cut off is not malformed: the stream is incomplete.
+        if (unterminated) return undefined
+        return event === "error" ? classified({ message: excerpt(data) }) : failing(json)
+      }
+      const stated = format.isFailure(json, event) ? failure(json) : undefined
+      const payload = format.check(json, data, position)
+      if (payload instanceof ProviderError.MalformedEvent) return stated ? classified(stated) : failing(payload)
+      const before = out.length
+      const fault = format.take(payload, out, stated)
+      chunks += out.length - before
+      if (fault === undefined) return undefined
+      if (fault === "last") return endedBy("last")
+      if (!("path" in fault)) return classified(fault)
+      const message = `Event ${position} ${fault.message}`
+      return failing(JsonEvent.malformed({ event: position, data, message, path: fault.path }))
+    },
+    get pending() {
+      return format.pending?.()
+    },
+    get done() {
+      return done
+    },
+    end: () => endedBy("body")
+  }
+}
+
+/** @internal */
+export const incomplete = (chunks: number, lacks: string): ProviderError.IncompleteStream =>
+  new ProviderError.IncompleteStream({
+    message: chunks === 0
+      ? "The stream ended without a single chunk"
+      : `The stream ended after ${chunks} chunks without ${lacks}`
+  })
+
+// Of an object that is known to state one.
+/** @internal */
+export const failure = (json: object): ProviderError.Failure => {
+  const stated = failureOf(json) ?? { message: "The provider stated an error without a message" }
+  // A flat body: its type is the event's, not the error's.
+  return stated.type === "error" ? { ...stated, type: undefined } : stated
+}
+
+// Some hosts have the field in every event.
+/** @internal */
+export const isStated = (error: unknown): boolean =>
+  error !== undefined && error !== null && error !== "" && error !== false
+
+// Where events state their type, one that states an error may not.
+/** @internal */
+export const isUntypedFailure = (json: Json): boolean => typeof json["type"] !== "string" && isStated(json["error"])
