@@ -33,9 +33,9 @@ import {
   Provider,
   ProviderError
 } from "../src/index.ts"
-import { parseErrorBody } from "../src/internal/errorBody.ts"
 import * as Parts from "../src/Parts.ts"
 import { Answer, Wire } from "../src/testing.ts"
+import { parseErrorBody } from "../src/wire/errorBody.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
 import * as Sse from "../src/wire/Sse.ts"
 
@@ -524,7 +524,7 @@ const parsed = (text: string): Payload => {
 
 const recordedPayloads = (body: Uint8Array, isSse: boolean): ReadonlyArray<Payload> => {
   if (isSse) {
-    const decoder = Sse.make()
+    const decoder = Sse.decoder()
     return [...decoder.push(body), ...decoder.end()].flatMap(({ data }) => parsed(data) ?? [])
   }
   return EventStream.decodeAll(body).messages.flatMap(({ body, headers }) => {

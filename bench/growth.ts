@@ -20,7 +20,6 @@ import {
   OpenAiChunk,
   OpenAiResponses,
   OpenAiResponsesChunk,
-  PricingRefresh,
   PromptTemplate,
   type Protocol,
   ProviderError,
@@ -28,6 +27,7 @@ import {
 } from "../src/index.ts"
 import * as PartialJson from "../src/PartialJson.ts"
 import * as Parts from "../src/Parts.ts"
+import * as PricingRefresh from "../src/PricingRefresh.ts"
 import { claudeSchema } from "../src/protocols/request/claudeSchema.ts"
 import * as JsonSchemas from "../src/protocols/request/schema.ts"
 import * as ResponseParts from "../src/ResponseParts.ts"
@@ -164,7 +164,7 @@ const stated = (table: ProviderError.Table, text: string) => (size: number) => {
 
 /** Reads a text in pieces of ten characters, and takes a snapshot after each. */
 const grow = (text: string) => () => {
-  const parser = PartialJson.make()
+  const parser = PartialJson.parser()
   let taken = 0
   let last: Schema.Json | undefined
   for (let at = 0; at < text.length; at += 10) {
@@ -486,7 +486,7 @@ export const cases: ReadonlyArray<Case> = [
     prepare: (size) => {
       const reads = readsOf(bytesOf([":", "x".repeat(size), "\n\n"]), 64)
       return () => {
-        const decoder = Sse.make()
+        const decoder = Sse.decoder()
         for (const read of reads) decoder.push(read)
       }
     }

@@ -4,7 +4,7 @@
  *     ANTHROPIC_API_KEY=… node examples/chat-tools.ts
  */
 import { Effect, Layer, Schema } from "effect"
-import { AiLanguageModel, Anthropic, AnthropicLanguageModel } from "effect-llm-stream"
+import { Anthropic, AnthropicLanguageModel, EffectAi } from "effect-llm-stream"
 import { Chat, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient } from "effect/http"
 
@@ -32,7 +32,7 @@ export const converse = (question: string) =>
   }).pipe(
     Effect.provide(Handlers),
     Effect.tapError((error) =>
-      Effect.logError("the provider said:", "reason" in error ? AiLanguageModel.providerError(error)?.reason : error)
+      Effect.logError("the provider said:", "reason" in error ? EffectAi.providerError(error)?.reason : error)
     )
   )
 

@@ -773,7 +773,7 @@ class OpenCall {
   readonly name: string
   readonly kind: Kind
   private text = ""
-  private readonly json = PartialJson.make()
+  private readonly json = PartialJson.parser()
   private last: Schema.Json | undefined
   /** How much text the next `partial` may have. */
   private credit = firstCredit

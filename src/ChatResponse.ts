@@ -12,7 +12,7 @@ import { Reader, sizeOf } from "./content/reader.ts"
 import * as SizeLimit from "./content/sizeLimit.ts"
 import { type Audio as ContentAudio, choiceOf, type ContentEvent, isOfChoice } from "./ContentEvent.ts"
 import { Cost } from "./Cost.ts"
-import * as Metadata from "./CostMetadata.ts"
+import * as CostMetadata from "./CostMetadata.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { concat } from "./internal/bytes.ts"
 import { List } from "./internal/list.ts"
@@ -129,7 +129,7 @@ export class ChatResponse extends Schema.Class<ChatResponse>("effect-llm-stream/
   choices: Schema.Array(Choice),
   usage: Schema.optionalKey(Usage),
   audio: Schema.optionalKey(Audio),
-  costMetadata: Metadata.CostMetadata,
+  costMetadata: CostMetadata.CostMetadata,
   /** Set by `Pricing.priced`, when the price of the model is known. */
   cost: Schema.optionalKey(Cost),
   /** Number of chunks. */
@@ -242,7 +242,7 @@ export const accumulator = (options?: {
   let provider: string | undefined
   let id: string | undefined
   let model: string | undefined
-  const costMetadata = Metadata.accumulator()
+  const costMetadata = CostMetadata.accumulator()
   let chunks = 0
   const states = new Map<number, ChoiceState>()
   // A provider's call says nothing of a choice, so that a choice may have calls and no state.

@@ -404,21 +404,33 @@ export const object: {
     options?: StreamedObject.Options
   ): <C extends Chunk.Chunk, E, R>(
     self: Stream.Stream<C, E, R>
-  ) => Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD>
+  ) => Stream.Stream<
+    StreamedObject.ObjectEvent<T, E1>,
+    E | StreamedObject.ObjectError | ProviderError.ProviderError,
+    R | RD
+  >
   <C extends Chunk.Chunk, E, R, T, E1, RD, RE>(
     self: Stream.Stream<C, E, R>,
     schema: Schema.ConstraintCodec<T, E1, RD, RE>,
     options?: StreamedObject.Options
-  ): Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD>
+  ): Stream.Stream<
+    StreamedObject.ObjectEvent<T, E1>,
+    E | StreamedObject.ObjectError | ProviderError.ProviderError,
+    R | RD
+  >
 } = /* @__PURE__ */ dual((args) => Stream.isStream(args[0]), <C extends Chunk.Chunk, E, R, T, E1, RD, RE>(
   self: Stream.Stream<C, E, R>,
   schema: Schema.ConstraintCodec<T, E1, RD, RE>,
   options?: StreamedObject.Options
-): Stream.Stream<StreamedObject.Event<T, E1>, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD> =>
+): Stream.Stream<
+  StreamedObject.ObjectEvent<T, E1>,
+  E | StreamedObject.ObjectError | ProviderError.ProviderError,
+  R | RD
+> =>
   Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
     const decoder = StreamedObject.decoder(schema, { ...options, maxSize })
     return decodeStream(self, {
-      push: (chunks: ReadonlyArray<C>): ReadonlyArray<StreamedObject.Event<T, E1>> =>
+      push: (chunks: ReadonlyArray<C>): ReadonlyArray<StreamedObject.ObjectEvent<T, E1>> =>
         chunks.flatMap((chunk) => {
           decoder.add(chunk)
           return decoder.partial() ?? []

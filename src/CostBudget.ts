@@ -17,7 +17,7 @@ import * as Stream from "effect/Stream"
 import type * as Chunk from "./Chunk.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import * as Call from "./engine/call.ts"
-import * as Checks from "./internal/checks.ts"
+import * as Checks from "./engine/checks.ts"
 import * as Pricing from "./Pricing.ts"
 import * as ProviderError from "./ProviderError.ts"
 

@@ -10,7 +10,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { maxNesting } from "./internal/jsonEvent.ts"
+import { maxNesting } from "./wire/jsonEvent.ts"
 
 /**
  * Why a text is not JSON: it is only the beginning of a value (`incomplete`), or it can't become one (`invalid`).
@@ -20,7 +20,7 @@ import { maxNesting } from "./internal/jsonEvent.ts"
  * import { Result } from "effect"
  * import * as PartialJson from "effect-llm-stream/PartialJson"
  *
- * const parser = PartialJson.make()
+ * const parser = PartialJson.parser()
  * parser.push("{\n  \"a\": tru3")
  * const error = Result.getOrUndefined(Result.flip(parser.end()))
  * error?.kind // "invalid"
@@ -103,7 +103,7 @@ export interface Options {
  * import { Result } from "effect"
  * import * as PartialJson from "effect-llm-stream/PartialJson"
  *
- * const parser = PartialJson.make()
+ * const parser = PartialJson.parser()
  * parser.push("{\"name\":\"Ad")
  * parser.snapshot() // { name: "Ad" }
  * parser.push("a\",\"born\":18")
@@ -115,7 +115,7 @@ export interface Options {
  * @category constructors
  * @since 0.2.0
  */
-export const make = (options: Options = {}): Parser => new State(options)
+export const parser = (options: Options = {}): Parser => new State(options)
 
 /** How many entries may be copied for each code unit of text. */
 const creditPerCharacter = 16

@@ -64,7 +64,7 @@ export const maxSize = 16 * 1024 * 1024
  *
  * @example
  * ```ts
- * import { PricingRefresh } from "effect-llm-stream"
+ * import * as PricingRefresh from "effect-llm-stream/PricingRefresh"
  * import { Effect } from "effect"
  *
  * const read = PricingRefresh.fromFile("prices.json").pipe(
@@ -95,7 +95,7 @@ const encodeList = Schema.encodeEffect(Schema.fromJsonString(PriceList))
  *
  * @example
  * ```ts
- * import { PricingRefresh } from "effect-llm-stream"
+ * import * as PricingRefresh from "effect-llm-stream/PricingRefresh"
  * import { Effect } from "effect"
  *
  * const list = await Effect.runPromise(PricingRefresh.parse(`{ "date": "2026-11-01", "tables": [] }`, "a test"))
@@ -148,7 +148,7 @@ const fromBytes = <E extends { readonly message: string }, R>(
  *
  * @example
  * ```ts
- * import { PricingRefresh } from "effect-llm-stream"
+ * import * as PricingRefresh from "effect-llm-stream/PricingRefresh"
  *
  * const list = PricingRefresh.fromFile("/etc/prices.json")
  * ```
@@ -165,7 +165,7 @@ export const fromFile = (path: string): Effect.Effect<PriceList, PricesUnavailab
  *
  * @example
  * ```ts
- * import { PricingRefresh } from "effect-llm-stream"
+ * import * as PricingRefresh from "effect-llm-stream/PricingRefresh"
  *
  * const list = PricingRefresh.fromUrl("https://prices.example/list.json")
  * ```
@@ -261,7 +261,7 @@ export const failuresMetric = Metric.counter("llm_stream_price_refresh_failures"
  *
  * @example
  * ```ts
- * import { PricingRefresh } from "effect-llm-stream"
+ * import * as PricingRefresh from "effect-llm-stream/PricingRefresh"
  * import { Schedule } from "effect"
  *
  * const prices = PricingRefresh.layer({
@@ -283,7 +283,7 @@ export const layer = <R>(options: Options<R>): Layer.Layer<never, InvalidPrices,
  *
  * @example
  * ```ts
- * import { PricingRefresh } from "effect-llm-stream"
+ * import * as PricingRefresh from "effect-llm-stream/PricingRefresh"
  * import { Layer } from "effect"
  * import { KeyValueStore } from "effect/persistence"
  *
@@ -322,7 +322,7 @@ export const layerStored = <R>(
  *
  * @example
  * ```ts
- * import { PricingRefresh } from "effect-llm-stream"
+ * import * as PricingRefresh from "effect-llm-stream/PricingRefresh"
  *
  * const prices = PricingRefresh.layerFile("/etc/prices.json")
  * ```
@@ -438,7 +438,8 @@ const ageSeconds = (date: string, now: number): number => Math.max(0, Math.floor
  *
  * @example
  * ```ts
- * import { Cost, PricingRefresh } from "effect-llm-stream"
+ * import { Cost } from "effect-llm-stream"
+ * import * as PricingRefresh from "effect-llm-stream/PricingRefresh"
  *
  * PricingRefresh.age(Cost.zero, Date.now()) // undefined
  * ```

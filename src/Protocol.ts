@@ -14,8 +14,8 @@ import type * as Headers from "effect/http/Headers"
 import * as Pull from "effect/Pull"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as JsonEvent from "./internal/jsonEvent.ts"
 import * as ProviderError from "./ProviderError.ts"
+import * as JsonEvent from "./wire/jsonEvent.ts"
 import * as Sse from "./wire/Sse.ts"
 
 /**
@@ -157,7 +157,7 @@ export interface Protocol<C> {
  */
 export const serverSentEvents: Framing<Sse.Event> = {
   contentTypes: ["text/event-stream"],
-  make: () => Sse.make(),
+  make: () => Sse.decoder(),
   fromLine: (line) => ({ event: undefined, data: line, unterminated: false })
 }
 

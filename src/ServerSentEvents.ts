@@ -247,6 +247,17 @@ const decodeJson = lazy(() => Schema.decodeUnknownOption(Schema.fromJsonString(S
 /**
  * The body ended before its `End`: the connection was cut, or an event was too large to read.
  *
+ * @example
+ * ```ts
+ * import { ServerSentEvents } from "effect-llm-stream"
+ * import { Console, Effect, Stream } from "effect"
+ *
+ * const program = ServerSentEvents.decode(Stream.empty).pipe(
+ *   Stream.runDrain,
+ *   Effect.catchTag("Incomplete", () => Console.log("Connection lost: ask again"))
+ * )
+ * ```
+ *
  * @category errors
  * @since 0.2.0
  */
@@ -279,7 +290,7 @@ export const decode = <E, R>(
   self: Stream.Stream<Uint8Array, E, R>
 ): Stream.Stream<ServerSentEvent, E | Incomplete, R> =>
   Stream.suspend(() => {
-    const decoder = Sse.make()
+    const decoder = Sse.decoder()
     let hasEnded = false
     const read = (bytes: Uint8Array) => {
       const events = decoder.push(bytes).flatMap(({ data, event }) => {

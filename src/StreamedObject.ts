@@ -77,7 +77,7 @@ export interface Complete<out T> {
  * @category models
  * @since 0.2.0
  */
-export type Event<T, E> = PartialObject<E> | Complete<T>
+export type ObjectEvent<T, E> = PartialObject<E> | Complete<T>
 
 /**
  * Where the JSON is in the answer, and how it is encoded.
@@ -90,7 +90,7 @@ export interface Options {
   readonly tool?: string | undefined
   /**
    * The transformer that wrote the JSON Schema of the request and also reads the answer: that of
-   * `AiLanguageModel.codecTransformer`. Default: the answer has the schema's own JSON encoding.
+   * `EffectAi.codecTransformer`. Default: the answer has the schema's own JSON encoding.
    */
   readonly codecTransformer?: LanguageModel.CodecTransformer | undefined
 }
@@ -333,7 +333,7 @@ export const decoder = <T, E, RD, RE>(
   schema: Schema.ConstraintCodec<T, E, RD, RE>,
   options: DecoderOptions = {}
 ): Decoder<T, E, RD> => {
-  const parser = PartialJson.make()
+  const parser = PartialJson.parser()
   const answer = answerOf(parser, options)
   const fit = partialFit(schema)
   let lastJson: Schema.Json | undefined
@@ -451,7 +451,7 @@ export const elementsDecoder = <T, E, RD, RE>(
   { path = [], ...options }: ElementsOptions & DecoderOptions = {}
 ): ElementsDecoder<T, RD> => {
   let elements: Array<Element> = []
-  const parser = PartialJson.make({
+  const parser = PartialJson.parser({
     elements: { path, onElement: (json, index) => void elements.push({ index, json }) }
   })
   const answer = answerOf(parser, options)

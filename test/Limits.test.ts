@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import { LanguageModel } from "effect/ai"
 import {
-  AiLanguageModel,
   Anthropic,
   AnthropicChunk,
   AzureOpenAi,
@@ -10,6 +9,7 @@ import {
   ChatResponse,
   type Chunk,
   ChunkStream,
+  EffectAi,
   Groq,
   OpenAi,
   OpenAiChunk,
@@ -202,11 +202,11 @@ describe("limits", () => {
     it("is one for a language model, whose callers join the pieces", async () => {
       const provider = { name: "openai", stream: () => Stream.fromIterable(Array.from({ length: 21 }, () => hello)) }
       const program = LanguageModel.generateText({ prompt: "hi" }).pipe(
-        Effect.provideServiceEffect(LanguageModel.LanguageModel, AiLanguageModel.make(provider))
+        Effect.provideServiceEffect(LanguageModel.LanguageModel, EffectAi.make(provider))
       )
       const result = await run(program)
       assert.strictEqual(result._tag, "Failure")
-      if (result._tag === "Failure") isTooLarge(AiLanguageModel.providerError(result.failure))
+      if (result._tag === "Failure") isTooLarge(EffectAi.providerError(result.failure))
     })
   })
 

@@ -138,7 +138,7 @@ const cut = (text: string, places: ReadonlyArray<number>): ReadonlyArray<string>
 }
 
 const read = (pieces: ReadonlyArray<string>, options?: PartialJson.Options) => {
-  const parser = PartialJson.make(options)
+  const parser = PartialJson.parser(options)
   const snapshots = pieces.map((piece) => {
     parser.push(piece)
     return parser.snapshot()
@@ -231,7 +231,7 @@ describe("PartialJson", () => {
   }, arbitrary)
 
   it("keeps what it once showed", () => {
-    const parser = PartialJson.make()
+    const parser = PartialJson.parser()
     const seen: Array<readonly [snapshot: Json | undefined, text: string | undefined]> = []
     for (const character of "{\"a\":[1,{\"b\":\"xyz\"},[]],\"c\":{\"d\":{}}}") {
       parser.push(character)
@@ -242,7 +242,7 @@ describe("PartialJson", () => {
   })
 
   it("shows the same value while nothing is added", () => {
-    const parser = PartialJson.make()
+    const parser = PartialJson.parser()
     parser.push("{\"a\":\"x\"")
     const before = parser.snapshot()
     for (const piece of [" ", ",", "\"b", "\"", " :", "12", ".5"]) {
@@ -254,7 +254,7 @@ describe("PartialJson", () => {
   })
 
   it("tells null from nothing", () => {
-    const parser = PartialJson.make()
+    const parser = PartialJson.parser()
     assert.isUndefined(parser.snapshot())
     parser.push(" nul")
     assert.isUndefined(parser.snapshot())
@@ -328,13 +328,13 @@ describe("PartialJson", () => {
   })
 
   it("reads no more after the end, or after what is no JSON", () => {
-    const ended = PartialJson.make()
+    const ended = PartialJson.parser()
     ended.push("[1")
     const { failure } = { failure: Result.getOrUndefined(Result.flip(ended.end())) }
     ended.push("]")
     assert.strictEqual(failure?.kind, "incomplete")
     assert.deepStrictEqual([ended.end(), ended.snapshot()], [Result.fail(failure), []])
-    const broken = PartialJson.make()
+    const broken = PartialJson.parser()
     broken.push("[1,?")
     broken.push("2]")
     assert.deepStrictEqual(broken.snapshot(), [1])
@@ -343,7 +343,7 @@ describe("PartialJson", () => {
   it("gives the elements of the array at a path, each when it is whole", () => {
     const elements = (path: ReadonlyArray<string | number>, text: string) => {
       const told: Array<readonly [index: number, element: Json, at: number]> = []
-      const parser = PartialJson.make({
+      const parser = PartialJson.parser({
         elements: { path, onElement: (element, index) => void told.push([index, element, at]) }
       })
       let at = 0

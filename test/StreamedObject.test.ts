@@ -426,7 +426,7 @@ describe("ChunkStream.object", () => {
     const stream = Stream.fromIterable<OpenAiChunk>([]).pipe(ChunkStream.object(Ticket))
     expectTypeOf(stream).toEqualTypeOf<
       Stream.Stream<
-        StreamedObject.Event<Ticket, Encoded>,
+        StreamedObject.ObjectEvent<Ticket, Encoded>,
         StreamedObject.ObjectError | ProviderError.ProviderError,
         never
       >

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as Anthropic from "../anthropic/Anthropic.ts"
-import * as AiLanguageModel from "./LanguageModel.ts"
+import * as EffectAi from "./EffectAi.ts"
 
 /**
  * Models of Anthropic: `AnthropicLanguageModel.model("claude-sonnet-4-5")` is a layer with the `LanguageModel`.
@@ -12,4 +12,4 @@ import * as AiLanguageModel from "./LanguageModel.ts"
  * @category constructors
  * @since 0.2.0
  */
-export const AnthropicLanguageModel = AiLanguageModel.of(Anthropic.Anthropic, "anthropic")
+export const AnthropicLanguageModel = EffectAi.of(Anthropic.Anthropic, "anthropic")

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as AzureInference from "../azure/AzureInference.ts"
-import * as AiLanguageModel from "./LanguageModel.ts"
+import * as EffectAi from "./EffectAi.ts"
 
 /**
  * Models of Azure AI's model inference: `AzureInferenceLanguageModel.model("DeepSeek-R1")` is a layer with the `LanguageModel`.
@@ -12,4 +12,4 @@ import * as AiLanguageModel from "./LanguageModel.ts"
  * @category constructors
  * @since 0.2.0
  */
-export const AzureInferenceLanguageModel = AiLanguageModel.of(AzureInference.AzureInference, "azure")
+export const AzureInferenceLanguageModel = EffectAi.of(AzureInference.AzureInference, "azure")

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as AzureOpenAi from "../azure/AzureOpenAi.ts"
-import * as AiLanguageModel from "./LanguageModel.ts"
+import * as EffectAi from "./EffectAi.ts"
 
 /**
  * Models of Azure OpenAI: `AzureOpenAiLanguageModel.model("my-deployment")` is a layer with the `LanguageModel`.
@@ -12,4 +12,4 @@ import * as AiLanguageModel from "./LanguageModel.ts"
  * @category constructors
  * @since 0.2.0
  */
-export const AzureOpenAiLanguageModel = AiLanguageModel.of(AzureOpenAi.AzureOpenAi, "azure")
+export const AzureOpenAiLanguageModel = EffectAi.of(AzureOpenAi.AzureOpenAi, "azure")

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as AzureResponses from "../azure/AzureResponses.ts"
-import * as AiLanguageModel from "./LanguageModel.ts"
+import * as EffectAi from "./EffectAi.ts"
 
 /**
  * Models of the Responses API at Azure: `AzureResponsesLanguageModel.model("my-deployment")` is a layer with the `LanguageModel`.
@@ -12,4 +12,4 @@ import * as AiLanguageModel from "./LanguageModel.ts"
  * @category constructors
  * @since 0.2.0
  */
-export const AzureResponsesLanguageModel = AiLanguageModel.of(AzureResponses.AzureResponses, "azure")
+export const AzureResponsesLanguageModel = EffectAi.of(AzureResponses.AzureResponses, "azure")

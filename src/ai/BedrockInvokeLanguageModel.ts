@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as BedrockInvoke from "../bedrock/BedrockInvoke.ts"
-import * as AiLanguageModel from "./LanguageModel.ts"
+import * as EffectAi from "./EffectAi.ts"
 
 /**
  * Models of Claude on Bedrock's InvokeModel: `BedrockInvokeLanguageModel.model("us.anthropic.claude-sonnet-4-5-20250929-v1:0")` is a layer with the `LanguageModel`.
@@ -12,4 +12,4 @@ import * as AiLanguageModel from "./LanguageModel.ts"
  * @category constructors
  * @since 0.2.0
  */
-export const BedrockInvokeLanguageModel = AiLanguageModel.of(BedrockInvoke.BedrockInvoke, "amazon-bedrock")
+export const BedrockInvokeLanguageModel = EffectAi.of(BedrockInvoke.BedrockInvoke, "amazon-bedrock")

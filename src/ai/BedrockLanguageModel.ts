@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as Bedrock from "../bedrock/Bedrock.ts"
-import * as AiLanguageModel from "./LanguageModel.ts"
+import * as EffectAi from "./EffectAi.ts"
 
 /**
  * Models of Bedrock's ConverseStream: `BedrockLanguageModel.model("us.amazon.nova-lite-v1:0")` is a layer with the `LanguageModel`.
@@ -12,4 +12,4 @@ import * as AiLanguageModel from "./LanguageModel.ts"
  * @category constructors
  * @since 0.2.0
  */
-export const BedrockLanguageModel = AiLanguageModel.of(Bedrock.Bedrock, "amazon-bedrock")
+export const BedrockLanguageModel = EffectAi.of(Bedrock.Bedrock, "amazon-bedrock")

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as Groq from "../groq/Groq.ts"
-import * as AiLanguageModel from "./LanguageModel.ts"
+import * as EffectAi from "./EffectAi.ts"
 
 /**
  * Models of Groq: `GroqLanguageModel.model("openai/gpt-oss-20b")` is a layer with the `LanguageModel`.
@@ -12,4 +12,4 @@ import * as AiLanguageModel from "./LanguageModel.ts"
  * @category constructors
  * @since 0.2.0
  */
-export const GroqLanguageModel = AiLanguageModel.of(Groq.Groq, "groq")
+export const GroqLanguageModel = EffectAi.of(Groq.Groq, "groq")

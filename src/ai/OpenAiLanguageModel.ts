@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as OpenAi from "../openai/OpenAi.ts"
-import * as AiLanguageModel from "./LanguageModel.ts"
+import * as EffectAi from "./EffectAi.ts"
 
 /**
  * Models of OpenAI's chat completions: `OpenAiLanguageModel.model("gpt-5-mini")` is a layer with the `LanguageModel`.
@@ -12,4 +12,4 @@ import * as AiLanguageModel from "./LanguageModel.ts"
  * @category constructors
  * @since 0.2.0
  */
-export const OpenAiLanguageModel = AiLanguageModel.of(OpenAi.OpenAi, "openai")
+export const OpenAiLanguageModel = EffectAi.of(OpenAi.OpenAi, "openai")

@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as OpenAiResponses from "../openai/OpenAiResponses.ts"
-import * as AiLanguageModel from "./LanguageModel.ts"
+import * as EffectAi from "./EffectAi.ts"
 
 /**
  * Models of OpenAI's Responses API: `OpenAiResponsesLanguageModel.model("gpt-5-mini")` is a layer with the `LanguageModel`.
@@ -12,4 +12,4 @@ import * as AiLanguageModel from "./LanguageModel.ts"
  * @category constructors
  * @since 0.2.0
  */
-export const OpenAiResponsesLanguageModel = AiLanguageModel.of(OpenAiResponses.OpenAiResponses, "openai")
+export const OpenAiResponsesLanguageModel = EffectAi.of(OpenAiResponses.OpenAiResponses, "openai")

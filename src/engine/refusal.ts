@@ -5,9 +5,9 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
-import { excerpt, parseErrorBody } from "../internal/errorBody.ts"
 import { type Protocol, requestIdHeaders, type ResponseHeaders } from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
+import { excerpt, parseErrorBody } from "../wire/errorBody.ts"
 
 /**
  * How much of a body that is no stream is read, in bytes and in time: what has come by then is used.

@@ -1,8 +1,8 @@
-import { excerpt, failureOf } from "../internal/errorBody.ts"
-import * as JsonEvent from "../internal/jsonEvent.ts"
 import type * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
+import { excerpt, failureOf } from "../wire/errorBody.ts"
 import * as EventStream from "../wire/EventStream.ts"
+import * as JsonEvent from "../wire/jsonEvent.ts"
 
 // AWS's exceptions: the HTTP status that each stands for, and its reason where the status does not say it.
 const exceptions: Readonly<Record<string, readonly [status: number, reason?: ProviderError.StatedReason]>> = {
@@ -146,7 +146,7 @@ export const headers: Protocol.ResponseHeaders = {
  */
 export const framing: Protocol.Framing<EventStream.Message> = {
   contentTypes: ["application/vnd.amazon.eventstream"],
-  make: () => EventStream.make(),
+  make: () => EventStream.decoder(),
   fromLine: (line) => {
     const json = JsonEvent.parse(line, 0)
     const [member, ...others] = json === undefined || json instanceof ProviderError.MalformedEvent

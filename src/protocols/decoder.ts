@@ -1,7 +1,7 @@
-import { excerpt, failureOf } from "../internal/errorBody.ts"
-import * as JsonEvent from "../internal/jsonEvent.ts"
 import type * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
+import { excerpt, failureOf } from "../wire/errorBody.ts"
+import * as JsonEvent from "../wire/jsonEvent.ts"
 import type * as Sse from "../wire/Sse.ts"
 
 /** @internal */

@@ -164,7 +164,7 @@ const codec = new EventStreamCodec(toUtf8, fromUtf8)
  *
  * const frame = EventStream.encodeUnsafe({ headers: { ":event-type": "messageStart" }, body: Uint8Array.of(1, 2) })
  *
- * const decoder = EventStream.make()
+ * const decoder = EventStream.decoder()
  * decoder.push(frame.subarray(0, 10)) // []
  * decoder.push(frame.subarray(10)) // [{ headers: { ":event-type": "messageStart" }, body: Uint8Array.of(1, 2) }]
  * decoder.end() // []
@@ -174,7 +174,7 @@ const codec = new EventStreamCodec(toUtf8, fromUtf8)
  * @category decoding
  * @since 0.1.0
  */
-export const make = (options?: Options): Decoder => {
+export const decoder = (options?: Options): Decoder => {
   const frameLimit = options?.maxFrameSize ?? maxFrameSize
   const headersLimit = options?.maxHeadersSize ?? maxHeadersSize
   let failure: EventStreamError | undefined
@@ -322,10 +322,10 @@ export const decodeAll = (bytes: Uint8Array, options?: Options): {
   readonly messages: ReadonlyArray<Message>
   readonly failure: EventStreamError | undefined
 } => {
-  const decoder = make(options)
-  const messages = decoder.push(bytes)
-  decoder.end()
-  return { messages, failure: decoder.failure }
+  const state = decoder(options)
+  const messages = state.push(bytes)
+  state.end()
+  return { messages, failure: state.failure }
 }
 
 /**

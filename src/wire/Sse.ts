@@ -32,7 +32,7 @@ export interface Event {
  * ```ts
  * import * as Sse from "effect-llm-stream/wire/Sse"
  *
- * const decoder = Sse.make({ maxEventSize: 8 })
+ * const decoder = Sse.decoder({ maxEventSize: 8 })
  * decoder.push("data: more than eight characters") // []
  * decoder.failure?.maxEventSize // 8
  * ```
@@ -96,7 +96,7 @@ const COLON = 58
  * ```ts
  * import * as Sse from "effect-llm-stream/wire/Sse"
  *
- * const decoder = Sse.make()
+ * const decoder = Sse.decoder()
  * decoder.push(": comment\n\nevent: greeting\ndata: Hel") // []
  * decoder.push("lo\r\n\r\n") // [{ event: "greeting", data: "Hello", unterminated: false }]
  * decoder.end() // []
@@ -105,7 +105,7 @@ const COLON = 58
  * @category decoding
  * @since 0.1.0
  */
-export const make = (options?: Options): Decoder => {
+export const decoder = (options?: Options): Decoder => {
   const limit = options?.maxEventSize ?? maxEventSize
   // Strips one byte-order mark, also when a read boundary splits it; bytes that are no UTF-8 become U+FFFD.
   const utf8 = new TextDecoder()

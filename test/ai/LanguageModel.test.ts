@@ -3,7 +3,6 @@ import { Context, Effect, ExecutionPlan, Layer, Option, Predicate, Redacted, Ref
 import { AiError, Chat, LanguageModel, Model, ResponseIdTracker, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient } from "effect/http"
 import {
-  AiLanguageModel,
   Anthropic,
   AnthropicLanguageModel,
   AzureInference,
@@ -19,6 +18,7 @@ import {
   BedrockLanguageModel,
   ChatRequest,
   type Chunk,
+  EffectAi,
   Groq,
   GroqLanguageModel,
   Messages,
@@ -281,7 +281,7 @@ describe("LanguageModel of the Responses API", () => {
       const { requests, service } = yield* host({
         chunks: [new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] } })]
       })
-      const model = yield* AiLanguageModel.make(
+      const model = yield* EffectAi.make(
         { ...service, dialect: OpenAiResponses.define({}).dialect },
         { options: { openai: { store: false } } }
       )
@@ -307,7 +307,7 @@ describe("LanguageModel of the Responses API", () => {
   it.effect("says that an API can't be asked for a tool of its own", () =>
     Effect.gen(function*() {
       const { service } = yield* host()
-      const model = yield* AiLanguageModel.make({ ...service, dialect: Groq.define({}).dialect })
+      const model = yield* EffectAi.make({ ...service, dialect: Groq.define({}).dialect })
       const search = Tool.providerDefined({
         id: "groq.browser_search",
         customName: "Browse",
@@ -384,14 +384,14 @@ for (const [id, { api, at, reply, signs }] of Object.entries(providers)) {
           Effect.provide(at(server.url).model)
         )
         assert.strictEqual(error.reason._tag, "RateLimitError")
-        const inner = AiLanguageModel.providerError(error)
+        const inner = EffectAi.providerError(error)
         assert.strictEqual(inner?.reason._tag, "RateLimited")
         assert.strictEqual(inner?.status, 429)
         const codec = Schema.toCodecJson(AiError.AiError)
         const stored = Schema.decodeUnknownSync(codec)(
           JSON.parse(JSON.stringify(Schema.encodeSync(codec)(error)))
         )
-        assert.deepStrictEqual(AiLanguageModel.providerError(stored)?.reason._tag, "RateLimited")
+        assert.deepStrictEqual(EffectAi.providerError(stored)?.reason._tag, "RateLimited")
       }))
 
     it.live("gives way to another provider in an ExecutionPlan", () =>
@@ -435,16 +435,16 @@ const host = (
 
 const hello = (model = "gpt-4o-mini") => Answer.openai(Answer.make({ content: "Hello", usage, model }))
 
-describe("AiLanguageModel", () => {
+describe("EffectAi", () => {
   it.live("works over any provider, and states cost, usage and chunks in the metadata of the finish", () =>
     Effect.gen(function*() {
       const chunks = hello()
       const { service } = yield* host({ chunks })
-      const model = yield* AiLanguageModel.make(service, { model: "gpt-4o-mini", rawChunks: true })
+      const model = yield* EffectAi.make(service, { model: "gpt-4o-mini", rawChunks: true })
       const parts = yield* Stream.runCollect(model.streamText({ prompt: "Hi" }))
       const finish = parts.at(-1)
       assert.strictEqual(finish?.type, "finish")
-      const metadata = finish?.metadata[AiLanguageModel.metadataKey]
+      const metadata = finish?.metadata[EffectAi.metadataKey]
       // 15 fresh tokens at 0.15, 5 cached at 0.075 and 7 written at 0.6 USD per million.
       assert.deepNestedInclude(metadata, { "cost.total": 0.000006825 })
       assert.deepStrictEqual(
@@ -462,7 +462,7 @@ describe("AiLanguageModel", () => {
         emitted: true
       })
       const { service } = yield* host({ chunks: hello().slice(0, 2), error })
-      const model = yield* AiLanguageModel.make(service)
+      const model = yield* EffectAi.make(service)
       const seen: Array<string> = []
       const failure = yield* model.streamText({ prompt: "Hi" }).pipe(
         Stream.runForEach((part) => Effect.sync(() => seen.push(part.type))),
@@ -472,13 +472,13 @@ describe("AiLanguageModel", () => {
       assert.notInclude(seen, "finish")
       assert.strictEqual(failure.reason._tag, "InternalProviderError")
       assert.isTrue(failure.isRetryable)
-      assert.strictEqual(AiLanguageModel.providerError(failure), error)
+      assert.strictEqual(EffectAi.providerError(failure), error)
     }))
 
   it.effect("fails when an answer ends without a finish reason", () =>
     Effect.gen(function*() {
       const { service } = yield* host({ chunks: [new OpenAiChunk({ chunk: { choices: [] } })] })
-      const model = yield* AiLanguageModel.make(service)
+      const model = yield* EffectAi.make(service)
       const failure = yield* Effect.flip(model.generateText({ prompt: "Hi" }))
       assert.strictEqual(failure.reason._tag, "InternalProviderError")
     }))
@@ -489,15 +489,15 @@ describe("AiLanguageModel", () => {
     ([error]) =>
       Effect.gen(function*() {
         const { service } = yield* host({ chunks: [], error })
-        const model = yield* AiLanguageModel.make(service)
+        const model = yield* EffectAi.make(service)
         const failure = yield* Effect.flip(model.generateText({ prompt: "Hi" }))
-        assert.strictEqual(AiLanguageModel.providerError(failure), error)
+        assert.strictEqual(EffectAi.providerError(failure), error)
         const codec = Schema.toCodecJson(AiError.AiError)
         const json: unknown = JSON.parse(JSON.stringify(Schema.encodeSync(codec)(failure)))
         const stored = Schema.decodeUnknownSync(codec)(json)
         assert.strictEqual(stored.reason._tag, failure.reason._tag)
         if (error.reason._tag !== "Network") {
-          assert.strictEqual(AiLanguageModel.providerError(stored)?.message, error.message)
+          assert.strictEqual(EffectAi.providerError(stored)?.message, error.message)
         }
       })
   )
@@ -505,16 +505,16 @@ describe("AiLanguageModel", () => {
   it.effect("knows of no provider's error where effect/ai itself fails", () =>
     Effect.gen(function*() {
       const { service } = yield* host({ chunks: Answer.openai(Answer.make({ content: "no JSON" })) })
-      const model = yield* AiLanguageModel.make(service)
+      const model = yield* EffectAi.make(service)
       const failure = yield* Effect.flip(model.generateObject({ prompt: "Hi", schema: Report }))
       assert.strictEqual(failure.reason._tag, "StructuredOutputError")
-      assert.isUndefined(AiLanguageModel.providerError(failure))
+      assert.isUndefined(EffectAi.providerError(failure))
     }))
 
   it.effect("tells the schema in the instructions where the API has no field for it", () =>
     Effect.gen(function*() {
       const { requests, service } = yield* host({ chunks: Answer.openai(report) })
-      const model = yield* AiLanguageModel.make(service, { system: "Be brief.", schemaBy: "instructions" })
+      const model = yield* EffectAi.make(service, { system: "Be brief.", schemaBy: "instructions" })
       const { value } = yield* model.generateObject({ prompt: "Which is warmer?", schema: Report })
       assert.deepStrictEqual({ ...value }, { warmest: "Rome", celsius: 21 })
       const [request] = requests
@@ -534,7 +534,7 @@ describe("AiLanguageModel", () => {
         identifier: "Tree"
       })
       const { requests, service } = yield* host()
-      const model = yield* AiLanguageModel.make({ ...service, dialect: Messages.dialect })
+      const model = yield* EffectAi.make({ ...service, dialect: Messages.dialect })
       const failure = yield* Effect.flip(model.generateObject({ prompt: "Hi", schema: Tree }))
       assert.strictEqual(failure.reason._tag, "UnsupportedSchemaError")
       assert.lengthOf(requests, 0)
@@ -543,10 +543,10 @@ describe("AiLanguageModel", () => {
   it.effect("adds the settings of a call to those of the model", () =>
     Effect.gen(function*() {
       const { requests, service } = yield* host({ chunks: hello() })
-      const model = yield* AiLanguageModel.make(service, { model: "m", temperature: 1, maxTokens: 5 })
+      const model = yield* EffectAi.make(service, { model: "m", temperature: 1, maxTokens: 5 })
       yield* model.generateText({ prompt: "Hi" }).pipe(
-        AiLanguageModel.withSettings({ temperature: 0 }),
-        AiLanguageModel.withSettings({ temperature: 0.5, topP: 0.1 })
+        EffectAi.withSettings({ temperature: 0 }),
+        EffectAi.withSettings({ temperature: 0.5, topP: 0.1 })
       )
       assert.deepNestedInclude(requests[0], { model: "m", temperature: 0, maxTokens: 5, topP: 0.1 })
     }))
@@ -554,7 +554,7 @@ describe("AiLanguageModel", () => {
   it.effect("passes on which tool is to be called", () =>
     Effect.gen(function*() {
       const { requests, service } = yield* host({ chunks: hello() }, { chunks: hello() }, { chunks: hello() })
-      const model = yield* AiLanguageModel.make(service)
+      const model = yield* EffectAi.make(service)
       for (const toolChoice of [{ tool: "weather" as const }, "required" as const, "none" as const]) {
         yield* model.generateText({ prompt: "Hi", toolkit, toolChoice })
       }
@@ -630,7 +630,7 @@ describe("AiLanguageModel", () => {
       const { requests, service } = yield* host()
       const tools = Toolkit.make(Search({}))
       for (const dialect of [OpenAi.define({}).dialect, Groq.define({}).dialect, undefined]) {
-        const model = yield* AiLanguageModel.make({ ...service, dialect })
+        const model = yield* EffectAi.make({ ...service, dialect })
         const failure = yield* Effect.flip(model.generateText({ prompt: "Hi", toolkit: tools }))
         assert.strictEqual(failure.reason._tag, "ToolConfigurationError")
       }
@@ -661,7 +661,7 @@ describe("AiLanguageModel", () => {
         yield* LanguageModel.generateText({ prompt: "Hi" })
         yield* Stream.runDrain(LanguageModel.streamText({ prompt: "Hi" }))
       }).pipe(
-        Effect.provide(AiLanguageModel.of(Host, "host").model("gpt-4o-mini").pipe(Layer.provide(Traced))),
+        Effect.provide(EffectAi.of(Host, "host").model("gpt-4o-mini").pipe(Layer.provide(Traced))),
         Effect.withTracer(tracer)
       )
       const calls = spans.filter(({ name }) => name === "chat gpt-4o-mini")
@@ -698,7 +698,7 @@ describe("AiLanguageModel", () => {
     Effect.gen(function*() {
       const { requests, service } = yield* host({ chunks: hello() })
       const { text } = yield* LanguageModel.generateText({ prompt: "Hi" }).pipe(
-        Effect.provide(AiLanguageModel.of(Host, "host").model("small")),
+        Effect.provide(EffectAi.of(Host, "host").model("small")),
         Effect.provideService(Host, service)
       )
       assert.strictEqual(text, "Hello")

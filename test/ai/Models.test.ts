@@ -4,7 +4,6 @@ import { LanguageModel, type Model } from "effect/ai"
 import type { HttpClient } from "effect/http"
 import { expectTypeOf } from "vitest"
 import {
-  AiLanguageModel,
   Anthropic,
   AnthropicLanguageModel,
   AzureInference,
@@ -18,6 +17,7 @@ import {
   BedrockInvokeLanguageModel,
   BedrockLanguageModel,
   ChunkStream,
+  EffectAi,
   Groq,
   GroqLanguageModel,
   OpenAi,
@@ -44,12 +44,12 @@ interface Row {
   readonly name: string
   readonly provider: Layer.Layer<Provider.Provider, never, HttpClient.HttpClient>
   /** Both ways to a model. */
-  readonly at: (settings: AiLanguageModel.Settings) => ReadonlyArray<Live>
+  readonly at: (settings: EffectAi.Settings) => ReadonlyArray<Live>
 }
 
 const row = <Name extends string, R>(
   name: string,
-  { layer, model }: AiLanguageModel.Models<Name, R>,
+  { layer, model }: EffectAi.Models<Name, R>,
   live: Layer.Layer<R | Provider.Provider, never, HttpClient.HttpClient>
 ): Row => ({
   name,
@@ -137,7 +137,7 @@ for (const [id, { at, name, provider }] of Object.entries(models)) {
           for (const model of at(settings)) {
             const sent = yield* sentBy(
               Effect.provide(LanguageModel.generateText({ prompt: "Hi" }), model),
-              (error) => AiLanguageModel.providerError(error)?.message
+              (error) => EffectAi.providerError(error)?.message
             )
             assert.deepStrictEqual(sent, expected)
           }
@@ -162,7 +162,7 @@ for (const [id, { at, name, provider }] of Object.entries(models)) {
   })
 }
 
-describe("AiLanguageModel.of", () => {
+describe("EffectAi.of", () => {
   it("keeps the provider's name in the type", () => {
     expectTypeOf(BedrockLanguageModel.model("nova")).toEqualTypeOf<
       Model.Model<"amazon-bedrock", LanguageModel.LanguageModel | Provider.Provider, Bedrock.Bedrock>
@@ -170,7 +170,7 @@ describe("AiLanguageModel.of", () => {
   })
 })
 
-describe("AiLanguageModel.codecTransformer", () => {
+describe("EffectAi.codecTransformer", () => {
   it.effect("asks a host by its own function for schemas", () =>
     Effect.gen(function*() {
       const schemas: LanguageModel.CodecTransformer = (schema) => ({

@@ -1,6 +1,6 @@
 /** Gemini as another package would bring it: its own payload, wire, chunk class, request format, endpoint and auth. */
 import { Context, type Redacted, Schema } from "effect"
-import { AiLanguageModel, Auth, Chunk, type ContentEvent, Endpoint, FinishReason, Protocol } from "effect-llm-stream"
+import { Auth, Chunk, type ContentEvent, EffectAi, Endpoint, FinishReason, Protocol } from "effect-llm-stream"
 import { Provider, ProviderError, Usage } from "effect-llm-stream"
 import { format } from "./geminiRequest.ts"
 
@@ -117,4 +117,4 @@ export const define = (options: Options): Provider.Definition<GeminiChunk> => ({
 export const layer = (options: Options) => Provider.layer(Gemini, define(options))
 
 /** A model of `effect/ai`. */
-export const model = (name: string) => AiLanguageModel.of(Gemini, "gemini").model(name)
+export const model = (name: string) => EffectAi.of(Gemini, "gemini").model(name)

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Option, Predicate, Result, Stream } from "effect"
-import * as AiLanguageModel from "../../src/ai/LanguageModel.ts"
+import * as EffectAi from "../../src/ai/EffectAi.ts"
 import * as ChatResponse from "../../src/ChatResponse.ts"
 import * as ChunkStream from "../../src/ChunkStream.ts"
 import * as Json from "../../src/cli/json.ts"
@@ -57,7 +57,7 @@ for (const row of providers) {
             const events = yield* Stream.fromIterable(chunks).pipe(ChunkStream.events, Stream.runCollect)
             const finish = events.find((event) => event._tag === "Finish")
 
-            const model = yield* AiLanguageModel.make(
+            const model = yield* EffectAi.make(
               { name: protocol.provider, stream: () => Stream.fromIterable(chunks) },
               { model: "any" }
             )
@@ -77,7 +77,7 @@ for (const row of providers) {
                 }),
                 commandLine: Json.fromResponse(response, protocol.provider, pricing).cost,
                 finish: finish === undefined ? cost : jsonOf(finish.cost),
-                effectAi: last === undefined ? cost : costIn(last.metadata[AiLanguageModel.metadataKey]),
+                effectAi: last === undefined ? cost : costIn(last.metadata[EffectAi.metadataKey]),
                 ledger: entries.reduce((sum, { cost }) => sum + Cost.toJson(cost).total, 0)
               },
               {

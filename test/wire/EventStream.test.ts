@@ -174,7 +174,7 @@ describe("EventStream", () => {
     it("does not wait for a length that cannot be trusted", () => {
       const bytes = EventStream.encodeUnsafe({ headers: {}, body: new Uint8Array(10) })
       bytes[0] = 0xff
-      const decoder = EventStream.make()
+      const decoder = EventStream.decoder()
       decoder.push(bytes.subarray(0, 12))
       assert.strictEqual(decoder.failure?.reason, "PreludeChecksum")
     })
@@ -186,7 +186,7 @@ describe("EventStream", () => {
       ["MalformedHeaders", prelude(100, 85)],
       ["HeadersTooLarge", prelude(1024 * 1024, 128 * 1024 + 1)]
     ])("reports %s as soon as the prelude is there", (reason, prelude) => {
-      const decoder = EventStream.make()
+      const decoder = EventStream.decoder()
       assert.deepStrictEqual(decoder.push(prelude), [])
       assert.strictEqual(decoder.failure?.reason, reason)
     })
@@ -216,7 +216,7 @@ describe("EventStream", () => {
 
     it("returns no messages after a failure and keeps the first one", () => {
       const good = EventStream.encodeUnsafe({ headers: {}, body: new Uint8Array() })
-      const decoder = EventStream.make()
+      const decoder = EventStream.decoder()
       decoder.push(new Uint8Array(12))
       const { failure } = decoder
       assert.strictEqual(failure?.reason, "PreludeChecksum")
@@ -234,7 +234,7 @@ describe("EventStream", () => {
     it("reads a 16 MiB frame in 4 KiB pieces in linear time", { timeout: 5_000 }, () => {
       const body = new Uint8Array(16 * 1024 * 1024).fill(7)
       const bytes = EventStream.encodeUnsafe({ headers: {}, body })
-      const decoder = EventStream.make()
+      const decoder = EventStream.decoder()
       const decoded: Array<EventStream.Message> = []
       for (let at = 0; at < bytes.length; at += 4096) decoded.push(...decoder.push(bytes.subarray(at, at + 4096)))
       assert.strictEqual(decoded.length, 1)
@@ -243,7 +243,7 @@ describe("EventStream", () => {
 
     it("reads a large frame byte by byte in linear time", { timeout: 5_000 }, () => {
       const bytes = EventStream.encodeUnsafe({ headers: {}, body: new Uint8Array(512 * 1024) })
-      const decoder = EventStream.make()
+      const decoder = EventStream.decoder()
       let count = 0
       for (let at = 0; at < bytes.length; at++) count += decoder.push(bytes.subarray(at, at + 1)).length
       assert.strictEqual(count, 1)
@@ -310,7 +310,7 @@ const encodeAll = (messages: ReadonlyArray<EventStream.Message>): Uint8Array =>
   Uint8Array.from(Buffer.concat(messages.map(EventStream.encodeUnsafe)))
 
 const read = (reads: ReadonlyArray<Uint8Array>): ReturnType<typeof EventStream.decodeAll> => {
-  const decoder = EventStream.make()
+  const decoder = EventStream.decoder()
   const messages = [...reads.flatMap((bytes) => decoder.push(bytes)), ...decoder.end()]
   return { messages, failure: decoder.failure }
 }

@@ -6,7 +6,7 @@ import * as Sse from "../../src/wire/Sse.ts"
 const utf8 = new TextEncoder()
 
 const decode = (reads: ReadonlyArray<Uint8Array | string>, options?: Sse.Options): ReadonlyArray<Sse.Event> => {
-  const decoder = Sse.make(options)
+  const decoder = Sse.decoder(options)
   return [...reads.flatMap(decoder.push), ...decoder.end()]
 }
 
@@ -67,7 +67,7 @@ const render = (body: typeof Body.Type): string =>
 describe("Sse", () => {
   describe("make", () => {
     it("gives out an event at its blank line, and not before", () => {
-      const decoder = Sse.make()
+      const decoder = Sse.decoder()
       assert.deepStrictEqual(decoder.push("data: a\n"), [])
       assert.deepStrictEqual(decoder.push("\ndata: b\n\ndata: c"), [event("a"), event("b")])
       assert.deepStrictEqual(decoder.push("\n\n"), [event("c")])
@@ -89,7 +89,7 @@ describe("Sse", () => {
     })
 
     it("gives out an event that a carriage return ends without waiting for a line feed", () => {
-      assert.deepStrictEqual(Sse.make().push("data: a\r\r"), [event("a")])
+      assert.deepStrictEqual(Sse.decoder().push("data: a\r\r"), [event("a")])
     })
 
     it("strips at most one space after the colon", () => {
@@ -185,7 +185,7 @@ describe("Sse", () => {
         ]
       ) {
         for (const reads of ["whole", { bytes: 1 }, { bytes: 7 }, { seed: 1 }] as const) {
-          const decoder = Sse.make({ maxEventSize: 100 })
+          const decoder = Sse.decoder({ maxEventSize: 100 })
           const events = Wire.split([fits, fits, tooLarge, fits], reads).flatMap(decoder.push)
           assert.deepStrictEqual(events, [event("x".repeat(94)), event("x".repeat(94))])
           assert.deepStrictEqual(decoder.end(), [])
@@ -232,7 +232,7 @@ describe("Sse", () => {
             const pieces = Wire.split([Wire.event({ data: `${"x".repeat(63)}${separator}`.repeat(size / 64) })], reads)
             let length = 0
             const characters = work(() => {
-              const decoder = Sse.make()
+              const decoder = Sse.decoder()
               for (const piece of pieces) for (const { data } of decoder.push(piece)) length = data.length
             })
             assert.strictEqual(length, size)
@@ -252,7 +252,7 @@ describe("Sse", () => {
           const body = Wire.concat(
             Array.from({ length: count }, (_, i) => Wire.withLineEnds(Wire.event({ data: `{"i":${1e6 + i}}` }), end))
           )
-          return work(() => assert.lengthOf(Sse.make().push(body), count))
+          return work(() => assert.lengthOf(Sse.decoder().push(body), count))
         }
         assert.isBelow(cost(4000), cost(1000) * 4.1)
       }

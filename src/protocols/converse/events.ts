@@ -4,10 +4,10 @@
  * @since 0.2.0
  */
 import * as Schema from "effect/Schema"
-import * as JsonEvent from "../../internal/jsonEvent.ts"
 import { validator } from "../../internal/validator.ts"
 import * as Protocol from "../../Protocol.ts"
 import type * as EventStream from "../../wire/EventStream.ts"
+import * as JsonEvent from "../../wire/jsonEvent.ts"
 import * as BedrockEvent from "../awsEvent.ts"
 import { incomplete } from "../decoder.ts"
 import { members, Payload } from "./payload.ts"

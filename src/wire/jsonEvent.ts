@@ -1,9 +1,9 @@
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { schemaIssues } from "../internal/schemaIssues.ts"
+import { validator } from "../internal/validator.ts"
 import * as ProviderError from "../ProviderError.ts"
-import { schemaIssues } from "./schemaIssues.ts"
-import { validator } from "./validator.ts"
 
 /**
  * How deep the objects and arrays of an event may be nested. Runtimes parse JSON of any depth, but write, compare and

@@ -27,7 +27,7 @@ import * as ChatRequest from "../ChatRequest.ts"
 import { MaxSize } from "../ChatResponse.ts"
 import type { Chunk } from "../Chunk.ts"
 import { decodeStream } from "../content/decodeStream.ts"
-import * as Fields from "../content/providerMetadata.ts"
+import * as ProviderMetadata from "../content/providerMetadata.ts"
 import * as Cost from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
 import { defined } from "../internal/defined.ts"
@@ -43,12 +43,12 @@ import { codecTransformer, instructions } from "./dialect.ts"
  *
  * @example
  * ```ts
- * import { AiLanguageModel, Provider } from "effect-llm-stream"
+ * import { EffectAi, Provider } from "effect-llm-stream"
  * import { Effect, Schema } from "effect"
  *
  * const sent = Effect.map(
  *   Provider.Provider,
- *   (provider) => AiLanguageModel.codecTransformer(provider)(Schema.Struct({ city: Schema.String })).jsonSchema
+ *   (provider) => EffectAi.codecTransformer(provider)(Schema.Struct({ city: Schema.String })).jsonSchema
  * )
  * ```
  *
@@ -95,12 +95,12 @@ export interface Settings
  *
  * @example
  * ```ts
- * import { AiLanguageModel } from "effect-llm-stream"
+ * import { EffectAi } from "effect-llm-stream"
  * import { Effect } from "effect"
  * import { LanguageModel } from "effect/ai"
  *
  * const precise = LanguageModel.generateText({ prompt: "What is 7 times 191?" }).pipe(
- *   Effect.provideService(AiLanguageModel.CurrentSettings, { temperature: 0 })
+ *   Effect.provideService(EffectAi.CurrentSettings, { temperature: 0 })
  * )
  * ```
  *
@@ -117,11 +117,11 @@ export const CurrentSettings: Context.Reference<Settings> = Context.Reference<Se
  *
  * @example
  * ```ts
- * import { AiLanguageModel } from "effect-llm-stream"
+ * import { EffectAi } from "effect-llm-stream"
  * import { LanguageModel } from "effect/ai"
  *
  * const precise = LanguageModel.generateText({ prompt: "What is 7 times 191?" }).pipe(
- *   AiLanguageModel.withSettings({ temperature: 0, reasoning: { effort: "high" } })
+ *   EffectAi.withSettings({ temperature: 0, reasoning: { effort: "high" } })
  * )
  * ```
  *
@@ -157,12 +157,12 @@ export interface Options extends Settings {
  *
  * @example
  * ```ts
- * import { AiLanguageModel, OpenAi } from "effect-llm-stream"
+ * import { EffectAi, OpenAi } from "effect-llm-stream"
  * import { Effect } from "effect"
  *
  * const program = Effect.gen(function*() {
  *   const openai = yield* OpenAi.OpenAi
- *   const model = yield* AiLanguageModel.make(openai, { model: "gpt-4o-mini", temperature: 0 })
+ *   const model = yield* EffectAi.make(openai, { model: "gpt-4o-mini", temperature: 0 })
  *   return (yield* model.generateText({ prompt: "Say hello" })).text
  * })
  * ```
@@ -217,12 +217,12 @@ export const make = (provider: Provider.Service, options: Options = {}): Effect.
  *
  * @example
  * ```ts
- * import { AiLanguageModel, Groq } from "effect-llm-stream"
+ * import { EffectAi, Groq } from "effect-llm-stream"
  * import { Effect, Layer } from "effect"
  * import { LanguageModel } from "effect/ai"
  * import { FetchHttpClient } from "effect/http"
  *
- * const GroqLive = AiLanguageModel.layer({ model: "openai/gpt-oss-20b" }).pipe(
+ * const GroqLive = EffectAi.layer({ model: "openai/gpt-oss-20b" }).pipe(
  *   Layer.provide(Groq.layerConfig()),
  *   Layer.provide(FetchHttpClient.layer)
  * )
@@ -262,12 +262,12 @@ export interface Models<Name extends string, R> {
  *
  * @example
  * ```ts
- * import { AiLanguageModel, type Chunk, Provider } from "effect-llm-stream"
+ * import { EffectAi, type Chunk, Provider } from "effect-llm-stream"
  * import { Context } from "effect"
  *
  * class Gateway extends Context.Service<Gateway, Provider.Service<Chunk.Chunk>>()("app/Gateway") {}
  *
- * const GatewayLanguageModel = AiLanguageModel.of(Gateway, "gateway")
+ * const GatewayLanguageModel = EffectAi.of(Gateway, "gateway")
  *
  * const small = GatewayLanguageModel.model("small-1", { maxTokens: 500 })
  * ```
@@ -298,12 +298,12 @@ export const of = <Self, C extends Chunk, const Name extends string>(
  *
  * @example
  * ```ts
- * import { AiLanguageModel } from "effect-llm-stream"
+ * import { EffectAi } from "effect-llm-stream"
  * import { Effect } from "effect"
  * import { LanguageModel } from "effect/ai"
  *
  * const program = LanguageModel.generateText({ prompt: "Say hello" }).pipe(
- *   Effect.tapError((error) => Effect.logError(AiLanguageModel.providerError(error)?.requestId))
+ *   Effect.tapError((error) => Effect.logError(EffectAi.providerError(error)?.requestId))
  * )
  * ```
  *
@@ -501,7 +501,7 @@ const partsOf = (
     }
     const priced = Effect.suspend(() => Effect.result(Pricing.cost(spent.metadata())))
     const end = Effect.map(priced, (cost) => {
-      const metadata = Fields.metadata(metadataKey, {
+      const metadata = ProviderMetadata.metadata(metadataKey, {
         cost: Result.isSuccess(cost) ? Cost.toJson(cost.success) : undefined,
         chunks: rawChunks ? payloads : undefined
       })
