@@ -245,7 +245,11 @@ const encodeJson = lazy(() => Schema.encodeSync(Schema.fromJsonString(Schema.toC
 const decodeJson = lazy(() => Schema.decodeUnknownOption(Schema.fromJsonString(Schema.toCodecJson(ServerSentEvent))))
 
 /**
- * The body ended before its `End`: the connection was cut, or an event was too large to read.
+ * The body could not be read to its end:
+ *
+ * - `incomplete`: it ended before its `End`, as the connection was cut
+ * - `malformed`: an event is not what its name says
+ * - `tooLarge`: an event is larger than 64 Mi characters
  *
  * @example
  * ```ts
@@ -254,23 +258,31 @@ const decodeJson = lazy(() => Schema.decodeUnknownOption(Schema.fromJsonString(S
  *
  * const program = ServerSentEvents.decode(Stream.empty).pipe(
  *   Stream.runDrain,
- *   Effect.catchTag("Incomplete", () => Console.log("Connection lost: ask again"))
+ *   Effect.catchTag("ServerSentEventsError", ({ reason }) => Console.log(reason)) // "incomplete"
  * )
  * ```
  *
  * @category errors
  * @since 0.2.0
  */
-export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {}) {
+export class ServerSentEventsError extends Schema.TaggedError<ServerSentEventsError>()("ServerSentEventsError", {
+  reason: Schema.Literals(["incomplete", "malformed", "tooLarge"]),
+  /** The name of the event that is malformed. */
+  event: Schema.optionalKey(Schema.String)
+}) {
   /** @since 0.2.0 */
   override get message(): string {
-    return "The server-sent events ended early"
+    return {
+      incomplete: "The server-sent events ended early",
+      malformed: `A server-sent event is not a ${this.event}`,
+      tooLarge: "A server-sent event is too large"
+    }[this.reason]
   }
 }
 
 /**
  * Reads a body that {@link encode} made, in a browser or anywhere else. Events of names that this version does not know
- * are left out. Fails with {@link Incomplete} where the body ends early, after the events that came before.
+ * are left out. Fails with {@link ServerSentEventsError} where the body can't be read, after the events that came before.
  *
  * @example
  * ```ts
@@ -288,21 +300,34 @@ export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
  */
 export const decode = <E, R>(
   self: Stream.Stream<Uint8Array, E, R>
-): Stream.Stream<ServerSentEvent, E | Incomplete, R> =>
+): Stream.Stream<ServerSentEvent, E | ServerSentEventsError, R> =>
   Stream.suspend(() => {
     const decoder = Sse.decoder()
     let hasEnded = false
+    let failure: ServerSentEventsError | undefined
     const read = (bytes: Uint8Array) => {
-      const events = decoder.push(bytes).flatMap(({ data, event }) => {
-        hasEnded ||= event === "End"
-        return Option.toArray(decodeJson()(data))
-      })
-      return { events, isLast: hasEnded || decoder.failure !== undefined }
+      const events: Array<ServerSentEvent> = []
+      for (const { data, event = "" } of decoder.push(bytes)) {
+        if (failure !== undefined || hasEnded) break
+        hasEnded = event === "End"
+        if (!tags.has(event)) continue
+        const decoded = decodeJson()(data)
+        if (Option.isSome(decoded)) events.push(decoded.value)
+        else failure = new ServerSentEventsError({ reason: "malformed", event })
+      }
+      if (decoder.failure !== undefined) failure ??= new ServerSentEventsError({ reason: "tooLarge" })
+      return { events, isLast: hasEnded || failure !== undefined }
     }
     return self.pipe(
       Stream.map(read),
       Stream.takeUntil(({ isLast }) => isLast),
       Stream.flatMap(({ events }) => Stream.fromArray(events)),
-      Stream.concat(Stream.suspend(() => hasEnded ? Stream.empty : Stream.fail(new Incomplete())))
+      Stream.concat(Stream.suspend(() =>
+        hasEnded && failure === undefined
+          ? Stream.empty
+          : Stream.fail(failure ?? new ServerSentEventsError({ reason: "incomplete" }))
+      ))
     )
   })
+
+const tags: ReadonlySet<string> = new Set(ServerSentEvent.members.map((member) => member.fields._tag.schema.literal))

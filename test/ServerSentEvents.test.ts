@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Duration, Effect, Fiber, Queue, Schema, Stream } from "effect"
+import { Arbitrary, Duration, Effect, Fiber, Queue, Result, Schema, Stream } from "effect"
 import { Prompt } from "effect/ai"
 import { TestClock } from "effect/testing"
 import { ChatEvent, Cost, ProviderError, ServerSentEvents, type ToolLoop } from "../src/index.ts"
@@ -119,6 +119,26 @@ describe("ServerSentEvents", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
+  it.effect("leave out events that they don't know, and fail where one is not what its name says", () =>
+    Effect.gen(function*() {
+      const decode = (...events: ReadonlyArray<string>) =>
+        Stream.make(...events.map((event) => `${event}\n\n`)).pipe(
+          Stream.encodeText,
+          ServerSentEvents.decode,
+          Stream.runCollect,
+          Effect.result
+        )
+      const unknown = yield* decode("event: Weather\ndata: {}", "event: End\ndata: {}")
+      assert.deepStrictEqual(unknown, Result.succeed([]))
+      for (const data of ["{}", "nonsense", `{"_tag":"Text","delta":1}`]) {
+        const malformed = yield* decode(`event: Text\ndata: ${data}`, "event: End\ndata: {}")
+        assert.isTrue(Result.isFailure(malformed))
+        if (Result.isFailure(malformed)) {
+          assert.strictEqual(malformed.failure.message, "A server-sent event is not a Text")
+        }
+      }
+    }))
+
   it.effect("fail where the body ends early, after what had come", () =>
     Effect.gen(function*() {
       const text: ChatEvent.ChatEvent = { _tag: "Text", delta: "Hel" }
@@ -128,6 +148,6 @@ describe("ServerSentEvents", () => {
         Stream.runForEach((event) => Effect.sync(() => read.push(event))),
         Effect.flip
       )
-      assert.deepStrictEqual([read, error._tag], [[text], "Incomplete"])
+      assert.deepStrictEqual([read, error.reason], [[text], "incomplete"])
     }))
 })
