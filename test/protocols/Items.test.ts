@@ -152,7 +152,13 @@ const rows: Readonly<Record<string, Row>> = {
     item: { type: "web_search_call", id: "ws_1", ...searched, status: "failed" }
   },
   "a search in files": {
-    item: { type: "file_search_call", id: "fs_1", status: "completed", queries: ["q"], results: [{ file_id: "file_1" }] }
+    item: {
+      type: "file_search_call",
+      id: "fs_1",
+      status: "completed",
+      queries: ["q"],
+      results: [{ file_id: "file_1" }]
+    }
   },
   "code that ran": {
     item: {
