@@ -95,15 +95,8 @@ export const contentEvents = (
       return isWhole && event.part
         ? partEvents(event.part, keyOf(event), event.content_index, provider, out)
         : undefined
-    case "response.reasoning_summary_part.added": {
-      // One part after the other; the last one ends with its item.
-      const index = event.summary_index ?? 0
-      if (index === 0) return
-      const key = summaryKey(keyOf(event), index - 1)
-      out.push({ type: "annotation", kind: "reasoning", key, provider, fields: { itemId: event.item_id } })
-      out.push({ type: "end", key })
-      return
-    }
+    case "response.reasoning_summary_part.added":
+      return nextSummary(event.item_id, keyOf(event), event.summary_index ?? 0, provider, out)
     case "response.reasoning_summary_part.done":
       return isWhole && event.part
         ? partEvents(event.part, keyOf(event), event.summary_index, provider, out)
@@ -156,6 +149,20 @@ const keyOf = ({ item_id, output_index }: Placed): Key => output_index ?? item_i
 const placeOf = (index: number | null | undefined, item: OutputItem): Key => index ?? stringOf(item["id"])
 
 const summaryKey = (key: Key, index: number | null | undefined): string => `${key} summary ${index ?? 0}`
+
+/** One part of a summary comes after the other; the last one ends with its item. */
+const nextSummary = (
+  itemId: string | null | undefined,
+  item: Key,
+  index: number,
+  provider: string,
+  out: Array<ContentEvent>
+): void => {
+  if (index === 0) return
+  const key = summaryKey(item, index - 1)
+  out.push({ type: "annotation", kind: "reasoning", key, provider, fields: { itemId } })
+  out.push({ type: "end", key })
+}
 
 const textKey = (key: Key, index: number | null | undefined): string => `${key} reasoning ${index ?? 0}`
 
@@ -246,7 +253,10 @@ const wholeEvents = (item: OutputItem, key: Key, provider: string, out: Array<Co
     case "message":
       return elements(item.content).forEach((part, index) => partEvents(part, key, index, provider, out))
     case "reasoning":
-      elements(item.summary).forEach((part, index) => partEvents(part, key, index, provider, out))
+      elements(item.summary).forEach((part, index) => {
+        nextSummary(item.id, key, index, provider, out)
+        partEvents(part, key, index, provider, out)
+      })
       return elements(item.content).forEach((part, index) => partEvents(part, key, index, provider, out))
     case "function_call":
       out.push({ type: "arguments", key, delta: item.arguments ?? "" })

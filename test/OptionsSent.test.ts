@@ -1,0 +1,73 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Result, Schema, SchemaAST } from "effect"
+import { AnthropicOptions } from "../src/anthropic/AnthropicOptions.ts"
+import { AzureInferenceOptions } from "../src/azure/AzureInferenceOptions.ts"
+import { AzureOpenAiOptions } from "../src/azure/AzureOpenAiOptions.ts"
+import { BedrockInvokeOptions } from "../src/bedrock/BedrockInvokeOptions.ts"
+import { BedrockOptions } from "../src/bedrock/BedrockOptions.ts"
+import { GroqOptions } from "../src/groq/GroqOptions.ts"
+import {
+  Anthropic,
+  AzureInference,
+  AzureOpenAi,
+  Bedrock,
+  BedrockInvoke,
+  type Chunk,
+  Groq,
+  OpenAi,
+  OpenAiResponses,
+  Provider
+} from "../src/index.ts"
+import { OpenAiOptions } from "../src/openai/OpenAiOptions.ts"
+import { OpenAiResponsesOptions } from "../src/openai/OpenAiResponsesOptions.ts"
+
+const endpoint = "https://a.example"
+const claude = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+
+const apis: Readonly<
+  Record<string, readonly [schema: Schema.Codec<unknown>, definition: Provider.Definition<Chunk.Chunk>, model: string]>
+> = {
+  openai: [OpenAiOptions, OpenAi.define({}), "gpt-4.1"],
+  openaiResponses: [OpenAiResponsesOptions, OpenAiResponses.define({}), "gpt-4.1"],
+  groq: [GroqOptions, Groq.define({}), "openai/gpt-oss-20b"],
+  azure: [AzureOpenAiOptions, AzureOpenAi.define({ endpoint }), "gpt-4.1"],
+  azureInference: [AzureInferenceOptions, AzureInference.define({ endpoint }), "gpt-4.1"],
+  anthropic: [AnthropicOptions, Anthropic.define({}), "claude-sonnet-4-5"],
+  bedrock: [BedrockOptions, Bedrock.define({ region: "us-east-1" }), claude],
+  bedrockInvoke: [BedrockInvokeOptions, BedrockInvoke.define({ region: "us-east-1" }), claude]
+}
+
+/** The fields that have another name in the body. */
+const written: Readonly<Record<string, string>> = { betas: "anthropic_beta" }
+
+const leaves = (value: unknown): ReadonlyArray<string> =>
+  typeof value === "object" && value !== null ? Object.values(value).flatMap(leaves) : [String(value)]
+
+describe("a provider's own option", () => {
+  for (const [key, [schema, definition, model]] of Object.entries(apis)) {
+    const fields = SchemaAST.isObjects(schema.ast) ? schema.ast.propertySignatures : []
+
+    it(`of ${key} is known by its field`, () => assert.isNotEmpty(fields))
+
+    for (const { name, type } of fields) {
+      const field = String(name)
+      const values = Arbitrary.schema(Schema.make<Schema.Codec<unknown>>(type))
+
+      it.prop(`of ${key} is sent, or refused by its name: ${field}`, [values], ([value]) => {
+        if (value === undefined || value === null) return
+        const options = { [key]: { [field]: value } }
+        const prepared = Provider.prepare(definition, { model, prompt: "Say it as JSON.", options })
+        if (Result.isFailure(prepared)) {
+          const { message } = prepared.failure
+          return assert.isTrue(message.includes(field) || /The value of the header \S+ /.test(message), message)
+        }
+        const { body, headers, ignored } = prepared.success
+        const isInBody = JSON.stringify(body).includes(`"${written[field] ?? field}":`) &&
+          leaves(value).every((leaf) => leaves(body).some((said) => said.includes(leaf)))
+        const isHeader = leaves(value).every((leaf) => Object.values(headers).some((said) => said.includes(leaf)))
+        const isNamed = ignored.some((line) => line.includes(field))
+        assert.isTrue(isInBody || isHeader || isNamed, JSON.stringify([value, body, headers]))
+      }, { arbitrary: { runs: 25 } })
+    }
+  }
+})
