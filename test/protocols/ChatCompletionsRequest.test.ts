@@ -385,8 +385,7 @@ describe("ChatCompletions requests", () => {
       const refused: ReadonlyArray<readonly [Partial<ChatRequest.ChatRequest>, RegExp, RequestFormat.RequestFormat?]> =
         [
           [{ stop: ["a", "b", "c", "d", "e"] }, /^openai: stop: /],
-          [{ reasoning: { budgetTokens: 2000 } }, /^openai: reasoning\.budgetTokens: /],
-          [{ reasoning: { summary: "auto" } }, /^openai: reasoning\.summary: /],
+          [{ reasoning: { budgetTokens: 2000 } }, /^openai: reasoning\.budgetTokens: gpt-4\.1 does not reason/],
           [{ reasoning: { effort: "xhigh" } }, /^groq: reasoning\.effort: .*xhigh/, groq],
           [{ serviceTier: "performance" }, /^openai: serviceTier: /],
           [{ serviceTier: "priority" }, /^groq: serviceTier: /, groq],
@@ -410,7 +409,10 @@ describe("ChatCompletions requests", () => {
       for (const [fields, message, format] of refused) {
         assert.match(refusal({ prompt: "Hi", ...fields }, format), message)
       }
-      assert.deepStrictEqual(Result.getOrThrow(encode({ prompt: "Hi", topK: 5 })).ignored, ["topK: the API takes none"])
+      assert.deepStrictEqual(
+        Result.getOrThrow(encode({ prompt: "Hi", topK: 5, reasoning: { summary: "auto" } })).ignored,
+        ["topK: the API takes none", "reasoning.summary: the API gives none"]
+      )
       assert.deepStrictEqual(
         Result.getOrThrow(encode({ prompt: "Hi", user: "ada", metadata: { a: "b" } }, formats["azure-inference"]))
           .ignored,

@@ -240,9 +240,26 @@ describe("the request body of Converse", () => {
 
     const budget = { prompt: "Hi", reasoning: { budgetTokens: 8000 } }
     assert.deepNestedPropertyVal(encoded(budget).body, "inferenceConfig.maxTokens", 12096)
-    for (const model of [nova, nova2, gptOss]) {
-      assert.match(refused(budget, model), /^bedrock: reasoning\.budgetTokens: /)
-    }
+    assert.match(refused(budget, nova), /^bedrock: reasoning\.budgetTokens: /)
+    assert.deepStrictEqual(own(budget, gptOss), {
+      fields: { reasoning_effort: "medium" },
+      output: undefined,
+      ignored: ["reasoning.budgetTokens: 8000 is sent as an effort of medium"]
+    })
+
+    // It takes no limit beside its most effort.
+    const most = { reasoning: { effort: "max" } } as const
+    assert.nestedPropertyVal(own(most, nova2).fields, "reasoningConfig.maxReasoningEffort", "high")
+    assert.nestedPropertyVal(
+      own({ ...most, maxTokens: 4000 }, nova2).fields,
+      "reasoningConfig.maxReasoningEffort",
+      "medium"
+    )
+    assert.deepStrictEqual(own({ reasoning: { effort: "none" } }, nova2), {
+      fields: { reasoningConfig: { type: "disabled" } },
+      output: undefined,
+      ignored: []
+    })
   })
 
   it("writes the schema of an answer as text", () => {

@@ -101,15 +101,66 @@ describe("the request body of Messages", () => {
       assert.deepStrictEqual(body["output_config"], { effort: "high" }, model)
     }
     for (const model of [sonnet, "claude-3-7-sonnet-20250219", "claude-opus-4-20250514"]) {
-      assert.match(refused(effort, { model }), /reasoning\.effort: .* state reasoning\.budgetTokens instead/, model)
+      const { body, ignored } = encoded(effort, { model })
+      assert.deepStrictEqual(
+        [body["thinking"], body["max_tokens"], body["output_config"], ignored],
+        [
+          { type: "enabled", budget_tokens: 16384, display: "summarized" },
+          20480,
+          undefined,
+          ["reasoning.effort: high is sent as a budget of 16384 tokens"]
+        ],
+        model
+      )
+      assert.match(refused(effort, { model: "claude-3-5-haiku-latest" }), /reasoning\.effort: .* does not reason/)
     }
-    const budget = { prompt: "Hi", reasoning: { budgetTokens: 2000 } }
     for (const model of ["claude-opus-4-7", "claude-sonnet-5", "claude-fable-5-2"]) {
-      assert.match(refused(budget, { model }), /reasoning\.budgetTokens: .* state reasoning\.effort instead/, model)
+      const { body, ignored } = encoded({ prompt: "Hi", reasoning: { budgetTokens: 2000 } }, { model })
+      assert.deepStrictEqual(
+        [body["thinking"], body["output_config"], ignored],
+        [{ type: "adaptive" }, { effort: "low" }, ["reasoning.budgetTokens: 2000 is sent as an effort of low"]],
+        model
+      )
     }
     const none = { prompt: "Hi", reasoning: { effort: "none" } } as const
     assert.deepStrictEqual(encoded(none, { model: "claude-sonnet-5" }).body["thinking"], { type: "disabled" })
-    assert.match(refused(none, { model: "claude-opus-5-5" }), /can't be told not to reason/)
+    const { body, ignored } = encoded(none, { model: "claude-opus-5-5" })
+    assert.deepStrictEqual(
+      [body["output_config"], ignored],
+      [{ effort: "low" }, ["reasoning.effort: none is sent as low"]]
+    )
+  })
+
+  it("leaves out a budget that nobody stated where it does not go with the request", () => {
+    const reasoning = { effort: "high", summary: "auto" } as const
+    const requests: ReadonlyArray<readonly [Omit<ChatRequest.ChatRequest, "prompt">, RegExp]> = [
+      [{ maxTokens: 1200 }, /; maxTokens: 1200 /],
+      [{ tools, toolChoice: "required" }, /; toolChoice: /],
+      [{ temperature: 0.5 }, /; temperature: /],
+      [{ topK: 5 }, /; topK: /]
+    ]
+    for (const [request, reason] of requests) {
+      const { body, ignored } = encoded({ prompt: "Hi", reasoning, ...request })
+      assert.notProperty(body, "thinking")
+      assert.match(ignored[0] ?? "", /^reasoning\.effort: high is left out/)
+      assert.match(ignored[0] ?? "", reason)
+      assert.match(ignored[1] ?? "", /^reasoning\.summary: /)
+    }
+    const { body } = encoded({ prompt: "Hi", reasoning, maxTokens: 4000 })
+    assert.deepNestedPropertyVal(body, "thinking.budget_tokens", 3200)
+  })
+
+  it("refuses every request where the limit of the layer is none", () => {
+    for (const maxTokens of [NaN, -1, 0, 1.5, Infinity]) {
+      for (const make of [Messages.format, Messages.bedrockFormat]) {
+        const format = make({
+          provider: "acme",
+          options: { keys: ["anthropic"], schema: Anthropic.AnthropicOptions },
+          maxTokens
+        })
+        assert.match(refused({ prompt: "Hi" }, { format }), /^acme: `maxTokens` has to be a whole number, 1 or more/)
+      }
+    }
   })
 
   it("refuses what goes against reasoning, and says what", () => {

@@ -607,7 +607,6 @@ describe("Responses requests", () => {
       [{ stop: ["."] }, /^openai: stop: /],
       [{ maxTokens: 15 }, /^openai: maxTokens: /],
       [{ audio: { voice: "alloy", format: "pcm16" } }, /^openai: audio: /],
-      [{ reasoning: { budgetTokens: 2000 } }, /^openai: reasoning\.budgetTokens: /],
       [{ responseFormat: "json" }, /^openai: responseFormat: /],
       // @ts-expect-error: the library writes it
       [{ options: { openai: { stream: false } } }, /^openai: options\.openai\.stream: /],

@@ -17,6 +17,7 @@ import { make, type Treatments } from "../request/format.ts"
 import * as OpenAi from "../request/openai.ts"
 import { type OwnOptions, ownOptions } from "../request/options.ts"
 import type { Shape } from "../request/rawFields.ts"
+import * as Reasoning from "../request/reasoning.ts"
 import * as Tools from "../request/tools.ts"
 
 /**
@@ -43,8 +44,13 @@ export interface Dialect extends RequestQuirks {
   readonly fields: Treatments
   /** Most stop texts. */
   readonly maxStops?: number | undefined
-  /** The efforts of reasoning that some model has. */
-  readonly efforts?: ReadonlyArray<ChatRequest.Effort> | undefined
+  /**
+   * The efforts of reasoning that a model takes: none when it can't be told, `undefined` when they are not known. An effort
+   * that it does not take is sent as the nearest that it does.
+   */
+  readonly efforts?: ((model: string) => ReadonlyArray<string> | undefined) | undefined
+  /** The efforts that a request may ask for. */
+  readonly askable?: ReadonlyArray<ChatRequest.Effort> | undefined
   readonly serviceTiers?: ReadonlyArray<string> | undefined
   /** The formats of sound in which answers can be streamed. */
   readonly audioFormats?: ReadonlyArray<string> | undefined
@@ -125,6 +131,7 @@ export const openai: Dialect = {
   maxTokensField: "max_completion_tokens",
   includeUsage: true,
   maxStops: 4,
+  efforts: Reasoning.effortsByName,
   serviceTiers: OpenAi.serviceTiers,
   audioFormats: ["pcm16"],
   metadata: OpenAi.metadataLimits,
@@ -172,7 +179,8 @@ export const groq: Dialect = {
   maxTokensField: "max_completion_tokens",
   includeUsage: true,
   maxStops: 4,
-  efforts: ["none", "low", "medium", "high"],
+  efforts: Reasoning.groqEfforts,
+  askable: ["none", "minimal", "low", "medium", "high"],
   serviceTiers: ["auto", "on_demand", "flex", "performance"],
   plainParameters: false,
   jsonWord: true,
@@ -203,6 +211,7 @@ export const azureInference: Dialect = {
   },
   maxTokensField: "max_tokens",
   includeUsage: true,
+  efforts: Reasoning.effortsByName,
   plainParameters: false,
   jsonWord: false,
   imageDetails: ["auto", "low", "high"],
@@ -285,9 +294,15 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
         const functions = yield* OpenAi.functionTools(request, { key, isPlain: dialect.plainParameters, maxName: 64 })
         const tools = functions.map((tool) => ({ type: "function", function: tool }))
         const hasTools = tools.length > 0 || Tools.rawTools(raw).length > 0
-        const ignored = hasTools ? [] : [...Tools.withoutTools(request)]
+        const asked = yield* OpenAi.reasoning(request, model, dialect.efforts?.(model))
+        const ignored = [
+          ...asked.ignored,
+          ...(request.reasoning?.summary === undefined ? [] : ["reasoning.summary: the API gives none"]),
+          ...(hasTools ? [] : Tools.withoutTools(request))
+        ]
         yield* unless(
-          usageProblem(raw, path) ?? stopProblem(request, dialect) ?? reasoningProblem(request, dialect)
+          usageProblem(raw, path) ?? stopProblem(request, dialect)
+            ?? wordProblem("reasoning.effort", request.reasoning?.effort, dialect.askable)
             ?? wordProblem("audio.format", request.audio?.format, dialect.audioFormats) ??
             OpenAi.metadataProblem(request, dialect.metadata)
             ?? wordProblem("serviceTier", request.serviceTier, dialect.serviceTiers)
@@ -303,7 +318,7 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
             tool_choice: hasTools ? yield* choiceOf(request, raw) : undefined,
             parallel_tool_calls: hasTools ? request.parallelToolCalls : undefined,
             response_format: format && defined({ type: format.type, json_schema: format.schema }),
-            reasoning_effort: request.reasoning?.effort,
+            reasoning_effort: asked.effort,
             logprobs: request.logprobs === undefined ? undefined : true,
             modalities: request.audio && ["text", "audio"],
             stream: true,
@@ -322,16 +337,6 @@ const usageProblem = ({ stream_options: options }: Fields, path: string): string
 
 const stopProblem = ({ stop = [] }: ChatRequest.Normalized, { maxStops = Infinity }: Dialect): string | undefined =>
   stop.length > maxStops ? `stop: ${stop.length} texts, at most ${maxStops} are taken` : undefined
-
-const reasoningProblem = (
-  { reasoning: { budgetTokens, effort, summary } = {} }: ChatRequest.Normalized,
-  { efforts }: Dialect
-): string | undefined =>
-  budgetTokens !== undefined
-    ? OpenAi.noBudget
-    : summary !== undefined
-    ? "reasoning.summary: the API gives none"
-    : wordProblem("reasoning.effort", effort, efforts)
 
 const choiceOf = (
   { toolChoice, tools = [] }: ChatRequest.Normalized,

@@ -19,6 +19,7 @@ import * as Files from "../request/files.ts"
 import { type Context, type Draft, make, type Treatments } from "../request/format.ts"
 import { type OwnOptions, ownOptions } from "../request/options.ts"
 import type { Shape } from "../request/rawFields.ts"
+import * as Reasoning from "../request/reasoning.ts"
 import * as Tools from "../request/tools.ts"
 import * as Walk from "../request/walk.ts"
 
@@ -121,14 +122,12 @@ const encode = (key: string, request: ChatRequest.Normalized, { model, raw }: Co
       Walk.markProblem([...tools, ...system, ...turns.flatMap(({ units }) => units)]) ?? mediaProblem(turns)
     )
 
-    const asked = yield* reasoningOf(request, model, family)
     yield* unless(
       samplingProblem(request, family) ?? wordProblem("serviceTier", request.serviceTier, tiers) ??
         metadataProblem(request)
         ?? (family === "claude" ? claudeSchemasProblem(request) : undefined)
-        ?? (asked.claude === undefined ? undefined : Claude.conflict(request, asked.claude, request.maxTokens))
-        ?? (asked.claude === undefined ? undefined : Claude.prefillProblem(asked.claude, turns))
     )
+    const asked = yield* reasoningOf(request, model, family, turns)
     const { additionalModelRequestFields: own } = raw
     const budget = Claude.budgetOf([asked.fields["thinking"], Predicate.hasProperty(own, "thinking") && own.thinking])
     const topK = topKOf(request, family)
@@ -147,7 +146,7 @@ const encode = (key: string, request: ChatRequest.Normalized, { model, raw }: Co
         additionalModelRequestFields: filled({ ...asked.fields, ...topK.fields, tool_choice: choice.field }),
         outputConfig: filled({ textFormat: yield* textFormatOf(request, family), effort: asked.effort })
       },
-      ignored: [...(asked.claude?.ignored ?? []), ...topK.ignored, ...choice.ignored, ...ignored, ...trimmed]
+      ignored: [...asked.ignored, ...topK.ignored, ...choice.ignored, ...ignored, ...trimmed]
     }
   })
 
@@ -175,45 +174,56 @@ const familyOf = (model: string): Family =>
     ? "unknown"
     : "other"
 
-interface Reasoning {
-  readonly claude?: Claude.Thinking | undefined
+interface Asked {
   readonly fields: Fields
   readonly effort?: string | undefined
+  readonly ignored: ReadonlyArray<string>
 }
 
-const reasoningOf = (request: ChatRequest.Normalized, model: string, family: Family): Encoding<Reasoning> => {
-  const { reasoning } = request
-  if (reasoning === undefined) return Result.succeed({ fields: {} })
+// They reason, and can't be told how much.
+const untold = /deepseek[.-]r1|kimi-k2-thinking|minimax-m2/
+
+const reasoningOf = (
+  request: ChatRequest.Normalized,
+  model: string,
+  family: Family,
+  turns: ReadonlyArray<Walk.Turn<Fields>>
+): Encoding<Asked> => {
   if (family === "claude" || family === "unknown") {
-    return Result.map(Claude.thinking(reasoning, model), (claude) => ({
-      claude,
-      fields: defined({ thinking: claude.thinking }),
-      effort: claude.effort
-    }))
+    return Result.map(
+      Claude.thinking(request, model, turns),
+      ({ thinking, ...others }) => ({ fields: defined({ thinking }), ...others })
+    )
   }
+  const { maxTokens, reasoning = {}, temperature, topP } = request
   const { budgetTokens, effort, summary } = reasoning
-  if (budgetTokens !== undefined) return Result.fail(`reasoning.budgetTokens: ${model} takes no budget`)
-  if (summary !== undefined) return Result.fail(`reasoning.summary: ${model} gives none`)
-  if (effort === undefined) return Result.succeed({ fields: {} })
-  switch (family) {
-    case "gpt-oss":
-      return isLevel(effort)
-        ? Result.succeed({ fields: { reasoning_effort: effort } })
-        : Result.fail(`reasoning.effort: ${model} takes low, medium and high, not ${effort}`)
-    case "nova-2":
-      return effort === "none"
-        ? Result.succeed({ fields: { reasoningConfig: { type: "disabled" } } })
-        : isLevel(effort)
-        ? Result.succeed({ fields: { reasoningConfig: { type: "enabled", maxReasoningEffort: effort } } })
-        : Result.fail(`reasoning.effort: ${model} takes none, low, medium and high, not ${effort}`)
-    default:
-      return Result.fail(
-        `reasoning.effort: not known for ${model}; state it in options.bedrock.additionalModelRequestFields, by the model's own name`
-      )
+  const taken = family === "gpt-oss"
+    ? ["low", "medium", "high"]
+    : family !== "nova-2"
+    ? untold.test(model) ? [] : undefined
+    // With the most effort "`maxTokens` must be unset", and so must the others.
+    : (maxTokens ?? temperature ?? topP) === undefined
+    ? ["none", "low", "medium", "high"]
+    : ["none", "low", "medium"]
+  if (taken === undefined && (effort ?? budgetTokens) !== undefined) {
+    return Result.fail(
+      `reasoning.${effort === undefined ? "budgetTokens" : "effort"}: not known for ${model}; ` +
+        "state it in options.bedrock.additionalModelRequestFields, by the model's own name"
+    )
   }
+  const asked = Reasoning.asEffort(reasoning, model, taken)
+  const reasoningConfig = asked.effort === "none"
+    ? { type: "disabled" }
+    : { type: "enabled", maxReasoningEffort: asked.effort }
+  return Result.succeed({
+    fields: asked.effort === undefined
+      ? {}
+      : family === "nova-2"
+      ? { reasoningConfig }
+      : { reasoning_effort: asked.effort },
+    ignored: [...asked.ignored, ...summary === undefined ? [] : [`reasoning.summary: ${model} gives none`]]
+  })
 }
-
-const isLevel = (effort: ChatRequest.Effort): boolean => effort === "low" || effort === "medium" || effort === "high"
 
 const RawTools = Schema.Struct({ tools: Schema.Array(Schema.Unknown) })
 

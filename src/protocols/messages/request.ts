@@ -8,6 +8,7 @@ import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
+import * as Checks from "../../engine/checks.ts"
 import { defined } from "../../internal/defined.ts"
 import { nullish } from "../../internal/open.ts"
 import { place } from "../../internal/place.ts"
@@ -142,6 +143,7 @@ const bedrock: Dialect = {
 
 const formatOf = (options: FormatOptions, dialect: Dialect): RequestFormat => {
   const wire = wireOf(options.options.keys[0], dialect)
+  const limit = Checks.count("maxTokens", options.maxTokens ?? 4096, { least: 1 })
   return make({
     name: "messages",
     provider: options.provider,
@@ -151,7 +153,7 @@ const formatOf = (options: FormatOptions, dialect: Dialect): RequestFormat => {
     allowances: (raw) => ({
       otherTools: Tools.rawTools(raw).flatMap(({ name }) => typeof name === "string" ? [name] : [])
     }),
-    encode: (request, context) => encode(options, dialect, wire, request, context)
+    encode: (request, context) => encode(options, limit, dialect, wire, request, context)
   })
 }
 
@@ -188,6 +190,7 @@ const shape: Shape = {
 
 const encode = (
   options: FormatOptions,
+  limit: Encoding<number>,
   dialect: Dialect,
   wire: Wire,
   request: ChatRequest.Normalized,
@@ -202,13 +205,9 @@ const encode = (
     const { trimmed, turns } = Claude.withoutTrailingSpace(said)
     yield* unless(Walk.markProblem([...tools, ...system, ...turns.flatMap(({ units }) => units)]))
 
-    const asked = yield* Claude.thinking(request.reasoning ?? {}, model)
-    const budget = Claude.budgetOf([asked.thinking, raw["thinking"]])
-    const limit = request.maxTokens ?? budget + (options.maxTokens ?? 4096)
-    yield* unless(
-      Claude.stopProblem(request) ?? temperatureProblem(request) ?? Claude.conflict(request, asked, limit)
-        ?? Claude.prefillProblem(asked, turns)
-    )
+    yield* unless(Claude.stopProblem(request) ?? temperatureProblem(request))
+    const asked = yield* Claude.thinking(request, model, turns)
+    const otherwise = yield* limit
     const schema = yield* Claude.answerSchema(request)
     yield* unless(claudeSchemasProblem(request))
     const { serviceTier: tier } = request
@@ -220,7 +219,7 @@ const encode = (
         anthropic_version: dialect.version,
         anthropic_beta: dialect.betas === "body" && betas.length > 0 ? betas : undefined,
         model: dialect.hasModel ? model : undefined,
-        max_tokens: limit,
+        max_tokens: request.maxTokens ?? Claude.budgetOf([asked.thinking, raw["thinking"]]) + otherwise,
         system: system.length === 0 ? undefined : contentOf(system),
         messages: turns.map(({ role, units }) => ({ role, content: contentOf(units) })),
         tools: tools.length === 0 ? undefined : tools.flatMap(({ blocks }) => blocks),
@@ -241,7 +240,7 @@ const encode = (
           : undefined),
         ...headers
       },
-      ignored: [...(asked.ignored ?? []), ...vacuous(request, hasTools), ...ignored, ...trimmed]
+      ignored: [...asked.ignored, ...vacuous(request, hasTools), ...ignored, ...trimmed]
     }
   })
 

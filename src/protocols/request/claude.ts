@@ -5,29 +5,42 @@ import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
 import { claudeSchema } from "./claudeSchema.ts"
 import type { Encoding, Fields } from "./encoding.ts"
+import * as Reasoning from "./reasoning.ts"
 import { isBlank, type Turn } from "./walk.ts"
 
-/**
- * What the id of a Claude model tells about what the model takes. A model of another name is taken to take everything:
- * the provider knows.
- */
+/** What the id of a Claude model tells about how it reasons. */
 interface Abilities {
-  /** `budget_tokens` and `effort` with adaptive thinking, as the model takes them. */
-  readonly thinking: "budget" | "adaptive" | "either"
-  readonly effort: boolean
+  readonly adaptive: boolean
+  readonly budget: boolean
+  /** None when the model takes none. */
+  readonly efforts: ReadonlyArray<string>
   /** Thinking can be turned off. */
   readonly disabled: boolean
 }
 
+const levels = ["low", "medium", "high"]
+const all = [...levels, "xhigh", "max"]
+
 const versions = /claude-(?:([a-z]+)-)?(\d{1,2})(?:[-.](\d{1,2})(?!\d))?(?!\d)/
 
+/**
+ * A model of another name is taken to take everything: the provider knows.
+ * https://platform.claude.com/docs/en/build-with-claude/effort and `adaptive-thinking`, `extended-thinking` beside it.
+ */
 const abilities = (model: string): Abilities => {
   const [, family, major, minor = "0"] = versions.exec(model) ?? []
-  if (major === undefined) return { thinking: "either", effort: true, disabled: true }
+  if (major === undefined) return { adaptive: true, budget: true, efforts: all, disabled: true }
   const version = Number(major) * 100 + Number(minor)
   return {
-    thinking: version < 406 ? "budget" : version < 407 ? "either" : "adaptive",
-    effort: version >= 406 || family === "opus" && version === 405,
+    adaptive: version >= 406,
+    budget: version >= 307 && version < 407,
+    efforts: version >= 407
+      ? all
+      : version === 406
+      ? [...levels, "max"]
+      : family === "opus" && version === 405
+      ? levels
+      : [],
     disabled: family !== "fable" && version < 505
   }
 }
@@ -40,97 +53,103 @@ const abilities = (model: string): Abilities => {
 export interface Thinking {
   readonly thinking?: Fields | undefined
   readonly effort?: string | undefined
-  /** What was asked for and is not there, as sentences. */
-  readonly ignored?: ReadonlyArray<string> | undefined
+  /** What is sent otherwise than asked for, or not at all, as sentences. */
+  readonly ignored: ReadonlyArray<string>
 }
 
+const leastBudget = 1024
+
 /**
- * The reasoning that a request asks for, in Claude's words; fails with a sentence when the model has no such thing. The
- * budget is for the caller to compare with `maxTokens`.
+ * The reasoning that a request asks for, in Claude's words. An effort becomes a budget, or a budget an effort, where the
+ * model takes only that. Fails with a sentence when the model does not reason, or when what the caller or the model wants
+ * does not go with the rest of the request; a budget that the caller did not state is left out then.
  *
  * @internal
  */
 export const thinking = (
-  { budgetTokens, effort, summary }: NonNullable<ChatRequest.Normalized["reasoning"]>,
-  model: string
+  request: ChatRequest.Normalized,
+  model: string,
+  turns: ReadonlyArray<Turn<Fields>>
 ): Encoding<Thinking> => {
+  const { maxTokens, reasoning: { budgetTokens, effort, summary } = {} } = request
   const able = abilities(model)
-  if (effort === "minimal") return Result.fail("reasoning.effort: Claude has no effort minimal; the least is low")
-  if (effort === "none") {
-    if (budgetTokens !== undefined) {
-      return Result.fail("reasoning.budgetTokens: effort none turns reasoning off, so there is nothing to budget")
-    }
-    if (summary !== undefined) {
-      return Result.fail("reasoning.summary: effort none turns reasoning off, so there is nothing to summarise")
-    }
-    return able.disabled
-      ? Result.succeed({ thinking: { type: "disabled" } })
-      : Result.fail(`reasoning.effort: ${model} can't be told not to reason; the least effort is low`)
+  const ignored: Array<string> = []
+  const ignore = (option: string, sentence: string) => void ignored.push(`reasoning.${option}: ${sentence}`)
+
+  if (effort === "none" && able.disabled) {
+    if (budgetTokens !== undefined) ignore("budgetTokens", "effort none turns reasoning off")
+    if (summary !== undefined) ignore("summary", "effort none turns reasoning off")
+    return Result.succeed({ thinking: able.adaptive || able.budget ? { type: "disabled" } : undefined, ignored })
   }
-  if (effort !== undefined && !able.effort) {
-    return Result.fail(`reasoning.effort: ${model} takes no effort, state reasoning.budgetTokens instead`)
+  if ((effort ?? budgetTokens) !== undefined && !able.adaptive && !able.budget) {
+    return Result.fail(`reasoning.${effort === undefined ? "budgetTokens" : "effort"}: ${model} does not reason`)
+  }
+
+  const stated = able.budget ? budgetTokens : undefined
+  if (stated !== undefined && stated < leastBudget) {
+    return Result.fail(`reasoning.budgetTokens: ${stated} is less than Claude's ${leastBudget}`)
+  }
+  const asked = able.efforts.length === 0
+    ? { ignored: [] }
+    : Reasoning.asEffort({ effort, budgetTokens: stated === undefined ? budgetTokens : undefined }, model, able.efforts)
+  const mapped = stated === undefined && effort !== undefined && able.efforts.length === 0
+    ? Reasoning.budgetOf(effort, maxTokens)
+    : undefined
+  const budget = mapped ?? stated
+  const isAdaptive = able.adaptive && budget === undefined && asked.effort !== undefined
+  const problem = mapped !== undefined && mapped < leastBudget
+    ? `maxTokens: ${maxTokens} leaves no room for it`
+    : budget !== undefined || isAdaptive
+    ? conflict(request, turns, budget)
+    : undefined
+  if (problem !== undefined && mapped === undefined) return Result.fail(problem)
+
+  if (mapped !== undefined) {
+    ignore(
+      "effort",
+      problem === undefined
+        ? `${effort} is sent as a budget of ${mapped} tokens`
+        : `${effort} is left out, as the model takes a budget alone; ${problem}`
+    )
+  } else if (effort !== undefined && able.efforts.length === 0) {
+    ignore("effort", `${effort} is left out beside the budget, which is what the model takes`)
+  }
+  const isThinking = problem === undefined && (budget !== undefined || isAdaptive)
+  if (summary !== undefined && !isThinking) {
+    ignore("summary", "Claude gives none, as it is not asked to think by an effort or a budget")
+  } else if (summary !== undefined && summary !== "auto") {
+    ignore("summary", `Claude has one kind of summary, none that is ${summary}`)
   }
   // Newer models think without a word of it unless they are asked to show a summary.
   const display = summary === undefined ? undefined : "summarized"
-  const ignored = summary === undefined || summary === "auto"
-    ? undefined
-    : [`reasoning.summary: Claude has one kind of summary, none that is ${summary}`]
-  if (budgetTokens !== undefined) {
-    if (able.thinking === "adaptive") {
-      return Result.fail(`reasoning.budgetTokens: ${model} takes no budget, state reasoning.effort instead`)
-    }
-    if (budgetTokens < 1024) return Result.fail(`reasoning.budgetTokens: ${budgetTokens} is less than Claude's 1024`)
-    return Result.succeed({
-      thinking: defined({ type: "enabled", budget_tokens: budgetTokens, display }),
-      effort,
-      ignored
-    })
-  }
-  if (effort === undefined) {
-    return summary === undefined
-      ? Result.succeed({})
-      : Result.fail("reasoning.summary: Claude reasons when asked to, state reasoning.effort or reasoning.budgetTokens")
-  }
-  if (able.thinking === "budget" && summary !== undefined) {
-    return Result.fail(`reasoning.summary: ${model} reasons with a budget only, state reasoning.budgetTokens`)
-  }
   return Result.succeed({
-    thinking: able.thinking === "budget" ? undefined : defined({ type: "adaptive", display }),
-    effort,
-    ignored
+    thinking: isThinking
+      ? defined({ type: isAdaptive ? "adaptive" : "enabled", budget_tokens: budget, display })
+      : undefined,
+    effort: asked.effort,
+    ignored: [...asked.ignored, ...ignored]
   })
 }
 
-/**
- * Whether Claude thinks, and so takes no sampling parameters.
- *
- * @internal
- */
-export const thinks = ({ thinking }: Thinking): boolean =>
-  thinking?.["type"] === "enabled" || thinking?.["type"] === "adaptive"
-
-/**
- * Which option of a request does not go with Claude's thinking, as a sentence; `undefined` when all do.
- *
- * @internal
- */
-export const conflict = (
-  request: ChatRequest.Normalized,
-  asked: Thinking,
-  maxTokens: number | undefined
+/** Which option of a request does not go with Claude's thinking, as a sentence; `undefined` when all do. */
+const conflict = (
+  { maxTokens, temperature, toolChoice, topK, topP }: ChatRequest.Normalized,
+  turns: ReadonlyArray<Turn<Fields>>,
+  budget: number | undefined
 ): string | undefined => {
-  if (!thinks(asked)) return undefined
-  const { temperature, toolChoice, topK, topP } = request
   if (temperature !== undefined && temperature !== 1) return "temperature: Claude takes none but 1 while it reasons"
   if (topK !== undefined) return "topK: Claude takes none while it reasons"
   if (topP !== undefined && topP < 0.95) return "topP: Claude takes 0.95 to 1 while it reasons"
-  const budget = request.reasoning?.budgetTokens
-  if (budget === undefined) return undefined
-  if (toolChoice === "required" || typeof toolChoice === "object") {
+  if (budget !== undefined && (toolChoice === "required" || typeof toolChoice === "object")) {
     return "toolChoice: Claude can't be made to call a tool while it reasons with a budget; use auto"
   }
-  return maxTokens !== undefined && budget >= maxTokens
-    ? `reasoning.budgetTokens: the budget of ${budget} has to be less than maxTokens, ${maxTokens}, which counts both`
+  if (budget !== undefined && maxTokens !== undefined && budget >= maxTokens) {
+    return `reasoning.budgetTokens: the budget of ${budget} has to be less than maxTokens, ${maxTokens}, which counts both`
+  }
+  const turn = turns.at(-1)
+  const last = turn?.units.at(-1)
+  return turn?.role === "assistant" && last?.blocks.some((block) => "text" in block) === true
+    ? `${last.path}: Claude can't go on with a text of the assistant while it reasons`
     : undefined
 }
 
@@ -188,19 +207,6 @@ export const withoutTrailingSpace = (
     turns: [...turns.slice(0, -1), { role: turn.role, units: [...turn.units.slice(0, -1), last] }],
     trimmed: [`${unit.path}.text: the white space at its end, after which Claude can't go on`]
   }
-}
-
-/**
- * Why Claude can't write on where the assistant's last text ends, as a sentence; `undefined` when it can.
- *
- * @internal
- */
-export const prefillProblem = (asked: Thinking, turns: ReadonlyArray<Turn<Fields>>): string | undefined => {
-  const turn = turns.at(-1)
-  const last = turn?.units.at(-1)
-  return thinks(asked) && turn?.role === "assistant" && last?.blocks.some((block) => "text" in block) === true
-    ? `${last.path}: Claude can't go on with a text of the assistant while it reasons`
-    : undefined
 }
 
 const Budget = Schema.Struct({ budget_tokens: Schema.Finite })

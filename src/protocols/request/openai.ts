@@ -6,6 +6,7 @@ import { place } from "../../internal/place.ts"
 import type { Encoding, Fields } from "./encoding.ts"
 import type { Media } from "./files.ts"
 import { ownOptions } from "./options.ts"
+import { asEffort, type Effort, knownToReason } from "./reasoning.ts"
 import * as JsonSchemas from "./schema.ts"
 import { toolName, toolParameters } from "./tools.ts"
 
@@ -59,8 +60,20 @@ export const metadataProblem = (
     `${place(["metadata", long[0].slice(0, 80)])}: labels have at most ${most} characters, their texts ${mostText}`
 }
 
-/** @internal */
-export const noBudget = "reasoning.budgetTokens: the API has an effort only, state reasoning.effort"
+/**
+ * The reasoning that a request asks for, as an effort. A budget says that the model is to reason, so one that does not is
+ * refused here; an effort may be an option of many requests, and the provider answers.
+ *
+ * @internal
+ */
+export const reasoning = (
+  { reasoning = {} }: ChatRequest.Normalized,
+  model: string,
+  taken: ReadonlyArray<string> | undefined
+): Encoding<Effort> =>
+  reasoning.budgetTokens !== undefined && reasoning.effort === undefined && knownToReason(model) === false
+    ? Result.fail(`reasoning.budgetTokens: ${model} does not reason`)
+    : Result.succeed(asEffort(reasoning, model, taken))
 
 const noOptions = ownOptions(Schema.Struct({}))
 

@@ -18,6 +18,7 @@ import { make, type Treatments } from "../request/format.ts"
 import * as OpenAi from "../request/openai.ts"
 import { type OwnOptions, ownOptions } from "../request/options.ts"
 import type { Shape } from "../request/rawFields.ts"
+import { effortsByName, knownToReason } from "../request/reasoning.ts"
 import * as Tools from "../request/tools.ts"
 import * as Items from "./items.ts"
 
@@ -112,8 +113,9 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
         const functions = yield* OpenAi.functionTools(request, { key: partKey, isPlain: true, maxName: 128 })
         const tools = functions.map((tool) => ({ type: "function", ...tool, strict: tool.strict ?? false }))
         const hasTools = tools.length > 0 || Tools.rawTools(raw).length > 0
-        const ignored = hasTools ? [] : [...Tools.withoutTools(request)]
-        const { maxTokens } = request
+        const { maxTokens, reasoning: { summary } = {} } = request
+        const asked = yield* OpenAi.reasoning(request, model, effortsByName(model))
+        const ignored = [...asked.ignored, ...(hasTools ? [] : Tools.withoutTools(request))]
         yield* unless(
           maxTokens !== undefined && maxTokens < 16
             ? `maxTokens: ${maxTokens} is less than 16, the least that the API takes`
@@ -137,7 +139,9 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
             tool_choice: hasTools ? choiceOf(request, raw) : undefined,
             parallel_tool_calls: hasTools ? request.parallelToolCalls : undefined,
             text: format && { format: { type: format.type, ...format.schema } },
-            ...yield* reasoningOf(request),
+            reasoning: asked.effort === undefined && summary === undefined
+              ? undefined
+              : defined({ effort: asked.effort, summary }),
             include: include.length === 0 ? undefined : [...new Set(include)],
             stream: true
           },
@@ -148,26 +152,9 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
   })
 }
 
-/**
- * Whether a model reasons; `undefined` where its name does not say so, such as that of a deployment. OpenAI's models before
- * gpt-5 and the o series, and its chat models, refuse reasoning items.
- */
-const knownToReason = (model: string): boolean | undefined =>
-  /gpt-[34]|-chat/.test(model) ? false : /(^|[^a-z\d])(o[1-9]|gpt-([5-9]|\d\d)|codex)/.test(model) ? true : undefined
-
 // A conversation then does not depend on what the provider keeps, and for how long. A model that does not reason refuses.
 const wantsEncrypted = (store: unknown, model: string): boolean =>
   store !== true && (knownToReason(model) ?? store === false)
-
-const reasoningOf = ({ reasoning = {} }: ChatRequest.Normalized): Encoding<Fields> => {
-  const { budgetTokens, effort, summary } = reasoning
-  if (budgetTokens !== undefined) {
-    return Result.fail(OpenAi.noBudget)
-  }
-  return Result.succeed(
-    effort === undefined && summary === undefined ? {} : { reasoning: defined({ effort, summary }) }
-  )
-}
 
 // The types of tools that a choice can name alone.
 const chosenByType = new Set<unknown>([
