@@ -18,21 +18,27 @@ const Handlers = toolkit.toLayer({ transfer: ({ euros, to }) => Effect.succeed(`
 
 const Stored = Schema.fromJsonString(Schema.toCodecJson(ToolLoop.Done))
 
-/** The state to store, as JSON. Its `reason` is `approval` when someone has to be asked. */
+/** The state to store, as JSON, and what somebody has to be asked; nothing when the model has its answer. */
 export const start = (prompt: string) =>
-  ToolLoop.stream({ prompt, tools: toolkit }).pipe(
+  ToolLoop.stream({ prompt, tools: toolkit }, { budget: "0.05" }).pipe(
     ToolLoop.answer,
-    Effect.flatMap(({ text, ...done }) =>
-      Effect.map(Schema.encodeEffect(Stored)({ _tag: "Done", ...done }), (stored) => ({ text, stored }))
+    Effect.flatMap(({ text, value: _, ...done }) =>
+      Effect.map(Schema.encodeEffect(Stored)({ _tag: "Done", ...done }), (stored) => ({
+        text,
+        stored,
+        questions: ToolLoop.pending(done)
+      }))
     ),
     Effect.provide(Handlers)
   )
 
-/** Continues with the stored state and the person's answer. */
+/** Goes on with the stored state and the person's answers. The budget is that of the whole loop. */
 export const goOn = (stored: string, responses: ReadonlyArray<ToolLoop.ApprovalResponse>) =>
   Schema.decodeEffect(Stored)(stored).pipe(
-    Effect.flatMap(({ prompt }) =>
-      ToolLoop.answer(ToolLoop.stream({ prompt: ToolLoop.respond(prompt, responses), tools: toolkit }))
+    Effect.flatMap((done) =>
+      ToolLoop.answer(
+        ToolLoop.stream({ from: ToolLoop.respond(done, responses), tools: toolkit }, { budget: "0.05" })
+      )
     ),
     Effect.map(({ text }) => text),
     Effect.provide(Handlers)

@@ -333,8 +333,26 @@ export const decoder = <T, E, RD, RE>(
   schema: Schema.ConstraintCodec<T, E, RD, RE>,
   options: DecoderOptions = {}
 ): Decoder<T, E, RD> => {
-  const parser = PartialJson.parser()
+  const { end, parser, partial, rest } = reader(schema, options)
   const answer = answerOf(parser, options)
+  return {
+    add: (chunk) => void answer.push(chunk),
+    partial,
+    rest,
+    end: Effect.suspend(() => end(answer)),
+    get failure() {
+      return answer.failure()
+    }
+  }
+}
+
+/**
+ * Reads the text of an object.
+ *
+ * @internal
+ */
+export const reader = <T, E, RD, RE>(schema: Schema.ConstraintCodec<T, E, RD, RE>, options: Options) => {
+  const parser = PartialJson.parser()
   const fit = partialFit(schema)
   let lastJson: Schema.Json | undefined
   let last: unknown
@@ -348,22 +366,21 @@ export const decoder = <T, E, RD, RE>(
     return { _tag: "Partial", value }
   }
   return {
-    add: (chunk) => void answer.push(chunk),
+    parser,
     partial,
     rest: () => {
       parser.end()
       return partial()
     },
-    end: Effect.gen(function*() {
-      const json = yield* Effect.fromResult(answer.end())
+    end: Effect.fnUntraced(function*(
+      { end, error, response }: Pick<Answer, "end" | "error" | "response">
+    ): Effect.fn.Return<Complete<T>, ObjectError, RD> {
+      const json = yield* Effect.fromResult(end())
       const value = yield* decodeWith(schema, options)(json).pipe(
-        Effect.mapError((issue) => answer.error(new SchemaMismatch({ issues: schemaIssues({ issue }) })))
+        Effect.mapError((issue) => error(new SchemaMismatch({ issues: schemaIssues({ issue }) })))
       )
-      return { _tag: "Complete", value, response: answer.response() }
-    }),
-    get failure() {
-      return answer.failure()
-    }
+      return { _tag: "Complete", value, response: response() }
+    })
   }
 }
 
@@ -517,7 +534,6 @@ const answerOf = (parser: PartialJson.Parser, { maxSize, tool }: DecoderOptions)
   const reader = new Reader()
   const { isCalled, pieceOf } = tool === undefined ? textOf : argumentsOf(tool)
   let text = ""
-  const error = (reason: Reason) => new ObjectError({ reason, text, response: accumulator.response() })
   return {
     push: (chunk) => {
       if (accumulator.failure !== undefined) return false
@@ -530,21 +546,38 @@ const answerOf = (parser: PartialJson.Parser, { maxSize, tool }: DecoderOptions)
       parser.push(piece)
       return true
     },
+    ...ending(parser, accumulator.response, () => text, isCalled),
+    failure: () => accumulator.failure
+  }
+}
+
+/**
+ * What is to be said of an answer when it has ended well.
+ *
+ * @internal
+ */
+export const ending = (
+  parser: PartialJson.Parser,
+  response: () => ChatResponse.ChatResponse,
+  textSoFar: () => string,
+  isCalled: () => boolean
+): Pick<Answer, "end" | "error" | "response"> => {
+  const error = (reason: Reason) => new ObjectError({ reason, text: textSoFar(), response: response() })
+  return {
+    error,
+    response,
     end: () => {
-      const { commonFinishReasons: [finishReason], refusal } = accumulator.response()
+      const { commonFinishReasons: [finishReason], refusal } = response()
       if (refusal !== "") return Result.fail(error(new Refusal({ refusal })))
       if (finishReason === "content_filter") return Result.fail(error(new ContentFilter({})))
-      const isEmpty = text.trim() === ""
+      const isEmpty = textSoFar().trim() === ""
       // Models write nothing for no arguments.
       const json = isEmpty && isCalled() ? Result.succeed({}) : parser.end()
       // More digits may have followed.
       const isWhole = Result.isSuccess(json) && typeof json.success !== "number" && !isEmpty
       if (finishReason === "length" && !isWhole) return Result.fail(error(new LengthLimit({})))
       return Result.mapError(json, (cause) => error(isEmpty ? new NoAnswer({}) : new InvalidJson({ cause })))
-    },
-    error,
-    response: () => accumulator.response(),
-    failure: () => accumulator.failure
+    }
   }
 }
 

@@ -20,7 +20,7 @@ import * as CostMetadata from "./CostMetadata.ts"
 import * as Call from "./engine/call.ts"
 import * as Checks from "./engine/checks.ts"
 import { defined } from "./internal/defined.ts"
-import { place } from "./internal/place.ts"
+import { lines } from "./internal/schemaIssues.ts"
 import * as Pricing from "./Pricing.ts"
 import * as Provider from "./Provider.ts"
 import * as ProviderError from "./ProviderError.ts"
@@ -258,6 +258,16 @@ export const elements = <T, E, RD, RE>(
     )
   )
 
+/**
+ * A schema, and how the model is asked for it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Asked<T, E = T, RD = never, RE = never>
+  extends Pick<Request<T, E, RD, RE>, "schema" | "name" | "description" | "mode" | "strict">
+{}
+
 interface Ask {
   readonly send: (
     prompt: Prompt.Prompt,
@@ -278,44 +288,78 @@ const prepared = <T, E, RD, RE>(
 ): Effect.Effect<Prepared, ProviderError.ProviderError, Provider.Provider> =>
   Effect.gen(function*() {
     const provider = yield* Provider.Provider
-    const { description, name: _, schema, strict, ...rest } = request
-    const { mode, prompt, repairs, ...fields } = yield* Effect.mapError(
+    const { description, mode, name, schema, strict, ...rest } = request
+    const { prompt, repairs, ...fields } = yield* Effect.mapError(
       Effect.fromResult(checked(rest)),
       (message) => Checks.refused(provider.name, message)
     )
-    const invalid = (problem: string) => Checks.refused(provider.name, `schema: ${problem}`)
-    const transformer = codecTransformer(provider)
-    const written = tried(() => transformer(schema).jsonSchema)
-    // Words can say any schema.
-    const isPlain = mode === "instructions" && Result.isFailure(written)
-    const jsonSchema = yield* Effect.mapError(
-      Effect.fromResult(isPlain ? tried(() => ChatRequest.jsonSchemaOf(schema, "schema")) : written),
-      (problem) => invalid(isPlain ? problem : `${problem}. \`mode: "instructions"\` takes any schema`)
+    const { instructions, reading, tool, ...format } = yield* asking(
+      provider,
+      { description, mode, name, schema, strict }
     )
-    if (!isJsonObject(jsonSchema)) return yield* invalid("its JSON Schema holds more than JSON")
-    const name = nameOf(request)
-    const format = defined({ name, description, strict: strict ?? provider.dialect?.strict })
-    const asked: Partial<ChatRequest.ChatRequest> = {
-      format: { responseFormat: { ...format, schema: jsonSchema } },
-      tool: { tools: [{ ...format, name, parameters: jsonSchema }], toolChoice: { tool: name } },
-      instructions: {
-        system: [...(fields.system === undefined ? [] : [fields.system]), instructions(jsonSchema)].join(
-          "\n\n"
-        )
-      }
-    }[mode]
+    const { system } = fields
+    const asked = {
+      ...format,
+      ...(instructions === undefined
+        ? undefined
+        : { system: system === undefined ? instructions : `${system}\n\n${instructions}` })
+    }
+    const choice = tool === undefined ? undefined : { tools: [tool], toolChoice: { tool: tool.name } }
     return {
       repairs,
       prompt,
       ask: {
-        send: (prompt, earlier) => withSpent(provider.stream({ ...fields, ...asked, prompt }), earlier),
-        reading: {
-          codecTransformer: isPlain ? undefined : transformer,
-          ...(mode === "tool" ? { tool: name } : undefined)
-        }
+        send: (prompt, earlier) => withSpent(provider.stream({ ...fields, ...asked, ...choice, prompt }), earlier),
+        reading
       }
     }
   })
+
+/** What a request says to ask for an object, and how the answer is read. */
+interface Asking extends Pick<ChatRequest.ChatRequest, "responseFormat"> {
+  /** What the model is told besides. */
+  readonly instructions?: string
+  /** The tool that the model has to call. */
+  readonly tool?: ChatRequest.ToolDefinition
+  readonly reading: StreamedObject.Options
+}
+
+/**
+ * How a provider is asked for an object.
+ *
+ * @internal
+ */
+export const asking = Effect.fnUntraced(function*<T, E, RD, RE>(
+  provider: Provider.Service,
+  asked: Asked<T, E, RD, RE>
+): Effect.fn.Return<Asking, ProviderError.ProviderError> {
+  const { description, mode: wanted = "format", schema, strict = provider.dialect?.strict } = asked
+  const refuse = (message: string) => Checks.refused(provider.name, message)
+  const mode = yield* Effect.mapError(
+    Effect.fromResult(Checks.word("mode", wanted, ["format", "tool", "instructions"])),
+    refuse
+  )
+  const transformer = codecTransformer(provider)
+  const written = tried(() => transformer(schema).jsonSchema)
+  // Words can say any schema.
+  const isPlain = mode === "instructions" && Result.isFailure(written)
+  const jsonSchema = yield* Effect.mapError(
+    Effect.fromResult(isPlain ? tried(() => ChatRequest.jsonSchemaOf(schema, "schema")) : written),
+    (problem) => refuse(`schema: ${isPlain ? problem : `${problem}. \`mode: "instructions"\` takes any schema`}`)
+  )
+  if (!isJsonObject(jsonSchema)) return yield* refuse("schema: its JSON Schema holds more than JSON")
+  const name = nameOf(asked)
+  const format = defined({ name, description, strict })
+  const reading = { codecTransformer: isPlain ? undefined : transformer }
+  switch (mode) {
+    case "format":
+      return { reading, responseFormat: { ...format, schema: jsonSchema } }
+    case "tool":
+      return { reading: { ...reading, tool: name }, tool: { ...format, name, parameters: jsonSchema } }
+    case "instructions":
+      return { reading, instructions: instructions(jsonSchema) }
+  }
+})
 
 /** What is thrown, without the name of the module that throws it. */
 const tried = (write: () => unknown): Result.Result<unknown, string> =>
@@ -326,13 +370,12 @@ const tried = (write: () => unknown): Result.Result<unknown, string> =>
 
 const isJsonObject = Schema.is(Schema.JsonObject)
 
-const checked = <Fields extends Pick<Request<unknown>, "mode" | "prompt" | "repairs">>(
-  { mode = "format", prompt, repairs = 0, ...fields }: Fields
+const checked = <Fields extends Pick<Request<unknown>, "prompt" | "repairs">>(
+  { prompt, repairs = 0, ...fields }: Fields
 ) =>
   Result.gen(function*() {
     return {
       ...fields,
-      mode: yield* Checks.word("mode", mode, ["format", "tool", "instructions"]),
       // Read once: a repair needs it again.
       prompt: yield* Result.mapError(ChatRequest.promptOf(prompt), ({ message }) => message),
       repairs: yield* Checks.count("repairs", repairs)
@@ -395,15 +438,10 @@ const withEarlier = (
 const isRepairable = ({ reason }: StreamedObject.ObjectError): boolean =>
   reason._tag === "InvalidJson" || reason._tag === "SchemaMismatch"
 
-/** How many of them a model is told. In a long list, each element may be wrong in the same way. */
-const maxIssues = 20
-
 /** The conversation with an answer, and with what is wrong with it. */
 const repaired = (prompt: Prompt.RawInput, { reason, text }: StreamedObject.ObjectError): Prompt.Prompt => {
   const problems = reason._tag === "SchemaMismatch"
-    ? reason.issues.slice(0, maxIssues).map(({ message, path }) =>
-      `${path.length === 0 ? "the value" : place(path)}: ${message}`
-    )
+    ? lines(reason.issues)
     : [reason.message]
   return Prompt.fromMessages([
     ...Prompt.make(prompt).content,

@@ -8,17 +8,20 @@
  * @since 0.2.0
  */
 import * as AiError from "effect/ai/AiError"
+import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Prompt from "effect/ai/Prompt"
 import * as Tool from "effect/ai/Tool"
-import type * as Toolkit from "effect/ai/Toolkit"
+import * as Toolkit from "effect/ai/Toolkit"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
 import type { Concurrency } from "effect/Types"
+import { codecTransformer } from "./ai/dialect.ts"
 import * as ChatEvent from "./ChatEvent.ts"
 import * as ChatRequest from "./ChatRequest.ts"
 import * as ChatResponse from "./ChatResponse.ts"
@@ -28,16 +31,22 @@ import * as Cost from "./Cost.ts"
 import * as Checks from "./engine/checks.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { defined } from "./internal/defined.ts"
+import { linearDecoder } from "./internal/linearDecoder.ts"
+import { lines, schemaIssues } from "./internal/schemaIssues.ts"
 import * as Pricing from "./Pricing.ts"
 import * as Provider from "./Provider.ts"
 import * as ProviderError from "./ProviderError.ts"
+import * as StreamedObject from "./StreamedObject.ts"
+import * as StructuredOutput from "./StructuredOutput.ts"
 import * as Usage from "./Usage.ts"
 
 const state = {
-  /** How many responses there have been in this run. */
+  /** How many responses there have been, also before the loop went on from a stored state. */
   steps: Schema.Natural,
-  /** The conversation so far. A request with it continues from here. */
+  /** The conversation so far. */
   prompt: Prompt.Prompt,
+  /** The instructions of the request, which are not in `prompt`; absent when it had none. */
+  system: Schema.optionalKey(Schema.String),
   /** What all responses used together; absent when none stated it. */
   usage: Schema.optionalKey(Usage.Usage),
   /** What all responses cost together; absent where the cost of one of them is not known. */
@@ -51,11 +60,14 @@ const state = {
  * @category schemas
  * @since 0.2.0
  */
-export const Step = Schema.TaggedStruct("Step", state).annotate({ identifier: "ToolLoopStep" })
+export const Step = Schema.TaggedStruct("Step", {
+  ...state,
+  /** `prepareStep` replaced the conversation before this step, so `prompt` does not go on from that of the last one. */
+  replaced: Schema.optionalKey(Schema.Literal(true))
+}).annotate({ identifier: "ToolLoopStep" })
 
 /**
- * The end of a step: a response, and the results of its tools. Keep `prompt` to continue from here if a later step
- * fails.
+ * The end of a step: a response, and the results of its tools. Keep it, and go on `from` it if a later step fails.
  *
  * @category models
  * @since 0.2.0
@@ -67,7 +79,7 @@ export interface Step extends Schema.Schema.Type<typeof Step> {}
  *
  * - a finish reason: `stop` when the last response called no tool that has a handler; `length` when the output limit
  *   cut it off, and likewise `content_filter`, `error` and `other`: no tool of such a response has run
- * - `approval`: tools wait for approval, see {@link respond}
+ * - `approval`: tools wait for approval, see {@link pending} and {@link respond}
  * - `max_steps`: there have been as many responses as `maxSteps` allows; the tools of the last one have run
  * - `stop_when`: `stopWhen` said so; the tools of the last response have run
  *
@@ -97,7 +109,8 @@ export const Done = Schema.TaggedStruct("Done", { ...state, reason: DoneReason }
 })
 
 /**
- * The end of a loop, and its last event.
+ * The end of a loop, and its last event. It has all that is needed to go on `from` it; store it as JSON with
+ * `Schema.toCodecJson(ToolLoop.Done)`.
  *
  * @category models
  * @since 0.2.0
@@ -133,7 +146,8 @@ export type Tools<T extends Record<string, Tool.Any>, E = never, R = never> =
   | Effect.Effect<Toolkit.WithHandler<T>, E, R>
 
 /**
- * What a loop asks: a chat request with a toolkit.
+ * What a loop asks: a chat request with a toolkit, whose conversation is `prompt`, or goes on `from` the state of an
+ * earlier loop.
  *
  * A `toolChoice` that forces a tool call applies to the first step only, until there are results: otherwise the model
  * could never answer. `prepareStep` can ask for it again.
@@ -141,13 +155,27 @@ export type Tools<T extends Record<string, Tool.Any>, E = never, R = never> =
  * @category models
  * @since 0.2.0
  */
-export interface Request<T extends Record<string, Tool.Any>, E = never, R = never>
-  extends Omit<ChatRequest.ChatRequest, "tools" | "responseFormat">
-{
-  readonly tools: Tools<T, E, R>
-  /** The form of the answer. It applies to every step. */
-  readonly responseFormat?: ChatRequest.ChatRequest["responseFormat"]
-}
+export type Request<T extends Record<string, Tool.Any>, E = never, R = never> =
+  & Omit<ChatRequest.ChatRequest, "tools" | "prompt">
+  & {
+    readonly tools: Tools<T, E, R>
+    /**
+     * A `Step` or a `Done`, with the responses to its approval requests. Its conversation, its instructions, its number of
+     * steps and what it cost are gone on with, so limits hold over all of it; `prompt` is then left aside.
+     */
+    readonly from?: State | undefined
+  }
+  & (Pick<ChatRequest.ChatRequest, "prompt"> | { readonly from: State; readonly prompt?: Prompt.RawInput | undefined })
+
+/**
+ * Data that a loop ends in: its schema, or the schema with how the model is asked for it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Output<A, I = A, RD = never, RE = never> =
+  | Schema.ConstraintCodec<A, I, RD, RE>
+  | StructuredOutput.Asked<A, I, RD, RE>
 
 /**
  * What `prepareStep` changes in the request of one step. What is absent or `undefined` stays as it is in the request.
@@ -158,8 +186,10 @@ export interface Request<T extends Record<string, Tool.Any>, E = never, R = neve
 export interface StepChanges<T extends Record<string, Tool.Any>>
   extends Omit<Partial<ChatRequest.ChatRequest>, "tools" | "prompt">
 {
-  /** What is sent instead of the conversation so far, such as a shorter one. The conversation itself stays complete. */
-  readonly prompt?: Prompt.Prompt | undefined
+  /** The conversation from here on, such as a shorter one. The {@link Step} says that it was `replaced`. */
+  readonly prompt?: Prompt.RawInput | undefined
+  /** What is sent in this step instead of the conversation, which stays as it is. */
+  readonly sent?: Prompt.RawInput | undefined
   /** Names of the tools that the model may call. Default: all. */
   readonly tools?: ReadonlyArray<keyof T & string> | undefined
 }
@@ -170,7 +200,7 @@ export interface StepChanges<T extends Record<string, Tool.Any>>
  * @category models
  * @since 0.2.0
  */
-export interface State extends Omit<Step, "_tag"> {}
+export interface State extends Omit<Step, "_tag" | "replaced"> {}
 
 /**
  * How a loop runs.
@@ -179,7 +209,7 @@ export interface State extends Omit<Step, "_tag"> {}
  * @since 0.2.0
  */
 export interface Options<T extends Record<string, Tool.Any>, E = never, R = never> {
-  /** Maximum number of responses; `Infinity` for no limit. Default: 20. */
+  /** Maximum number of responses, those before `from` included; `Infinity` for no limit. Default: 20. */
   readonly maxSteps?: number | undefined
   /** How many handlers run at the same time. Default: `"unbounded"`. */
   readonly concurrency?: Concurrency | undefined
@@ -204,7 +234,7 @@ export interface Options<T extends Record<string, Tool.Any>, E = never, R = neve
   /** Ends the loop after a step whose tools have run. Not called when the model has its answer. */
   readonly stopWhen?: ((state: State, response: ChatResponse.ChatResponse) => boolean) | undefined
   /**
-   * Maximum cost of all responses together in USD: a decimal such as `"0.05"`. Once they cost more, the stream fails
+   * Maximum cost of all responses together, those before `from` included, in USD: a decimal such as `"0.05"`. Once they cost more, the stream fails
    * with `BudgetExceeded`, and no tool runs after that. If a model has no known price, the stream fails with
    * `UnknownModel`, and if a response states no usage, with {@link UsageMissing}.
    *
@@ -257,9 +287,12 @@ type BudgetError<O> = [Chosen<O, "budget">] extends [undefined] ? never
  * pauses a response, the loop continues it.
  *
  * Fails with the `ProviderError` of a response, with an `AiError` when the result of a tool can't be encoded, and with
- * the errors of handlers (see `failures`). Events that came before a failure are delivered first; the last {@link Step}
- * among them has the conversation to continue from. The `spent` of a `ProviderError` has what all responses used, also the
- * one that was cut off.
+ * the errors of handlers (see `failures`). Events that came before a failure are delivered first: the last {@link Step}
+ * among them is one to go on `from`, and each `Finish` has what its response used. The `spent` of a `ProviderError` has what
+ * all responses used, also the one that was cut off.
+ *
+ * With `output`, the loop ends in data: a `Partial` each time that it has grown, and one `Complete` before `Done`, unless
+ * there is another reason to end. It fails with an `ObjectError` when the answer is not the data, after its {@link Step}.
  *
  * @example
  * ```ts
@@ -289,19 +322,38 @@ export const stream = <
   R1 = never,
   E2 = never,
   R2 = never,
+  A = never,
+  I = never,
+  RD = never,
+  RE = never,
   const O extends Options<T, E2, R2> = {}
 >(
-  request: Request<T, E1, R1>,
+  request: Request<T, E1, R1> & { readonly output?: Output<A, I, RD, RE> | undefined },
   options?: O & Options<T, E2, R2>
 ): Stream.Stream<
-  Event,
-  ProviderError.ProviderError | AiError.AiError | HandlerError<T, O> | BudgetError<O> | E1 | E2,
-  Provider.Provider | Tool.HandlerServices<T[keyof T]> | R1 | R2
+  Event | ObjectEvent<A, I>,
+  | ProviderError.ProviderError
+  | AiError.AiError
+  | HandlerError<T, O>
+  | BudgetError<O>
+  | ObjectError<A>
+  | E1
+  | E2,
+  Provider.Provider | Tool.HandlerServices<T[keyof T]> | R1 | R2 | RD
 > => {
   const events = loop(request, options ?? {})
   // What the options rule out does not happen.
-  return events as Stream.Stream<Event, Stated<T, O> | E1 | E2, Services<T, R1 | R2>>
+  return events as Stream.Stream<
+    Event | ObjectEvent<A, I>,
+    Stated<T, O> | ObjectError<A> | E1 | E2,
+    Services<T, R1 | R2 | RD>
+  >
 }
+
+/** What a loop with an output emits besides. */
+type ObjectEvent<A, I> = [A] extends [never] ? never : StreamedObject.ObjectEvent<A, I>
+
+type ObjectError<A> = [A] extends [never] ? never : StreamedObject.ObjectError
 
 type Stated<T extends Record<string, Tool.Any>, O> =
   | ProviderError.ProviderError
@@ -309,56 +361,86 @@ type Stated<T extends Record<string, Tool.Any>, O> =
   | HandlerError<T, O>
   | BudgetError<O>
 
-type Failure<T extends Record<string, Tool.Any>, E> = Stated<T, { readonly budget: string }> | E
+type Failure<T extends Record<string, Tool.Any>, E> =
+  | Stated<T, { readonly budget: string }>
+  | StreamedObject.ObjectError
+  | E
 
 type Services<T extends Record<string, Tool.Any>, R> = Provider.Provider | Tool.HandlerServices<T[keyof T]> | R
 
-const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
-  request: Request<T, E1, R1>,
+const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
+  request: Request<T, E1, R1> & { readonly output?: Output<A, I, RD, RE> | undefined },
   options: Options<T, E2, R2>
-): Stream.Stream<Event, Failure<T, E1 | E2>, Services<T, R1 | R2>> => {
+): Stream.Stream<
+  Event | StreamedObject.ObjectEvent<A, I>,
+  Failure<T, E1 | E2>,
+  Services<T, R1 | R2 | RD>
+> => {
+  type Events = Stream.Stream<
+    Event | StreamedObject.ObjectEvent<A, I>,
+    Failure<T, E1 | E2>,
+    Services<T, R1 | R2 | RD>
+  >
   const { prepareStep, stopWhen } = options
   return Stream.unwrap(Effect.gen(function*() {
     const provider = yield* Provider.Provider
     const invalid = (message: string) => Checks.refused(provider.name, message)
+    const promptOf = (input: unknown) =>
+      Effect.mapError(Effect.fromResult(ChatRequest.promptOf(input)), ({ message }) => invalid(message))
     const { concurrency, failures, limit, maxSteps } = yield* Effect.mapError(
       Effect.fromResult(checked(options)),
       invalid
     )
-    const { prompt: input, responseFormat, toolChoice, tools, ...fields } = { ...request }
-    const prompt = yield* Effect.mapError(
-      Effect.fromResult(ChatRequest.promptOf(input)),
-      ({ message }) => invalid(message)
-    )
+    const { from, output, prompt: input, system, toolChoice, tools, ...fields } = { ...request }
+    if (from !== undefined && !isState(from)) return yield* invalid("from: neither a Step nor a Done")
+    const begin: State = {
+      steps: from?.steps ?? 0,
+      prompt: from === undefined ? yield* promptOf(input) : from.prompt,
+      ...defined({ system: system ?? from?.system, usage: from?.usage, cost: from?.cost })
+    }
     if (!isTools(tools)) return yield* invalid("tools: neither a toolkit nor an effect that makes one")
-    const handlers = yield* withHandlers(tools)
+    const { forms, handlers, known } = yield* prepared(tools, codecTransformer(provider))
+    const wanted = output === undefined ? undefined : isCodec(output) ? { schema: output } : output
+    const asking = wanted === undefined ? undefined : yield* StructuredOutput.asking(provider, wanted)
 
     const run = (calls: ReadonlyArray<Call>, offered: Offered, results: Results) =>
       Stream.flatMap(
         Stream.fromIterable(calls),
-        (call) => runCall(handlers, offered, call, failures, results),
+        (call) => runCall(handlers, forms, offered, call, failures, results),
         { concurrency }
       )
     // The cost of responses that is known, whether that of all is or not.
-    let spent = Cost.zero
-    const all: Offered = new Set(Object.keys(handlers.tools))
+    let spent = begin.cost ?? Cost.zero
+    const all: Offered = new Set(forms.keys())
 
-    const step = (before: State): Stream.Stream<Event, Failure<T, E1 | E2>, Services<T, R1 | R2>> =>
+    const step = (state: State): Events =>
       Stream.unwrap(Effect.gen(function*() {
-        const { prompt = before.prompt, tools: names, ...changes } = yield* changesOf(prepareStep?.(before))
+        const { prompt: replacement, sent, system = state.system, tools: names, ...changes } = yield* changesOf(
+          prepareStep?.(state)
+        )
+        const before = replacement === undefined ? state : { ...state, prompt: yield* promptOf(replacement) }
         const forced = toolChoice === "required" || Predicate.isObject(toolChoice)
         const isAnswered = before.steps > 0 || before.prompt.content.at(-1)?.role === "tool"
+        const chosen = toolChoice === undefined || forced && isAnswered ? undefined : toolChoice
         const offered = names === undefined ? all : new Set(names.filter((name) => all.has(name)))
         const accumulator = ChatResponse.accumulator({ maxSize: yield* ChatResponse.MaxSize })
+        const { instructions, reading, responseFormat, tool } = asking ?? {}
+        const said = [system, instructions].filter(Predicate.isNotUndefined)
         const chunks = provider.stream({
           ...fields,
-          ...(responseFormat === undefined ? undefined : { responseFormat }),
-          ...(toolChoice === undefined || forced && isAnswered ? undefined : { toolChoice }),
+          ...defined({ responseFormat: responseFormat ?? fields.responseFormat }),
+          // The answer is a call, too.
+          ...defined({ toolChoice: tool === undefined || chosen !== undefined && forced ? chosen : "required" }),
           ...defined(changes),
-          prompt,
-          tools: Object.values<Tool.Any>(handlers.tools).filter(({ name }) => offered.has(name))
+          ...(said.length === 0 ? undefined : { system: said.join("\n\n") }),
+          prompt: sent ?? before.prompt,
+          tools: [
+            ...Array.from(forms).flatMap(([name, form]) => offered.has(name) ? [form.sent] : []),
+            ...(tool === undefined ? [] : [tool])
+          ]
         })
         const ids = distinctIds(before.prompt)
+        const object = wanted === undefined ? undefined : objectOf(wanted.schema, reading ?? {})
         const calls: Array<Call> = []
         let asked = false
         let finish: ChatEvent.Finish | undefined
@@ -366,14 +448,14 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
           limit === undefined ? chunks : ChunkStream.withBudget(chunks, { limit, spent }),
           { accumulator }
         ).pipe(
-          Stream.map((stated) => {
+          Stream.mapAccum(() => undefined, (_, stated) => {
             const event = ids.event(stated)
             if (event._tag === "Finish") {
               finish = event
               spent = Cost.sum(spent, event.cost ?? Cost.zero)
             } else if (event._tag === "ToolApprovalRequest") asked = true
             else if (isAnswerable(event)) calls.push(event)
-            return event
+            return [undefined, object === undefined ? [event] : object.see(event)]
           }),
           Stream.catchTag(
             "ProviderError",
@@ -389,7 +471,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
                 before,
                 accumulator.response(),
                 finish ?? ChatEvent.finish(accumulator.response()),
-                { calls, offered, asked, ids }
+                { calls, offered, asked, ids, object, replaced: replacement !== undefined }
               )
             )
           )
@@ -400,28 +482,38 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
       before: State,
       response: ChatResponse.ChatResponse,
       finish: ChatEvent.Finish,
-      { asked, calls, ids, offered }: {
+      { asked, calls, ids, object, offered, replaced }: {
         readonly calls: ReadonlyArray<Call>
         readonly offered: Offered
         /** Whether the provider asks for approval of a tool of its own. */
         readonly asked: boolean
         readonly ids: DistinctIds
+        readonly object: GrowingObject<A, I, RD> | undefined
+        readonly replaced: boolean
       }
-    ): Stream.Stream<Event, Failure<T, E1 | E2>, Services<T, R1 | R2>> =>
+    ): Events =>
       Stream.unwrap(Effect.gen(function*() {
         if (limit !== undefined && finish.cost === undefined) {
           return Stream.fail(new UsageMissing({ step: before.steps + 1, cost: spent }))
         }
         const isFinished = isComplete(finish.reason)
         const results: Results = new Map()
-        const waiting = isFinished
-          ? yield* approvalsOf(handlers.tools, offered, calls, before.prompt.content, options.needsApproval)
+        const isAnswerCall = ({ name }: Call) => name === object?.tool
+        const isAnswered = calls.some(isAnswerCall)
+        for (const call of calls.filter(isAnswerCall)) toolResult(call, accepted, results)
+        const others = calls.filter((call) => !isAnswerCall(call))
+        const runs = isFinished && !isAnswered
+        const waiting = runs
+          ? yield* approvalsOf(known, forms, offered, others, before.prompt.content, options.needsApproval)
           : new Map<string, ChatEvent.ToolCall>()
-        const answers = isFinished
-          ? run(calls.filter((call) => !waiting.has(call.id)), offered, results)
-          : Stream.fromIterable(calls.map((call) => notRun(call, finish.reason, results)))
-        const end = Stream.suspend(() => {
+        const answers = runs
+          ? run(others.filter((call) => !waiting.has(call.id)), offered, results)
+          : Stream.fromIterable(others.map((call) =>
+            notRun(call, isFinished ? "the answer came with its call" : cutShort(finish.reason), results)
+          ))
+        const end = Stream.suspend((): Events => {
           const state: State = {
+            ...defined({ system: before.system }),
             steps: before.steps + 1,
             prompt: Prompt.fromMessages([
               ...before.prompt.content,
@@ -429,52 +521,128 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2>(
             ]),
             ...totals(before, finish)
           }
-          const isOver = !isFinished || calls.length === 0 && finish.reason !== "pause"
+          const isOver = !isFinished || isAnswered || calls.length === 0 && finish.reason !== "pause"
           const reason: DoneReason | undefined = waiting.size > 0 || asked
             ? "approval"
             : isOver
-            ? finish.reason
+            ? isAnswered && isFinished ? "stop" : finish.reason
             : stopWhen?.(state, response) === true
             ? "stop_when"
             : state.steps >= maxSteps
             ? "max_steps"
             : undefined
-          const ended = Stream.make<[Event]>({ _tag: "Step", ...state })
+          const ended = Stream.make<[Event]>({ _tag: "Step", ...state, ...(replaced ? { replaced } : undefined) })
+          if (reason === undefined) {
+            return Stream.concat(ended, step(state))
+          }
+          const done = Stream.make<[Event]>({ _tag: "Done", ...state, reason })
           return Stream.concat(
             ended,
-            reason === undefined ? step(state) : Stream.make<[Event]>({ _tag: "Done", ...state, reason })
+            object !== undefined && isOver && reason !== "approval"
+              ? Stream.concat(Stream.fromEffect(object.end(response)), done)
+              : done
           )
         })
         return Stream.fromIterable(waiting).pipe(
-          Stream.map(([approvalId, call]) => approvalRequest(approvalId, call)),
+          Stream.map(([approvalId, call]) =>
+            approvalRequest(approvalId, call)
+          ),
           Stream.concat(answers),
           Stream.concat(end)
         )
       }))
 
-    const pending = pendingApprovals(prompt)
-    const open = pending.find(({ response }) => response === undefined)
-    if (open !== undefined) return yield* invalid(`prompt: the approval request ${open.approvalId} has no response`)
+    if (limit !== undefined && begin.steps > 0) {
+      if (begin.cost === undefined) return yield* new UsageMissing({ step: begin.steps, cost: Cost.zero })
+      if (BigDecimal.isGreaterThan(spent.total, limit)) {
+        return yield* new ChunkStream.BudgetExceeded({ limit, cost: spent })
+      }
+    }
+    const approvals = approvalsIn(begin.prompt).filter(({ call }) => call !== undefined && !call.providerExecuted)
+    const open = approvals.find(({ response }) => response === undefined)
+    if (open !== undefined) {
+      return yield* invalid(`prompt: the approval request ${open.request.approvalId} has no response`)
+    }
     const results: Results = new Map()
     return Stream.concat(
       Stream.concat(
-        run(pending.flatMap(({ call, response }) => response?.approved === true ? [call] : []), all, results),
+        run(approvals.flatMap(({ call, response }) => call && response?.approved === true ? [call] : []), all, results),
         Stream.fromIterable(
-          pending.flatMap(({ call, response }) =>
-            response === undefined || response.approved ? [] : [denied(call, response.reason, results)]
+          approvals.flatMap(({ call, response }) =>
+            call === undefined || response === undefined || response.approved
+              ? []
+              : [denied(call, response.reason, results)]
           )
         )
       ),
-      Stream.suspend(() => {
-        const state: State = { steps: 0, prompt: resolved(prompt, pending, results) }
-        // What has run is not to run again should the response fail.
-        return pending.length === 0
+      Stream.suspend((): Events => {
+        const state: State = { ...begin, prompt: resolved(begin.prompt, approvals, results) }
+        const next = state.steps < maxSteps
           ? step(state)
-          : Stream.concat(Stream.make<[Event]>({ _tag: "Step", ...state }), step(state))
+          : Stream.make<[Event]>({ _tag: "Done", ...state, reason: "max_steps" })
+        // What has run is not to run again should the response fail.
+        return approvals.length === 0 ? next : Stream.concat(Stream.make<[Event]>({ _tag: "Step", ...state }), next)
       })
     )
   }))
 }
+
+const isCodec = <A, I, RD, RE>(output: Output<A, I, RD, RE>): output is Schema.ConstraintCodec<A, I, RD, RE> =>
+  Schema.isSchema(output)
+
+const isState = Schema.is(Schema.Struct(state))
+
+/** An object that a loop ends in, while a response has it. */
+interface GrowingObject<A, I, RD> {
+  /** The name of the tool whose call is the answer; `undefined` when the text is. */
+  readonly tool: string | undefined
+  /** What is emitted in the place of an event of the response. */
+  readonly see: (event: ChatEvent.ChatEvent) => ReadonlyArray<ChatEvent.ChatEvent | StreamedObject.PartialObject<I>>
+  readonly end: (
+    response: ChatResponse.ChatResponse
+  ) => Effect.Effect<StreamedObject.Complete<A>, StreamedObject.ObjectError, RD>
+}
+
+const objectOf = <A, I, RD, RE>(
+  schema: Schema.ConstraintCodec<A, I, RD, RE>,
+  reading: StreamedObject.Options
+): GrowingObject<A, I, RD> => {
+  const { tool } = reading
+  const { end, parser, partial } = StreamedObject.reader(schema, reading)
+  let text = ""
+  let first: string | undefined
+  const grown = (piece: string) => {
+    text += piece
+    parser.push(piece)
+    return partial()
+  }
+  /** What an event has of the text of the object. */
+  const pieceOf = (event: ChatEvent.ChatEvent): string => {
+    if (tool === undefined) return event._tag === "Text" ? event.delta : ""
+    if (!isOfCall(event) || event.name !== tool || (first ??= event.id) !== event.id) return ""
+    if (event._tag === "ToolCallDelta") return event.delta
+    return event._tag === "ToolCall" && text === "" ? JSON.stringify(event.params) : ""
+  }
+  return {
+    tool,
+    see: (event) => {
+      const shown = tool !== undefined && isOfCall(event) && event.name === tool ? [] : [event]
+      const piece = pieceOf(event)
+      const value = piece === "" ? undefined : grown(piece)
+      return value === undefined ? shown : [...shown, value]
+    },
+    end: (response) => end(StreamedObject.ending(parser, () => response, () => text, () => first !== undefined))
+  }
+}
+
+const isOfCall = (
+  event: ChatEvent.ChatEvent
+): event is ChatEvent.ToolCallStart | ChatEvent.ToolCallDelta | ChatEvent.ToolCall | ChatEvent.InvalidToolCall =>
+  event._tag === "ToolCallStart" || event._tag === "ToolCallDelta" || event._tag === "ToolCall" ||
+  event._tag === "InvalidToolCall"
+
+/** The result of the call that is the answer: every call needs one. */
+const accepted = { result: "Accepted", isFailure: false, preliminary: false }
 
 type Call = ChatEvent.ToolCall | ChatEvent.InvalidToolCall
 
@@ -484,9 +652,76 @@ type Offered = ReadonlySet<string>
 /** The results that go into the next request, by the ids of their calls. */
 type Results = Map<string, Prompt.ToolResultPart>
 
-const withHandlers = <T extends Record<string, Tool.Any>, E, R>(
+/** How the model is told of a tool, and how its arguments are read. */
+interface Form<R> {
+  readonly sent: Tool.Any | ChatRequest.ToolDefinition
+  readonly decode: (params: unknown) => Effect.Effect<unknown, SchemaIssue.Issue, R>
+  /** Whether the handler takes what was decoded; otherwise its toolkit decodes the arguments again. */
+  readonly isDecoded: boolean
+}
+
+type Forms<T extends Record<string, Tool.Any>> = ReadonlyMap<string, Form<Tool.HandlerServices<T[keyof T]>>>
+
+/**
+ * The tools, with arguments that are decoded here: a toolkit decodes by the schema as it is, which takes no JSON for a date,
+ * and in a time that may grow exponentially.
+ */
+const prepared = <T extends Record<string, Tool.Any>, E, R>(
+  tools: Tools<T, E, R>,
+  transformer: LanguageModel.CodecTransformer
+) => {
+  const isOurs = isToolkit(tools)
+  return Effect.map(
+    isOurs ? undecoding(tools) : Effect.isEffect(tools) ? tools : Effect.succeed(tools),
+    (handlers) => {
+      const known: T = isOurs ? tools.tools : handlers.tools
+      const forms: Forms<T> = new Map(
+        Object.values<Tool.Any>(known).map((tool) => [tool.name, formOf(tool, isOurs, transformer)])
+      )
+      return { handlers, known, forms }
+    }
+  )
+}
+
+const isToolkit = <T extends Record<string, Tool.Any>, E, R>(
   tools: Tools<T, E, R>
-): Effect.Effect<Toolkit.WithHandler<T>, E, R> => Effect.isEffect(tools) ? tools : Effect.succeed(tools)
+): tools is Tools<T, E, R> & Effect.Effect<Toolkit.WithHandler<T>, E, R> & { readonly tools: T } =>
+  Effect.isEffect(tools) && Predicate.hasProperty(tools, "tools") && Predicate.hasProperty(tools, "toHandlers")
+
+/** The toolkit with handlers that take what was decoded. They are found by the names of their tools. */
+const undecoding = <T extends Record<string, Tool.Any>, E, R>(
+  { tools }: Effect.Effect<Toolkit.WithHandler<T>, E, R> & { readonly tools: T }
+): Effect.Effect<Toolkit.WithHandler<T>, E, R> => {
+  const made: Effect.Effect<unknown, unknown, unknown> = Toolkit.make(
+    ...Object.values<Tool.Any>(tools).map((tool) =>
+      Tool.isUserDefined(tool) ? tool.setParameters(Schema.Unknown) : tool
+    )
+  )
+  return made as Effect.Effect<Toolkit.WithHandler<T>, E, R>
+}
+
+const isJsonObject = Schema.is(Schema.JsonObject)
+
+const formOf = <R>(tool: Tool.Any, isOurs: boolean, transformer: LanguageModel.CodecTransformer): Form<R> => {
+  const decoder = (schema: Schema.Constraint) =>
+    linearDecoder(schema as Schema.ConstraintDecoder<unknown, R>, { errors: "all" })
+  const schema = tool.parametersSchema
+  if (!Schema.isSchema(schema)) return { sent: tool, decode: Effect.succeed, isDecoded: false }
+  if (!isOurs || !Tool.isUserDefined(tool)) return { sent: tool, decode: decoder(schema), isDecoded: false }
+  const plain: Form<R> = { sent: tool, decode: decoder(Schema.toCodecJson(schema)), isDecoded: true }
+  if (Tool.getStrictMode(tool) !== true) return plain
+  // A guarantee needs the form in which the API can give it. Where there is none, the provider says why.
+  return Result.getOrElse(
+    Result.try((): Form<R> => {
+      const { codec, jsonSchema: parameters } = transformer(schema)
+      if (!isJsonObject(parameters)) return plain
+      const { name } = tool
+      const sent = { name, ...defined({ description: Tool.getDescription(tool) }), parameters, strict: true }
+      return { sent, decode: decoder(codec), isDecoded: true }
+    }),
+    () => plain
+  )
+}
 
 const changesOf = <A, E, R>(
   changes: A | Effect.Effect<A, E, R> | undefined
@@ -540,6 +775,7 @@ const totals = (
 /** Runs the handler of a call, or tells the model why there is nothing to run. */
 const runCall = <T extends Record<string, Tool.Any>>(
   handlers: Toolkit.WithHandler<T>,
+  forms: Forms<T>,
   offered: Offered,
   call: Call,
   failures: "tool" | "return",
@@ -550,7 +786,8 @@ const runCall = <T extends Record<string, Tool.Any>>(
   Tool.HandlerServices<T[keyof T]>
 > => {
   const { id, name } = call
-  if (!isTool(handlers.tools, name) || !offered.has(name)) {
+  const form = forms.get(name)
+  if (form === undefined || !isTool(handlers.tools, name) || !offered.has(name)) {
     const known = offered.size === 0 ? "" : `. The tools are: ${Array.from(offered).join(", ")}`
     return Stream.make(failed(call, `There is no tool ${name}${known}`, results))
   }
@@ -558,17 +795,23 @@ const runCall = <T extends Record<string, Tool.Any>>(
     const problem = call.problem === "incomplete" ? "The JSON ends too early" : "This is not JSON"
     return Stream.make(failed(call, `${problem}, at character ${call.offset} of the arguments`, results))
   }
-  return Stream.unwrap(handlers.handle(name, call.params as Tool.ParametersEncoded<T[typeof name]>, id)).pipe(
-    Stream.map(({ encodedResult, failureOrigin, isFailure, modelOutput, preliminary, result }) =>
-      failureOrigin === "parameters"
-        ? failed(call, textOf(result), results)
-        : toolResult(call, { result: encodedResult, isFailure, preliminary, modelOutput }, results)
-    ),
-    Stream.catch((error) =>
-      failures === "return" || isParameterError(error)
-        ? Stream.succeed(failed(call, textOf(error), results))
-        : Stream.fail(error)
-    ),
+  const handled = (params: unknown) =>
+    Stream.unwrap(handlers.handle(name, params as Tool.ParametersEncoded<T[typeof name]>, id)).pipe(
+      Stream.map(({ encodedResult, failureOrigin, isFailure, modelOutput, preliminary, result }) =>
+        failureOrigin === "parameters"
+          ? failed(call, textOf(result), results)
+          : toolResult(call, { result: encodedResult, isFailure, preliminary, modelOutput }, results)
+      ),
+      Stream.catch((error) =>
+        failures === "return" || isParameterError(error)
+          ? Stream.succeed(failed(call, textOf(error), results))
+          : Stream.fail(error)
+      )
+    )
+  return Stream.unwrap(Effect.match(form.decode(call.params), {
+    onFailure: (issue) => Stream.succeed(failed(call, lines(schemaIssues({ issue })).join("\n"), results)),
+    onSuccess: (decoded) => handled(form.isDecoded ? decoded : call.params)
+  })).pipe(
     Stream.withSpan(`execute_tool ${name}`, {
       attributes: { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name, "gen_ai.tool.call.id": id }
     })
@@ -595,8 +838,10 @@ const textOf = (error: unknown): string =>
 const failed = (call: Call, result: string, results: Results): ChatEvent.ToolResult =>
   toolResult(call, { result, isFailure: true, preliminary: false }, results)
 
-const notRun = (call: Call, reason: FinishReason, results: Results): ChatEvent.ToolResult =>
-  failed(call, `The tool did not run, as the response was cut short: ${reason}`, results)
+const notRun = (call: Call, reason: string, results: Results): ChatEvent.ToolResult =>
+  failed(call, `The tool did not run, as ${reason}`, results)
+
+const cutShort = (reason: FinishReason): string => `the response was cut short: ${reason}`
 
 const denied = (call: Call, reason: string | undefined, results: Results): ChatEvent.ToolResult =>
   toolResult(call, {
@@ -727,6 +972,7 @@ const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
 /** The calls that have to be approved, by the ids of their approval requests. */
 const approvalsOf = Effect.fnUntraced(function*<T extends Record<string, Tool.Any>>(
   tools: T,
+  forms: Forms<T>,
   offered: Offered,
   calls: ReadonlyArray<Call>,
   messages: ReadonlyArray<Prompt.Message>,
@@ -738,22 +984,23 @@ const approvalsOf = Effect.fnUntraced(function*<T extends Record<string, Tool.An
       ? tools[call.name]
       : undefined
     if (call._tag === "InvalidToolCall" || tool === undefined) continue
-    if (always?.(call) === true || (yield* needsApproval(tool, call, messages))) waiting.set(call.id, call)
+    const form = forms.get(call.name)
+    if (always?.(call) === true || form && (yield* needsApproval(tool, form, call, messages))) {
+      waiting.set(call.id, call)
+    }
   }
   return waiting
 })
 
-const needsApproval = <T extends Tool.Any>(
-  tool: T,
+const needsApproval = <R>(
+  { needsApproval = false }: Tool.Any,
+  { decode }: Form<R>,
   { id, params }: ChatEvent.ToolCall,
   messages: ReadonlyArray<Prompt.Message>
-): Effect.Effect<boolean, never, Tool.HandlerServices<T>> => {
-  const { needsApproval = false } = tool
+): Effect.Effect<boolean, never, R> => {
   if (typeof needsApproval === "boolean") return Effect.succeed(needsApproval)
-  // A tool of any type does not say what its schema needs.
-  const parameters = tool.parametersSchema as Schema.Decoder<unknown, Tool.HandlerServices<T>>
-  return Schema.decodeUnknownEffect(parameters)(params).pipe(
-    Effect.flatMap((decoded) => {
+  return decode(params).pipe(
+    Effect.flatMap((decoded): Effect.Effect<boolean, never, R> => {
       const needed = needsApproval(decoded, { toolCallId: id, messages })
       return Effect.isEffect(needed) ? needed : Effect.succeed(needed)
     }),
@@ -774,39 +1021,66 @@ const approvalRequest = (
   providerExecuted: false
 })
 
-/** A request for approval in a conversation, and the response to it. */
+/** A request for approval in a conversation whose call has no result yet. */
 interface Approval {
-  readonly approvalId: string
-  readonly call: ChatEvent.ToolCall
+  readonly request: ChatEvent.ToolApprovalRequest
+  /** Absent when the provider keeps it. */
+  readonly call: ChatEvent.ToolCall | undefined
   readonly response: Prompt.ToolApprovalResponsePart | undefined
 }
 
-/** The requests for approval of tools that this library runs, whose calls have no result yet. */
-const pendingApprovals = ({ content: messages }: Prompt.Prompt): ReadonlyArray<Approval> => {
+const approvalsIn = ({ content: messages }: Prompt.Prompt): ReadonlyArray<Approval> => {
   const last = messages.findLastIndex(({ role }) => role === "assistant")
   const message = messages[last]
   if (message?.role !== "assistant") return []
   const answers = messages.slice(last + 1).flatMap((message) => message.role === "tool" ? message.content : [])
-  return message.content.flatMap((part) => {
+  return message.content.flatMap((part): ReadonlyArray<Approval> => {
     if (part.type !== "tool-approval-request") return []
-    const call = message.content.find((call) => call.type === "tool-call" && call.id === part.toolCallId)
-    if (call?.type !== "tool-call" || call.providerExecuted) return []
-    if (answers.some((answer) => answer.type === "tool-result" && answer.id === call.id)) return []
-    const { id, name, params } = call
+    const { approvalId, toolCallId } = part
+    if (answers.some((answer) => answer.type === "tool-result" && answer.id === toolCallId)) return []
+    const stated = message.content.find((call) => call.type === "tool-call" && call.id === toolCallId)
+    const call: ChatEvent.ToolCall | undefined = stated?.type !== "tool-call" ? undefined : {
+      _tag: "ToolCall",
+      id: stated.id,
+      name: stated.name,
+      params: stated.params,
+      providerExecuted: stated.providerExecuted
+    }
     return [{
-      approvalId: part.approvalId,
-      call: { _tag: "ToolCall", id, name, params, providerExecuted: false },
+      request: call === undefined
+        ? { _tag: "ToolApprovalRequest", approvalId, toolCallId, params: null, providerExecuted: true }
+        : { ...approvalRequest(approvalId, call), providerExecuted: call.providerExecuted },
+      call,
       response: answers.find((answer): answer is Prompt.ToolApprovalResponsePart =>
-        answer.type === "tool-approval-response" && answer.approvalId === part.approvalId
+        answer.type === "tool-approval-response" && answer.approvalId === approvalId
       )
     }]
   })
 }
 
+/**
+ * The calls that wait for approval in the state of a loop, in order; empty when none does. It needs nothing but the state,
+ * so it tells after a restart what was asked.
+ *
+ * @example
+ * ```ts
+ * import { ToolLoop } from "effect-llm-stream"
+ *
+ * declare const done: ToolLoop.Done
+ *
+ * const questions = ToolLoop.pending(done).map(({ approvalId, name, params }) => ({ approvalId, name, params }))
+ * ```
+ *
+ * @category getters
+ * @since 0.2.0
+ */
+export const pending = ({ prompt }: Pick<State, "prompt">): ReadonlyArray<ChatEvent.ToolApprovalRequest> =>
+  approvalsIn(prompt).flatMap(({ request, response }) => response === undefined ? [request] : [])
+
 /** The conversation with the results in the place of the responses to their requests, which no provider knows of. */
 const resolved = (prompt: Prompt.Prompt, approvals: ReadonlyArray<Approval>, results: Results): Prompt.Prompt => {
   if (approvals.length === 0) return prompt
-  const known = new Map(approvals.map((approval) => [approval.approvalId, approval]))
+  const known = new Map(approvals.map((approval) => [approval.request.approvalId, approval]))
   return Prompt.fromMessages(prompt.content.map((message) => {
     switch (message.role) {
       case "assistant":
@@ -822,7 +1096,7 @@ const resolved = (prompt: Prompt.Prompt, approvals: ReadonlyArray<Approval>, res
           content: message.content.flatMap((part): ReadonlyArray<Prompt.ToolMessagePart> => {
             if (part.type !== "tool-approval-response") return [part]
             const approval = known.get(part.approvalId)
-            const result = approval === undefined ? part : results.get(approval.call.id)
+            const result = approval === undefined ? part : results.get(approval.request.toolCallId)
             return result === undefined ? [] : [result]
           })
         })
@@ -833,33 +1107,43 @@ const resolved = (prompt: Prompt.Prompt, approvals: ReadonlyArray<Approval>, res
 }
 
 /**
- * The conversation of a loop that waits for approval, with the responses added. Given this prompt, {@link stream} runs
- * the approved tools, tells the model which were denied, and continues. Every waiting tool needs a response.
+ * The state of a loop that waits for approval, with the responses added. A loop that goes on `from` it runs the approved
+ * tools, tells the model which were denied, and continues. Every waiting tool needs a response.
  *
  * @example
  * ```ts
  * import { ToolLoop } from "effect-llm-stream"
+ * import { Tool, Toolkit } from "effect/ai"
  *
+ * declare const tools: Toolkit.Toolkit<{ readonly transfer: Tool.Tool<"transfer", never> }>
  * declare const done: ToolLoop.Done
  *
- * const prompt = ToolLoop.respond(done.prompt, [{ approvalId: "call_1", approved: false, reason: "too expensive" }])
+ * const loop = ToolLoop.stream({
+ *   from: ToolLoop.respond(done, [{ approvalId: "call_1", approved: false, reason: "too expensive" }]),
+ *   tools
+ * })
  * ```
  *
  * @category combinators
  * @since 0.2.0
  */
 export const respond: {
-  (responses: ReadonlyArray<ApprovalResponse>): (prompt: Prompt.Prompt) => Prompt.Prompt
-  (prompt: Prompt.Prompt, responses: ReadonlyArray<ApprovalResponse>): Prompt.Prompt
-} = dual(2, (prompt: Prompt.Prompt, responses: ReadonlyArray<ApprovalResponse>): Prompt.Prompt =>
-  Prompt.fromMessages([
-    ...prompt.content,
-    Prompt.toolMessage({
-      content: responses.map(({ approvalId, approved, reason }) =>
-        Prompt.toolApprovalResponsePart({ approvalId, approved, ...(reason === undefined ? undefined : { reason }) })
-      )
-    })
-  ]))
+  (responses: ReadonlyArray<ApprovalResponse>): <S extends Pick<State, "prompt">>(state: S) => S
+  <S extends Pick<State, "prompt">>(state: S, responses: ReadonlyArray<ApprovalResponse>): S
+} = dual(
+  2,
+  <S extends Pick<State, "prompt">>(state: S, responses: ReadonlyArray<ApprovalResponse>): S => ({
+    ...state,
+    prompt: Prompt.fromMessages([
+      ...state.prompt.content,
+      Prompt.toolMessage({
+        content: responses.map(({ approvalId, approved, reason }) =>
+          Prompt.toolApprovalResponsePart({ approvalId, approved, ...(reason === undefined ? undefined : { reason }) })
+        )
+      })
+    ])
+  })
+)
 
 /**
  * The response to an approval request.
@@ -885,9 +1169,11 @@ export interface ApprovalResponse {
  * @category models
  * @since 0.2.0
  */
-export interface Answer extends Omit<Done, "_tag"> {
+export interface Answer<out T = never> extends Omit<Done, "_tag"> {
   /** The text of the last response. */
   readonly text: string
+  /** The data, if the loop has an `output`; `undefined` when it ended for another reason than that the model had its answer. */
+  readonly value: T | undefined
 }
 
 /**
@@ -911,22 +1197,26 @@ export interface Answer extends Omit<Done, "_tag"> {
  * @category destructors
  * @since 0.2.0
  */
-export const answer = <E, R>(self: Stream.Stream<Event, E, R>): Effect.Effect<Answer, E, R> =>
+export const answer = <E, R, T = never>(
+  self: Stream.Stream<Event | StreamedObject.ObjectEvent<T, unknown>, E, R>
+): Effect.Effect<Answer<T>, E, R> =>
   Effect.suspend(() => {
     let text = ""
     let isOver = false
+    let value: T | undefined
     let done: Done | undefined
     return Stream.runForEach(self, (event) =>
       Effect.sync(() => {
         if (event._tag === "Step") isOver = true
         else if (event._tag === "Done") done = event
+        else if (event._tag === "Complete") value = event.value
         else if (event._tag === "Text") {
           text = isOver ? event.delta : text + event.delta
           isOver = false
         }
       })).pipe(
         Effect.flatMap(() =>
-          done === undefined ? Effect.die("The loop did not end") : Effect.succeed({ ...done, text })
+          done === undefined ? Effect.die("The loop did not end") : Effect.succeed({ ...done, text, value })
         )
       )
   })

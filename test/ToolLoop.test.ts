@@ -120,7 +120,7 @@ for (const [id, { at, reply }] of Object.entries(hosts)) {
         const told = events.flatMap((event) => event._tag === "ToolResult" ? [event] : [])
         assert.isTrue(told.every(({ isFailure }) => isFailure))
         const texts = told.map(({ result }) => String(result)).toSorted()
-        assert.match(texts.join("\n"), /Missing key.*city.*\n?.*There is no city Atlantis\nThere is no tool clock/s)
+        assert.match(texts.join("\n"), /There is no city Atlantis\nThere is no tool clock.*city: Missing key/s)
       }))
 
     it.live("tells the model of arguments that are JSON, but no object", () =>
@@ -219,16 +219,96 @@ for (const [id, { at, reply }] of Object.entries(hosts)) {
 
         const codec = Schema.toCodecJson(ToolLoop.Done)
         const json = JSON.parse(JSON.stringify(yield* Schema.encodeEffect(codec)(done)))
-        const { prompt } = yield* Schema.decodeUnknownEffect(codec)(json)
-        const answered = ToolLoop.respond(
-          prompt,
+        const stored = yield* Schema.decodeUnknownEffect(codec)(json)
+        assert.deepStrictEqual(ToolLoop.pending(stored), asked)
+        const from = ToolLoop.respond(
+          stored,
           asked.map(({ approvalId }) => ({ approvalId, approved: true }))
         )
-        const { text } = yield* ToolLoop.answer(ToolLoop.stream({ ...request, prompt: answered })).pipe(
+        assert.isEmpty(ToolLoop.pending(from))
+        const { text } = yield* ToolLoop.answer(ToolLoop.stream({ ...request, from })).pipe(
           Effect.provide([handlers, at(server.url)])
         )
         assert.strictEqual(text, "Rome is warmer.")
         assert.match(JSON.stringify((yield* server.requests)[1]?.body), /18.*21/)
+      }))
+
+    it.live("goes on from what was stored, with its instructions, its steps and what it cost", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([reply(one), reply(one), reply(said)])
+        const asking = { ...request, system: "Be brief." }
+        const options = { needsApproval: () => true, maxSteps: 2 }
+        const codec = Schema.toCodecJson(ToolLoop.Done)
+        const loop = (from: ToolLoop.Done | undefined) =>
+          Effect.gen(function*() {
+            const json = from && JSON.parse(JSON.stringify(yield* Schema.encodeEffect(codec)(from)))
+            const stored = json && (yield* Schema.decodeUnknownEffect(codec)(json))
+            const waiting = stored === undefined ? [] : ToolLoop.pending(stored)
+            return yield* collect(
+              stored === undefined ? ToolLoop.stream(asking, options) : ToolLoop.stream({
+                from: ToolLoop.respond(stored, waiting.map(({ approvalId }) => ({ approvalId, approved: true }))),
+                tools: toolkit
+              }, options)
+            ).pipe(Effect.provide([handlers, at(server.url)]))
+          })
+        const { done: first } = yield* loop(undefined)
+        const { done: second } = yield* loop(first)
+        assert.deepStrictEqual([second?.reason, second?.steps, second?.usage?.inputTokens], ["approval", 2, 2000])
+        const { done: third, events } = yield* loop(second)
+        assert.deepStrictEqual([third?.reason, third?.steps, third?.usage], ["max_steps", 2, second?.usage])
+        assert.deepStrictEqual(tags(events), ["ToolResult", "Step", "Done"])
+        const requests = yield* server.requests
+        assert.lengthOf(requests, 2)
+        for (const { body } of requests) assert.include(JSON.stringify(body), "Be brief.")
+      }))
+
+    for (const mode of ["format", "tool", "instructions"] as const) {
+      it.live(`ends in an object that grows: ${mode}`, () =>
+        Effect.gen(function*() {
+          const Forecast = Schema.Struct({ city: Schema.String, at: Schema.optionalKey(Schema.Date) })
+          const stated = `{"city":"Rome","at":"2026-11-22T00:00:00.000Z"}`
+          const last = mode === "tool"
+            ? Answer.make({ model, toolCalls: [{ name: "response", arguments: stated }], usage })
+            : Answer.make({ model, content: stated, usage })
+          const server = yield* NodeReplayServer.make([reply(one), reply(last), reply(one), reply(last)])
+          const prompt = "Which is warmer? Answer in JSON."
+          const loop = ToolLoop.stream({ prompt, tools: toolkit, output: { schema: Forecast, mode } })
+          const events = yield* Stream.runCollect(loop).pipe(Effect.provide([handlers, at(server.url)]))
+          const partials = events.flatMap((event) => event._tag === "Partial" ? [event.value] : [])
+          assert.deepStrictEqual(partials.at(-1), { city: "Rome" })
+          assert.deepStrictEqual(events.slice(-3).map(({ _tag }) => _tag), ["Step", "Complete", "Done"])
+          assert.lengthOf(events.filter(({ _tag }) => _tag === "ToolCall"), 1)
+          const { reason, steps, value } = yield* Effect.provide(ToolLoop.answer(loop), [handlers, at(server.url)])
+          assert.deepStrictEqual(value, { city: "Rome", at: new Date("2026-11-22") })
+          assert.deepStrictEqual([reason, steps], ["stop", 2])
+          expectTypeOf(value).toEqualTypeOf<typeof Forecast.Type | undefined>()
+        }))
+    }
+
+    it.live("gives a handler its dates, also where the provider guarantees the arguments", () =>
+      Effect.gen(function*() {
+        for (const strict of [false, true]) {
+          const booking = Toolkit.make(
+            Tool.make("book", {
+              parameters: Schema.Struct({ at: Schema.Date, until: Schema.optionalKey(Schema.Date) }),
+              success: Schema.String
+            }).annotate(Tool.Strict, strict)
+          )
+          const rewrites = strict && !["anthropic", "bedrock", "bedrock-invoke"].includes(id)
+          const args = `{"at":"2026-11-22T00:00:00.000Z"${rewrites ? `,"until":null` : ""}}`
+          const server = yield* NodeReplayServer.make([
+            reply(Answer.make({ toolCalls: [{ name: "book", arguments: args }] })),
+            reply(said)
+          ])
+          const { events } = yield* collect(ToolLoop.stream({ prompt: "Book it", tools: booking })).pipe(
+            Effect.provide([
+              booking.toLayer({ book: ({ at, until }) => Effect.succeed(`${at.getTime()} ${until}`) }),
+              at(server.url)
+            ])
+          )
+          const told = events.flatMap((event) => event._tag === "ToolResult" ? [event.result] : [])
+          assert.deepStrictEqual(told, [`${Date.UTC(2026, 10, 22)} undefined`])
+        }
       }))
 
     it.live("keeps to a budget over all responses", () =>
@@ -317,7 +397,7 @@ describe("ToolLoop", () => {
       yield* collect(
         ToolLoop.stream({ ...request, toolChoice: "required", temperature: 0 }, {
           prepareStep: ({ steps }) =>
-            Effect.succeed(steps === 0 ? {} : { model: "small", tools: [], prompt: Prompt.make("Short") })
+            Effect.succeed(steps === 0 ? {} : { model: "small", tools: [], sent: Prompt.make("Short") })
         })
       )
       const [first, second] = yield* sent
@@ -326,6 +406,127 @@ describe("ToolLoop", () => {
       assert.deepInclude(second, { model: "small", temperature: 0, tools: [] })
       assert.lengthOf(second === undefined ? [] : messages(second), 1)
     }).pipe(Effect.provide([handlers, answers(one, said)])))
+
+  it.effect("goes on with the conversation that a step replaced, and says so", () =>
+    Effect.gen(function*() {
+      const { done, events } = yield* collect(
+        ToolLoop.stream(request, {
+          prepareStep: ({ prompt, steps }) => ({
+            prompt: steps === 2 ? Prompt.fromMessages(prompt.content.slice(-2)) : undefined
+          })
+        })
+      )
+      const requests = yield* sent
+      assert.deepStrictEqual(requests.map((request) => messages(request).length), [1, 3, 2, 4])
+      const steps = events.flatMap((event) => event._tag === "Step" ? [event.replaced] : [])
+      assert.deepStrictEqual(steps, [undefined, undefined, true, undefined])
+      assert.lengthOf(done?.prompt.content ?? [], 5)
+    }).pipe(Effect.provide([handlers, answers(one, one, one, said)])))
+
+  it.effect("holds a budget over what was spent before it went on, and refuses what is no state", () =>
+    Effect.gen(function*() {
+      const { done } = yield* collect(ToolLoop.stream(request, { maxSteps: 1 }))
+      assert.isDefined(done)
+      const goOn = (from: ToolLoop.State, budget: string) =>
+        Effect.map(collect(ToolLoop.stream({ ...request, from }, { budget })), ({ error }) => error)
+      assert.strictEqual((yield* goOn(done, "0.0069"))?._tag, "BudgetExceeded")
+      assert.lengthOf(yield* sent, 2)
+      assert.strictEqual((yield* goOn(done, "0.003"))?._tag, "BudgetExceeded")
+      const { cost: _, ...unpriced } = done
+      assert.strictEqual((yield* goOn(unpriced, "1"))?._tag, "UsageMissing")
+      assert.lengthOf(yield* sent, 2)
+      assert.isUndefined(yield* goOn(done, "0.007"))
+      const wrong = JSON.parse(`{"steps":1}`)
+      assert.include(String(yield* goOn(wrong, "1")), "from: neither a Step nor a Done")
+    }).pipe(Effect.provide([handlers, answers(one, said)])))
+
+  it.effect("fails with what is wrong with its object after the step, and ends without one when cut short", () =>
+    Effect.gen(function*() {
+      const schema = Schema.Struct({ city: Schema.String })
+      const run = (last: Answer.Answer) =>
+        Effect.gen(function*() {
+          const seen: Array<string> = []
+          const error = yield* ToolLoop.stream({ ...request, output: schema }).pipe(
+            Stream.runForEach(({ _tag }) => Effect.sync(() => seen.push(_tag))),
+            Effect.flip
+          )
+          return [error._tag === "ObjectError" ? error.reason._tag : error._tag, seen.at(-1)]
+        }).pipe(Effect.provide([handlers, answers(one, last)]))
+      assert.deepStrictEqual(yield* run(said), ["InvalidJson", "Step"])
+      assert.deepStrictEqual(yield* run(Answer.make({ content: `{"city":1}` })), ["SchemaMismatch", "Step"])
+      assert.deepStrictEqual(yield* run(Answer.make({ content: `{"ci`, finishReason: "length" })), [
+        "LengthLimit",
+        "Step"
+      ])
+      const { value } = yield* ToolLoop.answer(ToolLoop.stream({ ...request, output: schema }, { maxSteps: 1 })).pipe(
+        Effect.provide([handlers, answers(one)])
+      )
+      assert.isUndefined(value)
+    }))
+
+  it.effect("runs no tool that is called beside the answer, and can go on after it", () =>
+    Effect.gen(function*() {
+      const schema = Schema.Struct({ city: Schema.String })
+      const { events, done } = yield* collect(
+        Stream.filter(
+          ToolLoop.stream({ ...request, output: { schema, mode: "tool", name: "answer" } }),
+          (event): event is ToolLoop.Event => event._tag !== "Partial" && event._tag !== "Complete"
+        )
+      )
+      assert.deepStrictEqual(
+        events.flatMap((event) => event._tag === "ToolResult" ? [event.result] : []),
+        ["The tool did not run, as the answer came with its call"]
+      )
+      assert.strictEqual(done?.reason, "stop")
+      const told = done?.prompt.content.at(-1)
+      assert.lengthOf(told?.role === "tool" ? told.content : [], 2)
+    }).pipe(Effect.provide([
+      handlers,
+      answers(Answer.make({ toolCalls: [call("Paris"), { name: "answer", arguments: `{"city":"Rome"}` }] }))
+    ])))
+
+  it.effect("reads arguments once, however many members of a union they nearly fit", () =>
+    Effect.gen(function*() {
+      let looks = 0
+      const Counted = Schema.String.check(Schema.makeFilter(() => {
+        looks++
+        return true
+      }))
+      interface Tree {
+        readonly name: string
+        readonly child?: Tree
+      }
+      const Tree: Schema.Codec<Tree> = Schema.Union([1, 2, 3].map((size) =>
+        Schema.Struct({
+          name: Counted,
+          child: Schema.optionalKey(Schema.suspend((): Schema.Codec<Tree> => Tree)),
+          [`only${size}`]: size === 3 ? Schema.optionalKey(Schema.String) : Schema.String
+        })
+      ))
+      const grow = Toolkit.make(
+        Tool.make("grow", { parameters: Schema.Struct({ tree: Tree }), success: Schema.String })
+      )
+      const nested = (depth: number, leaf: unknown): unknown =>
+        depth === 0 ? leaf : { name: "x", child: nested(depth - 1, leaf) }
+      const run = (depth: number, leaf: unknown) =>
+        Effect.gen(function*() {
+          looks = 0
+          const args = JSON.stringify({ tree: nested(depth, leaf) })
+          const { events } = yield* collect(ToolLoop.stream({ prompt: "Grow", tools: grow })).pipe(
+            Effect.provide([
+              grow.toLayer({ grow: () => Effect.succeed("grown") }),
+              answers(Answer.make({ toolCalls: [{ name: "grow", arguments: args }] }), said)
+            ])
+          )
+          return events.flatMap((event) => event._tag === "ToolResult" ? [event.isFailure] : []).concat(
+            looks > 4 * (depth + 1)
+          )
+        })
+      for (const depth of [4, 40, 400]) {
+        assert.deepStrictEqual(yield* run(depth, { name: "leaf" }), [false, false])
+        assert.deepStrictEqual(yield* run(depth, { name: 1 }), [true, false])
+      }
+    }))
 
   it.effect("leaves as it is what a step does not set", () =>
     Effect.gen(function*() {
@@ -497,7 +698,7 @@ describe("ToolLoop", () => {
       const unanswered = yield* collect(ToolLoop.stream({ prompt: waiting, tools: careful })).pipe(Effect.provide(live))
       assert.include(String(unanswered.error), `the approval request ${approvalId} has no response`)
 
-      const prompt = ToolLoop.respond(waiting, [{ approvalId, approved: false, reason: "too hot" }])
+      const { prompt } = ToolLoop.respond({ prompt: waiting }, [{ approvalId, approved: false, reason: "too hot" }])
       const { done: end } = yield* collect(ToolLoop.stream({ prompt, tools: careful })).pipe(Effect.provide(live))
       assert.strictEqual(end?.reason, "stop")
       const [, second] = yield* sent
@@ -518,7 +719,7 @@ describe("ToolLoop", () => {
       const responses = events.flatMap((event) =>
         event._tag === "ToolApprovalRequest" ? [{ approvalId: event.approvalId, approved: true }] : []
       )
-      const failed = yield* run(ToolLoop.respond(done?.prompt ?? Prompt.empty, responses))
+      const failed = yield* run(ToolLoop.respond({ prompt: done?.prompt ?? Prompt.empty }, responses).prompt)
       assert.isTrue(ProviderError.isProviderError(failed.error))
       const last = failed.events.findLast((event) => event._tag === "Step")
       assert.deepStrictEqual([last?.steps, last?.usage, last?.cost], [0, undefined, undefined])

@@ -121,7 +121,7 @@ export const ask = (
               : { approvalId, approved }
           )
         }
-        prompt = ToolLoop.respond(done.prompt, responses)
+        prompt = ToolLoop.respond(done, responses).prompt
       }
     })
 

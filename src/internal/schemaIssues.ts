@@ -1,4 +1,5 @@
 import * as SchemaIssue from "effect/SchemaIssue"
+import { place } from "./place.ts"
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
@@ -36,3 +37,14 @@ export const schemaIssues = (error: { readonly issue: SchemaIssue.Issue }): Read
 }
 
 const segmentOf = (key: PropertyKey): string | number => typeof key === "number" ? key : String(key)
+
+/** How many issues a model is told. In a long list, each element may be wrong in the same way. */
+const maxTold = 20
+
+/**
+ * What a model is told of issues.
+ *
+ * @internal
+ */
+export const lines = (issues: ReadonlyArray<Found>): ReadonlyArray<string> =>
+  issues.slice(0, maxTold).map(({ message, path }) => `${path.length === 0 ? "the value" : place(path)}: ${message}`)
