@@ -16,7 +16,7 @@ const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   ["content", /^content\//],
   ["engine", /^(Auth|Endpoint|Protocol|Provider|RequestFormat)$|^engine\//],
   ["protocols", /^protocols\//],
-  ["providers", /^AnyChunk$|^(anthropic|azure|bedrock|groq|openai)\//],
+  ["providers", /^(AnyChunk|Providers)$|^(anthropic|azure|bedrock|groq|openai)\//],
   [
     "downstream",
     /^(Chat(Event|Response)|ChunkStream|Cost(Budget|Estimate|Ledger)|PartialJson|Parts|PriceOverrides|Pricing(Refresh)?|ResponseParts|StreamedObject)$|^pricing\//

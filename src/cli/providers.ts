@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import type * as Chunk from "../Chunk.ts"
 import type * as Protocol from "../Protocol.ts"
 import type * as Provider from "../Provider.ts"
+import * as Providers from "../Providers.ts"
 
 /**
  * What the command line can set of a provider; the rest comes from the environment. The model is in each request.
@@ -27,7 +28,7 @@ export interface Module {
 /** @internal */
 export interface Row {
   /** The name that `--provider` takes. */
-  readonly id: string
+  readonly id: Providers.Name
   /** The environment variables of its credentials: all of one of these groups have to be set. */
   readonly keys: ReadonlyArray<ReadonlyArray<string>>
   /** The model that is asked when `--model` is not given; `undefined` when there is no sensible default. */
@@ -36,39 +37,25 @@ export interface Row {
   readonly load: () => Promise<Module>
 }
 
-type Configs<A> = { readonly [K in keyof A]?: Config.Config<Exclude<A[K], undefined>> }
-
 // Only what was given: the rest is left to the environment and the defaults.
-const configs = ({ baseUrl, idleTimeout, maxRetries }: Settings): Configs<Settings> => ({
-  ...(baseUrl === undefined ? undefined : { baseUrl: Config.succeed(baseUrl) }),
+const configs = ({ baseUrl, idleTimeout, maxRetries }: Settings) => ({
+  ...(baseUrl === undefined ? undefined : { baseUrl: Config.succeed(baseUrl), endpoint: Config.succeed(baseUrl) }),
   ...(idleTimeout === undefined ? undefined : { idleTimeout: Config.succeed(idleTimeout) }),
   ...(maxRetries === undefined ? undefined : { maxRetries: Config.succeed(maxRetries) })
 })
 
-type Configured<Settings, Options, C extends Chunk.Chunk> = {
-  readonly protocol: () => Protocol.Protocol<C>
-  readonly config: (settings: Configs<Settings>) => Config.Config<Options>
-  readonly define: (options: Options) => Provider.Definition<C>
-}
-
-const atBaseUrl = <Options, C extends Chunk.Chunk>(
-  { config, define, protocol }: Configured<Settings, Options, C>
-): Module => ({
-  protocol: protocol(),
-  definition: (settings) => Config.map(config(configs(settings)), define)
-})
-
-const atEndpoint = <Options, C extends Chunk.Chunk>(
-  { config, define, protocol }: Configured<Omit<Settings, "baseUrl"> & { readonly endpoint: string }, Options, C>
-): Module => ({
-  protocol: protocol(),
-  definition: (settings) => {
-    const { baseUrl: endpoint, ...rest } = configs(settings)
-    return Config.map(config({ ...rest, ...(endpoint === undefined ? undefined : { endpoint }) }), define)
+const row = <N extends Providers.Name>(id: N, keys: Row["keys"], model: string | undefined): Row => ({
+  id,
+  keys,
+  model,
+  load: async () => {
+    const { config, define, protocol } = await Providers.modules[id]()
+    return { protocol: protocol(), definition: (settings) => Config.map(config(configs(settings)), define) }
   }
 })
 
 const bedrockKeys = [["AWS_BEARER_TOKEN_BEDROCK"], ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]]
+const azureKeys = [["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"]]
 
 // Claude, as `bedrock-invoke` needs it, by the inference profile that works from every region.
 const bedrockModel = "global.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -79,60 +66,15 @@ const bedrockModel = "global.anthropic.claude-haiku-4-5-20251001-v1:0"
  * @internal
  */
 export const providers: ReadonlyArray<Row> = [
-  {
-    id: "openai",
-    keys: [["OPENAI_API_KEY"]],
-    model: "gpt-4.1-mini",
-    load: async () => atBaseUrl(await import("../openai/OpenAi.ts"))
-  },
-  {
-    id: "openai-responses",
-    keys: [["OPENAI_API_KEY"]],
-    model: "gpt-5-mini",
-    load: async () => atBaseUrl(await import("../openai/OpenAiResponses.ts"))
-  },
-  {
-    id: "anthropic",
-    keys: [["ANTHROPIC_API_KEY"]],
-    model: "claude-haiku-4-5",
-    load: async () => atBaseUrl(await import("../anthropic/Anthropic.ts"))
-  },
-  {
-    id: "bedrock",
-    keys: bedrockKeys,
-    model: bedrockModel,
-    load: async () => atEndpoint(await import("../bedrock/Bedrock.ts"))
-  },
-  {
-    id: "bedrock-invoke",
-    keys: bedrockKeys,
-    model: bedrockModel,
-    load: async () => atEndpoint(await import("../bedrock/BedrockInvoke.ts"))
-  },
-  {
-    id: "groq",
-    keys: [["GROQ_API_KEY"]],
-    model: "openai/gpt-oss-20b",
-    load: async () => atBaseUrl(await import("../groq/Groq.ts"))
-  },
-  {
-    id: "azure",
-    keys: [["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"]],
-    model: undefined,
-    load: async () => atEndpoint(await import("../azure/AzureOpenAi.ts"))
-  },
-  {
-    id: "azure-responses",
-    keys: [["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"]],
-    model: undefined,
-    load: async () => atEndpoint(await import("../azure/AzureResponses.ts"))
-  },
-  {
-    id: "azure-inference",
-    keys: [["AZURE_INFERENCE_ENDPOINT", "AZURE_INFERENCE_CREDENTIAL"]],
-    model: undefined,
-    load: async () => atEndpoint(await import("../azure/AzureInference.ts"))
-  }
+  row("openai", [["OPENAI_API_KEY"]], "gpt-4.1-mini"),
+  row("openai-responses", [["OPENAI_API_KEY"]], "gpt-5-mini"),
+  row("anthropic", [["ANTHROPIC_API_KEY"]], "claude-haiku-4-5"),
+  row("bedrock", bedrockKeys, bedrockModel),
+  row("bedrock-invoke", bedrockKeys, bedrockModel),
+  row("groq", [["GROQ_API_KEY"]], "openai/gpt-oss-20b"),
+  row("azure", azureKeys, undefined),
+  row("azure-responses", azureKeys, undefined),
+  row("azure-inference", [["AZURE_INFERENCE_ENDPOINT", "AZURE_INFERENCE_CREDENTIAL"]], undefined)
 ]
 
 /** @internal */

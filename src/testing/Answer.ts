@@ -141,8 +141,8 @@ export const make = (options: {
   readonly toolCalls?: ReadonlyArray<{ readonly name: string; readonly arguments: string }> | undefined
   /** Default: `tool_calls` when there are tool calls, else `stop`. */
   readonly finishReason?: FinishReason | undefined
-  /** Default: no usage is stated. */
-  readonly usage?: Usage | undefined
+  /** Default: no usage is stated. `cachedTokens` are 0 by default. */
+  readonly usage?: Omit<Usage, "cachedTokens"> & Partial<Usage> | undefined
   /** Default: `answer-1`. */
   readonly id?: string | undefined
   /** Default: `test-model`. */
@@ -162,7 +162,7 @@ export const make = (options: {
       ])
     ],
     finishReason: options.finishReason ?? (toolCalls.length > 0 ? "tool_calls" : "stop"),
-    ...(options.usage === undefined ? undefined : { usage: options.usage })
+    ...(options.usage === undefined ? undefined : { usage: { cachedTokens: 0, ...options.usage } })
   }
 }
 

@@ -36,14 +36,14 @@ export interface Reply<out C> {
 }
 
 /**
- * The replies: the first request gets the first one, and so on; the last one is repeated. Or a function of the request
- * and of the number of requests before it.
+ * The replies: the first request gets the first one, and so on; the last one is repeated, and an empty
+ * list is a defect once a request comes. Or a function of the request and of the number of requests before it.
  *
  * @category models
  * @since 0.1.0
  */
 export type Script<C, Request = ChatRequest> =
-  | readonly [Reply<C>, ...ReadonlyArray<Reply<C>>]
+  | ReadonlyArray<Reply<C>>
   | ((request: Request, index: number) => Reply<C>)
 
 /**
