@@ -26,6 +26,7 @@ import * as ChunkStream from "./ChunkStream.ts"
 import { invalidArguments, isComplete } from "./content/calls.ts"
 import * as Cost from "./Cost.ts"
 import * as Checks from "./engine/checks.ts"
+import * as Operation from "./engine/operation.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { defined } from "./internal/defined.ts"
 import * as Pricing from "./Pricing.ts"
@@ -569,9 +570,7 @@ const runCall = <T extends Record<string, Tool.Any>>(
         ? Stream.succeed(failed(call, textOf(error), results))
         : Stream.fail(error)
     ),
-    Stream.withSpan(`execute_tool ${name}`, {
-      attributes: { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name, "gen_ai.tool.call.id": id }
-    })
+    (results) => Operation.executeTool(results, call, handlers.tools[name]?.description)
   )
 }
 
