@@ -21,6 +21,7 @@ import type * as Chunk from "./Chunk.ts"
 import { decodeStream } from "./content/decodeStream.ts"
 import * as Cost from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
+import * as Checks from "./engine/checks.ts"
 import * as Parts from "./Parts.ts"
 import * as Pricing from "./Pricing.ts"
 import * as ProviderError from "./ProviderError.ts"
@@ -806,7 +807,8 @@ const isAmount = (limit: Limit): limit is BigDecimal.BigDecimal | string =>
  * budget that several streams share, see `CostBudget`.
  *
  * Fails with `UnknownModel` when the price of the model is not known: a budget without costs would guard nothing. A
- * limit given as text is a decimal (`"0.05"`); other text throws when the stream is made.
+ * limit given as text is a decimal (`"0.05"`). Fails with an `InvalidRequest` when the limit is not an amount of 0 or more, or
+ * when `atMost` or `spent` is not a cost; nothing is sent then.
  *
  * @example
  * ```ts
@@ -831,38 +833,50 @@ export const withBudget: {
     limit: Limit
   ): <C extends Chunk.Chunk, E, R>(
     self: Stream.Stream<C, E, R>
-  ) => Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R>
+  ) => Stream.Stream<C, E | BudgetError, R>
   <C extends Chunk.Chunk, E, R>(
     self: Stream.Stream<C, E, R>,
     limit: Limit
-  ): Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R>
+  ): Stream.Stream<C, E | BudgetError, R>
 } = /* @__PURE__ */ dual(2, <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>,
   limit: Limit
-): Stream.Stream<C, E | BudgetExceeded | Pricing.UnknownModel, R> => {
-  const { atMost, limit: amount, spent = Cost.zero } = isAmount(limit) ? { limit } : limit
-  const usd = typeof amount === "string" ? BigDecimal.fromStringUnsafe(amount) : amount
-  const failureOf = (cost: RunningCost): BudgetExceeded | Pricing.UnknownModel | undefined => {
-    if (cost === undefined) return undefined
-    if (Result.isFailure(cost)) return cost.failure
-    const total = Cost.sum(spent, cost.success)
-    return BigDecimal.isGreaterThan(total.total, usd) ? new BudgetExceeded({ limit: usd, cost: total }) : undefined
-  }
-  if (atMost !== undefined) {
-    const total = Cost.sum(spent, atMost)
-    if (BigDecimal.isGreaterThan(total.total, usd)) {
-      return Stream.fail(new BudgetExceeded({ limit: usd, cost: total, before: true }))
+): Stream.Stream<C, E | BudgetError, R> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const { atMost, limit: usd, spent } = yield* Effect.mapError(
+      Effect.fromResult(checkedLimit(limit)),
+      (message) => Checks.refused("ChunkStream", message)
+    )
+    const exceeded = (cost: Cost.Cost, before?: true): BudgetExceeded | undefined => {
+      const total = Cost.sum(spent, cost)
+      return BigDecimal.isGreaterThan(total.total, usd)
+        ? new BudgetExceeded({ limit: usd, cost: total, ...(before === undefined ? undefined : { before }) })
+        : undefined
     }
-  }
-  return Stream.suspend(() => {
+    const refused = atMost === undefined ? undefined : exceeded(atMost, true)
+    if (refused !== undefined) return Stream.fail(refused)
     let failure: BudgetExceeded | Pricing.UnknownModel | undefined
     return withCost(self).pipe(
       Stream.takeUntil(([, cost]) => {
-        failure = failureOf(cost)
+        failure = cost === undefined ? undefined : Result.isFailure(cost) ? cost.failure : exceeded(cost.success)
         return failure !== undefined
       }),
       Stream.map(([chunk]) => chunk),
       Stream.concat(Stream.suspend(() => failure === undefined ? Stream.empty : Stream.fail(failure)))
     )
+  })))
+
+type BudgetError = BudgetExceeded | Pricing.UnknownModel | ProviderError.ProviderError
+
+const checkedLimit = (stated: Limit) =>
+  Result.gen(function*() {
+    const { atMost, limit, spent = Cost.zero } = isAmount(stated) ? { limit: stated } : { ...stated }
+    return {
+      limit: yield* Checks.amount("limit", limit),
+      atMost: atMost === undefined ? undefined : yield* costOf("atMost", atMost),
+      spent: yield* costOf("spent", spent)
+    }
   })
-})
+
+const costOf = (name: string, cost: Cost.Cost): Result.Result<Cost.Cost, string> =>
+  cost instanceof Cost.Cost ? Result.succeed(cost) : Result.fail(`\`${name}\` has to be a cost`)

@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Chunk from "./Chunk.ts"
@@ -48,7 +49,10 @@ export class Entry extends Schema.Class<Entry>("effect-llm-stream/CostLedger/Ent
   unknown: Schema.Natural,
   /** Number of those in whose cost something could not be priced (see `Cost.flags`): `cost` has the rest of them. */
   incomplete: Schema.Natural,
-  /** The exact sum. Its `flags` are empty: `incomplete` counts them, as a ledger must not grow with its responses. */
+  /**
+   * The exact sum. Its `flags` say what it leaves out, that of `unpriced` and `unknown` responses included. After the first
+   * 20 subjects of a model the subject is `"other"`, as a ledger must not grow with its responses.
+   */
   cost: Cost.Cost
 }) {}
 
@@ -76,12 +80,12 @@ export class Entry extends Schema.Class<Entry>("effect-llm-stream/CostLedger/Ent
 export class CostLedger extends Context.Service<CostLedger, {
   /**
    * Adds what one response stated. A response that stated no usage and no cost, or did not come to its end (`ended` is
-   * `false`), counts as unknown.
+   * `false`), counts as unknown. So does what is no metadata.
    */
   readonly record: (metadata: CostMetadata.CostMetadata, ended?: boolean) => Effect.Effect<void>
   /** The sums so far, by provider, then model. */
   readonly entries: Effect.Effect<ReadonlyArray<Entry>>
-  /** The sum of all entries. */
+  /** The sum of all entries, with their flags. */
   readonly total: Effect.Effect<Cost.Cost>
 }>()("effect-llm-stream/CostLedger") {}
 
@@ -124,30 +128,39 @@ export const layer: Layer.Layer<CostLedger> = Layer.effect(
     const ledger = new Map<string, Map<string, Entry>>()
     // Hosts state what they like.
     const nameOf = names(1000)
+    const subjectOf = names(20)
     const entries = Effect.sync(() =>
       Array.from(ledger.values(), (models) => Array.from(models.values())).flat().sort((a, b) =>
         compare(a.provider, b.provider) || compare(a.model, b.model)
       )
     )
-    const record = Effect.fnUntraced(function*(metadata: CostMetadata.CostMetadata, ended = true) {
+    const record = Effect.fnUntraced(function*(stated: CostMetadata.CostMetadata, ended = true) {
+      const metadata: CostMetadata.CostMetadata = Predicate.isObject(stated) ? stated : nothing
       const isStated = CostMetadata.isStated(metadata)
       const cost = isStated ? yield* Effect.orElseSucceed(Pricing.cost(metadata), () => undefined) : undefined
-      const isUnpriced = isStated && cost === undefined
       const isUnknown = !ended || !isStated
       const { provider = "" } = metadata
       const model = nameOf(metadata.model ?? metadata.requestedModel ?? "", provider)
       const models = ledger.get(provider) ?? new Map<string, Entry>()
       const entry = models.get(model) ??
         trusted(Entry, { provider, model, responses: 0, unpriced: 0, unknown: 0, incomplete: 0, cost: Cost.zero })
+      const { flags, ...known } = cost ?? Cost.unpriced(metadata)
+      const added = trusted(Cost.Cost, {
+        ...known,
+        flags: [...flags, ...(isUnknown ? Cost.unpriced(nothing).flags : [])].map((flag) => ({
+          ...flag,
+          subject: subjectOf(flag.subject, JSON.stringify([provider, model]))
+        }))
+      })
       models.set(
         model,
         trusted(Entry, {
           ...entry,
           responses: entry.responses + 1,
-          unpriced: entry.unpriced + (isUnpriced ? 1 : 0),
+          unpriced: entry.unpriced + (isStated && cost === undefined ? 1 : 0),
           unknown: entry.unknown + (isUnknown ? 1 : 0),
           incomplete: entry.incomplete + (cost === undefined || cost.isComplete ? 0 : 1),
-          cost: cost === undefined ? entry.cost : Cost.sum(entry.cost, trusted(Cost.Cost, { ...cost, flags: [] }))
+          cost: Cost.sum(entry.cost, added)
         })
       )
       ledger.set(provider, models)
@@ -165,6 +178,8 @@ export const layer: Layer.Layer<CostLedger> = Layer.effect(
     }
   })
 )
+
+const nothing = new CostMetadata.CostMetadata({})
 
 const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
 

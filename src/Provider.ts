@@ -20,6 +20,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redactable from "effect/Redactable"
 import * as Redacted from "effect/Redacted"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -585,7 +586,11 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
       const own = yield* CurrentPolicy
       const fail = (reason: ProviderError.Reason) => failure(definition, reason)
       const policy = yield* Effect.fromResult(
-        Object.keys(own).length === 0 ? layerPolicy : toPolicy({ ...options, ...defined(own) })
+        !Predicate.isObject(own)
+          ? Result.fail("`CurrentPolicy` has to be a policy")
+          : Object.keys(own).length === 0
+          ? layerPolicy
+          : toPolicy({ ...options, ...defined(own) })
       ).pipe(Effect.mapError((message) => fail(invalid(message))))
       const planned = yield* Effect.mapError(Effect.fromResult(plan()), fail)
       return logIgnored(

@@ -1,5 +1,6 @@
 /**
- * Traces and metrics of a provider's calls, by OpenTelemetry's conventions for generative AI.
+ * Traces and metrics of a provider's calls, and of the agents made of them, by OpenTelemetry's conventions for generative
+ * AI.
  *
  * They go to whatever tracer and metrics exporter the program has, such as those of `effect/observability`.
  *
@@ -7,7 +8,6 @@
  * @since 0.2.0
  */
 import type * as Prompt from "effect/ai/Prompt"
-import * as AiTelemetry from "effect/ai/Telemetry"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
@@ -27,8 +27,12 @@ import * as Tracer from "effect/Tracer"
 import * as ChatRequest from "./ChatRequest.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import type { Chunk } from "./Chunk.ts"
+import { Reader } from "./content/reader.ts"
+import type * as Cost from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import * as Call from "./engine/call.ts"
+import * as Operation from "./engine/operation.ts"
+import { defined } from "./internal/defined.ts"
 import { names } from "./internal/names.ts"
 import * as Pricing from "./Pricing.ts"
 import * as Provider from "./Provider.ts"
@@ -44,7 +48,7 @@ import type { Usage } from "./Usage.ts"
 export interface Options {
   /**
    * Whether the span gets an event with the prompt, the definitions of the tools and the answer. Default: `false`, as
-   * they may hold what must not leave the program.
+   * they may hold what must not leave the program. For the arguments of tools that run, see {@link AgentOptions}.
    */
   readonly content?: boolean | undefined
   /**
@@ -59,22 +63,45 @@ export interface Options {
   readonly attributes?: ((request: ChatRequest.ChatRequest) => Readonly<Record<string, unknown>>) | undefined
 }
 
-const seconds = { unit: "seconds" }
+const tokens = { unit: "{token}" }
 
-const doubled = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
+const counter = (kind: string, description: string): Metric.Counter<number> =>
+  Metric.counter(`gen_ai.client.inference.usage.${kind}_tokens`, { description, attributes: tokens, incremental: true })
+
+const distribution = (kind: string, description: string): Metric.Histogram<number> =>
+  Metric.histogram(`gen_ai.client.inference.operation.${kind}_tokens`, {
+    description,
+    attributes: tokens,
+    boundaries: Metric.boundariesFromIterable(Array.from({ length: 14 }, (_, n) => 4 ** n))
+  })
 
 /**
- * Tokens that calls took, with `gen_ai.token.type`: `input` (cache reads and writes included) or `output` (reasoning
- * included). Recorded once a call and type, where the provider stated it.
+ * Tokens that calls took, failed ones included, with `gen_ai.token.modality`; `cacheRead`, `cacheWrite` and `reasoning` are
+ * parts of `input` and `output`.
  *
  * @category metrics
  * @since 0.2.0
  */
-export const tokenUsage: Metric.Histogram<number> = Metric.histogram("gen_ai.client.token.usage", {
-  description: "Number of input and output tokens used",
-  attributes: { unit: "{token}" },
-  boundaries: Metric.boundariesFromIterable(Array.from({ length: 14 }, (_, n) => 4 ** n))
-})
+export const tokenCounters: Readonly<
+  Record<"input" | "output" | "cacheRead" | "cacheWrite" | "reasoning", Metric.Counter<number>>
+> = {
+  input: counter("input", "Input tokens, cached ones included"),
+  output: counter("output", "Output tokens, reasoning included"),
+  cacheRead: counter("cache_read.input", "Input tokens served from a cache of the provider"),
+  cacheWrite: counter("cache_write.input", "Input tokens written to a cache of the provider"),
+  reasoning: counter("reasoning.output", "Output tokens used for reasoning")
+}
+
+/**
+ * Tokens of each call that ended well, where the provider stated them.
+ *
+ * @category metrics
+ * @since 0.2.0
+ */
+export const callTokens: Readonly<Record<"input" | "output", Metric.Histogram<number>>> = {
+  input: distribution("input", "Input tokens of a call"),
+  output: distribution("output", "Output tokens of a call")
+}
 
 /**
  * Seconds from the start of a call to its end, retries and the consumer's own work included; `error.type` tells the
@@ -83,11 +110,10 @@ export const tokenUsage: Metric.Histogram<number> = Metric.histogram("gen_ai.cli
  * @category metrics
  * @since 0.2.0
  */
-export const operationDuration: Metric.Histogram<number> = Metric.histogram("gen_ai.client.operation.duration", {
-  description: "Duration of a call in seconds",
-  attributes: seconds,
-  boundaries: Metric.boundariesFromIterable(doubled)
-})
+export const duration: Metric.Histogram<number> = Operation.durations(
+  "gen_ai.client.inference.duration",
+  "Duration of a call"
+)
 
 /**
  * Seconds from the start of a call to its first chunk, retries included.
@@ -95,41 +121,41 @@ export const operationDuration: Metric.Histogram<number> = Metric.histogram("gen
  * @category metrics
  * @since 0.2.0
  */
-export const timeToFirstChunk: Metric.Histogram<number> = Metric.histogram(
-  "gen_ai.client.operation.time_to_first_chunk",
-  {
-    description: "Time to the first chunk in seconds",
-    attributes: seconds,
-    boundaries: Metric.boundariesFromIterable(doubled)
-  }
+export const timeToFirstChunk: Metric.Histogram<number> = Operation.durations(
+  "gen_ai.client.inference.time_to_first_chunk",
+  "Time to the first chunk"
 )
 
 /**
- * Seconds for each output token after the first one, of calls that ended well, from the first chunk to the end of the
- * stream: the time that the consumer takes counts. The conventions have this metric for servers only (`gen_ai.server.time_per_output_token`); this is what the client sees, with the same buckets.
+ * Seconds from one chunk to the next, for each chunk after the first; 0 for chunks that came in one read. The time that the
+ * consumer takes counts.
  *
  * @category metrics
  * @since 0.2.0
  */
-export const timePerOutputToken: Metric.Histogram<number> = Metric.histogram("llm_stream_time_per_output_token", {
-  description: "Time for each output token after the first in seconds",
-  attributes: seconds,
-  boundaries: Metric.boundariesFromIterable([
-    0.01,
-    0.025,
-    0.05,
-    0.075,
-    0.1,
-    0.15,
-    0.2,
-    0.3,
-    0.4,
-    0.5,
-    0.75,
-    1,
-    2.5
-  ])
-})
+export const timePerOutputChunk: Metric.Histogram<number> = Operation.durations(
+  "gen_ai.client.inference.time_per_output_chunk",
+  "Time from one chunk to the next"
+)
+
+/**
+ * Seconds that an agent took, see {@link invokeAgent}, by `gen_ai.agent.name`; `error.type` tells the failed ones.
+ *
+ * @category metrics
+ * @since 0.2.0
+ */
+export const invokeAgentDuration: Metric.Histogram<number> = Operation.durations(
+  "gen_ai.invoke_agent.duration",
+  "Duration of a single agent invocation"
+)
+
+/**
+ * Seconds that the handler of a tool took, by `gen_ai.tool.name`; `error.type` tells the failed ones.
+ *
+ * @category metrics
+ * @since 0.2.0
+ */
+export const executeToolDuration: Metric.Histogram<number> = Operation.executeToolDuration
 
 /**
  * A provider whose calls are traced and measured: one span a call, `chat {model}`, of kind client.
@@ -213,7 +239,7 @@ export const layerService = <Self, C extends Chunk>(
 // A call
 // ---------------------------------------------------------------------------------------------------------------------
 
-type Attributes = Readonly<Record<string, unknown>>
+type Attributes = Operation.Attributes
 
 type Ending = "completed" | "failed" | "interrupted" | "stopped"
 
@@ -229,14 +255,38 @@ const trace = <C extends Chunk>(
       const pricing = yield* Pricing.current
       // Whatever it is, the provider says what is wrong with it.
       const request: ChatRequest.ChatRequest = Predicate.isObject(stated) ? stated : { prompt: "" }
-      const asked = askedOf(provider, request, options, yield* attributesOf(stated, options))
+      const asked = askedOf(provider, request, options, yield* attributesOf(stated, options), nameOf)
       const name = asked.model === undefined ? "chat" : `chat ${asked.model}`
       const span = yield* Effect.makeSpan(name, { kind: "client" })
-      addAttributes(span, asked.attributes)
-      AiTelemetry.addGenAIAnnotations(span, annotationsOf(asked, request))
+      Operation.addAttributes(span, asked.attributes)
       const answer = gather(options.content === true)
-      const start = monotonicSeconds(clock)
+      const start = Operation.seconds(clock)
+      const labelsOf = (model: string | undefined) => ({
+        ...asked.labels,
+        "gen_ai.response.model": model === undefined ? undefined : nameOf(model)
+      })
+      const services = yield* Effect.context<never>()
+      let perChunk: Metric.Metric<number, unknown> | undefined
       let first: number | undefined
+      let latest = start
+      const time = (count: number): void => {
+        const now = Operation.seconds(clock)
+        const gap = now - latest
+        latest = now
+        let later = count
+        if (first === undefined) {
+          first = gap
+          later--
+        } else {
+          later--
+          measureChunk(gap)
+        }
+        while (later-- > 0) measureChunk(0)
+      }
+      const measureChunk = (gap: number): void => {
+        perChunk ??= Metric.withAttributes(timePerOutputChunk, Operation.labels(labelsOf(answer.model())))
+        perChunk.updateUnsafe(gap, services)
+      }
       const watcher = Call.watcher()
       let isEnded = false
 
@@ -244,35 +294,35 @@ const trace = <C extends Chunk>(
         Effect.suspend(() => {
           if (isEnded) return Effect.void
           isEnded = true
-          const duration = monotonicSeconds(clock) - start
           const now = clock.currentTimeNanosUnsafe()
           const ended: Ended = {
             ...answer.take(),
             ending,
-            duration,
+            duration: Operation.seconds(clock) - start,
             timeToFirstChunk: first,
-            errorType: ending === "failed" ? errorType(exit) : undefined
+            errorType: Operation.errorType(exit)
           }
           const metadata = Pricing.onDay(ended.metadata, Pricing.dayOf(Number(now / 1_000_000n)))
           const cost = CostMetadata.isStated(metadata)
             ? Result.getOrUndefined(Pricing.costWith(metadata, pricing))
             : undefined
-          AiTelemetry.addGenAIAnnotations(span, {
-            response: { id: ended.id, model: ended.model, finishReasons: noneOf(ended.finishReasons) },
-            usage: { inputTokens: ended.usage?.inputTokens, outputTokens: ended.usage?.outputTokens }
-          })
-          addAttributes(span, {
-            ...usageAttributes(ended.usage),
-            "gen_ai.response.time_to_first_chunk": first,
-            "error.type": ended.errorType,
+          const stated = answeredOf(ended)
+          Operation.addAttributes(span, {
+            ...stated,
             "llm_stream.outcome": ending,
             "llm_stream.retries": watcher.retries,
             "llm_stream.cost.usd": cost === undefined ? undefined : BigDecimal.toNumberUnsafe(cost.total),
             "llm_stream.cost.complete": cost?.isComplete
           })
-          if (ended.response !== undefined) span.event(contentEvent, now, contentAttributes(request, ended.response))
+          if (ended.response !== undefined) {
+            span.event(
+              contentEvent,
+              now,
+              defined({ ...asked.attributes, ...stated, ...contentOf(request, ended.response) })
+            )
+          }
           span.end(now, exit)
-          return measure(asked, ended, nameOf)
+          return measure(labelsOf(ended.model), ended)
         })
 
       const context = Context.make(Tracer.ParentSpan, span).pipe(
@@ -289,8 +339,8 @@ const trace = <C extends Chunk>(
       return pull.pipe(
         Effect.provideContext(context),
         Effect.map((chunks) => {
-          first ??= monotonicSeconds(clock) - start
           answer.add(chunks)
+          time(chunks.length)
           return chunks
         }),
         Effect.tapCause((cause) => {
@@ -302,35 +352,55 @@ const trace = <C extends Chunk>(
     })
   ))
 
-const monotonicSeconds = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e9
-
 /** What is known of a call before it is made. */
 interface Asked {
-  readonly provider: string
   readonly model: string | undefined
-  /** Attributes that the span and the metrics have. */
-  readonly server: Attributes
-  /** Attributes that only the span has. */
   readonly attributes: Attributes
+  /** What the metrics have. */
+  readonly labels: Attributes
 }
 
 const askedOf = <C extends Chunk>(
   provider: Provider.Service<C>,
   request: ChatRequest.ChatRequest,
   options: Options,
-  attributes: Attributes
+  attributes: Attributes,
+  nameOf: (name: string) => string
 ): Asked => {
   const target = provider.target?.(request)
   const url = target !== undefined && URL.canParse(target.url) ? new URL(target.url) : undefined
-  const server = url === undefined ? {} : {
-    "server.address": url.hostname,
-    "server.port": url.port === "" ? (url.protocol === "http:" ? 80 : 443) : Number(url.port)
+  const { reasoning, responseFormat } = request
+  const model = target?.model ?? request.model
+  const common = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": options.providerName ?? provider.telemetryName ?? provider.name,
+    "server.address": url?.hostname,
+    "server.port": url === undefined
+      ? undefined
+      : url.port === ""
+      ? (url.protocol === "http:" ? 80 : 443)
+      : Number(url.port)
   }
   return {
-    provider: options.providerName ?? provider.telemetryName ?? provider.name,
-    model: target?.model ?? request.model,
-    server,
-    attributes: { "gen_ai.request.stream": true, ...server, ...attributes }
+    model,
+    // A registry of metrics keeps every label.
+    labels: { ...common, "gen_ai.request.model": model === undefined ? undefined : nameOf(model) },
+    attributes: {
+      ...common,
+      "gen_ai.request.model": model,
+      "gen_ai.request.stream": true,
+      "gen_ai.output.type": responseFormat === undefined ? undefined : responseFormat === "text" ? "text" : "json",
+      "gen_ai.request.max_tokens": request.maxTokens,
+      "gen_ai.request.temperature": request.temperature,
+      "gen_ai.request.top_p": request.topP,
+      "gen_ai.request.top_k": request.topK,
+      "gen_ai.request.frequency_penalty": request.frequencyPenalty,
+      "gen_ai.request.presence_penalty": request.presencePenalty,
+      "gen_ai.request.stop_sequences": request.stop,
+      "gen_ai.request.seed": request.seed,
+      "gen_ai.request.reasoning.level": reasoning?.effort,
+      ...attributes
+    }
   }
 }
 
@@ -342,28 +412,6 @@ const attributesOf = (
   Effect.try(() => attributes?.(request) ?? {}).pipe(
     Effect.catch(({ cause }) => Effect.as(Effect.logWarning("`attributes` of the telemetry failed:", cause), {}))
   )
-
-const annotationsOf = (
-  { model, provider }: Asked,
-  request: ChatRequest.ChatRequest
-): AiTelemetry.GenAITelemetryAttributeOptions => ({
-  provider: { name: provider },
-  operation: { name: "chat" },
-  output: {
-    type: request.responseFormat === undefined ? undefined : request.responseFormat === "text" ? "text" : "json"
-  },
-  request: {
-    model,
-    maxTokens: request.maxTokens,
-    temperature: request.temperature,
-    topP: request.topP,
-    topK: request.topK,
-    frequencyPenalty: request.frequencyPenalty,
-    presencePenalty: request.presencePenalty,
-    stopSequences: request.stop,
-    seed: request.seed
-  }
-})
 
 /** What the chunks of a call state together. */
 interface Answer {
@@ -391,20 +439,19 @@ const gather = (content: boolean) => {
   const metadata = CostMetadata.accumulator()
   const finishReasons = new Map<number, string>()
   const responses = content ? ChatResponse.accumulator() : undefined
+  const reader = new Reader()
   let id: string | undefined
   let model: string | undefined
   return {
+    model: () => model,
     add: (chunks: ReadonlyArray<Chunk>): void => {
       for (const chunk of chunks) {
         metadata.add(chunk)
         id ??= chunk.id
         model ??= chunk.model
-        if (chunk.finishReasons.length > 0) {
-          for (const { finishReason, index } of chunk.choiceDeltas) {
-            if (finishReason !== undefined) finishReasons.set(index, finishReason)
-          }
-        }
-        responses?.add(chunk)
+        const events = reader.read(chunk)
+        for (const event of events) if (event.type === "finish") finishReasons.set(event.choice ?? 0, event.raw)
+        responses?.addEvents(chunk, events)
       }
     },
     take: (): Answer => ({
@@ -418,62 +465,167 @@ const gather = (content: boolean) => {
   }
 }
 
-const errorType = (exit: Exit.Exit<unknown, unknown>): string => {
-  const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-  return ProviderError.isProviderError(error) ? error.reason._tag : "_OTHER"
-}
+const answeredOf = ({ errorType, finishReasons, id, model, timeToFirstChunk, usage }: Ended): Attributes => ({
+  "gen_ai.response.id": id,
+  "gen_ai.response.model": model,
+  "gen_ai.response.finish_reasons": finishReasons.length === 0 ? undefined : finishReasons,
+  "gen_ai.response.time_to_first_chunk": timeToFirstChunk,
+  "gen_ai.usage.input_tokens": usage?.inputTokens,
+  "gen_ai.usage.output_tokens": usage?.outputTokens,
+  "gen_ai.usage.cache_read.input_tokens": usage?.cachedTokens,
+  "gen_ai.usage.cache_write.input_tokens": usage?.cacheWriteTokens,
+  "gen_ai.usage.text.input_tokens": usage?.inputTextTokens,
+  "gen_ai.usage.audio.input_tokens": usage?.inputAudioTokens,
+  "gen_ai.usage.image.input_tokens": usage?.inputImageTokens,
+  "gen_ai.usage.reasoning.output_tokens": usage?.reasoningTokens,
+  "gen_ai.usage.text.output_tokens": usage?.outputTextTokens,
+  "gen_ai.usage.audio.output_tokens": usage?.outputAudioTokens,
+  "gen_ai.usage.image.output_tokens": usage?.outputImageTokens,
+  "error.type": errorType
+})
 
-const noneOf = <A>(list: ReadonlyArray<A>): ReadonlyArray<A> | undefined => list.length === 0 ? undefined : list
-
-const addAttributes = (span: Tracer.Span, attributes: Attributes): void => {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== undefined) span.attribute(name, value)
-  }
-}
-
-const usageAttributes = (usage: Usage | undefined): Attributes =>
-  usage === undefined ? {} : {
-    "gen_ai.usage.cache_read.input_tokens": usage.cachedTokens,
-    "gen_ai.usage.cache_creation.input_tokens": usage.cacheWriteTokens,
-    "gen_ai.usage.text.input_tokens": usage.inputTextTokens,
-    "gen_ai.usage.audio.input_tokens": usage.inputAudioTokens,
-    "gen_ai.usage.image.input_tokens": usage.inputImageTokens,
-    "gen_ai.usage.reasoning.output_tokens": usage.reasoningTokens,
-    "gen_ai.usage.text.output_tokens": usage.outputTextTokens,
-    "gen_ai.usage.audio.output_tokens": usage.outputAudioTokens
-  }
-
-const measure = (asked: Asked, ended: Ended, nameOf: (name: string) => string): Effect.Effect<void> => {
-  const { duration, ending, errorType, timeToFirstChunk: first, usage } = ended
-  const attributes = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": asked.provider,
-    // A registry of metrics keeps every label.
-    "gen_ai.request.model": asked.model === undefined ? undefined : nameOf(asked.model),
-    "gen_ai.response.model": ended.model === undefined ? undefined : nameOf(ended.model),
-    ...asked.server
-  }
-  const update = (metric: Metric.Metric<number, unknown>, value: number | undefined, more: Attributes = {}) =>
+const measure = (
+  common: Attributes,
+  { duration: took, ending, errorType, timeToFirstChunk: first, usage }: Ended
+): Effect.Effect<void> => {
+  const update = <I>(metric: Metric.Metric<I, unknown>, value: I | undefined, more: Attributes = {}) =>
     value === undefined
       ? Effect.void
-      : Metric.update(Metric.withAttributes(metric, labels({ ...attributes, ...more })), value)
-  const later = (usage?.outputTokens ?? 0) - 1
-  return Effect.all([
-    update(operationDuration, duration, { "error.type": errorType }),
-    update(timeToFirstChunk, first),
-    update(tokenUsage, usage?.inputTokens, { "gen_ai.token.type": "input" }),
-    update(tokenUsage, usage?.outputTokens, { "gen_ai.token.type": "output" }),
-    update(
-      timePerOutputToken,
-      ending === "completed" && first !== undefined && later > 0 ? (duration - first) / later : undefined
+      : Metric.update(Metric.withAttributes(metric, Operation.labels({ ...common, ...more })), value)
+  const count = (metric: Metric.Counter<number>, total: number | undefined, parts: Readonly<Record<string, Count>>) => {
+    const known = Object.values(parts).reduce<number>((sum, part) => sum + (part ?? 0), 0)
+    return Effect.all(
+      Object.entries({ ...parts, unknown: total === undefined ? undefined : Math.max(total - known, 0) || undefined })
+        .map(([modality, tokens]) => update(metric, tokens, { "gen_ai.token.modality": modality })),
+      { discard: true }
     )
+  }
+  const isWhole = ending === "completed"
+  return Effect.all([
+    update(duration, took, { "error.type": errorType }),
+    update(timeToFirstChunk, first),
+    count(tokenCounters.input, usage?.inputTokens ?? 0, {
+      text: usage?.inputTextTokens,
+      audio: usage?.inputAudioTokens,
+      image: usage?.inputImageTokens
+    }),
+    count(tokenCounters.output, usage?.outputTokens ?? 0, {
+      text: usage?.outputTextTokens,
+      audio: usage?.outputAudioTokens,
+      image: usage?.outputImageTokens
+    }),
+    count(tokenCounters.cacheRead, usage?.cachedTokens, {}),
+    count(tokenCounters.cacheWrite, usage?.cacheWriteTokens, {}),
+    count(tokenCounters.reasoning, usage?.reasoningTokens, {}),
+    update(callTokens.input, isWhole ? usage?.inputTokens : undefined),
+    update(callTokens.output, isWhole ? usage?.outputTokens : undefined)
   ], { discard: true })
 }
 
-const labels = (attributes: Attributes): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(attributes).flatMap(([name, value]) => value === undefined ? [] : [[name, String(value)]])
-  )
+type Count = number | undefined
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Agents
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * What can be set for the telemetry of an agent.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface AgentOptions {
+  /** The `gen_ai.agent.name`, which is in the span's name. Default: none. */
+  readonly name?: string | undefined
+  /** The `gen_ai.agent.description`. Default: none. */
+  readonly description?: string | undefined
+  /** Whether the spans of its tools have their arguments and results. Default: `false`. */
+  readonly content?: boolean | undefined
+  /** More attributes of the span, such as `gen_ai.conversation.id`. Default: none. */
+  readonly attributes?: Readonly<Record<string, unknown>> | undefined
+}
+
+/**
+ * What {@link invokeAgent} reads of the events of an agent: the sums in each `Step` and `Done` of a `ToolLoop`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface AgentEvent {
+  readonly _tag: string
+  readonly steps?: number | undefined
+  readonly usage?: Usage | undefined
+  readonly cost?: Cost.Cost | undefined
+  readonly reason?: string | undefined
+}
+
+/**
+ * A span `invoke_agent {name}` around all that an agent does, such as the events of a `ToolLoop`: the `chat` spans of its
+ * requests and the `execute_tool` spans of its tools are within it. It has the tokens of all steps, their number
+ * (`llm_stream.steps`), what they cost in USD (`llm_stream.cost.usd`), and why the agent ended.
+ *
+ * @example
+ * ```ts
+ * import { Telemetry, ToolLoop } from "effect-llm-stream"
+ * import { Schema } from "effect"
+ * import { Tool, Toolkit } from "effect/ai"
+ *
+ * const toolkit = Toolkit.make(Tool.make("get_time", { success: Schema.String }))
+ *
+ * const events = ToolLoop.stream({ prompt: "What time is it?", tools: toolkit }).pipe(
+ *   Telemetry.invokeAgent({ name: "clock" })
+ * )
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const invokeAgent: {
+  (
+    options?: AgentOptions
+  ): <A extends AgentEvent, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E, Exclude<R, Tracer.ParentSpan>>
+  <A extends AgentEvent, E, R>(
+    self: Stream.Stream<A, E, R>,
+    options?: AgentOptions
+  ): Stream.Stream<A, E, Exclude<R, Tracer.ParentSpan>>
+} = dual(
+  (args) => Stream.isStream(args[0]),
+  <A extends AgentEvent, E, R>(
+    self: Stream.Stream<A, E, R>,
+    { attributes = {}, content = false, description, name }: AgentOptions = {}
+  ): Stream.Stream<A, E, Exclude<R, Tracer.ParentSpan>> =>
+    Stream.unwrap(Effect.gen(function*() {
+      const span = yield* Operation.operation("invoke_agent", name, {
+        duration: invokeAgentDuration,
+        labelled: { "gen_ai.agent.name": name },
+        attributes: { "gen_ai.agent.description": description, ...attributes }
+      })
+      const tell = (usage: Usage | undefined, more: Attributes = {}) =>
+        Operation.addAttributes(span, {
+          "gen_ai.usage.input_tokens": usage?.inputTokens,
+          "gen_ai.usage.output_tokens": usage?.outputTokens,
+          ...more
+        })
+      return self.pipe(
+        Stream.map((event) => {
+          if (event._tag === "Step" || event._tag === "Done") {
+            const { cost, reason, steps, usage } = event
+            tell(usage, {
+              "gen_ai.response.finish_reasons": reason === undefined ? undefined : [reason],
+              "llm_stream.steps": steps,
+              "llm_stream.cost.usd": cost === undefined ? undefined : BigDecimal.toNumberUnsafe(cost.total)
+            })
+          }
+          return event
+        }),
+        Stream.tapError((error) =>
+          Effect.sync(() => ProviderError.isProviderError(error) ? tell(error.spent?.usage) : undefined)
+        ),
+        Stream.updateService(Operation.CurrentContent, () => content),
+        Stream.provideService(Tracer.ParentSpan, span)
+      )
+    }))
+)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Content
@@ -481,73 +633,73 @@ const labels = (attributes: Attributes): Record<string, string> =>
 
 const contentEvent = "gen_ai.client.inference.operation.details"
 
-const contentAttributes = (
-  request: ChatRequest.ChatRequest,
-  response: ChatResponse.ChatResponse
-): Record<string, string> => {
+const contentOf = (request: ChatRequest.ChatRequest, response: ChatResponse.ChatResponse): Attributes => {
   const { prompt, system, tools } = Result.getOrUndefined(ChatRequest.normalize(request)) ?? {}
-  const values = {
-    "gen_ai.system_instructions": system === undefined ? undefined : [{ type: "text", content: system }],
-    "gen_ai.input.messages": prompt?.content.map(inputMessage),
-    "gen_ai.output.messages": response.choices.map(outputMessage),
-    "gen_ai.tool.definitions": tools?.map(({ description, name, parameters }) => ({
-      type: "function",
-      name,
-      description,
-      parameters
-    }))
+  return {
+    "gen_ai.system_instructions": jsonOf(system === undefined ? undefined : [{ type: "text", content: system }]),
+    "gen_ai.input.messages": jsonOf(prompt?.content.map(messageOf)),
+    "gen_ai.output.messages": jsonOf(response.choices.map((choice) => answerOf(choice, response))),
+    "gen_ai.tool.definitions": jsonOf(
+      tools?.map(({ description, name, parameters }) => ({ type: "function", name, description, parameters }))
+    )
   }
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]) => {
-      const json = value === undefined ? undefined : jsonOf(value)
-      return json === undefined ? [] : [[name, json]]
-    })
-  )
 }
 
-// A caller's tool results may hold more than JSON. Telemetry does not fail a call for that.
-const jsonOf = (value: unknown): string | undefined => Result.getOrUndefined(Result.try(() => JSON.stringify(value)))
+const { jsonOf } = Operation
 
-const inputMessage = (message: Prompt.Message) => ({
+const messageOf = (message: Prompt.Message) => ({
   role: message.role,
   parts: typeof message.content === "string"
     ? [{ type: "text", content: message.content }]
-    : message.content.map(inputPart)
+    : message.content.map(partOf)
 })
 
-const inputPart = (part: Prompt.Part) => {
+const partOf = (part: Prompt.Part) => {
   switch (part.type) {
     case "text":
     case "reasoning":
       return { type: part.type, content: part.text }
     case "tool-call":
-      return { type: "tool_call", id: part.id, name: part.name, arguments: part.params }
+      return part.providerExecuted
+        ? { type: "server_tool_call", id: part.id, name: part.name, server_tool_call: callOf(part) }
+        : { type: "tool_call", id: part.id, name: part.name, arguments: part.params }
     case "tool-result":
       return { type: "tool_call_response", id: part.id, response: part.result }
-    case "file":
+    case "file": {
+      const { data, fileName, mediaType } = part
+      const file = { mime_type: mediaType, modality: modalityOf(mediaType), name: fileName }
       // The bytes stay here: a span is no place for them.
-      return part.data instanceof URL
-        ? { type: "uri", mime_type: part.mediaType, uri: part.data.href }
-        : { type: "file", mime_type: part.mediaType, name: part.fileName }
+      return data instanceof URL
+        ? { type: "uri", ...file, uri: data.protocol === "data:" ? "data:" : data.href }
+        : { type: "blob", ...file, content: "" }
+    }
     default:
       return { type: part.type }
   }
 }
 
-const outputMessage = (choice: ChatResponse.Choice) => ({
+const callOf = ({ name, params }: Prompt.ToolCallPart) => ({ type: name, arguments: params })
+
+const modalityOf = (mediaType: string): string =>
+  /^(?:image|video|audio)(?=\/)/.exec(mediaType)?.[0] ?? "document"
+
+const answerOf = (
+  { content, index, reasoning, refusal, toolCalls }: ChatResponse.Choice,
+  response: ChatResponse.ChatResponse
+) => ({
   role: "assistant",
   parts: [
-    ...(choice.reasoning === "" ? [] : [{ type: "reasoning", content: choice.reasoning }]),
-    ...[choice.content, choice.refusal].filter((content) => content !== "").map((content) => ({
-      type: "text",
-      content
-    })),
-    ...choice.toolCalls.map((call) => ({
+    ...(reasoning === "" ? [] : [{ type: "reasoning", content: reasoning }]),
+    ...[content, refusal].filter((text) => text !== "").map((text) => ({ type: "text", content: text })),
+    ...toolCalls.map(({ arguments: text, id, name }) => ({
       type: "tool_call",
-      id: call.id,
-      name: call.name,
-      arguments: call.arguments
-    }))
-  ],
-  finish_reason: choice.finishReason
+      id,
+      name,
+      arguments: Result.getOrElse(Result.try((): unknown => JSON.parse(text)), () => text)
+    })),
+    ...(index === 0 ? response.message.content.flatMap((part) => isOfProvider(part) ? [partOf(part)] : []) : [])
+  ]
 })
+
+const isOfProvider = (part: Prompt.AssistantMessagePart): boolean =>
+  part.type === "file" || part.type === "tool-result" || part.type === "tool-call" && part.providerExecuted

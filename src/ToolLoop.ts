@@ -29,6 +29,7 @@ import * as ChunkStream from "./ChunkStream.ts"
 import { invalidArguments, isComplete } from "./content/calls.ts"
 import * as Cost from "./Cost.ts"
 import * as Checks from "./engine/checks.ts"
+import * as Operation from "./engine/operation.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { defined } from "./internal/defined.ts"
 import { linearDecoder } from "./internal/linearDecoder.ts"
@@ -812,9 +813,7 @@ const runCall = <T extends Record<string, Tool.Any>>(
     onFailure: (issue) => Stream.succeed(failed(call, lines(schemaIssues({ issue })).join("\n"), results)),
     onSuccess: (decoded) => handled(form.isDecoded ? decoded : call.params)
   })).pipe(
-    Stream.withSpan(`execute_tool ${name}`, {
-      attributes: { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name, "gen_ai.tool.call.id": id }
-    })
+    (results) => Operation.executeTool(results, call, handlers.tools[name]?.description)
   )
 }
 

@@ -89,6 +89,25 @@ describe("ChunkStream.withBudget", () => {
       assert.strictEqual(error._tag, "UnknownModel")
     }))
 
+  it.effect("refuses a limit that is no amount, and other costs that are none", () =>
+    Effect.gen(function*() {
+      const nothing: any = null
+      const wrong: ReadonlyArray<[ChunkStream.Limit, string]> = [
+        ["cheap", "limit"],
+        ["-1", "limit"],
+        ["", "limit"],
+        [nothing, "limit"],
+        [{ limit: nothing }, "limit"],
+        [{ limit: "1", spent: nothing }, "spent"],
+        [{ limit: "1", atMost: nothing }, "atMost"]
+      ]
+      for (const [limit, name] of wrong) {
+        const error = yield* Stream.make(stated).pipe(ChunkStream.withBudget(limit), Stream.runDrain, Effect.flip)
+        assert.strictEqual(error._tag === "ProviderError" ? error.reason._tag : error._tag, "InvalidRequest")
+        assert.include(error.message, `\`${name}\``)
+      }
+    }))
+
   it.effect("starts anew on every run", () =>
     Effect.gen(function*() {
       const stream = Stream.make(stated).pipe(ChunkStream.withBudget("1"))
@@ -183,13 +202,44 @@ describe("CostLedger", () => {
       )
     }).pipe(Effect.provide(CostLedger.layer)))
 
-  it.effect("counts responses that are not wholly priced, and holds no flag of theirs", () =>
+  it.effect("counts responses that are not wholly priced, and says what the sums leave out", () =>
     Effect.gen(function*() {
       const flagged = chunk({ usage: { prompt_tokens: 1, completion_tokens: 1 }, service_tier: "unheard-of" })
       yield* Stream.make(flagged).pipe(CostLedger.track, Stream.runDrain)
       yield* Stream.make(flagged).pipe(CostLedger.track, Stream.runDrain)
-      const entries = yield* CostLedger.CostLedger.use((ledger) => ledger.entries)
-      assert.deepStrictEqual(entries.map(({ cost, incomplete }) => [incomplete, cost.flags]), [[2, []]])
+      const ledger = yield* CostLedger.CostLedger
+      const tier: Cost.Flag = { kind: "unknownServiceTier", subject: "unheard-of" }
+      const entries = yield* ledger.entries
+      assert.deepStrictEqual(entries.map(({ cost, incomplete }) => [incomplete, cost.flags]), [[2, [tier]]])
+      yield* Stream.make(stranger).pipe(CostLedger.track, Stream.runDrain)
+      yield* Stream.make(text("no usage")).pipe(CostLedger.track, Stream.runDrain)
+      const total = yield* ledger.total
+      assert.isFalse(total.isComplete)
+      assert.deepStrictEqual(
+        total.flags.map(({ kind, subject }) => [kind, subject]),
+        [["missingCount", "usage"], [tier.kind, tier.subject], ["unpriced", "nobody-knows"]]
+      )
+    }).pipe(Effect.provide(CostLedger.layer)))
+
+  it.effect("says so of a stream that was stopped, and stays small whatever a host states", () =>
+    Effect.gen(function*() {
+      const ledger = yield* CostLedger.CostLedger
+      yield* ledger.record(new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1 }), false)
+      assert.deepStrictEqual((yield* ledger.total).flags.filter(({ subject }) => subject === "usage").length, 1)
+      for (let n = 0; n < 100; n++) {
+        yield* ledger.record(
+          new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1, serviceTier: `tier-${n}` })
+        )
+      }
+      assert.isBelow((yield* ledger.total).flags.length, 30)
+    }).pipe(Effect.provide(CostLedger.layer)))
+
+  it.effect("takes what is no metadata for a response that stated nothing", () =>
+    Effect.gen(function*() {
+      const ledger = yield* CostLedger.CostLedger
+      const nothing: any = null
+      yield* ledger.record(nothing)
+      assert.deepStrictEqual((yield* ledger.entries).map(({ responses, unknown }) => [responses, unknown]), [[1, 1]])
     }).pipe(Effect.provide(CostLedger.layer)))
 
   it.effect("keeps the sum as a metric, by provider and model", () =>
