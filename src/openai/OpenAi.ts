@@ -144,7 +144,7 @@ export const define = (options: Options): Provider.Definition<OpenAiChunk> => {
 }
 
 /**
- * Makes the service from an HTTP client in the context.
+ * The service without its layer, see `Provider.make`.
  *
  * @example
  * ```ts
