@@ -408,7 +408,7 @@ const targetOf = <C>({ endpoint, options }: Definition<C>, request: ChatRequest.
   return model === undefined || url === undefined ? undefined : { model, url }
 }
 
-/** What a format, an endpoint or the request itself throws, such as text that no URL can have, is an error as well. */
+/** A format, an endpoint or the request itself may throw, for instance on text that a URL can't hold. */
 const caught = <A>(
   make: () => Result.Result<A, ProviderError.InvalidRequest>
 ): Result.Result<A, ProviderError.InvalidRequest> =>

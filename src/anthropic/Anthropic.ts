@@ -55,7 +55,7 @@ export class Anthropic extends Context.Service<Anthropic, Provider.Service<Anthr
 ) {}
 
 /**
- * Where Anthropic, or a host that speaks its format, is and how to talk to it.
+ * The address of Anthropic, or of a host that speaks its format, and how to talk to it.
  *
  * @category configuration
  * @since 0.1.0

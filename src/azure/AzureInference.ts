@@ -1,5 +1,5 @@
 /**
- * Azure AI's model inference, the endpoint that serves models of many makers, as a service.
+ * Azure AI's model inference, the endpoint for models of many makers, as a service.
  *
  * @since 0.1.0
  */
@@ -56,7 +56,7 @@ export class AzureInference extends Context.Service<AzureInference, Provider.Ser
 ) {}
 
 /**
- * Where model inference is and how to talk to it.
+ * The address of model inference, and how to talk to it.
  *
  * @category configuration
  * @since 0.1.0
@@ -182,7 +182,7 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
   })
 
 /**
- * A layer whose options come from configuration: by default `AZURE_INFERENCE_ENDPOINT`, which has to be there, and
+ * A layer whose options come from configuration: by default `AZURE_INFERENCE_ENDPOINT`, which is required, and
  * `AZURE_INFERENCE_CREDENTIAL`. If the key is missing, streams fail with `Authentication`.
  *
  * @category layers

@@ -15,8 +15,8 @@ declare module "../ChatRequest.ts" {
 }
 
 /**
- * The own request fields of Azure AI's model inference, by their names on the wire. What the service does not know it
- * passes through to the model.
+ * The own request fields of Azure AI's model inference, by their names on the wire. The service passes
+ * unknown fields through to the model.
  *
  * See https://learn.microsoft.com/rest/api/aifoundry/modelinference.
  *

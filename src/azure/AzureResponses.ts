@@ -48,7 +48,7 @@ export class AzureResponses extends Context.Service<AzureResponses, Responses.Se
 ) {}
 
 /**
- * Where an Azure OpenAI resource is and how to talk to it.
+ * The address of an Azure OpenAI resource, and how to talk to it.
  *
  * @category configuration
  * @since 0.2.0
@@ -186,7 +186,7 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
   })
 
 /**
- * A layer whose options come from configuration: by default `AZURE_OPENAI_ENDPOINT`, which has to be there, and
+ * A layer whose options come from configuration: by default `AZURE_OPENAI_ENDPOINT`, which is required, and
  * `AZURE_OPENAI_API_KEY`, `AZURE_OPENAI_API_VERSION`, `AZURE_OPENAI_DEPLOYMENT`. If the key is missing,
  * streams fail with `Authentication`.
  *

@@ -53,7 +53,7 @@ export class Bedrock extends Context.Service<Bedrock, Provider.Service<BedrockCh
 ) {}
 
 /**
- * Where Bedrock is and how to talk to it.
+ * The address of Bedrock, and how to talk to it.
  *
  * @category configuration
  * @since 0.1.0

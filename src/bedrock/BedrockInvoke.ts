@@ -59,7 +59,7 @@ export class BedrockInvoke extends Context.Service<BedrockInvoke, Provider.Servi
 ) {}
 
 /**
- * Where Bedrock is and how to talk to it.
+ * The address of Bedrock, and how to talk to it.
  *
  * @category configuration
  * @since 0.1.0

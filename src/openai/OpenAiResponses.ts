@@ -55,7 +55,7 @@ export class OpenAiResponses extends Context.Service<OpenAiResponses, Responses.
 ) {}
 
 /**
- * Where OpenAI is and how to talk to it.
+ * The address of OpenAI, and how to talk to it.
  *
  * @category configuration
  * @since 0.2.0
