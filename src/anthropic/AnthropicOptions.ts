@@ -218,7 +218,7 @@ export interface AnthropicOptions {
   readonly stop_sequences?: ReadonlyArray<string>
   /** Instructions to the model: a text, or text blocks. */
   readonly system?: string | ReadonlyArray<{ readonly [key: string]: unknown }>
-  /** 0 to 1; the lower, the more predictable. */
+  /** 0 to 1; lower is more predictable. */
   readonly temperature?: number
   /** How the model thinks. */
   readonly thinking?: Thinking

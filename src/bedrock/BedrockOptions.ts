@@ -22,7 +22,7 @@ declare module "../ChatRequest.ts" {
 export interface InferenceConfig {
   /** Most tokens to generate. */
   readonly maxTokens?: number
-  /** 0 to 1; the lower, the more predictable. */
+  /** 0 to 1; lower is more predictable. */
   readonly temperature?: number
   /** Share of the probability from which tokens are drawn, 0 to 1. */
   readonly topP?: number

@@ -33,7 +33,7 @@ export type Item =
   | { readonly _tag: "Step" }
 
 /**
- * What has come so far.
+ * The responses so far.
  *
  * @internal
  */

@@ -70,7 +70,7 @@ const fromPrompt = (input: Input): Read<ChatRequest.Normalized> =>
   Effect.gen(function*() {
     const prompt = Option.getOrElse(input.prompt, () => "")
     const piped = prompt === "-" ? yield* Stdin.text : yield* Stdin.piped
-    // Piped text ends with a line end, so one more makes a blank line.
+    // Piped text ends with a line end; the blank line that separates it from the prompt is added below.
     const before = prompt === "-" ? piped : piped.replace(/\r?\n$/, "")
     const text = [before, prompt === "-" ? "" : prompt].filter((part) => part.trim() !== "").join("\n\n")
     const parts = yield* Effect.forEach(
