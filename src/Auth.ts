@@ -1,5 +1,5 @@
 /**
- * Credentials: what signs a request, and what of it is secret.
+ * Credentials: how a request is signed, and which of its values are secret.
  *
  * @stability unstable
  * @since 0.2.0
@@ -20,9 +20,9 @@ export interface Outgoing {
   readonly method: "GET" | "POST"
   /** Absolute and percent-encoded, as it is sent. */
   readonly url: string
-  /** All headers but those that the authorization adds; names in lower case. */
+  /** All headers except those that the authorization adds; names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** The bytes that are sent; none where there is no body. */
+  /** The bytes of the body; empty without one. */
   readonly body: Uint8Array
   /** What the endpoint knows of the response, the region among it. */
   readonly info: ResponseInfo
@@ -56,11 +56,11 @@ export type Authorize = (outgoing: Outgoing) => Effect.Effect<Authorization, Pro
  * @since 0.2.0
  */
 export interface Auth {
-  /** What it is: `bearer`, `header`, `aws-signature`, … */
+  /** The kind: `bearer`, `header`, `aws-signature`, … */
   readonly name: string
   /** The headers that it sets, in lower case; their values are secret. */
   readonly headerNames: ReadonlyArray<string>
-  /** Run once, when the provider is made; what it prepares lives as long as the provider. */
+  /** Runs once, when the provider is made. What it prepares lives as long as the provider. */
   readonly make: Effect.Effect<Authorize>
 }
 
@@ -137,7 +137,7 @@ export const token = (token: Effect.Effect<Redacted.Redacted, ProviderError.Reas
   )
 
 /**
- * Both of two: for hosts that look for the same key in more than one place.
+ * Two auths at once, for hosts that look for the same key in more than one place.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * What is asked of a model, for any provider: one request, which every provider's format encodes for its own API.
+ * A request to a model of any provider. Each provider's format encodes it for its own API.
  *
  * The prompt is an `effect/ai` `Prompt`, tools are `effect/ai` tools or plain definitions, and an answer's format is an
  * Effect `Schema` or a JSON Schema.
@@ -48,9 +48,9 @@ export type Effort = typeof Effort.Type
 export interface Reasoning {
   /** How much to reason. */
   readonly effort?: Effort
-  /** Most tokens to reason with. They count towards `maxTokens`. Claude's and Bedrock's word. */
+  /** Most tokens to reason with. They count towards `maxTokens`. Only Anthropic and Bedrock take it. */
   readonly budgetTokens?: number
-  /** Asks for a summary of the reasoning. The Responses API's word. */
+  /** Asks for a summary of the reasoning. Only the Responses API takes it. */
   readonly summary?: "auto" | "concise" | "detailed"
 }
 
@@ -75,7 +75,7 @@ export interface ToolDefinition {
 
 /**
  * Which tools the model may call: `auto` leaves it to the model, `none` forbids calls, `required` asks for at least one
- * call, and `{ tool }` asks for a call of that tool. When absent, it is up to the model.
+ * call, and `{ tool }` asks for a call of that tool. When absent, the model decides.
  *
  * @category models
  * @since 0.2.0
@@ -114,7 +114,7 @@ export interface AudioOutput {
 
 /**
  * A request in the form that formats encode and that can be stored and sent: the prompt is a `Prompt`, tools and the
- * answer's format are plain, and a field that is not set is not there.
+ * answer's format are plain, and unset fields are absent.
  *
  * @category models
  * @since 0.1.0
@@ -128,25 +128,25 @@ export interface Normalized {
   readonly system?: string
   /** Most tokens to generate, reasoning included. When absent, the provider's default, or what the model can do. */
   readonly maxTokens?: number
-  /** How freely tokens are drawn, 0 to 2; Anthropic and Bedrock take up to 1. */
+  /** Sampling temperature, 0 to 2; Anthropic and Bedrock take up to 1. */
   readonly temperature?: number
-  /** Share of the probability from which tokens are drawn, 0 to 1. */
+  /** Nucleus sampling: share of the probability from which tokens are drawn, 0 to 1. */
   readonly topP?: number
-  /** How many of the most likely tokens are drawn from. Claude's and Nova's word. */
+  /** Number of most likely tokens to sample from. Only Claude and Nova take it. */
   readonly topK?: number
-  /** Lowers the probability of tokens by how often they have come up, -2 to 2. */
+  /** Lowers the probability of tokens by how often they have occurred, -2 to 2. */
   readonly frequencyPenalty?: number
-  /** Lowers the probability of tokens that have come up at all, -2 to 2. */
+  /** Lowers the probability of tokens that have occurred at all, -2 to 2. */
   readonly presencePenalty?: number
-  /** Texts at which the model stops. */
+  /** Texts at which the model stops generating. */
   readonly stop?: ReadonlyArray<string>
-  /** Makes answers to equal requests alike, as far as the provider can. */
+  /** Seed: makes equal requests give the same answer, as far as the provider can. */
   readonly seed?: number
   /** The tools that the model may call. */
   readonly tools?: ReadonlyArray<ToolDefinition>
   /** Which of the tools the model may call, or has to. */
   readonly toolChoice?: ToolChoice
-  /** `false` allows one call at a time. When absent, it is up to the model. */
+  /** `false` allows one call at a time. When absent, the model decides. */
   readonly parallelToolCalls?: boolean
   /** The form of the answer: text, any JSON, or JSON of a schema. When absent, text. */
   readonly responseFormat?: "text" | "json" | SchemaFormat
@@ -248,8 +248,7 @@ const fields = {
 const equal = <A>() => <S extends Schema.Constraint>(schema: A extends S["Type"] ? S : never): S => schema
 
 /**
- * Schema of a normalised request. Its JSON is what `ask --request FILE` reads and what a request looks like when it is
- * stored or sent.
+ * Schema of a normalised request. `ask --request FILE` reads its JSON, and stored requests have this form.
  *
  * @category schemas
  * @since 0.1.0
@@ -259,7 +258,7 @@ export const Normalized: Schema.Codec<Normalized, NormalizedEncoded> = equal<Nor
 )
 
 /**
- * A tool as one writes it: the arguments are an Effect `Schema`, or a JSON Schema.
+ * A tool as a program states it: the arguments are an Effect `Schema`, or a JSON Schema.
  *
  * @category models
  * @since 0.2.0
@@ -272,13 +271,13 @@ export interface ToolInput
 }
 
 /**
- * The form of an answer as one writes it: an Effect `Schema`, or a JSON Schema.
+ * The form of an answer as a program states it: an Effect `Schema`, or a JSON Schema.
  *
  * @category models
  * @since 0.2.0
  */
 export interface SchemaFormatInput extends WithUndefined<Omit<SchemaFormat, "schema">> {
-  /** Schema or JSON Schema of the answer. A schema's `identifier` is the name where none is given. */
+  /** Schema or JSON Schema of the answer. A schema's `identifier` is the default name. */
   readonly schema: Schema.Constraint | JsonSchema.JsonSchema
 }
 
@@ -308,7 +307,7 @@ export interface SchemaFormatInput extends WithUndefined<Omit<SchemaFormat, "sch
 export interface ProviderOptions {}
 
 /**
- * A chat request as one writes it.
+ * A chat request as a program states it.
  *
  * @category models
  * @since 0.1.0
@@ -428,7 +427,7 @@ export const fromJson = (json: unknown): Result.Result<Normalized, ProviderError
   )
 
 /**
- * What some APIs take and others don't, where {@link check} has to know it.
+ * Differences between APIs that {@link check} has to know.
  *
  * @category models
  * @since 0.2.0
@@ -491,7 +490,7 @@ export const isFreeText = (
   typeof part.params === "string" &&
   Object.values(part.options).some((own) => Predicate.hasProperty(own, "type") && own.type === "custom")
 
-// What raw fields say of tools, and of what the provider has kept, is for the format that they are for.
+// Only the format that raw fields are for knows what they say of tools and of stored content.
 const checkForAny = (request: Normalized): Result.Result<Normalized, ProviderError.InvalidRequest> => {
   const hasRaw = Object.keys(request.options ?? {}).length > 0
   return check(request, { freeText: true, earlierCalls: hasRaw, otherTools: hasRaw ? "any" : [] })
@@ -499,7 +498,7 @@ const checkForAny = (request: Normalized): Result.Result<Normalized, ProviderErr
 
 const invalid = (message: string) => Result.fail(new ProviderError.InvalidRequest({ message }))
 
-// What a caller's getters and iterables throw, or a value that is nested too deeply, is a bad request, too.
+// A caller's getters and iterables may throw, and values may be nested too deeply: a bad request, not a defect.
 const total = <A>(
   evaluate: () => Result.Result<A, ProviderError.InvalidRequest>
 ): Result.Result<A, ProviderError.InvalidRequest> => {
@@ -516,7 +515,7 @@ const total = <A>(
 
 const noPrompt = "prompt: missing or not readable; it is a text, or a list of messages with `role` and `content`"
 
-// What other libraries call a field.
+// Names of fields in other libraries.
 const synonyms: Readonly<Record<string, string>> = { input: "prompt", instructions: "system", messages: "prompt" }
 
 const knownFields = (request: unknown): Result.Result<Record<string, unknown>, ProviderError.InvalidRequest> => {
@@ -637,7 +636,7 @@ export const jsonSchemaOf = (schema: unknown, path: string): unknown => {
 }
 
 // `Schema.Int` states the bounds of safe integers, which say nothing to a model and are more than some dialects take.
-// `Schema.Struct({})` is written as anything but `null`; one means no fields.
+// Effect writes `Schema.Struct({})` as "anything but `null`"; a program means "no fields".
 const plain = (schema: unknown, isMap = false): unknown => {
   if (Array.isArray(schema)) return schema.map((each) => plain(each))
   if (!isPlainObject(schema)) return schema
@@ -692,7 +691,7 @@ const promptProblem = (
   // Calls that have no result yet, with their places.
   const open = new Map<string, string>()
   const unanswered = () => Array.from(open.values(), (call) => `${call} has no result`)[0]
-  // The assistant has said what it had to say: results come, the user's words or instructions.
+  // The assistant's turn is over: results, the user's message or instructions follow.
   let isOver = false
   for (const [i, message] of messages.entries()) {
     isOver ||= message.role !== "assistant"

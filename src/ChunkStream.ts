@@ -107,7 +107,7 @@ export const toolCalls = <C extends Chunk.Chunk, E, R>(
  * The content as stream parts of `effect/ai`, in order: blocks of text and reasoning, tool calls, results of tools that
  * the provider ran, sources and files, and one `finish` at the end.
  *
- * When the stream fails, the parts that came before are delivered first. There is no `finish` then, and unfinished
+ * When the stream fails, the parts that came before are delivered first. The stream then has no `finish`, and unfinished
  * blocks stay open. A stream that ends well but never stated why ends with an `error` part instead of a `finish`.
  *
  * @example
@@ -174,8 +174,7 @@ const decodeParts = <C extends Chunk.Chunk, E, R, P>(
 
 /**
  * Everything an app shows of an answer, in one stream: pieces of text and reasoning, tool calls with their arguments so
- * far, sources, files, and at the end why the model stopped, what it used and what that cost. The cost is at the prices
- * of `Pricing`.
+ * far, sources and files, and at the end the finish reason, the usage and the cost at the prices of `Pricing`.
  *
  * When the stream fails, the events that came before are delivered first. An unfinished tool call becomes an
  * `InvalidToolCall`, and there is no `Finish`.
@@ -329,7 +328,7 @@ export const broadcast: {
         isStarted = true
         return stream
       })
-      // What nobody reads would hold up the others.
+      // An unread queue would hold up the other consumers.
       const unread = Effect.suspend(() =>
         isStarted ? Effect.void : Effect.forkScoped(Effect.ignore(Stream.runHead(stream)))
       )
@@ -355,7 +354,7 @@ type AnyResults = Readonly<Record<string, Effect.Effect<unknown, unknown, unknow
 export type Consumers<C, E, Results> = { readonly [K in keyof Results]: (chunks: Stream.Stream<C, E>) => Results[K] }
 
 /**
- * What {@link broadcast} gives: the result of each consumer.
+ * The result of {@link broadcast}: the result of each consumer.
  *
  * @category models
  * @since 0.2.0
@@ -489,7 +488,7 @@ export const elements: {
 ): Stream.Stream<T, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD> =>
   Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
     const decoder = StreamedObject.elementsDecoder(schema, { ...options, maxSize })
-    // What is wrong with an element is told before what is wrong with the list.
+    // An error of an element comes before an error of the list.
     const elements = decodeStream(self, {
       push: (chunks: ReadonlyArray<C>) => chunks.flatMap(decoder.push),
       end: Effect.succeed([]),
@@ -593,7 +592,7 @@ export const response = <C extends Chunk.Chunk, E, R>(
 
 /**
  * Runs the stream, which sends its request, and returns the response that it adds up to. When the provider fails, or
- * the response becomes larger than `ChatResponse.MaxSize`, `error` is set, and the rest is what came before.
+ * the response becomes larger than `ChatResponse.MaxSize`, `error` is set, and the other fields have what came before.
  *
  * @example
  * ```ts
@@ -625,21 +624,21 @@ export const outcome = <C extends Chunk.Chunk, E, R>(
   })
 
 /**
- * What {@link onResponse} tells.
+ * The argument of the callback of {@link onResponse}.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Ended {
-  /** The whole response, or what came of it. When the provider failed, its `error` is set. */
+  /** The whole response, or the part that came. When the provider failed, its `error` is set. */
   readonly response: ChatResponse.ChatResponse
-  /** `interrupted` says that the consumer left, also where it has read enough. */
+  /** `interrupted`: the consumer stopped reading, for instance because it had enough. */
   readonly end: "done" | "failed" | "interrupted"
 }
 
 /**
- * The stream as it is, with a call back when it has ended: once, with the whole response, however it ended. This is where
- * an app saves an answer that it streams.
+ * The same stream, with a callback that runs once when it has ended, however it ended, with the whole response. Use it to
+ * save an answer that is streamed.
  *
  * An error of the effect fails a stream that is done; after a failure or an interruption it is logged.
  *

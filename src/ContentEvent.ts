@@ -1,7 +1,7 @@
 /**
- * The one account of an answer: what a payload says of its content, in order.
+ * The content of an answer, told once: the events that a payload adds to it, in order.
  *
- * Each chunk states its events without any state ({@link ContentEvent}). Everything else is a fold of them: the attributes
+ * Each chunk gives its events ({@link ContentEvent}) without any state. Everything else is a fold of them: the attributes
  * of a chunk, `ChatResponse`, the parts of `effect/ai`, `ChatEvent`s and streamed objects. Events are plain data.
  *
  * @stability unstable
@@ -43,7 +43,7 @@ export interface Lists {
 export type Key = number | string | undefined
 
 /**
- * What an event of one of several alternative answers has.
+ * The fields of an event that belongs to one of several alternative answers.
  *
  * @category models
  * @since 0.2.0
@@ -70,7 +70,7 @@ export interface Response {
 }
 
 /**
- * Says that there is an alternative answer of which nothing else is said yet.
+ * Announces an alternative answer that has no content yet.
  *
  * @category models
  * @since 0.2.0
@@ -80,7 +80,7 @@ export interface Choice extends OfChoice {
 }
 
 /**
- * A piece of text or reasoning. It begins a block where none of its kind is open under the key, unless it is empty.
+ * A piece of text or reasoning. Unless it is empty, it begins a block if no block of its kind is open under the key.
  *
  * @category models
  * @since 0.2.0
@@ -123,7 +123,7 @@ export interface Audio extends OfChoice {
 }
 
 /**
- * What a provider says of a text or reasoning block beside its text. A block that has fields is kept even when its text
+ * Details of a text or reasoning block beside its text. A block that has fields is kept even when its text
  * stays empty.
  *
  * @category models
@@ -181,7 +181,7 @@ export interface ToolCall extends ToolKind {
   readonly key: Key
   readonly id: string | undefined
   readonly name: string | undefined
-  /** The arguments, when they come whole; pieces that follow count instead of it. */
+  /** The arguments, when they come whole; pieces that follow replace it. */
   readonly input?: unknown
   /** The arguments are a text, not JSON. */
   readonly custom?: boolean | undefined
@@ -218,7 +218,7 @@ export interface ToolCallPiece extends OfChoice {
 }
 
 /**
- * The result of a tool that the provider ran. With a key more of it may follow until that ends; without one it is whole.
+ * The result of a tool that the provider ran. With a key, more of it may follow until the key ends; without one, it is whole.
  *
  * @category models
  * @since 0.2.0
@@ -228,7 +228,7 @@ export interface ToolResult {
   readonly key?: Key
   /** The id of the call. */
   readonly id: string | undefined
-  /** The tool's name, should the call not be in this response. */
+  /** The tool's name, for a call that is not in this response. */
   readonly name: string
   readonly result: unknown
   readonly isFailure: boolean
@@ -236,7 +236,7 @@ export interface ToolResult {
 }
 
 /**
- * More of the result that is open under the key, which is a list.
+ * More entries of the result that is open under the key, which is a list.
  *
  * @category models
  * @since 0.2.0
@@ -262,7 +262,7 @@ export interface ToolApprovalRequest {
 }
 
 /**
- * Bytes of a file. The file is given out when its key, or the response, ends.
+ * Bytes of a file. The file is complete when its key, or the response, ends.
  *
  * @category models
  * @since 0.2.0
@@ -277,7 +277,7 @@ export interface File {
 }
 
 /**
- * Where in a source the cited text is, as the provider counts.
+ * The place of the cited text in a source, as the provider counts.
  *
  * @category models
  * @since 0.2.0
@@ -290,7 +290,7 @@ export interface Place {
 }
 
 /**
- * What the text cites: a web page, or a document of the request.
+ * A source that the text cites: a web page, or a document of the request.
  *
  * @category models
  * @since 0.2.0
@@ -308,7 +308,7 @@ export interface Source {
 }
 
 /**
- * Ends the block that is open under the key; nothing when there is none.
+ * Ends the block that is open under the key, if there is one.
  *
  * @category models
  * @since 0.2.0
@@ -345,7 +345,7 @@ export interface Finish extends OfChoice {
 }
 
 /**
- * What a provider says of the whole response and no part has a place for; it goes into the metadata of the finish.
+ * Details of the whole response that no part has a place for. They go into the metadata of the finish.
  *
  * @category models
  * @since 0.2.0
@@ -359,7 +359,7 @@ export interface Details {
 }
 
 /**
- * What one chunk adds to the content of its response.
+ * One piece of what a chunk adds to the content of its response.
  *
  * @category models
  * @since 0.2.0
@@ -420,7 +420,7 @@ export const place = (
     : { unit, start, ...(typeof end === "number" ? { end } : undefined) }
 
 /**
- * The text of arguments that came whole. Where there are none it is empty.
+ * The text of arguments that came whole; empty without arguments.
  *
  * @internal
  */

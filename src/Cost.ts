@@ -1,8 +1,8 @@
 /**
- * What a streamed completion costs: the value, and its computation from what chunks state and a price.
+ * The cost of a completion, and its computation from a price and the counts that chunks state.
  *
- * Everything here is pure and exact: amounts are decimals, never floats, and a token is priced in one bucket only. What
- * could not be priced is said in `flags`; it is never guessed and never priced as something else.
+ * Everything here is pure and exact: amounts are decimals, never floats, and a token is priced in one bucket only.
+ * `flags` names what could not be priced; nothing is guessed or priced as something else.
  *
  * @since 0.1.0
  */
@@ -70,7 +70,7 @@ export const Component = Schema.Struct({
 export type Component = typeof Component.Type
 
 /**
- * Schema of what a flag can say.
+ * Schema of the kinds of a flag.
  *
  * - `unpriced`: `subject` (a bucket, or a server tool's kind) has no known price; its `quantity` is not in the total
  * - `unknownServiceTier`, `unknownSpeed`, `unknownInferenceGeo`: no multiplier is known for the stated value
@@ -88,7 +88,7 @@ export type Component = typeof Component.Type
  *   for `audio`, `audioOutput` and `images`, that one of the pieces does not state its tokens, which are then priced
  *   within the text
  * - `invalidCount`: the count `subject` was negative, fractional, not finite or too large, and was clamped; a
- *   `statedCost` that is no amount of money was ignored
+ *   `statedCost` that is not an amount of money was ignored
  * - `inconsistentCounts`: the count `subject` is larger than the count it is part of, and was clamped to it; for
  *   `iterations`, that the calls do not add up to the totals, and the total is that of the calls
  * - `cachedResponse`: the response came from a cache in front of the provider, which may not have billed it
@@ -116,7 +116,7 @@ export const FlagKind = Schema.Literals([
 ]).annotate({ identifier: "FlagKind" })
 
 /**
- * What a flag can say.
+ * The kind of a flag.
  *
  * @category models
  * @since 0.1.0
@@ -146,7 +146,7 @@ export const Flag = Schema.Struct({
 export type Flag = typeof Flag.Type
 
 /**
- * What a completion, or a sum of completions, costs in USD. `total` is exactly the sum of the components' amounts.
+ * The cost of a completion, or of several, in USD. `total` is exactly the sum of the components' amounts.
  * Encoding keeps every digit: decimals become strings. {@link toJson} gives JSON numbers.
  *
  * @example
@@ -239,7 +239,7 @@ export class Cost extends Schema.Class<Cost>("effect-llm-stream/Cost")({
     return amountOf(this, "requests")
   }
   /**
-   * Whether everything was priced as stated, that is whether there are no flags.
+   * Whether everything was priced as stated: true without flags.
    *
    * @since 0.1.0
    */
@@ -278,8 +278,8 @@ export const zero: Cost = trusted(Cost, {
 })
 
 /**
- * What a completion costs at a price. Total: it never throws and never gives `NaN` or a negative amount, whatever the
- * metadata says; whatever it had to clamp or could not price is in the result's `flags`.
+ * The cost of a completion at a price. Total: it never throws and never gives `NaN` or a negative amount, whatever the
+ * metadata says. `flags` of the result names what it clamped or could not price.
  *
  * - Tokens are put into disjoint buckets, so a cached token cannot be billed twice.
  * - Past the price's long-context threshold a whole model call is priced at the long-context rates.
@@ -312,8 +312,8 @@ export const calculate: {
 )
 
 /**
- * What a completion costs when each of the model calls behind it has a price of its own; calls for which `priceOf`
- * gives `undefined` are flagged as `unpriced`. See {@link calculate} for the rules.
+ * The cost of a completion when each model call behind it has its own price. Calls for which `priceOf` gives `undefined`
+ * are flagged as `unpriced`. See {@link calculate} for the rules.
  *
  * @example
  * ```ts
@@ -350,7 +350,7 @@ export const calculateEach: {
 })
 
 /**
- * What stands in a sum for a call without a price: nothing, flagged.
+ * The entry in a sum of a call without a price: nothing, flagged.
  *
  * @internal
  */
@@ -426,7 +426,7 @@ const costOfCall = (metadata: CostMetadata, table: Price, isOneCall: boolean): C
 }
 
 /**
- * The cost that the provider itself stated, or `undefined` when it stated none (or a value that is no amount of money).
+ * The cost that the provider itself stated, or `undefined` when it stated none (or a value that is not an amount of money).
  *
  * @example
  * ```ts
@@ -446,7 +446,7 @@ export const fromStated = (metadata: CostMetadata): Cost | undefined => {
     : make([{ name: "stated", quantity: 1, unitPrice: amount, amount }], [])
 }
 
-/** What multiplies token prices: adding one is one row. */
+/** The multipliers of token prices. A new one is one row. */
 const factors: ReadonlyArray<{
   readonly unknown: FlagKind
   readonly value: (metadata: CostMetadata) => string | undefined
@@ -473,7 +473,7 @@ const ratesOf = (
   report: (kind: FlagKind, subject: string) => void
 ): { readonly rates: Rates; readonly multiplier: BigDecimal.BigDecimal } => {
   const above = price.longContext !== undefined && (metadata.inputTokens ?? 0) > price.longContext.above
-  // Each round of a server tool is a model call of its own: the sum says nothing of the size of one.
+  // Each round of a server tool is a model call of its own, and the sum does not show the size of each.
   const isSum = !isOneCall && Object.values(metadata.serverToolRequests ?? {}).some((requests) => requests > 0)
   if (above && isSum) report("unknownContextLength", "inputTokens")
   const long = above && !isSum

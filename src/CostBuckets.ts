@@ -17,8 +17,8 @@ import {
 import { count } from "./Usage.ts"
 
 /**
- * Something wrong with a count: `missingCount`, not stated; `invalidCount`, no count; `inconsistentCounts`, larger than
- * the count it is part of.
+ * A problem of a count: `missingCount`, not stated; `invalidCount`, not a count; `inconsistentCounts`, larger than the
+ * count it is part of.
  *
  * @category models
  * @since 0.2.0
@@ -26,7 +26,7 @@ import { count } from "./Usage.ts"
 export type Problem = "missingCount" | "invalidCount" | "inconsistentCounts"
 
 /**
- * Takes what is wrong with the count `subject`.
+ * Takes a problem of the count `subject`.
  *
  * @category models
  * @since 0.2.0
@@ -42,7 +42,7 @@ export type Report = (kind: Problem, subject: string) => void
 export type Buckets = Readonly<Record<TokenComponent, number>>
 
 /**
- * A stated count as a count: 0 when it was not stated; clamped, and reported, when it is negative, fractional, not
+ * A stated count as a valid one: 0 when it was not stated; clamped, and reported, when it is negative, fractional, not
  * finite or too large.
  *
  * @example
@@ -63,8 +63,8 @@ export const clean = (subject: string, stated: number | undefined, report: Repor
 }
 
 /**
- * Splits counts into components. `rates` decides only whether images are apart from text. Total: what does not add up
- * is clamped and reported.
+ * Splits counts into components. `rates` decides only whether images are apart from text. Total: counts that do not
+ * add up are clamped and reported.
  *
  * @example
  * ```ts
@@ -128,7 +128,7 @@ const poolsOf = (metadata: CostMetadata, rates: Rates, report: Report): Record<P
     if (tokens > of) report("inconsistentCounts", field)
     return Math.min(tokens, of)
   }
-  // Pieces that do not state their tokens are within the text, which the report says.
+  // Pieces that do not state their tokens count as text, which the report says.
   const readOrSum = (field: CountField, pieces: "audio" | "audioOutput" | "images"): number => {
     if (metadata[field] !== undefined) return read(field)
     const parts = metadata[pieces] ?? []
@@ -141,7 +141,7 @@ const poolsOf = (metadata: CostMetadata, rates: Rates, report: Report): Record<P
   const split = lifetimes.reduce((sum, field) => sum + read(field), 0)
   const total = read("cacheWriteTokens")
   if (metadata.cacheWriteTokens !== undefined && total < split) report("inconsistentCounts", "cacheWriteTokens")
-  // Images that cost what text costs need no count.
+  // Without a price of their own, images are text.
   const inputImage = rates.inputImage === undefined
     ? read("inputImageTokens")
     : readOrSum("inputImageTokens", "images")

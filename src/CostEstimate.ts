@@ -1,5 +1,5 @@
 /**
- * What a request may cost, before it is sent.
+ * The largest cost of a request, before it is sent.
  *
  * @since 0.2.0
  */
@@ -26,7 +26,7 @@ export interface Request {
   readonly system?: string | undefined
   readonly tools?: unknown
   readonly responseFormat?: unknown
-  /** Most tokens to generate; without it there is no upper limit to the cost. */
+  /** Most tokens to generate; without it the cost has no upper limit. */
   readonly maxTokens?: number | undefined
   readonly serviceTier?: string | undefined
   readonly audio?: unknown
@@ -56,7 +56,7 @@ export interface Options {
 }
 
 /**
- * What a request may cost at most.
+ * The largest cost of a request.
  *
  * @category models
  * @since 0.2.0
@@ -68,7 +68,7 @@ export interface Estimate {
    */
   readonly cost: Cost
   readonly inputTokens: number
-  /** `undefined` when nothing limits them: `cost` is then that of the input alone, and no upper limit. */
+  /** `undefined` when nothing limits them: `cost` is then that of the input alone, not an upper limit. */
   readonly outputTokens: number | undefined
   /** Whether tokens were counted by {@link approximateTokens}, which may count too few. */
   readonly isApproximate: boolean
@@ -83,7 +83,7 @@ export interface Estimate {
 }
 
 /**
- * Tokens of a text where no tokenizer is at hand: a third of its UTF-8 bytes, rounded up. English prose has four to five
+ * Estimates the tokens of a text without a tokenizer: a third of its UTF-8 bytes, rounded up. English prose has four to five
  * bytes a token, code and most other languages three; random letters and rare scripts have fewer.
  *
  * @example
@@ -98,14 +98,14 @@ export interface Estimate {
  */
 export const approximateTokens = (text: string): number => Math.ceil(new TextEncoder().encode(text).length / 3)
 
-// What formats add around a message or a tool: role, separators, names.
+// Formats add tokens around a message or a tool: role, separators, names.
 const tokensPerItem = 8
 
 /**
- * What a request may cost at most: `maxTokens` of output for each answer, and its input at the highest rate that may
- * apply: a cache write, where the request asks for one or the provider writes without being asked. Fails with
- * `UnknownModel` when the price is not known, and with an `InvalidRequest` when there is no prompt, or a number of tokens
- * is not one. `isBound` says whether it is an upper limit.
+ * The largest cost of a request: `maxTokens` of output for each answer, and its input at the highest rate that may apply
+ * (a cache write, where the request asks for one or the provider writes without being asked). Fails with
+ * `UnknownModel` when the price is not known, and with an `InvalidRequest` without a prompt or with a
+ * number of tokens that is not a count. `isBound` says whether it is an upper limit.
  *
  * @example
  * ```ts
@@ -177,7 +177,7 @@ const priced = (
     ...(options.region === undefined ? undefined : { region: options.region })
   }
   const asked = `${found.caching}${cachingIn(own)}`
-  // Anthropic's models write what they are told to, others what they like.
+  // Anthropic caches what the request marks; other providers decide themselves.
   const writes = asked === "" && /^(?:anthropic|bedrock)$/.test(provider) ? [] : cacheWrites(inputTokens)
     .filter(({ lifetime }) => lifetime === undefined || asked !== "")
     .map(({ counts, lifetime }) => ({
@@ -227,7 +227,7 @@ const ownFields = (options: object | undefined, provider: string): OwnFields =>
       : []
   )
 
-/** What own fields change of the price, as far as that is known. */
+/** How own fields change the price, as far as that is known. */
 const termsOf = (own: OwnFields) => {
   let answers = 1
   let isKnown = true
@@ -243,7 +243,7 @@ const termsOf = (own: OwnFields) => {
   return { answers, isKnown, terms }
 }
 
-/** Own fields that change neither what is counted nor what it costs, but for what a cache takes. */
+/** Own fields that change neither counts nor prices, apart from cache writes. */
 const freeFields = new Set(
   `temperature top_p topP top_k topK seed stop stop_sequences stopSequences frequency_penalty presence_penalty logit_bias
   logprobs top_logprobs user metadata requestMetadata store parallel_tool_calls tool_choice toolChoice verbosity thinking
@@ -251,7 +251,7 @@ const freeFields = new Set(
   prompt_cache_options prompt_cache_retention cache_control user_profile_id workspace_id`.split(/\s+/)
 )
 
-/** What asks for a cache, as JSON; `""` where nothing does. */
+/** The cache mark of a value as JSON; `""` without one. */
 const cachingIn = (own: unknown): string => {
   const json = JSON.stringify(own) ?? ""
   return /"(?:prompt_)?cache_?(?:control|point|breakpoint|options)/i.test(json) ? json : ""

@@ -1,5 +1,5 @@
 /**
- * What the price of a streamed completion depends on, as chunks state it.
+ * The data that the price of a completion depends on, as chunks state it.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { trusted } from "./internal/trusted.ts"
 import * as Usage from "./Usage.ts"
 
-// Any number, not only naturals: what a caller or a recording states has to be representable to be flagged.
+// Any number, not only naturals: an invalid count has to be representable to be flagged.
 const quantity = Schema.optionalKey(Schema.Number)
 
 /**
@@ -167,7 +167,7 @@ export class CostMetadata extends Schema.Class<CostMetadata>("effect-llm-stream/
   iterations: Schema.optionalKey(Schema.Array(Usage.Iteration)),
   /** USD, when the provider itself states the cost of the response. */
   statedCost: quantity,
-  /** Names of the counts that were stated as what no count is, and are clamped already (see `Usage`). */
+  /** Names of the counts that were invalid and are clamped already (see `Usage`). */
   clampedCounts: Schema.optionalKey(Schema.Array(Schema.String))
 }) {}
 
@@ -324,12 +324,12 @@ export interface Source {
   readonly provider: string
   readonly model: string | undefined
   readonly usage: Usage.Usage | undefined
-  /** What else the chunk states that a price depends on; `undefined` when it states nothing else. */
+  /** Other data that a price depends on; `undefined` when the chunk states none. */
   readonly costDetails?: Fields | undefined
 }
 
 /**
- * What one chunk states that a price can depend on: its provider, model and usage, and its `costDetails`, which win.
+ * The cost metadata of one chunk: its provider, model and usage, and its `costDetails`, which win.
  *
  * @example
  * ```ts
@@ -358,7 +358,7 @@ export const fromChunk = ({ costDetails, model, provider, usage }: Source): Cost
   })
 
 /**
- * Whether the metadata states any count of a usage, or a cost: without either there is nothing to price.
+ * Whether the metadata states a count or a cost. Without either, nothing can be priced.
  *
  * @example
  * ```ts
@@ -374,7 +374,7 @@ export const isStated = (metadata: CostMetadata): boolean =>
   metadata.statedCost !== undefined || pricedFields.some((field) => metadata[field] !== undefined)
 
 /**
- * Gathers what the chunks of one stream state together. A stream may have several responses, such as by a fallback in the
+ * Gathers the cost metadata of the chunks of one stream. A stream may have several responses, such as by a fallback in the
  * middle of it: a chunk of another provider, or with the id of another response, begins a new one.
  *
  * @category models
@@ -388,11 +388,11 @@ export interface Accumulator {
   /** The merged usage, the sum over all responses; `undefined` when no chunk stated any. */
   readonly usage: () => Usage.Usage | undefined
   /**
-   * What the chunks so far state together: of the last response, with those before it among its `iterations`. Later
+   * The metadata of all chunks so far: of the last response, with those before it among its `iterations`. Later
    * additions do not change metadata already taken.
    */
   readonly metadata: () => CostMetadata
-  /** What the chunks so far state, response by response. */
+  /** The metadata of all chunks so far, response by response. */
   readonly responses: () => ReadonlyArray<CostMetadata>
 }
 
@@ -427,7 +427,7 @@ export const accumulator = (): Accumulator => {
     usage === undefined || usageBefore === undefined ? usage ?? usageBefore : Usage.sum(usageBefore, usage)
   const last = (): CostMetadata => {
     if (usage === undefined) return trusted(CostMetadata, { ...fields, ...details })
-    // A count that was clamped at first may have been stated well later.
+    // A later chunk may state a valid count.
     const { clampedCounts: _, ...stated } = details
     return trusted(CostMetadata, { ...fields, ...stated, ...usageFields(usage) })
   }
@@ -452,7 +452,7 @@ export const accumulator = (): Accumulator => {
       if (provider !== fields.provider || model !== fields.model) {
         fields = { provider, ...(model === undefined ? undefined : { model }), streamingMode: true }
       }
-      // A chunk class that computes only the whole is asked for the whole.
+      // Some chunk classes compute only the whole.
       const other: Fields | undefined = "costDetails" in chunk ? chunk.costDetails : chunk.costMetadata
       if (other !== undefined) Object.assign(details, other)
       return counts !== undefined || other?.statedCost !== undefined

@@ -1,5 +1,5 @@
 /**
- * Where the requests for a model go.
+ * The address of the requests for a model.
  *
  * @stability unstable
  * @since 0.2.0
@@ -17,7 +17,7 @@ import * as ProviderError from "./ProviderError.ts"
 export interface Address {
   /** Absolute and percent-encoded. */
   readonly url: string
-  /** What the address says of the response before it comes, such as the region. */
+  /** Facts about the response that the address states, such as the region. */
   readonly info?: ResponseInfo | undefined
 }
 
@@ -89,7 +89,7 @@ export const join = (
 }
 
 /**
- * The same addresses, with more that is known of their responses.
+ * The same addresses, with more facts about their responses.
  *
  * @example
  * ```ts

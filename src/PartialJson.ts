@@ -1,6 +1,6 @@
 /**
- * Reads JSON while it is being written: a value after each piece of text, and at the end the complete value, or the
- * reason why there is none.
+ * Reads JSON while it is being written: a value after each piece of text, and at the end the complete value, or why the
+ * text is not JSON.
  *
  * It accepts what `JSON.parse` accepts, and repairs nothing: text around the value, a byte-order mark and a code fence
  * are invalid. All work is linear in the length of the text, however small its pieces are.
@@ -123,7 +123,7 @@ const creditPerCharacter = 16
 /** An object or array of its own, beside its entries. */
 const costOfContainer = 8
 
-/** Objects of more keys than this are hash tables, and a key of theirs takes as long to copy as many others. */
+/** Objects of more keys than this are hash tables, whose keys take longer to copy. */
 const manyKeys = 128
 const costOfHashedKey = 64
 

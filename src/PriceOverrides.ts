@@ -1,5 +1,5 @@
 /**
- * Prices that a program changes: a negotiated discount, one rate, a model that no list has.
+ * Changes to prices by the program: a negotiated discount, one rate, a model that no list has.
  *
  * @since 0.2.0
  */
@@ -51,7 +51,7 @@ export const Override: Schema.Codec<Override> = Schema.Struct({
 
 /**
  * Changes by provider and model id; `*` stands for all models of the provider. Those of `*` apply first, then those of
- * the table's entry, then those of the id itself. Of several for one model, each applies in its turn.
+ * the table's entry, then those of the id itself. Several changes for one model apply one after another.
  *
  * @category models
  * @since 0.2.0
@@ -88,7 +88,7 @@ export const Overrides: Schema.Codec<Overrides> = Schema.Record(
  * @since 0.2.0
  */
 export class InvalidPrices extends Schema.TaggedError<InvalidPrices>()("InvalidPrices", {
-  /** What is wrong, and where, one line for each. */
+  /** The problems and their places, one line each. */
   issues: Schema.Array(Schema.String)
 }) {
   /** @since 0.2.0 */
@@ -106,7 +106,7 @@ const decode = Schema.decodeUnknownResult(Overrides, { onExcessProperty: "error"
 const smallestRate = 0.001
 
 /**
- * Overrides as they are, if they can be right. Fails with {@link InvalidPrices}.
+ * The same overrides, if they can be right. Fails with {@link InvalidPrices}.
  *
  * @example
  * ```ts

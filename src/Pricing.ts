@@ -27,7 +27,7 @@ import * as ResponseParts from "./ResponseParts.ts"
 
 /**
  * No price is known for the model: give one by {@link layer}, as an override, or, for an Azure deployment or a Bedrock
- * application inference profile, as the model behind it. Or there is nothing to price, as the response states no usage.
+ * application inference profile, as the model behind it. Or the response states no usage, so there is nothing to price.
  *
  * @example
  * ```ts
@@ -48,7 +48,7 @@ export class UnknownModel extends Schema.TaggedError<UnknownModel>()("UnknownMod
   provider: Schema.optionalKey(Schema.String),
   /** The id that was looked up; `undefined` when the cost metadata named no model. */
   model: Schema.optionalKey(Schema.String),
-  /** What is not known: the usage, who answered, which model answered, any model of this provider, or this model. */
+  /** The missing fact: the usage, the provider, the model's name, any price of the provider, or the price of the model. */
   reason: Schema.optionalKey(Schema.Literals(["noUsage", "noProvider", "noModel", "unknownProvider", "unknownModel"]))
 }) {
   override get message(): string {
@@ -347,7 +347,7 @@ const ratesOnly = ({ later, ...price }: ModelPrice): ModelPrice => ({
 })
 
 /**
- * Where prices come from: the bundled snapshot, unless a layer says otherwise.
+ * The source of prices: the bundled snapshot, unless a layer says otherwise.
  *
  * @example
  * ```ts
@@ -429,9 +429,9 @@ export const lookup = (provider: string, model: string): Effect.Effect<Price, Un
   Effect.flatMap(current, (pricing) => Effect.fromResult(pricing.lookup(provider, model)))
 
 /**
- * What a completion costs at the prices of `pricing`. Fails with {@link UnknownModel} when the metadata names no model
- * or one without a known price, unless the provider itself stated the cost; and when it states no usage at all, because
- * what nobody counted did not cost nothing.
+ * The cost of a completion at the prices of `pricing`. Fails with {@link UnknownModel} when the metadata names no model
+ * or one without a known price, unless the provider itself stated the cost; and when it states no usage, because the cost
+ * is then unknown, not zero.
  *
  * @example
  * ```ts
@@ -507,7 +507,7 @@ export const onDay = (metadata: CostMetadata, day: string): CostMetadata =>
   metadata.date === undefined ? trusted(CostMetadata, { ...metadata, date: day }) : metadata
 
 /**
- * What a completion costs at the prices of the {@link Pricing} in context. Fails with {@link UnknownModel} when the
+ * The cost of a completion at the prices of the {@link Pricing} in context. Fails with {@link UnknownModel} when the
  * metadata names no model or one without a known price, unless the provider itself stated the cost.
  *
  * @example
@@ -561,7 +561,7 @@ export const priced = (response: ChatResponse): Effect.Effect<ChatResponse> =>
   )
 
 /**
- * What a response costs; `undefined` where the price is not known, or nobody counted.
+ * The cost of a response; `undefined` without a known price or a usage.
  *
  * @internal
  */

@@ -59,8 +59,8 @@ export type PriceList = typeof PriceList.Type
 export const maxSize = 16 * 1024 * 1024
 
 /**
- * A price list could not be read, is not one, or is older than the prices in use. `message` says where from, and what was
- * wrong.
+ * A price list could not be read, is malformed, or is older than the prices in use. `message` names the source and the
+ * problem.
  *
  * @example
  * ```ts
@@ -76,7 +76,7 @@ export const maxSize = 16 * 1024 * 1024
  * @since 0.2.0
  */
 export class PricesUnavailable extends Schema.TaggedError<PricesUnavailable>()("PricesUnavailable", {
-  /** Where the prices should have come from; of a URL neither credentials nor query. */
+  /** The source of the prices; a URL is given without credentials and query. */
   source: Schema.String,
   reason: Schema.String
 }) {
@@ -255,8 +255,8 @@ export const failuresMetric = Metric.counter("llm_stream_price_refresh_failures"
 })
 
 /**
- * Provides prices that are read from `source`, now and on a schedule. What can't be read within two minutes, or is older
- * than the prices in use, is logged and counted, and the prices stay as they are: those read before, or the bundled ones.
+ * Provides prices that are read from `source`, now and on a schedule. A list that can't be read within two minutes, or is
+ * older than the prices in use, is logged and counted, and the prices stay as they are.
  * Fails only with `PriceOverrides.InvalidPrices`, when an override can't be right.
  *
  * @example
@@ -318,7 +318,7 @@ export const layerStored = <R>(
 
 /**
  * Provides the prices of a file, as they are when a cost is computed: an edit is in the next cost. A file that can't be
- * read or is no price list is logged and counted, and the prices stay as they were.
+ * read, or is not a price list, is logged and counted, and the prices stay as they were.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
 /**
- * Prompts as templates: a tagged template in which lines begin messages, and values of several kinds have their place.
+ * Prompts as tagged templates: lines begin messages, and values of several kinds are inserted.
  *
  * Text is dedented, so that a template can stand indented in its program. Only what is written in the template itself begins
- * a message: a value never does, whatever it says.
+ * a message; values never do.
  *
  * @since 0.2.0
  */
@@ -26,7 +26,7 @@ export type Text = string | number | bigint
 export type Part = Prompt.TextPart | Prompt.FilePart
 
 /**
- * What can stand in a template: a text; a list, one line an entry, each behind the bullet that the template has before it;
+ * A value in a template: a text; a list, one line an entry, each behind the bullet that the template has before it;
  * a list of lists, with a blank line between them; parts; messages or a whole prompt, which stand between the template's own
  * messages; or nothing (`undefined`).
  *
@@ -58,7 +58,7 @@ export interface Hole<out Name extends string, out A extends Value> {
 }
 
 /**
- * What stands between the texts of a template: a value, or a hole for one.
+ * An expression in a template: a value, or a hole for one.
  *
  * @category models
  * @since 0.2.0
@@ -167,7 +167,7 @@ export const messages: <const Name extends string>(
 
 /**
  * A prompt, written down at once. A line that begins with `SYSTEM:`, `USER:` or `ASSISTANT:` begins a message of that role;
- * text without one is the user's. Each message is dedented, and its blank lines at both ends go.
+ * text without one is the user's. Each message is dedented, and blank lines at both ends are removed.
  *
  * Throws a `TypeError` when a template does not take a value, or when a file stands in a system message.
  *
@@ -227,7 +227,7 @@ export const make = <const Inserts extends ReadonlyArray<Insert>>(
 
 type Role = "system" | "user" | "assistant"
 
-// A message as it is written; `undefined` is the role of text that no line gave to anyone.
+// A message of the template; text before the first role has the role `undefined`.
 interface Block {
   readonly role: Role | undefined
   readonly lines: Array<Array<Token>>
@@ -287,7 +287,7 @@ const dedented = ({ lines, role }: Block): Block => {
 const filled = (blocks: ReadonlyArray<Block>, values: Readonly<Record<string, Value>>): Prompt.Prompt =>
   Prompt.fromMessages(blocks.flatMap((block) => messagesOf(block, values)))
 
-// What a message is made of: what the template says, what a value says, or a part.
+// The pieces of a message: text of the template, text of a value, or a part.
 type Piece = { readonly written: string } | { readonly said: string } | Part
 
 const messagesOf = ({ lines, role }: Block, values: Readonly<Record<string, Value>>): ReadonlyArray<Prompt.Message> => {
@@ -315,7 +315,7 @@ const messagesOf = ({ lines, role }: Block, values: Readonly<Record<string, Valu
       } else if (Prompt.isPrompt(value) || Prompt.isMessage(value)) {
         end()
         for (const message of Prompt.isPrompt(value) ? value.content : [value]) out.push(message)
-        // The message is over: what comes after is nobody's until a line says whose.
+        // The message is over. The text that follows has no role until a line states one.
         current = "user"
       } else if (isList(value)) {
         if (value.length > 0 && value.every(Prompt.isMessage)) {
@@ -383,7 +383,7 @@ const misplaced = (value: unknown): TypeError =>
     }`
   )
 
-// White space goes at the ends of what the template says, beside a part as well; what a value says stays as it is.
+// White space is trimmed from the template's text, beside a part as well, and never from values.
 const messageOf = (role: Role, pieces: ReadonlyArray<Piece>): Prompt.Message | undefined => {
   const content: Array<Part> = []
   let run: Array<Exclude<Piece, Part>> = []

@@ -1,6 +1,6 @@
 /**
- * How a provider's API answers: from the bytes of a body to chunks, in two independent steps, framing (bytes to wire
- * events) and events (wire events to chunks). Pure, apart from what a decoder remembers of one body.
+ * Decodes a provider's answers: from the bytes of a body to chunks, in two independent steps, framing (bytes to wire
+ * events) and events (wire events to chunks). Pure, apart from the state of a decoder of one body.
  *
  * @stability unstable
  * @since 0.2.0
@@ -19,7 +19,7 @@ import * as JsonEvent from "./wire/jsonEvent.ts"
 import * as Sse from "./wire/Sse.ts"
 
 /**
- * What is known of a response before its body: some providers state these nowhere else.
+ * Facts about a response that are known before its body. Some providers state them nowhere else.
  *
  * @category models
  * @since 0.1.0
@@ -50,7 +50,7 @@ export interface ResponseHeaders {
   readonly requestId?: ReadonlyArray<string> | undefined
   /** The error code of a refusal, where it is in a header rather than in the body. */
   readonly errorCode?: ((headers: Headers.Headers) => string | undefined) | undefined
-  /** What else the headers state. It wins over what was known when the request was made. */
+  /** Other facts that the headers state. They win over those that were known with the request. */
   readonly info?: ((headers: Headers.Headers) => ResponseInfo) | undefined
 }
 
@@ -82,8 +82,8 @@ export interface Framing<Event> {
 }
 
 /**
- * Turns the wire events of one response into chunks. Its only state is what it takes to tell a finished response from
- * one that was cut off.
+ * Turns the wire events of one response into chunks. It keeps only the state that tells a finished response from one that
+ * was cut off.
  *
  * @category models
  * @since 0.1.0
@@ -128,7 +128,7 @@ export interface BodyDecoder<C> {
 }
 
 /**
- * How a provider's API answers: everything that does not depend on where a request goes.
+ * The decoding of a provider's answers: everything that does not depend on the address of a request.
  *
  * @category models
  * @since 0.1.0
@@ -143,7 +143,7 @@ export interface Protocol<C> {
   readonly errors: ProviderError.Table
   readonly headers: ResponseHeaders
   /**
-   * What a JSON error body states, where it is in none of the usual shapes (`{"error": {…}}`, `{"error": "…"}`, flat);
+   * Reads a JSON error body that has none of the usual shapes (`{"error": {…}}`, `{"error": "…"}`, flat);
    * `undefined` for a body that it does not know.
    */
   readonly failure?: ((json: { readonly [key: string]: unknown }) => ProviderError.Failure | undefined) | undefined
@@ -198,7 +198,7 @@ export const payload = <P>(
  * ```ts
  * import { OpenAiChunk, Protocol } from "effect-llm-stream"
  *
- * // A host that sends one word an event and nothing else.
+ * // A host that sends one word per event and nothing else.
  * const words = Protocol.make({
  *   provider: "words",
  *   framing: Protocol.serverSentEvents,
@@ -225,7 +225,7 @@ export const make = <Event, C>(options: {
   readonly errors: ProviderError.Table
   /** Default: the headers that most hosts use. */
   readonly headers?: ResponseHeaders | undefined
-  /** What an error body in a shape of the host's own states. Default: the usual shapes are read. */
+  /** Reads an error body in a shape of the host's own. Default: only the usual shapes are read. */
   readonly failure?: Protocol<C>["failure"]
 }): Protocol<C> => ({
   provider: options.provider,
@@ -243,7 +243,7 @@ const bodyDecoder = <Event, C>(
 ): BodyDecoder<C> => {
   let failure: ProviderError.Reason | undefined
   let count = 0
-  // Whatever a framing or an event decoder throws: what was decoded before it counts, and the error is of the declared type.
+  // A framing or an event decoder may throw: the chunks before that count, and the error has the declared type.
   const decode = (
     frame: () => ReadonlyArray<Event>,
     end?: () => ProviderError.Reason | undefined
@@ -410,7 +410,7 @@ export const chunkPull = <C, E, R>(
     })
   })
   let deadline: number | undefined
-  // What the provider said is why the stream fails, not that it then fell silent or broke the connection.
+  // The stream fails with the provider's own error, not with the silence or broken connection that followed it.
   const last = (reason: ProviderError.Reason): ChunkPull<C, E, R> =>
     Effect.flatMap(Clock.Clock, (clock) => {
       const now = Number(clock.monotonicTimeNanosUnsafe()) / 1e6

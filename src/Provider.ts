@@ -41,7 +41,7 @@ import type { Encoded, RequestFormat } from "./RequestFormat.ts"
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * What every provider does: stream the chunks of one chat completion. `C` is the provider's own chunk class, or any
+ * The service of every provider: it streams the chunks of one chat completion. `C` is the provider's own chunk class, or any
  * class with the attributes that all chunks have.
  *
  * @category services
@@ -53,13 +53,13 @@ export interface Service<out C extends Chunk = Chunk> {
   /** Streams one chat completion. Nothing is sent before the stream is run, and every run sends one request. */
   readonly stream: (request: ChatRequest.ChatRequest) => Stream.Stream<C, ProviderError.ProviderError>
   /**
-   * Where a request would go: `undefined` when it names no model, or one that has no address. A provider that does not
-   * have it keeps that to itself, such as one that chooses among others.
+   * The address of a request: `undefined` when it names no model, or one without an address. Absent where the provider
+   * can't say, such as one that chooses among others.
    */
   readonly target?: ((request: ChatRequest.ChatRequest) => Target | undefined) | undefined
-  /** How its API takes schemas and tools. `undefined`: as an API that has nothing of its own. */
+  /** How its API takes schemas and tools. `undefined`: as the defaults of {@link Dialect} say. */
   readonly dialect?: Dialect | undefined
-  /** What traces and metrics call it, where the conventions of OpenTelemetry have a word of their own. Default: `name`. */
+  /** Its name in traces and metrics, where the conventions of OpenTelemetry define one. Default: `name`. */
   readonly telemetryName?: string | undefined
 }
 
@@ -117,7 +117,7 @@ export interface Dialect {
  * @since 0.2.0
  */
 export interface OwnTools {
-  /** What stands before the first dot in the ids of such tools: `anthropic` in `anthropic.web_search_20250305`. */
+  /** The prefix of the ids of such tools, up to the first dot: `anthropic` in `anthropic.web_search_20250305`. */
   readonly prefix: string
   /** The fields of the body that ask for the tools. */
   readonly fields: (tools: ReadonlyArray<OwnTool>) => Schema.JsonObject
@@ -250,7 +250,7 @@ export const checkPolicy = <Options extends Policy>(config: Config.Config<Option
     }))
 
 /**
- * What sends the requests: an `HttpClient`, with any errors that policies add to it.
+ * The client that sends the requests: an `HttpClient`, with any errors that policies add to it.
  *
  * @category models
  * @since 0.2.0
@@ -262,7 +262,7 @@ export interface Client {
 }
 
 /**
- * What can be set for every provider.
+ * The options of every provider.
  *
  * @category configuration
  * @since 0.2.0
@@ -323,7 +323,7 @@ export interface Definition<C> {
   readonly endpoint: Endpoint
   /** What signs them. */
   readonly auth: Auth.Auth
-  /** How the API takes schemas and tools. Default: as an API that has nothing of its own. */
+  /** How the API takes schemas and tools. Default: as the defaults of {@link Dialect} say. */
   readonly dialect?: Dialect | undefined
   /** What traces and metrics call the provider: its `gen_ai.provider.name`. Default: the provider's name. */
   readonly telemetryName?: string | undefined
@@ -346,7 +346,7 @@ export interface Prepared {
   /** Names in lower case; the values of credentials and of the caller's `Redacted` headers are `<redacted>`. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Readonly<Record<string, unknown>>
-  /** What was asked for and is not in the body, one sentence for each option. */
+  /** The options that were asked for and are not in the body, one sentence each. */
   readonly ignored: ReadonlyArray<string>
 }
 
@@ -409,14 +409,14 @@ const targetOf = <C>({ endpoint, options }: Definition<C>, request: ChatRequest.
   return model === undefined || url === undefined ? undefined : { model, url }
 }
 
-/** What a format, an endpoint or the request itself throws, such as text that no URL can have, is an error as well. */
+/** A format, an endpoint or the request itself may throw, for instance on text that a URL can't hold. */
 const caught = <A>(
   make: () => Result.Result<A, ProviderError.InvalidRequest>
 ): Result.Result<A, ProviderError.InvalidRequest> =>
   Result.flatMap(
     Result.try({
       try: make,
-      // Not its message, which may show what is secret.
+      // Without its message, which may hold secrets.
       catch: (cause) => invalid(`The request cannot be encoded${cause instanceof Error ? `: ${cause.name}` : ""}`)
     }),
     (made) => made
@@ -483,7 +483,7 @@ const planCall = <C, D>(
     })
   )
 
-// What HTTP takes: clients differ in what they make of the rest, and some show the value. It is not named here, either.
+// Clients differ in how they treat other characters, and some show the value. So the message does not.
 const checkHeaders = (
   headers: Readonly<Record<string, string | Redacted.Redacted>>
 ): Result.Result<void, ProviderError.InvalidRequest> => {
@@ -635,7 +635,7 @@ const logIgnored = <C, E>(
       options.length === 0
         ? Effect.void
         : Effect.logWarning(`${provider} takes no such options, so they are not sent: ${options.join("; ")}`),
-      // Nothing to be done about it: the reasoning of an earlier answer, in each turn that follows.
+      // The caller can't change these: they are parts of earlier answers, and come with every turn that follows.
       parts.length === 0
         ? Effect.void
         : Effect.logDebug(`${provider} takes no such parts back, so they are not sent: ${parts.join("; ")}`)
@@ -658,7 +658,7 @@ const attempt = (
       [name, typeof value === "string" ? value : Redacted.value(value)] as const
     )
     const outgoing = { method, url, headers: Object.fromEntries(own), body, info } as const
-    // Headers that the caller sets win, so there is nothing left to authorize when they are all there.
+    // The caller's headers win, so the auth does not run when the caller has set all of its headers.
     const isAuthorized = auth.headerNames.length > 0 && auth.headerNames.every((name) => Object.hasOwn(headers, name))
     const authorization = isAuthorized ? { headers: {}, secrets: [] } : yield* authorize(outgoing)
     const secretNames = [
@@ -687,8 +687,8 @@ const attempt = (
   })
 
 /**
- * Headers that don't show their secrets. The span of the client keeps the request, and shows it when it is inspected, which
- * no fiber's settings reach. The prototype says so, as fetch takes no headers with a symbol of their own.
+ * Headers that don't show their secrets when they are inspected. The client's span keeps the request, and no setting of a
+ * fiber reaches it there. The symbol is on the prototype, because fetch refuses headers with a symbol of their own.
  */
 const concealed = (headers: Headers.Headers, secretNames: ReadonlyArray<string>): Headers.Headers => {
   const shown = { ...headers, ...Object.fromEntries(secretNames.map((name) => [name, redacted])) }

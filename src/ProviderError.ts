@@ -302,7 +302,7 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
   reason: Reason,
   emitted: Schema.Boolean,
   /**
-   * What a call of several requests had used when it failed, the failed one included: a `ToolLoop`, repairs of
+   * The usage of a call of several requests until it failed, the failed one included: a `ToolLoop`, repairs of
    * `StructuredOutput`. Absent when no response stated anything.
    */
   spent: Schema.optionalKey(Schema.Struct({
@@ -402,7 +402,7 @@ export const withSpent = (
     })
 
 /**
- * What a provider said of a failure, before it is classified. Everything is optional but the message.
+ * A failure as a provider states it, before it is classified. Everything is optional but the message.
  *
  * @category models
  * @since 0.1.0
@@ -424,7 +424,7 @@ export interface Failure {
 }
 
 /**
- * The reasons that a provider can state itself; the others are found out on our side.
+ * The reasons that a provider can state itself; the client finds the others.
  *
  * @category models
  * @since 0.1.0
@@ -520,7 +520,7 @@ export const classify: {
     typeof word === "string" && table.statusOfCode !== undefined && Object.hasOwn(table.statusOfCode, word)
       ? table.statusOfCode[word]
       : undefined
-  // A provider may state anything; 450.5 is no status.
+  // A provider may state anything, such as 450.5.
   const status = [failure.status, statusOf(failure.code), statusOf(failure.type)].find(isStatus)
   const message = cut(failure.message, maxMessageLength)
   const tag = lookUp(failure.code) ??

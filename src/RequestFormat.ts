@@ -1,5 +1,5 @@
 /**
- * How a chat request becomes the body that one API takes: the pure half of sending.
+ * Encodes a chat request as the body that one API takes: the pure half of sending.
  *
  * @stability unstable
  * @since 0.2.0
@@ -20,8 +20,8 @@ export interface Encoded {
   /** Headers that belong to the request itself, such as `anthropic-beta`; names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   /**
-   * What was asked for and is not in the body, as the API has nothing like it: one sentence an option, its name first.
-   * Only options that a caller can live without; anything else is refused.
+   * The options that are not in the body because the API has nothing like them: one sentence each, the name first. Only
+   * options that a caller can do without; a format refuses the others.
    */
   readonly ignored: ReadonlyArray<string>
 }

@@ -1,8 +1,8 @@
 /**
  * The events of an answer for a browser, as server-sent events: what a server sends, and what a client reads.
  *
- * What is sent is chosen: text, reasoning, refusals, sound, files, sources, tool calls and the end. Prices, the results of
- * tools and the conversation stay on the server unless they are asked for.
+ * Text, reasoning, refusals, sound, files, sources, tool calls and the end are sent. Prices and the results of tools stay
+ * on the server unless the options ask for them; the conversation always does.
  *
  * @since 0.2.0
  */
@@ -91,7 +91,7 @@ const { Audio, File, InvalidToolCall, Reasoning, Refusal, Source, Text } = ChatE
 const { ToolApprovalRequest, ToolCall, ToolCallDelta, ToolCallStart, ToolResult } = ChatEvent
 
 /**
- * Schema of what is sent.
+ * Schema of an event as it is sent.
  *
  * @category schemas
  * @since 0.2.0
@@ -115,7 +115,7 @@ export const ServerSentEvent = Schema.Union([
 ])
 
 /**
- * What is sent. `_tag` says which.
+ * An event as it is sent, told apart by `_tag`.
  *
  * @category models
  * @since 0.2.0
@@ -123,7 +123,7 @@ export const ServerSentEvent = Schema.Union([
 export type ServerSentEvent = Exclude<ChatEvent.ChatEvent, ChatEvent.Finish> | Finish | Done | Failure
 
 /**
- * What is sent, and how.
+ * The options of {@link encode}.
  *
  * @category configuration
  * @since 0.2.0
@@ -131,9 +131,9 @@ export type ServerSentEvent = Exclude<ChatEvent.ChatEvent, ChatEvent.Finish> | F
 export interface Options {
   /** Whether the results of tools are sent. Default: `false`. */
   readonly toolResults?: boolean | undefined
-  /** Whether `Finish` and `Done` state what was spent. Default: `false`. */
+  /** Whether `Finish` and `Done` state the cost. Default: `false`. */
   readonly costs?: boolean | undefined
-  /** How often a comment is sent, so that nothing in between takes the connection for dead. Default: 15 seconds. */
+  /** How often a comment is sent, so that proxies keep the connection open. Default: 15 seconds. */
   readonly heartbeat?: Duration.Input | undefined
 }
 
@@ -181,7 +181,7 @@ export const encode = <E, R>(
 }
 
 /**
- * Headers that keep what is in between from holding the events back.
+ * Headers that keep proxies from buffering the events.
  *
  * @category constants
  * @since 0.2.0

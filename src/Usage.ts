@@ -58,8 +58,8 @@ export type Iteration = typeof Iteration.Type
  * - `iterations` are the model calls behind the response, where the provider states them (Anthropic), or those beside
  *   it (OpenAI: the images that a tool made). Those with `included: false` (compaction, advisor, images) are billed, but
  *   are not in any of the counts above.
- * - `clampedCounts` names the counts that were stated as what no count is (negative, fractional, too large) and are
- *   here clamped; absent when there are none.
+ * - `clampedCounts` names the counts that were invalid (negative, fractional, too large) and are clamped here; absent
+ *   when there are none.
  *
  * @example
  * ```ts
@@ -136,8 +136,8 @@ export type StatedIteration =
 type StatedCounts<K extends string> = { readonly [P in K]?: number | null | undefined }
 
 /**
- * A token count from the wire: `undefined` when it was not stated (or is no finite number), clamped to 0 when negative
- * and cut to a whole number.
+ * A token count from the wire: `undefined` when it was not stated (or is not a finite number), clamped to 0 when negative
+ * and rounded down to a whole number.
  *
  * @example
  * ```ts
@@ -233,7 +233,7 @@ export const merge: {
 } = dual(2, (self: Usage, that: Usage): Usage => {
   const { clampedCounts: _, ...counts } = { ...self, ...that }
   const clampedCounts = [
-    // What is stated again counts as it is stated then.
+    // The latest statement of a count decides whether it is clamped.
     ...(self.clampedCounts ?? []).filter((name) => !Object.hasOwn(that, name.replace(/\..*/s, ""))),
     ...(that.clampedCounts ?? [])
   ]
@@ -241,8 +241,7 @@ export const merge: {
 })
 
 /**
- * The usage of several responses together: counts are added up. If only some responses state a count, it is the sum of
- * those.
+ * The usage of several responses together: counts are added up. A count that only some responses state is their sum.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command line's entry point. What it runs on, `@effect/platform-node`, is an optional peer dependency: when it is
- * not installed, one line says so.
+ * The command line's entry point. Its platform, `@effect/platform-node`, is an optional peer dependency: when it is not
+ * installed, one line says so.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,7 @@ const isMissing = (error: unknown): boolean =>
 const args = process.argv.slice(2)
 const isHelp = ["--help", "-h"].includes(args.at(-1) ?? "")
 
-/** What the command line itself would print, without loading it; `undefined` when that is not known here. */
+/** The output of `--version` and `--help` without loading the command line; `undefined` for anything else. */
 const known = (): string | undefined => {
   if (args.length === 1 && ["--version", "-v"].includes(args[0] ?? "")) return `${name} v${version}\n`
   if (!isHelp || args.length > 2) return undefined

@@ -1,6 +1,6 @@
 /**
- * Any provider of this library as a `LanguageModel` of `effect/ai`: `Chat`, `Toolkit`, `generateObject` and
- * `ExecutionPlan` work over it.
+ * Any provider of this library as a `LanguageModel` of `effect/ai`. `Chat`, `Toolkit`, `generateObject` and
+ * `ExecutionPlan` work with it.
  *
  * `layer` is for the provider in context, `of` for any provider's own service. Those of the bundled providers are made
  * already, such as `OpenAiLanguageModel`.
@@ -58,7 +58,7 @@ import { codecTransformer, instructions } from "./dialect.ts"
 export { codecTransformer }
 
 /**
- * The key in the metadata of `finish` parts under which this library states what it knows: `cost` and `chunks`.
+ * The key of this library in the metadata of `finish` parts: `cost` and `chunks` are under it.
  *
  * @category constants
  * @since 0.2.0
@@ -66,8 +66,8 @@ export { codecTransformer }
 export const metadataKey = "effect-llm-stream"
 
 /**
- * What every request of a model says beside its prompt, tools and format: temperature, limits, reasoning, and the
- * provider's own `options`.
+ * The settings of a model's requests beside prompt, tools and format: temperature, limits, reasoning, and the provider's
+ * own `options`.
  *
  * @category models
  * @since 0.2.0
@@ -138,7 +138,7 @@ export const withSettings: {
 )
 
 /**
- * What a language model is made of.
+ * The options of a language model.
  *
  * @category models
  * @since 0.2.0
@@ -258,7 +258,7 @@ export interface Models<Name extends string, R> {
 }
 
 /**
- * The language models of any provider, ours or your own, from its service. `name` is what `Model.ProviderName` says.
+ * The language models of any provider, ours or your own, from its service. `name` is the value of `Model.ProviderName`.
  *
  * @example
  * ```ts
@@ -319,7 +319,7 @@ export const providerError = (error: AiError.AiError): ProviderError.ProviderErr
     : undefined
 }
 
-// Made when there is an error: it takes milliseconds, which a program should not spend when it starts.
+// Made at the first error: it takes milliseconds, which a program should not spend at its start.
 const errorCodec = () => Schema.toCodecJson(ProviderError.ProviderError)
 const encodeError = (error: ProviderError.ProviderError) => Schema.encodeUnknownResult(errorCodec())(error)
 const decodeError = (json: unknown) => Schema.decodeUnknownResult(errorCodec())(json)

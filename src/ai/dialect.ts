@@ -15,7 +15,7 @@ export const codecTransformer = (
 ): LanguageModel.CodecTransformer => typeof schemas === "string" ? transformers[schemas] : schemas
 
 /**
- * What a model is told when its API has no field for a schema.
+ * The instructions that ask a model for an object when its API has no field for the schema.
  *
  * @internal
  */

@@ -55,7 +55,7 @@ export class Anthropic extends Context.Service<Anthropic, Provider.Service<Anthr
 ) {}
 
 /**
- * Where Anthropic, or a host that speaks its format, is and how to talk to it.
+ * The address of Anthropic, or of a host that speaks its format, and how to talk to it.
  *
  * @category configuration
  * @since 0.1.0
@@ -81,16 +81,6 @@ const defaultBaseUrl = "https://api.anthropic.com"
 
 /**
  * The protocol of Anthropic's Messages API; it decodes recordings without a network, see `Protocol.decode`.
- *
- * @example
- * ```ts
- * import { Anthropic, Protocol } from "effect-llm-stream"
- * import { Stream } from "effect"
- *
- * declare const recording: Stream.Stream<Uint8Array>
- *
- * const chunks = recording.pipe(Protocol.decode(Anthropic.protocol()))
- * ```
  *
  * @category decoding
  * @since 0.1.0
@@ -148,18 +138,7 @@ export const define = (options: Options): Provider.Definition<AnthropicChunk> =>
 }
 
 /**
- * Makes the service from an HTTP client in the context.
- *
- * @example
- * ```ts
- * import { Anthropic } from "effect-llm-stream"
- * import { Effect, Redacted } from "effect"
- *
- * const program = Effect.gen(function*() {
- *   const anthropic = yield* Anthropic.make({ apiKey: Redacted.make("sk-ant-…") })
- *   return anthropic.stream({ model: "claude-sonnet-4-5", prompt: "Say hello" })
- * })
- * ```
+ * The service without its layer, see `Provider.make`.
  *
  * @category constructors
  * @since 0.1.0
@@ -191,14 +170,6 @@ export const layer = (options: Options): Layer.Layer<Anthropic | Provider.Provid
 /**
  * The options that {@link layerConfig} reads.
  *
- * @example
- * ```ts
- * import { Anthropic } from "effect-llm-stream"
- * import { Config, Effect } from "effect"
- *
- * const definition = Effect.map(Anthropic.config({ model: Config.succeed("claude-haiku-4-5") }), Anthropic.define)
- * ```
- *
  * @category configuration
  * @since 0.2.0
  */
@@ -212,14 +183,6 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
 /**
  * A layer whose options come from configuration: by default `ANTHROPIC_API_KEY` and `ANTHROPIC_BASE_URL`. If the key is
  * missing, streams fail with `Authentication`.
- *
- * @example
- * ```ts
- * import { Anthropic } from "effect-llm-stream"
- * import { Config } from "effect"
- *
- * const layer = Anthropic.layerConfig({ model: Config.String("CLAUDE_MODEL") })
- * ```
  *
  * @category layers
  * @since 0.1.0

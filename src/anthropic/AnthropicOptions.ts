@@ -14,7 +14,7 @@ declare module "../ChatRequest.ts" {
 }
 
 /**
- * A mark in the prompt: what is before it is cached.
+ * A mark in the prompt. The prompt up to it is cached.
  *
  * @category models
  * @since 0.2.0
@@ -32,7 +32,7 @@ const CacheControl: Exact<CacheControl> = exactFields(open({
 }))
 
 /**
- * What is known about the request.
+ * Metadata of the request.
  *
  * @category models
  * @since 0.2.0
@@ -65,7 +65,7 @@ const JsonOutputFormat: Exact<JsonOutputFormat> = exactFields(open({
 }))
 
 /**
- * What the answer is like.
+ * The effort and the form of the answer.
  *
  * @category models
  * @since 0.2.0
@@ -110,7 +110,7 @@ const Thinking: Exact<Thinking> = exactFields(open({
 }))
 
 /**
- * Whether tools are called, or which.
+ * Whether the model calls tools, and which.
  *
  * @category models
  * @since 0.2.0
@@ -158,7 +158,7 @@ const McpServer: Exact<McpServer> = exactFields(open({
 }))
 
 /**
- * What Anthropic cuts out of a long conversation; in beta.
+ * How Anthropic cuts a long conversation; in beta.
  *
  * @category models
  * @since 0.2.0
@@ -174,8 +174,7 @@ const ContextManagement: Exact<ContextManagement> = exactFields(open({
 
 /**
  * Anthropic's own request fields, by their names on the wire: the request body of `POST /v1/messages`, without
- * `model`,
- * `messages` and `stream`. `betas` is the exception: it is sent as the header `anthropic-beta`.
+ * `model`, `messages` and `stream`. `betas` is the exception: it is sent as the header `anthropic-beta`.
  *
  * See https://platform.claude.com/docs/en/api/messages/create.
  *
@@ -191,7 +190,7 @@ export interface AnthropicOptions {
   readonly cache_control?: CacheControl | null
   /** The container of the code execution tool: the id of an earlier one, or what to put into it. */
   readonly container?: string | { readonly [key: string]: unknown } | null
-  /** What is cut out of a long conversation; in beta. */
+  /** How a long conversation is cut; in beta. */
   readonly context_management?: ContextManagement | null
   /** Asks for diagnostics of the request; in beta. */
   readonly diagnostics?: unknown
@@ -205,11 +204,11 @@ export interface AnthropicOptions {
   readonly max_tokens?: number
   /** MCP servers whose tools Anthropic calls; in beta. */
   readonly mcp_servers?: ReadonlyArray<McpServer>
-  /** What is known about the request. */
+  /** Metadata of the request. */
   readonly metadata?: RequestMetadata
-  /** What the answer is like. */
+  /** The effort and the form of the answer. */
   readonly output_config?: OutputConfig
-  /** How unsafe content is dealt with; in beta. */
+  /** How unsafe content is handled; in beta. */
   readonly safeguards?: unknown
   /** `auto` uses priority capacity where there is some; `standard_only` does not. Default: `auto`. */
   readonly service_tier?: Word<"auto" | "standard_only">
@@ -219,20 +218,20 @@ export interface AnthropicOptions {
   readonly stop_sequences?: ReadonlyArray<string>
   /** Instructions to the model: a text, or text blocks. */
   readonly system?: string | ReadonlyArray<{ readonly [key: string]: unknown }>
-  /** 0 to 1; the lower, the more predictable. */
+  /** 0 to 1; lower is more predictable. */
   readonly temperature?: number
   /** How the model thinks. */
   readonly thinking?: Thinking
   /** The thread that the request belongs to; in beta. */
   readonly thread?: unknown
-  /** Whether tools are called, or which. */
+  /** Whether the model calls tools, and which. */
   readonly tool_choice?: ToolChoice
   /**
    * Tools by their definitions on the wire, such as those that Anthropic runs. For functions use `tools` of the
    * request.
    */
   readonly tools?: ReadonlyArray<{ readonly [key: string]: unknown }>
-  /** From how many of the likeliest tokens one is drawn. */
+  /** Number of most likely tokens to sample from. */
   readonly top_k?: number
   /** Share of the probability from which tokens are drawn, 0 to 1. */
   readonly top_p?: number

@@ -1,5 +1,5 @@
 /**
- * Azure AI's model inference, the endpoint that serves models of many makers, as a service.
+ * Azure AI's model inference, the endpoint for models of many makers, as a service.
  *
  * @since 0.1.0
  */
@@ -56,7 +56,7 @@ export class AzureInference extends Context.Service<AzureInference, Provider.Ser
 ) {}
 
 /**
- * Where model inference is and how to talk to it.
+ * The address of model inference, and how to talk to it.
  *
  * @category configuration
  * @since 0.1.0
@@ -90,16 +90,6 @@ export interface Options extends Provider.CommonOptions {
 /**
  * The protocol of model inference, that of all chat completions at Azure; it decodes recordings without a network, see
  * `Protocol.decode`.
- *
- * @example
- * ```ts
- * import { AzureInference, Protocol } from "effect-llm-stream"
- * import { Stream } from "effect"
- *
- * declare const recording: Stream.Stream<Uint8Array>
- *
- * const chunks = recording.pipe(Protocol.decode(AzureInference.protocol()))
- * ```
  *
  * @category decoding
  * @since 0.1.0
@@ -147,18 +137,7 @@ export const define = (options: Options): Provider.Definition<AzureChunk> => {
 }
 
 /**
- * Makes the service from an HTTP client in the context.
- *
- * @example
- * ```ts
- * import { AzureInference } from "effect-llm-stream"
- * import { Redacted } from "effect"
- *
- * const azure = AzureInference.make({
- *   endpoint: "https://my-resource.services.ai.azure.com/models",
- *   apiKey: Redacted.make("…")
- * })
- * ```
+ * The service without its layer, see `Provider.make`.
  *
  * @category constructors
  * @since 0.1.0
@@ -192,14 +171,6 @@ export const layer = (
 /**
  * The options that {@link layerConfig} reads.
  *
- * @example
- * ```ts
- * import { AzureInference } from "effect-llm-stream"
- * import { Config, Effect } from "effect"
- *
- * const definition = Effect.map(AzureInference.config({ model: Config.succeed("Phi-4") }), AzureInference.define)
- * ```
- *
  * @category configuration
  * @since 0.2.0
  */
@@ -211,16 +182,8 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
   })
 
 /**
- * A layer whose options come from configuration: by default `AZURE_INFERENCE_ENDPOINT`, which has to be there, and
+ * A layer whose options come from configuration: by default `AZURE_INFERENCE_ENDPOINT`, which is required, and
  * `AZURE_INFERENCE_CREDENTIAL`. If the key is missing, streams fail with `Authentication`.
- *
- * @example
- * ```ts
- * import { AzureInference } from "effect-llm-stream"
- * import { Config } from "effect"
- *
- * const layer = AzureInference.layerConfig({ model: Config.succeed("DeepSeek-R1") })
- * ```
  *
  * @category layers
  * @since 0.1.0

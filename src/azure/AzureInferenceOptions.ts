@@ -15,8 +15,8 @@ declare module "../ChatRequest.ts" {
 }
 
 /**
- * The own request fields of Azure AI's model inference, by their names on the wire. What the service does not know it
- * passes through to the model.
+ * The own request fields of Azure AI's model inference, by their names on the wire. The service passes
+ * unknown fields through to the model.
  *
  * See https://learn.microsoft.com/rest/api/aifoundry/modelinference.
  *
@@ -24,25 +24,25 @@ declare module "../ChatRequest.ts" {
  * @since 0.1.0
  */
 export interface AzureInferenceOptions {
-  /** -2 to 2; above 0, what was said often becomes less likely. */
+  /** -2 to 2; above 0, frequent tokens become less likely. */
   readonly frequency_penalty?: number
   /** Most tokens to generate. */
   readonly max_tokens?: number
   /** Forms of the answer: `text`, `audio`; models vary. */
   readonly modalities?: ReadonlyArray<string>
-  /** -2 to 2; above 0, what was said already becomes less likely. */
+  /** -2 to 2; above 0, tokens that have occurred become less likely. */
   readonly presence_penalty?: number
   /** Passed through to the model: how much it thinks. */
   readonly reasoning_effort?: string
   /** The form of the answer. Default: text. */
   readonly response_format?: ResponseFormat
-  /** For the same answer to the same request, as far as that can be had. */
+  /** Seed: makes equal requests give the same answer, as far as possible. */
   readonly seed?: number
   /** Texts at which the model stops. */
   readonly stop?: ReadonlyArray<string>
-  /** 0 to 2; the lower, the more predictable. */
+  /** 0 to 2; lower is more predictable. */
   readonly temperature?: number
-  /** Whether tools are called, or which. */
+  /** Whether the model calls tools, and which. */
   readonly tool_choice?: Word<"none" | "auto" | "required"> | { readonly [key: string]: unknown }
   /** Tools by their definitions on the wire. For functions use `tools` of the request. */
   readonly tools?: ReadonlyArray<{ readonly [key: string]: unknown }>

@@ -58,7 +58,7 @@ export class AzureOpenAi extends Context.Service<AzureOpenAi, Provider.Service<A
 ) {}
 
 /**
- * Where an Azure OpenAI resource is and how to talk to it.
+ * The address of an Azure OpenAI resource, and how to talk to it.
  *
  * @category configuration
  * @since 0.1.0
@@ -110,8 +110,8 @@ export const errors: ProviderError.Table = {
 }
 
 /**
- * What Azure states in headers: its id of the request, and the region by its display name (`East US 2`), which is its
- * name (`eastus2`) but for case and spaces.
+ * The response headers of Azure: the id of the request, and the display name of the region (`East US 2`), which differs
+ * from its name (`eastus2`) in case and spaces.
  *
  * @category decoding
  * @since 0.2.0
@@ -126,16 +126,6 @@ export const headers: Protocol.ResponseHeaders = {
 
 /**
  * The protocol of chat completions at Azure; it decodes recordings without a network, see `Protocol.decode`.
- *
- * @example
- * ```ts
- * import { AzureOpenAi, Protocol } from "effect-llm-stream"
- * import { Stream } from "effect"
- *
- * declare const recording: Stream.Stream<Uint8Array>
- *
- * const chunks = recording.pipe(Protocol.decode(AzureOpenAi.protocol()))
- * ```
  *
  * @category decoding
  * @since 0.1.0
@@ -209,7 +199,7 @@ const deploymentEndpoint = (
   deployment: string,
   query: Readonly<Record<string, string>>
 ): ReturnType<Endpoint.Endpoint> =>
-  // As segments of a path these would send the request, and the key, to another place.
+  // As path segments, these would send the request and the key to another address.
   deployment === "." || deployment === ".."
     ? Result.fail(
       new ProviderError.InvalidRequest({
@@ -219,7 +209,7 @@ const deploymentEndpoint = (
     : Endpoint.join(resource, `/openai/deployments/${encodeURIComponent(deployment)}/chat/completions`, query)
 
 /**
- * Makes the service from an HTTP client in the context.
+ * The service without its layer, see `Provider.make`.
  *
  * @example
  * ```ts
@@ -269,14 +259,6 @@ export const layer = (options: Options): Layer.Layer<AzureOpenAi | Provider.Prov
 /**
  * The options that {@link layerConfig} reads.
  *
- * @example
- * ```ts
- * import { AzureOpenAi } from "effect-llm-stream"
- * import { Config, Effect } from "effect"
- *
- * const definition = Effect.map(AzureOpenAi.config({ deployment: Config.succeed("gpt-4o") }), AzureOpenAi.define)
- * ```
- *
  * @category configuration
  * @since 0.2.0
  */
@@ -290,17 +272,9 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
   })
 
 /**
- * A layer whose options come from configuration: by default `AZURE_OPENAI_ENDPOINT`, which has to be there, and
+ * A layer whose options come from configuration: by default `AZURE_OPENAI_ENDPOINT`, which is required, and
  * `AZURE_OPENAI_API_KEY`, `AZURE_OPENAI_API_VERSION`, `AZURE_OPENAI_DEPLOYMENT`. If the key is missing,
  * streams fail with `Authentication`.
- *
- * @example
- * ```ts
- * import { AzureOpenAi } from "effect-llm-stream"
- * import { Config } from "effect"
- *
- * const layer = AzureOpenAi.layerConfig({ deployment: Config.String("CHAT_DEPLOYMENT") })
- * ```
  *
  * @category layers
  * @since 0.1.0

@@ -89,7 +89,7 @@ export interface ContentFilterResults extends Open {
   readonly indirect_attack?: Detection | null
   readonly protected_material_text?: Detection | null
   readonly protected_material_code?: ProtectedCode | null
-  /** The filter itself failed; the text was not looked at. */
+  /** The filter itself failed; the text was not checked. */
   readonly error?: FilterError | null
 }
 
@@ -114,7 +114,7 @@ const ProtectedCode: Exact<ProtectedCode> = exactly(open({
 const FilterError: Exact<FilterError> = exactly(open({ message: text }))
 
 /**
- * Schema of what Azure's content filter found, by category. `{}` says that it found nothing to look at. Categories that
+ * Schema of what Azure's content filter found, by category. `{}` means that it found nothing to check. Categories that
  * are not listed here, such as block lists, are kept as they are.
  *
  * @category schemas

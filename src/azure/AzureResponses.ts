@@ -48,7 +48,7 @@ export class AzureResponses extends Context.Service<AzureResponses, Responses.Se
 ) {}
 
 /**
- * Where an Azure OpenAI resource is and how to talk to it.
+ * The address of an Azure OpenAI resource, and how to talk to it.
  *
  * @category configuration
  * @since 0.2.0
@@ -76,16 +76,6 @@ export interface Options extends Provider.CommonOptions {
 
 /**
  * The protocol of the Responses API at Azure; it decodes recordings without a network, see `Protocol.decode`.
- *
- * @example
- * ```ts
- * import { AzureResponses, Protocol } from "effect-llm-stream"
- * import { Stream } from "effect"
- *
- * declare const recording: Stream.Stream<Uint8Array>
- *
- * const chunks = recording.pipe(Protocol.decode(AzureResponses.protocol()))
- * ```
  *
  * @category decoding
  * @since 0.2.0
@@ -148,24 +138,7 @@ export const define = (options: Options): Responses.Definition<AzureResponsesChu
 }
 
 /**
- * Makes the service from an HTTP client in the context.
- *
- * @example
- * ```ts
- * import { AzureResponses, ProviderError } from "effect-llm-stream"
- * import { Effect, Redacted } from "effect"
- *
- * // For instance `DefaultAzureCredential` of `@azure/identity`, which caches and refreshes.
- * declare const credential: { readonly getToken: (scope: string) => Promise<{ readonly token: string }> }
- *
- * const azure = AzureResponses.make({
- *   endpoint: "https://my-resource.openai.azure.com",
- *   token: Effect.tryPromise({
- *     try: () => credential.getToken("https://cognitiveservices.azure.com/.default"),
- *     catch: () => new ProviderError.Authentication({ message: "No token of Microsoft Entra ID" })
- *   }).pipe(Effect.map(({ token }) => Redacted.make(token)))
- * })
- * ```
+ * The service without its layer, see `Provider.make`.
  *
  * @category constructors
  * @since 0.2.0
@@ -200,14 +173,6 @@ export const layer = (
 /**
  * The options that {@link layerConfig} reads.
  *
- * @example
- * ```ts
- * import { AzureResponses } from "effect-llm-stream"
- * import { Config, Effect } from "effect"
- *
- * const definition = Effect.map(AzureResponses.config({ deployment: Config.succeed("gpt-5") }), AzureResponses.define)
- * ```
- *
  * @category configuration
  * @since 0.2.0
  */
@@ -221,17 +186,9 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
   })
 
 /**
- * A layer whose options come from configuration: by default `AZURE_OPENAI_ENDPOINT`, which has to be there, and
+ * A layer whose options come from configuration: by default `AZURE_OPENAI_ENDPOINT`, which is required, and
  * `AZURE_OPENAI_API_KEY`, `AZURE_OPENAI_API_VERSION`, `AZURE_OPENAI_DEPLOYMENT`. If the key is missing,
  * streams fail with `Authentication`.
- *
- * @example
- * ```ts
- * import { AzureResponses } from "effect-llm-stream"
- * import { Config } from "effect"
- *
- * const layer = AzureResponses.layerConfig({ deployment: Config.String("CHAT_DEPLOYMENT") })
- * ```
  *
  * @category layers
  * @since 0.2.0

@@ -12,7 +12,7 @@ import { Payload, ResponsesChunk } from "../protocols/Responses.ts"
  * A chunk of the Responses API of Azure OpenAI.
  *
  * `chunk` is the data of an event of `POST …/openai/v1/responses` with `stream: true`, unknown fields and values
- * included. `model` is what Azure states: usually the name of the deployment.
+ * included. `model` is as Azure states it: usually the name of the deployment.
  *
  * @example
  * ```ts

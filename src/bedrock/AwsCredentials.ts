@@ -1,6 +1,5 @@
 /**
- * How a request to AWS Bedrock proves who sends it: AWS credentials or a Bedrock API key, where they come from, and when
- * they are asked for again.
+ * Credentials for AWS Bedrock: AWS keys or a Bedrock API key, where they come from, and when they are renewed.
  *
  * A source is an Effect of `Auth`. Any Effect will do; this module has those that AWS documents.
  *
@@ -18,7 +17,7 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 
-// What goes into a header is checked here, as platforms quote a malformed header value, secret and all, in their errors.
+// Checked here, because platforms quote a malformed header value, and so the secret, in their errors.
 const headerText = Schema.String.check(Schema.isPattern(/^[\x21-\x7e]+$/))
 const secret = <S extends Schema.Constraint>(schema: S) => Schema.Redacted(schema, { disallowJsonEncode: true })
 
@@ -43,7 +42,7 @@ const secret = <S extends Schema.Constraint>(schema: S) => Schema.Redacted(schem
 export class Credentials extends Schema.TaggedClass<Credentials>("effect-llm-stream/AwsCredentials")("Credentials", {
   /** Which key it is (`AKIA…`, or `ASIA…` when temporary). */
   accessKeyId: secret(headerText),
-  /** What requests are signed with; never sent. */
+  /** The key that signs requests; never sent. */
   secretAccessKey: secret(Schema.NonEmptyString),
   /** Belongs to temporary keys, and is sent. `undefined` for permanent keys. */
   sessionToken: Schema.optionalKey(secret(headerText)),
@@ -112,14 +111,14 @@ export type Auth = typeof Auth.Type
  * @since 0.1.0
  */
 export class CredentialsError extends Schema.TaggedError<CredentialsError>()("CredentialsError", {
-  /** What is wrong. */
+  /** The kind of problem. */
   reason: Schema.Literals(["NotConfigured", "InvalidConfiguration", "PackageMissing", "SourceFailed"]),
-  /** What is wrong and what to do about it. Never holds a key. */
+  /** The problem and its remedy. Never holds a key. */
   message: Schema.String
 }) {}
 
 /**
- * Keys as most programs have them. Wrap secrets in `Redacted` as early as possible; plain strings are accepted, too.
+ * Keys as most programs have them. Wrap secrets in `Redacted` as early as possible; plain strings are accepted as well.
  *
  * @category models
  * @since 0.1.0
@@ -200,7 +199,7 @@ const variables = Config.all({
 const invalidConfiguration = (message: string) => new CredentialsError({ reason: "InvalidConfiguration", message })
 
 /**
- * What the environment states, through Effect's `ConfigProvider`: the API key in `AWS_BEARER_TOKEN_BEDROCK` when there
+ * Credentials from the environment, by Effect's `ConfigProvider`: the API key in `AWS_BEARER_TOKEN_BEDROCK` when there
  * is one, else `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, with `AWS_SESSION_TOKEN` when that is set.
  *
  * Fails with `NotConfigured` when neither is there.
@@ -289,7 +288,7 @@ export const fromAwsProvider = (provider: AwsProvider): Effect.Effect<Credential
       new CredentialsError({
         reason: "SourceFailed",
         message: Schema.isSchemaError(cause)
-          ? "The AWS credential provider gave something that is no credentials"
+          ? "The AWS credential provider gave something other than credentials"
           : `The AWS credential provider failed: ${messageOf(cause)}`
       })
   })
@@ -413,15 +412,15 @@ export const automatic = (options?: DefaultChainOptions): Effect.Effect<Auth, Cr
  * @since 0.1.0
  */
 export interface CachedOptions {
-  /** How long before they expire credentials are asked for again. Default: 5 minutes. */
+  /** How long before their expiry credentials are renewed. Default: 5 minutes. */
   readonly refreshBefore?: Duration.Input | undefined
 }
 
-// How long credentials that are about to expire are used before the source is asked once more.
+// How long credentials that are about to expire are used until the next attempt to renew them.
 const retryMillis = 10_000
 
 /**
- * Remembers what a source gave until shortly before it expires. The result is meant to be run for each request.
+ * Remembers the credentials of a source until shortly before they expire. Run the result for each request.
  *
  * - Credentials without `expiration` are not remembered: the source is asked for each request.
  * - Requests that need an answer at the same time share one run of the source.
@@ -468,6 +467,6 @@ export const cached = Effect.fnUntraced(function*<A extends Auth, E, R>(
   return Effect.map(Cache.get(cache, "auth"), ({ auth }) => auth)
 })
 
-// 0 for what has no known end: it is not for us to say how long it lasts.
+// Credentials without a known expiry are not kept.
 const millisLeft = (auth: Auth | undefined, now: number): number =>
   auth?.expiration === undefined ? 0 : DateTime.toEpochMillis(auth.expiration) - now

@@ -43,7 +43,7 @@ export interface Request {
 }
 
 /**
- * Where a signature is valid.
+ * The scope of a signature.
  *
  * @category models
  * @since 0.1.0
@@ -51,7 +51,7 @@ export interface Request {
 export interface Scope {
   /** The region that the request goes to, such as `us-east-1`. */
   readonly region: string
-  /** Default: `bedrock`, which is what `bedrock-runtime` hosts expect. */
+  /** Default: `bedrock`, which `bedrock-runtime` hosts expect. */
   readonly service?: string | undefined
 }
 

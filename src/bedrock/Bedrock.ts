@@ -53,7 +53,7 @@ export class Bedrock extends Context.Service<Bedrock, Provider.Service<BedrockCh
 ) {}
 
 /**
- * Where Bedrock is and how to talk to it.
+ * The address of Bedrock, and how to talk to it.
  *
  * @category configuration
  * @since 0.1.0
@@ -61,7 +61,8 @@ export class Bedrock extends Context.Service<Bedrock, Provider.Service<BedrockCh
 export interface Options extends Runtime.Options {}
 
 /**
- * The protocol of Bedrock's Converse API; it decodes recordings without a network, see `Protocol.decode`.
+ * The protocol of Bedrock's Converse API; it decodes recordings without a network, see `Protocol.decode`. A recording
+ * states neither model nor region.
  *
  * @example
  * ```ts
@@ -127,18 +128,7 @@ export const define = (options: Options): Provider.Definition<BedrockChunk> => (
 })
 
 /**
- * Makes the service from an HTTP client in the context.
- *
- * @example
- * ```ts
- * import { Bedrock } from "effect-llm-stream"
- * import { Effect } from "effect"
- *
- * const program = Effect.gen(function*() {
- *   const bedrock = yield* Bedrock.make({ region: "eu-central-1" })
- *   return bedrock.stream({ model: "eu.amazon.nova-lite-v1:0", prompt: "Say hello" })
- * })
- * ```
+ * The service without its layer, see `Provider.make`.
  *
  * @category constructors
  * @since 0.1.0
@@ -172,14 +162,6 @@ export const layer = (options: Options): Layer.Layer<Bedrock | Provider.Provider
 /**
  * The options that {@link layerConfig} reads.
  *
- * @example
- * ```ts
- * import { Bedrock } from "effect-llm-stream"
- * import { Config, Effect } from "effect"
- *
- * const definition = Effect.map(Bedrock.config({ region: Config.succeed("us-east-1") }), Bedrock.define)
- * ```
- *
  * @category configuration
  * @since 0.2.0
  */
@@ -191,14 +173,6 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
  * `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, and for credentials `AWS_BEARER_TOKEN_BEDROCK`, else `AWS_ACCESS_KEY_ID`,
  * `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, else AWS's default provider chain. If credentials are missing,
  * streams fail with `Authentication`; if the region is missing, with `InvalidRequest`.
- *
- * @example
- * ```ts
- * import { Bedrock } from "effect-llm-stream"
- * import { Config } from "effect"
- *
- * const layer = Bedrock.layerConfig({ model: Config.String("BEDROCK_MODEL") })
- * ```
  *
  * @category layers
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Where a request to AWS Bedrock goes: host, path and region, from a model id and the configuration.
+ * The address of a request to AWS Bedrock: host, path and region, from a model id and the configuration.
  *
  * @stability unstable
  * @since 0.1.0
@@ -16,7 +16,7 @@ import * as Schema from "effect/Schema"
 export type Operation = "converse-stream" | "invoke-with-response-stream"
 
 /**
- * What decides where a request goes.
+ * The options that determine the address of a request.
  *
  * @category configuration
  * @since 0.1.0
@@ -39,7 +39,7 @@ export interface Options {
 }
 
 /**
- * Where a request goes.
+ * The address of a request.
  *
  * @category models
  * @since 0.1.0
@@ -52,7 +52,7 @@ export interface Endpoint {
 }
 
 /**
- * The configuration does not say where a request goes.
+ * The configuration does not determine the address of a request.
  *
  * @example
  * ```ts
@@ -69,9 +69,9 @@ export interface Endpoint {
  * @since 0.1.0
  */
 export class EndpointError extends Schema.TaggedError<EndpointError>()("EndpointError", {
-  /** What is missing or wrong. */
+  /** The kind of problem. */
   reason: Schema.Literals(["InvalidModel", "InvalidRegion", "InvalidEndpoint", "MissingRegion"]),
-  /** What is missing or wrong and where it is set. */
+  /** The problem, and where to set the option. */
   message: Schema.String
 }) {}
 
@@ -138,13 +138,13 @@ export const regionOfArn = (arn: string): string | undefined => /^arn:[^:]*:[^:]
  * @since 0.1.0
  */
 export const path = (operation: Operation, model: string): string =>
-  // AWS counts these as reserved, too, and the signature depends on it.
+  // AWS reserves these characters as well, and the signature depends on it.
   `/model/${
     encodeURIComponent(model).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
   }/${operation}`
 
 /**
- * Where a request goes and the region to sign it for.
+ * The address of a request, and the region to sign it for.
  *
  * Fails with `MissingRegion` when no option states the region. As in AWS's own clients, this also holds for an API key
  * or an endpoint, which do not need one.

@@ -59,7 +59,7 @@ export class BedrockInvoke extends Context.Service<BedrockInvoke, Provider.Servi
 ) {}
 
 /**
- * Where Bedrock is and how to talk to it.
+ * The address of Bedrock, and how to talk to it.
  *
  * @category configuration
  * @since 0.1.0
@@ -78,16 +78,6 @@ export interface Options extends Runtime.Options {
  *
  * Events and the end of a response are those of Anthropic's own stream (`Messages.events`). Other families of models
  * have formats of their own; their answers fail with `MalformedEvent`.
- *
- * @example
- * ```ts
- * import { BedrockInvoke, Protocol } from "effect-llm-stream"
- * import { Stream } from "effect"
- *
- * declare const recording: Stream.Stream<Uint8Array>
- *
- * const chunks = recording.pipe(Protocol.decode(BedrockInvoke.protocol()))
- * ```
  *
  * @category decoding
  * @since 0.1.0
@@ -202,18 +192,7 @@ export const define = (options: Options): Provider.Definition<BedrockInvokeChunk
 })
 
 /**
- * Makes the service from an HTTP client in the context.
- *
- * @example
- * ```ts
- * import { BedrockInvoke } from "effect-llm-stream"
- * import { Effect } from "effect"
- *
- * const program = Effect.gen(function*() {
- *   const bedrock = yield* BedrockInvoke.make({ region: "eu-central-1" })
- *   return bedrock.stream({ model: "eu.anthropic.claude-haiku-4-5-20251001-v1:0", prompt: "Say hello" })
- * })
- * ```
+ * The service without its layer, see `Provider.make`.
  *
  * @category constructors
  * @since 0.1.0
@@ -245,14 +224,6 @@ export const layer = (options: Options): Layer.Layer<BedrockInvoke | Provider.Pr
 /**
  * The options that {@link layerConfig} reads.
  *
- * @example
- * ```ts
- * import { BedrockInvoke } from "effect-llm-stream"
- * import { Config, Effect } from "effect"
- *
- * const definition = Effect.map(BedrockInvoke.config({ region: Config.succeed("us-east-1") }), BedrockInvoke.define)
- * ```
- *
  * @category configuration
  * @since 0.2.0
  */
@@ -262,14 +233,6 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
 /**
  * A layer whose options come from configuration, by default from the variables of `Bedrock.layerConfig`. If credentials
  * are missing, streams fail with `Authentication`; if the region is missing, with `InvalidRequest`.
- *
- * @example
- * ```ts
- * import { BedrockInvoke } from "effect-llm-stream"
- * import { Config } from "effect"
- *
- * const layer = BedrockInvoke.layerConfig({ model: Config.String("CLAUDE_MODEL") })
- * ```
  *
  * @category layers
  * @since 0.1.0

@@ -48,7 +48,7 @@ export interface BedrockInvokeOptions extends Omit<AnthropicOptions, AnthropicOn
   readonly anthropic_beta?: ReadonlyArray<string>
   /** Default: `bedrock-2023-05-31`. */
   readonly anthropic_version?: string
-  /** The id or ARN of the guardrail that looks at the prompt and the answer. */
+  /** The id or ARN of the guardrail that checks the prompt and the answer. */
   readonly guardrailIdentifier?: string
   /** A number, or `DRAFT`. */
   readonly guardrailVersion?: string
@@ -56,7 +56,7 @@ export interface BedrockInvokeOptions extends Omit<AnthropicOptions, AnthropicOn
   readonly performanceConfigLatency?: Word<"standard" | "optimized">
   /** How the request is processed, and at which price. */
   readonly serviceTier?: Word<"default" | "flex" | "priority" | "reserved">
-  /** Whether the stream states what the guardrail did. */
+  /** Whether the stream has the guardrail's trace. */
   readonly trace?: Word<"ENABLED" | "DISABLED" | "ENABLED_FULL">
 }
 

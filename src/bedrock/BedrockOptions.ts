@@ -22,7 +22,7 @@ declare module "../ChatRequest.ts" {
 export interface InferenceConfig {
   /** Most tokens to generate. */
   readonly maxTokens?: number
-  /** 0 to 1; the lower, the more predictable. */
+  /** 0 to 1; lower is more predictable. */
   readonly temperature?: number
   /** Share of the probability from which tokens are drawn, 0 to 1. */
   readonly topP?: number
@@ -38,7 +38,7 @@ const InferenceConfig: Exact<InferenceConfig> = exactFields(open({
 }))
 
 /**
- * The guardrail that looks at the prompt and the answer.
+ * The guardrail that checks the prompt and the answer.
  *
  * @category models
  * @since 0.2.0
@@ -48,9 +48,9 @@ export interface GuardrailConfig {
   readonly guardrailIdentifier?: string
   /** A number, or `DRAFT`. */
   readonly guardrailVersion?: string
-  /** Whether the stream states what it did. */
+  /** Whether the stream has the guardrail's trace. */
   readonly trace?: Word<"enabled" | "disabled" | "enabled_full">
-  /** `sync` holds the text back until it was looked at. Default: `sync`. */
+  /** `sync` holds the text back until it was checked. Default: `sync`. */
   readonly streamProcessingMode?: Word<"sync" | "async">
 }
 
@@ -116,7 +116,7 @@ const OutputFormat: Exact<OutputFormat> = exactFields(open({
 }))
 
 /**
- * What the answer is like.
+ * The effort and the form of the answer.
  *
  * @category models
  * @since 0.2.0
@@ -210,11 +210,11 @@ export interface BedrockOptions {
   readonly additionalModelRequestFields?: { readonly [key: string]: unknown }
   /** Up to 10 JSON pointers into the model's own response, such as `/stop_sequence`. */
   readonly additionalModelResponseFieldPaths?: ReadonlyArray<string>
-  /** The guardrail that looks at the prompt and the answer. */
+  /** The guardrail that checks the prompt and the answer. */
   readonly guardrailConfig?: GuardrailConfig
   /** The parameters that all models have; merged field by field. */
   readonly inferenceConfig?: InferenceConfig
-  /** What the answer is like. */
+  /** The effort and the form of the answer. */
   readonly outputConfig?: OutputConfig
   /** How fast the model runs. */
   readonly performanceConfig?: PerformanceConfig

@@ -12,7 +12,7 @@ import * as AwsSignature from "./AwsSignature.ts"
 import * as BedrockEndpoint from "./BedrockEndpoint.ts"
 
 /**
- * What the operations of the Bedrock runtime have in common.
+ * Options that all operations of the Bedrock runtime share.
  *
  * @internal
  */
@@ -25,8 +25,7 @@ export interface Options extends Provider.CommonOptions {
   /** A Bedrock API key, sent as a bearer token instead of a signature. It takes precedence over `credentials`. */
   readonly apiKey?: Redacted.Redacted | undefined
   /**
-   * What requests are signed with: AWS keys, or an Effect that gives keys or an API key and is asked again before they
-   * expire. Default: the environment, else AWS's default provider chain (`AwsCredentials.automatic`).
+   * The keys that sign requests: AWS keys, or an Effect that gives keys or an API key and runs again before they expire. Default: the environment, else AWS's default provider chain (`AwsCredentials.automatic`).
    */
   readonly credentials?:
     | AwsCredentials.Keys
@@ -41,7 +40,7 @@ export interface Options extends Provider.CommonOptions {
 }
 
 /**
- * Where an operation of the Bedrock runtime is for a model.
+ * The address of an operation of the Bedrock runtime on a model.
  *
  * @internal
  */
@@ -113,7 +112,7 @@ const text = (name: string): Config.Config<string | undefined> =>
   Config.map(Provider.optional(Config.String(name)), (value) => value?.trim() || undefined)
 
 /**
- * What a layer of the Bedrock runtime reads from the configuration. Its credentials are looked up there, too.
+ * The options of the Bedrock runtime, read from the configuration. Credentials are looked up in the same configuration.
  *
  * @internal
  */

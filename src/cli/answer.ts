@@ -8,7 +8,7 @@ import * as Usage from "../Usage.ts"
 import { observe } from "./observe.ts"
 
 /**
- * What comes of an answer: chunks, and where tools run, their calls and results and the end of each step.
+ * An event of an answer: a chunk, or, where tools run, a call, a result or the end of a step.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ export type Item =
     readonly _tag: "ToolCall"
     readonly id: string
     readonly name: string
-    /** Text where it is no whole JSON. */
+    /** The text, where it is not complete JSON. */
     readonly params: unknown
     /** Why it can't run; `null` when it can. */
     readonly problem: string | null
@@ -33,7 +33,7 @@ export type Item =
   | { readonly _tag: "Step" }
 
 /**
- * What has come so far.
+ * The responses so far.
  *
  * @internal
  */
@@ -56,14 +56,14 @@ export const usageOf = (responses: ReadonlyArray<ChatResponse>): Usage.Usage | u
   )
 
 /**
- * Asks whether a call may run, all of which has to be seen; `undefined` where there is no one to answer.
+ * Asks whether a call may run, and shows all of it; `undefined` when nobody can answer.
  *
  * @internal
  */
 export type Confirm = (call: string) => Effect.Effect<boolean | undefined>
 
 /**
- * An answer that is on its way.
+ * An answer that streams.
  *
  * @internal
  */
@@ -73,11 +73,11 @@ export interface Answer {
   readonly responses: () => Responses
   /** From now to the first chunk; `undefined` while there is none. */
   readonly millisToFirstChunk: () => number | undefined
-  /** Where tools run: the conversation after the last step that is over with its tools; `undefined` while none is. */
+  /** Where tools run: the conversation after the last step whose tools have run; `undefined` before that. */
   readonly prompt: () => Prompt.Prompt | undefined
-  /** Whether `prompt` has all that came. */
+  /** Whether `prompt` has everything that came. */
   readonly isOver: () => boolean
-  /** Whether there were as many responses as there may be, and the model wanted more. */
+  /** Whether the limit of responses was reached and the model wanted more. */
   readonly isOutOfSteps: () => boolean
 }
 

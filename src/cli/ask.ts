@@ -97,7 +97,7 @@ const show = (
   return print(Json.line({ type: "request", request: sent, ignored }))
 }
 
-/** The lines of `--json`, but for the last ones. */
+/** The lines of `--json`, except the last ones. */
 const jsonLines = <E, R>(
   items: Stream.Stream<Answer.Item, E, R>,
   object: CliObject.Reader | undefined
@@ -184,7 +184,7 @@ const answer = Effect.fnUntraced(function*(
       )
     }
     yield* complain(
-      // Those that run are told where they do.
+      // The calls that run are told when they run.
       (hasTools ? "" : Text.toolCalls(last)) + (last.error === undefined ? "" : Text.fromError(last.error)) +
         (problem === undefined ? "" : `${provider.name}: ${problem.reason}: ${Text.oneLine(problem.message)}\n`) +
         (isOutOfSteps() ? `The model wants more than ${input.maxSteps} steps; --max-steps allows more\n` : "") +

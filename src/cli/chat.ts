@@ -61,7 +61,7 @@ export const chat = Effect.fn("cli.chat")(function*(
   })
   const provider = yield* Provider.make(definition)
   const pricing = yield* Prices.service(input.prices, Option.none())
-  // The model of another provider is none of this one.
+  // The stored model belongs to the stored provider.
   const model = Option.getOrUndefined(input.model) ?? (row === before ? stored?.model : undefined) ?? row.model
   const system = Option.getOrUndefined(input.system) ?? stored?.system
   const { model: _model, system: _system, ...rest } = stored ?? Conversation.make(row.id)
@@ -165,7 +165,7 @@ const converse = Effect.fnUntraced(function*(
       Stream.run(stdio.stdout()),
       Effect.as(false),
       Effect.raceFirst(Effect.as(typing.stop, true)),
-      // What had come stays when the whole program ends here.
+      // Keeps the partial answer when the whole program ends here.
       Effect.onError(() => conclude(text, user, coming, true))
     )
     yield* removeSpinner

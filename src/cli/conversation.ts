@@ -37,7 +37,7 @@ export const Conversation = Schema.Struct({
     outputTokens: Schema.Natural
   }),
   cost: Schema.Struct({
-    /** USD of all answers that have a known price. An exponent of its own would ask for as many digits. */
+    /** USD of all answers that have a known price. A large exponent is refused: it would ask for as many digits. */
     usd: Schema.String.check(Schema.isPattern(/^\d{1,20}(\.\d{1,40})?(e-?\d{1,2})?$/)).pipe(
       Schema.decodeTo(Schema.BigDecimalFromString)
     ),
@@ -84,11 +84,11 @@ export const spend = (
   }
 }
 
-// What a host counts may add up to more than a file can hold.
+// The counts of a host may add up to more than a file can hold.
 const plus = (a: number, b = 0): number => Math.min(a + b, Number.MAX_SAFE_INTEGER)
 
 /**
- * The conversation without its last exchange, and what the user said in it; `undefined` when there is none.
+ * The conversation without its last exchange, and the user's message in it; `undefined` without an exchange.
  *
  * @internal
  */
@@ -100,13 +100,13 @@ export const undo = (self: Conversation): { readonly before: Conversation; reado
     : { before: { ...self, prompt: self.prompt.slice(0, at) }, said: textOf(message) }
 }
 
-// Beside the options of the providers, which don't see it.
+// Providers ignore options under other keys.
 const ownOptions = "effect-llm-stream"
 const stopped: Prompt.ProviderOptions = { [ownOptions]: { stopped: true } }
 
 /**
- * The message that is kept of an answer: all that the provider wants back of a whole one, the text of one that was
- * stopped, with a mark. `undefined` when there is nothing to keep.
+ * The message that is kept of an answer: the whole message of a finished one, the text of a stopped one, with a mark.
+ * `undefined` when nothing is worth keeping.
  *
  * @internal
  */
@@ -121,7 +121,7 @@ export const kept = (response: ChatResponse, isStopped: boolean): Prompt.Assista
 export const isStopped = ({ options }: Prompt.Message): boolean => Predicate.hasProperty(options[ownOptions], "stopped")
 
 /**
- * What a message says.
+ * The text of a message.
  *
  * @internal
  */
@@ -149,7 +149,7 @@ export const total = ({ cost, usage }: Conversation): string =>
 const fromJsonText = Schema.decodeUnknownResult(Schema.fromJsonString(Conversation))
 const toJson = Schema.encodeEffect(Conversation)
 
-/** What a file is, links followed; `undefined` when there is none yet. A device may never end, and a pipe can't be kept. */
+/** A file's info, links followed; `undefined` when it does not exist. A device may never end, and a pipe keeps nothing. */
 const infoOf = Effect.fnUntraced(
   function*(file: string) {
     if (file === "") return yield* wrongUsage("The name of the file is empty")
@@ -192,7 +192,7 @@ export const read = Effect.fnUntraced(function*(
 })
 
 /**
- * Writes a file whole or not at all: a crash leaves what it was before. A new one is for its owner alone.
+ * Writes a file completely or not at all: a crash leaves the old one. Only its owner can read a new file.
  *
  * @internal
  */
@@ -201,7 +201,7 @@ export const write = Effect.fnUntraced(
     const files = yield* FileSystem.FileSystem
     const info = yield* infoOf(file)
     const text = `${JSON.stringify(yield* toJson(conversation), undefined, 2)}\n`
-    // What a link points to is written, not the link.
+    // Writes the target of a link, not the link.
     const target = info === undefined ? file : yield* files.realPath(file)
     if (info !== undefined) yield* files.access(target, { writable: true })
     const temporary = `${target}.${(yield* Random.nextIntBetween(0, 2 ** 32)).toString(36)}.tmp`

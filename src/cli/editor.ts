@@ -1,5 +1,5 @@
 /**
- * What one types a message into: lines that wrap, a cursor, pastes of several lines, and the messages before.
+ * The editor of messages: lines that wrap, a cursor, pastes of several lines, and earlier messages.
  */
 import * as Prompt from "effect/cli/Prompt"
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ export interface State {
   readonly after: string
   /** Position among the messages before; their number for the new one. */
   readonly at: number
-  /** The new message, while one of those before is shown. */
+  /** The new message, while an earlier one is shown. */
   readonly draft: string
 }
 
@@ -103,7 +103,7 @@ const frameOf = (state: State): Action => ({ _tag: "NextFrame", state })
 const beep: Action = { _tag: "Beep" }
 
 /**
- * What a key does.
+ * The action of a key.
  *
  * @internal
  */

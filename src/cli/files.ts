@@ -56,7 +56,7 @@ export const limited = (
   )
 
 /**
- * The text of bytes. What is no UTF-8 is refused: replaced characters would change what the user says.
+ * The text of bytes. Anything but UTF-8 is refused: replaced characters would change the user's text.
  *
  * @internal
  */
@@ -82,7 +82,7 @@ const reasons: Readonly<Record<string, string>> = {
 }
 
 /**
- * Why the system could not do what it was asked for, in a few words.
+ * The reason of a system error, in a few words.
  *
  * @internal
  */

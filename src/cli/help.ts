@@ -1,5 +1,6 @@
 /**
- * Writes what `--help` prints of each command beside the built command line, which then need not be loaded to print it.
+ * Writes the `--help` text of each command beside the built command line, so that printing it does not load the command
+ * line.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"

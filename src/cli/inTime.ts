@@ -2,8 +2,8 @@ import * as Predicate from "effect/Predicate"
 import { runInNewContext } from "node:vm"
 
 /**
- * Runs what may never end, for so many milliseconds at most: no timer can stop a function that waits for nothing. Says
- * whether it ended.
+ * Runs a function that may never end, for so many milliseconds at most: no timer can stop a function that never waits.
+ * Returns whether it ended.
  *
  * @internal
  */

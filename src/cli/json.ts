@@ -11,8 +11,8 @@ import { type Responses, usageOf } from "./answer.ts"
 import * as CliCost from "./cost.ts"
 
 /**
- * One line of output. What a terminal takes for a command, or what some take for the end of a line, is escaped, too: to a
- * reader of JSON that is the same.
+ * One line of output. Control characters of a terminal and Unicode line separators are escaped as well: a reader of JSON
+ * sees the same value.
  *
  * @internal
  */
@@ -34,7 +34,7 @@ const escaped = (json: string): string =>
   }\n`
 
 /**
- * A chunk's attributes; what a chunk does not state is `null`.
+ * A chunk's attributes; absent ones are `null`.
  *
  * @internal
  */
@@ -68,7 +68,7 @@ export const fromChunk = (chunk: Chunk.Chunk) => {
 }
 
 /**
- * A response; what its stream did not state is `null`.
+ * A response; fields that its stream did not state are `null`.
  *
  * @internal
  */
@@ -96,7 +96,7 @@ export const fromResponse = (response: ChatResponse, provider: string, pricing: 
 }
 
 /**
- * What all responses of an answer came to, where tools run.
+ * The totals of all responses of an answer, where tools run.
  *
  * @internal
  */

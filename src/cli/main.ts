@@ -34,7 +34,7 @@ const decodeDuration = Schema.decodeUnknownOption(Schema.DurationFromString)
 const units: Readonly<Record<string, string>> = { ms: "millis", s: "seconds", m: "minutes", h: "hours" }
 
 /**
- * A duration as one types it: `30 seconds`, or for short `500ms`, `30s`, `2m`, `1h`.
+ * A duration on the command line: `30 seconds`, or in short `500ms`, `30s`, `2m`, `1h`.
  */
 const duration = (text: string): Option.Option<Duration.Duration> => {
   const [, value, unit = ""] = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/.exec(text) ?? []
@@ -261,7 +261,7 @@ const presenter: CliOutput.Presenter = {
   })
 }
 
-// A line of its own, though a spinner may stand on it.
+// Starts a new line: a spinner may stand on this one.
 const logger = Effect.map(
   Stdio.Stdio.use(({ stderrIsTerminal }) => stderrIsTerminal),
   (isTerminal) =>
@@ -299,9 +299,9 @@ export const main = (
           ? Effect.succeed(0 as const)
           : Effect.as(Console.error(unwritten(causeOf(error))), 1 as const)
     }),
-    // What is left is how the command line was used; the presenter has told.
+    // Any other failure is wrong usage, which the presenter has told.
     Effect.catch(() => Effect.succeed(2 as const)),
-    // Texts have a longest length, and what is written as JSON is up to six times as long as what came.
+    // Strings have a maximum length, and JSON is up to six times as long as the text in it.
     Effect.catchDefect((defect) =>
       Effect.as(
         Console.error(
@@ -314,12 +314,12 @@ export const main = (
     ),
     Effect.provide(output),
     Effect.provideService(Version, version),
-    // Who waits at a terminal wants to know of retries.
+    // A user who waits at a terminal wants to know of retries.
     Effect.provideService(References.MinimumLogLevel, "Debug")
   )
 
 /**
- * What is said when the disk is full.
+ * The message when the disk is full.
  *
  * @internal
  */

@@ -84,7 +84,7 @@ const server = Effect.fnUntraced(function*(
   timeout: Duration.Duration
 ): Effect.fn.Return<Server, Failed, ChildProcessSpawner.ChildProcessSpawner | Scope.Scope> {
   const named = `--tools ${JSON.stringify(command)}`
-  // Words as a shell reads them, though no shell runs.
+  // Splits words as a shell does, without running one.
   const parsed = yield* Effect.mapError(
     Effect.fromResult(CommandLine.template(Object.assign([command], { raw: [command] }))),
     ({ message }) => wrongUsage(`${named}: ${message.replace(/ in template part \d+$/, "")}`)
@@ -95,7 +95,7 @@ const server = Effect.fnUntraced(function*(
   const version = yield* Version
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
 
-  /** What the server said last on its standard error, which is often why it does not work. */
+  /** The end of the server's standard error, which often says why it does not work. */
   let lastWords = ""
 
   const open = Effect.fnUntraced(function*(protocol: typeof protocols[number]) {
@@ -128,7 +128,7 @@ const server = Effect.fnUntraced(function*(
         })
       })
     )
-    // A server that ends is about to say how and why.
+    // The exit code and the last lines of standard error come just after the end.
     const howItEnded = (error: McpClientError): Effect.Effect<McpClientError> =>
       error.reason._tag !== "TransportError" || ended === undefined ? Effect.succeed(error) : Effect.map(
         Effect.timeoutOption(Effect.tap(ended, isSilent.await), patience),
@@ -144,7 +144,7 @@ const server = Effect.fnUntraced(function*(
       )
     const connected = Effect.gen(function*() {
       const transport = yield* McpClient.stdio({ command: ChildProcess.make(program, args), protocol })
-      // The client closes the server's input at the end, and would wait for five seconds for what that does.
+      // At the end the client closes the server's input, and would wait five seconds for its exit.
       yield* Effect.addFinalizer(() => Effect.forkDetach(stop))
       const client = yield* Effect.provideService(
         McpClient.make({ name: "llm-stream", version, timeout: Duration.sum(timeout, patience) }),

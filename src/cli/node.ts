@@ -9,7 +9,7 @@ import * as Runtime from "effect/Runtime"
 import * as Terminal from "effect/Terminal"
 import { isBrokenPipe, main, unwritten } from "./main.ts"
 
-// What Ctrl-C, Ctrl-D and Escape do is up to who reads the keys; by default, each of them ends all reading.
+// The reader of the keys decides on Ctrl-C, Ctrl-D and Escape; by default, each of them ends all reading.
 const terminal = Layer.effect(Terminal.Terminal, NodeTerminal.make(() => false))
 
 const platform = Layer.mergeAll(NodeServices.layer, terminal, FetchHttpClient.layer)
@@ -20,7 +20,7 @@ const platform = Layer.mergeAll(NodeServices.layer, terminal, FetchHttpClient.la
  * @internal
  */
 export const start = (version: string): void => {
-  // Help is written by the console, which keeps to itself what became of it.
+  // The console writes the help, and does not report a failed write.
   let lost: Error | undefined
   process.stdout.on("error", (error) => {
     lost = error
@@ -33,7 +33,7 @@ export const start = (version: string): void => {
         process.stdin.destroy()
         if (!Exit.isSuccess(exit) || typeof exit.value !== "number") return Runtime.defaultTeardown(exit, onExit)
         const status = exit.value
-        // What a stream could not write it tells in a turn of its own.
+        // A stream reports a failed write in a later turn of the event loop.
         setImmediate(() => {
           if (status !== 0 || lost === undefined || isBrokenPipe(lost)) return onExit(status)
           process.stderr.write(`${unwritten(lost.message)}\n`)

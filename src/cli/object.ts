@@ -23,7 +23,7 @@ export interface Reader {
   readonly unchecked: string | undefined
   /** Reads what comes. Each step is an object of its own, and the last one counts. */
   readonly add: (item: Item) => void
-  /** A line with what there is of the object; `""` when it is as it was, or was shown not long ago for its size. */
+  /** A line with the partial object; `""` when it is unchanged, or was shown recently for its size. */
   readonly partial: () => string
   /** The whole object, when the answer has ended well. */
   readonly end: Effect.Effect<Schema.Json, StreamedObject.ObjectError>
@@ -35,7 +35,7 @@ const charactersPerCharacter = 16
 /** @internal */
 export const reader = (schema: Schema.JsonObject): Reader => {
   const check = checkOf(schema)
-  // A schema of its own would leave out what a JSON Schema allows and does not name.
+  // A schema with known fields would drop the other fields that a JSON Schema allows.
   let decoder = StreamedObject.decoder(Schema.Unknown)
   let isOver = false
   let credit = 0
@@ -100,7 +100,7 @@ const checkOf = (schema: Schema.JsonObject): Result.Result<Check, string> =>
       },
       catch: (cause) => Text.oneLine(cause instanceof Error ? cause.message : String(cause))
     }),
-    // The object is what came, not what a check makes of it.
+    // Shows the object as it came: a check may change it.
     (decode) => (value) => {
       let issues: ReadonlyArray<StreamedObject.Issue> = []
       const check = () => {
@@ -113,7 +113,7 @@ const checkOf = (schema: Schema.JsonObject): Result.Result<Check, string> =>
   )
 
 /**
- * Why there is no object, as JSON.
+ * The reason why the answer is not an object, as JSON.
  *
  * @internal
  */
@@ -124,7 +124,7 @@ export const fromError = ({ message, reason }: StreamedObject.ObjectError) => ({
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What is a schema
+// Schemas
 // ---------------------------------------------------------------------------------------------------------------------
 
 const Type = Schema.Literals(["null", "boolean", "object", "array", "number", "integer", "string"])
@@ -167,7 +167,7 @@ const decodeSchema = Schema.decodeUnknownResult(Schema.Struct(keywords))
 const isJsonObject = Schema.is(Schema.JsonObject)
 
 /**
- * A JSON Schema, if it is one: its keywords have to hold what they can hold.
+ * A JSON Schema, if its keywords have valid values.
  *
  * @internal
  */

@@ -13,7 +13,7 @@ import type { ProviderError } from "../ProviderError.ts"
 export interface Observed<C> {
   /** The chunks; it ends, well, where the provider fails. */
   readonly chunks: Stream.Stream<C>
-  /** What has come so far, the provider's failure included. */
+  /** The response so far, with the provider's failure. */
   readonly response: () => ChatResponse.ChatResponse
   /** From now to the first chunk; `undefined` while there is none. */
   readonly millisToFirstChunk: () => number | undefined

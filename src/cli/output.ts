@@ -15,7 +15,7 @@ export const print = (text: string): Effect.Effect<void, PlatformError, Stdio.St
   Stdio.Stdio.use((stdio) => Stream.run(Stream.make(text), stdio.stdout()))
 
 /**
- * Writes to standard error. Nothing is lost when it can't be written: the exit status tells, too.
+ * Writes to standard error. A failed write is ignored: the exit status tells the same.
  *
  * @internal
  */
@@ -38,7 +38,7 @@ export const shown = (text: string): Effect.Effect<string, never, Stdio.Stdio> =
   )
 
 /**
- * What an answer prints: its text goes to standard output as it comes, and all else to standard error, after `before`. A
+ * Prints an answer: its text goes to standard output as it comes, and all else to standard error, after `before`. A
  * line end follows the text, unless it has one or is empty.
  *
  * @internal
@@ -59,7 +59,7 @@ export const answerText = <E, R>(
         const text = content + refusal
         last = text.at(-1) ?? last
         const shown = isTerminal ? printable(text) : text
-        // What is told of the call stands on a line of its own.
+        // The lines about the call start on a new line.
         return toolCallDeltas.length > 0 ? shown + end() : shown
       }
       return items.pipe(

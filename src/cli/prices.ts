@@ -24,7 +24,7 @@ const isList = Schema.is(Schema.Struct({ tables: Schema.Unknown }))
 
 /**
  * The prices to use: those of a file, before the bundled ones. The file is a price list, or overrides by provider and
- * model. `model` is what a response does not state; on Bedrock it is the id that was asked for, which decides the price.
+ * model. `model` is for responses that do not state one; on Bedrock it is the requested id, which decides the price.
  * They are those of today.
  *
  * @internal
@@ -35,7 +35,7 @@ export const service = (
 ): Effect.Effect<Pricing.Service, Failed, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const pricing = yield* Option.match(file, { onNone: () => Pricing.current, onSome: fromFile })
-    // What is priced came just now, or states its day.
+    // A response came just now, or states its day.
     const day = Pricing.dayOf(yield* Clock.currentTimeMillis)
     return {
       ...pricing,

@@ -8,7 +8,7 @@ import type * as Provider from "../Provider.ts"
 import * as Providers from "../Providers.ts"
 
 /**
- * What the command line can set of a provider; the rest comes from the environment. The model is in each request.
+ * The options of a provider that the command line can set; the rest comes from the environment. The model is in each request.
  *
  * @internal
  */
@@ -31,7 +31,7 @@ export interface Row {
   readonly id: Providers.Name
   /** The environment variables of its credentials: all of one of these groups have to be set. */
   readonly keys: ReadonlyArray<ReadonlyArray<string>>
-  /** The model that is asked when `--model` is not given; `undefined` when there is no sensible default. */
+  /** The model that is asked when `--model` is not given; `undefined` without a sensible default. */
   readonly model: string | undefined
   /** Loaded on demand: a run needs one provider, and start-up is felt. */
   readonly load: () => Promise<Module>

@@ -27,7 +27,7 @@ export interface Input {
 type Read<A> = Effect.Effect<A, Failed | ProviderError.InvalidRequest, Stdio.Stdio | FileSystem.FileSystem | Path.Path>
 
 /**
- * The request that the command line states, for a model that stands in where it names none.
+ * The request of the command line, with a default model.
  *
  * @internal
  */
@@ -70,7 +70,7 @@ const fromPrompt = (input: Input): Read<ChatRequest.Normalized> =>
   Effect.gen(function*() {
     const prompt = Option.getOrElse(input.prompt, () => "")
     const piped = prompt === "-" ? yield* Stdin.text : yield* Stdin.piped
-    // What is piped in ends its last line; the blank line between is ours.
+    // Piped text ends with a line end; the blank line that separates it from the prompt is added below.
     const before = prompt === "-" ? piped : piped.replace(/\r?\n$/, "")
     const text = [before, prompt === "-" ? "" : prompt].filter((part) => part.trim() !== "").join("\n\n")
     const parts = yield* Effect.forEach(

@@ -4,14 +4,14 @@ import * as ReplayServer from "../testing/ReplayServer.ts"
 import * as Wire from "../testing/Wire.ts"
 
 /**
- * What the demo asks of a provider, and what is answered when the provider is only played.
+ * The demo's question to a provider, and the answer when the provider is only played.
  *
  * @internal
  */
 export interface Scene {
   readonly request: Pick<ChatRequest, "maxTokens" | "model" | "options"> & { readonly prompt: string }
   readonly reply: ReplayServer.Reply
-  /** What the layer's base URL ends with. */
+  /** The end of the layer's base URL. */
   readonly path: string
   /** Configuration that the layer needs besides a key. */
   readonly environment: Readonly<Record<string, string>>

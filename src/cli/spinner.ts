@@ -9,8 +9,8 @@ const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "
 const clear = "\r\u001b[2K"
 
 /**
- * Shows a spinner on standard error, if that is a terminal, and returns the effect that removes it; it is removed at the
- * end of the scope at the latest.
+ * Shows a spinner on standard error, if that is a terminal. The returned effect removes it, and so does the end of the
+ * scope.
  *
  * @internal
  */

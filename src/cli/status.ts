@@ -10,7 +10,7 @@ import { schemaIssues } from "../internal/schemaIssues.ts"
  */
 export class Failed extends Data.TaggedError("Failed")<{
   readonly status: 1 | 2
-  /** What is written to standard error; `undefined` when all has been said. */
+  /** The text for standard error; `undefined` when it has been written. */
   readonly message: string | undefined
 }> {}
 
@@ -21,7 +21,7 @@ export const wrongUsage = (message: string): Failed => new Failed({ status: 2, m
 export const providerFailed: Failed = new Failed({ status: 1, message: undefined })
 
 /**
- * A variable that is missing, or holds what it can't hold.
+ * A variable that is missing or has an invalid value.
  *
  * @internal
  */

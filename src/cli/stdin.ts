@@ -20,7 +20,7 @@ export const text: Effect.Effect<string, Failed, Stdio.Stdio> = Stdio.Stdio.use(
 )
 
 /**
- * What standard input is, as the system sees it.
+ * The kind of standard input, as the system sees it.
  *
  * @internal
  */
@@ -33,8 +33,8 @@ export const Kind: Context.Reference<Effect.Effect<FileSystem.File.Type | undefi
   })
 
 /**
- * What was piped in; `""` when nothing was. A socket is what programs hand down that start others, often without ever
- * closing it: one that stays silent for a moment counts as nothing.
+ * The text that was piped in; `""` without any. Programs often hand down a socket that they never close, so a socket that
+ * stays silent for a moment counts as nothing.
  *
  * @internal
  */

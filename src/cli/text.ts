@@ -83,7 +83,7 @@ export const tokens = (responses: ReadonlyArray<ChatResponse>): string => {
 }
 
 /**
- * What a call, a result or the end of a step is told as.
+ * The line about a call, a result or the end of a step.
  *
  * @internal
  */
@@ -104,7 +104,7 @@ export const fromItem = (item: Exclude<Item, { readonly _tag: "Chunk" }>): strin
 export const valueOf = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? ""
 
 /**
- * What an answer came to, one line for each kind of thing.
+ * The summary of an answer, one line for each kind of figure.
  *
  * @internal
  */

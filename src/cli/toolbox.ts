@@ -31,8 +31,7 @@ export type Ask = (
 ) => Effect.Effect<Answer.Answer>
 
 /**
- * How requests are answered: by one response, or by several between which tools run. The servers of the tools stop with the
- * scope.
+ * Answers requests by one response, or by several with tools run in between. The tools' servers stop with the scope.
  *
  * @internal
  */

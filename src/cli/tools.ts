@@ -29,7 +29,7 @@ interface Step {
   error?: ProviderError
 }
 
-/** The question whether a call may run, which waits for its turn among what is shown. */
+/** The question whether a call may run, which waits until earlier output has been shown. */
 interface Question {
   readonly _tag: "Question"
   readonly call: string

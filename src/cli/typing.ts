@@ -18,7 +18,7 @@ import { type Failed, wrongUsage } from "./status.ts"
 import * as Stdin from "./stdin.ts"
 
 /**
- * Where messages come from.
+ * The source of messages.
  *
  * @internal
  */
@@ -26,7 +26,7 @@ export interface Typing {
   readonly isTerminal: boolean
   /** The width of the terminal, which can change. */
   readonly columns: Effect.Effect<number>
-  /** The next message, given those before, which a terminal recalls; `undefined` when there is none any more. */
+  /** The next message; `undefined` at the end. A terminal recalls earlier messages. */
   readonly next: (
     said: ReadonlyArray<string>
   ) => Effect.Effect<string | undefined, Failed, FileSystem.FileSystem | Path.Path>
@@ -38,7 +38,7 @@ export interface Typing {
 }
 
 /**
- * Lines that are piped in: each is a message. One that ends in a backslash goes on in the next.
+ * Piped lines: each is a message. A line that ends in a backslash continues on the next.
  *
  * @internal
  */
@@ -75,7 +75,7 @@ const startPaste = "\u001b[?2004h"
 const endPaste = "\u001b[?2004l"
 
 /**
- * A terminal, whose keys are read all the time: what one types during an answer waits for its end, and Ctrl-C stops the
+ * A terminal, whose keys are read all the time: text typed during an answer waits for its end, and Ctrl-C stops the
  * answer.
  *
  * @internal
@@ -129,7 +129,7 @@ export const terminal: Effect.Effect<Typing, never, Terminal.Terminal | Scope.Sc
     isTerminal: true,
     columns: Effect.map(terminal.columns, (columns) => columns > 0 ? columns : 80),
     next: (said) => ask(Editor.ask(said)),
-    // A word and Enter: no key that was meant for a message says yes. What is typed already waits for the next message.
+    // A word and Enter, so that no key that was meant for a message says yes. Earlier keys are kept for the next message.
     confirm: Effect.fnUntraced(function*(call) {
       const ahead = yield* Queue.clear(keys)
       yield* Effect.ignore(terminal.display(`Run ${call}? Type yes or no.\n`))
@@ -150,7 +150,7 @@ export const terminal: Effect.Effect<Typing, never, Terminal.Terminal | Scope.Sc
 })
 
 /**
- * How a command asks that reads nothing else from its terminal. Ctrl-C at the question stops the program.
+ * Asks in a command that reads nothing else from its terminal. Ctrl-C at the question stops the program.
  *
  * @internal
  */

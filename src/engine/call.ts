@@ -9,9 +9,9 @@ import * as CostMetadata from "../CostMetadata.ts"
  * @internal
  */
 export interface Watcher {
-  /** How often a request was sent again; `undefined` while none was made. */
+  /** Number of retries; `undefined` before the first request. */
   retries: number | undefined
-  /** Requests that may be paid for, though no chunk has come: they were sent, and no error status came. */
+  /** Requests that may have been billed without a chunk: they were sent, and no error status came. */
   readonly open: Set<Sent>
 }
 
@@ -32,7 +32,7 @@ export const CurrentWatchers: Context.Reference<ReadonlyArray<Watcher>> = Contex
 )
 
 /**
- * A run of a provider's stream, and what is known of it so far.
+ * A run of a provider's stream, as far as it is known.
  *
  * @internal
  */
@@ -42,7 +42,7 @@ export interface Run<C, E, R> {
   readonly metadata: CostMetadata.Accumulator
   /** Whether a chunk came. */
   readonly isSeen: () => boolean
-  /** Whether it came to its end, and did so well. */
+  /** Whether it has ended well. */
   readonly isEnded: () => boolean
 }
 

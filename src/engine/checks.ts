@@ -4,13 +4,13 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as ProviderError from "../ProviderError.ts"
 
-/** The option as it is used, or a sentence that names it and says what it has to be. */
+/** The option's value, or a sentence that names the option and says what it has to be. */
 type Checked<A> = Result.Result<A, string>
 
 const wrong = (name: string, wanted: string, value: unknown): Checked<never> =>
   Result.fail(`\`${name}\` has to be ${wanted}, not ${shown(value)}`)
 
-// What is no number may be long, or secret.
+// Other values may be long, or secret.
 const shown = (value: unknown): string =>
   typeof value === "string"
     ? JSON.stringify(value.slice(0, 40))
@@ -34,7 +34,7 @@ export const count = (
     : wrong(name, `a whole number, ${least} or more`, value)
 
 /**
- * How long something may take, or has to wait.
+ * A duration: how long something may take, or has to wait.
  *
  * @internal
  */
@@ -43,14 +43,14 @@ export const duration = (
   value: unknown,
   { zero = false }: { readonly zero?: boolean } = {}
 ): Checked<Duration.Duration> => {
-  // Effect takes NaN for zero.
+  // Effect treats NaN as zero.
   const known = Number.isNaN(value) ? undefined : Option.getOrUndefined(Duration.fromInput(value as Duration.Input))
   return known !== undefined && (Duration.isPositive(known) || zero && Duration.isZero(known))
     ? Result.succeed(known)
     : wrong(name, "a duration such as \"30 seconds\"", value)
 }
 
-/** Digits before and after the point, beyond which sums of money take no end. */
+/** Most digits before and after the point; with more, sums of money would never end. */
 const longestAmount = 60
 
 /**

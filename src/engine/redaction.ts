@@ -21,10 +21,10 @@ export const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): 
   return out
 }
 
-/** Has no character that begins an escape, nor one that a URL has as several bytes. */
+/** A text without characters that begin an escape or take several bytes in a URL. */
 const plain = /^[^\\%&\x80-\uffff]*$/
 
-/** What such characters become, the longest form first. */
+/** The escapes of such characters, the longest first. */
 const formsOf = (value: string): ReadonlyArray<string> => {
   const json = (text: string) => JSON.stringify(text).slice(1, -1)
   return [...new Set([json(json(value)), url(url(value)), json(value), url(value), value])]
@@ -54,8 +54,8 @@ const without = (text: string, secret: string): string => {
 }
 
 /**
- * Where the secret that starts here ends; `undefined` when none does. Its own characters may begin escapes: whether those
- * come first is tried both ways.
+ * The end of the secret that starts here; `undefined` if none does. Its own characters may begin escapes, so both
+ * readings are tried.
  */
 const endOf = (
   text: string,
@@ -120,7 +120,7 @@ export const scrub = (
   secrets: ReadonlyArray<Redacted.Redacted>
 ): ProviderError.Reason => {
   const changed: Record<string, unknown> = {}
-  // The message of an error is no enumerable property.
+  // The message of an error is not an enumerable property.
   for (const [key, value] of Object.entries({ ...reason, message: reason.message })) {
     const isScrubbed = key !== "_tag" && (typeof value === "string" || key === "details" || key === "path")
     const cleaned = isScrubbed ? cleanAll(value, secrets) : value
@@ -129,7 +129,7 @@ export const scrub = (
   return Object.keys(changed).length === 0 ? reason : rebuild(reason, changed)
 }
 
-// The same value where there is nothing to cut. It comes from JSON, and is nested only as deep as events may be.
+// Returns the same value when nothing has to be cut. It comes from JSON, and is nested only as deep as events may be.
 const cleanAll = (value: unknown, secrets: ReadonlyArray<Redacted.Redacted>): unknown => {
   if (typeof value === "string") return clean(value, secrets)
   if (typeof value !== "object" || value === null) {

@@ -10,7 +10,7 @@ import * as ProviderError from "../ProviderError.ts"
 import { excerpt, parseErrorBody } from "../wire/errorBody.ts"
 
 /**
- * How much of a body that is no stream is read, in bytes and in time: what has come by then is used.
+ * How much of a body that is not a stream is read, in bytes and in time.
  *
  * @internal
  */
@@ -37,7 +37,7 @@ interface Answer {
   readonly now: number
 }
 
-// What a response calls its body; the first where it says it twice.
+// The content type of a response; the first of several.
 const mediaTypeOf = (response: HttpClientResponse.HttpClientResponse): string =>
   response.headers["content-type"]?.split(/[;,]/, 1)[0]?.trim().toLowerCase() ?? ""
 
@@ -56,7 +56,7 @@ const start = (reads: ReadonlyArray<Uint8Array>): string => {
 }
 
 /**
- * Whether so little of a body has come that it could still be anything. More than a kilobyte of blanks decides too.
+ * Whether too little of a body has come to tell what it is. More than a kilobyte of blanks counts as enough.
  *
  * @internal
  */
@@ -74,7 +74,7 @@ const sse = "text/event-stream"
 const isExpected = (mediaType: string, contentTypes: ReadonlyArray<string>): boolean =>
   mediaType === "" || contentTypes.includes(mediaType)
 
-// The header may be wrong; an event never starts as a JSON object does, nor the other way round.
+// The header may be wrong. An event never starts like a JSON object, and a JSON object never like an event.
 const isStream = (mediaType: string, contentTypes: ReadonlyArray<string>, text: string): boolean =>
   !contentTypes.includes(sse)
     ? isExpected(mediaType, contentTypes)
@@ -124,7 +124,7 @@ export const refusal = (
   }
 }
 
-// Of use where it is not the provider that answers: a wrong base URL. Without query and user, which may be secret.
+// Shows a wrong base URL, where something other than the provider answers. Query and user may be secret.
 const addressed = ({ request }: HttpClientResponse.HttpClientResponse): string => {
   const url = URL.canParse(request.url) ? new URL(request.url) : undefined
   return url === undefined ? "" : ` from ${request.method} ${url.origin}${url.pathname}`
@@ -158,8 +158,8 @@ const numberOf = (value: string | undefined): number | undefined =>
   value !== undefined && /^\s*\d+(\.\d+)?\s*$/.test(value) && Number.isFinite(Number(value)) ? Number(value) : undefined
 
 /**
- * The text of a body that is no stream, as far as it is of interest. A body that breaks off, falls silent or does not end
- * after its JSON counts as far as it came.
+ * The start of a body that is not a stream, as text. When the body breaks off, falls silent or does not end after its
+ * JSON, the part that came counts.
  *
  * @internal
  */
@@ -185,7 +185,7 @@ export const readText = <E, R>(
     )
   })
 
-// A server that sends its error byte by byte shall not have it parsed as often.
+// A server that sends its error byte by byte must not make us parse it for each byte.
 const maxAttempts = 16
 
 /** @internal */

@@ -19,13 +19,13 @@ interface Options<E> {
   readonly idleTimeout: Duration.Duration
   readonly onIdle: () => E
   readonly onError: (error: HttpClientError.HttpClientError) => E
-  /** Whether all that matters has come, so that the rest of the body is only in the way of the connection's next use. */
+  /** Whether everything needed has come, so that the rest of the body only delays the next use of the connection. */
   readonly isComplete: () => boolean
   readonly connections: Connections
 }
 
 /**
- * What is known of a provider's connections.
+ * The state of a provider's connections.
  *
  * @internal
  */
@@ -67,7 +67,7 @@ const maxReads = 64
 const maxBytes = 16 * 1024
 const patience = 4
 
-// What clients leave as it comes, if they are no fetch. `DecompressionStream` has no other formats.
+// Clients other than fetch leave these to us. `DecompressionStream` has no other formats.
 const compressions: Readonly<Record<string, CompressionFormat>> = {
   gzip: "gzip",
   "x-gzip": "gzip",
@@ -75,7 +75,7 @@ const compressions: Readonly<Record<string, CompressionFormat>> = {
 }
 
 /**
- * How a body is compressed that the client hands on as it came; `undefined` when it is not.
+ * The compression of a body that the client hands on as it came; `undefined` without one.
  *
  * @internal
  */
@@ -105,7 +105,7 @@ export const pull = <E>(
 ): Effect.Effect<Reads<E>> =>
   Effect.gen(function*() {
     const { connections, isComplete } = options
-    // Of its own, as the rest of the body may be read when the stream has ended.
+    // A scope of its own: the rest of the body may be read after the stream has ended.
     const bodyScope = yield* Scope.make()
     const reads = yield* open(response, bodyScope, options)
     connections.open++
@@ -124,7 +124,7 @@ const free = (connections: Connections, rest: Effect.Effect<boolean>): Effect.Ef
     const fiber = yield* Effect.forkDetach(
       Effect.flatMap(rest, (isRead) => {
         connections.areFreed = isRead
-        // Clients take a connection back in a turn of their own.
+        // Clients take a connection back in a later turn of the event loop.
         return isRead ? Effect.sleep(Duration.millis(1)) : Effect.void
       }).pipe(Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
     )
@@ -152,7 +152,7 @@ const open = <E>(
     onSome: ({ body }) => body === null ? Effect.succeed(Cause.done()) : fromWeb(response, body, scope, options)
   })
 
-/** Reads a body to its end; `false` when that is too far away. */
+/** Reads a body to its end; `false` when it does not come within the limits. */
 const readRest = <E>(reads: Reads<E>): Effect.Effect<boolean> => {
   const rest = (bytes: number): Effect.Effect<boolean> =>
     bytes > drain.bytes ? Effect.succeed(false) : Effect.matchEffect(reads, {
@@ -187,7 +187,7 @@ const fromWeb = <E>(
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
     const reader = body.getReader()
-    // Not waited for: there are bodies whose cancellation never settles.
+    // Does not wait: the cancellation of some bodies never settles.
     yield* Scope.addFinalizer(scope, Effect.sync(() => void reader.cancel().catch(() => undefined)))
     // A clock that is set back or forward must not end a stream.
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6

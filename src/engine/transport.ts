@@ -45,9 +45,9 @@ export interface Route<C> {
   readonly protocol: Protocol.Protocol<C>
   /** Run for every attempt, so that credentials are fresh and signatures valid. */
   readonly attempt: Effect.Effect<Attempt, ProviderError.Reason>
-  /** Whether it asks for a completion, which is paid for once it has been sent. */
+  /** Whether it asks for a completion, which is billed once it has been sent. */
   readonly isPaid: boolean
-  /** What is known of the response before it comes. */
+  /** Facts about the response that are known before it comes. */
   readonly info: Protocol.ResponseInfo
   readonly connections: ResponseBody.Connections
   /** Whether a chunk brings what `contentTimeout` waits for. */
@@ -111,7 +111,7 @@ export const stream = <C>(
 
 const millis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
-/** How many milliseconds are left, at the time of asking. */
+/** The milliseconds that are left now. */
 const deadline = (clock: Clock.Clock, duration: Duration.Duration, start: number): () => number => {
   const end = start + Duration.toMillis(duration)
   return () => end - millis(clock)
@@ -216,8 +216,8 @@ const tellRetry = (error: ProviderError.ProviderError, retry: number, millis: nu
 const firstPause = 500
 const longestPause = 8000
 
-// What the provider asks for, else half a second, doubled each time, with up to a quarter less by chance, and no more than
-// the policy allows.
+// As long as the provider asks for; else half a second, doubled each time, less a random part of up to a quarter. Never
+// more than the policy allows.
 const pause = (error: ProviderError.ProviderError, retries: number, longest: number): Effect.Effect<number> =>
   error.retryAfter !== undefined
     ? Effect.succeed(Duration.toMillis(error.retryAfter))
@@ -303,7 +303,7 @@ const openOnce = Effect.fnUntraced(function*<C>(
     fail(
       new ProviderError.Timeout({
         kind: "idle",
-        message: `No content within ${Duration.format(policy.contentTimeout)}, though the connection is alive`
+        message: `No content within ${Duration.format(policy.contentTimeout)}, although the connection is alive`
       })
     )
   let head: ReadonlyArray<Uint8Array> = firstRead
@@ -318,7 +318,7 @@ const openOnce = Effect.fnUntraced(function*<C>(
   if (refusal !== undefined) {
     const body = isReadable ? yield* Refusal.readText(reads) : ""
     isRefused = Refusal.isJson(body)
-    // What JSON states is scrubbed when it was read: a secret may look like a number. An excerpt may end within one.
+    // Values in JSON are scrubbed after parsing, because a secret may look like a number. An excerpt may end within a secret.
     const shown = Redaction.clean(body, secrets)
     const now = yield* Clock.currentTimeMillis
     return yield* fail(refusal({ body, shown, now }))
@@ -339,7 +339,7 @@ const openOnce = Effect.fnUntraced(function*<C>(
   return { first, pull }
 })
 
-// What the client refuses by itself, and what does not get as far as a connection.
+// Errors of the client itself, and of connections that could not be made.
 const isUnsent = (reason: ProviderError.Reason): boolean =>
   reason._tag === "InvalidRequest" || reason._tag === "RateLimited" || reason._tag === "Overloaded" ||
   reason._tag === "Timeout" && reason.kind === "connect" ||

@@ -95,16 +95,6 @@ export const errors: ProviderError.Table = {
 /**
  * The protocol of Groq's chat completions; it decodes recordings without a network, see `Protocol.decode`.
  *
- * @example
- * ```ts
- * import { Groq, Protocol } from "effect-llm-stream"
- * import { Stream } from "effect"
- *
- * declare const recording: Stream.Stream<Uint8Array>
- *
- * const chunks = recording.pipe(Protocol.decode(Groq.protocol()))
- * ```
- *
  * @category decoding
  * @since 0.1.0
  */
@@ -152,18 +142,7 @@ export const define = (options: Options): Provider.Definition<GroqChunk> => ({
 })
 
 /**
- * Makes the service from an HTTP client in the context.
- *
- * @example
- * ```ts
- * import { Groq } from "effect-llm-stream"
- * import { Effect, Redacted } from "effect"
- *
- * const program = Effect.gen(function*() {
- *   const groq = yield* Groq.make({ apiKey: Redacted.make("gsk_…") })
- *   return groq.stream({ model: "llama-3.1-8b-instant", prompt: "Say hello" })
- * })
- * ```
+ * The service without its layer, see `Provider.make`.
  *
  * @category constructors
  * @since 0.1.0
@@ -191,14 +170,6 @@ export const layer = (options: Options): Layer.Layer<Groq | Provider.Provider, n
 /**
  * The options that {@link layerConfig} reads.
  *
- * @example
- * ```ts
- * import { Groq } from "effect-llm-stream"
- * import { Config, Effect } from "effect"
- *
- * const definition = Effect.map(Groq.config({ model: Config.succeed("llama-3.3-70b-versatile") }), Groq.define)
- * ```
- *
  * @category configuration
  * @since 0.2.0
  */
@@ -212,14 +183,6 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
 /**
  * A layer whose options come from configuration: by default `GROQ_API_KEY` and `GROQ_BASE_URL`. If the key is missing,
  * streams fail with `Authentication`.
- *
- * @example
- * ```ts
- * import { Groq } from "effect-llm-stream"
- * import { Config } from "effect"
- *
- * const layer = Groq.layerConfig({ model: Config.String("GROQ_MODEL") })
- * ```
  *
  * @category layers
  * @since 0.1.0

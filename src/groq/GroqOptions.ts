@@ -27,7 +27,7 @@ export interface SearchSettings {
   readonly exclude_domains?: ReadonlyArray<string>
   /** The only domains that are searched; `*` stands for any text. */
   readonly include_domains?: ReadonlyArray<string>
-  /** Whether images are searched for, too. */
+  /** Whether images are searched for as well. */
   readonly include_images?: boolean
 }
 
@@ -93,7 +93,7 @@ const CompoundCustom: Exact<CompoundCustom> = exactFields(open({
 }))
 
 /**
- * What the stream holds.
+ * Options of the stream.
  *
  * @category models
  * @since 0.2.0
@@ -127,7 +127,7 @@ export interface GroqOptions {
   readonly documents?: ReadonlyArray<{ readonly [key: string]: unknown }> | null
   /** Deprecated: `search_settings`. */
   readonly exclude_domains?: ReadonlyArray<string> | null
-  /** -2 to 2; above 0, what was said often becomes less likely. */
+  /** -2 to 2; above 0, frequent tokens become less likely. */
   readonly frequency_penalty?: number | null
   /** Deprecated: `search_settings`. */
   readonly include_domains?: ReadonlyArray<string> | null
@@ -147,7 +147,7 @@ export interface GroqOptions {
   readonly n?: number | null
   /** Whether the model may call several tools at once. Default: true. */
   readonly parallel_tool_calls?: boolean | null
-  /** -2 to 2; above 0, what was said already becomes less likely. */
+  /** -2 to 2; above 0, tokens that have occurred become less likely. */
   readonly presence_penalty?: number | null
   /** How much the model thinks: `none`, `default` for Qwen; `low`, `medium`, `high` for gpt-oss. */
   readonly reasoning_effort?: Word<"none" | "default" | "low" | "medium" | "high"> | null
@@ -157,7 +157,7 @@ export interface GroqOptions {
   readonly response_format?: ResponseFormat | null
   /** How the web is searched, by models that do so. */
   readonly search_settings?: SearchSettings | null
-  /** For the same answer to the same request, as far as that can be had. */
+  /** Seed: makes equal requests give the same answer, as far as possible. */
   readonly seed?: number | null
   /** How the request is processed. */
   readonly service_tier?: Word<"auto" | "on_demand" | "flex" | "performance"> | null
@@ -165,11 +165,11 @@ export interface GroqOptions {
   readonly stop?: string | ReadonlyArray<string> | null
   /** Documented as not supported yet. */
   readonly store?: boolean | null
-  /** What the stream holds. */
+  /** Options of the stream. */
   readonly stream_options?: StreamOptions | null
-  /** 0 to 2; the lower, the more predictable. */
+  /** 0 to 2; lower is more predictable. */
   readonly temperature?: number | null
-  /** Whether tools are called, or which. */
+  /** Whether the model calls tools, and which. */
   readonly tool_choice?: Word<"none" | "auto" | "required"> | { readonly [key: string]: unknown } | null
   /** Tools by their definitions on the wire. For functions use `tools` of the request. */
   readonly tools?: ReadonlyArray<{ readonly [key: string]: unknown }> | null

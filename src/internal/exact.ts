@@ -19,7 +19,7 @@ export type FieldsOf<T> = {
     : Exact<T[K]>
 }
 
-/** Whether two types are the same: not just assignable to each other, but alike in what is optional, too. */
+/** Whether two types are the same: assignable to each other, and with the same optional fields. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 
 type Known<T> = { [K in keyof T as string extends K ? never : K]: T[K] }

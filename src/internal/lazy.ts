@@ -1,5 +1,5 @@
 /**
- * A value that is made when it is first asked for.
+ * A value that is made at its first use.
  *
  * @internal
  */

@@ -7,7 +7,7 @@ import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 
 /**
- * Decodes JSON in linear time, and however deep it is nested. Effect tries the members of a union one after another, and
+ * Decodes JSON in linear time, at any depth of nesting. Effect tries the members of a union one after another, and
  * again on each level: for a recursive union without tags that is members to the power of levels. Here a value is looked at
  * once by each union and each recursive schema, so issues that several members share are one object.
  *
@@ -86,7 +86,7 @@ class Rebuilder {
       case "Union": {
         const types = ast.types.map((type) => this.rebuiltAs("member", type))
         const { encodingChecks, options } = ast
-        // A union looks into its members to choose among them, and remembers what a union among them finds.
+        // A union looks into its members to choose among them; a union among them remembers its result.
         const inside = ast.types.filter((type) => composites.has(SchemaAST.toEncoded(type)._tag))
         if (place === "member" || inside.length < 2) {
           return new SchemaAST.Union(types, options, annotations, checks, encoding, context, encodingChecks)

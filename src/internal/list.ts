@@ -8,7 +8,7 @@ const width = 32
  */
 export class List<A> {
   readonly size: number
-  /** How many lists are nested in one another; 0 where the elements are here. */
+  /** Depth of the tree of lists; 0 for a list of elements. */
   private readonly levels: number
   private readonly elements: ReadonlyArray<A>
   private readonly parts: ReadonlyArray<List<A>>
@@ -22,7 +22,7 @@ export class List<A> {
 
   static readonly empty: List<never> = new List<never>(0, 0, [], [])
 
-  /** Whether `toArray` takes no time, as the array is there. */
+  /** Whether `toArray` is free because the array exists already. */
   get isShort(): boolean {
     return this.levels === 0
   }

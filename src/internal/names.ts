@@ -1,6 +1,5 @@
 /**
- * Names that somebody else makes up, as far as they are kept apart: beyond so many of a group, and beyond a length that no
- * name has, they are `other`.
+ * Names from outside, of which a limited number per group is kept apart. Later names, and very long ones, are `other`.
  *
  * @internal
  */

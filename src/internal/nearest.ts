@@ -1,7 +1,7 @@
 /**
  * The name among those known that `name` is most likely a misspelling of: at most two letters added, left out, changed
- * or swapped with their neighbour, one in a name of three or four letters, none in a shorter one. `undefined` when there
- * is no such name, or when `name` itself is known.
+ * or swapped with their neighbour, one in a name of three or four letters, none in a shorter one. `undefined` when no
+ * name is that near, or when `name` itself is known.
  *
  * @internal
  */

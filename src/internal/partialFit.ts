@@ -11,14 +11,14 @@ const misfit: unique symbol = Symbol("misfit")
 type Fit = (value: unknown, mayGrow: boolean) => unknown
 
 /**
- * Makes of a JSON value that grows what a schema's encoded side has of it: objects whose fields may be missing, lists and
- * tuples that may go on. Keys that the schema does not have are left out, checks are not made, and one of several words
- * is there when it is whole. `undefined` when there is nothing to show, or when the value is not of the schema.
+ * Fits a JSON value that still grows to the encoded side of a schema: fields of objects may be missing, lists and tuples
+ * may go on. Unknown keys are left out, checks are skipped, and a literal appears when it is complete. `undefined` when
+ * nothing can be shown yet, or when the value does not fit the schema.
  *
- * `mayGrow` says that the last string of the value may be unfinished. What is closed is looked at once: results are kept
- * for as long as the value is.
+ * `mayGrow` says that the last string of the value may be unfinished. A closed value is visited once: its result is kept
+ * for as long as the value itself.
  *
- * It takes the forms, too, in which `effect/ai` has providers write what their JSON Schema lacks: `null` for a field that
+ * It also takes the forms in which `effect/ai` has providers write types that their JSON Schema lacks: `null` for a field that
  * may be missing, an object with the keys 0, 1, … for a tuple, and a list of pairs for a record.
  *
  * @internal
@@ -103,7 +103,7 @@ class Compiler {
     }
   }
 
-  /** Looks once at an object or array: at a closed one for as long as it is there, at an open one in each round. */
+  /** Visits an object or array: a closed one once in its lifetime, an open one once in each round. */
   private remembered(fit: Fit): Fit {
     const closed = new WeakMap<object, Outcome>()
     let open = new Map<object, Outcome>()
@@ -154,7 +154,7 @@ class Compiler {
     const rest = first === undefined
       ? undefined
       : this.compile(more.length === 0 ? first : new SchemaAST.Union([first, ...more]))
-    // What was at each position the last time: a list that grows is looked up faster here than in a map.
+    // The previous value at each position: for a growing list, a lookup here is faster than in a map.
     const seen: Array<Seen> = []
     return (input, mayGrow) => {
       const value: ReadonlyArray<unknown> | undefined = Array.isArray(input)
@@ -204,7 +204,7 @@ class Compiler {
       if (value === undefined) return misfit
       const grows = mayGrow && (!Array.isArray(input) || pairOf(input.at(-1)) !== undefined)
       const keys = Object.keys(value)
-      // What differs from the value, and what is left out of it.
+      // The entries that differ from the value, and the keys that are left out.
       let changed: Map<string, unknown> | undefined
       for (let i = 0; i < keys.length; i++) {
         const key = keys[i] ?? ""

@@ -1,5 +1,5 @@
 /**
- * A place in a request as one writes it: `prompt[0].content[1].mediaType`.
+ * A place in a request, in JavaScript's notation: `prompt[0].content[1].mediaType`.
  *
  * @internal
  */

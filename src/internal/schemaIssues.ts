@@ -9,7 +9,7 @@ interface Found {
 }
 
 /**
- * What a schema found wrong, and where. An issue that several members of a union share is told once.
+ * The issues that a schema found, with their places. An issue that several members of a union share appears once.
  *
  * @internal
  */

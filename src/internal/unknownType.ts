@@ -5,7 +5,7 @@ import { open } from "./open.ts"
 
 /**
  * The `type` of an event, content block or delta that this version does not know: a string, but not typed as one. So
- * comparing `type` with a known one narrows to that one alone, as a union with `string` in it would not;
+ * comparing `type` with a known one narrows to that one alone; with `string` in the union it would not.
  * `String(event.type)` gives the word.
  *
  * @category models
@@ -28,7 +28,7 @@ export interface Unknown {
 }
 
 /**
- * Schema of an object of any type but these: a known type of the wrong shape is no unknown one.
+ * Schema of an object of any other type. An object of a known type that has the wrong shape does not match.
  *
  * @internal
  */

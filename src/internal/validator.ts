@@ -5,17 +5,17 @@ import * as SchemaAST from "effect/SchemaAST"
 type Guard = (u: unknown) => boolean
 
 /**
- * A validator of values that come from `JSON.parse`. It only looks: the value that passed is used as it is, so decoding
- * neither copies nor strips.
+ * A validator of values that come from `JSON.parse`. It only checks: a value that passed is used as it is, neither copied
+ * nor stripped.
  *
  * It is compiled from the schema. Effect's own compiler dispatches every nullable field as a union, which makes
- * validation cost half of `JSON.parse`; a chunk is little else than nullable fields, so here they are inlined. What this
- * does not know is left to `Schema.is`, and so is everything where the runtime forbids generated code.
+ * validation cost half of `JSON.parse`; a chunk is little else than nullable fields, so here they are inlined. `Schema.is`
+ * checks everything else, and the whole value where the runtime forbids generated code.
  *
  * @internal
  */
 export const validator = <T>(schema: Schema.Codec<T, T>): (u: unknown) => u is T => {
-  // Not before it is needed: importing a provider compiles nothing.
+  // Compiled at the first use: importing a provider compiles nothing.
   let guard: Guard | undefined
   return (u): u is T => (guard ??= compile(schema))(u)
 }

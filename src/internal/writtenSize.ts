@@ -3,18 +3,18 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 
 /**
- * How many objects a JSON Schema may have when it is written out. One that uses its parts several times, on several
- * levels, may have more than there is room for.
+ * How many objects a JSON Schema may have when it is written out. A schema that uses its parts several times, on several
+ * levels, may have more than fit into memory.
  *
  * @internal
  */
 export const maxWritten = 100_000
 
-/** A schema with more parts gets definitions for what it uses several times. */
+/** A schema with more parts gets definitions for the parts that it uses several times. */
 const maxInlined = 10_000
 
 /**
- * Whether a JSON Schema has more objects than it may have; so has one that holds itself.
+ * Whether a JSON Schema has too many objects; a cyclic one has.
  *
  * @internal
  */
@@ -23,7 +23,7 @@ export const isTooLarge = (schema: unknown): boolean =>
   writtenSize(schema, (node) => Object.values(node).filter(Predicate.isObjectKeyword)) > maxWritten
 
 /**
- * The JSON Schema of a schema. What is used several times is written each time, unless that would be huge.
+ * The JSON Schema of a schema. A part that is used several times is repeated, unless the result would be huge.
  *
  * @internal
  */
@@ -55,7 +55,7 @@ const writtenSize = <A extends object>(root: A, children: (node: A) => ReadonlyA
   const sizeOf = (node: A): number => {
     const known = sizes.get(node)
     if (known !== undefined) return known
-    // Until it is counted: what holds itself has no end.
+    // Infinite until it is counted, so that a cycle is too large.
     sizes.set(node, Number.POSITIVE_INFINITY)
     const size = children(node).reduce((sum, child) => sum + sizeOf(child), 1)
     sizes.set(node, size)

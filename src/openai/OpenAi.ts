@@ -56,7 +56,7 @@ export class OpenAi extends Context.Service<OpenAi, Provider.Service<OpenAiChunk
 ) {}
 
 /**
- * Where OpenAI is and how to talk to it. For other hosts that speak its format see `OpenAiCompatible`.
+ * The address of OpenAI, and how to talk to it. For other hosts that speak its format see `OpenAiCompatible`.
  *
  * @category configuration
  * @since 0.1.0
@@ -144,7 +144,7 @@ export const define = (options: Options): Provider.Definition<OpenAiChunk> => {
 }
 
 /**
- * Makes the service from an HTTP client in the context.
+ * The service without its layer, see `Provider.make`.
  *
  * @example
  * ```ts

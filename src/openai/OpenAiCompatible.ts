@@ -18,7 +18,7 @@ import * as Provider from "../Provider.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
 
 /**
- * Where a host is, and how it differs from OpenAI.
+ * The address of a host, and how it differs from OpenAI.
  *
  * @category configuration
  * @since 0.1.0

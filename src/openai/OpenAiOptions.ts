@@ -59,7 +59,7 @@ const AudioOutput: Exact<AudioOutput> = exactFields(open({
  * @since 0.2.0
  */
 export interface PromptCacheOptions {
-  /** `implicit`: where OpenAI finds it useful; `explicit`: at the marks in the prompt. */
+  /** `implicit`: OpenAI chooses; `explicit`: at the marks in the prompt. */
   readonly mode?: Word<"implicit" | "explicit">
   /** How long a prefix is kept at least: `30m`, or, with the Responses API, `12h`. Default: `30m`. */
   readonly ttl?: Word<"30m" | "12h">
@@ -125,7 +125,7 @@ const UserLocation: Exact<UserLocation> = exactFields(open({
  * @since 0.2.0
  */
 export interface WebSearchOptions {
-  /** How much of what was found goes into the context. */
+  /** How much of the results goes into the context. */
   readonly search_context_size?: Word<"low" | "medium" | "high">
   /** Where the user is. */
   readonly user_location?: UserLocation | null
@@ -155,7 +155,7 @@ const Prediction: Exact<Prediction> = exactFields(open({
 }))
 
 /**
- * What happens to flagged content of one kind.
+ * The treatment of flagged content of one kind.
  *
  * @category models
  * @since 0.2.0
@@ -170,7 +170,7 @@ const ModerationMode: Exact<ModerationMode> = exactFields(open({
 }))
 
 /**
- * What happens to flagged content.
+ * The treatment of flagged content.
  *
  * @category models
  * @since 0.2.0
@@ -196,7 +196,7 @@ const ModerationPolicy: Exact<ModerationPolicy> = exactFields(open({
 export interface Moderation {
   /** The id of the moderation model. */
   readonly model: string
-  /** What happens to content that is flagged. */
+  /** The treatment of flagged content. */
   readonly policy?: ModerationPolicy | null
 }
 
@@ -213,7 +213,7 @@ export const Moderation: Exact<Moderation> = exactFields(open({
 }))
 
 /**
- * What the stream holds.
+ * Options of the stream.
  *
  * @category models
  * @since 0.2.0
@@ -242,7 +242,7 @@ const StreamOptions: Exact<StreamOptions> = exactFields(open({
 export interface OpenAiOptions {
   /** Spoken output; needs `audio` among the `modalities`. */
   readonly audio?: AudioOutput | null
-  /** -2 to 2; above 0, what was said often becomes less likely. */
+  /** -2 to 2; above 0, frequent tokens become less likely. */
   readonly frequency_penalty?: number | null
   /** Deprecated: `tool_choice`. */
   readonly function_call?: Word<"none" | "auto"> | { readonly [key: string]: unknown }
@@ -268,9 +268,9 @@ export interface OpenAiOptions {
   readonly parallel_tool_calls?: boolean
   /** Text that most of the answer is known to be; makes it faster. */
   readonly prediction?: Prediction | null
-  /** -2 to 2; above 0, what was said already becomes less likely. */
+  /** -2 to 2; above 0, tokens that have occurred become less likely. */
   readonly presence_penalty?: number | null
-  /** Names what requests with the same prefix have in common, for more cache hits. */
+  /** A key that requests with the same prefix share, for more cache hits. */
   readonly prompt_cache_key?: string | null
   /** How the prompt is cached. */
   readonly prompt_cache_options?: PromptCacheOptions
@@ -282,7 +282,7 @@ export interface OpenAiOptions {
   readonly response_format?: ResponseFormat
   /** Your id of the end user, hashed; at most 64 characters. */
   readonly safety_identifier?: string | null
-  /** For the same answer to the same request, as far as that can be had. */
+  /** Seed: makes equal requests give the same answer, as far as possible. */
   readonly seed?: number | null
   /** How the request is processed, and at which price. */
   readonly service_tier?: Word<"auto" | "default" | "flex" | "scale" | "priority" | "fast"> | null
@@ -290,11 +290,11 @@ export interface OpenAiOptions {
   readonly stop?: string | ReadonlyArray<string> | null
   /** Whether OpenAI keeps the answer, for evaluation and distillation. */
   readonly store?: boolean | null
-  /** What the stream holds. */
+  /** Options of the stream. */
   readonly stream_options?: StreamOptions | null
-  /** 0 to 2; the lower, the more predictable. */
+  /** 0 to 2; lower is more predictable. */
   readonly temperature?: number | null
-  /** Whether tools are called, or which. */
+  /** Whether the model calls tools, and which. */
   readonly tool_choice?: Word<"none" | "auto" | "required"> | { readonly [key: string]: unknown }
   /** Tools by their definitions on the wire. For functions use `tools` of the request. */
   readonly tools?: ReadonlyArray<{ readonly [key: string]: unknown }>

@@ -55,7 +55,7 @@ export class OpenAiResponses extends Context.Service<OpenAiResponses, Responses.
 ) {}
 
 /**
- * Where OpenAI is and how to talk to it.
+ * The address of OpenAI, and how to talk to it.
  *
  * @category configuration
  * @since 0.2.0
@@ -75,16 +75,6 @@ const defaultBaseUrl = "https://api.openai.com/v1"
 
 /**
  * The protocol of OpenAI's Responses API; it decodes recordings without a network, see `Protocol.decode`.
- *
- * @example
- * ```ts
- * import { OpenAiResponses, Protocol } from "effect-llm-stream"
- * import { Stream } from "effect"
- *
- * declare const recording: Stream.Stream<Uint8Array>
- *
- * const chunks = recording.pipe(Protocol.decode(OpenAiResponses.protocol()))
- * ```
  *
  * @category decoding
  * @since 0.2.0
@@ -143,18 +133,7 @@ export const define = (options: Options): Responses.Definition<OpenAiResponsesCh
 }
 
 /**
- * Makes the service from an HTTP client in the context.
- *
- * @example
- * ```ts
- * import { OpenAiResponses } from "effect-llm-stream"
- * import { Effect, Redacted } from "effect"
- *
- * const program = Effect.gen(function*() {
- *   const openai = yield* OpenAiResponses.make({ apiKey: Redacted.make("sk-…") })
- *   return openai.stream({ model: "gpt-5-mini", prompt: "Say hello" })
- * })
- * ```
+ * The service without its layer, see `Provider.make`.
  *
  * @category constructors
  * @since 0.2.0
@@ -184,14 +163,6 @@ export const layer = (
 /**
  * The options that {@link layerConfig} reads.
  *
- * @example
- * ```ts
- * import { OpenAiResponses } from "effect-llm-stream"
- * import { Config, Effect } from "effect"
- *
- * const definition = Effect.map(OpenAiResponses.config({ model: Config.succeed("gpt-5-mini") }), OpenAiResponses.define)
- * ```
- *
  * @category configuration
  * @since 0.2.0
  */
@@ -205,14 +176,6 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
 /**
  * A layer whose options come from configuration: by default `OPENAI_API_KEY` and `OPENAI_BASE_URL`. If the key is
  * missing, streams fail with `Authentication`.
- *
- * @example
- * ```ts
- * import { OpenAiResponses } from "effect-llm-stream"
- * import { Config } from "effect"
- *
- * const layer = OpenAiResponses.layerConfig({ model: Config.String("OPENAI_MODEL") })
- * ```
  *
  * @category layers
  * @since 0.2.0

@@ -58,7 +58,7 @@ const TextFormat: Exact<TextFormat> = exactFields(open({
 }))
 
 /**
- * What the text of the answer is like.
+ * The form and the length of the answer's text.
  *
  * @category models
  * @since 0.2.0
@@ -157,7 +157,7 @@ const ContextManagement: Exact<ContextManagement> = exactFields(open({
 }))
 
 /**
- * What the stream holds.
+ * Options of the stream.
  *
  * @category models
  * @since 0.2.0
@@ -172,9 +172,8 @@ const ResponsesStreamOptions: Exact<ResponsesStreamOptions> = exactFields(open({
 }))
 
 /**
- * The own request fields of OpenAI's Responses API, by their names on the wire: the request body of `POST
- * /v1/responses`,
- * without `model`, `input` and `stream`.
+ * The own request fields of OpenAI's Responses API, by their names on the wire: the request body of
+ * `POST /v1/responses`, without `model`, `input` and `stream`.
  *
  * See https://platform.openai.com/docs/api-reference/responses/create.
  *
@@ -190,7 +189,7 @@ export interface OpenAiResponsesOptions {
   readonly context_management?: ReadonlyArray<ContextManagement> | null
   /** The stored conversation that the request belongs to. */
   readonly conversation?: string | Conversation | null
-  /** What the answer states besides. */
+  /** Additional fields of the answer. */
   readonly include?:
     | ReadonlyArray<
       Word<
@@ -221,7 +220,7 @@ export interface OpenAiResponsesOptions {
   readonly previous_response_id?: string | null
   /** A prompt that is stored at OpenAI. */
   readonly prompt?: StoredPrompt | null
-  /** Names what requests with the same prefix have in common, for more cache hits. */
+  /** A key that requests with the same prefix share, for more cache hits. */
   readonly prompt_cache_key?: string | null
   /** How the prompt is cached. */
   readonly prompt_cache_options?: PromptCacheOptions
@@ -235,13 +234,13 @@ export interface OpenAiResponsesOptions {
   readonly service_tier?: Word<"auto" | "default" | "flex" | "scale" | "priority" | "fast" | "ultrafast"> | null
   /** Whether OpenAI keeps the answer. Default: true. */
   readonly store?: boolean | null
-  /** What the stream holds. */
+  /** Options of the stream. */
   readonly stream_options?: ResponsesStreamOptions | null
-  /** 0 to 2; the lower, the more predictable. */
+  /** 0 to 2; lower is more predictable. */
   readonly temperature?: number | null
-  /** What the text of the answer is like. */
+  /** The form and the length of the answer's text. */
   readonly text?: TextOptions
-  /** Whether tools are called, or which. */
+  /** Whether the model calls tools, and which. */
   readonly tool_choice?: Word<"none" | "auto" | "required"> | { readonly [key: string]: unknown }
   /** Tools by their definitions on the wire. For functions use `tools` of the request. */
   readonly tools?: ReadonlyArray<{ readonly [key: string]: unknown }>
@@ -252,7 +251,7 @@ export interface OpenAiResponsesOptions {
   readonly top_logprobs?: number
   /** Share of the probability from which tokens are drawn, 0 to 1. */
   readonly top_p?: number | null
-  /** `auto` drops old items that are too much for the context; `disabled` fails. Default: `disabled`. */
+  /** `auto` drops old items that do not fit into the context; `disabled` fails. Default: `disabled`. */
   readonly truncation?: Word<"auto" | "disabled"> | null
   /** Deprecated: `safety_identifier` and `prompt_cache_key`. */
   readonly user?: string
