@@ -30,6 +30,13 @@ describe("the accounts of an answer", () => {
     agree(chunks)
   }, { arbitrary: { runs: 500 } })
 
+  it("agree on a call without a name that something refers to", () => {
+    const call: ContentEvent.ContentEvent = { type: "tool-call", key: 0, id: "a", name: "" }
+    const stop: ContentEvent.ContentEvent = { type: "finish", provider: "acme", reason: "stop", raw: "stop" }
+    agree([stated([call, { type: "tool-approval-request", approvalId: "b", callId: "a" }, stop])])
+    agree([stated([call, { type: "tool-result", id: "a", name: "add", result: 1, isFailure: false }, stop])])
+  })
+
   it.prop("agree on the calls of any host", [Arbitrary.schema(Answer), Arbitrary.schema(Host)], ([answer, host]) => {
     const chunks = sent(answer, host)
     agree(chunks)
