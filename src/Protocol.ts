@@ -11,9 +11,13 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
+import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
+import type { Chunk } from "./Chunk.ts"
+import * as Decoder from "./protocols/decoder.ts"
 import * as ProviderError from "./ProviderError.ts"
 import * as JsonEvent from "./wire/jsonEvent.ts"
 import * as Sse from "./wire/Sse.ts"
@@ -162,6 +166,28 @@ export const serverSentEvents: Framing<Sse.Event> = {
 }
 
 /**
+ * Makes the schema of a wire object: every known field is checked and may be absent, and fields that are not known
+ * survive decoding and encoding.
+ *
+ * @example
+ * ```ts
+ * import { Protocol } from "effect-llm-stream"
+ * import { Schema } from "effect"
+ *
+ * const Payload = Protocol.open({ word: Schema.String })
+ * Schema.decodeUnknownSync(Payload)({ word: "Hello", more: 1 }) // { word: "Hello", more: 1 }
+ * Schema.decodeUnknownSync(Payload)({}) // {}
+ * ```
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const open = <const Fields extends Schema.Struct.Fields>(fields: Fields) =>
+  Schema.StructWithRest(Schema.Struct(Struct.map(fields, Schema.optionalKey)), [
+    Schema.Record(Schema.String, Schema.Unknown)
+  ])
+
+/**
  * Makes a function that reads the data of an event as JSON and checks it against the schema of a provider's payload.
  * The payload is the parsed object itself, fields that the schema does not know included.
  *
@@ -236,6 +262,64 @@ export const make = <Event, C>(options: {
   body: (info) => bodyDecoder(options.framing.make(), options.events(info)),
   lines: (info) => bodyDecoder(lineFraming(options.framing.fromLine), options.events(info))
 })
+
+/**
+ * Makes the protocol of an API that sends a JSON object in each server-sent event. What holds for the bundled formats
+ * holds for it: heartbeats are skipped, `{"error": …}` and an event named `error` are failures, a payload of the wrong
+ * type is a `MalformedEvent` with its place, and `[DONE]` ends the response. A body that ends before is complete when a
+ * chunk has stated a finish reason, else the stream fails with `IncompleteStream`.
+ *
+ * @example
+ * ```ts
+ * import { OpenAiChunk, Protocol } from "effect-llm-stream"
+ * import { Schema } from "effect"
+ *
+ * const words = Protocol.json({
+ *   provider: "words",
+ *   payload: Schema.Struct({ word: Schema.String }),
+ *   make: ({ word }) => new OpenAiChunk({ provider: "words", chunk: { choices: [{ delta: { content: word } }] } }),
+ *   errors: { codes: { busy: "Overloaded" } }
+ * })
+ * words.contentTypes // ["text/event-stream"]
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const json = <P, C extends Chunk>(options: {
+  readonly provider: string
+  /** Schema of the object of an event; its encoded form is the payload itself. */
+  readonly payload: Schema.Codec<P, P>
+  readonly make: (payload: P, info: ResponseInfo) => C
+  readonly errors: ProviderError.Table
+  /** Default: the headers that most hosts use. */
+  readonly headers?: ResponseHeaders | undefined
+  /** What an error body, or an event that states an error, says in a shape of its own. Default: the usual shapes are read. */
+  readonly failure?: Protocol<C>["failure"]
+}): Protocol<C> => {
+  const check = JsonEvent.check(options.payload)
+  return make<Sse.Event, C>({
+    ...options,
+    framing: serverSentEvents,
+    events: (info) => {
+      let isFinished = false
+      return Decoder.make<P, C>({
+        errors: options.errors,
+        check,
+        isFailure: (json, event) => event === "error" || Decoder.isStated(json["error"]),
+        take: (payload, out, stated) => {
+          if (stated !== undefined) return Predicate.isObject(payload) ? options.failure?.(payload) ?? stated : stated
+          const chunk = options.make(payload, info)
+          isFinished ||= chunk.finishReasons.length > 0
+          out.push(chunk)
+          return undefined
+        },
+        isComplete: (end) => end === "[DONE]" || isFinished,
+        lacks: "a finish reason"
+      })
+    }
+  })
+}
 
 const bodyDecoder = <Event, C>(
   framing: ReturnType<Framing<Event>["make"]>,

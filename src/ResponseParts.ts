@@ -305,7 +305,16 @@ const contentDecoder = lazy(() => Schema.decodeSync(AiResponse.Part()))
  * @since 0.2.0
  */
 export const message = (response: Stated): Prompt.AssistantMessage => {
-  const [first] = Prompt.fromResponseParts(decoded(replay(response, invalidArguments))).content
+  const parts = replay(response, invalidArguments)
+  // Something in the answer refers to them, but no program can answer a call of no tool.
+  const unnamed = new Set(
+    parts.flatMap((part) =>
+      part.type === "tool-call" && part.providerExecuted !== true && part.name === "" ? [part.id] : []
+    )
+  )
+  const [first] = Prompt.fromResponseParts(
+    decoded(parts.filter((part) => part.type !== "tool-call" && part.type !== "tool-result" || !unnamed.has(part.id)))
+  ).content
   return Prompt.assistantMessage({
     content: first?.role === "assistant" ? first.content.map(withObject) : [],
     options: first?.role === "assistant" ? first.options : undefined

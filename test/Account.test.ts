@@ -30,6 +30,26 @@ describe("the accounts of an answer", () => {
     agree(chunks)
   }, { arbitrary: { runs: 500 } })
 
+  const stop: ContentEvent.ContentEvent = { type: "finish", provider: "acme", reason: "stop", raw: "stop" }
+  const call: ContentEvent.ContentEvent = { type: "tool-call", key: 0, id: "a", name: "t", input: "{" }
+  const result = { type: "tool-result", id: "a", name: "t", result: 1, isFailure: false } as const
+  const lists: Readonly<Record<string, ReadonlyArray<ContentEvent.ContentEvent>>> = {
+    "a call without a name that waits for approval": [
+      { ...call, name: "" },
+      { type: "tool-approval-request", approvalId: "b", callId: "a" }
+    ],
+    "a call without a name that has a result": [{ ...call, name: "" }, result],
+    "a broken call whose result ends another one": [
+      call,
+      { type: "tool-call", key: 1, id: "b", name: "" },
+      { ...result, key: 1 },
+      { type: "tool-call-piece", index: 0, arguments: "[1]" }
+    ]
+  }
+  for (const [name, events] of Object.entries(lists)) {
+    it(`agree on ${name}`, () => assert.doesNotThrow(() => agree([stated([...events, stop])])))
+  }
+
   it.prop("agree on the calls of any host", [Arbitrary.schema(Answer), Arbitrary.schema(Host)], ([answer, host]) => {
     const chunks = sent(answer, host)
     agree(chunks)

@@ -179,8 +179,9 @@ export class Calls {
       case "tool-call-piece":
         return this.piece(event)
       case "tool-result": {
-        const call = this.answered(event.id || undefined)
+        // First: nothing comes between a call that ends here and its result.
         if (event.key !== undefined) this.close(event.key)
+        const call = this.answered(event.id || undefined)
         return this.listener.result?.(event, call?.id ?? this.resultId(event.id), call)
       }
       case "tool-approval-request":

@@ -1,4 +1,3 @@
-import type * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { excerpt, failureOf } from "../wire/errorBody.ts"
 import * as JsonEvent from "../wire/jsonEvent.ts"
@@ -42,7 +41,7 @@ export interface Format<P, C> {
  *
  * @internal
  */
-export const make = <P, C>(format: Format<P, C>): Protocol.EventDecoder<Sse.Event, C> => {
+export const make = <P, C>(format: Format<P, C>) => {
   let count = 0
   let chunks = 0
   let done = false
@@ -53,7 +52,7 @@ export const make = <P, C>(format: Format<P, C>): Protocol.EventDecoder<Sse.Even
     return chunks > 0 && format.isComplete(end) ? undefined : failing(incomplete(chunks, format.lacks))
   }
   return {
-    event: ({ data, event, unterminated }, out) => {
+    event: ({ data, event, unterminated }: Sse.Event, out: Array<C>): ProviderError.Reason | undefined => {
       const position = count++
       // `{` first is every real event. Some hosts of the formats whose last event says so end with this as well.
       if (data.charCodeAt(0) !== 123 && data.trim() === "[DONE]") return endedBy("[DONE]")

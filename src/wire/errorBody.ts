@@ -33,7 +33,9 @@ export const failureOf = (json: object): ProviderError.Failure | undefined => {
   const message = typeof nested === "string" ? nested : text(error, "message") ?? text(error, "Message") ??
     // FastAPI's word, and so that of many self-hosted servers.
     text(error, "detail")
-  const code = text(error, "code") ?? text(error, "__type")?.split("#").at(-1)
+  // Google's word, beside the HTTP status as `code`.
+  const word = /^[A-Z_]+$/.exec(text(error, "status") ?? "")?.[0]
+  const code = word ?? text(error, "code") ?? text(error, "__type")?.split("#").at(-1)
   const type = text(error, "type")
   const isFailure = nested !== undefined && nested !== null || message !== undefined
   if (!isFailure) return undefined

@@ -1,36 +1,40 @@
-/** Gemini as another package would bring it: its own payload, wire, chunk class, request format, endpoint and auth. */
-import { Context, type Redacted, Schema } from "effect"
+/** Gemini as another package would bring it: payload, wire, chunk class, request format, endpoint and auth of its own. */
+import { Context, type Redacted, Result, Schema } from "effect"
 import { Auth, Chunk, type ContentEvent, EffectAi, Endpoint, FinishReason, Protocol } from "effect-llm-stream"
-import { Provider, ProviderError, Usage } from "effect-llm-stream"
-import { format } from "./geminiRequest.ts"
+import { Provider, Usage } from "effect-llm-stream"
+import * as Kit from "effect-llm-stream/protocols/RequestKit"
 
-const open = <const Fields extends Schema.Struct.Fields>(fields: Fields) =>
-  Schema.StructWithRest(Schema.Struct(fields), [Schema.Record(Schema.String, Schema.Unknown)])
-const text = Schema.optionalKey(Schema.String)
-const count = Schema.optionalKey(Schema.Finite)
-const Call = open({ id: text, name: Schema.String, args: Schema.optionalKey(Schema.Unknown) })
-const said = { text, thought: Schema.optionalKey(Schema.Boolean), thoughtSignature: text }
-const Part = open({ ...said, functionCall: Schema.optionalKey(Call) })
-const Content = open({ parts: Schema.optionalKey(Schema.Array(Part)) })
-const Candidate = open({ content: Schema.optionalKey(Content), finishReason: text })
+declare module "effect-llm-stream/ChatRequest" {
+  interface ProviderOptions {
+    readonly gemini?: Schema.JsonObject | undefined
+  }
+}
 
-const Failure = open({ message: Schema.String, status: text, code: count })
-const tokens = { promptTokenCount: count, cachedContentTokenCount: count, candidatesTokenCount: count }
-const Counts = open({ ...tokens, thoughtsTokenCount: count })
-
-export const Payload = open({
-  candidates: Schema.optionalKey(Schema.Array(Candidate)),
-  promptFeedback: Schema.optionalKey(open({ blockReason: text })),
-  usageMetadata: Schema.optionalKey(Counts),
-  responseId: text,
-  modelVersion: text,
-  error: Schema.optionalKey(Failure)
+const text = Schema.String
+const count = Schema.Finite
+const Call = Protocol.open({ id: text, name: text, args: Schema.Unknown })
+const Part = Protocol.open({ text, thought: Schema.Boolean, thoughtSignature: text, functionCall: Call })
+const Candidate = Protocol.open({ content: Protocol.open({ parts: Schema.Array(Part) }), finishReason: text })
+const Counts = Protocol.open({
+  promptTokenCount: count,
+  cachedContentTokenCount: count,
+  candidatesTokenCount: count,
+  thoughtsTokenCount: count
 })
-const filter = "content_filter"
-const filters = { SAFETY: filter, RECITATION: filter, PROHIBITED_CONTENT: filter } as const
-const commonFinishReason = FinishReason.fromTable({ STOP: "stop", MAX_TOKENS: "length", ...filters })
 
-const end = { type: "end", key: "content" } as const
+export const Payload = Protocol.open({
+  candidates: Schema.Array(Candidate),
+  promptFeedback: Protocol.open({ blockReason: text }),
+  usageMetadata: Counts,
+  responseId: text,
+  modelVersion: text
+})
+
+const halts = { SAFETY: "content_filter", RECITATION: "content_filter", PROHIBITED_CONTENT: "content_filter" } as const
+const commonFinishReason = FinishReason.fromTable({ STOP: "stop", MAX_TOKENS: "length", ...halts })
+
+const key = "content"
+const end = { type: "end", key } as const
 const callOf = ({ args: input = {}, id, name }: typeof Call.Type) => ({ id, name, input })
 
 export class GeminiChunk extends Chunk.Base.extend<GeminiChunk>("gemini/GeminiChunk")({
@@ -40,7 +44,6 @@ export class GeminiChunk extends Chunk.Base.extend<GeminiChunk>("gemini/GeminiCh
 }) {
   override contentEvents(out: Array<ContentEvent.ContentEvent>) {
     const { chunk: { candidates: [candidate] = [], promptFeedback }, id, model, provider, usage } = this
-    const key = "content"
     if (id !== undefined || model !== undefined) out.push({ type: "response", id, model })
     for (const { functionCall, text = "", thought, thoughtSignature } of candidate?.content?.parts ?? []) {
       const kind = thought === true ? "reasoning" : "text"
@@ -61,45 +64,80 @@ export class GeminiChunk extends Chunk.Base.extend<GeminiChunk>("gemini/GeminiCh
     return this.chunk.modelVersion
   }
   override get usage() {
-    const { usageMetadata: counts = {} } = this.chunk
-    const { cachedContentTokenCount: cachedTokens, promptTokenCount: inputTokens } = counts
-    const { candidatesTokenCount: answer, thoughtsTokenCount: reasoningTokens } = counts
+    const { thoughtsTokenCount: reasoningTokens, ...counts } = this.chunk.usageMetadata ?? {}
+    const { cachedContentTokenCount: cachedTokens, candidatesTokenCount: answer, promptTokenCount: inputTokens } =
+      counts
     const outputTokens = answer === undefined ? undefined : answer + (reasoningTokens ?? 0)
     return Usage.fromStated({ inputTokens, cachedTokens, outputTokens, reasoningTokens })
   }
 }
 
-const messages = [[/API key not valid/, "Authentication"]] as const
-const errors: ProviderError.Table = { codes: {}, messages, statuses: { 503: "Overloaded" } }
-const failure = ({ code, message, status }: typeof Failure.Type) =>
-  ProviderError.classify({ message, status: code, code: status }, errors)
-const read = Protocol.payload(Payload)
-
-export const protocol = Protocol.make({
+export const protocol = Protocol.json({
   provider: "gemini",
-  framing: Protocol.serverSentEvents,
-  errors,
-  events: () => {
-    let events = 0
-    let finished = false
-    return {
-      event: ({ data, unterminated }, out: Array<GeminiChunk>) => {
-        const payload = read(data, events++)
-        if (payload === undefined) return undefined
-        if (payload instanceof ProviderError.MalformedEvent) return unterminated ? undefined : payload
-        if (payload.error !== undefined) return failure(payload.error)
-        const chunk = new GeminiChunk({ chunk: payload })
-        finished ||= chunk.finishReasons.length > 0
-        out.push(chunk)
-        return undefined
-      },
-      // Only the end of the body says that no more comes: the usage may follow the finish reason.
-      done: false,
-      end: () => finished ? undefined : new ProviderError.IncompleteStream({ message: "No finish reason came" })
-    }
-  }
+  payload: Payload,
+  make: (chunk) => new GeminiChunk({ chunk }),
+  errors: { codes: {}, messages: [[/API key not valid/, "Authentication"]], statuses: { 503: "Overloaded" } }
 })
 
+const wire = Kit.wire({
+  key: "gemini",
+  options: Schema.Struct({ thoughtSignature: Schema.optionalKey(text) }),
+  text: (text) => ({ text }),
+  reasoning: (text) => ({ text, thought: true }),
+  data: ({ base64: data, mediaType: mimeType }) => ({ inlineData: { mimeType, data } }),
+  url: ({ mediaType: mimeType, url: fileUri }) => ({ fileData: { mimeType, fileUri } }),
+  call: (functionCall) => ({ functionCall }),
+  result: ({ id, isFailure, name, output, parts }) => ({
+    functionResponse: { id, name, response: isFailure ? { error: output } : { output }, parts }
+  })
+})
+
+const setting = (name: string) => ({ field: `generationConfig.${name}` })
+const roles = { user: "user", assistant: "model" }
+const modes = { auto: "AUTO", none: "NONE", required: "ANY" }
+
+/** The body of `generateContent`. What is not among its fields is refused. */
+export const format = Kit.make({
+  name: "generate-content",
+  provider: "gemini",
+  options: { keys: ["gemini"], schema: Schema.Record(Schema.String, Schema.Json) },
+  fields: {
+    ...Kit.treated(["system", "tools", "toolChoice", "responseFormat", "reasoning"], () => "encoded"),
+    ...Kit.treated(["temperature", "topP", "topK", "seed", "logprobs"], setting),
+    ...Kit.treated(["frequencyPenalty", "presencePenalty"], setting),
+    ...Kit.treated(["user", "metadata"], () => ({ ignored: "the API takes none" })),
+    maxTokens: setting("maxOutputTokens"),
+    stop: setting("stopSequences")
+  },
+  shape: { names: [], content: ["contents", "systemInstruction"], objects: { generationConfig: [] } },
+  encode: ({ logprobs, reasoning, responseFormat = "text", toolChoice, ...request }) =>
+    Result.gen(function*() {
+      const { budgetTokens: thinkingBudget, effort: thinkingLevel, summary } = reasoning ?? {}
+      yield* Kit.unless(Kit.wordProblem("reasoning.effort", thinkingLevel, ["minimal", "low", "medium", "high"]))
+      const { ignored, system, turns } = yield* Kit.walk(request, wire)
+      const functionDeclarations = yield* Kit.tools(request, "gemini", "parametersJsonSchema")
+      const { description, schema } = typeof responseFormat === "object" ? responseFormat : {}
+      const body = {
+        contents: turns.map(({ role, units }) => ({ role: roles[role], parts: Kit.blocks(units) })),
+        systemInstruction: system.length === 0 ? undefined : { parts: Kit.blocks(system) },
+        tools: functionDeclarations.length === 0 ? undefined : [{ functionDeclarations }],
+        toolConfig: toolChoice && {
+          functionCallingConfig: typeof toolChoice === "string"
+            ? { mode: modes[toolChoice] }
+            : { mode: "ANY", allowedFunctionNames: [toolChoice.tool] }
+        },
+        generationConfig: {
+          responseLogprobs: logprobs === undefined ? undefined : true,
+          responseMimeType: responseFormat === "text" ? undefined : "application/json",
+          responseJsonSchema: schema,
+          thinkingConfig: reasoning && { thinkingLevel, thinkingBudget, includeThoughts: summary && true }
+        }
+      }
+      return { body, ignored: description ? [...ignored, "responseFormat.description: the API takes none"] : ignored }
+    })
+})
+
+const host = "https://generativelanguage.googleapis.com/v1beta"
 export class Gemini extends Context.Service<Gemini, Provider.Service<GeminiChunk>>()("gemini/Gemini") {}
 
 type Options = Provider.CommonOptions & { readonly apiKey: Redacted.Redacted; readonly baseUrl?: string }
@@ -107,10 +145,10 @@ type Options = Provider.CommonOptions & { readonly apiKey: Redacted.Redacted; re
 export const define = (options: Options): Provider.Definition<GeminiChunk> => ({
   protocol,
   format,
-  endpoint: (model) => {
-    const path = `/models/${encodeURIComponent(model)}:streamGenerateContent`
-    return Endpoint.join(options.baseUrl ?? "https://generativelanguage.googleapis.com/v1beta", path, { alt: "sse" })
-  },
+  endpoint: (model) =>
+    Endpoint.join(options.baseUrl ?? host, `/models/${encodeURIComponent(model)}:streamGenerateContent`, {
+      alt: "sse"
+    }),
   auth: Auth.header("x-goog-api-key", options.apiKey, "pass `apiKey`"),
   options
 })

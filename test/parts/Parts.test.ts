@@ -29,6 +29,17 @@ describe("Parts", () => {
     assert.deepStrictEqual(broken(run(events)), [])
   }, { arbitrary: { runs: 300 } })
 
+  it("gives nothing of a call after its end, which a result is", () => {
+    const parts = run([
+      piece({ id: "a", name: "add", arguments: "1}" }),
+      { type: "tool-result", id: "a", name: "add", result: 1, isFailure: false },
+      piece({ arguments: "[1]" }),
+      stop
+    ])
+    assert.deepStrictEqual(broken(parts), [])
+    assert.deepStrictEqual(texts(parts, "tool-params"), ["1}", "[1]"])
+  })
+
   it("begins a block with its first text, and ends it with its key", () => {
     assert.deepStrictEqual(
       run([
