@@ -680,8 +680,7 @@ const partOf = (part: Prompt.Part) => {
 
 const callOf = ({ name, params }: Prompt.ToolCallPart) => ({ type: name, arguments: params })
 
-const modalityOf = (mediaType: string): string =>
-  /^(?:image|video|audio)(?=\/)/.exec(mediaType)?.[0] ?? "document"
+const modalityOf = (mediaType: string): string => /^(?:image|video|audio)(?=\/)/.exec(mediaType)?.[0] ?? "document"
 
 const answerOf = (
   { content, index, reasoning, refusal, toolCalls }: ChatResponse.Choice,

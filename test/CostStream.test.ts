@@ -224,11 +224,19 @@ describe("CostLedger", () => {
   it.effect("says so of a stream that was stopped, and stays small whatever a host states", () =>
     Effect.gen(function*() {
       const ledger = yield* CostLedger.CostLedger
-      yield* ledger.record(new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1 }), false)
+      yield* ledger.record(
+        new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1 }),
+        false
+      )
       assert.deepStrictEqual((yield* ledger.total).flags.filter(({ subject }) => subject === "usage").length, 1)
       for (let n = 0; n < 100; n++) {
         yield* ledger.record(
-          new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1, serviceTier: `tier-${n}` })
+          new CostMetadata.CostMetadata({
+            provider: "openai",
+            model: "gpt-4o",
+            inputTokens: 1,
+            serviceTier: `tier-${n}`
+          })
         )
       }
       assert.isBelow((yield* ledger.total).flags.length, 30)

@@ -5,12 +5,12 @@
  */
 import type * as Schema from "effect/Schema"
 import { type Chunk, hasOutput } from "../../Chunk.ts"
+import * as Decoder from "../../engine/decoder.ts"
 import { elements } from "../../internal/open.ts"
 import * as Protocol from "../../Protocol.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import { failureOf } from "../../wire/errorBody.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
-import * as Decoder from "../decoder.ts"
 import { indexOf, type Payload } from "./payload.ts"
 
 /**

@@ -4,12 +4,12 @@
  * @since 0.2.0
  */
 import * as Schema from "effect/Schema"
+import { incomplete } from "../../engine/decoder.ts"
 import { validator } from "../../internal/validator.ts"
 import * as Protocol from "../../Protocol.ts"
 import type * as EventStream from "../../wire/EventStream.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
 import * as BedrockEvent from "../awsEvent.ts"
-import { incomplete } from "../decoder.ts"
 import { members, Payload } from "./payload.ts"
 
 // The type is known from the frame: only the member's own schema has to be looked at.

@@ -4,11 +4,11 @@
  * @since 0.2.0
  */
 import * as Schema from "effect/Schema"
+import * as Decoder from "../../engine/decoder.ts"
 import * as Protocol from "../../Protocol.ts"
 import type * as ProviderError from "../../ProviderError.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
 import type * as Sse from "../../wire/Sse.ts"
-import * as Decoder from "../decoder.ts"
 import { type ContentBlock, Payload } from "./payload.ts"
 
 const check = JsonEvent.check(Schema.toType(Payload))

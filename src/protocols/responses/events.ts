@@ -4,12 +4,12 @@
  * @since 0.2.0
  */
 import * as Schema from "effect/Schema"
+import * as Decoder from "../../engine/decoder.ts"
 import * as Protocol from "../../Protocol.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
 import type * as Sse from "../../wire/Sse.ts"
 import * as ChatCompletions from "../chatCompletions/events.ts"
-import * as Decoder from "../decoder.ts"
 import { at, type Context, Memory, type Position, responseId } from "./memory.ts"
 import { Payload } from "./payload.ts"
 
