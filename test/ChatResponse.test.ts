@@ -26,6 +26,17 @@ const call = (delta: {
 })
 
 describe("ChatResponse", () => {
+  it("tells calls apart that have one id and no name yet", () => {
+    const calls = toolDeltas(
+      call({ index: 0, id: "a" }),
+      call({ index: 1, id: "a" }),
+      call({ index: 2 }),
+      call({ index: 3 })
+    )
+    assert.lengthOf(calls, 4)
+    assert.lengthOf([...new Set(calls.map(({ id }) => id))], 4)
+  })
+
   it("is empty without chunks", () => {
     const response = ChatResponse.fromChunks([])
     assert.strictEqual(response.content, "")
