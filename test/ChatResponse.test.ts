@@ -26,6 +26,41 @@ const call = (delta: {
 })
 
 describe("ChatResponse", () => {
+  it("keeps every field of every choice when it is stored", () => {
+    const message = {
+      content: "a",
+      reasoning: "b",
+      refusal: "c",
+      tool_calls: [{ index: 0, ...call({ id: "d", name: "e" }) }]
+    }
+    const response = ChatResponse.fromChunks(
+      [0, 1].map((index) =>
+        Schema.decodeUnknownSync(OpenAiChunk.FromPayload)({
+          choices: [{ index, delta: message, finish_reason: "stop" }]
+        })
+      )
+    )
+    const codec = Schema.toCodecJson(ChatResponse.ChatResponse)
+    const json: unknown = JSON.parse(JSON.stringify(Schema.encodeSync(codec)(response)))
+    const stored = Schema.decodeUnknownSync(codec)(json)
+    assert.deepStrictEqual(stored.choices, response.choices)
+    for (const choice of stored.choices) {
+      assert.deepInclude(choice, { content: "a", reasoning: "b", refusal: "c", finishReason: "stop" })
+      assert.lengthOf(choice.toolCalls, 1)
+    }
+  })
+
+  it("tells calls apart that have one id and no name yet", () => {
+    const calls = toolDeltas(
+      call({ index: 0, id: "a" }),
+      call({ index: 1, id: "a" }),
+      call({ index: 2 }),
+      call({ index: 3 })
+    )
+    assert.lengthOf(calls, 4)
+    assert.lengthOf([...new Set(calls.map(({ id }) => id))], 4)
+  })
+
   it("is empty without chunks", () => {
     const response = ChatResponse.fromChunks([])
     assert.strictEqual(response.content, "")

@@ -153,6 +153,20 @@ describe("CostEstimate", () => {
     assert.isTrue(isBound)
   })
 
+  it("counts all that a model reads: texts, numbers and what is true", () => {
+    const counted: Array<string> = []
+    const tokens = (text: string) => counted.push(text)
+    const result = { degrees: 18, sunny: true, sky: "blue", hours: [1, 2] }
+    estimate({
+      prompt: [
+        { role: "user", content: [{ type: "text", text: "Hi" }] },
+        { role: "assistant", content: [{ type: "tool-call", id: "a", name: "now", params: { place: 7 } }] },
+        { role: "tool", content: [{ type: "tool-result", id: "a", name: "now", isFailure: false, result }] }
+      ]
+    }, { tokens })
+    for (const text of ["Hi", "now", "7", "18", "true", "blue", "1", "2"]) assert.include(counted, text)
+  })
+
   it("says what makes it less than a bound", () => {
     assert.isTrue(estimate({ prompt: "x", maxTokens: 1 }).isApproximate)
     assert.isFalse(estimate({ prompt: "x", maxTokens: 1 }).isBound)

@@ -278,6 +278,15 @@ describe("PricingRefresh", () => {
         `Basic ${btoa("user:pa$$word")}`,
         "https://prices.test/list.json?v=s3cr3t"
       ])
+      for (const user of ["user:", ":word"]) {
+        sent.length = 0
+        yield* Effect.exit(Effect.provideService(
+          PricingRefresh.fromUrl(`https://${user}@prices.test/list.json`),
+          HttpClient.HttpClient,
+          client
+        ))
+        assert.deepStrictEqual(sent, [`Basic ${btoa(user)}`, "https://prices.test/list.json"])
+      }
       assert.strictEqual(error.source, "https://prices.test/list.json")
       const shown = `${error.message} ${Cause.pretty(Cause.fail(error))} ${JSON.stringify(error)} ${exporter.join(" ")}`
       for (const secret of ["user", "pa$$word", "pa%24%24word", "s3cr3t", "fr4gment"]) assert.notInclude(shown, secret)

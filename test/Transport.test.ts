@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Data, Effect, Fiber, Layer, Random, Redacted } from "effect"
-import { HttpClient } from "effect/http"
+import { HttpClient, HttpClientError } from "effect/http"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import {
@@ -229,6 +229,27 @@ describe("Transport", () => {
         assert.strictEqual(error?.reason._tag, "Overloaded")
         assert.lengthOf(down.sent, 1)
       }).pipe(Effect.scoped, Effect.provide(CircuitBreaker.layerStoreMemory())))
+
+    const { EncodeError, InvalidUrlError } = HttpClientError
+    const unwritten = [
+      [EncodeError, undefined, "The request could not be encoded"],
+      [EncodeError, "no such form", "no such form"],
+      [InvalidUrlError, "https://sk-test@", "The base URL is not a valid URL"]
+    ] as const
+    for (const [Unwritten, description, message] of unwritten) {
+      it.effect(`what the client can't send (${Unwritten.name}, ${description}) is refused, and not tried again`, () =>
+        Effect.gen(function*() {
+          const client = HttpClient.make((request) =>
+            Effect.fail(
+              new HttpClientError.HttpClientError({
+                reason: new Unwritten({ request, ...(description === undefined ? {} : { description }) })
+              })
+            )
+          )
+          const { error } = yield* ask(Layer.succeed(HttpClient.HttpClient, client))
+          assert.deepInclude(error?.reason, { _tag: "InvalidRequest", message })
+        }))
+    }
 
     class QuotaGone extends Data.TaggedError("QuotaGone")<{ readonly tenant: string }> {}
 

@@ -492,6 +492,12 @@ describe("EffectAi", () => {
         const model = yield* EffectAi.make(service)
         const failure = yield* Effect.flip(model.generateText({ prompt: "Hi" }))
         assert.strictEqual(EffectAi.providerError(failure), error)
+        // A network error has no answer, and effect/ai's error of a tool no place for it.
+        const { _tag, body, status } = error.reason
+        if (status !== undefined && _tag !== "Network" && _tag !== "ToolUseFailed") {
+          const http = "http" in failure.reason ? failure.reason.http : undefined
+          assert.deepStrictEqual([http?.response?.status, http?.body], [status, body])
+        }
         const codec = Schema.toCodecJson(AiError.AiError)
         const json: unknown = JSON.parse(JSON.stringify(Schema.encodeSync(codec)(failure)))
         const stored = Schema.decodeUnknownSync(codec)(json)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Redacted, Result, Schema } from "effect"
-import { AzureResponses, AzureResponsesChunk, Provider } from "../../src/index.ts"
+import { AzureChunk, AzureResponses, AzureResponsesChunk, Provider } from "../../src/index.ts"
 import { Arbitraries } from "../../src/testing.ts"
 
 const apiKey = Redacted.make("test-key")
@@ -28,6 +28,29 @@ describe("AzureResponsesChunk", () => {
     assert.deepStrictEqual(chunk.contentFilters, content_filters)
     assert.deepStrictEqual(new AzureResponsesChunk({ chunk: { type: "keepalive" } }).contentFilters, [])
   })
+})
+
+describe("what an answer of Azure costs", () => {
+  for (
+    const info of [
+      { region: "eastus2" },
+      { requestedModel: "mine" },
+      { deploymentType: "global" },
+      { region: "eastus2", requestedModel: "mine", deploymentType: "global" }
+    ]
+  ) {
+    it(`depends on ${Object.keys(info).join(", ")}`, () => {
+      for (
+        const chunk of [
+          new AzureResponsesChunk({ chunk: { type: "keepalive" }, ...info }),
+          new AzureChunk({ chunk: {}, ...info })
+        ]
+      ) {
+        assert.include(chunk.costDetails, info)
+        assert.include(chunk.costMetadata, info)
+      }
+    })
+  }
 })
 
 describe("AzureResponses", () => {

@@ -26,7 +26,7 @@ describe.concurrent("demo", () => {
         assert.match(first ?? "", /^\d+\.\d\d s$/, id)
       }
       assert.include(stdout, `[tool call] get_weather {"city":"Lisbon"}`)
-      assert.include(stdout, "[reasoning] ")
+      assert.match(stdout, /(?<!\n)\n\[reasoning\] [^\n]+\n(?!\n)/)
     }))
 
   it.effect("calls a provider whose key is set, and goes on when it fails", () =>

@@ -1,7 +1,7 @@
 /** Background responses over real sockets: cut off after every event, resumed, cancelled, given up. */
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger, Redacted, References, Schedule, type Scope, Stream } from "effect"
+import { Effect, Fiber, Layer, Logger, Metric, Redacted, References, Schedule, type Scope, Stream } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import { AzureResponses, ChunkStream, OpenAiResponses, type OpenAiResponsesChunk } from "../../src/index.ts"
 import { ReplayServer, Wire } from "../../src/testing.ts"
@@ -309,6 +309,11 @@ describe("OpenAiResponses.resuming", () => {
       assert.match(String(lines[1]), /^openai: IncompleteStream after event 5, resume 2 in 1 ms$/)
       const resumes = spans.find(({ name }) => name === "chat")?.events.filter(([name]) => name === "llm_stream.resume")
       assert.deepStrictEqual(resumes?.map(([, , attributes]) => attributes?.["llm_stream.starting_after"]), [3, 5])
+      const counted = (yield* Metric.snapshot).filter(({ id }) => id === "llm_stream_resumes")
+      assert.includeDeepMembers(counted.map(({ attributes }) => attributes), [
+        { provider: "openai", reason: "Network" },
+        { provider: "openai", reason: "IncompleteStream" }
+      ])
     })))
 
   it.live("holds the total timeout over all of its requests", () =>

@@ -120,6 +120,21 @@ describe("ChunkStream.parts", () => {
     assert.deepStrictEqual(broken(run(chunks)), [])
   }, { arbitrary: { runs: 200 } })
 
+  it("gives the reason of choice 0 among several that end at once, of any chunk class", () => {
+    const ended = openai({
+      choices: [
+        { index: 1, delta: {}, finish_reason: "length" },
+        { index: 2, delta: { content: "c" } },
+        { index: 0, delta: {}, finish_reason: "content_filter" }
+      ]
+    })
+    for (const chunk of [ended, new PlainChunk(ended)]) {
+      assert.deepStrictEqual(only(run([delta({ content: "a" }), chunk]), "finish").map(({ reason }) => reason), [
+        "content-filter"
+      ])
+    }
+  })
+
   it.prop("makes of each part what the schema of effect/ai makes of it", [answers], ([answer]) => {
     const decode = Schema.decodeSync(AiResponse.StreamPart())
     for (const part of run(Answer.anthropic(answer))) {

@@ -13,7 +13,7 @@ const wires: Readonly<
   "azure-responses": [Answer.azureResponses, /"type":"response\.output_item\.done"/]
 }
 
-const open = (parts: Iterable<{ readonly type: string; readonly id?: string }>): ReadonlySet<string> => {
+const open = (parts: Iterable<{ readonly type: string; readonly id?: string | undefined }>): ReadonlySet<string> => {
   const blocks = new Set<string>()
   for (const { id, type } of parts) {
     const [, kind, step] = /^(text|reasoning|tool-params)-(start|end)$/.exec(type) ?? []
@@ -27,7 +27,7 @@ describe("a block", () => {
   for (const [name, [chunksOf, stop]] of Object.entries(wires)) {
     it.prop(`ends with the event that ends it: ${name}`, [Arbitraries.answer()], ([answer]) => {
       const decoder = Parts.chunkDecoder()
-      const parts: Array<{ readonly type: string; readonly id?: string }> = []
+      const parts: Array<{ readonly type: string; readonly id?: string | undefined }> = []
       for (const chunk of chunksOf(answer)) {
         parts.push(...decoder.push([chunk]))
         if (stop.test(JSON.stringify(chunk.chunk))) assert.deepStrictEqual([...open(parts)], [])

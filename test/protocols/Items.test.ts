@@ -3,7 +3,7 @@
  * same; and the next request sends back what came, as far as the API takes it.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Result } from "effect"
+import { Arbitrary, Result, Schema } from "effect"
 import { Prompt } from "effect/ai"
 import { ChatResponse, OpenAiResponses, Parts, Provider } from "../../src/index.ts"
 import * as Host from "../support/host.ts"
@@ -13,7 +13,7 @@ type Item = Readonly<Record<string, unknown>> & { readonly type: string; readonl
 interface Row {
   readonly item: Item
   /** The events between the item's announcement and its end. */
-  readonly pieces?: ReadonlyArray<{ readonly type: string }>
+  readonly pieces?: ReadonlyArray<Readonly<Record<string, unknown>> & { readonly type: string }>
   /** What a request sends back, when it is not the item as it came. */
   readonly sent?: object | undefined
 }
@@ -334,4 +334,26 @@ describe("an item of a response", () => {
       assert.deepStrictEqual(sentOf(decoded(ended, [item]).response), sent)
     })
   }
+
+  const any = Arbitrary.array(Arbitrary.schema(Schema.Literals(Object.keys(rows))), { minLength: 2, maxLength: 6 })
+
+  it.prop("goes back in its place among others", [any], ([names]) => {
+    const numbered = (value: object | undefined, at: number) =>
+      value === undefined ? [] : [JSON.parse(JSON.stringify(value).replaceAll(/_1"/g, `_${at + 10}"`))]
+    const items: ReadonlyArray<Item> = names.flatMap((name, at) => numbered(rows[name]?.item, at))
+    const sent = names.flatMap((name, at) => {
+      const row = rows[name]
+      return numbered(row && "sent" in row ? row.sent : row?.item, at)
+    })
+    const ended = items.map((item, output_index) => ({ type: "response.output_item.done", output_index, item }))
+    assert.deepStrictEqual(sentOf(decoded(ended, items).response), sent)
+    assert.deepStrictEqual(sentOf(decoded([], items).response), sent)
+  })
+
+  it("has the limits of its call where the provider ran a shell", () => {
+    const { item: call } = rows["a shell of the provider's"] ?? {}
+    const { item: output } = rows["what a shell of the provider's said"] ?? {}
+    assert(call !== undefined && output !== undefined)
+    assert.deepStrictEqual(sentOf(decoded([], [call, output]).response), [call, { ...output, max_output_length: 99 }])
+  })
 })

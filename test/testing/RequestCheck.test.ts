@@ -113,8 +113,18 @@ const good: ReadonlyArray<readonly [RequestCheck.Api, object]> = [
   ["anthropic", messages],
   ["bedrock-invoke", invoke],
   ["bedrock", converse],
-  ["bedrock", { ...converse, unknown: true }]
+  ["bedrock", { ...converse, unknown: true }],
+  ...["hidden", "parsed"].map((reasoning_format) =>
+    ["groq", { model: "m", messages: [user], reasoning_format }] as const
+  )
 ]
+
+const thinking = {
+  ...messages,
+  messages: [hello],
+  max_tokens: 4000,
+  thinking: { type: "enabled", budget_tokens: 2000 }
+}
 
 const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.Finding["kind"], path: string]> = [
   ["openai", { ...chat, messages: [] }, "missing", "messages[0]"],
@@ -176,6 +186,14 @@ const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.
     "input[0].content[0]"
   ],
   ["azure-responses", { ...responses, top_logprobs: 2 }, "invalid", "top_logprobs"],
+  ["openai-responses", { ...responses, model: undefined }, "missing", "model"],
+  ["openai-responses", { ...responses, tools: [...responses.tools, ...responses.tools] }, "invalid", "tools[1].name"],
+  [
+    "openai-responses",
+    { ...responses, text: { format: { type: "json_schema", name: "n", schema: strict, strict: true } } },
+    "invalid",
+    "text.format.schema"
+  ],
   ["anthropic", { ...messages, max_tokens: undefined }, "missing", "max_tokens"],
   ["anthropic", { ...messages, seed: 1 }, "unknown", "seed"],
   ["anthropic", { ...messages, messages: [hello, toolUse, hello] }, "invalid", "messages[1].content[0]"],
@@ -216,6 +234,19 @@ const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.
     "invalid",
     "messages[0].content[0].source"
   ],
+  [
+    "bedrock-invoke",
+    { ...invoke, tools: [{ ...invoke.tools[0], eager_input_streaming: true }] },
+    "unknown",
+    "tools[0].eager_input_streaming"
+  ],
+  [
+    "anthropic",
+    { ...thinking, tool_choice: { type: "any" }, tools: messages.tools },
+    "invalid",
+    "tool_choice"
+  ],
+  ["groq", { ...chat, reasoning_format: "hidden", include_reasoning: true }, "invalid", "reasoning_format"],
   ["bedrock", { messages: converse.messages }, "missing", "toolConfig"],
   ["bedrock", { messages: [said({ text: "a" }), said({ text: "b" })] }, "invalid", "messages[1].role"],
   [
@@ -260,6 +291,29 @@ describe("RequestCheck", () => {
       assert.deepInclude(findings.map(({ kind, path }) => ({ kind, path })), { kind, path })
     })
   }
+
+  it("refuses in the words of OpenAI", () => {
+    const words = ([
+      ["missing", "model"],
+      ["unknown", "top_k"],
+      ["invalid", "seed"],
+      ["invalid", ""]
+    ] as const).map(([kind, path]) => RequestCheck.refusal("openai", { kind, path, message: "is wrong" }).body)
+    const type = "invalid_request_error"
+    assert.deepStrictEqual(words, [
+      {
+        error: {
+          message: "Missing required parameter: 'model'.",
+          type,
+          param: "model",
+          code: "missing_required_parameter"
+        }
+      },
+      { error: { message: "Unknown parameter: 'top_k'.", type, param: "top_k", code: "unknown_parameter" } },
+      { error: { message: "Invalid 'seed': is wrong.", type, param: "seed", code: "invalid_value" } },
+      { error: { message: "Invalid body: is wrong.", type, param: null, code: "invalid_value" } }
+    ])
+  })
 
   it("tells APIs by their address", () => {
     const of = (path: string, headers = {}) => RequestCheck.apiOf({ path, headers, body: {} })

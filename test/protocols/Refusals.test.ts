@@ -1,0 +1,75 @@
+/** Single facts of a request that a change must not lose: where it goes, what is said of a file, whose name a refusal has. */
+import { assert, describe, it } from "@effect/vitest"
+import { Result } from "effect"
+import { Anthropic, AzureInference, AzureOpenAi, Bedrock, ChatRequest, Provider } from "../../src/index.ts"
+
+const prompt = "Hi"
+
+describe("Converse", () => {
+  const bedrock = Bedrock.define({ region: "us-east-1" })
+  const sent = (mediaType: string, data: string, own: object) =>
+    Provider.prepare(bedrock, {
+      model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+      prompt: [{
+        role: "user",
+        content: [
+          { type: "text", text: "Read." },
+          { type: "file", mediaType, data, fileName: "a.pdf", options: { bedrock: { ...own } } }
+        ]
+      }]
+    })
+
+  it("is told what a document is, and whether to cite it", () => {
+    const own = { context: "A letter.", citations: { enabled: true } }
+    const { messages } = Result.getOrThrow(sent("application/pdf", "JVBERi0x", own)).body
+    assert.deepNestedInclude({ messages }, { "messages[0].content[1].document.context": "A letter." })
+    assert.deepNestedInclude({ messages }, { "messages[0].content[1].document.citations": { enabled: true } })
+  })
+
+  for (const own of [{ context: "A picture." }, { citations: { enabled: true } }]) {
+    it(`has no ${Object.keys(own)} of an image`, () => {
+      const result = sent("image/gif", "R0lGODlhAQABAAAAACw=", own)
+      assert.isTrue(Result.isFailure(result))
+      if (Result.isFailure(result)) {
+        assert.include(result.failure.message, "prompt[0].content[1].options.bedrock: only documents have")
+      }
+    })
+  }
+})
+
+describe("Claude at another host", () => {
+  it("refuses by the name of that host", () => {
+    for (const provider of ["gateway", undefined]) {
+      const { format } = Anthropic.define({ provider })
+      const request = Result.getOrThrow(ChatRequest.normalize({ prompt, user: "u".repeat(513) }))
+      const result = format.encode(request, "claude-sonnet-4-5")
+      assert.isTrue(Result.isFailure(result) && result.failure.message.startsWith(`${provider ?? "anthropic"}: user`))
+    }
+  })
+})
+
+describe("Azure", () => {
+  const address = (endpoint: string) =>
+    Result.getOrThrow(Provider.prepare(AzureInference.define({ endpoint }), { model: "m", prompt })).url
+  const query = "?api-version=2024-05-01-preview"
+
+  it("has the models of a Foundry resource below its address, however that is written", () => {
+    const foundry = "https://res.services.ai.azure.com"
+    for (const endpoint of [foundry, `${foundry}/`, ` ${foundry}// `, `${foundry}/models`, `${foundry}/models/`]) {
+      assert.strictEqual(address(endpoint), `${foundry}/models/chat/completions${query}`)
+    }
+    for (const endpoint of ["https://m.eastus2.models.ai.azure.com", "https://res.services.ai.azure.com.example"]) {
+      assert.strictEqual(address(`${endpoint}/`), `${endpoint}/chat/completions${query}`)
+    }
+  })
+
+  it("takes the newer fields from September 2024 on", () => {
+    const fields = (apiVersion: string) => {
+      const definition = AzureOpenAi.define({ endpoint: "https://a.example", apiVersion })
+      return Object.keys(Result.getOrThrow(Provider.prepare(definition, { model: "m", prompt, maxTokens: 1 })).body)
+    }
+    assert.notDeepEqual(fields("2024-08-31"), fields("2024-09-01"))
+    assert.deepStrictEqual(fields("2024-09-01"), fields("2025-01-01"))
+    assert.deepStrictEqual(fields("2024-08-31"), fields("2024-08-01-preview"))
+  })
+})
