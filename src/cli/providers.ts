@@ -7,7 +7,8 @@ import type * as Protocol from "../Protocol.ts"
 import type * as Provider from "../Provider.ts"
 
 /**
- * The options of a provider that the command line can set; the rest comes from the environment. The model is in each request.
+ * The options of a provider that the command line can set; the rest comes from the environment. The model is in each
+ * request.
  *
  * @internal
  */
