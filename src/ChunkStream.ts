@@ -107,8 +107,9 @@ export const toolCalls = <C extends Chunk.Chunk, E, R>(
  * The content as stream parts of `effect/ai`, in order: blocks of text and reasoning, tool calls, results of tools that
  * the provider ran, sources and files, and one `finish` at the end.
  *
- * When the stream fails, the parts that came before are delivered first. The stream then has no `finish`, and unfinished
- * blocks stay open. A stream that ends well but never stated why ends with an `error` part instead of a `finish`.
+ * When the stream fails, the parts that came before are delivered first. The stream then has no `finish`, and
+ * unfinished blocks stay open. A stream that ends well but never stated why ends with an `error` part instead of a
+ * `finish`.
  *
  * @example
  * ```ts
@@ -637,8 +638,8 @@ export interface Ended {
 }
 
 /**
- * The same stream, with a callback that runs once when it has ended, however it ended, with the whole response. Use it to
- * save an answer that is streamed.
+ * The same stream, with a callback that runs once when it has ended, however it ended, with the whole response. Use it
+ * to save an answer that is streamed.
  *
  * An error of the effect fails a stream that is done; after a failure or an interruption it is logged.
  *

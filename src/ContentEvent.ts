@@ -1,8 +1,9 @@
 /**
  * The content of an answer, told once: the events that a payload adds to it, in order.
  *
- * Each chunk gives its events ({@link ContentEvent}) without any state. Everything else is a fold of them: the attributes
- * of a chunk, `ChatResponse`, the parts of `effect/ai`, `ChatEvent`s and streamed objects. Events are plain data.
+ * Each chunk gives its events ({@link ContentEvent}) without any state. Everything else is a fold of them: the
+ * attributes of a chunk, `ChatResponse`, the parts of `effect/ai`, `ChatEvent`s and streamed objects. Events are plain
+ * data.
  *
  * @stability unstable
  * @since 0.2.0
@@ -218,7 +219,8 @@ export interface ToolCallPiece extends OfChoice {
 }
 
 /**
- * The result of a tool that the provider ran. With a key, more of it may follow until the key ends; without one, it is whole.
+ * The result of a tool that the provider ran. With a key, more of it may follow until the key ends; without one, it is
+ * whole.
  *
  * @category models
  * @since 0.2.0

@@ -312,8 +312,8 @@ export const calculate: {
 )
 
 /**
- * The cost of a completion when each model call behind it has its own price. Calls for which `priceOf` gives `undefined`
- * are flagged as `unpriced`. See {@link calculate} for the rules.
+ * The cost of a completion when each model call behind it has its own price. Calls for which `priceOf` gives
+ * `undefined` are flagged as `unpriced`. See {@link calculate} for the rules.
  *
  * @example
  * ```ts
@@ -426,7 +426,8 @@ const costOfCall = (metadata: CostMetadata, table: Price, isOneCall: boolean): C
 }
 
 /**
- * The cost that the provider itself stated, or `undefined` when it stated none (or a value that is not an amount of money).
+ * The cost that the provider itself stated, or `undefined` when it stated none (or a value that is not an amount of
+ * money).
  *
  * @example
  * ```ts

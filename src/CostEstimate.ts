@@ -83,8 +83,8 @@ export interface Estimate {
 }
 
 /**
- * Estimates the tokens of a text without a tokenizer: a third of its UTF-8 bytes, rounded up. English prose has four to five
- * bytes a token, code and most other languages three; random letters and rare scripts have fewer.
+ * Estimates the tokens of a text without a tokenizer: a third of its UTF-8 bytes, rounded up. English prose has four to
+ * five bytes a token, code and most other languages three; random letters and rare scripts have fewer.
  *
  * @example
  * ```ts
@@ -102,8 +102,8 @@ export const approximateTokens = (text: string): number => Math.ceil(new TextEnc
 const tokensPerItem = 8
 
 /**
- * The largest cost of a request: `maxTokens` of output for each answer, and its input at the highest rate that may apply
- * (a cache write, where the request asks for one or the provider writes without being asked). Fails with
+ * The largest cost of a request: `maxTokens` of output for each answer, and its input at the highest rate that may
+ * apply (a cache write, where the request asks for one or the provider writes without being asked). Fails with
  * `UnknownModel` when the price is not known, and with an `InvalidRequest` without a prompt or with a
  * number of tokens that is not a count. `isBound` says whether it is an upper limit.
  *

@@ -374,8 +374,8 @@ export const isStated = (metadata: CostMetadata): boolean =>
   metadata.statedCost !== undefined || pricedFields.some((field) => metadata[field] !== undefined)
 
 /**
- * Gathers the cost metadata of the chunks of one stream. A stream may have several responses, such as by a fallback in the
- * middle of it: a chunk of another provider, or with the id of another response, begins a new one.
+ * Gathers the cost metadata of the chunks of one stream. A stream may have several responses, such as by a fallback in
+ * the middle of it: a chunk of another provider, or with the id of another response, begins a new one.
  *
  * @category models
  * @since 0.2.0

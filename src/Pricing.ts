@@ -48,7 +48,9 @@ export class UnknownModel extends Schema.TaggedError<UnknownModel>()("UnknownMod
   provider: Schema.optionalKey(Schema.String),
   /** The id that was looked up; `undefined` when the cost metadata named no model. */
   model: Schema.optionalKey(Schema.String),
-  /** The missing fact: the usage, the provider, the model's name, any price of the provider, or the price of the model. */
+  /**
+   * The missing fact: the usage, the provider, the model's name, any price of the provider, or the price of the model.
+   */
   reason: Schema.optionalKey(Schema.Literals(["noUsage", "noProvider", "noModel", "unknownProvider", "unknownModel"]))
 }) {
   override get message(): string {
@@ -430,8 +432,8 @@ export const lookup = (provider: string, model: string): Effect.Effect<Price, Un
 
 /**
  * The cost of a completion at the prices of `pricing`. Fails with {@link UnknownModel} when the metadata names no model
- * or one without a known price, unless the provider itself stated the cost; and when it states no usage, because the cost
- * is then unknown, not zero.
+ * or one without a known price, unless the provider itself stated the cost; and when it states no usage, because the
+ * cost is then unknown, not zero.
  *
  * @example
  * ```ts

@@ -255,8 +255,8 @@ export const failuresMetric = Metric.counter("llm_stream_price_refresh_failures"
 })
 
 /**
- * Provides prices that are read from `source`, now and on a schedule. A list that can't be read within two minutes, or is
- * older than the prices in use, is logged and counted, and the prices stay as they are.
+ * Provides prices that are read from `source`, now and on a schedule. A list that can't be read within two minutes, or
+ * is older than the prices in use, is logged and counted, and the prices stay as they are.
  * Fails only with `PriceOverrides.InvalidPrices`, when an override can't be right.
  *
  * @example

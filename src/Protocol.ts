@@ -86,8 +86,8 @@ export interface Framing<Event> {
 }
 
 /**
- * Turns the wire events of one response into chunks. It keeps only the state that tells a finished response from one that
- * was cut off.
+ * Turns the wire events of one response into chunks. It keeps only the state that tells a finished response from one
+ * that was cut off.
  *
  * @category models
  * @since 0.1.0

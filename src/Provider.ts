@@ -41,8 +41,8 @@ import type { Encoded, RequestFormat } from "./RequestFormat.ts"
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * The service of every provider: it streams the chunks of one chat completion. `C` is the provider's own chunk class, or any
- * class with the attributes that all chunks have.
+ * The service of every provider: it streams the chunks of one chat completion. `C` is the provider's own chunk class,
+ * or any class with the attributes that all chunks have.
  *
  * @category services
  * @since 0.2.0
@@ -687,8 +687,8 @@ const attempt = (
   })
 
 /**
- * Headers that don't show their secrets when they are inspected. The client's span keeps the request, and no setting of a
- * fiber reaches it there. The symbol is on the prototype, because fetch refuses headers with a symbol of their own.
+ * Headers that don't show their secrets when they are inspected. The client's span keeps the request, and no setting of
+ * a fiber reaches it there. The symbol is on the prototype, because fetch refuses headers with a symbol of their own.
  */
 const concealed = (headers: Headers.Headers, secretNames: ReadonlyArray<string>): Headers.Headers => {
   const shown = { ...headers, ...Object.fromEntries(secretNames.map((name) => [name, redacted])) }

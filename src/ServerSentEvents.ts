@@ -1,8 +1,8 @@
 /**
  * The events of an answer for a browser, as server-sent events: what a server sends, and what a client reads.
  *
- * Text, reasoning, refusals, sound, files, sources, tool calls and the end are sent. Prices and the results of tools stay
- * on the server unless the options ask for them; the conversation always does.
+ * Text, reasoning, refusals, sound, files, sources, tool calls and the end are sent. Prices and the results of tools
+ * stay on the server unless the options ask for them; the conversation always does.
  *
  * @since 0.2.0
  */

@@ -136,8 +136,8 @@ export type StatedIteration =
 type StatedCounts<K extends string> = { readonly [P in K]?: number | null | undefined }
 
 /**
- * A token count from the wire: `undefined` when it was not stated (or is not a finite number), clamped to 0 when negative
- * and rounded down to a whole number.
+ * A token count from the wire: `undefined` when it was not stated (or is not a finite number), clamped to 0 when
+ * negative and rounded down to a whole number.
  *
  * @example
  * ```ts

@@ -66,8 +66,8 @@ export { codecTransformer }
 export const metadataKey = "effect-llm-stream"
 
 /**
- * The settings of a model's requests beside prompt, tools and format: temperature, limits, reasoning, and the provider's
- * own `options`.
+ * The settings of a model's requests beside prompt, tools and format: temperature, limits, reasoning, and the
+ * provider's own `options`.
  *
  * @category models
  * @since 0.2.0

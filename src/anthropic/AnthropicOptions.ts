@@ -272,8 +272,7 @@ const fields = {
 }
 
 /**
- * Schema of Anthropic's own request fields. The type lists the fields that are known; the schema keeps the others,
- * too.
+ * Schema of Anthropic's own request fields. Unknown fields are kept.
  *
  * @category schemas
  * @since 0.1.0

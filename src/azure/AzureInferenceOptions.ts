@@ -51,8 +51,7 @@ export interface AzureInferenceOptions {
 }
 
 /**
- * Schema of the own request fields of Azure AI's model inference. The type lists the fields that are known; the schema
- * keeps the others, too.
+ * Schema of the own request fields of Azure AI's model inference. Unknown fields are kept.
  *
  * @category schemas
  * @since 0.1.0

@@ -54,8 +54,7 @@ export interface AzureOpenAiOptions extends OpenAiOptions {
 }
 
 /**
- * Schema of Azure OpenAI's own request fields. The type lists the fields that are known; the schema keeps the others,
- * too.
+ * Schema of Azure OpenAI's own request fields. Unknown fields are kept.
  *
  * @category schemas
  * @since 0.1.0

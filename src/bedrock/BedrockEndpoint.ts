@@ -167,7 +167,7 @@ export const path = (operation: Operation, model: string): string =>
 export const resolve = (options: Options): Result.Result<Endpoint, EndpointError> => {
   const { endpoint, model, operation } = options
   if (!/^[\x20-\x7e]+$/.test(model) || model === "." || model === "..") {
-    return fail("InvalidModel", "The model is no model id and no ARN")
+    return fail("InvalidModel", "The model is neither a model id nor an ARN")
   }
   const base = endpoint === undefined ? undefined : parseEndpoint(endpoint)
   if (endpoint !== undefined && base === undefined) {

@@ -61,8 +61,7 @@ export interface BedrockInvokeOptions extends Omit<AnthropicOptions, AnthropicOn
 }
 
 /**
- * Schema of the native stream's own request fields. The type lists the fields that are known; the schema keeps the
- * others, too.
+ * Schema of the native stream's own request fields. Unknown fields are kept.
  *
  * @category schemas
  * @since 0.1.0

@@ -231,7 +231,7 @@ export interface BedrockOptions {
 }
 
 /**
- * Schema of Converse's own request fields. The type lists the fields that are known; the schema keeps the others, too.
+ * Schema of Converse's own request fields. Unknown fields are kept.
  *
  * @category schemas
  * @since 0.1.0

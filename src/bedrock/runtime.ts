@@ -25,7 +25,8 @@ export interface Options extends Provider.CommonOptions {
   /** A Bedrock API key, sent as a bearer token instead of a signature. It takes precedence over `credentials`. */
   readonly apiKey?: Redacted.Redacted | undefined
   /**
-   * The keys that sign requests: AWS keys, or an Effect that gives keys or an API key and runs again before they expire. Default: the environment, else AWS's default provider chain (`AwsCredentials.automatic`).
+   * The keys that sign requests: AWS keys, or an Effect that gives keys or an API key and runs again before they
+   * expire. Default: the environment, else AWS's default provider chain (`AwsCredentials.automatic`).
    */
   readonly credentials?:
     | AwsCredentials.Keys

@@ -149,7 +149,9 @@ export const total = ({ cost, usage }: Conversation): string =>
 const fromJsonText = Schema.decodeUnknownResult(Schema.fromJsonString(Conversation))
 const toJson = Schema.encodeEffect(Conversation)
 
-/** A file's info, links followed; `undefined` when it does not exist. A device may never end, and a pipe keeps nothing. */
+/**
+ * A file's info, links followed; `undefined` when it does not exist. A device may never end, and a pipe keeps nothing.
+ */
 const infoOf = Effect.fnUntraced(
   function*(file: string) {
     if (file === "") return yield* wrongUsage("The name of the file is empty")

@@ -11,8 +11,8 @@ import { type Responses, usageOf } from "./answer.ts"
 import * as CliCost from "./cost.ts"
 
 /**
- * One line of output. Control characters of a terminal and Unicode line separators are escaped as well: a reader of JSON
- * sees the same value.
+ * One line of output. Control characters of a terminal and Unicode line separators are escaped as well: a reader of
+ * JSON sees the same value.
  *
  * @internal
  */

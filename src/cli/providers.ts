@@ -8,7 +8,8 @@ import type * as Provider from "../Provider.ts"
 import * as Providers from "../Providers.ts"
 
 /**
- * The options of a provider that the command line can set; the rest comes from the environment. The model is in each request.
+ * The options of a provider that the command line can set; the rest comes from the environment. The model is in each
+ * request.
  *
  * @internal
  */

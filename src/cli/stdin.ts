@@ -33,8 +33,8 @@ export const Kind: Context.Reference<Effect.Effect<FileSystem.File.Type | undefi
   })
 
 /**
- * The text that was piped in; `""` without any. Programs often hand down a socket that they never close, so a socket that
- * stays silent for a moment counts as nothing.
+ * The text that was piped in; `""` without any. Programs often hand down a socket that they never close, so a socket
+ * that stays silent for a moment counts as nothing.
  *
  * @internal
  */

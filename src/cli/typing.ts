@@ -129,7 +129,8 @@ export const terminal: Effect.Effect<Typing, never, Terminal.Terminal | Scope.Sc
     isTerminal: true,
     columns: Effect.map(terminal.columns, (columns) => columns > 0 ? columns : 80),
     next: (said) => ask(Editor.ask(said)),
-    // A word and Enter, so that no key that was meant for a message says yes. Earlier keys are kept for the next message.
+    // A word and Enter, so that no key that was meant for a message says yes. Earlier keys are kept for the next
+    // message.
     confirm: Effect.fnUntraced(function*(call) {
       const ahead = yield* Queue.clear(keys)
       yield* Effect.ignore(terminal.display(`Run ${call}? Type yes or no.\n`))

@@ -13,16 +13,16 @@ export type Fault = { readonly message: string; readonly path: ReadonlyArray<str
 type End = "last" | "[DONE]" | "body"
 
 /**
- * What a format of server-sent events knows of the events of one response.
+ * The part of a format's decoder that knows the events of one response.
  *
  * @internal
  */
 export interface Format<P, C> {
   readonly errors: ProviderError.Table
   readonly check: (json: Json, data: string, position: number) => P | ProviderError.MalformedEvent
-  /** Whether an event states a failure, and nothing that goes on. */
+  /** Whether an event states a failure after which nothing follows. */
   readonly isFailure: (json: Json, event: string | undefined) => boolean
-  /** Takes a payload in and appends its chunk, unless it fails; says so when it is the last one. */
+  /** Appends the chunk of a payload, unless it fails, and says whether it is the last one. */
   readonly take: (
     payload: P,
     out: Array<C>,
@@ -30,9 +30,9 @@ export interface Format<P, C> {
   ) => ProviderError.Failure | Fault | "last" | undefined
   /** Whether nothing is missing when a response ends with its last event, by `[DONE]`, or with the body. */
   readonly isComplete: (end: End) => boolean
-  /** What an incomplete response lacks. */
+  /** The missing part of an incomplete response. */
   readonly lacks: string
-  /** A failure that was stated before: it is why the response fails, whatever else goes wrong after it. */
+  /** An earlier failure. The response fails with it, whatever else goes wrong afterwards. */
   readonly pending?: () => ProviderError.Reason | undefined
 }
 
@@ -54,7 +54,7 @@ export const make = <P, C>(format: Format<P, C>) => {
   return {
     event: ({ data, event, unterminated }: Sse.Event, out: Array<C>): ProviderError.Reason | undefined => {
       const position = count++
-      // `{` first is every real event. Some hosts of the formats whose last event says so end with this as well.
+      // Every real event begins with `{`. Some hosts of the formats whose last event says so end with this as well.
       if (data.charCodeAt(0) !== 123 && data.trim() === "[DONE]") return endedBy("[DONE]")
       const json = JsonEvent.parse(data, position)
       if (json === undefined) return undefined
@@ -93,7 +93,7 @@ export const incomplete = (chunks: number, lacks: string): ProviderError.Incompl
       : `The stream ended after ${chunks} chunks without ${lacks}`
   })
 
-// Of an object that is known to state one.
+// The object is known to state a failure.
 /** @internal */
 export const failure = (json: object): ProviderError.Failure => {
   const stated = failureOf(json) ?? { message: "The provider stated an error without a message" }

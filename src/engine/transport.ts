@@ -318,7 +318,8 @@ const openOnce = Effect.fnUntraced(function*<C>(
   if (refusal !== undefined) {
     const body = isReadable ? yield* Refusal.readText(reads) : ""
     isRefused = Refusal.isJson(body)
-    // Values in JSON are scrubbed after parsing, because a secret may look like a number. An excerpt may end within a secret.
+    // Values in JSON are scrubbed after parsing, because a secret may look like a number. An excerpt may end within a
+    // secret.
     const shown = Redaction.clean(body, secrets)
     const now = yield* Clock.currentTimeMillis
     return yield* fail(refusal({ body, shown, now }))

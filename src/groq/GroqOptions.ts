@@ -182,7 +182,7 @@ export interface GroqOptions {
 }
 
 /**
- * Schema of Groq's own request fields. The type lists the fields that are known; the schema keeps the others, too.
+ * Schema of Groq's own request fields. Unknown fields are kept.
  *
  * @category schemas
  * @since 0.1.0

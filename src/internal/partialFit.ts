@@ -11,15 +11,15 @@ const misfit: unique symbol = Symbol("misfit")
 type Fit = (value: unknown, mayGrow: boolean) => unknown
 
 /**
- * Fits a JSON value that still grows to the encoded side of a schema: fields of objects may be missing, lists and tuples
- * may go on. Unknown keys are left out, checks are skipped, and a literal appears when it is complete. `undefined` when
- * nothing can be shown yet, or when the value does not fit the schema.
+ * Fits a JSON value that still grows to the encoded side of a schema: fields of objects may be missing, lists and
+ * tuples may go on. Unknown keys are left out, checks are skipped, and a literal appears when it is complete.
+ * `undefined` when nothing can be shown yet, or when the value does not fit the schema.
  *
- * `mayGrow` says that the last string of the value may be unfinished. A closed value is visited once: its result is kept
- * for as long as the value itself.
+ * `mayGrow` says that the last string of the value may be unfinished. A closed value is visited once: its result is
+ * kept for as long as the value itself.
  *
- * It also takes the forms in which `effect/ai` has providers write types that their JSON Schema lacks: `null` for a field that
- * may be missing, an object with the keys 0, 1, … for a tuple, and a list of pairs for a record.
+ * It also takes the forms in which `effect/ai` has providers write types that their JSON Schema lacks: `null` for a
+ * field that may be missing, an object with the keys 0, 1, … for a tuple, and a list of pairs for a record.
  *
  * @internal
  */

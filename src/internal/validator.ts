@@ -5,12 +5,12 @@ import * as SchemaAST from "effect/SchemaAST"
 type Guard = (u: unknown) => boolean
 
 /**
- * A validator of values that come from `JSON.parse`. It only checks: a value that passed is used as it is, neither copied
- * nor stripped.
+ * A validator of values that come from `JSON.parse`. It only checks: a value that passed is used as it is, neither
+ * copied nor stripped.
  *
  * It is compiled from the schema. Effect's own compiler dispatches every nullable field as a union, which makes
- * validation cost half of `JSON.parse`; a chunk is little else than nullable fields, so here they are inlined. `Schema.is`
- * checks everything else, and the whole value where the runtime forbids generated code.
+ * validation cost half of `JSON.parse`; a chunk is little else than nullable fields, so here they are inlined.
+ * `Schema.is` checks everything else, and the whole value where the runtime forbids generated code.
  *
  * @internal
  */

@@ -3,8 +3,8 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 
 /**
- * How many objects a JSON Schema may have when it is written out. A schema that uses its parts several times, on several
- * levels, may have more than fit into memory.
+ * How many objects a JSON Schema may have when it is written out. A schema that uses its parts several times, on
+ * several levels, may have more than fit into memory.
  *
  * @internal
  */

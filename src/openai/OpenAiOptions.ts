@@ -66,7 +66,7 @@ export interface PromptCacheOptions {
 }
 
 /**
- * Schema of how prompts are cached. The type lists the fields that are known; the schema keeps the others, too.
+ * Schema of how prompts are cached. Unknown fields are kept.
  *
  * @category schemas
  * @since 0.2.0
@@ -201,8 +201,7 @@ export interface Moderation {
 }
 
 /**
- * Schema of which moderation runs beside the model. The type lists the fields that are known; the schema keeps the
- * others, too.
+ * Schema of which moderation runs beside the model. Unknown fields are kept.
  *
  * @category schemas
  * @since 0.2.0
@@ -350,7 +349,7 @@ const fields = {
 }
 
 /**
- * Schema of OpenAI's own request fields. The type lists the fields that are known; the schema keeps the others, too.
+ * Schema of OpenAI's own request fields. Unknown fields are kept.
  *
  * @category schemas
  * @since 0.1.0

@@ -258,8 +258,7 @@ export interface OpenAiResponsesOptions {
 }
 
 /**
- * Schema of the own request fields of OpenAI's Responses API. The type lists the fields that are known; the schema
- * keeps the others, too.
+ * Schema of the own request fields of OpenAI's Responses API. Unknown fields are kept.
  *
  * @category schemas
  * @since 0.2.0

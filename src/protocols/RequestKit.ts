@@ -1,9 +1,10 @@
 /**
- * What request formats are made of, for a format of your own: it refuses, ignores and names things as the bundled ones do.
+ * Building blocks of request formats. A format of your own that uses them refuses, ignores and names things as the
+ * bundled ones do.
  *
- * {@link make} makes a format from a table of what becomes of each field, and a function that encodes the rest.
- * {@link walk} walks over the prompt where user and assistant take turns, as a {@link wire} says. The others write parts:
- * files, tools, calls, results, and options of a provider's own.
+ * {@link make} makes a format from a table with the treatment of each field, and a function that encodes the rest.
+ * {@link walk} walks over a prompt in which user and assistant take turns, as a {@link wire} says. The others encode files,
+ * tools, calls, results, and a provider's own options.
  *
  * @stability unstable
  * @since 0.2.0

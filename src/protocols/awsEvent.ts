@@ -31,7 +31,7 @@ const exceptions: Readonly<Record<string, readonly [status: number, reason?: Pro
 const spellings = (name: string): ReadonlyArray<string> => [name, name.charAt(0).toLowerCase() + name.slice(1)]
 
 /**
- * The errors of the Bedrock runtime, whichever operation and model they come from.
+ * The errors of the Bedrock runtime, for all operations and models.
  *
  * @internal
  */
@@ -68,7 +68,7 @@ export interface Event {
 const utf8 = new TextDecoder()
 
 /**
- * What a frame says: an event, nothing (an event without a payload), or why the stream fails.
+ * The content of a frame: an event, nothing (an event without a payload), or why the stream fails.
  *
  * @internal
  */
@@ -114,8 +114,7 @@ const failure = (type: string | undefined, text: string): ProviderError.Failure 
 }
 
 /**
- * What a content block is by its start: the key in it, or the type of the tool where it states one; `undefined` when it
- * says nothing.
+ * The kind of a content block from its start: the key in it, or the tool's type if stated; `undefined` without either.
  *
  * @internal
  */
@@ -124,7 +123,7 @@ export const blockOf = (
 ): string | undefined => start?.toolUse?.type || Object.keys(start ?? {})[0]
 
 /**
- * What AWS states in the headers of a response.
+ * Facts in the headers of AWS's responses.
  *
  * @internal
  */
@@ -152,7 +151,7 @@ export const framing: Protocol.Framing<EventStream.Message> = {
     const [member, ...others] = json === undefined || json instanceof ProviderError.MalformedEvent
       ? []
       : Object.entries(json)
-    // The decoder of the events says what is wrong with it.
+    // The event decoder reports the problem.
     if (member === undefined || others.length > 0) {
       return { headers: { ":message-type": "event" }, body: new TextEncoder().encode(line) }
     }

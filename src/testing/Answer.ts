@@ -1,5 +1,5 @@
 /**
- * What a model answers, piece by piece in the order of streaming, and its chunks in each provider's format.
+ * A model's answer, piece by piece in the order of streaming, and its chunks in each provider's format.
  *
  * Use it for streams in tests and demos, together with `TestProvider`, `ReplayServer` and `Arbitraries`.
  *
@@ -38,7 +38,7 @@ export const Piece = Schema.Union([
     ...choice,
     /** Which of the choice's calls the piece belongs to; pieces of several calls may alternate. */
     call: Schema.Natural,
-    /** Name of the tool; that of a call's first piece counts. */
+    /** Name of the tool. Only the first piece of a call counts. */
     name: Schema.NonEmptyString,
     /** Piece of the arguments' text. */
     arguments: Schema.String
@@ -94,7 +94,7 @@ export const Usage = Schema.Struct({
 export type Usage = typeof Usage.Type
 
 /**
- * Schema of what a model answers.
+ * Schema of a model's answer.
  *
  * @category schemas
  * @since 0.1.0
@@ -108,7 +108,7 @@ export const Answer = Schema.Struct({
 }).annotate({ identifier: "Answer" })
 
 /**
- * What a model answers.
+ * A model's answer.
  *
  * @category models
  * @since 0.1.0
@@ -170,7 +170,7 @@ export const make = (options: {
 const words = (text: string | undefined): ReadonlyArray<string> => text?.match(/\s*\S+|\s+$/gu) ?? []
 
 /**
- * What one of the alternative answers adds up to.
+ * The whole of one of the alternative answers.
  *
  * @category models
  * @since 0.1.0
@@ -184,8 +184,8 @@ export interface Expected {
 }
 
 /**
- * What each of the alternative answers adds up to, by index: what the response of a stream with this answer has to hold.
- * It is computed from the pieces alone.
+ * The whole of each of the alternative answers, by index, computed from the pieces alone. The response of a stream with
+ * this answer has to be equal.
  *
  * @example
  * ```ts
@@ -246,8 +246,8 @@ export const openai = (answer: Answer): ReadonlyArray<OpenAiChunk> =>
   chatCompletions(answer, "reasoning_content").map((chunk) => new OpenAiChunk({ chunk }))
 
 /**
- * The chunks of an answer as Groq streams it: as OpenAI does, with reasoning by its name there and the usage in
- * `x_groq`, too.
+ * The chunks of an answer as Groq streams it: as OpenAI does, with Groq's field for reasoning and the usage in `x_groq`
+ * as well.
  *
  * @example
  * ```ts
@@ -447,7 +447,7 @@ const uncached = (usage: Usage): number => usage.inputTokens - usage.cachedToken
 
 interface MessagesEvent {
   readonly payload: AnthropicChunk["chunk"]
-  /** What the decoder of a stream knows of the event's block. */
+  /** The kind of the event's block, as the decoder of a stream knows it. */
   readonly block?: { readonly block: string }
 }
 
@@ -616,7 +616,7 @@ export const openaiResponses = (answer: Answer): ReadonlyArray<OpenAiResponsesCh
   responses(answer).map((chunk) => new OpenAiResponsesChunk({ chunk }))
 
 /**
- * The chunks of an answer as Azure's Responses API streams it, which is as OpenAI does.
+ * The chunks of an answer as Azure's Responses API streams it, in the same way as OpenAI.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
 /**
  * Generated input for property tests: chunks that a wire can carry, and whole realistic streams.
  *
- * Every schema of this library is an arbitrary, too (`Arbitrary.schema(OpenAiChunk)`). These are for properties that go
- * through bytes, or that need to know what a stream has to add up to.
+ * Every schema of this library is also an arbitrary (`Arbitrary.schema(OpenAiChunk)`). These are for properties that go
+ * through bytes, or that compare a response with the whole answer.
  *
  * @since 0.1.0
  */
@@ -50,8 +50,8 @@ export interface AnswerOptions {
 
 /**
  * Answers with pieces in any order: text with characters of any width, reasoning, parallel tool calls with split
- * arguments, several choices in turn. `Answer.openai` and its siblings give the chunks, `Answer.expected` what they have
- * to add up to.
+ * arguments, several choices in turn. `Answer.openai` and its siblings give the chunks, `Answer.expected` the
+ * whole answer.
  *
  * @example
  * ```ts

@@ -32,7 +32,7 @@ import * as RequestCheck from "./RequestCheck.ts"
 import * as Wire from "./Wire.ts"
 
 /**
- * What goes wrong with a body, and after how much of it:
+ * A fault of a body, and its place:
  *
  * - `end`: it ends there, as if that were all
  * - `reset`: the connection breaks
@@ -92,7 +92,7 @@ export type Script =
   | ((request: Request, index: number) => Reply)
 
 /**
- * How a server behaves whatever its script says.
+ * Options of a server beside its script.
  *
  * @category configuration
  * @since 0.2.0

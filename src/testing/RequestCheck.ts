@@ -1,10 +1,10 @@
 /**
- * What providers refuse in a request, so that a test finds it before they do: roles and turns, pairs of calls and
- * results, media types, names and ids, schemas, ranges and fields that are not known. `ReplayServer` answers such a
- * request as the provider would.
+ * Finds what providers refuse in a request, so that a test fails before production does: roles and turns, pairs of
+ * calls and results, media types, names and ids, schemas, ranges and fields that are not known. `ReplayServer` answers
+ * such a request as the provider would.
  *
- * The rules are those that the providers publish or answer with. What depends on the content of a model's context, on
- * an account or on a download is not checked.
+ * The rules are those that the providers publish or answer with. They do not cover context windows, accounts
+ * or downloads.
  *
  * @stability unstable
  * @since 0.2.0
@@ -35,7 +35,7 @@ export type Api =
   | "compatible"
 
 /**
- * What is looked at in a request.
+ * The checked parts of a request.
  *
  * @category models
  * @since 0.2.0
@@ -50,7 +50,7 @@ export interface Request {
 }
 
 /**
- * What a provider refuses.
+ * A problem for which a provider refuses a request.
  *
  * @category models
  * @since 0.2.0
@@ -60,7 +60,7 @@ export interface Finding {
   readonly kind: "missing" | "unknown" | "invalid"
   /** The place in the body, such as `messages[0].content`; empty for the body itself. */
   readonly path: string
-  /** What is wrong there, without the place. */
+  /** The problem, without the place. */
   readonly message: string
 }
 
@@ -125,7 +125,7 @@ const modelOf = ({ path = "" }: Request): string => {
 }
 
 /**
- * What an API refuses in a request; nothing when it takes the request.
+ * The problems for which an API refuses a request; `[]` when it takes the request.
  *
  * @example
  * ```ts
@@ -154,7 +154,7 @@ export interface Refusal {
 }
 
 /**
- * How an API answers a request for what is wrong with it, in its own form: providers name the first thing that they find.
+ * The answer of an API to a bad request, in its own form: providers name the first problem.
  *
  * @example
  * ```ts

@@ -23,7 +23,7 @@ import { replyAt } from "./replyAt.ts"
  * @since 0.1.0
  */
 export interface Reply<out C> {
-  /** What is streamed, each chunk as an element of its own. Default: nothing. */
+  /** The chunks, each emitted on its own. Default: none. */
   readonly chunks?: ReadonlyArray<C> | undefined
   /** Why the stream fails after its chunks; it ends well when absent. */
   readonly error?: ProviderError.Reason | undefined
@@ -47,7 +47,7 @@ export type Script<C, Request = ChatRequest> =
   | ((request: Request, index: number) => Reply<C>)
 
 /**
- * What a scripted provider was asked.
+ * The record of a scripted provider.
  *
  * @example
  * ```ts

@@ -29,7 +29,7 @@ export interface WireFormat<in C> {
   readonly contentType: string
   /** The bytes of a chunk's event. */
   readonly encode: (chunk: C) => Uint8Array
-  /** What follows the last chunk; empty where the last chunk is the terminal signal itself. */
+  /** The bytes after the last chunk; empty where the last chunk is the terminal signal itself. */
   readonly terminator: Uint8Array
 }
 

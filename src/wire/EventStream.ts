@@ -31,7 +31,7 @@ export interface Message {
 }
 
 /**
- * What is wrong with a frame.
+ * The problem of a frame.
  *
  * - `PreludeChecksum`: the checksum of the two lengths does not hold, so neither length can be trusted
  * - `FrameTooSmall`: the declared length is less than the 16 bytes of an empty frame
@@ -55,7 +55,7 @@ export const Reason = Schema.Literals([
 ]).annotate({ identifier: "EventStreamErrorReason" })
 
 /**
- * What is wrong with a frame, in one word.
+ * The problem of a frame, in one word.
  *
  * @category models
  * @since 0.1.0
@@ -80,13 +80,13 @@ export type Reason = typeof Reason.Type
  * @since 0.1.0
  */
 export class EventStreamError extends Schema.TaggedError<EventStreamError>()("EventStreamError", {
-  /** What is wrong. */
+  /** The problem. */
   reason: Reason,
   /** Index of the broken frame; the first is 0. */
   frame: Schema.Natural,
   /** Where the broken frame starts, in bytes from the start of the stream. */
   offset: Schema.Natural,
-  /** What is wrong and where, for people. Holds lengths and checksums, never content. */
+  /** The problem and its place, for people. Holds lengths and checksums, never content. */
   message: Schema.String
 }) {}
 
@@ -140,7 +140,7 @@ const CHECKSUM = 4
 const OVERHEAD = PRELUDE + CHECKSUM
 
 const utf8Encoder = new TextEncoder()
-// Fatal: headers that are no UTF-8 are malformed, not replacement characters. A byte-order mark is part of its value.
+// Fatal: invalid UTF-8 in headers is an error, not replacement characters. A byte-order mark is part of the value.
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 type Utf8Decode = ConstructorParameters<typeof HeaderMarshaller>[0]

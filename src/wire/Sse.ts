@@ -107,7 +107,7 @@ const COLON = 58
  */
 export const decoder = (options?: Options): Decoder => {
   const limit = options?.maxEventSize ?? maxEventSize
-  // Strips one byte-order mark, also when a read boundary splits it; bytes that are no UTF-8 become U+FFFD.
+  // Strips one byte-order mark, also when a read boundary splits it; invalid UTF-8 becomes U+FFFD.
   const utf8 = new TextDecoder()
   let atStart = true
   let skipLineFeed = false
@@ -118,7 +118,7 @@ export const decoder = (options?: Options): Decoder => {
   let event: string | undefined
   let data: string | undefined
   let dataLines: Array<string> | undefined
-  // Of the lines that `data` came in, as they came: an empty value takes memory, too.
+  // Length of the lines of `data` as they came: an empty value takes memory as well.
   let dataSize = 0
 
   const dispatch = (out: Array<Event>, unterminated: boolean): void => {

@@ -8,7 +8,7 @@ const maxExcerpt = 1024
 export const excerpt = (text: string): string => text.length <= maxExcerpt ? text : `${text.slice(0, maxExcerpt)}…`
 
 /**
- * What a JSON error body states, whichever of the shapes in use it has; `undefined` when it is no error body.
+ * The failure that a JSON error body states in any of the usual shapes; `undefined` when it is not an error body.
  *
  * @internal
  */
@@ -23,7 +23,7 @@ export const parseErrorBody = (
 }
 
 /**
- * What a JSON value says of a failure: `{"error": {…}}`, `{"error": "…"}`, or flat.
+ * The failure that a JSON value states: `{"error": {…}}`, `{"error": "…"}`, or flat.
  *
  * @internal
  */
@@ -31,7 +31,7 @@ export const failureOf = (json: object): ProviderError.Failure | undefined => {
   const nested = property(json, "error")
   const error = Predicate.isObject(nested) ? nested : json
   const message = typeof nested === "string" ? nested : text(error, "message") ?? text(error, "Message") ??
-    // FastAPI's word, and so that of many self-hosted servers.
+    // FastAPI's field, and so that of many self-hosted servers.
     text(error, "detail")
   // Google's word, beside the HTTP status as `code`.
   const word = /^[A-Z_]+$/.exec(text(error, "status") ?? "")?.[0]

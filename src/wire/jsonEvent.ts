@@ -7,8 +7,8 @@ import * as ProviderError from "../ProviderError.ts"
 
 /**
  * How deep the objects and arrays of an event may be nested. Runtimes parse JSON of any depth, but write, compare and
- * print it by recursion, and run out of stack at one to a few thousand levels: with this limit nobody has to fear what
- * they were given.
+ * print it by recursion, and run out of stack at one to a few thousand levels. With this limit, every payload is safe
+ * to handle.
  *
  * @internal
  */
@@ -27,7 +27,7 @@ export const isTooDeep = (json: unknown, levels = maxNesting): boolean => {
 }
 
 /**
- * What the data of an event holds: a JSON object, nothing (a heartbeat), or something malformed.
+ * The content of an event's data: a JSON object, nothing (a heartbeat), or something malformed.
  *
  * @internal
  */
@@ -36,14 +36,14 @@ export const parse = (
   event: number
 ): { readonly [key: string]: unknown } | ProviderError.MalformedEvent | undefined => {
   const first = data.charCodeAt(0)
-  // `{` first is every real event; the rest is looked at only for what is not.
+  // Every real event begins with `{`; other data is checked below.
   if (first !== 123) {
     const trimmed = data.trim()
     if (trimmed === "" || trimmed === "null" || trimmed.startsWith(":")) return undefined
   }
   try {
     const json: unknown = JSON.parse(data)
-    // Every level takes two characters at least: small events, which is nearly all of them, need not be looked at.
+    // Every level takes at least two characters, so small events, which are nearly all, need no check.
     if (data.length > 2 * maxNesting && isTooDeep(json)) {
       return malformed({
         event,
@@ -92,7 +92,7 @@ const mask = (data: string): string => {
 }
 
 /**
- * Gives an event's JSON as the payload that it is, or says where it is none.
+ * Gives an event's JSON as a typed payload, or says where it does not fit.
  *
  * @internal
  */

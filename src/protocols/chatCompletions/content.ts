@@ -1,5 +1,5 @@
 /**
- * What a chunk adds to the content of its response.
+ * The content events of a chunk.
  *
  * @since 0.2.0
  */
@@ -25,9 +25,8 @@ export const contentOf = ({ delta }: Choice): string => {
 }
 
 /**
- * Appends what a chunk of this format says: text, reasoning, refusals and calls of each choice, and of choice 0 what some
- * hosts send beside them: citations, tools that the host ran itself, structured reasoning, and what goes into the metadata
- * of the finish.
+ * Appends the content events of a chunk: text, reasoning, refusals and calls of each choice, and, for choice 0,
+ * additions of some hosts: citations, tools that the host ran itself, structured reasoning, and metadata of the finish.
  *
  * @internal
  */
@@ -83,7 +82,7 @@ const choiceEvents = (
   if (delta === null || delta === undefined) return
   const { audio, refusal } = delta
   const content = contentOf(choice)
-  // One key: text ends reasoning, and the other way round.
+  // One key: text ends reasoning, and reasoning ends text.
   if (reasoning !== "") out.push({ type: "reasoning", ...choiceAt(index), key: "content", delta: reasoning })
   if (content !== "") out.push({ type: "text", ...choiceAt(index), key: "content", delta: content })
   if (refusal) out.push({ type: "refusal", ...choiceAt(index), key: "refusal", delta: refusal, provider })

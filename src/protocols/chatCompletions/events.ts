@@ -1,5 +1,5 @@
 /**
- * From the events of one response to chunks, and what tells a finished response from one that was cut off.
+ * Turns the events of one response into chunks, and tells a finished response from one that was cut off.
  *
  * @since 0.2.0
  */
@@ -71,9 +71,9 @@ export const protocol = <P extends Payload, C extends Chunk>(options: {
   /** The host's chunk from a payload that passed the schema. */
   readonly make: (payload: P, info: Protocol.ResponseInfo) => C
   readonly errors: ProviderError.Table
-  /** A failure that the host states in a place of its own. */
+  /** A failure that the host states in an unusual place. */
   readonly failure?: (payload: P) => ProviderError.Failure | undefined
-  /** What the host states in the headers of its responses. Default: its id of the request, where most hosts have it. */
+  /** Facts in the headers of the host's responses. Default: the request id, under the names that most hosts use. */
   readonly headers?: Protocol.ResponseHeaders | undefined
 }): Protocol.Protocol<C> => {
   const check = JsonEvent.check(options.payload)

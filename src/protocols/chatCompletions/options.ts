@@ -45,7 +45,7 @@ export interface ResponseFormat {
 }
 
 /**
- * Schema of the form of the answer. The type lists the fields that are known; the schema keeps the others, too.
+ * Schema of the form of the answer. Unknown fields are kept.
  *
  * @category schemas
  * @since 0.2.0

@@ -1,5 +1,5 @@
 /**
- * What an event adds to the content of its response.
+ * The content events of an event of the wire.
  *
  * @since 0.2.0
  */

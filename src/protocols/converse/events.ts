@@ -1,5 +1,5 @@
 /**
- * From the events of one response to chunks, and what tells a finished response from one that was cut off.
+ * Turns the events of one response into chunks, and tells a finished response from one that was cut off.
  *
  * @since 0.2.0
  */
@@ -23,9 +23,9 @@ const isPayload = (_payload: object, { json, type }: BedrockEvent.Event): _paylo
 const invalid = JsonEvent.invalidPayload(Schema.toType(Payload))
 
 /**
- * Makes a chunk of an event that passed the schema. `block` is what was said of the content block when it started, for
- * events that continue or stop it: `toolUse`, `server_tool_use`, `toolResult` or `image`; `undefined` for other events,
- * and for blocks that have no start.
+ * Makes a chunk of an event that passed the schema. `block` is the kind of the content block, which its start states,
+ * for events that continue or stop it: `toolUse`, `server_tool_use`, `toolResult` or `image`; `undefined` for other
+ * events, and for blocks that have no start.
  *
  * @category models
  * @since 0.1.0
@@ -33,13 +33,13 @@ const invalid = JsonEvent.invalidPayload(Schema.toType(Payload))
 export type MakeChunk<C> = (payload: Payload, block: string | undefined, info: Protocol.ResponseInfo) => C
 
 /**
- * The event decoder of this format. Its state is what tells a finished response from a cut-off one, and what each content
- * block is: the events that continue a block do not say it.
+ * The event decoder of this format. Its state tells a finished response from a cut-off one, and knows the kind of each
+ * content block, which the events that continue a block do not state.
  *
  * - The response is complete when `messageStop` was seen. The format has no terminal signal: usage and traces come in
  *   the `metadata` after `messageStop`. With both, the rest of the body is not read, as the socket may stay open; without
  *   `metadata` the body is read to its end.
- * - Exceptions and errors fail the stream, those of unknown types, too.
+ * - Exceptions and errors fail the stream, also those of unknown types.
  *
  * @example
  * ```ts

@@ -247,7 +247,7 @@ export interface S3Location extends Open {
 }
 
 /**
- * Why there is no image.
+ * The error in place of an image.
  *
  * @category models
  * @since 0.2.0

@@ -1,5 +1,5 @@
 /**
- * What an event adds to the content of its response.
+ * The content events of an event of the wire.
  *
  * @since 0.2.0
  */
@@ -21,7 +21,7 @@ type Stop = NonNullable<Extract<Payload, { readonly type: "message_delta" }>["de
  * - Signatures and redacted thinking are in `info`, citations in `citations`.
  * - A call or result of a tool that the provider ran has the `type` of its block, and the `caller` and `serverName` that
  *   it states.
- * - A block that no part has a place for (`compaction`, `container_upload`, types to come) is an empty text with the
+ * - A block without a matching part (`compaction`, `container_upload`, types to come) is an empty text with the
  *   whole `block` in its metadata.
  *
  * @internal
@@ -58,7 +58,7 @@ export const contentEvents = (
     case "message_delta":
       return stopEvents(chunk, provider, event.delta, event, event.usage, out)
     default:
-      // Usage may be in other events, as where AWS adds its own counts to the last one.
+      // Other events may have usage: AWS adds its own counts to the last one.
       return usageEvents(chunk, provider, out)
   }
 }

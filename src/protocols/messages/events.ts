@@ -1,5 +1,5 @@
 /**
- * From the events of one response to chunks, and what tells a finished response from one that was cut off.
+ * Turns the events of one response into chunks, and tells a finished response from one that was cut off.
  *
  * @since 0.2.0
  */
@@ -23,8 +23,8 @@ const check = JsonEvent.check(Schema.toType(Payload))
 export type MakeChunk<C> = (payload: Payload, block: string | undefined, info: Protocol.ResponseInfo) => C
 
 /**
- * The event decoder of this format. Its state is what tells a finished response from a cut-off or mixed-up one, and
- * which type each content block has: the events that continue a block do not say it.
+ * The event decoder of this format. Its state tells a finished response from a cut-off or mixed-up one, and knows the
+ * type of each content block, which the events that continue a block do not state.
  *
  * - Events are told apart by `type` in their data; the `event:` line matters only when it says `error`.
  * - The response is complete at `message_stop`, or when the body ends after a stop reason.
@@ -125,7 +125,7 @@ export const protocol = <C>(options: {
   readonly provider: string
   readonly make: MakeChunk<C>
   readonly errors: ProviderError.Table
-  /** What the host states in the headers of its responses. Default: its id of the request, where most hosts have it. */
+  /** Facts in the headers of the host's responses. Default: the request id, under the names that most hosts use. */
   readonly headers?: Protocol.ResponseHeaders | undefined
 }): Protocol.Protocol<C> =>
   Protocol.make({

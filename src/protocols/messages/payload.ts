@@ -142,7 +142,7 @@ const toolUseFields = {
 }
 
 /**
- * A call of a tool that is the caller's to run.
+ * A call of a tool that the caller has to run.
  *
  * @category models
  * @since 0.2.0
@@ -733,7 +733,7 @@ const UsageIteration: Exact<UsageIteration> = exactly(open({
 }))
 
 /**
- * What became of a credit for a refused request, which a retry on another model redeems.
+ * The state of a credit for a refused request, which a retry on another model redeems.
  *
  * @category models
  * @since 0.2.0
@@ -767,7 +767,7 @@ export interface WireUsage extends Open {
   readonly service_tier?: string | null
   readonly speed?: string | null
   readonly inference_geo?: string | null
-  /** What became of the credit that the request redeems. */
+  /** The state of the credit that the request redeems. */
   readonly fallback_credit?: FallbackCredit | null
   /** One entry for each model call behind the response. */
   readonly iterations?: ReadonlyArray<UsageIteration | null> | null
@@ -986,7 +986,7 @@ export interface MessageStop extends Open {
 const MessageStop: Exact<MessageStop> = exactly(typed("message_stop")({}))
 
 /**
- * A sign of life.
+ * A heartbeat.
  *
  * @category models
  * @since 0.2.0

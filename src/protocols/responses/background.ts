@@ -27,7 +27,7 @@ import { at, Memory, type Position, Remembered } from "./memory.ts"
 import { Response } from "./payload.ts"
 
 /**
- * Where to resume a background response.
+ * The position to resume a background response at.
  *
  * @category models
  * @since 0.2.0
@@ -56,15 +56,15 @@ export interface ResumeOptions {
 }
 
 /**
- * What a host of the Responses API does: stream responses, and resume those that run in the background.
+ * The service of a host of the Responses API: it streams responses, and resumes those that run in the background.
  *
  * @category services
  * @since 0.2.0
  */
 export interface Service<C extends ResponsesChunk> extends Provider.Service<C> {
   /**
-   * Resumes a background response after an event, or from its start. The chunks are those that the first stream would
-   * have had: sequence numbers continue, and an event that does not follow is a `MalformedEvent`.
+   * Resumes a background response after an event, or from its start. It gives the chunks that the first stream would
+   * have given: sequence numbers continue, and an event that does not follow is a `MalformedEvent`.
    *
    * Fails with `NotFound` or `InvalidRequest` when the provider has no such response, or the response does not run in
    * the background. Every run sends one request, like `stream`.
@@ -191,7 +191,7 @@ export const make = <C extends ResponsesChunk>(
     return service
   })
 
-/** Why there is nothing to ask for at a position. */
+/** The reason why a position can't be resumed at. */
 const refusalOf = ({ id, startingAfter }: Position): string | undefined =>
   typeof id !== "string" || /^\.{0,2}$/.test(id)
     ? "`id` has to be the id of a response"
@@ -265,7 +265,7 @@ const isCutOff = ({ reason }: ProviderError.ProviderError): boolean =>
   reason._tag === "Network" || reason._tag === "IncompleteStream" ||
   reason._tag === "Timeout" && reason.kind !== "total"
 
-/** Whether it says that a response can't be resumed, and nothing of the response itself. */
+/** Whether the error concerns the resume alone, not the response itself. */
 const isRefusal = ({ reason }: ProviderError.ProviderError): boolean =>
   reason._tag !== "MalformedEvent" && reason._tag !== "Timeout"
 
@@ -274,7 +274,7 @@ const tellRefusal = ({ provider, reason, status }: ProviderError.ProviderError):
     `${provider}: the response can't be resumed: ${reason._tag}${status === undefined ? "" : ` (HTTP ${status})`}`
   )
 
-/** Goes on with a stream that is cut off, as long as the options allow it. `memory` is of what came before it. */
+/** Continues a stream that is cut off, as long as the options allow it. `memory` is of what came before it. */
 const keep = <C extends ResponsesChunk>(
   provider: string,
   first: Chunks<C>,
@@ -294,7 +294,7 @@ const keep = <C extends ResponsesChunk>(
     const resumed = Effect.fnUntraced(function*(error: ProviderError.ProviderError) {
       const { id, number } = memory
       if (resumes >= times || id === undefined || number === undefined) return yield* Effect.fail(error)
-      // What the server numbers in its own way can't be asked for.
+      // Events with invalid numbers can't be resumed after.
       if (refusalOf({ id, startingAfter: number }) !== undefined) return yield* Effect.fail(error)
       const now = yield* Clock.currentTimeMillis
       const [, pause] = yield* Pull.catchDone(step(now, error), () => Effect.fail(error))
@@ -303,7 +303,7 @@ const keep = <C extends ResponsesChunk>(
       yield* Effect.sleep(pause)
       return kept(rest(new Remembered(id, number, memory)), error)
     })
-    /** `cutOff` is why the chunks were asked for again. */
+    /** `cutOff` is the error that made the stream resume. */
     const kept = (chunks: Chunks<C>, cutOff?: ProviderError.ProviderError): Chunks<C> => {
       let isRefused = cutOff !== undefined
       return chunks.pipe(

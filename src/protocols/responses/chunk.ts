@@ -43,9 +43,9 @@ const toolOf: Readonly<Record<string, string>> = {
 }
 
 /**
- * The type of an item, as the events of a response are counted by it; `undefined` for what isn't paid for by the call: a
- * step of a web search that is no search, a call in one of the `containers` that were counted before, and commands that
- * the caller runs.
+ * The type of an item, as the events of a response are counted by it; `undefined` where the call has no fee: a
+ * step of a web search other than a search, a call in one of the `containers` that were counted before, and commands
+ * that the caller runs.
  *
  * @internal
  */
@@ -109,7 +109,7 @@ const imagesOf = (response: Response): ReadonlyArray<Usage.StatedIteration> | un
   const { model } = toolsOf(response).find(({ type }) => type === "image_generation") ?? {}
   return [{
     type: "image_generation",
-    // Which model it was is not stated everywhere, and the default changes: the tool's name has no price.
+    // Not every response names the model, and the default changes. The tool's name has no price, so it is flagged.
     model: typeof model === "string" && model !== "" ? model : "image_generation",
     included: false,
     serviceTier: "default",
@@ -126,7 +126,7 @@ const imagesOf = (response: Response): ReadonlyArray<Usage.StatedIteration> | un
  * a chunk, events of unknown types included.
  *
  * `content` is that of output texts, `reasoning` that of summaries and of reasoning texts, and `toolCallDeltas` are those
- * of functions and custom tools, which are the caller's to run. An event that repeats as a whole what came in pieces adds
+ * of functions and custom tools, which the caller has to run. An event that repeats pieces as a whole adds
  * nothing.
  *
  * @example
@@ -146,9 +146,9 @@ const imagesOf = (response: Response): ReadonlyArray<Usage.StatedIteration> | un
 export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stream/ResponsesChunk")({
   chunk: Payload,
   /**
-   * What this event states as a whole and no event before it stated in pieces: the text of an item or of a part of it,
-   * an item that was not announced, or the output of a response. Absent otherwise, and when a chunk was made without a
-   * stream.
+   * Content that this event states as a whole and no earlier event stated in pieces: the text of an item or of a part
+   * of it, an item that was not announced, or the output of a response. Absent otherwise, and when a chunk was made
+   * without a stream.
    */
   whole: Schema.optionalKey(Schema.Literals(["text", "item", "response"])),
   /** At the end of a response that does not repeat its output: the types of the items that came before it. */
@@ -244,7 +244,7 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
   }
 
   /**
-   * The position of the item that this chunk is about; `undefined` when it is about none.
+   * The position of the item that this chunk is about; `undefined` for other chunks.
    *
    * @since 0.2.0
    */
@@ -255,7 +255,7 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
 
   /**
    * The number of this event in its response, from 0; `undefined` when the host does not count. A background response can
-   * be read on from the event after it.
+   * be resumed at the event after it.
    *
    * @since 0.2.0
    */
@@ -277,7 +277,7 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
   }
 
   /**
-   * What the text cites, as far as this chunk adds to it.
+   * The citations that this chunk adds to the text.
    *
    * @since 0.2.0
    */

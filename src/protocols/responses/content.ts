@@ -1,5 +1,5 @@
 /**
- * What an event adds to the content of its response.
+ * The content events of an event of the wire.
  *
  * @since 0.2.0
  */
@@ -26,13 +26,13 @@ interface Finish {
 }
 
 /**
- * Appends what an event of this format adds to the content. An item of the wire is a block of the content, but each part
- * of a summary is one, too. `provider` is the key of the metadata.
+ * Appends what an event of this format adds to the content. An item of the wire is a block of the content, and so is
+ * each part of a summary. `provider` is the key of the metadata.
  *
  * - Text has the `itemId`, `phase` and `annotations` of its message; reasoning the `itemId` and, at the end of its item,
  *   the `encryptedContent`.
  * - A call or result of a tool that the provider ran has the `type` of its item.
- * - An item that no part has a place for (`compaction`, types to come) is an empty text with the whole `item` in its
+ * - An item without a matching part (`compaction`, types to come) is an empty text with the whole `item` in its
  *   metadata.
  *
  * @internal
@@ -347,7 +347,7 @@ const begin = (item: OutputItem, key: Key, provider: string, out: Array<ContentE
 
 const stringOf = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
 
-// A chunk that comes back from JSON says the same, though a schema puts the fields that it knows first.
+// The order of fields does not count: a schema puts known fields first when a chunk comes back from JSON.
 const sorted = (value: unknown): unknown =>
   Predicate.isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1)) : value
 
@@ -453,7 +453,7 @@ const end = (
         key,
         out
       )
-    // What a server has on offer is in the chunk.
+    // The tools of an MCP server stay in the chunk.
     case "mcp_list_tools":
       return
     default:

@@ -1,5 +1,5 @@
 /**
- * From the events of one response to chunks, and what tells a finished response from one that was cut off.
+ * Turns the events of one response into chunks, and tells a finished response from one that was cut off.
  *
  * @since 0.2.0
  */
@@ -32,8 +32,8 @@ export const errors: ProviderError.Table = ChatCompletions.errors
 export type MakeChunk<C> = (payload: Payload, context: Context, info: Protocol.ResponseInfo) => C
 
 /**
- * The event decoder of this format. Its state is what tells a finished response from a cut-off or mixed-up one, and what
- * came in pieces from what comes as a whole only.
+ * The event decoder of this format. Its state tells a finished response from a cut-off or mixed-up one, and text that
+ * came in pieces from text that comes only as a whole.
  *
  * - Events are told apart by `type` in their data; the `event:` line matters only when it says `error`.
  * - The response is over at `response.completed`, `response.incomplete` or `response.failed`. The last one is a failure,
@@ -151,7 +151,7 @@ export const protocol = <C>(options: {
   readonly provider: string
   readonly make: MakeChunk<C>
   readonly errors: ProviderError.Table
-  /** What the host states in the headers of its responses. Default: its id of the request, where most hosts have it. */
+  /** Facts in the headers of the host's responses. Default: the request id, under the names that most hosts use. */
   readonly headers?: Protocol.ResponseHeaders | undefined
 }): ResponsesProtocol<C> => {
   const after = (memory: Memory | undefined): Protocol.Protocol<C> =>

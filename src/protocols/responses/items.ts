@@ -1,5 +1,5 @@
 /**
- * The items of the input that are neither messages, functions nor reasoning: what the parts of a conversation become.
+ * Encodes the parts of a conversation that become other items of the input than messages, functions and reasoning.
  *
  * @since 0.2.0
  */
@@ -19,7 +19,7 @@ type Encoding<A> = Result.Result<A, string>
 
 const fieldsOf = (value: unknown): Item => Predicate.isObject(value) ? value : {}
 
-// What the API states as `null` it does not always take back.
+// The API does not take every `null` back that it states.
 const stated = (value: unknown): Item =>
   Object.fromEntries(Object.entries(fieldsOf(value)).filter(([, field]) => field !== undefined && field !== null))
 
@@ -140,7 +140,7 @@ export const clientTools: Readonly<Record<string, ClientTool>> = {
   }
 }
 
-/** What the parts of a call and its result say of an item that the provider made itself. */
+/** The facts about an item that the provider made itself, from the parts of its call and result. */
 interface Executed {
   readonly id: string
   readonly call: Prompt.ToolCallPart | undefined
@@ -160,7 +160,7 @@ const statusOf = ({ result }: Executed): unknown =>
  */
 export const executed: Readonly<Record<string, (parts: Executed) => Item | undefined>> = {
   web_search_call: (parts) => {
-    // The API states where it looked, but refuses to be told.
+    // The API states its sources, but refuses them in a request.
     const { sources: _, ...action } = stated(parts.call?.params)
     return typeof action["type"] === "string" ? { id: parts.id, status: statusOf(parts), action } : undefined
   },
@@ -224,7 +224,7 @@ export const executed: Readonly<Record<string, (parts: Executed) => Item | undef
 }
 
 /**
- * Items that are neither text nor a call, and go back as they came: what of them the API takes.
+ * Items that are neither text nor a call and go back as they came: the fields that the API takes.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * What is remembered of the events of a response, to tell a text that comes whole from one that came in pieces.
+ * The memory of the events of a response, which tells a text that comes whole from one that came in pieces.
  *
  * @since 0.2.0
  */
@@ -8,7 +8,7 @@ import { countedType, type ResponsesChunk } from "./chunk.ts"
 import type { ContentPart, OutputItem, Payload, Response } from "./payload.ts"
 
 /**
- * What the earlier events say about an event.
+ * The context of an event from earlier events.
  *
  * @category models
  * @since 0.2.0
@@ -28,12 +28,12 @@ export interface Position {
   readonly startingAfter?: number | undefined
 }
 
-/** What came of an item. */
+/** The pieces of an item that came. */
 interface ItemState {
   announced: boolean
   /** The parts of which a piece came. */
   readonly parts: Set<number>
-  /** Whether its beginning was seen: of another one nothing counts but the pieces, as the rest may have come before. */
+  /** Whether its beginning was seen. If not, only its pieces count, because the rest may have come before. */
   known: boolean
 }
 
@@ -63,7 +63,7 @@ interface Piece {
 }
 
 /**
- * What was read of a response, as far as it matters for the events to come.
+ * The state of a response that the next events depend on.
  *
  * @internal
  */
@@ -85,7 +85,7 @@ export class Memory {
     this.isPartial = position?.startingAfter !== undefined
   }
 
-  /** What goes on from here without changing this. */
+  /** A copy that continues from here. */
   copy(): Memory {
     const copy = new Memory(this.isPartial ? { id: "", startingAfter: 0 } : undefined)
     copy.id = this.id
@@ -99,7 +99,7 @@ export class Memory {
     return copy
   }
 
-  /** Takes in an event, which was found to follow; what the events before make of it. */
+  /** Adds an event that follows the last one, and returns its context. */
   see(event: Payload): Context {
     const { sequence_number } = event
     if (typeof sequence_number === "number") this.number = sequence_number
@@ -214,7 +214,7 @@ export class Remembered implements Position {
 }
 
 /**
- * What is known of a response at a position.
+ * The memory of a response at a position.
  *
  * @internal
  */

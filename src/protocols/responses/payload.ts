@@ -226,7 +226,7 @@ const ReasoningItem: Exact<ReasoningItem> = exactly(
 )
 
 /**
- * A call of a function, which is the caller's to run.
+ * A call of a function, which the caller has to run.
  *
  * @category models
  * @since 0.2.0
@@ -247,7 +247,7 @@ const FunctionCall: Exact<FunctionCall> = exactly(
 )
 
 /**
- * A call of a tool whose input is text, which is the caller's to run.
+ * A call of a tool whose input is text, which the caller has to run.
  *
  * @category models
  * @since 0.2.0
@@ -471,7 +471,7 @@ const ShellCallOutput: Exact<ShellCallOutput> = exactly(
 )
 
 /**
- * A command for a shell, which is the caller's to run.
+ * A command for a shell, which the caller has to run.
  *
  * @category models
  * @since 0.2.0
@@ -485,7 +485,7 @@ export interface LocalShellCall extends Item {
 const LocalShellCall: Exact<LocalShellCall> = exactly(item("local_shell_call")({ call_id: text, action: anything }))
 
 /**
- * A change of a file, which is the caller's to make.
+ * A change of a file, which the caller has to make.
  *
  * @category models
  * @since 0.2.0
@@ -499,7 +499,7 @@ export interface ApplyPatchCall extends Item {
 const ApplyPatchCall: Exact<ApplyPatchCall> = exactly(item("apply_patch_call")({ call_id: text, operation: anything }))
 
 /**
- * What became of a change of a file.
+ * The outcome of a change of a file.
  *
  * @category models
  * @since 0.2.0
@@ -515,7 +515,7 @@ const ApplyPatchCallOutput: Exact<ApplyPatchCallOutput> = exactly(
 )
 
 /**
- * Input for a screen, which is the caller's to give.
+ * Input for a screen, which the caller has to give.
  *
  * @category models
  * @since 0.2.0
@@ -533,7 +533,7 @@ const ComputerCall: Exact<ComputerCall> = exactly(
 )
 
 /**
- * What stands for the conversation so far, encrypted.
+ * The conversation so far, compacted and encrypted.
  *
  * @category models
  * @since 0.2.0
@@ -1100,7 +1100,7 @@ const responseEvents = [
 ] as const
 
 /**
- * The response as a whole: it begins, goes on, or is over.
+ * The response as a whole: it begins, continues or ends.
  *
  * @category models
  * @since 0.2.0
@@ -1134,7 +1134,7 @@ const toolProgress = [
 ] as const
 
 /**
- * How far a tool is that the provider runs.
+ * The progress of a tool that the provider runs.
  *
  * @category models
  * @since 0.2.0
@@ -1180,7 +1180,7 @@ const shellCommands = [
 ] as const
 
 /**
- * A command of a shell call: it begins, goes on, or is complete.
+ * A command of a shell call: it begins, continues or is complete.
  *
  * @category models
  * @since 0.2.0

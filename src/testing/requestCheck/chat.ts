@@ -262,7 +262,7 @@ const compatibleBody = shape(
 
 type Message = typeof openAiFields.messages.Type[number]
 
-/** What the rules look at, whatever else the host has. */
+/** The fields that the rules check, for all hosts. */
 interface Body {
   readonly messages: ReadonlyArray<
     & Pick<Message, "role">

@@ -13,7 +13,7 @@ export interface Finding {
   readonly kind: "missing" | "unknown" | "invalid"
   /** The place in the body, such as `messages[0].content`; empty for the body itself. */
   readonly path: string
-  /** What is wrong there, without the place. */
+  /** The problem, without the place. */
   readonly message: string
 }
 
@@ -99,7 +99,7 @@ export const kinds = <const Members extends ReadonlyArray<Schema.Constraint>>(ex
   Schema.Union(members).annotate({ expected })
 
 /**
- * Whatever comes a second time, with its position.
+ * The duplicates, with their positions.
  *
  * @internal
  */
@@ -115,7 +115,7 @@ const images: ReadonlyArray<readonly [mediaType: string, start: RegExp]> = [
 ]
 
 /**
- * What the bytes of an image are, if not what they are said to be.
+ * The real media type of an image's bytes, if it is not the stated one.
  *
  * @internal
  */
@@ -136,8 +136,8 @@ export interface Said {
 }
 
 /**
- * What is wrong with the calls and results of turns: results come first, each belongs to a call of the turn before, each
- * call has one, and no id stands for two calls. `names` is what the format calls them, `ids` where in them the id is.
+ * The problems of calls and results in turns: results come first, each belongs to a call of the turn before, each call
+ * has one, and two calls never share an id. `names` are the format's names for them, `ids` the place of the id in them.
  *
  * @internal
  */
