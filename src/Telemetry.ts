@@ -495,7 +495,10 @@ const measure = (
   const count = (metric: Metric.Counter<number>, total: number | undefined, parts: Readonly<Record<string, Count>>) => {
     const known = Object.values(parts).reduce<number>((sum, part) => sum + (part ?? 0), 0)
     return Effect.all(
-      Object.entries({ ...parts, unknown: total === undefined ? undefined : Math.max(total - known, 0) || undefined })
+      Object.entries({
+        ...parts,
+        unknown: total === undefined || total <= known && known > 0 ? undefined : total - known
+      })
         .map(([modality, tokens]) => update(metric, tokens, { "gen_ai.token.modality": modality })),
       { discard: true }
     )
@@ -680,8 +683,7 @@ const partOf = (part: Prompt.Part) => {
 
 const callOf = ({ name, params }: Prompt.ToolCallPart) => ({ type: name, arguments: params })
 
-const modalityOf = (mediaType: string): string =>
-  /^(?:image|video|audio)(?=\/)/.exec(mediaType)?.[0] ?? "document"
+const modalityOf = (mediaType: string): string => /^(?:image|video|audio)(?=\/)/.exec(mediaType)?.[0] ?? "document"
 
 const answerOf = (
   { content, index, reasoning, refusal, toolCalls }: ChatResponse.Choice,

