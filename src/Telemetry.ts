@@ -495,7 +495,10 @@ const measure = (
   const count = (metric: Metric.Counter<number>, total: number | undefined, parts: Readonly<Record<string, Count>>) => {
     const known = Object.values(parts).reduce<number>((sum, part) => sum + (part ?? 0), 0)
     return Effect.all(
-      Object.entries({ ...parts, unknown: total === undefined ? undefined : Math.max(total - known, 0) || undefined })
+      Object.entries({
+        ...parts,
+        unknown: total === undefined || total <= known && known > 0 ? undefined : total - known
+      })
         .map(([modality, tokens]) => update(metric, tokens, { "gen_ai.token.modality": modality })),
       { discard: true }
     )

@@ -16,7 +16,8 @@ import {
   OpenAiChunk,
   Parts,
   Protocol,
-  Responses
+  Responses,
+  Telemetry
 } from "../src/index.ts"
 import * as ResponseParts from "../src/ResponseParts.ts"
 import { events } from "./parts/events.ts"
@@ -115,7 +116,12 @@ describe("the accounts of an answer", () => {
         (chunks) => Effect.ignore(Stream.runDrain(ChunkStream.object(chunks, Schema.Struct({})))),
         (chunks) => Effect.ignore(Stream.runDrain(ChunkStream.object(chunks, Schema.Struct({}), { tool: "t" }))),
         (chunks) => ChunkStream.response(chunks),
-        (chunks) => ChunkStream.outcome(chunks)
+        (chunks) => ChunkStream.outcome(chunks),
+        ...[{}, { content: true }].map((options) => (chunks: Stream.Stream<StatedChunk>) =>
+          Stream.runDrain(
+            Telemetry.traced({ name: "acme", stream: () => chunks }, options).stream({ prompt: "Hi" })
+          )
+        )
       ]
       for (const operator of operators) {
         const chunks = [

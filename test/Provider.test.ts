@@ -159,6 +159,18 @@ describe("Provider.stream", () => {
         assert.strictEqual(client.sent.length, 1)
       }))
 
+    it.effect("refuse a policy that is none", () =>
+      Effect.gen(function*() {
+        const client = Client.make(() => sse(finish))
+        const { error } = yield* stream(client.layer).pipe(
+          ChunkStream.outcome,
+          Effect.provideService(Provider.CurrentPolicy, JSON.parse("null"))
+        )
+        assert.strictEqual(error?.reason._tag, "InvalidRequest")
+        assert.include(error?.message ?? "", "`CurrentPolicy`")
+        assert.strictEqual(client.sent.length, 0)
+      }))
+
     it.effect("takes no policy that is none", () =>
       Effect.gen(function*() {
         const wrong: ReadonlyArray<readonly [policy: object, message: RegExp]> = [

@@ -18,11 +18,13 @@ import {
   Pricing,
   Provider,
   ProviderError,
-  Telemetry
+  Telemetry,
+  ToolLoop,
+  Usage
 } from "effect-llm-stream"
 import { Answer, Arbitraries, ReplayServer, TestProvider, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
-import { LanguageModel, Prompt } from "effect/ai"
+import { LanguageModel, Prompt, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient, HttpClient } from "effect/http"
 import { Otlp, PrometheusMetrics } from "effect/observability"
 import { TestClock } from "effect/testing"
@@ -96,6 +98,7 @@ describe("Telemetry", () => {
             seed: 7,
             frequencyPenalty: 0.1,
             presencePenalty: 0.2,
+            reasoning: { effort: "low" },
             responseFormat: "json"
           })))
         const span = only(spans)
@@ -115,6 +118,7 @@ describe("Telemetry", () => {
           "gen_ai.request.seed": 7,
           "gen_ai.request.frequency_penalty": 0.1,
           "gen_ai.request.presence_penalty": 0.2,
+          "gen_ai.request.reasoning.level": "low",
           "gen_ai.response.id": "chatcmpl-1",
           "gen_ai.response.model": "gpt-4o",
           "gen_ai.response.finish_reasons": ["stop"],
@@ -148,7 +152,7 @@ describe("Telemetry", () => {
         assert.deepInclude(attributesOf(only(chats())), {
           "gen_ai.usage.input_tokens": 100,
           "gen_ai.usage.cache_read.input_tokens": 20,
-          "gen_ai.usage.cache_creation.input_tokens": 30,
+          "gen_ai.usage.cache_write.input_tokens": 30,
           "gen_ai.usage.output_tokens": 5
         })
       }))
@@ -435,6 +439,13 @@ describe("Telemetry", () => {
         const { spans } = yield* watched({ chunks }, ask, { content: true })
         const [name, , attributes] = only(only(spans).events)
         assert.strictEqual(name, "gen_ai.client.inference.operation.details")
+        assert.deepInclude(attributes, {
+          "gen_ai.operation.name": "chat",
+          "gen_ai.provider.name": "openai",
+          "gen_ai.request.model": "gpt-4o",
+          "gen_ai.response.id": "chatcmpl-1",
+          "gen_ai.response.finish_reasons": ["stop"]
+        })
         const read = (key: string): unknown => JSON.parse(String(attributes?.[key]))
         assert.deepStrictEqual(read("gen_ai.system_instructions"), [{ type: "text", content: "Be brief." }])
         assert.deepStrictEqual(read("gen_ai.input.messages"), [
@@ -446,8 +457,42 @@ describe("Telemetry", () => {
           { role: "tool", parts: [{ type: "tool_call_response", id: "1", response: "rain" }] }
         ])
         assert.deepStrictEqual(read("gen_ai.output.messages"), [
-          { role: "assistant", parts: [{ type: "text", content: "Hello, world!" }], finish_reason: "stop" }
+          { role: "assistant", parts: [{ type: "text", content: "Hello, world!" }] }
         ])
+      }))
+
+    it.effect("has the arguments of calls as objects in both directions, and no bytes of files", () =>
+      Effect.gen(function*() {
+        const arguments_ = "{\"city\":\"Paris\"}"
+        const called = Answer.openai(Answer.make({ toolCalls: [{ name: "weather", arguments: arguments_ }] }))
+        const { spans } = yield* watched(
+          { chunks: called },
+          (provider) =>
+            Stream.runDrain(provider.stream({
+              ...request,
+              prompt: Prompt.make([{
+                role: "user",
+                content: [
+                  { type: "file", mediaType: "image/png", data: new Uint8Array([1, 2, 3]), fileName: "a.png" },
+                  { type: "file", mediaType: "application/pdf", data: new URL("https://example.com/a.pdf") }
+                ]
+              }])
+            })),
+          { content: true }
+        )
+        const [, , attributes] = only(only(spans).events)
+        const read = (key: string): unknown => JSON.parse(String(attributes?.[key]))
+        assert.deepStrictEqual(read("gen_ai.output.messages"), [{
+          role: "assistant",
+          parts: [{ type: "tool_call", id: "call_0_0", name: "weather", arguments: { city: "Paris" } }]
+        }])
+        assert.deepStrictEqual(read("gen_ai.input.messages"), [{
+          role: "user",
+          parts: [
+            { type: "blob", mime_type: "image/png", modality: "image", name: "a.png", content: "" },
+            { type: "uri", mime_type: "application/pdf", modality: "document", uri: "https://example.com/a.pdf" }
+          ]
+        }])
       }))
 
     it.effect("is what had come where the call was cut off", () =>
@@ -467,10 +512,153 @@ describe("Telemetry", () => {
       }))
   })
 
-  describe("metrics", () => {
-    it.effect("count tokens by type, and time the call, its first chunk and each later token", () =>
+  describe("an agent", () => {
+    const toolkit = Toolkit.make(
+      Tool.make("weather", {
+        description: "The weather",
+        parameters: Schema.Struct({ city: Schema.String }),
+        success: Schema.String
+      })
+    )
+    const replies = [
+      {
+        chunks: Answer.openai(
+          Answer.make({
+            toolCalls: [{ name: "weather", arguments: "{\"city\":\"Paris\"}" }],
+            finishReason: "tool_calls",
+            usage,
+            model: "gpt-4o"
+          })
+        )
+      },
+      { chunks }
+    ] as const
+    const run = Effect.fnUntraced(function*(options?: Telemetry.AgentOptions) {
+      const { spans, tracer } = recorder()
+      return yield* Effect.gen(function*() {
+        yield* ToolLoop.stream({ ...request, tools: toolkit }).pipe(Telemetry.invokeAgent(options), Stream.runDrain)
+        return { spans, metrics: yield* Metric.snapshot }
+      }).pipe(
+        Effect.provide([
+          toolkit.toLayer({ weather: () => Effect.withSpan(Effect.succeed("rain"), "inside") }),
+          Telemetry.layer().pipe(Layer.provide(TestProvider.layer(replies, { name: "openai" })))
+        ]),
+        Effect.withTracer(tracer),
+        Effect.provideService(Metric.MetricRegistry, new Map())
+      )
+    })
+    const tree = (spans: ReadonlyArray<Tracer.NativeSpan>) =>
+      spans.map(({ name, parent }) => [
+        name,
+        spans.find(({ spanId }) => spanId === Option.getOrUndefined(parent)?.spanId)?.name
+      ])
+
+    it.effect("has a span with its requests and tools within, without arguments and results", () =>
       Effect.gen(function*() {
-        const fiber = yield* watched({ chunks, delay: "2 seconds", interval: "1 second" }, drain).pipe(Effect.forkChild)
+        const { metrics, spans } = yield* run({ name: "meteo", attributes: { "gen_ai.conversation.id": "c" } })
+        const agent = "invoke_agent meteo"
+        assert.deepStrictEqual(tree(spans), [
+          [agent, undefined],
+          ["chat gpt-4o", agent],
+          ["execute_tool weather", agent],
+          ["inside", "execute_tool weather"],
+          ["chat gpt-4o", agent]
+        ])
+        const [whole, , tool] = spans.map(attributesOf)
+        assert.deepStrictEqual(whole, {
+          "gen_ai.operation.name": "invoke_agent",
+          "gen_ai.agent.name": "meteo",
+          "gen_ai.conversation.id": "c",
+          "gen_ai.usage.input_tokens": 2000,
+          "gen_ai.usage.output_tokens": 202,
+          "gen_ai.response.finish_reasons": ["stop"],
+          "llm_stream.steps": 2,
+          "llm_stream.cost.usd": 0.00652
+        })
+        assert.deepStrictEqual(tool, {
+          "gen_ai.operation.name": "execute_tool",
+          "gen_ai.tool.name": "weather",
+          "gen_ai.tool.type": "function",
+          "gen_ai.tool.call.id": "call_0_0",
+          "gen_ai.tool.description": "The weather"
+        })
+        assert.isTrue(spans.every((span) => Exit.isSuccess(exitOf(span))))
+        for (const id of ["gen_ai.invoke_agent.duration", "gen_ai.execute_tool.duration"]) {
+          assert.strictEqual(only(histograms(metrics, id)).count, 1)
+        }
+      }))
+
+    it.effect("has arguments and results of its tools where content is asked for", () =>
+      Effect.gen(function*() {
+        const { spans } = yield* run({ content: true })
+        assert.strictEqual(spans[0]?.name, "invoke_agent")
+        const { attributes } = only(spans.filter(({ name }) => name === "execute_tool weather"))
+        assert.strictEqual(attributes.get("gen_ai.tool.call.arguments"), "{\"city\":\"Paris\"}")
+        assert.strictEqual(attributes.get("gen_ai.tool.call.result"), "\"rain\"")
+        assert.isFalse(attributes.has("parameters"))
+      }))
+
+    it.effect("has the reason of its failure, and what it had used", () =>
+      Effect.gen(function*() {
+        const { spans, tracer } = recorder()
+        const error = new ProviderError.ProviderError({
+          provider: "openai",
+          reason: new ProviderError.RateLimited({ message: "Slow down" }),
+          emitted: false,
+          spent: { usage: new Usage.Usage({ inputTokens: 5, outputTokens: 2 }) }
+        })
+        yield* Stream.fail(error).pipe(
+          Telemetry.invokeAgent(),
+          Stream.runDrain,
+          Effect.exit,
+          Effect.withTracer(tracer)
+        )
+        assert.deepInclude(attributesOf(only(spans)), {
+          "error.type": "RateLimited",
+          "gen_ai.usage.input_tokens": 5,
+          "gen_ai.usage.output_tokens": 2
+        })
+      }))
+
+    it.effect("has only names that the conventions have, and the library's own", () =>
+      Effect.gen(function*() {
+        const agent = yield* run({ name: "meteo", description: "Tells the weather", content: true })
+        const { spans } = yield* watched(
+          { chunks },
+          (provider) => Stream.runDrain(provider.stream({ ...request, ...everything })),
+          { content: true }
+        )
+        const failed = yield* watched({ error: new ProviderError.Overloaded({ message: "busy" }) }, drain)
+        const all = [...agent.spans, ...spans, ...failed.spans]
+        const names = new Set(
+          all.flatMap((span) => [
+            ...span.attributes.keys(),
+            ...span.events.flatMap(([, , attributes]) => Object.keys(attributes ?? {}))
+          ])
+        )
+        for (const name of names) assert.include([...conventions, ...ours], name)
+        const metrics = [...agent.metrics, ...failed.metrics].flatMap(({ attributes, id }) =>
+          id.startsWith("gen_ai.") ? [[id, Object.keys(attributes ?? {})] as const] : []
+        )
+        for (const [id, labels] of metrics) {
+          assert.include(conventionMetrics, id)
+          for (const label of labels) assert.include([...conventions, "unit"], label)
+        }
+      }))
+  })
+
+  describe("metrics", () => {
+    it.effect("count tokens by modality, and time the call, its first chunk and each later one", () =>
+      Effect.gen(function*() {
+        const audio = new OpenAiChunk({
+          chunk: {
+            usage: { prompt_tokens_details: { audio_tokens: 300 }, completion_tokens_details: { reasoning_tokens: 40 } }
+          }
+        })
+        const all = [...chunks, audio]
+        const fiber = yield* watched({ chunks: all, delay: "2 seconds", interval: "1 second" }, drain).pipe(
+          Effect.forkChild
+        )
         yield* TestClock.adjust("1 minute")
         const { metrics } = yield* Fiber.join(fiber)
         const attributes = {
@@ -479,31 +667,51 @@ describe("Telemetry", () => {
           "gen_ai.request.model": "gpt-4o",
           "gen_ai.response.model": "gpt-4o"
         }
-        const tokens = histograms(metrics, "gen_ai.client.token.usage")
-        assert.deepStrictEqual(
-          tokens.map(({ attributes, sum }) => [attributes["gen_ai.token.type"], sum]).sort(),
-          [["input", 1000], ["output", 101]]
+        const counts = metrics.flatMap((metric) =>
+          metric.id.startsWith("gen_ai.client.inference.usage.") && metric.type === "Counter"
+            ? [[metric.id.slice(30), metric.attributes?.["gen_ai.token.modality"], metric.state.count]]
+            : []
         )
-        const rest = chunks.length - 1
+        assert.deepStrictEqual(counts.map(String).sort(), [
+          "cache_read.input_tokens,unknown,200",
+          "input_tokens,audio,300",
+          "input_tokens,unknown,700",
+          "output_tokens,unknown,101",
+          "reasoning.output_tokens,unknown,40"
+        ])
+        const rest = all.length - 1
         for (
-          const [id, sum] of [
-            ["gen_ai.client.operation.duration", 2 + rest],
-            ["gen_ai.client.operation.time_to_first_chunk", 2],
-            ["llm_stream_time_per_output_token", rest / 100]
+          const [id, sum, count] of [
+            ["gen_ai.client.inference.duration", 2 + rest, 1],
+            ["gen_ai.client.inference.time_to_first_chunk", 2, 1],
+            ["gen_ai.client.inference.time_per_output_chunk", rest, rest],
+            ["gen_ai.client.inference.operation.input_tokens", 1000, 1],
+            ["gen_ai.client.inference.operation.output_tokens", 101, 1]
           ] as const
         ) {
           const histogram = only(histograms(metrics, id))
           assert.deepInclude(histogram.attributes, attributes)
-          assert.strictEqual(histogram.count, 1)
+          assert.strictEqual(histogram.count, count, id)
           assert.closeTo(histogram.sum, sum, 1e-9)
         }
+      }))
+
+    it.effect("record 0 tokens of an unknown modality for a call that stated none", () =>
+      Effect.gen(function*() {
+        const { metrics } = yield* watched({ error: new ProviderError.Overloaded({ message: "busy" }) }, drain)
+        const counts = metrics.flatMap((metric) =>
+          metric.id === "gen_ai.client.inference.usage.input_tokens" && metric.type === "Counter"
+            ? [[metric.attributes?.["gen_ai.token.modality"], metric.state.count]]
+            : []
+        )
+        assert.deepStrictEqual(counts, [["unknown", 0]])
       }))
 
     it.effect("have the conventions' buckets and units", () =>
       Effect.gen(function*() {
         const { metrics } = yield* watched({ chunks }, drain)
-        const [tokens] = histograms(metrics, "gen_ai.client.token.usage")
-        const [duration] = histograms(metrics, "gen_ai.client.operation.duration")
+        const [tokens] = histograms(metrics, "gen_ai.client.inference.operation.input_tokens")
+        const [duration] = histograms(metrics, "gen_ai.client.inference.duration")
         assert.deepStrictEqual(
           tokens?.state.buckets.map(([bound]) => bound).slice(0, 14),
           [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
@@ -512,7 +720,7 @@ describe("Telemetry", () => {
           duration?.state.buckets.map(([bound]) => bound).slice(0, 14),
           [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
         )
-        assert.deepStrictEqual([tokens?.attributes["unit"], duration?.attributes["unit"]], ["{token}", "seconds"])
+        assert.deepStrictEqual([tokens?.attributes["unit"], duration?.attributes["unit"]], ["{token}", "s"])
       }))
 
     it.effect("tell failed calls by the type of their error", () =>
@@ -520,10 +728,12 @@ describe("Telemetry", () => {
         const error = new ProviderError.Overloaded({ message: "busy" })
         const { metrics } = yield* watched({ error }, drain)
         assert.strictEqual(
-          only(histograms(metrics, "gen_ai.client.operation.duration")).attributes["error.type"],
+          only(histograms(metrics, "gen_ai.client.inference.duration")).attributes["error.type"],
           "Overloaded"
         )
-        for (const id of ["gen_ai.client.operation.time_to_first_chunk", "llm_stream_time_per_output_token"]) {
+        for (
+          const id of ["gen_ai.client.inference.time_to_first_chunk", "gen_ai.client.inference.operation.input_tokens"]
+        ) {
           assert.deepStrictEqual(histograms(metrics, id), [])
         }
       }))
@@ -540,7 +750,7 @@ describe("Telemetry", () => {
         for (let calls = 0; calls < 1000; calls++) {
           yield* Stream.runDrain(traced.stream({ model: "asked", prompt: "Hi" }))
         }
-        const models = histograms(yield* Metric.snapshot, "gen_ai.client.operation.duration").map(({ attributes }) =>
+        const models = histograms(yield* Metric.snapshot, "gen_ai.client.inference.duration").map(({ attributes }) =>
           attributes["gen_ai.response.model"]
         )
         assert.isBelow(models.length, 250)
@@ -617,8 +827,8 @@ describe("Telemetry", () => {
         // The two attempts of the first call are within its span.
         const attempts = receiver.spans().filter(({ parentSpanId }) => parentSpanId === completed?.spanId)
         assert.lengthOf(attempts, 2)
-        assert.include(receiver.metrics(), "gen_ai.client.token.usage")
-        assert.include(receiver.metrics(), "llm_stream_time_per_output_token")
+        assert.include(receiver.metrics(), "gen_ai.client.inference.usage.input_tokens")
+        assert.include(receiver.metrics(), "gen_ai.client.inference.time_per_output_chunk")
         assert.notInclude(receiver.text(), "sk-secret")
       }))
 
@@ -627,7 +837,97 @@ describe("Telemetry", () => {
         const { exit } = yield* watched({ chunks }, (provider) =>
           Effect.andThen(drain(provider), PrometheusMetrics.format()))
         const page = Exit.isSuccess(exit) ? exit.value : ""
-        assert.match(page, /^gen_ai_client_token_usage_sum\{.*gen_ai_token_type="output".*\} 101$/m)
+        assert.match(
+          page,
+          /^gen_ai_client_inference_usage_output_tokens(?:_total)?\{.*gen_ai_token_modality="unknown".*\} 101$/m
+        )
       }))
   })
 })
+
+const everything = {
+  temperature: 0.5,
+  topP: 0.9,
+  topK: 4,
+  maxTokens: 100,
+  stop: ["END"],
+  seed: 7,
+  frequencyPenalty: 0.1,
+  presencePenalty: 0.2,
+  reasoning: { effort: "low" },
+  responseFormat: "json",
+  system: "Be brief."
+} as const
+
+/** Of the spans `gen_ai.client.inference`, `gen_ai.invoke_agent.internal` and `gen_ai.execute_tool.internal`, and of their metrics. */
+const conventions = [
+  "error.type",
+  "server.address",
+  "server.port",
+  "gen_ai.operation.name",
+  "gen_ai.provider.name",
+  "gen_ai.output.type",
+  "gen_ai.conversation.id",
+  "gen_ai.request.model",
+  "gen_ai.request.stream",
+  "gen_ai.request.max_tokens",
+  "gen_ai.request.temperature",
+  "gen_ai.request.top_p",
+  "gen_ai.request.top_k",
+  "gen_ai.request.seed",
+  "gen_ai.request.frequency_penalty",
+  "gen_ai.request.presence_penalty",
+  "gen_ai.request.stop_sequences",
+  "gen_ai.request.reasoning.level",
+  "gen_ai.response.id",
+  "gen_ai.response.model",
+  "gen_ai.response.finish_reasons",
+  "gen_ai.response.time_to_first_chunk",
+  "gen_ai.usage.input_tokens",
+  "gen_ai.usage.output_tokens",
+  "gen_ai.usage.cache_read.input_tokens",
+  "gen_ai.usage.cache_write.input_tokens",
+  "gen_ai.usage.reasoning.output_tokens",
+  "gen_ai.usage.text.input_tokens",
+  "gen_ai.usage.audio.input_tokens",
+  "gen_ai.usage.image.input_tokens",
+  "gen_ai.usage.text.output_tokens",
+  "gen_ai.usage.audio.output_tokens",
+  "gen_ai.usage.image.output_tokens",
+  "gen_ai.system_instructions",
+  "gen_ai.input.messages",
+  "gen_ai.output.messages",
+  "gen_ai.tool.definitions",
+  "gen_ai.agent.name",
+  "gen_ai.agent.description",
+  "gen_ai.tool.name",
+  "gen_ai.tool.type",
+  "gen_ai.tool.call.id",
+  "gen_ai.tool.description",
+  "gen_ai.tool.call.arguments",
+  "gen_ai.tool.call.result",
+  "gen_ai.token.modality"
+]
+
+const conventionMetrics = [
+  "gen_ai.client.inference.duration",
+  "gen_ai.client.inference.time_to_first_chunk",
+  "gen_ai.client.inference.time_per_output_chunk",
+  "gen_ai.client.inference.usage.input_tokens",
+  "gen_ai.client.inference.usage.output_tokens",
+  "gen_ai.client.inference.usage.cache_read.input_tokens",
+  "gen_ai.client.inference.usage.cache_write.input_tokens",
+  "gen_ai.client.inference.usage.reasoning.output_tokens",
+  "gen_ai.client.inference.operation.input_tokens",
+  "gen_ai.client.inference.operation.output_tokens",
+  "gen_ai.invoke_agent.duration",
+  "gen_ai.execute_tool.duration"
+]
+
+const ours = [
+  "llm_stream.outcome",
+  "llm_stream.retries",
+  "llm_stream.cost.usd",
+  "llm_stream.cost.complete",
+  "llm_stream.steps"
+]

@@ -14,11 +14,16 @@ import * as CostLedger from "../../src/CostLedger.ts"
 import * as CostMetadata from "../../src/CostMetadata.ts"
 import * as Pricing from "../../src/Pricing.ts"
 import * as Protocol from "../../src/Protocol.ts"
+import * as Telemetry from "../../src/Telemetry.ts"
 import * as Corpus from "../support/corpus.ts"
+import * as Spans from "../support/tracer.ts"
 
 const claude = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 const costIn = (metadata: unknown): unknown => Predicate.hasProperty(metadata, "cost") ? metadata.cost : null
+
+const usageIn = (metadata: unknown): ReadonlyArray<unknown> =>
+  Predicate.hasProperty(metadata, "usage") && metadata.usage !== undefined ? [metadata.usage] : []
 
 const jsonOf = (cost: Cost.Cost | undefined): unknown => cost === undefined ? null : Cost.toJson(cost)
 
@@ -67,6 +72,12 @@ for (const row of providers) {
             const last = parts.find((part) => part.type === "finish")
             if (last !== undefined) finished++
             const cost = jsonOf(Option.getOrUndefined(fromChunks))
+            const own = yield* Stream.fromIterable(chunks).pipe(ChunkStream.parts, Stream.runCollect)
+            const ownFinish = own.find((part) => part.type === "finish")
+            const { spans, tracer } = Spans.recorder()
+            yield* Telemetry.traced({ name: protocol.provider, stream: () => Stream.fromIterable(chunks) })
+              .stream({ prompt: "Hello" }).pipe(Stream.runDrain, Effect.withTracer(tracer))
+            const span = spans[0]?.attributes
             if (cost !== null) priced++
             assert.deepStrictEqual(
               {
@@ -91,6 +102,31 @@ for (const row of providers) {
               path
             )
             assert.deepStrictEqual(response.usage, accumulator.usage(), path)
+            const { usage } = response
+            const usd = Option.map(fromChunks, (cost) => Cost.toJson(cost).total)
+            assert.strictEqual(
+              span?.get("llm_stream.cost.usd"),
+              CostMetadata.isStated(accumulator.metadata()) ? Option.getOrUndefined(usd) : undefined,
+              path
+            )
+            assert.strictEqual(span?.get("gen_ai.usage.input_tokens"), usage?.inputTokens, path)
+            assert.strictEqual(span?.get("gen_ai.usage.output_tokens"), usage?.outputTokens, path)
+            assert.deepStrictEqual(span?.get("gen_ai.response.finish_reasons") ?? [], response.finishReasons, path)
+            if (ownFinish?.type === "finish") {
+              assert.deepStrictEqual(ownFinish.usage, last?.type === "finish" ? last.usage : ownFinish.usage, path)
+              assert.strictEqual(ownFinish.usage.inputTokens.total, usage?.inputTokens, path)
+              assert.strictEqual(ownFinish.usage.outputTokens.total, usage?.outputTokens, path)
+              assert.deepStrictEqual(
+                Object.values(ownFinish.metadata ?? {}).flatMap((own) => usageIn(own)),
+                usage === undefined ? [] : [{ ...usage }],
+                path
+              )
+              assert.strictEqual(
+                ownFinish.reason,
+                finish?._tag === "Finish" ? finish.reason.replaceAll("_", "-") : ownFinish.reason,
+                path
+              )
+            }
             if (finish !== undefined) assert.deepStrictEqual(finish.usage, response.usage, path)
           }
           assert.isAbove(priced, recordings.length / 3)
