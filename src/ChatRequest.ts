@@ -40,7 +40,8 @@ export const Effort = Schema.Literals(["none", "minimal", "low", "medium", "high
 export type Effort = typeof Effort.Type
 
 /**
- * How a model reasons. Effort and budget are two ways to say how much; each API has one of them, or both.
+ * How a model reasons. Effort and budget are two ways to say how much. A model that takes only the other one is sent that, and
+ * the request says so among what it ignores.
  *
  * @category models
  * @since 0.2.0
@@ -48,7 +49,7 @@ export type Effort = typeof Effort.Type
 export interface Reasoning {
   /** How much to reason. */
   readonly effort?: Effort
-  /** Most tokens to reason with. They count towards `maxTokens`. Only Anthropic and Bedrock take it. */
+  /** Most tokens to reason with. They count towards `maxTokens`. Only Claude takes it; others get an effort near it. */
   readonly budgetTokens?: number
   /** Asks for a summary of the reasoning. Only the Responses API takes it. */
   readonly summary?: "auto" | "concise" | "detailed"

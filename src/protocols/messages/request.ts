@@ -448,20 +448,15 @@ const filePiece = (part: Prompt.FilePart, path: string, key: string, dialect: Di
 const imageSource = (file: Files.Media, path: string): Encoding<Fields> =>
   !imageTypes.includes(file.mediaType) && !("url" in file && file.mediaType === "image/*")
     ? Result.fail(`${path}.mediaType: images are taken as ${imageTypes.join(", ")}, not as ${file.mediaType}`)
-    : Result.succeed(
-      "url" in file
-        ? { type: "url", url: file.url }
-        : { type: "base64", media_type: file.mediaType, data: file.base64 }
-    )
+    : Result.succeed(sourceOf(file))
+
+const sourceOf = (file: Files.Media): Fields =>
+  "url" in file
+    ? { type: "url", url: file.url }
+    : { type: "base64", media_type: file.mediaType, data: file.base64 }
 
 const documentSource = (file: Files.Media, path: string): Encoding<Fields> => {
-  if (file.mediaType === "application/pdf") {
-    return Result.succeed(
-      "url" in file
-        ? { type: "url", url: file.url }
-        : { type: "base64", media_type: file.mediaType, data: file.base64 }
-    )
-  }
+  if (file.mediaType === "application/pdf") return Result.succeed(sourceOf(file))
   if (file.mediaType !== "text/plain") {
     return Result.fail(`${path}.mediaType: images, application/pdf and text/plain are taken, not ${file.mediaType}`)
   }

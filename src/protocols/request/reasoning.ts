@@ -1,3 +1,8 @@
+/**
+ * How much a model is to reason, in the words that it takes.
+ *
+ * @since 0.2.0
+ */
 import type * as ChatRequest from "../../ChatRequest.ts"
 
 /**
@@ -128,8 +133,8 @@ const taken: ReadonlyArray<readonly [name: RegExp, efforts: ReadonlyArray<string
  * @internal
  */
 export const effortsByName = (model: string): ReadonlyArray<string> | undefined => {
-  const name = model.toLowerCase()
-  return taken.find(([each]) => each.test(name))?.[1]
+  const id = model.toLowerCase()
+  return taken.find(([name]) => name.test(id))?.[1]
 }
 
 /**
