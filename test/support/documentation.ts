@@ -28,6 +28,8 @@ export const guides = (): ReadonlyArray<string> => [
   "README.md",
   "CHANGELOG.md",
   "CONTRIBUTING.md",
+  "SECURITY.md",
+  "llms.txt",
   ...files("examples", ".md"),
   // The API reference is generated from the sources.
   ...files("docs", ".md").filter((file) => !file.startsWith("docs/api/"))
