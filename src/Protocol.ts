@@ -50,6 +50,11 @@ export interface ResponseHeaders {
   readonly requestId?: ReadonlyArray<string> | undefined
   /** The error code of a refusal, where it is in a header rather than in the body. */
   readonly errorCode?: ((headers: Headers.Headers) => string | undefined) | undefined
+  /**
+   * Matches the names of headers with rate limits, by the groups `field` (`limit`, `remaining`, `reset`) and `kind`
+   * (`requests`, `tokens`, …). Default: `x-ratelimit-{field}-{kind}`.
+   */
+  readonly limits?: RegExp | undefined
   /** What else the headers state. It wins over what was known when the request was made. */
   readonly info?: ((headers: Headers.Headers) => ResponseInfo) | undefined
 }
