@@ -57,7 +57,7 @@ const twice = Schedule.exponential("500 millis").pipe(Schedule.jittered, Schedul
  * audio or of a refusal) is there; never after that.
  *
  * It owns the attempts: the provider itself doesn't retry, whatever its `maxRetries`. `maxRetries` of
- * `Provider.CurrentPolicy` limits its attempts, so that `0` means one request here, too, as below a `Fallback`.
+ * `Provider.CurrentPolicy` limits its attempts as well, so with `0`, and below a `Fallback`, it makes one.
  *
  * @example
  * ```ts
