@@ -3,19 +3,17 @@
  *
  *     OPENAI_API_KEY=… ANTHROPIC_API_KEY=… node examples/fallback.ts
  */
-import { Config, Console, Effect, ExecutionPlan, Stream } from "effect"
+import { Config, Console, Effect, Layer, Stream } from "effect"
 import { Anthropic, ChunkStream, OpenAi, Provider } from "effect-llm-stream"
+import * as Fallback from "effect-llm-stream/middleware/Fallback"
 import { FetchHttpClient } from "effect/http"
 
-const plan = ExecutionPlan.make(
-  { provide: OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") }) },
-  { provide: Anthropic.layerConfig({ model: Config.succeed("claude-haiku-4-5") }) }
-)
+export const ProviderLive = Fallback.layer([
+  OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") }),
+  Anthropic.layerConfig({ model: Config.succeed("claude-haiku-4-5") })
+])
 
-export const answer = (prompt: string) =>
-  Stream.unwrap(Provider.Provider.useSync(({ stream }) => stream({ prompt }))).pipe(
-    Stream.withExecutionPlan(plan, { preventFallbackOnPartialStream: true })
-  )
+export const answer = (prompt: string) => Stream.unwrap(Provider.Provider.useSync(({ stream }) => stream({ prompt })))
 
 if (import.meta.main) {
   await Effect.runPromise(
@@ -23,7 +21,7 @@ if (import.meta.main) {
       ChunkStream.text,
       Stream.runForEach((piece) => Effect.sync(() => process.stdout.write(piece))),
       Effect.catch((error) => Console.error(error.message)),
-      Effect.provide(FetchHttpClient.layer)
+      Effect.provide(ProviderLive.pipe(Layer.provide(FetchHttpClient.layer)))
     )
   )
 }

@@ -54,6 +54,11 @@ export interface ResponseHeaders {
   readonly requestId?: ReadonlyArray<string> | undefined
   /** The error code of a refusal, where it is in a header rather than in the body. */
   readonly errorCode?: ((headers: Headers.Headers) => string | undefined) | undefined
+  /**
+   * Matches the names of headers with rate limits, by the groups `field` (`limit`, `remaining`, `reset`) and `kind`
+   * (`requests`, `tokens`, …). Default: `x-ratelimit-{field}-{kind}`.
+   */
+  readonly limits?: RegExp | undefined
   /** Other facts that the headers state. They win over those that were known with the request. */
   readonly info?: ((headers: Headers.Headers) => ResponseInfo) | undefined
 }

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import type * as BigDecimal from "effect/BigDecimal"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
-import { Usage } from "./Usage.ts"
+import { sum, Usage } from "./Usage.ts"
 
 const common = {
   /** What went wrong, in the provider's words where it said something. Never holds a key or header value. */
@@ -303,7 +303,8 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
   emitted: Schema.Boolean,
   /**
    * The usage of a call of several requests until it failed, the failed one included: a `ToolLoop`, repairs of
-   * `StructuredOutput`. Absent when no response stated anything.
+   * `StructuredOutput`. Of a `Fallback` or `Retry`, the usage of the attempts whose chunks nobody got. Absent when no
+   * response stated anything.
    */
   spent: Schema.optionalKey(Schema.Struct({
     usage: Usage,
@@ -381,7 +382,7 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
 export const isProviderError = (u: unknown): u is ProviderError => u instanceof ProviderError
 
 /**
- * The error with what all responses of a call used and cost; without usage, the error as it is.
+ * The error with what responses of a call used and cost, in addition to what it states; without usage, the error as it is.
  *
  * @internal
  */
@@ -391,15 +392,22 @@ export const withSpent = (
     readonly usage?: Usage | undefined
     readonly cost?: { readonly total: BigDecimal.BigDecimal } | undefined
   }
-): ProviderError =>
-  usage === undefined
-    ? error
-    : new ProviderError({
-      provider: error.provider,
-      reason: error.reason,
-      emitted: error.emitted,
-      spent: { usage, ...(cost === undefined ? undefined : { cost: cost.total }) }
-    })
+): ProviderError => {
+  if (usage === undefined) return error
+  const { spent } = error
+  const total = spent === undefined || cost === undefined
+    ? cost?.total
+    : spent.cost && BigDecimal.sum(spent.cost, cost.total)
+  return new ProviderError({
+    provider: error.provider,
+    reason: error.reason,
+    emitted: error.emitted,
+    spent: {
+      usage: spent === undefined ? usage : sum(spent.usage, usage),
+      ...(total === undefined ? undefined : { cost: total })
+    }
+  })
+}
 
 /**
  * A failure as a provider states it, before it is classified. Everything is optional but the message.

@@ -15,7 +15,7 @@ import { batch } from "../examples/batch.ts"
 import { chats, routes } from "../examples/chat-server.ts"
 import { Claude, converse } from "../examples/chat-tools.ts"
 import { extract } from "../examples/extract.ts"
-import { answer } from "../examples/fallback.ts"
+import { answer, ProviderLive } from "../examples/fallback.ts"
 import { recipe } from "../examples/growing-object.ts"
 import { hello } from "../examples/hello.ts"
 import { fastest } from "../examples/race.ts"
@@ -275,7 +275,7 @@ describe("examples/fallback", () => {
       ANTHROPIC_BASE_URL: server.url
     })
     const response = yield* ChunkStream.outcome(answer("Say hello")).pipe(
-      Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(environment)])
+      Effect.provide(ProviderLive.pipe(Layer.provide([FetchHttpClient.layer, ConfigProvider.layer(environment)])))
     )
     return { response, paths: (yield* server.requests).map(({ path }) => path) }
   })

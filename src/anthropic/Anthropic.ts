@@ -95,7 +95,8 @@ export const protocol = (provider = "anthropic"): Protocol.Protocol<AnthropicChu
         chunk,
         ...(block === undefined ? undefined : { block })
       }),
-    errors: Messages.errors
+    errors: Messages.errors,
+    headers: { limits: /^anthropic-ratelimit-(?<kind>[a-z0-9-]+)-(?<field>limit|remaining|reset)$/ }
   })
 
 /**

@@ -1,7 +1,10 @@
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
 import type { Chunk } from "../Chunk.ts"
 import * as CostMetadata from "../CostMetadata.ts"
+import type { ResponseHeaders } from "../Protocol.ts"
 
 /**
  * What the runs of a provider's streams tell whoever watches them.
@@ -30,6 +33,21 @@ export const CurrentWatchers: Context.Reference<ReadonlyArray<Watcher>> = Contex
   "effect-llm-stream/engine/CurrentWatchers",
   { defaultValue: () => [] }
 )
+
+/**
+ * The head of a response, refusals included, as it came.
+ *
+ * @internal
+ */
+export interface Head extends Sent {
+  readonly response: HttpClientResponse.HttpClientResponse
+  readonly names: ResponseHeaders
+}
+
+/** @internal */
+export const CurrentHeads: Context.Reference<ReadonlyArray<(head: Head) => Effect.Effect<void>>> = Context.Reference<
+  ReadonlyArray<(head: Head) => Effect.Effect<void>>
+>("effect-llm-stream/engine/CurrentHeads", { defaultValue: () => [] })
 
 /**
  * A run of a provider's stream, as far as it is known.

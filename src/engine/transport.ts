@@ -17,7 +17,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
-import { CurrentWatchers, type Sent } from "./call.ts"
+import { CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
 import { fromClient } from "./clientError.ts"
 import { withRequestId } from "./reason.ts"
 import * as Redaction from "./redaction.ts"
@@ -200,7 +200,8 @@ const retriesMetric = Metric.counter("llm_stream_retries", {
 
 // Without the provider's own words, which a terminal may take for commands. A debug line, as the retry is a success of the
 // policy that the caller set; the metric and the span are what to watch.
-const tellRetry = (error: ProviderError.ProviderError, retry: number, millis: number): Effect.Effect<void> =>
+/** @internal */
+export const tellRetry = (error: ProviderError.ProviderError, retry: number, millis: number): Effect.Effect<void> =>
   Effect.flatMap(CurrentWatchers, (watchers) => {
     for (const watcher of watchers) watcher.retries = (watcher.retries ?? 0) + 1
     return Effect.andThen(
@@ -273,6 +274,9 @@ const openOnce = Effect.fnUntraced(function*<C>(
       })
     )
     if (!Refusal.isOk(response)) close()
+    for (const tell of yield* CurrentHeads) {
+      yield* tell({ provider: protocol.provider, model: route.info.model, response, names: protocol.headers })
+    }
     const bytes = yield* ResponseBody.pull(response, scope, {
       idleTimeout,
       onIdle: () => timedOut("idle", idleTimeout),

@@ -1,0 +1,207 @@
+import type * as Arr from "effect/Array"
+import type * as BigDecimal from "effect/BigDecimal"
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { ChatRequest } from "../ChatRequest.ts"
+import { type Chunk, hasOutput } from "../Chunk.ts"
+import * as CostMetadata from "../CostMetadata.ts"
+import { CurrentWatchers } from "../engine/call.ts"
+import * as Checks from "../engine/checks.ts"
+import * as Pricing from "../Pricing.ts"
+import * as Provider from "../Provider.ts"
+import * as ProviderError from "../ProviderError.ts"
+import type { Usage } from "../Usage.ts"
+
+/**
+ * How many chunks without content are held back. An answer that has more of them is delivered from there on.
+ *
+ * @internal
+ */
+export const maxHeld = 1024
+
+/** @internal */
+export interface Attempt<out C extends Chunk> {
+  readonly provider: Provider.Service<C>
+  readonly request: ChatRequest
+  /** What the attempt may do by itself. The caller's `CurrentPolicy` can only lower it. */
+  readonly maxRetries: number
+}
+
+/**
+ * An attempt that failed before its content.
+ *
+ * @internal
+ */
+export interface Failed {
+  /** Counts from 1. */
+  readonly attempt: number
+  /** The name that the error states. */
+  readonly provider: string
+  /** The model that was asked for; `undefined` where the provider does not tell its default. */
+  readonly model: string | undefined
+  readonly error: ProviderError.ProviderError
+}
+
+/** @internal */
+export interface Plan<out C extends Chunk> {
+  readonly first: Attempt<C>
+  /**
+   * The attempt that follows a failure, the n-th from 1, made after its pause; `undefined` when none does. `left` are the
+   * milliseconds that the caller's `totalTimeout` leaves.
+   */
+  readonly next: (
+    error: ProviderError.ProviderError,
+    failures: number,
+    left: number
+  ) => Effect.Effect<Attempt<C> | undefined>
+  readonly onFailure: ((failed: Failed) => Effect.Effect<void>) | undefined
+}
+
+interface Spent {
+  readonly usage: Usage
+  readonly cost: { readonly total: BigDecimal.BigDecimal } | undefined
+}
+
+/**
+ * Makes attempts one after the other until one has content, and delivers that one alone. Of attempts that are followed by
+ * another nothing is delivered; the last one is delivered with its chunks, as it failed.
+ *
+ * @internal
+ */
+export const stream = <C extends Chunk>(
+  plan: (policy: Provider.Policy) => Effect.Effect<Plan<C>, ProviderError.ProviderError>
+): Stream.Stream<C, ProviderError.ProviderError> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const policy = yield* Provider.CurrentPolicy
+    return Stream.fromChannel(channel(yield* plan(policy), policy))
+  }))
+
+const channel = <C extends Chunk>({ first, next, onFailure }: Plan<C>, policy: Provider.Policy) =>
+  Channel.fromTransform((_upstream, scope) =>
+    Effect.map(Effect.all([Clock.Clock, CurrentWatchers]), ([clock, watchers]) => {
+      const left = timeLeft(clock, policy)
+      // What was used by attempts whose chunks nobody gets.
+      const spent: Array<Spent> = []
+      const withSpent = (error: ProviderError.ProviderError) => spent.reduce(ProviderError.withSpent, error)
+      let rest: Pull.Pull<Arr.NonEmptyReadonlyArray<C>, ProviderError.ProviderError> | undefined
+
+      const drop = Effect.fnUntraced(function*(
+        { provider, request }: Attempt<C>,
+        error: ProviderError.ProviderError,
+        held: ReadonlyArray<C>
+      ) {
+        if (error.spent !== undefined) {
+          const { cost, usage } = error.spent
+          spent.push({ usage, cost: cost === undefined ? undefined : { total: cost } })
+        }
+        if (held.length === 0) return
+        // Whoever counts outside saw none of its chunks, and it may be paid for.
+        const sent = { provider: error.provider, model: provider.target?.(request)?.model ?? request.model }
+        for (const { open } of watchers) open.add(sent)
+        const metadata = CostMetadata.accumulator()
+        for (const chunk of held) metadata.add(chunk)
+        const usage = metadata.usage()
+        if (usage !== undefined) spent.push({ usage, cost: yield* Pricing.costOf(metadata.metadata()) })
+      })
+
+      const make = (
+        attempt: Attempt<C>,
+        failures: number
+      ): Pull.Pull<Arr.NonEmptyReadonlyArray<C>, ProviderError.ProviderError> =>
+        Effect.gen(function*() {
+          const own = yield* Scope.fork(scope)
+          const held: Array<C> = []
+          const pull = yield* Channel.toPullScoped(limited(attempt, policy, failures, left).channel, own)
+          const collected: typeof pull = Effect.flatMap(pull, (chunks) => {
+            for (const chunk of chunks) held.push(chunk)
+            return held.length >= maxHeld || chunks.some(hasOutput)
+              ? Effect.succeed(delivered(held, chunks))
+              : collected
+          })
+          rest = Effect.catchTag(pull, "ProviderError", (error) => Effect.fail(withSpent(error)))
+          return yield* collected.pipe(
+            Pull.catchDone(() => {
+              rest = Cause.done()
+              return isNonEmpty(held) ? Effect.succeed(held) : rest
+            }),
+            Effect.catchTag("ProviderError", (error) =>
+              Effect.gen(function*() {
+                // The socket is closed before the pause.
+                yield* Scope.close(own, Exit.fail(error))
+                yield* told(attempt, error, failures + 1, onFailure)
+                const following = yield* next(error, failures + 1, left())
+                if (following !== undefined) {
+                  yield* drop(attempt, error, held)
+                  return yield* make(following, failures + 1)
+                }
+                rest = Effect.fail(withSpent(error))
+                return yield* isNonEmpty(held) ? Effect.succeed(held) : rest
+              }))
+          )
+        })
+
+      const opened = make(first, 0)
+      return Effect.suspend(() => rest ?? opened)
+    })
+  )
+
+const isNonEmpty = <C>(chunks: ReadonlyArray<C>): chunks is Arr.NonEmptyReadonlyArray<C> => chunks.length > 0
+
+const delivered = <C>(
+  held: ReadonlyArray<C>,
+  last: Arr.NonEmptyReadonlyArray<C>
+): Arr.NonEmptyReadonlyArray<C> => isNonEmpty(held) ? held : last
+
+/** The milliseconds that the caller's `totalTimeout` leaves for all attempts together. */
+const timeLeft = (clock: Clock.Clock, { totalTimeout }: Provider.Policy): () => number => {
+  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  // The provider says what is wrong with it.
+  const total = totalTimeout === undefined
+    ? undefined
+    : Result.getOrUndefined(Checks.duration("totalTimeout", totalTimeout))
+  if (total === undefined) return () => Number.POSITIVE_INFINITY
+  const end = now() + Duration.toMillis(total)
+  return () => end - now()
+}
+
+const limited = <C extends Chunk>(
+  { maxRetries, provider, request }: Attempt<C>,
+  policy: Provider.Policy,
+  failures: number,
+  left: () => number
+): Stream.Stream<C, ProviderError.ProviderError> =>
+  Stream.provideService(provider.stream(request), Provider.CurrentPolicy, {
+    ...policy,
+    maxRetries: Math.min(policy.maxRetries ?? maxRetries, maxRetries),
+    ...(failures === 0 || policy.totalTimeout === undefined
+      ? undefined
+      : { totalTimeout: Duration.millis(Math.max(left(), 1)) })
+  })
+
+const told = <C extends Chunk>(
+  { provider, request }: Attempt<C>,
+  error: ProviderError.ProviderError,
+  attempt: number,
+  onFailure: Plan<C>["onFailure"]
+): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const model = provider.target?.(request)?.model ?? request.model
+    const span = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
+    span?.event("llm_stream.attempt_failed", yield* Clock.currentTimeNanos, {
+      "llm_stream.attempt": attempt,
+      "llm_stream.provider": error.provider,
+      "error.type": error.reason._tag,
+      ...(model === undefined ? undefined : { "gen_ai.request.model": model }),
+      ...(error.status === undefined ? undefined : { "http.response.status_code": error.status })
+    })
+    if (onFailure !== undefined) yield* onFailure({ attempt, provider: error.provider, model, error })
+  })
