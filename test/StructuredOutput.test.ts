@@ -55,7 +55,7 @@ const kinds: ReadonlyArray<readonly [string, Schema.Codec<unknown, unknown>, str
   ["text", Schema.String, `"a"`, "a"],
   ["list", Schema.Array(Schema.Int), "[1,2]", [1, 2]],
   ["tuple", Schema.Tuple([Schema.Int, Schema.String]), `[1,"a"]`, [1, "a"], `{"0":1,"1":"a"}`],
-  ["record", Schema.Record(Schema.String, Schema.Int), `{"a":1}`, { a: 1 }, `[["a",1]]`],
+  ["record", Schema.Record(Schema.String, Schema.Int), `{"a":1}`, { a: 1 }, `[{"0":"a","1":1}]`],
   ["union", Schema.Union([Schema.Struct({ a: Schema.Int }), Schema.Struct({ b: Schema.Int })]), `{"b":1}`, { b: 1 }],
   ["recursive", Tree, `{"name":"a","children":[{"name":"b","children":[]}]}`, {
     name: "a",
