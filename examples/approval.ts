@@ -20,7 +20,7 @@ const Stored = Schema.fromJsonString(Schema.toCodecJson(ToolLoop.Done))
 
 /** The state to store, as JSON, and what somebody has to be asked; nothing when the model has its answer. */
 export const start = (prompt: string) =>
-  ToolLoop.stream({ prompt, tools: toolkit }, { budget: "0.05" }).pipe(
+  ToolLoop.stream({ prompt, tools: toolkit }, { maxSteps: 10 }).pipe(
     ToolLoop.answer,
     Effect.flatMap(({ text, value: _, ...done }) =>
       Effect.map(Schema.encodeEffect(Stored)({ _tag: "Done", ...done }), (stored) => ({
@@ -32,12 +32,12 @@ export const start = (prompt: string) =>
     Effect.provide(Handlers)
   )
 
-/** Goes on with the stored state and the person's answers. The budget is that of the whole loop. */
+/** Goes on with the stored state and the person's answers. The limit is that of the whole loop. */
 export const goOn = (stored: string, responses: ReadonlyArray<ToolLoop.ApprovalResponse>) =>
   Schema.decodeEffect(Stored)(stored).pipe(
     Effect.flatMap((done) =>
       ToolLoop.answer(
-        ToolLoop.stream({ from: ToolLoop.respond(done, responses), tools: toolkit }, { budget: "0.05" })
+        ToolLoop.stream({ from: ToolLoop.respond(done, responses), tools: toolkit }, { maxSteps: 10 })
       )
     ),
     Effect.map(({ text }) => text),

@@ -309,7 +309,8 @@ const prepared = <T, E, RD, RE>(
       repairs,
       prompt,
       ask: {
-        send: (prompt, earlier) => withSpent(provider.stream({ ...fields, ...asked, ...choice, prompt }), earlier),
+        send: (prompt, earlier) =>
+          withSpent(Stream.mapError(provider.stream({ ...fields, ...asked, ...choice, prompt }), withHint), earlier),
         reading
       }
     }
@@ -345,7 +346,7 @@ export const asking = Effect.fnUntraced(function*<T, E, RD, RE>(
   const isPlain = mode === "instructions" && Result.isFailure(written)
   const jsonSchema = yield* Effect.mapError(
     Effect.fromResult(isPlain ? tried(() => ChatRequest.jsonSchemaOf(schema, "schema")) : written),
-    (problem) => refuse(`schema: ${isPlain ? problem : `${problem}. \`mode: "instructions"\` takes any schema`}`)
+    (problem) => refuse(`schema: ${isPlain ? problem : `${problem}. ${takesAny}`}`)
   )
   if (!isJsonObject(jsonSchema)) return yield* refuse("schema: its JSON Schema holds more than JSON")
   const name = nameOf(asked)
@@ -360,6 +361,15 @@ export const asking = Effect.fnUntraced(function*<T, E, RD, RE>(
       return { reading, instructions: instructions(jsonSchema) }
   }
 })
+
+const takesAny = "`mode: \"instructions\"` takes any schema"
+
+/** Says which mode takes a schema that the provider's request format refuses. */
+const withHint = (error: ProviderError.ProviderError): ProviderError.ProviderError =>
+  error.reason._tag === "InvalidRequest" &&
+    /(^|: )(responseFormat\.schema|tools\[0\]\.parameters)\b/.test(error.reason.message)
+    ? Checks.refused(error.provider, `${error.reason.message}. ${takesAny}`)
+    : error
 
 /** What is thrown, without the name of the module that throws it. */
 const tried = (write: () => unknown): Result.Result<unknown, string> =>

@@ -40,6 +40,34 @@ const collect = <T, E, Err, R>(self: Stream.Stream<StructuredOutput.Event<T, E>,
 // APIs that keep a refusal apart from the answer.
 const refusing = new Set(["openai", "openai-responses", "azure", "azure-responses", "azure-inference", "groq"])
 
+interface Tree {
+  readonly name: string
+  readonly children: ReadonlyArray<Tree>
+}
+const Tree: Schema.Codec<Tree> = Schema.Struct({
+  name: Schema.String,
+  children: Schema.Array(Schema.suspend(() => Tree))
+}).annotate({ identifier: "Tree" })
+class Point extends Schema.Class<Point>("Point")({ x: Schema.Finite }) {}
+
+/** Schemas of every kind, what a model writes for them (in the form that the API has, if it has another), and what it is. */
+const kinds: ReadonlyArray<readonly [string, Schema.Codec<unknown, unknown>, string, unknown, string?]> = [
+  ["text", Schema.String, `"a"`, "a"],
+  ["list", Schema.Array(Schema.Int), "[1,2]", [1, 2]],
+  ["tuple", Schema.Tuple([Schema.Int, Schema.String]), `[1,"a"]`, [1, "a"], `{"0":1,"1":"a"}`],
+  ["record", Schema.Record(Schema.String, Schema.Int), `{"a":1}`, { a: 1 }, `[{"0":"a","1":1}]`],
+  ["union", Schema.Union([Schema.Struct({ a: Schema.Int }), Schema.Struct({ b: Schema.Int })]), `{"b":1}`, { b: 1 }],
+  ["recursive", Tree, `{"name":"a","children":[{"name":"b","children":[]}]}`, {
+    name: "a",
+    children: [{ name: "b", children: [] }]
+  }],
+  ["date", Schema.Date, `"2026-11-22T00:00:00.000Z"`, new Date("2026-11-22")],
+  ["class", Point, `{"x":1}`, new Point({ x: 1 })],
+  ["transformation", Schema.NumberFromString, `"12"`, 12],
+  ["any", Schema.Struct({ more: Schema.Json }), `{"more":[1]}`, { more: [1] }],
+  ["big number", Schema.BigInt, `"12"`, 12n]
+]
+
 for (const [id, { at, reply }] of Object.entries(hosts)) {
   const request = { prompt: "Who was Ada Lovelace? Answer in JSON.", schema: Person }
 
@@ -60,6 +88,35 @@ for (const [id, { at, reply }] of Object.entries(hosts)) {
         // The server refuses what the provider would refuse.
         const [{ body } = { body: undefined }] = yield* server.requests
         assert.include(JSON.stringify(body).replaceAll("\\", ""), `"born"`)
+      }))
+
+    it.live("takes every kind of schema in words, and says so where another mode does not take one", () =>
+      Effect.gen(function*() {
+        for (const [kind, schema, plain, value, other = plain] of kinds) {
+          const ask = (mode: StructuredOutput.Mode, content: string) =>
+            Effect.gen(function*() {
+              const server = yield* NodeReplayServer.make([
+                reply(
+                  mode === "tool"
+                    ? Answer.make({ toolCalls: [{ name: "response", arguments: content }] })
+                    : Answer.make({ content })
+                )
+              ])
+              const asked = { ...request, schema, mode, name: "response" }
+              return yield* Effect.result(StructuredOutput.generate(asked)).pipe(Effect.provide(at(server.url)))
+            })
+          const words = [yield* ask("instructions", plain), yield* ask("instructions", other)]
+          assert.deepStrictEqual(
+            words.flatMap((words) => Result.isSuccess(words) ? [words.success.value] : [])[0],
+            value,
+            `${kind}: ${words.map((words) => Result.isFailure(words) ? words.failure.message : "").join()}`
+          )
+          for (const mode of ["format", "tool"] as const) {
+            const answer = yield* ask(mode, plain)
+            if (Result.isSuccess(answer) || answer.failure._tag === "ObjectError") continue
+            assert.include(answer.failure.message, `\`mode: "instructions"\` takes any schema`, `${kind}, ${mode}`)
+          }
+        }
       }))
 
     it.live("asks by a tool that the model has to call", () =>
@@ -328,14 +385,6 @@ describe("StructuredOutput", () => {
 
   it.effect("takes any schema in words, and says so where the API does not take one", () =>
     Effect.gen(function*() {
-      interface Tree {
-        readonly name: string
-        readonly children: ReadonlyArray<Tree>
-      }
-      const Tree: Schema.Codec<Tree> = Schema.Struct({
-        name: Schema.String,
-        children: Schema.Array(Schema.suspend(() => Tree))
-      }).annotate({ identifier: "Tree" })
       const tree = { name: "a", children: [{ name: "b", children: [] }] }
       const ask = { prompt: "A tree?", schema: Tree }
       for (const schemas of ["anthropic", "openai"] as const) {
