@@ -56,6 +56,23 @@ describe("an effort", () => {
   }
 })
 
+describe("an answer that Claude shall go on with", () => {
+  it("ends without white space, and keeps all else", () => {
+    const { messages } = Result.getOrThrow(
+      Provider.prepare(Anthropic.define({}), {
+        model: "claude-sonnet-4-5",
+        prompt: [
+          { role: "user", content: [{ type: "text", text: prompt }] },
+          { role: "assistant", content: [{ type: "text", text: "One." }, { type: "text", text: "It is " }] }
+        ]
+      })
+    ).body
+    assert.deepNestedInclude({ messages }, {
+      "messages[1].content": [{ type: "text", text: "One." }, { type: "text", text: "It is" }]
+    })
+  })
+})
+
 describe("Claude at another host", () => {
   it("refuses by the name of that host", () => {
     for (const provider of ["gateway", undefined]) {
