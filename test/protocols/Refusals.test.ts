@@ -1,7 +1,15 @@
 /** Single facts of a request that a change must not lose: where it goes, what is said of a file, whose name a refusal has. */
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { Anthropic, AzureInference, AzureOpenAi, Bedrock, ChatRequest, Provider } from "../../src/index.ts"
+import {
+  Anthropic,
+  AzureInference,
+  AzureOpenAi,
+  Bedrock,
+  ChatRequest,
+  OpenAiResponses,
+  Provider
+} from "../../src/index.ts"
 
 const prompt = "Hi"
 
@@ -37,6 +45,34 @@ describe("Converse", () => {
   }
 })
 
+describe("an effort", () => {
+  for (const effort of ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const) {
+    it(`may be ${effort}`, () => {
+      const { reasoning } = Result.getOrThrow(
+        Provider.prepare(OpenAiResponses.define({}), { model: "gpt-6", prompt, reasoning: { effort } })
+      ).body
+      assert.deepInclude(reasoning, { effort })
+    })
+  }
+})
+
+describe("an answer that Claude shall go on with", () => {
+  it("ends without white space, and keeps all else", () => {
+    const { messages } = Result.getOrThrow(
+      Provider.prepare(Anthropic.define({}), {
+        model: "claude-sonnet-4-5",
+        prompt: [
+          { role: "user", content: [{ type: "text", text: prompt }] },
+          { role: "assistant", content: [{ type: "text", text: "One." }, { type: "text", text: "It is " }] }
+        ]
+      })
+    ).body
+    assert.deepNestedInclude({ messages }, {
+      "messages[1].content": [{ type: "text", text: "One." }, { type: "text", text: "It is" }]
+    })
+  })
+})
+
 describe("Claude at another host", () => {
   it("refuses by the name of that host", () => {
     for (const provider of ["gateway", undefined]) {
@@ -45,6 +81,33 @@ describe("Claude at another host", () => {
       const result = format.encode(request, "claude-sonnet-4-5")
       assert.isTrue(Result.isFailure(result) && result.failure.message.startsWith(`${provider ?? "anthropic"}: user`))
     }
+  })
+})
+
+describe("a schema that Claude shall keep to", () => {
+  it("is closed wherever an object stands in it", () => {
+    const object = (more: object = {}) => ({ type: "object", properties: {}, ...more })
+    const schema = (closed: object) => ({
+      ...object(closed),
+      properties: {
+        list: { type: "array", items: object(closed) },
+        either: { anyOf: [object(closed), { type: "null" }] },
+        both: { allOf: [object(closed)] },
+        pair: { type: "array", prefixItems: [object(closed)] },
+        named: { $ref: "#/$defs/Named" }
+      },
+      $defs: { Named: object(closed) }
+    })
+    const { output_config } = Result.getOrThrow(
+      Provider.prepare(Anthropic.define({}), {
+        model: "claude-sonnet-4-5",
+        prompt,
+        responseFormat: { schema: schema({}), strict: true }
+      })
+    ).body
+    assert.deepStrictEqual(output_config, {
+      format: { type: "json_schema", schema: schema({ additionalProperties: false }) }
+    })
   })
 })
 
