@@ -99,24 +99,12 @@ export interface FormatOptions {
 }
 
 const openaiFields: Treatments = {
-  system: "encoded",
+  ...OpenAi.fields,
   maxTokens: "encoded",
-  temperature: { field: "temperature" },
-  topP: { field: "top_p" },
-  topK: { ignored: "the API takes none" },
   frequencyPenalty: { field: "frequency_penalty" },
   presencePenalty: { field: "presence_penalty" },
   stop: { field: "stop" },
   seed: { field: "seed" },
-  tools: "encoded",
-  toolChoice: "encoded",
-  parallelToolCalls: "encoded",
-  responseFormat: "encoded",
-  reasoning: "encoded",
-  serviceTier: { field: "service_tier" },
-  user: { field: "user" },
-  metadata: { field: "metadata" },
-  logprobs: { field: "top_logprobs" },
   audio: { field: "audio" }
 }
 

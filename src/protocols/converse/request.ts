@@ -74,25 +74,14 @@ type Piece = Walk.Piece<Fields>
 type Unit = Walk.Unit<Fields>
 
 const fields: Treatments = {
-  system: "encoded",
-  maxTokens: "encoded",
+  ...Claude.fields,
   temperature: { field: "inferenceConfig.temperature" },
   topP: { field: "inferenceConfig.topP" },
   topK: "encoded",
-  frequencyPenalty: { ignored: "the API has no penalties" },
-  presencePenalty: { ignored: "the API has no penalties" },
   stop: { field: "inferenceConfig.stopSequences" },
-  seed: { ignored: "the API takes none" },
-  tools: "encoded",
-  toolChoice: "encoded",
-  parallelToolCalls: "encoded",
-  responseFormat: "encoded",
-  reasoning: "encoded",
   serviceTier: { field: "serviceTier.type" },
   user: { ignored: "the API takes none; metadata is kept in AWS's invocation logs" },
-  metadata: { field: "requestMetadata" },
-  logprobs: { refused: "the API gives no log probabilities" },
-  audio: { refused: "the API gives no sound" }
+  metadata: { field: "requestMetadata" }
 }
 
 const shape: Shape = {
@@ -587,8 +576,7 @@ const metadataProblem = ({ metadata = {} }: ChatRequest.Normalized): string | un
 const isLabel = (text: string): boolean => /^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/.test(text)
 
 const samplingProblem = (request: ChatRequest.Normalized, family: Family): string | undefined => {
-  const { stop = [], temperature } = request
+  const { stop = [] } = request
   if (stop.length > 2500) return `stop: at most 2500 texts are taken, not ${stop.length}`
-  if (temperature !== undefined && temperature > 1) return `temperature: 0 to 1 is taken, not ${temperature}`
-  return family === "claude" ? Claude.stopProblem(request) : undefined
+  return Claude.temperatureProblem(request) ?? (family === "claude" ? Claude.stopProblem(request) : undefined)
 }

@@ -161,25 +161,14 @@ type Piece = Walk.Piece<Fields>
 type Unit = Walk.Unit<Fields>
 
 const fields: Treatments = {
-  system: "encoded",
-  maxTokens: "encoded",
+  ...Claude.fields,
   temperature: { field: "temperature" },
   topP: { field: "top_p" },
   topK: { field: "top_k" },
-  frequencyPenalty: { ignored: "the API has no penalties" },
-  presencePenalty: { ignored: "the API has no penalties" },
   stop: { field: "stop_sequences" },
-  seed: { ignored: "the API takes none" },
-  tools: "encoded",
-  toolChoice: "encoded",
-  parallelToolCalls: "encoded",
-  responseFormat: "encoded",
-  reasoning: "encoded",
   serviceTier: "encoded",
   user: "encoded",
-  metadata: "encoded",
-  logprobs: { refused: "the API gives no log probabilities" },
-  audio: { refused: "the API gives no sound" }
+  metadata: "encoded"
 }
 
 const shape: Shape = {
@@ -205,7 +194,7 @@ const encode = (
     const { trimmed, turns } = Claude.withoutTrailingSpace(said)
     yield* unless(Walk.markProblem([...tools, ...system, ...turns.flatMap(({ units }) => units)]))
 
-    yield* unless(Claude.stopProblem(request) ?? temperatureProblem(request))
+    yield* unless(Claude.stopProblem(request) ?? Claude.temperatureProblem(request))
     const asked = yield* Claude.thinking(request, model, turns)
     const otherwise = yield* limit
     const schema = yield* Claude.answerSchema(request)
@@ -525,9 +514,6 @@ const metadataOf = ({ metadata, user }: ChatRequest.Normalized): Encoding<Fields
     ? Result.fail(`${user === undefined ? "metadata.user_id" : "user"}: has at most 512 characters`)
     : Result.succeed({ user_id: id })
 }
-
-const temperatureProblem = ({ temperature }: ChatRequest.Normalized): string | undefined =>
-  temperature !== undefined && temperature > 1 ? `temperature: 0 to 1 is taken, not ${temperature}` : undefined
 
 // -- Raw fields
 

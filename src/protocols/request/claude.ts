@@ -5,8 +5,29 @@ import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
 import { claudeSchema } from "./claudeSchema.ts"
 import type { Encoding, Fields } from "./encoding.ts"
+import type { Treatments } from "./format.ts"
 import * as Reasoning from "./reasoning.ts"
 import { isBlank, type Turn } from "./walk.ts"
+
+/**
+ * What becomes of the fields of a request in the formats that were made for Claude.
+ *
+ * @internal
+ */
+export const fields = {
+  system: "encoded",
+  maxTokens: "encoded",
+  frequencyPenalty: { ignored: "the API has no penalties" },
+  presencePenalty: { ignored: "the API has no penalties" },
+  seed: { ignored: "the API takes none" },
+  tools: "encoded",
+  toolChoice: "encoded",
+  parallelToolCalls: "encoded",
+  responseFormat: "encoded",
+  reasoning: "encoded",
+  logprobs: { refused: "the API gives no log probabilities" },
+  audio: { refused: "the API gives no sound" }
+} as const satisfies Partial<Treatments>
 
 /** What the id of a Claude model tells about how it reasons. */
 interface Abilities {
@@ -175,6 +196,14 @@ export const toolChoice = (
       return { type: "tool", name: toolChoice.tool, ...single }
   }
 }
+
+/**
+ * Why a temperature is not taken, as a sentence; `undefined` when it is.
+ *
+ * @internal
+ */
+export const temperatureProblem = ({ temperature }: ChatRequest.Normalized): string | undefined =>
+  temperature !== undefined && temperature > 1 ? `temperature: 0 to 1 is taken, not ${temperature}` : undefined
 
 /**
  * Which stop text Claude refuses, as a sentence; `undefined` when it takes all.

@@ -5,6 +5,7 @@ import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
 import type { Encoding, Fields } from "./encoding.ts"
 import type { Media } from "./files.ts"
+import type { Treatments } from "./format.ts"
 import { ownOptions } from "./options.ts"
 import { asEffort, type Effort, knownToReason } from "./reasoning.ts"
 import * as JsonSchemas from "./schema.ts"
@@ -16,6 +17,27 @@ import { toolName, toolParameters } from "./tools.ts"
  * @internal
  */
 export const serviceTiers = ["auto", "default", "flex", "scale", "priority", "fast"]
+
+/**
+ * What becomes of the fields of a request that all of OpenAI's APIs have.
+ *
+ * @internal
+ */
+export const fields = {
+  system: "encoded",
+  temperature: { field: "temperature" },
+  topP: { field: "top_p" },
+  topK: { ignored: "the API takes none" },
+  tools: "encoded",
+  toolChoice: "encoded",
+  parallelToolCalls: "encoded",
+  responseFormat: "encoded",
+  reasoning: "encoded",
+  serviceTier: { field: "service_tier" },
+  user: { field: "user" },
+  metadata: { field: "metadata" },
+  logprobs: { field: "top_logprobs" }
+} as const satisfies Partial<Treatments>
 
 /**
  * The images that OpenAI and its like take.

@@ -44,24 +44,12 @@ export interface FormatOptions {
  * @since 0.2.0
  */
 export const fields: Treatments = {
-  system: "encoded",
+  ...OpenAi.fields,
   maxTokens: { field: "max_output_tokens" },
-  temperature: { field: "temperature" },
-  topP: { field: "top_p" },
-  topK: { ignored: "the API takes none" },
   frequencyPenalty: { ignored: "the API takes none" },
   presencePenalty: { ignored: "the API takes none" },
   stop: { refused: "the API takes no stop texts" },
   seed: { ignored: "the API takes none" },
-  tools: "encoded",
-  toolChoice: "encoded",
-  parallelToolCalls: "encoded",
-  responseFormat: "encoded",
-  reasoning: "encoded",
-  serviceTier: { field: "service_tier" },
-  user: { field: "user" },
-  metadata: { field: "metadata" },
-  logprobs: { field: "top_logprobs" },
   audio: { refused: "the API gives no spoken answers" }
 }
 
