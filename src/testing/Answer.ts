@@ -162,7 +162,9 @@ export const make = (options: {
       ])
     ],
     finishReason: options.finishReason ?? (toolCalls.length > 0 ? "tool_calls" : "stop"),
-    ...(options.usage === undefined ? undefined : { usage: { cachedTokens: 0, ...options.usage } })
+    ...(options.usage === undefined
+      ? undefined
+      : { usage: { ...options.usage, cachedTokens: options.usage.cachedTokens ?? 0 } })
   }
 }
 

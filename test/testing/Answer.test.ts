@@ -21,6 +21,11 @@ describe("Answer", () => {
     assert.strictEqual(Answer.make({ content: "x", finishReason: "length" }).finishReason, "length")
   })
 
+  it("states no tokens of the cache where none are given", () => {
+    const answer = Answer.make({ content: "x", usage: { inputTokens: 9, outputTokens: 3 } })
+    assert.deepStrictEqual(answer.usage, { inputTokens: 9, cachedTokens: 0, outputTokens: 3 })
+  })
+
   it.prop("keeps every character of whole texts", {
     content: Schema.String,
     reasoning: Schema.String,

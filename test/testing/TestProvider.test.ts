@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Stream } from "effect"
+import { Cause, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as ChunkStream from "../../src/ChunkStream.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
@@ -19,6 +19,15 @@ describe("TestProvider", () => {
       const { requests } = yield* TestProvider.TestProvider
       assert.deepStrictEqual((yield* requests).map(({ prompt }) => prompt), ["a", "b", "c"])
     }).pipe(Effect.provide(TestProvider.layer([{ chunks: chunks("one") }, { chunks: chunks("two") }]))))
+
+  it.effect("takes any list of replies, and says so when an empty one is asked", () =>
+    Effect.gen(function*() {
+      const { stream } = yield* TestProvider.make(["one", "two"].map((content) => ({ chunks: chunks(content) })))
+      assert.strictEqual(yield* Stream.mkString(ChunkStream.text(stream({ prompt: "a" }))), "one")
+      const nothing = yield* TestProvider.make([])
+      const cause = yield* Effect.flip(Effect.sandbox(Stream.runDrain(nothing.stream({ prompt: "a" }))))
+      assert.include(Cause.pretty(cause), "The script has no reply")
+    }))
 
   it.effect("answers by a function of the request", () =>
     Effect.gen(function*() {
