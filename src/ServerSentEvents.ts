@@ -15,6 +15,7 @@ import * as ChatEvent from "./ChatEvent.ts"
 import { type Cost, toJson } from "./Cost.ts"
 import { lazy } from "./internal/lazy.ts"
 import { isProviderError } from "./ProviderError.ts"
+import type * as StreamedObject from "./StreamedObject.ts"
 import type * as ToolLoop from "./ToolLoop.ts"
 import { Usage } from "./Usage.ts"
 import * as Sse from "./wire/Sse.ts"
@@ -91,12 +92,14 @@ const { Audio, File, InvalidToolCall, Reasoning, Refusal, Source, Text } = ChatE
 const { ToolApprovalRequest, ToolCall, ToolCallDelta, ToolCallStart, ToolResult } = ChatEvent
 
 /**
- * Schema of an event as it is sent.
+ * An event as it is sent, told apart by `_tag`.
  *
- * @category schemas
+ * @category models
  * @since 0.2.0
  */
-export const ServerSentEvent = Schema.Union([
+export type ServerSentEvent = Exclude<ChatEvent.ChatEvent, ChatEvent.Finish> | Finish | Done | Failure
+
+const members = [
   Text,
   Reasoning,
   Refusal,
@@ -112,15 +115,15 @@ export const ServerSentEvent = Schema.Union([
   Finish,
   Done,
   Failure
-])
+] as const
 
 /**
- * An event as it is sent, told apart by `_tag`.
+ * Schema of an event as it is sent.
  *
- * @category models
+ * @category schemas
  * @since 0.2.0
  */
-export type ServerSentEvent = Exclude<ChatEvent.ChatEvent, ChatEvent.Finish> | Finish | Done | Failure
+export const ServerSentEvent: Schema.Codec<ServerSentEvent, unknown> = Schema.Union(members)
 
 /**
  * The options of {@link encode}.
@@ -137,9 +140,12 @@ export interface Options {
   readonly heartbeat?: Duration.Input | undefined
 }
 
+/** What a response, or a loop with or without an output, emits. */
+type Event = ToolLoop.Event | StreamedObject.ObjectEvent<unknown, unknown>
+
 /**
  * The body of a response of type `text/event-stream`. Each event is named after its `_tag` and has its JSON as data; the
- * last one is `End`. The steps of a `ToolLoop` stay on the server.
+ * last one is `End`. The steps of a `ToolLoop` and its output stay on the server.
  *
  * A failure becomes a {@link Failure} before the end; log it with `Stream.tapError` before. Values that JSON can't hold
  * are sent as text (`NaN`, `1n`) or left out (functions).
@@ -162,7 +168,7 @@ export interface Options {
  * @since 0.2.0
  */
 export const encode = <E, R>(
-  self: Stream.Stream<ToolLoop.Event, E, R>,
+  self: Stream.Stream<Event, E, R>,
   options: Options = {}
 ): Stream.Stream<Uint8Array, never, R> => {
   const heartbeat = Duration.fromInputUnsafe(options.heartbeat ?? Duration.seconds(15))
@@ -188,7 +194,7 @@ export const encode = <E, R>(
  */
 export const headers = { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" } as const
 
-const sent = (event: ToolLoop.Event, { costs = false, toolResults = false }: Options): ServerSentEvent | undefined => {
+const sent = (event: Event, { costs = false, toolResults = false }: Options): ServerSentEvent | undefined => {
   switch (event._tag) {
     case "Finish": {
       const { cost, ...rest } = event
@@ -204,6 +210,8 @@ const sent = (event: ToolLoop.Event, { costs = false, toolResults = false }: Opt
     case "ToolResult":
       return toolResults ? { ...event, result: plain(event.result) } : undefined
     case "Step":
+    case "Partial":
+    case "Complete":
       return undefined
     default:
       return event
@@ -330,4 +338,4 @@ export const decode = <E, R>(
     )
   })
 
-const tags: ReadonlySet<string> = new Set(ServerSentEvent.members.map((member) => member.fields._tag.schema.literal))
+const tags: ReadonlySet<string> = new Set(members.map((member) => member.fields._tag.schema.literal))
