@@ -406,10 +406,10 @@ describe("examples/telemetry", () => {
         assert.strictEqual(yield* get("/ask?prompt=Say%20hello"), "Hello")
         return yield* get("/metrics")
       }).pipe(Effect.provide(server))
-      assert.match(page, /^gen_ai_client_token_usage_sum\{.*gen_ai_token_type="output".*\} 100$/m)
+      assert.match(page, /^gen_ai_client_inference_usage_output_tokens\{.*\} 100$/m)
       const calls = collector.spans().filter(({ name }) => name === "chat gpt-4o-mini")
       assert.deepStrictEqual(calls.map(({ attributes }) => attributes["llm_stream.cost.usd"]), [0.00021])
-      assert.include(collector.metrics(), "gen_ai.client.operation.duration")
+      assert.include(collector.metrics(), "gen_ai.client.inference.duration")
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
 })
 

@@ -51,7 +51,8 @@ describe("an effort", () => {
       const { reasoning } = Result.getOrThrow(
         Provider.prepare(OpenAiResponses.define({}), { model: "gpt-6", prompt, reasoning: { effort } })
       ).body
-      assert.deepInclude(reasoning, { effort })
+      // The nearest that the model has.
+      assert.deepInclude(reasoning, { effort: effort === "minimal" ? "low" : effort })
     })
   }
 })
