@@ -416,13 +416,11 @@ export type ChatEvent =
  * @category constructors
  * @since 0.2.0
  */
-export const finish = (response: ChatResponse.ChatResponse): Finish =>
-  finishOf({
-    ...response,
-    isSpoken: response.audio !== undefined,
-    reason: response.commonFinishReasons[0],
-    finishReason: response.finishReasons[0]
-  })
+export const finish = (response: ChatResponse.ChatResponse): Finish => {
+  // One by one: a spread would make the lists that are made only when asked for.
+  const { audio, commonFinishReasons: [reason], cost, finishReasons: [finishReason], id, model, usage } = response
+  return finishOf({ isSpoken: audio !== undefined, reason, finishReason, id, model, usage, cost })
+}
 
 /** What a response has to state for its end. */
 interface Stated {
@@ -727,13 +725,17 @@ export const fromChunks = <C extends Chunk, E, R>(
             const content = reader.read(chunk)
             accumulator?.addEvents(chunk, content)
             if (failure() !== undefined) break
-            ending.add(chunk, content)
+            // A whole response has all that the end needs.
+            if (accumulator === undefined) ending.add(chunk, content)
             events.pushEvents(chunk, content, out)
           }
         }),
       end: Effect.suspend(() => {
         const last = collect(events.end)
-        return Effect.map(ending.finish(), (finish) => [...last, finish])
+        const finished = accumulator === undefined
+          ? ending.finish()
+          : Effect.map(Pricing.priced(accumulator.response()), finish)
+        return Effect.map(finished, (event) => [...last, event])
       }),
       cut: () => collect(events.cut),
       failure

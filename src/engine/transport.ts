@@ -109,7 +109,12 @@ export const stream = <C>(
     )
   )
 
-const millis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+/**
+ * A monotonic time.
+ *
+ * @internal
+ */
+export const millis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 /** The milliseconds that are left now. */
 const deadline = (clock: Clock.Clock, duration: Duration.Duration, start: number): () => number => {

@@ -16,6 +16,7 @@ import { type Chunk, hasOutput } from "../Chunk.ts"
 import * as CostMetadata from "../CostMetadata.ts"
 import { CurrentWatchers } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
+import { millis } from "../engine/transport.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -163,14 +164,13 @@ const delivered = <C>(
 
 /** The milliseconds that the caller's `totalTimeout` leaves for all attempts together. */
 const timeLeft = (clock: Clock.Clock, { totalTimeout }: Provider.Policy): () => number => {
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   // The provider says what is wrong with it.
   const total = totalTimeout === undefined
     ? undefined
     : Result.getOrUndefined(Checks.duration("totalTimeout", totalTimeout))
   if (total === undefined) return () => Number.POSITIVE_INFINITY
-  const end = now() + Duration.toMillis(total)
-  return () => end - now()
+  const end = millis(clock) + Duration.toMillis(total)
+  return () => end - millis(clock)
 }
 
 const limited = <C extends Chunk>(
