@@ -80,7 +80,7 @@ export class Entry extends Schema.Class<Entry>("effect-llm-stream/CostLedger/Ent
 export class CostLedger extends Context.Service<CostLedger, {
   /**
    * Adds what one response stated. A response that stated no usage and no cost, or did not come to its end (`ended` is
-   * `false`), counts as unknown. So does what is no metadata.
+   * `false`), counts as unknown. So does a value that is not metadata.
    */
   readonly record: (metadata: CostMetadata.CostMetadata, ended?: boolean) => Effect.Effect<void>
   /** The sums so far, by provider, then model. */

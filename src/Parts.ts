@@ -150,7 +150,7 @@ type Out = Array<AiResponse.StreamPartEncoded>
  */
 export const decoder = (options?: {
   /**
-   * The `params` of a call whose arguments are no JSON, in an answer that was not cut short. Default: the text itself.
+   * The `params` of a call whose arguments are not JSON, in an answer that was not cut short. Default: the text itself.
    * `null` leaves such calls out.
    */
   readonly brokenParams?: ((text: string) => unknown) | null | undefined

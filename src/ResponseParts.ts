@@ -288,7 +288,7 @@ const contentDecoder = lazy(() => Schema.decodeSync(AiResponse.Part()))
  * response without any content gives a message without parts.
  *
  * Of an answer that was not cut short it has all of `toolCalls` that are named, so that each can be answered.
- * Arguments that are no JSON object, which no API takes back, are the field `INVALID_JSON` of one.
+ * Arguments that are not a JSON object, which no API takes back, become the field `INVALID_JSON` of one.
  *
  * @example
  * ```ts

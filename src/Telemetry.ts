@@ -671,7 +671,7 @@ const partOf = (part: Prompt.Part) => {
     case "file": {
       const { data, fileName, mediaType } = part
       const file = { mime_type: mediaType, modality: modalityOf(mediaType), name: fileName }
-      // The bytes stay here: a span is no place for them.
+      // The bytes stay here: they do not belong in a span.
       return data instanceof URL
         ? { type: "uri", ...file, uri: data.protocol === "data:" ? "data:" : data.href }
         : { type: "blob", ...file, content: "" }

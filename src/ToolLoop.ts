@@ -430,7 +430,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
         const chunks = provider.stream({
           ...fields,
           ...defined({ responseFormat: responseFormat ?? fields.responseFormat }),
-          // The answer is a call, too.
+          // The answer is also a call.
           ...defined({ toolChoice: tool === undefined || chosen !== undefined && forced ? chosen : "required" }),
           ...defined(changes),
           ...(said.length === 0 ? undefined : { system: said.join("\n\n") }),
@@ -882,7 +882,7 @@ const toolResult = (
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * The messages of a step: what the model said, and the results in the order of the calls. Arguments that are no JSON, or
+ * The messages of a step: what the model said, and the results in the order of the calls. Arguments that are not JSON, or
  * no object, go back as they came, in an object with one field.
  */
 const messagesOf = (

@@ -49,7 +49,7 @@ export class Call {
     return inputText(this.event) || undefined
   }
 
-  /** The arguments, or `undefined` when they are broken: the text is no JSON, or ends too early. */
+  /** The arguments, or `undefined` when they are broken: the text is not JSON, or ends too early. */
   get params(): unknown {
     const { text } = this
     if (this.event.custom === true) return text
