@@ -86,7 +86,7 @@ const faults: Readonly<Record<string, (row: Row) => ReplayServer.Reply>> = {
   "body ends in the middle": ({ reply }) => reply({ kind: "end", after }),
   "silence in the middle": ({ reply }) => reply({ kind: "hang", after }),
   "no byte of an answer": ({ reply }) => ({ ...reply(), delay: "1 hour" }),
-  "bytes that are no event": ({ reply }) => {
+  "bytes that are not an event": ({ reply }) => {
     const whole = reply()
     const garbage = new TextEncoder().encode("data: {oops\n\n")
     return { ...whole, events: [...whole.events.slice(0, 3), garbage, ...whole.events.slice(3)] }
