@@ -1,0 +1,368 @@
+/**
+ * What processes share: entries that are read and changed in one step, by the store's own clock.
+ *
+ * Limits, breakers, budgets, ledgers, caches and batches are pure functions over entries. A store knows none of them: it is
+ * one operation and a scan, so it is small, and a law suite can hold every store to the same behaviour.
+ *
+ * @stability unstable
+ * @since 0.2.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+
+/**
+ * Why a store could not do what it was asked for.
+ *
+ * - `Unavailable`: it can't be reached, opened or written.
+ * - `Foreign`: it holds what another program keeps there.
+ * - `NewerLayout`: a newer version of the library laid it out.
+ * - `Corrupt`: an entry is not what was written.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export type Reason = "Unavailable" | "Foreign" | "NewerLayout" | "Corrupt"
+
+/**
+ * A store could not do what it was asked for. The message names no password.
+ *
+ * @example
+ * ```ts
+ * import * as Store from "effect-llm-stream/stores/Store"
+ *
+ * const error = new Store.StoreError({ reason: "Unavailable", message: "redis://127.0.0.1:6379: connection refused" })
+ * error.message // "redis://127.0.0.1:6379: connection refused"
+ * ```
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
+  reason: Schema.Literals(["Unavailable", "Foreign", "NewerLayout", "Corrupt"]),
+  message: Schema.String
+}) {}
+
+/**
+ * A change of one entry. Without a `value` the entry is removed.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Write {
+  readonly key: string
+  readonly value: string | undefined
+  /** When the entry is gone, in ms since 1970 of the store's clock. Default: never. */
+  readonly expiresAt?: number | undefined
+}
+
+/**
+ * What is made of the entries that a transaction reads.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Step<out A> {
+  readonly result: A
+  /** All of them are written, or none. A key need not be one of those that were read. */
+  readonly writes: ReadonlyArray<Write>
+}
+
+/**
+ * Reads entries, and says what becomes of them. It is pure, as a store may run it more than once. `values` has a place for
+ * each key, `undefined` where no entry is; `now` is the store's time in ms since 1970.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Transition<out A> = (
+  values: ReadonlyArray<string | undefined>,
+  now: number
+) => Result.Result<Step<A>, StoreError>
+
+/**
+ * Where entries are kept. Keys are made by {@link key}; values are JSON.
+ *
+ * @category services
+ * @since 0.2.0
+ */
+export interface Service {
+  /**
+   * Reads the entries of `keys`, and writes what `transition` makes of them. Nobody sees a part of it, and nobody changes what
+   * was read before it is written. A transition that fails writes nothing. Interruption leaves all of it or nothing.
+   */
+  readonly transact: <A>(keys: ReadonlyArray<string>, transition: Transition<A>) => Effect.Effect<A, StoreError>
+  /**
+   * The entries whose keys begin with `prefix`, in the order of their keys, read page by page. What changes while it is read
+   * may be seen before or after the change.
+   */
+  readonly scan: (prefix: string) => Stream.Stream<Entry, StoreError>
+}
+
+/**
+ * An entry as a scan finds it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Entry {
+  readonly key: string
+  readonly value: string
+}
+
+/**
+ * The store of a program.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Result } from "effect"
+ * import * as Store from "effect-llm-stream/stores/Store"
+ *
+ * const count = Effect.gen(function*() {
+ *   const store = yield* Store.Store
+ *   return yield* store.transact([Store.key("visits")], ([visits = "0"]) => {
+ *     const next = Number(visits) + 1
+ *     return Result.succeed({ result: next, writes: [{ key: Store.key("visits"), value: String(next) }] })
+ *   })
+ * })
+ * await Effect.runPromise(Effect.provide(count, Store.layerMemory)) // 1
+ * ```
+ *
+ * @category services
+ * @since 0.2.0
+ */
+export class Store extends Context.Service<Store, Service>()("effect-llm-stream/stores/Store") {}
+
+/**
+ * The key of an entry. Its parts may be any text: different parts make different keys, and no key holds control characters or
+ * half of a surrogate pair. The parts of one key are a prefix of another's when they are its first parts.
+ *
+ * @example
+ * ```ts
+ * import * as Store from "effect-llm-stream/stores/Store"
+ *
+ * Store.key("line", "batch.jsonl", "q1") // "\"line\"/\"batch.jsonl\"/\"q1\"/"
+ * ```
+ *
+ * @category keys
+ * @since 0.2.0
+ */
+export const key = (...parts: ReadonlyArray<string>): string =>
+  parts.map((part) => `${JSON.stringify(part).replace(controls, escaped)}/`).join("")
+
+const controls = /[\u007f-\u009f\u2028\u2029]/g
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+
+/**
+ * An entry with a type: its key, and the schema of its value.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Cell<S> {
+  readonly key: string
+  /** The value of a read entry; `undefined` where no entry is. A value that the schema refuses is `Corrupt`. */
+  readonly read: (value: string | undefined) => Result.Result<S | undefined, StoreError>
+  /** The change that gives the entry a value. `expiresAt` is in ms since 1970 of the store's clock; default: never. */
+  readonly put: (value: S, expiresAt?: number) => Write
+  /** The change that removes the entry. */
+  readonly remove: Write
+}
+
+/**
+ * Makes the cells of a schema, one for each key.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import * as Store from "effect-llm-stream/stores/Store"
+ *
+ * const counter = Store.cells(Schema.Natural)
+ *
+ * const count = (name: string) => {
+ *   const cell = counter(Store.key("count", name))
+ *   return Store.modify({ cell }, ({ cell: before = 0 }) => ({ result: before + 1, writes: [cell.put(before + 1)] }))
+ * }
+ * await Effect.runPromise(Effect.provide(count("visits"), Store.layerMemory)) // 1
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const cells = <S>(schema: Schema.Codec<S, unknown>): (key: string) => Cell<S> => {
+  const json = Schema.fromJsonString(Schema.toCodecJson(schema))
+  const decode = Schema.decodeResult(json)
+  const encode = Schema.encodeSync(json)
+  return (key) => ({
+    key,
+    read: (value) =>
+      value === undefined
+        ? Result.succeed(undefined)
+        : Result.mapError(decode(value), () =>
+          new StoreError({ reason: "Corrupt", message: `the entry ${key} of the store is not what was written` })),
+    put: (value, expiresAt) => ({ key, value: encode(value), expiresAt }),
+    remove: { key, value: undefined }
+  })
+}
+
+/**
+ * Reads cells, and writes what a function makes of their values, in one step. The function is pure, as a store may run it
+ * more than once; `now` is the store's time in ms since 1970.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import * as Store from "effect-llm-stream/stores/Store"
+ *
+ * const balance = Store.cells(Schema.Natural)
+ * const from = balance(Store.key("account", "a"))
+ * const to = balance(Store.key("account", "b"))
+ *
+ * const transfer = (amount: number) =>
+ *   Store.modify({ from, to }, (before) =>
+ *     before.from === undefined || before.from < amount
+ *       ? { result: false, writes: [] }
+ *       : { result: true, writes: [from.put(before.from - amount), to.put((before.to ?? 0) + amount)] })
+ *
+ * await Effect.runPromise(Effect.provide(transfer(5), Store.layerMemory)) // false
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const modify = <const Cells extends Readonly<Record<string, Cell<never>>>, A>(
+  cells: Cells,
+  f: (values: Values<Cells>, now: number) => Step<A>
+): Effect.Effect<A, StoreError, Store> => Store.use((store) => modifyIn(store, cells, f))
+
+/**
+ * The values of cells; `undefined` where no entry is.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Values<Cells extends Readonly<Record<string, Cell<never>>>> = {
+  readonly [Name in keyof Cells]: Cells[Name] extends Pick<Cell<infer S>, "read"> ? S | undefined : never
+}
+
+/**
+ * {@link modify} of a store that is at hand.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import * as Store from "effect-llm-stream/stores/Store"
+ *
+ * const cell = Store.cells(Schema.Natural)(Store.key("visits"))
+ *
+ * const visits = Effect.flatMap(Store.memory, (store) =>
+ *   Store.modifyIn(store, { cell }, ({ cell: before = 0 }) => ({ result: before, writes: [cell.put(before + 1)] })))
+ * await Effect.runPromise(visits) // 0
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const modifyIn = <const Cells extends Readonly<Record<string, Cell<never>>>, A>(
+  store: Service,
+  cells: Cells,
+  f: (values: Values<Cells>, now: number) => Step<A>
+): Effect.Effect<A, StoreError> => {
+  const names = Object.keys(cells)
+  return store.transact(
+    Object.values(cells).map(({ key }) => key),
+    (texts, now) => {
+      const values: Record<string, unknown> = {}
+      for (const [index, name] of names.entries()) {
+        const value = cells[name]?.read(texts[index]) ?? Result.succeed(undefined)
+        if (Result.isFailure(value)) return Result.fail(value.failure)
+        values[name] = value.success
+      }
+      return Result.succeed(f(values as Values<Cells>, now))
+    }
+  )
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// In memory
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * Makes a store in the memory of the process. Its clock is Effect's `Clock`.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as Store from "effect-llm-stream/stores/Store"
+ *
+ * const program = Effect.flatMap(Store.memory, (store) => Effect.provideService(Effect.void, Store.Store, store))
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const memory: Effect.Effect<Service> = Effect.sync(() => {
+  const entries = new Map<string, Omit<Write, "key">>()
+  let sweptAt = 0
+  const valueOf = (key: string, now: number) => {
+    const entry = entries.get(key)
+    return entry === undefined || isOver(entry, now) ? undefined : entry.value
+  }
+  // Entries that expire unread would stay for ever.
+  const sweep = (now: number) => {
+    if (now - sweptAt < sweepEvery) return
+    sweptAt = now
+    for (const [key, entry] of entries) if (isOver(entry, now)) entries.delete(key)
+  }
+  return {
+    transact: (keys, transition) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        sweep(now)
+        return Effect.fromResult(Result.map(
+          transition(keys.map((key) => valueOf(key, now)), now),
+          ({ result, writes }) => {
+            for (const { expiresAt, key, value } of writes) {
+              if (value === undefined) entries.delete(key)
+              else entries.set(key, { value, expiresAt })
+            }
+            return result
+          }
+        ))
+      }),
+    scan: (prefix) =>
+      Stream.unwrap(Effect.map(Clock.currentTimeMillis, (now) =>
+        Stream.fromIterable(
+          Array.from(entries.keys()).filter((key) => key.startsWith(prefix)).sort()
+        ).pipe(
+          Stream.map((key) => Option.map(Option.fromUndefinedOr(valueOf(key, now)), (value) => ({ key, value }))),
+          Stream.filter(Option.isSome),
+          Stream.map(({ value }) => value)
+        )))
+  }
+})
+
+const sweepEvery = 60_000
+
+const isOver = ({ expiresAt }: Omit<Write, "key">, now: number): boolean => expiresAt !== undefined && expiresAt <= now
+
+/**
+ * A store in the memory of the process: for one process, and for tests.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as Store from "effect-llm-stream/stores/Store"
+ *
+ * const program = Effect.provide(Effect.asVoid(Store.Store), Store.layerMemory)
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerMemory: Layer.Layer<Store> = Layer.effect(Store, memory)
