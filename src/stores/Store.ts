@@ -11,7 +11,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -102,6 +101,16 @@ export interface Service {
    * may be seen before or after the change.
    */
   readonly scan: (prefix: string) => Stream.Stream<Entry, StoreError>
+  /**
+   * The first entries of such a scan whose keys are not before `from`, at most `limit`. A store without it is scanned from
+   * the start.
+   */
+  readonly page?:
+    | ((
+      prefix: string,
+      options: { readonly from: string; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<Entry>, StoreError>)
+    | undefined
 }
 
 /**
@@ -309,7 +318,36 @@ export const modifyIn = <const Cells extends Readonly<Record<string, Cell<never>
  */
 export const memory: Effect.Effect<Service> = Effect.sync(() => {
   const entries = new Map<string, Omit<Write, "key">>()
+  // In order, so that a scan begins where it has to.
+  const keys: Array<string> = []
   let sweptAt = 0
+  const placeOf = (key: string): number => {
+    let low = 0
+    let high = keys.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((keys[middle] ?? "") < key) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+  const put = (key: string, entry: Omit<Write, "key">) => {
+    if (!entries.has(key)) keys.splice(placeOf(key), 0, key)
+    entries.set(key, entry)
+  }
+  const remove = (key: string) => {
+    if (entries.delete(key)) keys.splice(placeOf(key), 1)
+  }
+  const page = (prefix: string, from: string, limit: number, now: number): ReadonlyArray<Entry> => {
+    const found: Array<Entry> = []
+    for (let index = placeOf(from < prefix ? prefix : from); found.length < limit; index++) {
+      const key = keys[index]
+      if (key === undefined || !key.startsWith(prefix)) break
+      const value = valueOf(key, now)
+      if (value !== undefined) found.push({ key, value })
+    }
+    return found
+  }
   const valueOf = (key: string, now: number) => {
     const entry = entries.get(key)
     return entry === undefined || isOver(entry, now) ? undefined : entry.value
@@ -318,7 +356,7 @@ export const memory: Effect.Effect<Service> = Effect.sync(() => {
   const sweep = (now: number) => {
     if (now - sweptAt < sweepEvery) return
     sweptAt = now
-    for (const [key, entry] of entries) if (isOver(entry, now)) entries.delete(key)
+    for (const [key, entry] of entries) if (isOver(entry, now)) remove(key)
   }
   return {
     transact: (keys, transition) =>
@@ -328,22 +366,21 @@ export const memory: Effect.Effect<Service> = Effect.sync(() => {
           transition(keys.map((key) => valueOf(key, now)), now),
           ({ result, writes }) => {
             for (const { expiresAt, key, value } of writes) {
-              if (value === undefined) entries.delete(key)
-              else entries.set(key, { value, expiresAt })
+              if (value === undefined) remove(key)
+              else put(key, { value, expiresAt })
             }
             return result
           }
         ))
       }),
     scan: (prefix) =>
-      Stream.unwrap(Effect.map(Clock.currentTimeMillis, (now) =>
-        Stream.fromIterable(
-          Array.from(entries.keys()).filter((key) => key.startsWith(prefix)).sort()
-        ).pipe(
-          Stream.map((key) => Option.map(Option.fromUndefinedOr(valueOf(key, now)), (value) => ({ key, value }))),
-          Stream.filter(Option.isSome),
-          Stream.map(({ value }) => value)
-        )))
+      Stream.unwrap(
+        Effect.map(
+          Clock.currentTimeMillis,
+          (now) => Stream.fromIterable(page(prefix, prefix, Number.POSITIVE_INFINITY, now))
+        )
+      ),
+    page: (prefix, { from, limit }) => Effect.map(Clock.currentTimeMillis, (now) => page(prefix, from, limit, now))
   }
 })
 

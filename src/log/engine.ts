@@ -1,0 +1,523 @@
+import * as BigDecimal from "effect/BigDecimal"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as ChatRequest from "../ChatRequest.ts"
+import type { Chunk } from "../Chunk.ts"
+import * as CostMetadata from "../CostMetadata.ts"
+import * as Pricing from "../Pricing.ts"
+import * as Provider from "../Provider.ts"
+import type { ProviderError } from "../ProviderError.ts"
+import * as Store from "../stores/Store.ts"
+import type { Usage } from "../Usage.ts"
+import * as Pages from "./pages.ts"
+import * as Requests from "./requests.ts"
+import * as State from "./state.ts"
+import * as Tails from "./tail.ts"
+
+export { hash, toJson as jsonOf, token } from "./requests.ts"
+
+/** @internal */
+export const requestOf = ChatRequest.normalize
+
+/** @internal */
+export type Gone = Tails.Gone
+
+const gone: Gone = { _tag: "Gone" }
+
+/** @internal */
+export interface Options {
+  /** In ms. */
+  readonly lease: number
+  readonly ttl: number
+  readonly patience: number
+  /** In UTF-16 code units. */
+  readonly maxPending: number
+  readonly chunk: Schema.Codec<Chunk, unknown>
+}
+
+/** How often a server that waits for news of another looks for them, in ms, where the store gives no hints. */
+const lookEvery = 15
+
+/** How often a producer with nothing to store looks whether its answer was stopped elsewhere, in ms. */
+const checkEvery = 150
+
+/** How long one operation of a store may take before it is tried again, in ms. */
+const longestOperation = 2_500
+
+/** The most that one write takes, in UTF-16 code units. */
+const maxCommit = 1024 * 1024
+
+type Item = Pages.Page | Tails.Ended | { readonly _tag: "Idle" }
+
+/** What a reader gets, and where it is then; `undefined` after the end. */
+type Next = readonly [Item, number] | undefined
+
+/** What a producer holds. */
+interface Recording {
+  readonly id: string
+  readonly epoch: string
+  /** Rung when there is something to store, or to look at. */
+  readonly news: Tails.Bell
+  readonly ended: Deferred.Deferred<void>
+  /** Ends it before the provider does. */
+  readonly interrupt: () => void
+  /** Has it look at the store. */
+  readonly check: () => void
+}
+
+/** @internal */
+export const make = Effect.fnUntraced(function*(
+  provider: Provider.Service,
+  { chunk, lease, maxPending, patience, ttl }: Options
+) {
+  const store = yield* Store.Store
+  // Of readers' and producers' fibers: it closes after the answers have ended.
+  const scope = yield* Scope.make()
+  const recordings = new Map<string, Recording>()
+  const tails = new Map<string, Tails.Tail>()
+  const encode = Schema.encodeSync(chunk)
+  let isClosing = false
+
+  const transact = <A>(id: string, f: (before: State.Head | undefined, now: number) => Store.Step<A>) =>
+    store.transact([State.head(id).key], State.over(id, f))
+
+  const look = (id: string) => transact(id, State.look(id))
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Readers
+  // -------------------------------------------------------------------------------------------------------------------
+
+  /** Looks at the store for all readers of this process. */
+  const drive = (tail: Tails.Tail): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      while (true) {
+        const nudged = tail.nudge.next()
+        const known = yield* trying(lease)(look(tail.id))
+        if (known === undefined || known.head.epoch !== tail.epoch) return tail.finish({ _tag: "Gone" })
+        while (tail.known() < known.head.tail) {
+          const page = yield* trying(lease)(Pages.read(store, tail.epoch, tail.known(), known.head.tail))
+          if (page === undefined) return tail.finish({ _tag: "Gone" })
+          tail.push(page)
+        }
+        const { ended } = known.head
+        if (ended !== null) return tail.finish({ _tag: "Ended", epoch: tail.epoch, end: ended.end })
+        // A producer in this process tells what it stores.
+        const every = recordings.get(tail.id)?.epoch === tail.epoch ? 500 : lookEvery
+        yield* Effect.raceFirst(nudged, Effect.sleep(Math.max(1, Math.min(every, known.left + 1))))
+      }
+    }).pipe(Effect.catch((error) => Effect.sync(() => tail.finish({ _tag: "Unavailable", error }))))
+
+  const joined = (id: string, epoch: string, from: number): Effect.Effect<Tails.Tail, never, Scope.Scope> =>
+    Effect.acquireRelease(
+      Effect.suspend(() => {
+        const found = tails.get(id)
+        const isUsable = found?.epoch === epoch && found.over() === undefined
+        const tail = isUsable ? found : Tails.make(id, epoch, from)
+        tail.readers += 1
+        if (isUsable) return Effect.succeed(tail)
+        tails.set(id, tail)
+        return Effect.map(Effect.forkIn(drive(tail), scope), (fiber) => {
+          tail.fiber = fiber
+          return tail
+        })
+      }),
+      (tail) =>
+        Effect.suspend(() => {
+          tail.readers -= 1
+          if (tail.readers > 0) return Effect.void
+          if (tails.get(id) === tail) tails.delete(id)
+          return tail.fiber === undefined
+            ? Effect.void
+            : Effect.asVoid(Effect.forkIn(Fiber.interrupt(tail.fiber), scope))
+        })
+    )
+
+  const follow = (
+    id: string,
+    head: State.Head,
+    from: number,
+    silence: number | undefined
+  ): Stream.Stream<Item, Store.StoreError | Gone> => {
+    const { ended, epoch, tail: there } = head
+    // What has ended does not change: nobody has to look.
+    const finished: Tails.Ended | undefined = ended === null ? undefined : { _tag: "Ended", epoch, end: ended.end }
+    const stored = (from: number, to: number) =>
+      Effect.flatMap(
+        trying(lease)(Pages.read(store, epoch, from, to)),
+        (page) => page === undefined ? Effect.fail(gone) : Effect.succeed(page)
+      )
+    const next = (tail: Tails.Tail | undefined, at: number): Effect.Effect<Next, Store.StoreError | Gone> => {
+      if (at === atEnd) return Effect.succeed(undefined)
+      const known = Math.max(there, tail?.known() ?? 0)
+      if (at < known) {
+        // What is not kept here is read in the largest pages that there are.
+        const kept = tail?.pageAt(at)
+        return kept === undefined
+          ? Effect.map(stored(at, known), (page) => [page, page.end])
+          : Effect.succeed([kept, kept.end])
+      }
+      const over = finished ?? tail?.over()
+      if (over !== undefined) {
+        return over._tag === "Ended"
+          ? Effect.succeed([over, atEnd])
+          : Effect.fail(over._tag === "Gone" ? over : over.error)
+      }
+      if (tail === undefined) return Effect.succeed(undefined)
+      const changed = Effect.suspend(() => next(tail, at)).pipe((next) => Effect.andThen(tail.changed.next(), next))
+      return silence === undefined
+        ? changed
+        : Effect.raceFirst(changed, Effect.as(Effect.sleep(silence), [idle, at] as const))
+    }
+    const reading = (tail: Tails.Tail | undefined) => Stream.unfold(from, (at: number) => next(tail, at))
+    return finished === undefined
+      ? Stream.unwrap(Effect.map(joined(id, epoch, there), reading))
+      : reading(undefined)
+  }
+
+  const text = Effect.fnUntraced(function*(head: State.Head) {
+    const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(chunk)))
+    let all = ""
+    for (let at = 0; at < head.tail;) {
+      const page = yield* trying(patience)(Pages.read(store, head.epoch, at, head.tail))
+      if (page === undefined) break
+      for (const { content } of decode(page.json)) all += content
+      at = page.end
+    }
+    return all
+  })
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // Producers
+  // -------------------------------------------------------------------------------------------------------------------
+
+  const record = Effect.fnUntraced(function*(
+    { epoch, stated: stated0 }: State.Head,
+    id: string,
+    request: ChatRequest.Normalized
+  ) {
+    const news = Tails.bell()
+    const room = Tails.bell()
+    const metadata = CostMetadata.accumulator()
+    let pending: Array<string> = []
+    let pendingSize = 0
+    let isStated = false
+    let finishReason: string | null = null
+    let end: State.End | undefined
+    let mustLook = false
+
+    const take = (chunks: ReadonlyArray<Chunk>): Effect.Effect<void> => {
+      for (const chunk of chunks) {
+        const json = JSON.stringify(encode(chunk))
+        pending.push(json)
+        pendingSize += json.length
+        isStated = metadata.add(chunk) || isStated
+        finishReason = chunk.commonFinishReasons[0] ?? finishReason
+      }
+      news.ring()
+      return pendingSize < maxPending ? Effect.void : waitForRoom
+    }
+    const waitForRoom: Effect.Effect<void> = Effect.suspend(() =>
+      pendingSize < maxPending ? Effect.void : Effect.andThen(room.next(), waitForRoom)
+    )
+
+    const source = yield* provider.stream(request).pipe(
+      Stream.runForEachArray(take),
+      // An answer is one attempt, and has one bill.
+      Effect.updateService(Provider.CurrentPolicy, (policy) => ({ ...policy, maxRetries: 0 })),
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          end ??= endOf(exit, () => metadata.usage(), finishReason)
+          news.ring()
+        })
+      ),
+      Effect.exit,
+      Effect.forkChild
+    )
+
+    const ended = Deferred.makeUnsafe<void>()
+    const recording: Recording = {
+      id,
+      epoch,
+      news,
+      ended,
+      interrupt: () => {
+        end ??= interrupted
+        news.ring()
+      },
+      check: () => {
+        mustLook = true
+        news.ring()
+      }
+    }
+    recordings.set(id, recording)
+
+    const write = Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      let stated = stated0
+      let tail = 0
+      let commit = 0
+      let reached = clock.currentTimeMillisUnsafe()
+      while (true) {
+        const rung = news.next()
+        const now = clock.currentTimeMillisUnsafe()
+        if (pending.length === 0 && end === undefined && !mustLook && now - reached < lease / 5) {
+          const isRung = yield* Effect.raceFirst(
+            Effect.as(rung, true),
+            Effect.as(Effect.sleep(Math.min(checkEvery, lease / 5)), false)
+          )
+          if (isRung) continue
+          // In a silence the answer may be stopped elsewhere.
+          const known = yield* Effect.option(Effect.timeout(look(id), longestOperation))
+          if (known._tag === "Some" && (known.value?.head.epoch !== epoch || known.value.head.ended !== null)) return
+          continue
+        }
+        mustLook = false
+        const taken = takeBatches(pending, tail)
+        pending = pending.slice(taken.count)
+        pendingSize -= taken.size
+        const last = pending.length === 0 ? end : undefined
+        if (isStated) {
+          isStated = false
+          stated = yield* statedOf(metadata, stated)
+        }
+        commit += 1
+        const change: State.Commit = { epoch, commit, batches: taken.batches, stated, end: last }
+        const begun = clock.currentTimeMillisUnsafe()
+        const done = yield* transact(id, State.append(id, change)).pipe(
+          trying(Math.max(1, lease - (begun - reached))),
+          Effect.option
+        )
+        // Out of reach for as long as the lease: whoever reaches the store says that the answer is lost.
+        if (done._tag === "None" || done.value._tag === "Fenced") return
+        reached = begun
+        tail = done.value.head.tail
+        room.ring()
+        const shared = tails.get(id)
+        if (shared?.epoch === epoch) {
+          for (const page of Pages.pages(epoch, taken.batches)) shared.push(page)
+          if (last !== undefined && shared.known() === tail) shared.finish({ _tag: "Ended", epoch, end: last })
+        }
+        if (last !== undefined) return
+      }
+    })
+
+    yield* Effect.ensuring(
+      write,
+      Effect.suspend(() => {
+        if (recordings.get(id) === recording) recordings.delete(id)
+        tails.get(id)?.nudge.ring()
+        return Effect.andThen(Fiber.interrupt(source), Deferred.succeed(ended, undefined))
+      })
+    )
+  })
+
+  /** No request owns it: whoever asked may leave, also while it begins. */
+  const start = (options: {
+    readonly id: string
+    readonly user: string
+    readonly hash: string
+    readonly request: ChatRequest.Normalized
+  }): Effect.Effect<State.Known & { readonly isNew: boolean }, Store.StoreError> =>
+    Effect.gen(function*() {
+      if (isClosing) return yield* unavailable("the server is shutting down")
+      const { hash, id, request, user } = options
+      const opening: State.Opening = {
+        epoch: yield* Requests.token,
+        hash,
+        user,
+        lease,
+        ttl,
+        stated: {
+          provider: provider.name,
+          model: provider.target?.(request)?.model ?? request.model ?? null,
+          usage: null,
+          cost: null
+        }
+      }
+      const opened = yield* trying(patience)(transact(id, State.open(id, opening)))
+      if (opened.isNew) yield* Effect.forkIn(record(opened.head, id, request), scope)
+      return opened
+    }).pipe(Effect.forkIn(scope), Effect.flatMap(Fiber.join))
+
+  const cancel = (id: string, user: string) =>
+    Effect.tap(trying(patience)(transact(id, State.cancel(id, user))), () =>
+      Effect.sync(() => {
+        recordings.get(id)?.check()
+        tails.get(id)?.nudge.ring()
+      }))
+
+  const shutdown = Effect.suspend(() => {
+    isClosing = true
+    for (const { interrupt } of recordings.values()) interrupt()
+    return Effect.forEach(Array.from(recordings.values()), ({ ended }) => Deferred.await(ended), {
+      concurrency: "unbounded",
+      discard: true
+    }).pipe(Effect.timeoutOption(Duration.seconds(8)), Effect.asVoid)
+  })
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // The sweep
+  // -------------------------------------------------------------------------------------------------------------------
+
+  const pagesOf = (prefix: string) =>
+    Stream.paginate(prefix, (from: string) =>
+      Effect.map(Pages.entries(store, prefix, from, 256), (entries) => {
+        const last = entries.length < 256 ? undefined : entries.at(-1)
+        return [entries, last === undefined ? Option.none() : Option.some(`${last.key}\u0000`)] as const
+      }))
+
+  const sweepRunning = Stream.runForEach(pagesOf(State.runningKey), (entry) => {
+    const mark = State.markOf(entry)
+    return Result.isFailure(mark) || mark.success === undefined || recordings.has(mark.success.id)
+      ? Effect.void
+      : Effect.asVoid(look(mark.success.id))
+  })
+
+  const sweepExpired = Effect.gen(function*() {
+    while (true) {
+      const [entry] = yield* Pages.entries(store, State.expiringKey, State.expiringKey, 1)
+      const mark = entry === undefined ? undefined : Result.getOrUndefined(State.markOf(entry))
+      if (entry === undefined || mark === undefined) return
+      const isDue = yield* store.transact([], (_, now) => Result.succeed({ result: mark.at <= now, writes: [] }))
+      if (!isDue) return
+      while (true) {
+        const batches = yield* Pages.entries(store, State.batchesOf(mark.epoch), State.batchesOf(mark.epoch), 256)
+        const isLast = batches.length < 256
+        yield* store.transact([], () =>
+          Result.succeed({
+            result: undefined,
+            writes: [...batches, ...(isLast ? [entry] : [])].map(({ key }) => ({ key, value: undefined }))
+          }))
+        if (isLast) break
+      }
+    }
+  })
+
+  yield* Effect.forkIn(
+    Effect.andThen(sweepRunning, sweepExpired).pipe(
+      Effect.timeoutOption(Math.max(lease, longestOperation)),
+      Effect.catchCause((cause) => Effect.logDebug("the logs can't be swept", cause)),
+      Effect.andThen(Effect.sleep(lease)),
+      Effect.forever
+    ),
+    scope
+  )
+
+  yield* Effect.addFinalizer((exit) => Effect.andThen(shutdown, Scope.close(scope, exit)))
+
+  return {
+    start,
+    follow,
+    text,
+    cancel,
+    shutdown,
+    look: (id: string) => trying(patience)(look(id)),
+    rows: (user: string, id: string | undefined) =>
+      store.scan(State.rowsOf(user, id)).pipe(
+        Stream.mapEffect(({ key, value }) => Effect.fromResult(State.rowAt(key).read(value))),
+        Stream.filter((row) => row !== undefined),
+        Stream.runCollect,
+        trying(patience)
+      ),
+    ready: Effect.suspend(() =>
+      isClosing
+        ? unavailable("the server is shutting down")
+        : trying(Math.min(patience, longestOperation))(
+          store.transact([], () => Result.succeed({ result: undefined, writes: [] }))
+        )
+    )
+  }
+})
+
+const interrupted: State.End = { _tag: "Failed", reason: "Interrupted", message: "the server was shut down" }
+
+const endOf = (
+  exit: Exit.Exit<void, ProviderError>,
+  usage: () => Usage | undefined,
+  finishReason: string | null
+): State.End => {
+  if (exit._tag === "Success") return { _tag: "Done", usage: usage() ?? null, finishReason }
+  if (Cause.hasInterruptsOnly(exit.cause)) return interrupted
+  const error = Cause.findErrorOption(exit.cause)
+  return Option.isSome(error)
+    ? { _tag: "Failed", reason: error.value.reason._tag, message: error.value.message }
+    // What a defect says may be anything.
+    : { _tag: "Failed", reason: "Unknown", message: "the provider broke" }
+}
+
+const statedOf = (metadata: CostMetadata.Accumulator, before: State.Stated): Effect.Effect<State.Stated> =>
+  Effect.map(Pricing.costOf(metadata.metadata()), (cost) => {
+    const { model, provider } = metadata.metadata()
+    const usage = metadata.usage() ?? null
+    return {
+      provider: provider ?? before.provider,
+      model: model ?? before.model,
+      usage,
+      cost: usage === null || cost === undefined ? null : BigDecimal.format(cost.total)
+    }
+  })
+
+/** As many of the texts as one write takes, as batches that follow `tail`. */
+const takeBatches = (
+  pending: ReadonlyArray<string>,
+  tail: number
+): { readonly batches: ReadonlyArray<State.Batch>; readonly count: number; readonly size: number } => {
+  const batches: Array<State.Batch> = []
+  let texts: Array<string> = []
+  let batchSize = 0
+  let count = 0
+  let size = 0
+  const cut = () => {
+    if (texts.length > 0) {
+      batches.push({ start: tail + count - texts.length, end: tail + count, json: `[${texts.join(",")}]` })
+    }
+    texts = []
+    batchSize = 0
+  }
+  for (const text of pending) {
+    if (size > 0 && size + text.length > maxCommit) break
+    if (batchSize + text.length > Pages.maxBatch) cut()
+    texts.push(text)
+    batchSize += text.length
+    size += text.length
+    count += 1
+  }
+  cut()
+  return { batches, count, size }
+}
+
+const unavailable = (message: string) => Effect.fail(new Store.StoreError({ reason: "Unavailable", message }))
+
+/** Tries an operation again while the store is away, for so many ms. */
+const trying =
+  (forMillis: number) =>
+  <A, E>(effect: Effect.Effect<A, E | Store.StoreError>): Effect.Effect<A, E | Store.StoreError> => {
+    let last = new Store.StoreError({ reason: "Unavailable", message: "the store does not answer" })
+    return effect.pipe(
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          if (error instanceof Store.StoreError) last = error
+        })
+      ),
+      Effect.timeoutOrElse({ duration: Math.min(forMillis, longestOperation), orElse: () => Effect.fail(last) }),
+      Effect.retry({
+        schedule: Schedule.spaced(50),
+        while: (error) => error instanceof Store.StoreError && error.reason === "Unavailable"
+      }),
+      Effect.timeoutOrElse({ duration: forMillis, orElse: () => Effect.fail(last) })
+    )
+  }
+
+const atEnd = -1
+const idle = { _tag: "Idle" } as const
