@@ -92,7 +92,16 @@ export const make = Effect.fnUntraced(function*(
   const transact = <A>(id: string, f: (before: State.Head | undefined, now: number) => Store.Step<A>) =>
     store.transact([State.head(id).key], State.over(id, f))
 
-  const look = (id: string) => transact(id, State.look(id))
+  /** Changes nothing, and waits for nobody, unless the answer is lost. */
+  const look = (id: string): Effect.Effect<State.Known | undefined, Store.StoreError> =>
+    store.peek === undefined ? transact(id, State.look(id)) : Effect.flatMap(
+      store.peek([State.head(id).key]),
+      ({ now, values }) =>
+        Effect.flatMap(
+          Effect.fromResult(State.over(id, State.look(id))(values, now)),
+          ({ result, writes }) => writes.length === 0 ? Effect.succeed(result) : transact(id, State.look(id))
+        )
+    )
 
   // -------------------------------------------------------------------------------------------------------------------
   // Readers

@@ -98,6 +98,21 @@ export const make = Effect.fnUntraced(function*(
 
   return {
     transact: (keys, transition) => Effect.mapError(transact(keys, transition, keys), toStoreError),
+    peek: (keys) =>
+      dialect.read(JSON.stringify(keys)).pipe(
+        whileLocked,
+        Effect.map((rows) => {
+          const values = new Map(rows.map(({ key, value }) => [key, value]))
+          return { values: keys.map((key) => values.get(key) ?? undefined), now: rows[0]?.now ?? 0 }
+        }),
+        Effect.mapError(toStoreError)
+      ),
+    page: (prefix, { from, limit }) =>
+      dialect.page({ from, inclusive: true, limit }, endOf(prefix)).pipe(
+        whileLocked,
+        Effect.map((rows) => rows.map(({ key, value }) => ({ key, value }))),
+        Effect.mapError(toStoreError)
+      ),
     scan: (prefix) =>
       Stream.paginate(
         { from: prefix, inclusive: true },
@@ -251,7 +266,7 @@ interface Dialect {
   readonly put: (entries: string) => Query<unknown>
   readonly remove: (keys: string) => Query<unknown>
   readonly page: (
-    page: { readonly from: string; readonly inclusive: boolean },
+    page: { readonly from: string; readonly inclusive: boolean; readonly limit?: number },
     end: string | undefined
   ) => Query<Store.Entry>
   /** Removes some of what has expired: a row for each. */
@@ -306,12 +321,12 @@ const sqlite = (sql: SqlClient.SqlClient, names: Names, shared: boolean): Dialec
         SELECT value ->> 'key', value ->> 'value', value ->> 'expiresAt' FROM json_each(${entries}) WHERE true
         ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`,
     remove: (keys) => sql`DELETE FROM ${table} WHERE key IN (SELECT value FROM json_each(${keys}))`,
-    page: ({ from, inclusive }, end) =>
+    page: ({ from, inclusive, limit = pageSize }, end) =>
       sql`SELECT key, value FROM ${table}
         WHERE key ${sql.literal(inclusive ? ">=" : ">")} ${from} ${
         end === undefined ? sql.literal("") : sql`AND key < ${end}`
       }
-        AND (expires_at IS NULL OR expires_at > ${now}) ORDER BY key LIMIT ${sql.literal(String(pageSize))}`,
+        AND (expires_at IS NULL OR expires_at > ${now}) ORDER BY key LIMIT ${sql.literal(String(limit))}`,
     sweep: sql`DELETE FROM ${table} WHERE key IN (
         SELECT key FROM ${table} WHERE expires_at <= ${now} LIMIT ${sql.literal(String(pageSize))}
       ) RETURNING 1 AS swept`
@@ -379,7 +394,7 @@ const postgres = (sql: SqlClient.SqlClient, names: Names): Dialect => {
         FROM json_to_recordset(${entries}::json) AS entry (key text, value text, "expiresAt" bigint)
         ON CONFLICT (id) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`,
     remove: (keys) => sql`DELETE FROM ${table} WHERE id = ${ids(keys)}`,
-    page: ({ from, inclusive }, end) =>
+    page: ({ from, inclusive, limit = pageSize }, end) =>
       sql`SELECT key, value FROM ${table}
         WHERE "left"(key, 512) >= "left"(${from}::text, 512) AND key ${
         sql.literal(inclusive ? ">=" : ">")
@@ -390,7 +405,7 @@ const postgres = (sql: SqlClient.SqlClient, names: Names): Dialect => {
           : sql`AND "left"(key, 512) <= "left"(${end}::text, 512) AND key < ${end}::text`
       }
         AND (expires_at IS NULL OR expires_at > ${milliseconds("clock_timestamp")})
-        ORDER BY "left"(key, 512), key LIMIT ${size}`,
+        ORDER BY "left"(key, 512), key LIMIT ${sql.literal(String(limit))}`,
     // Rows that others change are left for the next time.
     sweep: sql`DELETE FROM ${table} WHERE id IN (
         SELECT id FROM ${table} WHERE expires_at <= ${

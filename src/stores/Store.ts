@@ -102,6 +102,11 @@ export interface Service {
    */
   readonly scan: (prefix: string) => Stream.Stream<Entry, StoreError>
   /**
+   * Reads entries as {@link Service.transact} does, for who changes nothing: it waits for nobody who does. A store without it
+   * is read by a transaction.
+   */
+  readonly peek?: ((keys: ReadonlyArray<string>) => Effect.Effect<Peeked, StoreError>) | undefined
+  /**
    * The first entries of such a scan whose keys are not before `from`, at most `limit`. A store without it is scanned from
    * the start.
    */
@@ -111,6 +116,17 @@ export interface Service {
       options: { readonly from: string; readonly limit: number }
     ) => Effect.Effect<ReadonlyArray<Entry>, StoreError>)
     | undefined
+}
+
+/**
+ * Entries as they are: a place for each key, and the store's time in ms since 1970.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Peeked {
+  readonly values: ReadonlyArray<string | undefined>
+  readonly now: number
 }
 
 /**
@@ -380,6 +396,8 @@ export const memory: Effect.Effect<Service> = Effect.sync(() => {
           (now) => Stream.fromIterable(page(prefix, prefix, Number.POSITIVE_INFINITY, now))
         )
       ),
+    peek: (keys) =>
+      Effect.map(Clock.currentTimeMillis, (now) => ({ values: keys.map((key) => valueOf(key, now)), now })),
     page: (prefix, { from, limit }) => Effect.map(Clock.currentTimeMillis, (now) => page(prefix, from, limit, now))
   }
 })
