@@ -16,8 +16,7 @@ import * as Store from "effect-llm-stream/stores/Store"
 import { FetchHttpClient, HttpRouter, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 
-const milliseconds = (name: string, otherwise: number) =>
-  Config.Int(name).pipe(Config.withDefault(otherwise))
+const milliseconds = (name: string, otherwise: number) => Config.Int(name).pipe(Config.withDefault(otherwise))
 
 const settings = Config.all({
   port: Config.Port("PORT").pipe(Config.withDefault(3000)),
