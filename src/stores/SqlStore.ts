@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
+import { endOf } from "./prefix.ts"
 import { toStoreError, whileLocked } from "./sqlErrors.ts"
 import * as Store from "./Store.ts"
 
@@ -399,15 +400,3 @@ const postgres = (sql: SqlClient.SqlClient, names: Names): Dialect => {
       ) RETURNING 1 AS swept`
   }
 }
-
-/** The least text after all that begin with `prefix`; `undefined` if none is. */
-const endOf = (prefix: string): string | undefined => {
-  const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)
-  while (points.at(-1) === lastCodePoint) points.pop()
-  const last = points.pop()
-  if (last === undefined) return undefined
-  // Halves of surrogate pairs are no characters.
-  return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)
-}
-
-const lastCodePoint = 0x10ffff
