@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
+import { endOf } from "./prefix.ts"
 import { toStoreError, whileLocked } from "./sqlErrors.ts"
 import * as Store from "./Store.ts"
 
@@ -345,11 +346,14 @@ const postgres = (sql: SqlClient.SqlClient, names: Names): Dialect => {
   // An index holds 2,700 bytes of a key at most, and a lock table some thousands of locks: so entries are found by hashes,
   // ordered by beginnings, and locked in groups, always in the same order.
   const locks = (keys: ReadonlyArray<string>) =>
-    sql`(SELECT DISTINCT hashtext(key) & 127 AS lock FROM json_array_elements_text(${JSON.stringify(keys)}::json) AS key
+    sql`(SELECT DISTINCT hashtext(wanted.key) & 127 AS lock
+      FROM json_array_elements_text(${JSON.stringify(keys)}::json) AS wanted (key)
       ORDER BY lock) AS locks`
   const owner = sql`hashtext(${text(names.entries)})`
   const ids = (keys: string) =>
-    sql`ANY (ARRAY(SELECT sha256(convert_to(key, 'UTF8')) FROM json_array_elements_text(${keys}::json) AS key))`
+    sql`ANY (ARRAY(
+      SELECT sha256(convert_to(wanted.key, 'UTF8')) FROM json_array_elements_text(${keys}::json) AS wanted (key)
+    ))`
   return {
     // Each statement sees what was committed before it, so what is read after the locks is the newest.
     begin: "BEGIN ISOLATION LEVEL READ COMMITTED",
@@ -390,8 +394,8 @@ const postgres = (sql: SqlClient.SqlClient, names: Names): Dialect => {
         ON entry.id = ${ids(keys)} AND (entry.expires_at IS NULL OR entry.expires_at > clock.now)`,
     put: (entries) =>
       sql`INSERT INTO ${table} (id, key, value, expires_at)
-        SELECT sha256(convert_to(key, 'UTF8')), key, value, "expiresAt"
-        FROM json_to_recordset(${entries}::json) AS entry (key text, value text, "expiresAt" bigint)
+        SELECT sha256(convert_to(put.key, 'UTF8')), put.key, put.value, put."expiresAt"
+        FROM json_to_recordset(${entries}::json) AS put (key text, value text, "expiresAt" bigint)
         ON CONFLICT (id) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`,
     remove: (keys) => sql`DELETE FROM ${table} WHERE id = ${ids(keys)}`,
     page: ({ from, inclusive, limit = pageSize }, end) =>
@@ -414,15 +418,3 @@ const postgres = (sql: SqlClient.SqlClient, names: Names): Dialect => {
       ) RETURNING 1 AS swept`
   }
 }
-
-/** The least text after all that begin with `prefix`; `undefined` if none is. */
-const endOf = (prefix: string): string | undefined => {
-  const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)
-  while (points.at(-1) === lastCodePoint) points.pop()
-  const last = points.pop()
-  if (last === undefined) return undefined
-  // Halves of surrogate pairs are no characters.
-  return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)
-}
-
-const lastCodePoint = 0x10ffff
