@@ -23,7 +23,7 @@ const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   ],
   ["stores", /^stores\//],
   ["middleware", /^middleware\//],
-  ["interop", /^Telemetry$|^ai\//],
+  ["interop", /^Telemetry$|^(ai|log)\//],
   ["apps", /^(ServerSentEvents|StructuredOutput|ToolLoop)$/],
   ["testing, command line, barrel", /^testing$|^testing\/|^cli\/|^bin$|^index$/]
 ]

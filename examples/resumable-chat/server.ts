@@ -11,8 +11,7 @@ import { Config, Effect, Layer, Redacted } from "effect"
 import { OpenAi } from "effect-llm-stream"
 import * as StreamLog from "effect-llm-stream/log/StreamLog"
 import * as StreamLogHttp from "effect-llm-stream/log/StreamLogHttp"
-import * as SqliteStore from "effect-llm-stream/stores/SqliteStore"
-import * as Store from "effect-llm-stream/stores/Store"
+import * as Stores from "effect-llm-stream/stores/Stores"
 import { FetchHttpClient, HttpRouter, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 
@@ -20,7 +19,7 @@ const milliseconds = (name: string, otherwise: number) => Config.Int(name).pipe(
 
 const settings = Config.all({
   port: Config.Port("PORT").pipe(Config.withDefault(3000)),
-  store: Config.String("STORE").pipe(Config.withDefault("memory")),
+  store: Config.Redacted("STORE").pipe(Config.withDefault(Redacted.make("memory:"))),
   baseUrl: Config.String("BASE_URL").pipe(Config.withDefault("https://api.openai.com/v1")),
   apiKey: Config.Redacted("API_KEY").pipe(
     Config.orElse(() => Config.Redacted("OPENAI_API_KEY")),
@@ -30,9 +29,6 @@ const settings = Config.all({
   timeToLive: milliseconds("TTL_MS", 3_600_000),
   heartbeat: milliseconds("HEARTBEAT_MS", 15_000)
 })
-
-const storeOf = (store: string): Layer.Layer<Store.Store, Store.StoreError> =>
-  store.startsWith("sqlite:") ? SqliteStore.layer({ filename: store.slice("sqlite:".length) }) : Store.layerMemory
 
 /** The header stands for a session: in your app, look up who asks, and refuse who may not. */
 const authorize: StreamLogHttp.Authorize = ({ headers }) => Effect.succeed(headers["x-user"] ?? "anonymous")
@@ -58,7 +54,7 @@ const routes = (heartbeat: number) =>
 const program = Effect.gen(function*() {
   const { apiKey, baseUrl, heartbeat, lease, port, store, timeToLive } = yield* settings
   const log = StreamLog.layer({ lease, timeToLive }).pipe(
-    Layer.provide([storeOf(store), OpenAi.layer({ apiKey, baseUrl, model: "gpt-4o-mini" })]),
+    Layer.provide([Stores.layer(store), OpenAi.layer({ apiKey, baseUrl, model: "gpt-4o-mini" })]),
     Layer.provide(FetchHttpClient.layer)
   )
   const node = createServer()

@@ -53,7 +53,7 @@ const lookEvery = 15
 const checkEvery = 150
 
 /** How long one operation of a store may take before it is tried again, in ms. */
-const longestOperation = 2_500
+const longestOperation = 5_000
 
 /** The most that one write takes, in UTF-16 code units. */
 const maxCommit = 1024 * 1024
@@ -87,6 +87,8 @@ export const make = Effect.fnUntraced(function*(
   const recordings = new Map<string, Recording>()
   const tails = new Map<string, Tails.Tail>()
   const encode = Schema.encodeSync(chunk)
+  // How long readers wait for a store that is away: a producer that is alive may be as long.
+  const awaited = Math.max(lease, patience)
   let isClosing = false
 
   const transact = <A>(id: string, f: (before: State.Head | undefined, now: number) => Store.Step<A>) =>
@@ -112,10 +114,10 @@ export const make = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       while (true) {
         const nudged = tail.nudge.next()
-        const known = yield* trying(lease)(look(tail.id))
+        const known = yield* trying(awaited)(look(tail.id))
         if (known === undefined || known.head.epoch !== tail.epoch) return tail.finish({ _tag: "Gone" })
         while (tail.known() < known.head.tail) {
-          const page = yield* trying(lease)(Pages.read(store, tail.epoch, tail.known(), known.head.tail))
+          const page = yield* trying(awaited)(Pages.read(store, tail.epoch, tail.known(), known.head.tail))
           if (page === undefined) return tail.finish({ _tag: "Gone" })
           tail.push(page)
         }
@@ -163,7 +165,7 @@ export const make = Effect.fnUntraced(function*(
     const finished: Tails.Ended | undefined = ended === null ? undefined : { _tag: "Ended", epoch, end: ended.end }
     const stored = (from: number, to: number) =>
       Effect.flatMap(
-        trying(lease)(Pages.read(store, epoch, from, to)),
+        trying(awaited)(Pages.read(store, epoch, from, to)),
         (page) => page === undefined ? Effect.fail(gone) : Effect.succeed(page)
       )
     const next = (tail: Tails.Tail | undefined, at: number): Effect.Effect<Next, Store.StoreError | Gone> => {

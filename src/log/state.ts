@@ -124,7 +124,10 @@ export const runningKey = Store.key("log-running")
  */
 export const expiringKey = Store.key("log-expiring")
 
-const runningMark = (id: string) => marks(Store.key("log-running", id))
+/** @internal */
+export const runningOf = (id: string): string => Store.key("log-running", id)
+
+const runningMark = (id: string) => marks(runningOf(id))
 
 /** @internal */
 export const expiringMark = (id: string, epoch: string, at: number) =>

@@ -114,6 +114,28 @@ export const make = Effect.fnUntraced(function*(
       .sort((a, b) => a - b)
       .reduceRight((effect, group) => semaphores[group]?.withPermit(effect) ?? effect, effect)
 
+  /** The entries of a part of the list of keys, and the last of its keys if there may be more. */
+  const page = Effect.fnUntraced(function*(from: string, end: string | undefined, limit: number) {
+    const keys = yield* inTime(redis.send<ReadonlyArray<string>>(
+      "ZRANGEBYLEX",
+      index,
+      from,
+      end === undefined ? "+" : `(${end}`,
+      "LIMIT",
+      "0",
+      String(limit)
+    ))
+    const [, values] = yield* read(keys)
+    yield* forget(keys.filter((_, i) => values[i] === null))
+    return {
+      last: keys.length < limit ? undefined : keys.at(-1),
+      entries: keys.flatMap((key, i) => {
+        const value = values[i] ?? null
+        return value === null ? [] : [{ key, value }]
+      })
+    }
+  })
+
   return {
     transact: (keys, transition) =>
       Effect.gen(function*() {
@@ -129,30 +151,21 @@ export const make = Effect.fnUntraced(function*(
         (effect) => inTurn(keys, effect),
         Effect.mapError(toStoreError)
       ),
+    peek: (keys) =>
+      read(keys).pipe(
+        Effect.map(([[seconds, microseconds], values]) => ({
+          values: values.map((value) => value ?? undefined),
+          now: time(seconds, microseconds)
+        }))
+      ),
+    page: (prefix, { from, limit }) => Effect.map(page(`[${from}`, endOf(prefix), limit), ({ entries }) => entries),
     scan: (prefix) => {
       const end = endOf(prefix)
       return Stream.paginate(`[${prefix}`, (from) =>
-        Effect.gen(function*() {
-          const keys = yield* inTime(redis.send<ReadonlyArray<string>>(
-            "ZRANGEBYLEX",
-            index,
-            from,
-            end === undefined ? "+" : `(${end}`,
-            "LIMIT",
-            "0",
-            String(pageSize)
-          ))
-          const [, values] = yield* read(keys)
-          yield* forget(keys.filter((_, i) => values[i] === null))
-          const last = keys.length < pageSize ? undefined : keys.at(-1)
-          return [
-            keys.flatMap((key, i) => {
-              const value = values[i] ?? null
-              return value === null ? [] : [{ key, value }]
-            }),
-            Option.map(Option.fromUndefinedOr(last), (key) => `(${key}`)
-          ] as const
-        })).pipe(Stream.mapError(toStoreError))
+        Effect.map(
+          page(from, end, pageSize),
+          ({ entries, last }) => [entries, Option.map(Option.fromUndefinedOr(last), (key) => `(${key}`)] as const
+        ))
     }
   }
 })

@@ -13,7 +13,7 @@ import * as SqliteStore from "./SqliteStore.ts"
 import * as Store from "./Store.ts"
 
 /**
- * A layer with the store of a URL: `sqlite:FILE`, `redis://…`, `postgres://…` or `memory:`. Anything else is `Unavailable`.
+ * A layer with the store of a URL: `sqlite:FILE`, `redis://…`, `postgres://…` or `memory`. Anything else is `Unavailable`.
  * No message has the URL's password.
  *
  * @example
@@ -34,13 +34,13 @@ export const layer = (url: Redacted.Redacted): Layer.Layer<Store.Store, Store.St
   if (filename !== undefined) return SqliteStore.layer({ filename })
   if (/^rediss?:\/\//.test(text)) return NodeRedisStore.layer({ url })
   if (/^postgres(ql)?:\/\//.test(text)) return PostgresStore.layer({ url })
-  if (text === "memory:") return Store.layerMemory
+  if (/^memory:?$/.test(text)) return Store.layerMemory
   return Layer.effect(
     Store.Store,
     Effect.fail(
       new Store.StoreError({
         reason: "Unavailable",
-        message: "a store is one of sqlite:FILE, redis://…, postgres://… and memory:"
+        message: "a store is one of sqlite:FILE, redis://…, postgres://… and memory"
       })
     )
   )
