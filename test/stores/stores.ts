@@ -1,7 +1,10 @@
 /**
  * The stores that tests run on. Servers are those of CONTRIBUTING; where one is absent, its tests are skipped.
  */
+import * as NodeRedis from "@effect/platform-node/NodeRedis"
+import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, Redacted } from "effect"
+import { Redis } from "effect/persistence"
 import { randomUUID } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
@@ -29,7 +32,7 @@ export const hasPostgres = await listens(port(postgresUrl))
 export const hasSqlite = process.getBuiltinModule("node:sqlite") !== undefined
 
 /** A name that no other run has: of a table, or of the keys in Redis. */
-export const unique = `test_${randomUUID().replaceAll("-", "")}`
+export const unique = (): string => `test_${randomUUID().replaceAll("-", "")}`
 
 export const redis = Redacted.make(redisUrl)
 export const postgres = Redacted.make(postgresUrl)
@@ -39,3 +42,17 @@ export const folder = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "llm-stream-store-"))),
   (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true, force: true }))
 )
+
+/** Removes what a run has left on the servers. */
+export const dropPostgres = (table: string) =>
+  Effect.gen(function*() {
+    const sql = yield* PgClient.PgClient
+    yield* sql`DROP TABLE IF EXISTS ${sql(table)}, ${sql(`${table}_layout`)}`
+  }).pipe(Effect.provide(PgClient.layer({ url: postgres })))
+
+export const dropRedis = (prefix: string) =>
+  Effect.gen(function*() {
+    const redis = yield* Redis.Redis
+    const keys = yield* redis.send<ReadonlyArray<string>>("KEYS", `{${prefix}}:*`)
+    if (keys.length > 0) yield* redis.send("DEL", ...keys)
+  }).pipe(Effect.provide(NodeRedis.layer({ url: redisUrl })))
