@@ -13,6 +13,7 @@ import * as StreamLog from "effect-llm-stream/log/StreamLog"
 import * as StreamLogHttp from "effect-llm-stream/log/StreamLogHttp"
 import * as Stores from "effect-llm-stream/stores/Stores"
 import { FetchHttpClient, HttpRouter, HttpServerResponse } from "effect/http"
+import * as Fs from "node:fs"
 import { createServer } from "node:http"
 
 const milliseconds = (name: string, otherwise: number) => Config.Int(name).pipe(Config.withDefault(otherwise))
@@ -33,6 +34,8 @@ const settings = Config.all({
 /** The header stands for a session: in your app, look up who asks, and refuse who may not. */
 const authorize: StreamLogHttp.Authorize = ({ headers }) => Effect.succeed(headers["x-user"] ?? "anonymous")
 
+const page = HttpServerResponse.html(Fs.readFileSync(new URL("index.html", import.meta.url), "utf8"))
+
 const ready = Effect.gen(function*() {
   const log = yield* StreamLog.StreamLog
   const isReady = yield* Effect.isSuccess(log.ready)
@@ -42,6 +45,7 @@ const ready = Effect.gen(function*() {
 const routes = (heartbeat: number) =>
   Layer.mergeAll(
     StreamLogHttp.layer({ authorize, heartbeat }),
+    HttpRouter.add("GET", "/", page),
     HttpRouter.add("GET", "/ping", HttpServerResponse.text("pong")),
     HttpRouter.use((router) =>
       Effect.flatMap(

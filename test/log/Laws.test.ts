@@ -9,7 +9,7 @@ import * as PostgresStore from "../../src/stores/PostgresStore.ts"
 import * as SqliteStore from "../../src/stores/SqliteStore.ts"
 import * as Store from "../../src/stores/Store.ts"
 import { StreamLogLaws } from "../../src/testing.ts"
-import { hasPostgres, hasRedis, hasSqlite, postgres, redis, unique } from "../stores/stores.ts"
+import { dropPostgres, dropRedis, hasPostgres, hasRedis, hasSqlite, postgres, redis, unique } from "../stores/stores.ts"
 
 const obeys = (open: Effect.Effect<Store.Service, Store.StoreError, Scope.Scope>) => {
   for (const { check, name } of StreamLogLaws.laws(open, { histories: 1000 })) {
@@ -29,9 +29,13 @@ describe.skipIf(!hasSqlite)("a log in SQLite", () => {
 })
 
 describe.skipIf(!hasPostgres)("a log in Postgres", () => {
-  obeys(PostgresStore.make({ url: postgres, table: unique }))
+  const table = unique()
+  afterAll(() => Effect.runPromise(dropPostgres(table)))
+  obeys(PostgresStore.make({ url: postgres, table }))
 })
 
 describe.skipIf(!hasRedis)("a log in Redis", () => {
-  obeys(NodeRedisStore.make({ url: redis, prefix: unique }))
+  const prefix = unique()
+  afterAll(() => Effect.runPromise(dropRedis(prefix)))
+  obeys(NodeRedisStore.make({ url: redis, prefix }))
 })
