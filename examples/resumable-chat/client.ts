@@ -5,11 +5,15 @@
  *
  * The text goes to standard output, once; the end goes to standard error, as JSON.
  */
-import { NodeRuntime } from "@effect/platform-node"
-import { Console, Effect, Result, Stream } from "effect"
-import { ChatRequest } from "effect-llm-stream"
+// By module, so that it starts at once.
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as ChatRequest from "effect-llm-stream/ChatRequest"
 import * as StreamLogClient from "effect-llm-stream/log/StreamLogClient"
-import { FetchHttpClient } from "effect/http"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 
 const [url = "", file] = process.argv.slice(2)

@@ -6,7 +6,8 @@
  * It keeps the answers in memory. Another `STORE` keeps them where several servers share them, and where they survive the
  * end of one: `sqlite:FILE`, `redis://…`, `postgres://…`.
  */
-import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Effect, Layer, Redacted } from "effect"
 import { OpenAi } from "effect-llm-stream"
 import * as StreamLog from "effect-llm-stream/log/StreamLog"

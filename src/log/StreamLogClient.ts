@@ -110,7 +110,7 @@ export const follow = (
       )
     let last = offset
     let failures = 0
-    let pause = 500
+    let pause = 100
     const asked = (): HttpClientRequest.HttpClientRequest => {
       const fields = {
         ...revealed(headers),

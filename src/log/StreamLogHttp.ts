@@ -44,7 +44,7 @@ export interface Options<R = never> {
   readonly ledgerPath?: `/${string}` | undefined
   /** After how much silence a reader gets a comment: proxies cut connections on which nothing comes. Default: 15 seconds. */
   readonly heartbeat?: Duration.Input | undefined
-  /** After what pause a browser comes back. Default: half a second. */
+  /** After what pause a browser comes back. Default: 100 ms. */
   readonly retry?: Duration.Input | undefined
 }
 
@@ -91,7 +91,7 @@ export const layer = <R = never>(
   options: Options<R>
 ): Layer.Layer<never, never, HttpRouter.HttpRouter | StreamLog.StreamLog | R> =>
   HttpRouter.use(Effect.fnUntraced(function*(router) {
-    const { authorize, heartbeat = "15 seconds", ledgerPath = "/ledger", path = "/answers", retry = 500 } = options
+    const { authorize, heartbeat = "15 seconds", ledgerPath = "/ledger", path = "/answers", retry = 100 } = options
     const log = yield* StreamLog.StreamLog
     const context = yield* Effect.context<R>()
     const opening = utf8.encode(`retry: ${Math.round(Duration.toMillis(Duration.fromInputUnsafe(retry)))}\n\n`)

@@ -56,7 +56,7 @@ const checkEvery = 150
 const longestOperation = 5_000
 
 /** The most that one write takes, in UTF-16 code units. */
-const maxCommit = 1024 * 1024
+const maxCommit = 256 * 1024
 
 type Item = Pages.Page | Tails.Ended | { readonly _tag: "Idle" }
 
