@@ -232,6 +232,8 @@ export interface FollowOptions extends FindOptions {
   readonly from?: Offset | undefined
   /** After how much silence an `Idle` comes. Default: never. */
   readonly heartbeat?: Duration.Input | undefined
+  /** The largest page in bytes, unless a single chunk is larger. Default, and most: 1 MB. */
+  readonly maxPage?: number | undefined
 }
 
 /**
@@ -388,14 +390,14 @@ export const make = Effect.fnUntraced(function*(
     }),
 
     follow: Effect.fn("StreamLog.follow")(function*(id, options = {}) {
-      const { from = { count: 0 }, heartbeat } = options
+      const { from = { count: 0 }, heartbeat, maxPage } = options
       const silence = heartbeat === undefined
         ? undefined
         : Duration.toMillis(Duration.fromInputUnsafe(heartbeat))
       const head = yield* there(id, options)
       if (from.epoch !== undefined && from.epoch !== head.epoch) return yield* gap
       if (from.count > head.tail) return yield* gap
-      return Stream.mapError(log.follow(id, head, from.count, silence), failed)
+      return Stream.mapError(log.follow(id, head, from.count, { silence, maxPage }), failed)
     }),
 
     find: Effect.fn("StreamLog.find")(function*(id, options = {}) {

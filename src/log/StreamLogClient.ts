@@ -111,6 +111,8 @@ export const follow = (
     let last = offset
     let failures = 0
     let pause = 100
+    // Smaller where connections are cut before a page has come.
+    let page = 1024 * 1024
     const asked = (): HttpClientRequest.HttpClientRequest => {
       const fields = {
         ...revealed(headers),
@@ -118,7 +120,10 @@ export const follow = (
         ...(last === undefined ? undefined : { "last-event-id": last })
       }
       return json === undefined || last !== undefined
-        ? HttpClientRequest.get(url, { headers: fields })
+        ? HttpClientRequest.get(url, {
+          headers: fields,
+          ...(page < 1024 * 1024 ? { urlParams: { page } } : undefined)
+        })
         : HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(url, { headers: fields }), json)
     }
     const broken = (why: string) => {
@@ -162,7 +167,11 @@ export const follow = (
         if (response.status === 200 || response.status === 201) {
           return Stream.concat(
             read(response),
-            Stream.suspend(() => last === before ? broken("the body ended") : Stream.empty)
+            Stream.suspend(() => {
+              if (last !== before) return Stream.empty
+              page = Math.max(1024, page / 16)
+              return broken("the body ended")
+            })
           )
         }
         const refused = yield* refusal(response)

@@ -53,7 +53,8 @@ export interface Options<R = never> {
  *
  * - `POST /answers/{id}` with a request as JSON begins the answer, unless it is there, and streams it; `POST /answers` makes an
  *   id. With an offset it begins nothing.
- * - `GET /answers/{id}` streams from the offset in `Last-Event-ID`, else in `?from=`.
+ * - `GET /answers/{id}` streams from the offset in `Last-Event-ID`, else in `?from=`. `?page=` limits the bytes of an event, for
+ *   connections that are cut before a larger one has come.
  * - `GET /answers/{id}/snapshot` gives the text so far, and the offset to follow from.
  * - `DELETE /answers/{id}` and `POST /answers/{id}/stop` stop it.
  * - `GET /ledger` gives the bills of the user; `?id=` that of one answer.
@@ -126,7 +127,14 @@ export const layer = <R = never>(
           ? yield* new StreamLog.StreamLogError({ reason: "Gap", message: "the offset is of another answer" })
           : HttpServerResponse.empty({ status: 204 })
       }
-      const items = yield* log.follow(id, { user, json, from: from as StreamLog.Offset | undefined, heartbeat })
+      const maxPage = pageSizeOf(search)
+      const items = yield* log.follow(id, {
+        user,
+        json,
+        from: from as StreamLog.Offset | undefined,
+        heartbeat,
+        maxPage
+      })
       return HttpServerResponse.stream(
         Stream.concat(
           Stream.make(opening),
@@ -306,6 +314,12 @@ const offsetOf = (
     : header === undefined && /^\d{1,30}$/.test(text)
     ? Result.succeed({ count: Number(text) })
     : badOffset
+}
+
+/** What a client asks for whose connections are too short for a page. */
+const pageSizeOf = (search: URLSearchParams): number | undefined => {
+  const text = search.get("page") ?? ""
+  return /^\d{1,6}$/.test(text) ? Number(text) : undefined
 }
 
 const badOffset = Result.fail(

@@ -158,7 +158,7 @@ export const make = Effect.fnUntraced(function*(
     id: string,
     head: State.Head,
     from: number,
-    silence: number | undefined
+    { maxPage = Pages.maxPage, silence }: { readonly silence: number | undefined; readonly maxPage: number | undefined }
   ): Stream.Stream<Item, Store.StoreError | Gone> => {
     const { ended, epoch, tail: there } = head
     // What has ended does not change: nobody has to look.
@@ -174,9 +174,10 @@ export const make = Effect.fnUntraced(function*(
       if (at < known) {
         // What is not kept here is read in the largest pages that there are.
         const kept = tail?.pageAt(at)
-        return kept === undefined
-          ? Effect.map(stored(at, known), (page) => [page, page.end])
-          : Effect.succeed([kept, kept.end])
+        return Effect.map(kept === undefined ? stored(at, known) : Effect.succeed(kept), (whole) => {
+          const page = Pages.limited(whole, maxPage)
+          return [page, page.end]
+        })
       }
       const over = finished ?? tail?.over()
       if (over !== undefined) {

@@ -129,6 +129,23 @@ const joined = (epoch: string, start: number, end: number, found: ReadonlyArray<
     : { _tag: "Page", epoch, start, end, json: `[${found.map(({ json }) => inner(json)).join(",")}]` }
 
 /**
+ * As many of the first chunks of a page as have so many bytes, and at least one.
+ *
+ * @internal
+ */
+export const limited = (page: Page, max: number): Page => {
+  if (page.json.length <= max && sizeOf(page.json) <= max) return page
+  const texts = (JSON.parse(page.json) as Array<unknown>).map((chunk) => JSON.stringify(chunk))
+  let size = 1
+  const count = texts.findIndex((text) => {
+    size += sizeOf(text) + 1
+    return size > max
+  })
+  const kept = texts.slice(0, count === -1 ? texts.length : Math.max(1, count))
+  return { ...page, end: page.start + kept.length, json: `[${kept.join(",")}]` }
+}
+
+/**
  * Joins pages that follow each other, as many as fit into one.
  *
  * @internal
