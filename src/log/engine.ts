@@ -341,8 +341,7 @@ export const make = Effect.fnUntraced(function*(
     readonly hash: string
     readonly request: ChatRequest.Normalized
   }): Effect.Effect<State.Known & { readonly isNew: boolean }, Store.StoreError> =>
-    Effect.gen(function*() {
-      if (isClosing) return yield* unavailable("the server is shutting down")
+    isClosing ? unavailable("the server is shutting down") : Effect.gen(function*() {
       const { hash, id, request, user } = options
       const opening: State.Opening = {
         epoch: yield* Requests.token,
