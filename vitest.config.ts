@@ -18,6 +18,8 @@ const integration = [
   "test/bedrock/BedrockInvoke.test.ts",
   "test/cli/*.test.ts",
   "test/pricing/Views.test.ts",
+  "test/log/Laws.test.ts",
+  "test/log/StreamLogHttp.test.ts",
   "test/protocols/*Request.test.ts",
   "test/stores/*.test.ts",
   "test/testing/Arbitraries.test.ts",
