@@ -19,6 +19,7 @@ const integration = [
   "test/cli/*.test.ts",
   "test/pricing/Views.test.ts",
   "test/log/Laws.test.ts",
+  "test/log/ProviderRpc.test.ts",
   "test/log/StreamLogHttp.test.ts",
   "test/protocols/*Request.test.ts",
   "test/stores/*.test.ts",
