@@ -427,6 +427,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
         const accumulator = ChatResponse.accumulator({ maxSize: yield* ChatResponse.MaxSize })
         const { instructions, reading, responseFormat, tool } = asking ?? {}
         const said = [system, instructions].filter(Predicate.isNotUndefined)
+        yield* Operation.countCall("inference")
         const chunks = provider.stream({
           ...fields,
           ...defined({ responseFormat: responseFormat ?? fields.responseFormat }),
