@@ -316,6 +316,54 @@ const prepared = <T, E, RD, RE>(
     }
   })
 
+/**
+ * The `responseFormat` of a plain chat request for data, and how its answer is read.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Format extends Pick<ChatRequest.ChatRequest, "responseFormat"> {
+  /** The options of `ChunkStream.object` and `ChunkStream.elements` for the answer. */
+  readonly reading: StreamedObject.Options
+}
+
+/**
+ * A schema in the form in which the provider in context takes and guarantees it, for a chat request of your own: an optional
+ * field is sent as one that may be `null`, a record as a list of pairs. `reading` decodes the answer back. Fails with an
+ * `InvalidRequest` when the API can't express the schema.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider, StructuredOutput } from "effect-llm-stream"
+ * import { Effect, Schema, Stream } from "effect"
+ *
+ * const Person = Schema.Struct({ name: Schema.String, born: Schema.optionalKey(Schema.Date) })
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   const { reading, responseFormat } = yield* StructuredOutput.format({ schema: Person })
+ *   return yield* provider.stream({ prompt: "Who was Ada Lovelace?", responseFormat }).pipe(
+ *     ChunkStream.object(Person, reading),
+ *     Stream.runLast
+ *   )
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const format = <T, E, RD, RE>(
+  asked: Omit<Asked<T, E, RD, RE>, "mode" | "repairs">
+): Effect.Effect<Format, ProviderError.ProviderError, Provider.Provider> =>
+  Effect.flatMap(
+    Provider.Provider,
+    (provider) =>
+      Effect.map(
+        asking(provider, { ...asked, mode: "format" }),
+        ({ reading, responseFormat }) => ({ reading, responseFormat })
+      )
+  )
+
 /** What a request says to ask for an object, and how the answer is read. */
 interface Asking extends Pick<ChatRequest.ChatRequest, "responseFormat"> {
   /** What the model is told besides. */
