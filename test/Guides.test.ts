@@ -1,0 +1,62 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Layer, Predicate, Stream } from "effect"
+import { afterAll, beforeAll, vi } from "vitest"
+import * as Documentation from "./support/documentation.ts"
+import { services, world } from "./support/world.ts"
+
+// The programs that the guides show, run as they stand against all providers, which a server plays. Elsewhere: recipes, each
+// with what comes of it, in `Recipes.test.ts`; what states its values in `Documentation.test.ts`.
+
+/** Programs that can't end well here, and why. */
+const exceptions: Readonly<Record<string, string>> = {
+  "docs/providers/openai-compatible.md: A local server": "This test has no network",
+  "docs/telemetry.md: Agents and tools": "its handlers are left out",
+  "docs/tools.md: Tools of an MCP server": "This test has no network"
+}
+
+const examples = Documentation.guides()
+  .filter((file) => file !== "docs/recipes.md")
+  .flatMap(Documentation.examples)
+  .filter((example) =>
+    !Documentation.statesValues(example) && !/^declare |"@effect\/vitest"|^await /m.test(example.code)
+  )
+
+type World = Layer.Success<ReturnType<typeof services>>
+
+// Layers are left to the programs that have them.
+const isProgram = (value: unknown): value is Effect.Effect<unknown, unknown, World> =>
+  Effect.isEffect(value) && !Layer.isLayer(value) && !Predicate.hasProperty(value, "tools")
+
+const isStream = (value: unknown): value is Stream.Stream<unknown, unknown, World> => Stream.isStream(value)
+
+/** What can be run of what an example declares. */
+const programsOf = (names: Readonly<Record<string, unknown>>) =>
+  Object.values(names).flatMap((value) => isStream(value) ? [Stream.runDrain(value)] : isProgram(value) ? [value] : [])
+
+beforeAll(() => {
+  vi.spyOn(process.stdout, "write").mockReturnValue(true)
+  vi.spyOn(console, "log").mockReturnValue()
+})
+afterAll(() => vi.restoreAllMocks())
+
+describe("the guides", () => {
+  for (const example of examples) {
+    it.live(`have programs that run: ${example.file}:${example.line}`, () =>
+      Effect.gen(function*() {
+        const why = exceptions[`${example.file}: ${Documentation.headingOf(example)}`]
+        const { environment } = yield* world
+        const names = yield* Effect.promise(() => Documentation.load<Readonly<Record<string, unknown>>>(example))
+        for (const program of programsOf(names)) {
+          const exit = yield* Effect.exit(Effect.provide(program, services(environment)))
+          const failure = Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""
+          if (why === undefined) assert.strictEqual(failure, "")
+          else assert.notStrictEqual(failure, "")
+        }
+      }))
+  }
+
+  it("have exceptions that they need", () => {
+    const places = new Set(examples.map((example) => `${example.file}: ${Documentation.headingOf(example)}`))
+    for (const place of Object.keys(exceptions)) assert.isTrue(places.has(place), place)
+  })
+})
