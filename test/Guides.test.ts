@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Predicate, Stream } from "effect"
+import { Cause, Effect, Exit, Layer, Predicate, Scope, Stream } from "effect"
 import { afterAll, beforeAll, vi } from "vitest"
 import * as Documentation from "./support/documentation.ts"
 import { services, world } from "./support/world.ts"
@@ -17,9 +17,7 @@ const exceptions: Readonly<Record<string, string>> = {
 const examples = Documentation.guides()
   .filter((file) => file !== "docs/recipes.md")
   .flatMap(Documentation.examples)
-  .filter((example) =>
-    !Documentation.statesValues(example) && !/^declare |"@effect\/vitest"|^await /m.test(example.code)
-  )
+  .filter((example) => !Documentation.statesValues(example) && !/^declare |"@effect\/vitest"/m.test(example.code))
 
 type World = Layer.Success<ReturnType<typeof services>>
 
@@ -33,18 +31,28 @@ const isStream = (value: unknown): value is Stream.Stream<unknown, unknown, Worl
 const programsOf = (names: Readonly<Record<string, unknown>>) =>
   Object.values(names).flatMap((value) => isStream(value) ? [Stream.runDrain(value)] : isProgram(value) ? [value] : [])
 
+// Programs that run as they are imported read the environment of the process, once for all of them.
+const scope = Scope.makeUnsafe()
+const { environment } = await Effect.runPromise(Scope.provide(world, scope))
+const complaints: Array<unknown> = []
+
 beforeAll(() => {
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
   vi.spyOn(process.stdout, "write").mockReturnValue(true)
   vi.spyOn(console, "log").mockReturnValue()
+  vi.spyOn(console, "error").mockImplementation((...complaint) => complaints.push(...complaint))
 })
-afterAll(() => vi.restoreAllMocks())
+afterAll(() => {
+  vi.restoreAllMocks()
+  vi.unstubAllEnvs()
+  return Effect.runPromise(Scope.close(scope, Exit.void))
+})
 
 describe("the guides", () => {
   for (const example of examples) {
     it.live(`have programs that run: ${example.file}:${example.line}`, () =>
       Effect.gen(function*() {
         const why = exceptions[`${example.file}: ${Documentation.headingOf(example)}`]
-        const { environment } = yield* world
         const names = yield* Effect.promise(() => Documentation.load<Readonly<Record<string, unknown>>>(example))
         for (const program of programsOf(names)) {
           const exit = yield* Effect.exit(Effect.provide(program, services(environment)))
@@ -52,6 +60,7 @@ describe("the guides", () => {
           if (why === undefined) assert.strictEqual(failure, "")
           else assert.notStrictEqual(failure, "")
         }
+        assert.deepStrictEqual(complaints, [])
       }))
   }
 
