@@ -221,6 +221,13 @@ describe("a recipe", () => {
     it.live(`works: ${heading}`, () => check)
   }
 
+  it("is short: a chat server with history that is kept has 17 lines, without its imports", () => {
+    const { code = "" } = recipes.find((example) => Documentation.headingOf(example) === "A chat server") ?? {}
+    const lines = code.replace(/^import .*$/gm, "").split("\n").filter((line) => line.trim() !== "")
+    assert.isAtLeast(lines.length, 1)
+    assert.isAtMost(lines.length, 17)
+  })
+
   it("is run", () => {
     assert.deepStrictEqual(
       recipes.filter((example) => !Documentation.statesValues(example)).map(Documentation.headingOf),
