@@ -14,10 +14,13 @@ const exceptions: Readonly<Record<string, string>> = {
   "docs/tools.md: Tools of an MCP server": "This test has no network"
 }
 
-const examples = Documentation.guides()
-  .filter((file) => file !== "docs/recipes.md")
-  .flatMap(Documentation.examples)
-  .filter((example) => !Documentation.statesValues(example) && !/^declare |"@effect\/vitest"/m.test(example.code))
+const isTest = ({ code }: Documentation.Example) => code.includes("from \"@effect/vitest\"")
+
+const all = Documentation.guides().flatMap(Documentation.examples)
+const examples = all.filter((example) =>
+  example.file !== "docs/recipes.md" && !Documentation.statesValues(example) && !isTest(example) &&
+  !/^declare /m.test(example.code)
+)
 
 type World = Layer.Success<ReturnType<typeof services>>
 
@@ -63,6 +66,11 @@ describe("the guides", () => {
         assert.deepStrictEqual(complaints, [])
       }))
   }
+
+  // Their own tests.
+  describe("have tests", async () => {
+    for (const example of all.filter(isTest)) await Documentation.load(example)
+  })
 
   it("have exceptions that they need", () => {
     const places = new Set(examples.map((example) => `${example.file}: ${Documentation.headingOf(example)}`))
