@@ -634,11 +634,11 @@ const logIgnored = <C, E>(
     Effect.all([
       options.length === 0
         ? Effect.void
-        : Effect.logWarning(`${provider} takes no such options, so they are not sent: ${options.join("; ")}`),
+        : Effect.logWarning(`${provider} is not sent everything as it was asked for: ${options.join("; ")}`),
       // The caller can't change these: they are parts of earlier answers, and come with every turn that follows.
       parts.length === 0
         ? Effect.void
-        : Effect.logDebug(`${provider} takes no such parts back, so they are not sent: ${parts.join("; ")}`)
+        : Effect.logDebug(`${provider} is not sent these parts of earlier answers: ${parts.join("; ")}`)
     ], { discard: true })
   )
 }
