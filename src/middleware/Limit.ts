@@ -345,9 +345,12 @@ const settle = <C extends Chunk>(
     )
 }
 
-/** Who no longer waits leaves the turn to others. */
+/** Who no longer waits leaves the line. */
 const leave = <C extends Chunk>(task: Task<C>, by: string): Effect.Effect<void> =>
-  change(task, ({ turn, ...state }) => turn?.by === by ? state : undefined)
+  change(task, ({ line = [], ...state }) =>
+    line.some((place) => place.by === by)
+      ? { ...state, ...lineOf(line.filter((place) => place.by !== by)) }
+      : undefined)
 
 /** Changes the state, for no request: when the store fails, it is told. */
 const change = <C extends Chunk>(
@@ -449,8 +452,11 @@ const State = Schema.Struct({
   requests: Schema.optionalKey(Machine.Window),
   tokens: Schema.optionalKey(Machine.Window),
   hold: Schema.optionalKey(Machine.Hold),
-  /** Who starts next, as long as it asks again by then: a large request must not wait for ever behind small ones. */
-  turn: Schema.optionalKey(Schema.Struct({ by: Schema.String, until: Schema.Natural }))
+  /**
+   * Who starts next, one of each process, as long as it asks again by then: a large request must not wait for ever behind small
+   * ones, nor a process behind another.
+   */
+  line: Schema.optionalKey(Schema.Array(Schema.Struct({ by: Schema.String, until: Schema.Natural })))
 })
 
 type State = typeof State.Type
@@ -471,57 +477,68 @@ interface Asked {
   readonly amount: number
   readonly requests: Machine.Rate | undefined
   readonly tokens: Machine.Rate | undefined
-  /** Whether it wants the turn, if nobody has it. */
+  /** Whether it stands in line, if it can't start. */
   readonly isNext: boolean
 }
 
 /** Starts a request, or says when to ask again; with the state that follows, `undefined` when it is the same. */
 const admit = (
-  { turn, ...state }: State,
+  { line: stored = [], ...state }: State,
   now: number,
   { amount, by, isNext, ...rates }: Asked
 ): { readonly admission: Admission; readonly next: State | undefined } => {
   const requests = rates.requests && Machine.take(state.requests, rates.requests, now, 1)
   const tokens = rates.tokens && Machine.take(state.tokens, rates.tokens, now, amount)
-  const held = state.hold?.until ?? now
-  const room = Math.max(
-    now,
-    ...[requests, tokens].map((taken) => taken !== undefined && Result.isFailure(taken) ? taken.failure.until : now)
-  )
-  const until = Math.max(held, room)
-  const isOthers = turn !== undefined && turn.by !== by && now < turn.until
-  if (isOthers || until > now) {
-    const wait = Math.max(until - now, isOthers ? turnAgain : 0)
+  const room = Math.max(untilOf(requests, now), untilOf(tokens, now))
+  const until = Math.max(state.hold?.until ?? now, room)
+  const line = stored.filter((place) => place.until > now)
+  const isFirst = line.length === 0 || line[0]?.by === by
+  if (isFirst && until <= now) {
     return {
-      admission: { _tag: "Waits", wait, isAsked: held > room },
-      next: isOthers || !isNext
-        ? undefined
-        : { ...state, turn: { by, until: Math.ceil(now + Math.min(wait, longestSleep) + turnLasts) } }
+      admission: {
+        _tag: "Started",
+        slot: tokens !== undefined && Result.isSuccess(tokens) ? tokens.success.slot : undefined
+      },
+      next: {
+        ...state,
+        ...(requests !== undefined && Result.isSuccess(requests) ? { requests: requests.success.window } : undefined),
+        ...(tokens !== undefined && Result.isSuccess(tokens) ? { tokens: tokens.success.window } : undefined),
+        ...lineOf(line.slice(1))
+      }
     }
   }
+  const wait = Math.max(until - now, isFirst ? 0 : turnAgain)
+  const place = { by, until: Math.ceil(now + Math.min(wait, longestSleep) + placeLasts) }
   return {
-    admission: {
-      _tag: "Started",
-      slot: tokens !== undefined && Result.isSuccess(tokens) ? tokens.success.slot : undefined
-    },
-    next: {
-      ...state,
-      ...(requests !== undefined && Result.isSuccess(requests) ? { requests: requests.success.window } : undefined),
-      ...(tokens !== undefined && Result.isSuccess(tokens) ? { tokens: tokens.success.window } : undefined)
-    }
+    admission: { _tag: "Waits", wait, isAsked: until > room },
+    next: !isNext
+      ? undefined
+      : line.some((other) => other.by === by)
+      ? { ...state, ...lineOf(line.map((other) => other.by === by ? place : other)) }
+      : line.length < longestLine
+      ? { ...state, ...lineOf([...line, place]) }
+      : undefined
   }
 }
 
-/** How long the turn of a process that does not ask again is kept for it, in ms: it may have died. */
-const turnLasts = 1000
+const untilOf = (taken: Result.Result<Machine.Taken, Machine.Full> | undefined, now: number): number =>
+  taken !== undefined && Result.isFailure(taken) ? taken.failure.until : now
 
-/** When to ask again while another has the turn, in ms. */
+const lineOf = (line: NonNullable<State["line"]>): Pick<State, "line"> => line.length === 0 ? {} : { line }
+
+/** How long the place of a process that does not ask again is kept for it, in ms: it may have died. */
+const placeLasts = 1000
+
+/** When to ask again while another is first, in ms. */
 const turnAgain = 10
 
-const expiryOf = ({ hold, requests, tokens, turn }: State, settings: Settings): number =>
+/** As many stand in line, so that the entry stays small; others ask again until they can. */
+const longestLine = 50
+
+const expiryOf = ({ hold, line = [], requests, tokens }: State, settings: Settings): number =>
   Math.max(
     hold?.until ?? 0,
-    turn?.until ?? 0,
+    ...line.map(({ until }) => until),
     requests === undefined || settings.requests === undefined ? 0 : Machine.expiry(requests, settings.requests),
     tokens === undefined || settings.tokens === undefined ? 0 : Machine.expiry(tokens, settings.tokens)
   )
