@@ -50,7 +50,7 @@ const settingsOf = ({ failures = 5, onStoreFailure, openFor = Duration.seconds(3
   Result.gen(function*(): Generator<Result.Result<unknown, string>, Settings, never> {
     return {
       failures: yield* Checks.count("failures", failures, { least: 1 }),
-      openFor: Duration.toMillis(yield* Checks.duration("openFor", openFor)),
+      openFor: Duration.toMillis(yield* Checks.duration("openFor", openFor, { finite: true })),
       onStoreFailure: yield* Stored.checkStoreFailure(onStoreFailure)
     }
   })
@@ -215,7 +215,7 @@ const probeLasts = 10_000
 /** Keeps the place of a probe as long as it runs. */
 const stayed = <C extends Chunk>(task: Task<C>, by: string): Effect.Effect<void> =>
   Effect.forever(Effect.andThen(
-    Effect.sleep(probeLasts / 3),
+    Effect.sleep(probeLasts / 4),
     Effect.catch(Effect.asVoid(asked(task, by)), (error) => Stored.tellFailure(name, error))
   ))
 

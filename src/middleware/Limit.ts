@@ -86,10 +86,8 @@ const rateOf = (option: string, rate: Rate | undefined): Result.Result<Machine.R
   rate === undefined ? Result.succeed(undefined) : Result.gen(function*() {
     const { every: stated, limit }: Partial<Rate> = { ...rate }
     const amount = yield* Checks.count(`${option}.limit`, limit, { least: 1 })
-    const every = Math.ceil(Duration.toMillis(yield* Checks.duration(`${option}.every`, stated)))
-    return Number.isSafeInteger(every)
-      ? { amount, every }
-      : yield* Result.fail(`\`${option}.every\` has to be finite`)
+    const every = yield* Checks.duration(`${option}.every`, stated, { finite: true })
+    return { amount, every: Math.ceil(Duration.toMillis(every)) }
   })
 
 const settingsOf = (options: Options): Result.Result<Settings, string> =>
