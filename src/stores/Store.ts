@@ -140,7 +140,8 @@ export class Store extends Context.Service<Store, Service>()("effect-llm-stream/
 
 /**
  * The key of an entry. Its parts may be any text: different parts make different keys, and no key holds control characters or
- * half of a surrogate pair. The parts of one key are a prefix of another's when they are its first parts.
+ * surrogates, so that every database has the same order of keys. The parts of one key are a prefix of another's when they are
+ * its first parts.
  *
  * @example
  * ```ts
@@ -155,7 +156,7 @@ export class Store extends Context.Service<Store, Service>()("effect-llm-stream/
 export const key = (...parts: ReadonlyArray<string>): string =>
   parts.map((part) => `${JSON.stringify(part).replace(controls, escaped)}/`).join("")
 
-const controls = /[\u007f-\u009f\u2028\u2029]/g
+const controls = /[\u007f-\u009f\u2028\u2029\ud800-\udfff]/g
 
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
 
