@@ -262,7 +262,7 @@ export const cells = <S>(schema: Schema.Codec<S, unknown>): (key: string) => Cel
  * @category combinators
  * @since 0.2.0
  */
-export const modify = <const Cells extends Readonly<Record<string, Cell<never>>>, A>(
+export const modify = <const Cells extends Readonly<Record<string, Pick<Cell<unknown>, "key" | "read">>>, A>(
   cells: Cells,
   f: (values: Values<Cells>, now: number) => Step<A>
 ): Effect.Effect<A, StoreError, Store> => Store.use((store) => modifyIn(store, cells, f))
@@ -273,7 +273,7 @@ export const modify = <const Cells extends Readonly<Record<string, Cell<never>>>
  * @category models
  * @since 0.2.0
  */
-export type Values<Cells extends Readonly<Record<string, Cell<never>>>> = {
+export type Values<Cells extends Readonly<Record<string, Pick<Cell<unknown>, "key" | "read">>>> = {
   readonly [Name in keyof Cells]: Cells[Name] extends Pick<Cell<infer S>, "read"> ? S | undefined : never
 }
 
@@ -295,7 +295,7 @@ export type Values<Cells extends Readonly<Record<string, Cell<never>>>> = {
  * @category combinators
  * @since 0.2.0
  */
-export const modifyIn = <const Cells extends Readonly<Record<string, Cell<never>>>, A>(
+export const modifyIn = <const Cells extends Readonly<Record<string, Pick<Cell<unknown>, "key" | "read">>>, A>(
   store: Service,
   cells: Cells,
   f: (values: Values<Cells>, now: number) => Step<A>
