@@ -39,6 +39,14 @@ export type Ask = Rpc.Rpc<
 /**
  * The group of procedures of a provider. Add a middleware to it that says who may ask.
  *
+ * @example
+ * ```ts
+ * import * as ProviderRpc from "effect-llm-stream/log/ProviderRpc"
+ * import { RpcServer } from "effect/rpc"
+ *
+ * const routes = RpcServer.layerHttp({ group: ProviderRpc.group, path: "/provider", protocol: "websocket" })
+ * ```
+ *
  * @category models
  * @since 0.2.0
  */

@@ -53,10 +53,10 @@ const lookEvery = 15
 const checkEvery = 150
 
 /** How long one operation of a store may take before it is tried again, in ms. */
-const longestOperation = 5_000
+const longestOperation = 2_500
 
 /** The most that one write takes, in UTF-16 code units. */
-const maxCommit = 256 * 1024
+const maxCommit = 512 * 1024
 
 type Item = Pages.Page | Tails.Ended | { readonly _tag: "Idle" }
 
@@ -521,7 +521,11 @@ const trying =
           if (error instanceof Store.StoreError) last = error
         })
       ),
-      Effect.timeoutOrElse({ duration: Math.min(forMillis, longestOperation), orElse: () => Effect.fail(last) }),
+      // A connection that was lost may not say so: there has to be time for another.
+      Effect.timeoutOrElse({
+        duration: Math.min(Math.max(forMillis / 3, 400), forMillis, longestOperation),
+        orElse: () => Effect.fail(last)
+      }),
       Effect.retry({
         schedule: Schedule.spaced(50),
         while: (error) => error instanceof Store.StoreError && error.reason === "Unavailable"
