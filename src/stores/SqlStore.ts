@@ -14,7 +14,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
-import type * as SqlError from "effect/sql/SqlError"
+import * as SqlError from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import { endOf } from "./prefix.ts"
 import { toStoreError, whileLocked } from "./sqlErrors.ts"
@@ -62,6 +62,8 @@ export const make = Effect.fnUntraced(function*(
   const transaction = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | SqlError.SqlError> =>
     sql.withTransaction(effect).pipe(
       Effect.provideService(SqlClient.BeginTransaction, dialect.begin),
+      // `withTransaction` dies where it can't roll back, as the connection is lost.
+      Effect.catchDefect((defect) => SqlError.isSqlError(defect) ? Effect.fail(defect) : Effect.die(defect)),
       whileLocked
     )
 
