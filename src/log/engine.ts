@@ -47,7 +47,7 @@ export interface Options {
 }
 
 /** How often a server that waits for news of another looks for them, in ms, where the store gives no hints. */
-const lookEvery = 15
+const lookEvery = 10
 
 /** How often a producer with nothing to store looks whether its answer was stopped elsewhere, in ms. */
 const checkEvery = 150
