@@ -174,6 +174,13 @@ const checks: Readonly<Record<string, Check>> = {
               .sort((a, b) => a.key < b.key ? -1 : 1)
             const found = yield* scan(first, prefix)
             if (JSON.stringify(found) !== JSON.stringify(expected)) return false
+            const [from = prefix] = expected.slice(1).map(({ key }) => key)
+            const rest = expected.filter(({ key }) => key >= from).slice(0, 2)
+            const page = first.page === undefined ? rest : yield* first.page(prefix, { from, limit: 2 })
+            if (JSON.stringify(page) !== JSON.stringify(rest)) return false
+            const keys = texts.map((_, place) => keyOf(place))
+            const { values } = yield* first.peek === undefined ? read(first, keys) : first.peek(keys)
+            if (JSON.stringify(values) !== JSON.stringify(keys.map((key) => model.get(key)))) return false
           } else {
             const keys = operation.reads.map(keyOf)
             const expected = keys.map((key) => model.get(key))
