@@ -68,7 +68,7 @@ describe("Package", { timeout: 60_000 }, () => {
 
   it("holds sources, what they compile to, what is written about them, and nothing else", () => {
     const strange = filesOf(installed).filter((file) =>
-      !/^(LICENSE|package\.json|llms\.txt|\w+\.md|docs\/.*\.(md|svg)|examples\/.*\.(md|ts|json)|src\/.*\.ts|src\/pricing\/LICENSE-.*\.txt|dist\/help\.json|dist\/.*\.(js|d\.ts)(\.map)?)$/
+      !/^(LICENSE|package\.json|llms\.txt|\w+\.md|docs\/.*\.(md|svg)|examples\/.*\.(md|ts|json|html)|src\/.*\.ts|src\/pricing\/LICENSE-.*\.txt|dist\/help\.json|dist\/.*\.(js|d\.ts)(\.map)?)$/
         .test(file)
     )
     assert.deepStrictEqual(strange, [])
@@ -119,7 +119,7 @@ describe("Package", { timeout: 60_000 }, () => {
       size: withoutComments(Fs.readFileSync(Path.join(dist, file), "utf8")).length
     }))
     assert.deepStrictEqual(sizes.filter(({ size }) => size > 30_000), [])
-    assert.isBelow(sizes.reduce((sum, { size }) => sum + size, 0), 350_000)
+    assert.isBelow(sizes.reduce((sum, { size }) => sum + size, 0), 400_000)
   })
 
   // The oldest and the newest compiler. What one between them refuses, one of them does. The newest sees the resolution
