@@ -242,16 +242,45 @@ const grouped = (
   return { models: sorted(kept), names: sorted(names) }
 }
 
-const literal = (value: unknown): string => {
-  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`
+/** The values inside entries that several entries state, by how they are written, with the name each gets. */
+const sharedValues = (models: Table["models"]): ReadonlyMap<string, string> => {
+  const counts = new Map<string, { readonly field: string; count: number }>()
+  for (const [field, value] of Object.values(models).flatMap((price) => Object.entries(price))) {
+    if (typeof value !== "object") continue
+    const written = literal(value)
+    const known = counts.get(written) ?? { field, count: 0 }
+    known.count++
+    counts.set(written, known)
+  }
+  const shared = Array.from(counts).filter(([written, { count }]) => count > 2 && written.length > 2)
+  return new Map(shared.map(([written, { field }], at) => {
+    const before = shared.slice(0, at).filter(([, other]) => other.field === field).length
+    return [written, before === 0 ? field : `${field}${before + 1}`]
+  }))
+}
+
+const literal = (value: unknown, shared?: ReadonlyMap<string, string>): string => {
+  if (Array.isArray(value)) return `[${value.map((element) => literal(element)).join(", ")}]`
   if (typeof value !== "object" || value === null) return JSON.stringify(value)
-  const entries = Object.entries(value)
-    .map(([key, field]) => `${/^[a-z]\w*$/i.test(key) ? key : JSON.stringify(key)}: ${literal(field)}`)
+  const entries = Object.entries(value).map(([key, field]) => {
+    const written = literal(field)
+    const name = shared?.get(written)
+    return name === key ? key : `${/^[a-z]\w*$/i.test(key) ? key : JSON.stringify(key)}: ${name ?? written}`
+  })
   return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`
 }
 
-const lines = (record: Readonly<Record<string, unknown>>): string =>
-  `{\n${Object.entries(record).map(([key, value]) => `${JSON.stringify(key)}: ${literal(value)}`).join(",\n")}\n}`
+const lines = (record: Readonly<Record<string, unknown>>, shared?: ReadonlyMap<string, string>): string =>
+  `{\n${
+    Object.entries(record).map(([key, value]) => `${JSON.stringify(key)}: ${literal(value, shared)}`).join(",\n")
+  }\n}`
+
+/** The further ids of each entry that has some. */
+const namesByEntry = (names: Table["names"]): Record<string, ReadonlyArray<string>> => {
+  const byEntry: Record<string, Array<string>> = {}
+  for (const [name, entry] of Object.entries(names)) (byEntry[entry] ??= []).push(name)
+  return byEntry
+}
 
 // Azure serves the makers' models at the makers' prices, unless it lists its own.
 const fallbacks: Partial<Record<Provider, ReadonlyArray<Provider>>> = { azure: ["openai", "anthropic"] }
@@ -266,6 +295,7 @@ const titles: Record<Provider, string> = {
 
 const render = (provider: Provider, table: Table): string => {
   const others = fallbacks[provider] ?? []
+  const shared = sharedValues(table.models)
   return `/**
  * Prices of ${titles[provider]}, as of ${table.date}.
  *
@@ -277,8 +307,10 @@ const render = (provider: Provider, table: Table): string => {
  *
  * @since 0.1.0
  */
+import { namesOf } from "../internal/namesOf.ts"
 import type { PriceTable } from "../Price.ts"
 ${others.map((other) => `import { table as ${other} } from "./${other}.ts"\n`).join("")}
+${Array.from(shared, ([value, name]) => `const ${name} = ${value}\n`).join("")}
 /**
  * Prices of ${titles[provider]}, as of ${table.date}.
  *
@@ -291,8 +323,8 @@ export const table: PriceTable = {
   date: ${literal(table.date)},
   sources: ${literal(table.sources)},
   defaults: ${literal(table.defaults)},
-  models: ${lines(table.models)},
-  names: ${lines(table.names)}${others.length > 0 ? `,\n  fallback: [${others.join(", ")}]` : ""}
+  models: ${lines(table.models, shared)},
+  names: namesOf(${lines(namesByEntry(table.names))})${others.length > 0 ? `,\n  fallback: [${others.join(", ")}]` : ""}
 }
 `
 }

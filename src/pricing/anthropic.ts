@@ -9,7 +9,11 @@
  *
  * @since 0.1.0
  */
+import { namesOf } from "../internal/namesOf.ts"
 import type { PriceTable } from "../Price.ts"
+
+const inferenceGeos = { us: 1.1 }
+const speeds = { fast: 2 }
 
 /**
  * Prices of Anthropic, as of 2026-11-10.
@@ -51,7 +55,7 @@ export const table: PriceTable = {
       cached: 1,
       output: 50,
       cacheWrite1h: 20,
-      inferenceGeos: { us: 1.1 },
+      inferenceGeos,
       from: "cgklp"
     },
     "claude-fable-5-1": {
@@ -60,7 +64,7 @@ export const table: PriceTable = {
       cached: 0.25,
       output: 50,
       cacheWrite1h: 20,
-      inferenceGeos: { us: 1.1 },
+      inferenceGeos,
       from: "cgp"
     },
     "claude-fable-5-2": {
@@ -68,9 +72,9 @@ export const table: PriceTable = {
       cached: 0.2,
       cacheWrite: 10,
       output: 40,
-      speeds: { fast: 2 },
+      speeds,
       cacheWrite1h: 16,
-      inferenceGeos: { us: 1.1 },
+      inferenceGeos,
       from: "p"
     },
     "claude-haiku-4-5": { input: 1, cacheWrite: 1.25, cached: 0.1, output: 5, cacheWrite1h: 2, from: "cgklp" },
@@ -81,7 +85,7 @@ export const table: PriceTable = {
       output: 0.5,
       longContext: { above: 100000, input: 0.5, cached: 0.05, cacheWrite: 0.625, output: 2.5, cacheWrite1h: 1 },
       cacheWrite1h: 0.2,
-      inferenceGeos: { us: 1.1 },
+      inferenceGeos,
       from: "p"
     },
     "claude-mythos-5": {
@@ -90,7 +94,7 @@ export const table: PriceTable = {
       cacheWrite: 12.5,
       output: 50,
       cacheWrite1h: 20,
-      inferenceGeos: { us: 1.1 },
+      inferenceGeos,
       from: "c"
     },
     "claude-mythos-5-1": {
@@ -99,10 +103,10 @@ export const table: PriceTable = {
       cacheWrite: 12.5,
       output: 50,
       cacheWrite1h: 20,
-      inferenceGeos: { us: 1.1 },
+      inferenceGeos,
       from: "c"
     },
-    "claude-mythos-preview": { input: 25, output: 125, inferenceGeos: { us: 1.1 }, from: "r" },
+    "claude-mythos-preview": { input: 25, output: 125, inferenceGeos, from: "r" },
     "claude-opus-4": { input: 15, cacheWrite: 18.75, cached: 1.5, output: 75, cacheWrite1h: 30, from: "gkl" },
     "claude-opus-4-0": { input: 15, cacheWrite: 18.75, cached: 1.5, output: 75, cacheWrite1h: 30, from: "cgk" },
     "claude-opus-4-1": { input: 15, cacheWrite: 18.75, cached: 1.5, output: 75, cacheWrite1h: 30, from: "cgkl" },
@@ -114,7 +118,7 @@ export const table: PriceTable = {
       output: 25,
       cacheWrite1h: 10,
       speeds: { fast: 6 },
-      inferenceGeos: { us: 1.1 },
+      inferenceGeos,
       from: "cgklp"
     },
     "claude-opus-4-7": {
@@ -124,7 +128,7 @@ export const table: PriceTable = {
       output: 25,
       cacheWrite1h: 10,
       speeds: { fast: 6 },
-      inferenceGeos: { us: 1.1 },
+      inferenceGeos,
       from: "cgklp"
     },
     "claude-opus-4-8": {
@@ -133,8 +137,8 @@ export const table: PriceTable = {
       cached: 0.5,
       output: 25,
       cacheWrite1h: 10,
-      speeds: { fast: 2 },
-      inferenceGeos: { us: 1.1 },
+      speeds,
+      inferenceGeos,
       from: "cgklp"
     },
     "claude-opus-5": {
@@ -143,8 +147,8 @@ export const table: PriceTable = {
       cached: 0.5,
       output: 25,
       cacheWrite1h: 10,
-      speeds: { fast: 2 },
-      inferenceGeos: { us: 1.1 },
+      speeds,
+      inferenceGeos,
       from: "cgklp"
     },
     "claude-opus-5-5": {
@@ -153,8 +157,8 @@ export const table: PriceTable = {
       cached: 0.2,
       output: 20,
       cacheWrite1h: 8,
-      speeds: { fast: 2 },
-      inferenceGeos: { us: 1.1 },
+      speeds,
+      inferenceGeos,
       from: "cgp"
     },
     "claude-sonnet-3-7": { input: 3, cacheWrite: 3.75, cached: 0.3, output: 15, cacheWrite1h: 6, from: "g" },
@@ -176,7 +180,7 @@ export const table: PriceTable = {
       cached: 0.3,
       output: 15,
       cacheWrite1h: 6,
-      inferenceGeos: { us: 1.1 },
+      inferenceGeos,
       from: "cgklp"
     },
     "claude-sonnet-5": {
@@ -185,7 +189,7 @@ export const table: PriceTable = {
       cached: 0.2,
       output: 10,
       cacheWrite1h: 4,
-      inferenceGeos: { us: 1.1 },
+      inferenceGeos,
       from: "cgklp"
     },
     "claude-sonnet-5-5": {
@@ -194,30 +198,25 @@ export const table: PriceTable = {
       cacheWrite: 2.5,
       output: 10,
       cacheWrite1h: 4,
-      inferenceGeos: { us: 1.1 },
+      inferenceGeos,
       from: "p"
     },
     "claude-v1": { input: 8, output: 24, from: "g" }
   },
-  names: {
-    "claude-3-5-haiku-20241022": "claude-3-5-haiku",
-    "claude-3-5-haiku-latest": "claude-3-5-haiku",
-    "claude-3-5-sonnet-20240620": "claude-3-5-sonnet",
-    "claude-3-5-sonnet-20241022": "claude-3-5-sonnet",
-    "claude-3-5-sonnet-latest": "claude-3-5-sonnet",
-    "claude-3-7-sonnet-20250219": "claude-3-7-sonnet",
-    "claude-3-7-sonnet-latest": "claude-3-7-sonnet",
-    "claude-3-haiku-20240307": "claude-3-haiku",
-    "claude-3-opus-20240229": "claude-3-opus",
-    "claude-3-opus-latest": "claude-3-opus",
-    "claude-3-sonnet-20240229": "claude-3-sonnet",
-    "claude-haiku-4-5-20251001": "claude-haiku-4-5",
-    "claude-opus-4-1-20250805": "claude-opus-4-1",
-    "claude-opus-4-20250514": "claude-opus-4",
-    "claude-opus-4-5-20251101": "claude-opus-4-5",
-    "claude-opus-4-6-20260205": "claude-opus-4-6",
-    "claude-opus-4-7-20260416": "claude-opus-4-7",
-    "claude-sonnet-4-5-20250929": "claude-sonnet-4-5",
-    "claude-v2": "claude-v1"
-  }
+  names: namesOf({
+    "claude-3-5-haiku": ["claude-3-5-haiku-20241022", "claude-3-5-haiku-latest"],
+    "claude-3-5-sonnet": ["claude-3-5-sonnet-20240620", "claude-3-5-sonnet-20241022", "claude-3-5-sonnet-latest"],
+    "claude-3-7-sonnet": ["claude-3-7-sonnet-20250219", "claude-3-7-sonnet-latest"],
+    "claude-3-haiku": ["claude-3-haiku-20240307"],
+    "claude-3-opus": ["claude-3-opus-20240229", "claude-3-opus-latest"],
+    "claude-3-sonnet": ["claude-3-sonnet-20240229"],
+    "claude-haiku-4-5": ["claude-haiku-4-5-20251001"],
+    "claude-opus-4-1": ["claude-opus-4-1-20250805"],
+    "claude-opus-4": ["claude-opus-4-20250514"],
+    "claude-opus-4-5": ["claude-opus-4-5-20251101"],
+    "claude-opus-4-6": ["claude-opus-4-6-20260205"],
+    "claude-opus-4-7": ["claude-opus-4-7-20260416"],
+    "claude-sonnet-4-5": ["claude-sonnet-4-5-20250929"],
+    "claude-v1": ["claude-v2"]
+  })
 }

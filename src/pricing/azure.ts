@@ -9,9 +9,12 @@
  *
  * @since 0.1.0
  */
+import { namesOf } from "../internal/namesOf.ts"
 import type { PriceTable } from "../Price.ts"
 import { table as anthropic } from "./anthropic.ts"
 import { table as openai } from "./openai.ts"
+
+const deploymentTypes = { global: 1, dataZone: 1.1, regional: 1.1 }
 
 /**
  * Prices of Azure (global deployments), as of 2026-11-10.
@@ -64,210 +67,62 @@ export const table: PriceTable = {
     "gpt-4-32k": { input: 60, output: 120, from: "kl" },
     "gpt-4-turbo": { input: 10, output: 30, from: "klp" },
     "gpt-4-turbo-vision-preview": { input: 10, output: 30, from: "l" },
-    "gpt-4.1": {
-      input: 2,
-      cached: 0.5,
-      output: 8,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
-    "gpt-4.1-mini": {
-      input: 0.4,
-      cached: 0.1,
-      output: 1.6,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
-    "gpt-4.1-nano": {
-      input: 0.1,
-      cached: 0.025,
-      output: 0.4,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
+    "gpt-4.1": { input: 2, cached: 0.5, output: 8, deploymentTypes, from: "klp" },
+    "gpt-4.1-mini": { input: 0.4, cached: 0.1, output: 1.6, deploymentTypes, from: "klp" },
+    "gpt-4.1-nano": { input: 0.1, cached: 0.025, output: 0.4, deploymentTypes, from: "klp" },
     "gpt-4.5-preview": { input: 75, cached: 37.5, output: 150, from: "l" },
-    "gpt-4o": {
-      input: 2.5,
-      cached: 1.25,
-      output: 10,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
-    "gpt-4o-2024-05-13": {
-      input: 5,
-      output: 15,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
+    "gpt-4o": { input: 2.5, cached: 1.25, output: 10, deploymentTypes, from: "klp" },
+    "gpt-4o-2024-05-13": { input: 5, output: 15, deploymentTypes, from: "klp" },
     "gpt-4o-audio-preview-2024-12-17": {
       input: 2.5,
       inputAudio: 40,
       output: 10,
       outputAudio: 80,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "l"
     },
-    "gpt-4o-mini": {
-      input: 0.15,
-      cached: 0.075,
-      output: 0.6,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "kp"
-    },
+    "gpt-4o-mini": { input: 0.15, cached: 0.075, output: 0.6, deploymentTypes, from: "kp" },
     "gpt-4o-mini-audio-preview-2024-12-17": {
       input: 0.15,
       inputAudio: 10,
       output: 0.6,
       outputAudio: 20,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: ""
     },
-    "gpt-5": {
-      input: 1.25,
-      cached: 0.125,
-      output: 10,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
-    "gpt-5-chat": {
-      input: 1.25,
-      cached: 0.125,
-      output: 10,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
-    "gpt-5-codex": {
-      input: 1.25,
-      cached: 0.125,
-      output: 10,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "kl"
-    },
-    "gpt-5-mini": {
-      input: 0.25,
-      cached: 0.025,
-      output: 2,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
-    "gpt-5-nano": {
-      input: 0.05,
-      cached: 0.005,
-      output: 0.4,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
-    "gpt-5-pro": { input: 15, output: 120, deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 }, from: "klp" },
-    "gpt-5.1": {
-      input: 1.25,
-      cached: 0.125,
-      output: 10,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
-    "gpt-5.1-chat": {
-      input: 1.25,
-      cached: 0.125,
-      output: 10,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "l"
-    },
-    "gpt-5.1-codex": {
-      input: 1.25,
-      cached: 0.125,
-      output: 10,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "kl"
-    },
-    "gpt-5.1-codex-max": {
-      input: 1.25,
-      cached: 0.125,
-      output: 10,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "l"
-    },
-    "gpt-5.1-codex-mini": {
-      input: 0.25,
-      cached: 0.025,
-      output: 2,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "kl"
-    },
-    "gpt-5.2": {
-      input: 1.75,
-      cached: 0.175,
-      output: 14,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
-    "gpt-5.2-chat": {
-      input: 1.75,
-      cached: 0.175,
-      output: 14,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "kl"
-    },
-    "gpt-5.2-codex": {
-      input: 1.75,
-      cached: 0.175,
-      output: 14,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "kl"
-    },
-    "gpt-5.2-pro": {
-      input: 21,
-      output: 168,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
-    "gpt-5.3-chat": {
-      input: 1.75,
-      cached: 0.175,
-      output: 14,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "kl"
-    },
-    "gpt-5.3-codex": {
-      input: 1.75,
-      cached: 0.175,
-      output: 14,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
-    "gpt-5.3-codex-spark": {
-      input: 1.75,
-      cached: 0.175,
-      output: 14,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "p"
-    },
+    "gpt-5": { input: 1.25, cached: 0.125, output: 10, deploymentTypes, from: "klp" },
+    "gpt-5-chat": { input: 1.25, cached: 0.125, output: 10, deploymentTypes, from: "klp" },
+    "gpt-5-codex": { input: 1.25, cached: 0.125, output: 10, deploymentTypes, from: "kl" },
+    "gpt-5-mini": { input: 0.25, cached: 0.025, output: 2, deploymentTypes, from: "klp" },
+    "gpt-5-nano": { input: 0.05, cached: 0.005, output: 0.4, deploymentTypes, from: "klp" },
+    "gpt-5-pro": { input: 15, output: 120, deploymentTypes, from: "klp" },
+    "gpt-5.1": { input: 1.25, cached: 0.125, output: 10, deploymentTypes, from: "klp" },
+    "gpt-5.1-chat": { input: 1.25, cached: 0.125, output: 10, deploymentTypes, from: "l" },
+    "gpt-5.1-codex": { input: 1.25, cached: 0.125, output: 10, deploymentTypes, from: "kl" },
+    "gpt-5.1-codex-max": { input: 1.25, cached: 0.125, output: 10, deploymentTypes, from: "l" },
+    "gpt-5.1-codex-mini": { input: 0.25, cached: 0.025, output: 2, deploymentTypes, from: "kl" },
+    "gpt-5.2": { input: 1.75, cached: 0.175, output: 14, deploymentTypes, from: "klp" },
+    "gpt-5.2-chat": { input: 1.75, cached: 0.175, output: 14, deploymentTypes, from: "kl" },
+    "gpt-5.2-codex": { input: 1.75, cached: 0.175, output: 14, deploymentTypes, from: "kl" },
+    "gpt-5.2-pro": { input: 21, output: 168, deploymentTypes, from: "klp" },
+    "gpt-5.3-chat": { input: 1.75, cached: 0.175, output: 14, deploymentTypes, from: "kl" },
+    "gpt-5.3-codex": { input: 1.75, cached: 0.175, output: 14, deploymentTypes, from: "klp" },
+    "gpt-5.3-codex-spark": { input: 1.75, cached: 0.175, output: 14, deploymentTypes, from: "p" },
     "gpt-5.4": {
       input: 2.5,
       cached: 0.25,
       output: 15,
       longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 },
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "klp"
     },
-    "gpt-5.4-mini": {
-      input: 0.75,
-      cached: 0.075,
-      output: 4.5,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
-    "gpt-5.4-nano": {
-      input: 0.2,
-      cached: 0.02,
-      output: 1.25,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "klp"
-    },
+    "gpt-5.4-mini": { input: 0.75, cached: 0.075, output: 4.5, deploymentTypes, from: "klp" },
+    "gpt-5.4-nano": { input: 0.2, cached: 0.02, output: 1.25, deploymentTypes, from: "klp" },
     "gpt-5.4-pro": {
       input: 30,
       output: 180,
       longContext: { above: 272000, input: 60, cached: 6, output: 270 },
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "klp"
     },
     "gpt-5.5": {
@@ -275,14 +130,14 @@ export const table: PriceTable = {
       cached: 0.5,
       output: 30,
       longContext: { above: 272000, input: 10, cached: 1, output: 45 },
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "klp"
     },
     "gpt-5.5-pro": {
       input: 30,
       output: 180,
       longContext: { above: 272000, input: 60, cached: 6, output: 270 },
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "klp"
     },
     "gpt-5.6": {
@@ -291,24 +146,17 @@ export const table: PriceTable = {
       output: 20,
       longContext: { above: 272000, input: 8, cached: 0.8, output: 30, cacheWrite: 10 },
       cacheWrite: 5,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: ""
     },
-    "gpt-5.6-cyber": {
-      input: 12.5,
-      cached: 1.25,
-      cacheWrite: 15.625,
-      output: 75,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "p"
-    },
+    "gpt-5.6-cyber": { input: 12.5, cached: 1.25, cacheWrite: 15.625, output: 75, deploymentTypes, from: "p" },
     "gpt-5.6-luna": {
       input: 0.2,
       cached: 0.02,
       output: 1.2,
       longContext: { above: 272000, input: 0.4, cached: 0.04, output: 1.8, cacheWrite: 0.5 },
       cacheWrite: 0.25,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "kp"
     },
     "gpt-5.6-sol": {
@@ -317,7 +165,7 @@ export const table: PriceTable = {
       output: 20,
       longContext: { above: 272000, input: 8, cached: 0.8, output: 30, cacheWrite: 10 },
       cacheWrite: 5,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "p"
     },
     "gpt-5.6-terra": {
@@ -326,7 +174,7 @@ export const table: PriceTable = {
       output: 12,
       longContext: { above: 272000, input: 4, cached: 0.4, output: 18, cacheWrite: 5 },
       cacheWrite: 2.5,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "kp"
     },
     "gpt-6-astra": {
@@ -335,7 +183,7 @@ export const table: PriceTable = {
       cacheWrite: 12.5,
       output: 50,
       longContext: { above: 272000, input: 20, cached: 2, cacheWrite: 25, output: 75 },
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "p"
     },
     "gpt-6-luna": {
@@ -344,7 +192,7 @@ export const table: PriceTable = {
       cacheWrite: 0.125,
       output: 0.5,
       longContext: { above: 272000, input: 0.2, cached: 0.02, cacheWrite: 0.25, output: 0.75 },
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "p"
     },
     "gpt-6-sol": {
@@ -353,7 +201,7 @@ export const table: PriceTable = {
       cacheWrite: 2.5,
       output: 10,
       longContext: { above: 272000, input: 4, cached: 0.4, cacheWrite: 5, output: 15 },
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "p"
     },
     "gpt-6.1-sol": {
@@ -362,7 +210,7 @@ export const table: PriceTable = {
       cacheWrite: 2.5,
       output: 10,
       longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, output: 15 },
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "p"
     },
     "gpt-6.1-terra": {
@@ -371,7 +219,7 @@ export const table: PriceTable = {
       cacheWrite: 1.25,
       output: 5,
       longContext: { above: 272000, input: 2, cached: 0.1, cacheWrite: 2.5, output: 7.5 },
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
+      deploymentTypes,
       from: "p"
     },
     "gpt-audio-1.5-2026-02-23": { input: 2.5, inputAudio: 40, output: 10, outputAudio: 80, from: "l" },
@@ -434,57 +282,15 @@ export const table: PriceTable = {
     "mistral-nemo": { input: 0.15, output: 0.15, from: "kl" },
     "mistral-small": { input: 1, output: 3, from: "l" },
     "mistral-small-2503": { input: 0.1, output: 0.3, from: "kl" },
-    "o1": {
-      input: 15,
-      cached: 7.5,
-      output: 60,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "gklp"
-    },
-    "o1-mini": {
-      input: 1.1,
-      cached: 0.55,
-      output: 4.4,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "gl"
-    },
-    "o1-preview": {
-      input: 15,
-      cached: 7.5,
-      output: 60,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "gkl"
-    },
-    "o1-pro": { input: 150, output: 600, deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 }, from: "kp" },
-    "o3": {
-      input: 2,
-      cached: 0.5,
-      output: 8,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "glp"
-    },
-    "o3-deep-research": {
-      input: 10,
-      cached: 2.5,
-      output: 40,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "kl"
-    },
-    "o3-mini": {
-      input: 1.1,
-      cached: 0.55,
-      output: 4.4,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "gklp"
-    },
-    "o3-pro": { input: 20, output: 80, deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 }, from: "klp" },
-    "o4-mini": {
-      input: 1.1,
-      cached: 0.275,
-      output: 4.4,
-      deploymentTypes: { global: 1, dataZone: 1.1, regional: 1.1 },
-      from: "gklp"
-    },
+    "o1": { input: 15, cached: 7.5, output: 60, deploymentTypes, from: "gklp" },
+    "o1-mini": { input: 1.1, cached: 0.55, output: 4.4, deploymentTypes, from: "gl" },
+    "o1-preview": { input: 15, cached: 7.5, output: 60, deploymentTypes, from: "gkl" },
+    "o1-pro": { input: 150, output: 600, deploymentTypes, from: "kp" },
+    "o3": { input: 2, cached: 0.5, output: 8, deploymentTypes, from: "glp" },
+    "o3-deep-research": { input: 10, cached: 2.5, output: 40, deploymentTypes, from: "kl" },
+    "o3-mini": { input: 1.1, cached: 0.55, output: 4.4, deploymentTypes, from: "gklp" },
+    "o3-pro": { input: 20, output: 80, deploymentTypes, from: "klp" },
+    "o4-mini": { input: 1.1, cached: 0.275, output: 4.4, deploymentTypes, from: "gklp" },
     "phi-3-medium-128k-instruct": { input: 0.17, output: 0.68, from: "gl" },
     "phi-3-medium-4k-instruct": { input: 0.17, output: 0.68, from: "l" },
     "phi-3-mini-128k-instruct": { input: 0.13, output: 0.52, from: "gl" },
@@ -513,50 +319,48 @@ export const table: PriceTable = {
     "text-embedding-ada-002": { input: 0.1, output: 0, from: "k" },
     "text-embedding-ada-002-v2": { input: 0.1, from: "g" }
   },
-  names: {
-    "deepseek-v4-flash-0731": "deepseek-v4-flash",
-    "gpt-3.5-turbo-0125": "gpt-3.5-turbo",
-    "gpt-35-turbo-0125": "gpt-35-turbo",
-    "gpt-35-turbo-16k-0613": "gpt-35-turbo-16k",
-    "gpt-4-0613": "gpt-4",
-    "gpt-4-32k-0613": "gpt-4-32k",
-    "gpt-4-turbo-2024-04-09": "gpt-4-turbo",
-    "gpt-4.1-2025-04-14": "gpt-4.1",
-    "gpt-4.1-mini-2025-04-14": "gpt-4.1-mini",
-    "gpt-4.1-nano-2025-04-14": "gpt-4.1-nano",
-    "gpt-4o-2024-08-06": "gpt-4o",
-    "gpt-4o-2024-11-20": "gpt-4o",
-    "gpt-4o-mini-2024-07-18": "gpt-4o-mini",
-    "gpt-5-2025-08-07": "gpt-5",
-    "gpt-5-chat-latest": "gpt-5-chat",
-    "gpt-5-mini-2025-08-07": "gpt-5-mini",
-    "gpt-5-nano-2025-08-07": "gpt-5-nano",
-    "gpt-5.1-2025-11-13": "gpt-5.1",
-    "gpt-5.1-chat-2025-11-13": "gpt-5.1-chat",
-    "gpt-5.1-codex-2025-11-13": "gpt-5.1-codex",
-    "gpt-5.1-codex-mini-2025-11-13": "gpt-5.1-codex-mini",
-    "gpt-5.2-2025-12-11": "gpt-5.2",
-    "gpt-5.2-chat-2025-12-11": "gpt-5.2-chat",
-    "gpt-5.2-pro-2025-12-11": "gpt-5.2-pro",
-    "gpt-5.4-2026-03-05": "gpt-5.4",
-    "gpt-5.4-mini-2026-03-17": "gpt-5.4-mini",
-    "gpt-5.4-nano-2026-03-17": "gpt-5.4-nano",
-    "gpt-5.4-pro-2026-03-05": "gpt-5.4-pro",
-    "gpt-5.5-2026-04-23": "gpt-5.5",
-    "gpt-5.5-pro-2026-04-23": "gpt-5.5-pro",
-    "grok-3-fast-latest": "grok-3-fast",
-    "grok-3-latest": "grok-3",
-    "grok-3-mini-fast-latest": "grok-3-mini-fast",
-    "ministral-3b-2410": "ministral-3b",
-    "mistral-large-2411": "mistral-large-2407",
-    "mistral-large-latest": "mistral-large-2407",
-    "o1-2024-12-17": "o1",
-    "o1-mini-2024-09-12": "o1-mini",
-    "o1-preview-2024-09-12": "o1-preview",
-    "o3-2025-04-16": "o3",
-    "o3-mini-2025-01-31": "o3-mini",
-    "o3-pro-2025-06-10": "o3-pro",
-    "o4-mini-2025-04-16": "o4-mini"
-  },
+  names: namesOf({
+    "deepseek-v4-flash": ["deepseek-v4-flash-0731"],
+    "gpt-3.5-turbo": ["gpt-3.5-turbo-0125"],
+    "gpt-35-turbo": ["gpt-35-turbo-0125"],
+    "gpt-35-turbo-16k": ["gpt-35-turbo-16k-0613"],
+    "gpt-4": ["gpt-4-0613"],
+    "gpt-4-32k": ["gpt-4-32k-0613"],
+    "gpt-4-turbo": ["gpt-4-turbo-2024-04-09"],
+    "gpt-4.1": ["gpt-4.1-2025-04-14"],
+    "gpt-4.1-mini": ["gpt-4.1-mini-2025-04-14"],
+    "gpt-4.1-nano": ["gpt-4.1-nano-2025-04-14"],
+    "gpt-4o": ["gpt-4o-2024-08-06", "gpt-4o-2024-11-20"],
+    "gpt-4o-mini": ["gpt-4o-mini-2024-07-18"],
+    "gpt-5": ["gpt-5-2025-08-07"],
+    "gpt-5-chat": ["gpt-5-chat-latest"],
+    "gpt-5-mini": ["gpt-5-mini-2025-08-07"],
+    "gpt-5-nano": ["gpt-5-nano-2025-08-07"],
+    "gpt-5.1": ["gpt-5.1-2025-11-13"],
+    "gpt-5.1-chat": ["gpt-5.1-chat-2025-11-13"],
+    "gpt-5.1-codex": ["gpt-5.1-codex-2025-11-13"],
+    "gpt-5.1-codex-mini": ["gpt-5.1-codex-mini-2025-11-13"],
+    "gpt-5.2": ["gpt-5.2-2025-12-11"],
+    "gpt-5.2-chat": ["gpt-5.2-chat-2025-12-11"],
+    "gpt-5.2-pro": ["gpt-5.2-pro-2025-12-11"],
+    "gpt-5.4": ["gpt-5.4-2026-03-05"],
+    "gpt-5.4-mini": ["gpt-5.4-mini-2026-03-17"],
+    "gpt-5.4-nano": ["gpt-5.4-nano-2026-03-17"],
+    "gpt-5.4-pro": ["gpt-5.4-pro-2026-03-05"],
+    "gpt-5.5": ["gpt-5.5-2026-04-23"],
+    "gpt-5.5-pro": ["gpt-5.5-pro-2026-04-23"],
+    "grok-3-fast": ["grok-3-fast-latest"],
+    "grok-3": ["grok-3-latest"],
+    "grok-3-mini-fast": ["grok-3-mini-fast-latest"],
+    "ministral-3b": ["ministral-3b-2410"],
+    "mistral-large-2407": ["mistral-large-2411", "mistral-large-latest"],
+    "o1": ["o1-2024-12-17"],
+    "o1-mini": ["o1-mini-2024-09-12"],
+    "o1-preview": ["o1-preview-2024-09-12"],
+    "o3": ["o3-2025-04-16"],
+    "o3-mini": ["o3-mini-2025-01-31"],
+    "o3-pro": ["o3-pro-2025-06-10"],
+    "o4-mini": ["o4-mini-2025-04-16"]
+  }),
   fallback: [openai, anthropic]
 }

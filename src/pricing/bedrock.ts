@@ -9,7 +9,11 @@
  *
  * @since 0.1.0
  */
+import { namesOf } from "../internal/namesOf.ts"
 import type { PriceTable } from "../Price.ts"
+
+const regions = ["us-east-1", "us-east-2", "us-west-2"]
+const serverTools = { web_search: 0.01 }
 
 /**
  * Prices of AWS Bedrock (on demand, us-east-1), as of 2026-11-10.
@@ -39,72 +43,16 @@ export const table: PriceTable = {
       output: 17.5,
       from: "l"
     },
-    "amazon.nova-2-sonic": {
-      input: 0.33,
-      output: 2.75,
-      inputAudio: 3,
-      outputAudio: 12,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "g"
-    },
-    "amazon.nova-lite": {
-      input: 0.06,
-      cached: 0.015,
-      output: 0.24,
-      cacheWrite: 0.06,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "amazon.nova-micro": {
-      input: 0.035,
-      cached: 0.00875,
-      output: 0.14,
-      cacheWrite: 0.035,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "amazon.nova-premier": {
-      input: 2.5,
-      cached: 0.625,
-      output: 12.5,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "g"
-    },
-    "amazon.nova-pro": {
-      input: 0.8,
-      cached: 0.2,
-      output: 3.2,
-      cacheWrite: 0.8,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "amazon.nova-sonic": {
-      input: 0.06,
-      output: 0.24,
-      inputAudio: 3.4,
-      outputAudio: 13.6,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "g"
-    },
-    "amazon.titan-embed-text": { input: 0.1, regions: ["us-east-1", "us-east-2", "us-west-2"], from: "g" },
-    "amazon.titan-embed-text-v1": {
-      input: 0.1,
-      output: 0,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "k"
-    },
-    "amazon.titan-text-express": {
-      input: 0.2,
-      output: 0.6,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gk"
-    },
-    "amazon.titan-text-lite": {
-      input: 0.15,
-      output: 0.2,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gk"
-    },
+    "amazon.nova-2-sonic": { input: 0.33, output: 2.75, inputAudio: 3, outputAudio: 12, regions, from: "g" },
+    "amazon.nova-lite": { input: 0.06, cached: 0.015, output: 0.24, cacheWrite: 0.06, regions, from: "gklp" },
+    "amazon.nova-micro": { input: 0.035, cached: 0.00875, output: 0.14, cacheWrite: 0.035, regions, from: "gklp" },
+    "amazon.nova-premier": { input: 2.5, cached: 0.625, output: 12.5, regions, from: "g" },
+    "amazon.nova-pro": { input: 0.8, cached: 0.2, output: 3.2, cacheWrite: 0.8, regions, from: "gklp" },
+    "amazon.nova-sonic": { input: 0.06, output: 0.24, inputAudio: 3.4, outputAudio: 13.6, regions, from: "g" },
+    "amazon.titan-embed-text": { input: 0.1, regions, from: "g" },
+    "amazon.titan-embed-text-v1": { input: 0.1, output: 0, regions, from: "k" },
+    "amazon.titan-text-express": { input: 0.2, output: 0.6, regions, from: "gk" },
+    "amazon.titan-text-lite": { input: 0.15, output: 0.2, regions, from: "gk" },
     "amazon.titan-text-premier-v1:0": { input: 0.5, output: 1.5, from: "l" },
     "anthropic.claude-3-5-haiku-20241022": {
       input: 0.8,
@@ -140,7 +88,7 @@ export const table: PriceTable = {
       cached: 1.1,
       output: 55,
       cacheWrite1h: 22,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "gklp"
     },
     "anthropic.claude-fable-5-1": {
@@ -199,7 +147,7 @@ export const table: PriceTable = {
       cacheWrite: 18.75,
       output: 75,
       cacheWrite1h: 30,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "klp"
     },
     "anthropic.claude-opus-4-20250514": {
@@ -208,7 +156,7 @@ export const table: PriceTable = {
       cacheWrite: 18.75,
       output: 75,
       cacheWrite1h: 30,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "kl"
     },
     "anthropic.claude-opus-4-5": {
@@ -225,7 +173,7 @@ export const table: PriceTable = {
       cacheWrite: 6.875,
       cacheWrite1h: 11,
       output: 27.5,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "klp"
     },
     "anthropic.claude-opus-4-6": {
@@ -242,7 +190,7 @@ export const table: PriceTable = {
       cacheWrite: 6.875,
       cacheWrite1h: 11,
       output: 27.5,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "lp"
     },
     "anthropic.claude-opus-4-7": {
@@ -251,7 +199,7 @@ export const table: PriceTable = {
       cached: 0.55,
       output: 27.5,
       cacheWrite1h: 11,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "gklp"
     },
     "anthropic.claude-opus-4-8": {
@@ -260,7 +208,7 @@ export const table: PriceTable = {
       cached: 0.55,
       output: 27.5,
       cacheWrite1h: 11,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "gklp"
     },
     "anthropic.claude-opus-5": {
@@ -269,7 +217,7 @@ export const table: PriceTable = {
       cached: 0.55,
       output: 27.5,
       cacheWrite1h: 11,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "glp"
     },
     "anthropic.claude-opus-5-5": {
@@ -295,7 +243,7 @@ export const table: PriceTable = {
       output: 15,
       longContext: { above: 200000, input: 6, cached: 0.6, cacheWrite: 7.5, cacheWrite1h: 12, output: 22.5 },
       cacheWrite1h: 6,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "kl"
     },
     "anthropic.claude-sonnet-4-5-20250929": {
@@ -305,7 +253,7 @@ export const table: PriceTable = {
       cacheWrite1h: 6.6,
       output: 16.5,
       longContext: { above: 200000, input: 6.6, cached: 0.66, cacheWrite: 8.25, cacheWrite1h: 13.2, output: 24.75 },
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "klp"
     },
     "anthropic.claude-sonnet-4-6": {
@@ -314,7 +262,7 @@ export const table: PriceTable = {
       cached: 0.33,
       output: 16.5,
       cacheWrite1h: 6.6,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "glp"
     },
     "anthropic.claude-sonnet-5": {
@@ -323,7 +271,7 @@ export const table: PriceTable = {
       cached: 0.22,
       output: 11,
       cacheWrite1h: 4.4,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "gklp"
     },
     "anthropic.claude-sonnet-5-5": {
@@ -421,7 +369,7 @@ export const table: PriceTable = {
     "cohere.command-r-plus-v1:0": { input: 3, output: 15, from: "kl" },
     "cohere.command-r-v1:0": { input: 0.5, output: 1.5, from: "kl" },
     "cohere.command-text-v14": { input: 1.5, output: 2, from: "kl" },
-    "deepseek.r1": { input: 1.35, output: 5.4, regions: ["us-east-1", "us-east-2", "us-west-2"], from: "gk" },
+    "deepseek.r1": { input: 1.35, output: 5.4, regions, from: "gk" },
     "deepseek.v3-v1:0": { input: 0.58, output: 1.68, from: "klp" },
     "deepseek.v3.2": { input: 0.62, output: 1.85, from: "klp" },
     "eu.amazon.nova-2-lite": { input: 0.374, cached: 0.0935, output: 3.157, cacheWrite: 0.374, regions: [], from: "p" },
@@ -448,7 +396,7 @@ export const table: PriceTable = {
       cached: 1.5,
       cacheWrite: 18.75,
       output: 75,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "lp"
     },
     "eu.anthropic.claude-opus-4-20250514": {
@@ -456,7 +404,7 @@ export const table: PriceTable = {
       cached: 1.5,
       cacheWrite: 18.75,
       output: 75,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "l"
     },
     "eu.anthropic.claude-sonnet-4-20250514": {
@@ -465,7 +413,7 @@ export const table: PriceTable = {
       cacheWrite: 3.75,
       output: 15,
       longContext: { above: 200000, input: 6, cached: 0.6, cacheWrite: 7.5, output: 22.5 },
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "glp"
     },
     "eu.deepseek.v3.2": { input: 0.74, output: 2.22, from: "l" },
@@ -519,7 +467,7 @@ export const table: PriceTable = {
       cacheWrite: 6.25,
       cacheWrite1h: 10,
       output: 25,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "lp"
     },
     "global.anthropic.claude-opus-4-6": {
@@ -536,7 +484,7 @@ export const table: PriceTable = {
       cacheWrite: 6.25,
       cacheWrite1h: 10,
       output: 25,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "klp"
     },
     "global.anthropic.claude-opus-4-7": {
@@ -561,7 +509,7 @@ export const table: PriceTable = {
       cached: 0.5,
       output: 25,
       cacheWrite1h: 10,
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "gklp"
     },
     "global.anthropic.claude-opus-5-5": {
@@ -587,7 +535,7 @@ export const table: PriceTable = {
       output: 15,
       cacheWrite1h: 6,
       longContext: { above: 200000, input: 6, cached: 0.6, cacheWrite: 7.5, cacheWrite1h: 12, output: 22.5 },
-      serverTools: { web_search: 0.01 },
+      serverTools,
       from: "glp"
     },
     "global.anthropic.claude-sonnet-4-6": {
@@ -683,19 +631,9 @@ export const table: PriceTable = {
     "global.xai.grok-4.6": { input: 2, cached: 0.5, output: 6, from: "kp" },
     "global.xai.grok-4.7": { input: 2, cached: 0.5, output: 6, from: "p" },
     "global.zai.glm-5.3": { input: 1.68, cached: 0.312, cacheWrite: 2.1, output: 5.28, from: "p" },
-    "google.gemma-3-12b-it": {
-      input: 0.09,
-      output: 0.29,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gl"
-    },
-    "google.gemma-3-27b-it": {
-      input: 0.23,
-      output: 0.38,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gl"
-    },
-    "google.gemma-3-4b-it": { input: 0.04, output: 0.08, regions: ["us-east-1", "us-east-2", "us-west-2"], from: "gl" },
+    "google.gemma-3-12b-it": { input: 0.09, output: 0.29, regions, from: "gl" },
+    "google.gemma-3-27b-it": { input: 0.23, output: 0.38, regions, from: "gl" },
+    "google.gemma-3-4b-it": { input: 0.04, output: 0.08, regions, from: "gl" },
     "google.gemma-4-26b-a4b": { input: 0.13, output: 0.4, from: "lp" },
     "google.gemma-4-31b": { input: 0.14, output: 0.4, from: "lp" },
     "google.gemma-4-e2b": { input: 0.04, output: 0.08, from: "lp" },
@@ -711,176 +649,41 @@ export const table: PriceTable = {
     "meta.llama2-13b-chat-v1": { input: 0.75, output: 1, from: "kl" },
     "meta.llama2-70b-chat-v1": { input: 1.95, output: 2.56, from: "kl" },
     "meta.llama3-1-405b-instruct-v1:0": { input: 2.4, output: 2.4, from: "k" },
-    "meta.llama3-1-70b-instruct": {
-      input: 0.72,
-      output: 0.72,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gkp"
-    },
-    "meta.llama3-1-8b-instruct": {
-      input: 0.22,
-      output: 0.22,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "meta.llama3-2-11b-instruct": {
-      input: 0.16,
-      output: 0.16,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gk"
-    },
-    "meta.llama3-2-1b-instruct": {
-      input: 0.1,
-      output: 0.1,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gkl"
-    },
-    "meta.llama3-2-3b-instruct": {
-      input: 0.15,
-      output: 0.15,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gkl"
-    },
-    "meta.llama3-2-90b-instruct": {
-      input: 0.72,
-      output: 0.72,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gk"
-    },
-    "meta.llama3-3-70b-instruct": {
-      input: 0.72,
-      output: 0.72,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "meta.llama3-70b-instruct": {
-      input: 2.65,
-      output: 3.5,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gkl"
-    },
-    "meta.llama3-8b-instruct": {
-      input: 0.3,
-      output: 0.6,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gl"
-    },
-    "meta.llama4-maverick-17b-instruct": {
-      input: 0.24,
-      output: 0.97,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "meta.llama4-scout-17b-instruct": {
-      input: 0.17,
-      output: 0.66,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
+    "meta.llama3-1-70b-instruct": { input: 0.72, output: 0.72, regions, from: "gkp" },
+    "meta.llama3-1-8b-instruct": { input: 0.22, output: 0.22, regions, from: "gklp" },
+    "meta.llama3-2-11b-instruct": { input: 0.16, output: 0.16, regions, from: "gk" },
+    "meta.llama3-2-1b-instruct": { input: 0.1, output: 0.1, regions, from: "gkl" },
+    "meta.llama3-2-3b-instruct": { input: 0.15, output: 0.15, regions, from: "gkl" },
+    "meta.llama3-2-90b-instruct": { input: 0.72, output: 0.72, regions, from: "gk" },
+    "meta.llama3-3-70b-instruct": { input: 0.72, output: 0.72, regions, from: "gklp" },
+    "meta.llama3-70b-instruct": { input: 2.65, output: 3.5, regions, from: "gkl" },
+    "meta.llama3-8b-instruct": { input: 0.3, output: 0.6, regions, from: "gl" },
+    "meta.llama4-maverick-17b-instruct": { input: 0.24, output: 0.97, regions, from: "gklp" },
+    "meta.llama4-scout-17b-instruct": { input: 0.17, output: 0.66, regions, from: "gklp" },
     "minimax.minimax-m2": { input: 0.3, output: 1.2, from: "klp" },
     "minimax.minimax-m2.1": { input: 0.3, output: 1.2, from: "klp" },
     "minimax.minimax-m2.5": { input: 0.3, output: 1.2, from: "klp" },
-    "mistral.devstral-2-123b": {
-      input: 0.4,
-      output: 2,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "mistral.magistral-small-2509": {
-      input: 0.5,
-      output: 1.5,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "mistral.ministral-3-14b-instruct": {
-      input: 0.2,
-      output: 0.2,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "mistral.ministral-3-3b-instruct": {
-      input: 0.1,
-      output: 0.1,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "mistral.ministral-3-8b-instruct": {
-      input: 0.15,
-      output: 0.15,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "mistral.mistral-7b-instruct": {
-      input: 0.15,
-      output: 0.2,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gkl"
-    },
-    "mistral.mistral-large-2402": {
-      input: 4,
-      output: 12,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gk"
-    },
+    "mistral.devstral-2-123b": { input: 0.4, output: 2, regions, from: "gklp" },
+    "mistral.magistral-small-2509": { input: 0.5, output: 1.5, regions, from: "gklp" },
+    "mistral.ministral-3-14b-instruct": { input: 0.2, output: 0.2, regions, from: "gklp" },
+    "mistral.ministral-3-3b-instruct": { input: 0.1, output: 0.1, regions, from: "gklp" },
+    "mistral.ministral-3-8b-instruct": { input: 0.15, output: 0.15, regions, from: "gklp" },
+    "mistral.mistral-7b-instruct": { input: 0.15, output: 0.2, regions, from: "gkl" },
+    "mistral.mistral-large-2402": { input: 4, output: 12, regions, from: "gk" },
     "mistral.mistral-large-2407-v1:0": { input: 2, output: 6, from: "k" },
-    "mistral.mistral-large-3-675b-instruct": {
-      input: 0.5,
-      output: 1.5,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "mistral.mistral-small-2402": {
-      input: 1,
-      output: 3,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gkl"
-    },
-    "mistral.mixtral-8x7b-instruct": {
-      input: 0.45,
-      output: 0.7,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gkl"
-    },
-    "mistral.pixtral-large-2502": {
-      input: 2,
-      output: 6,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gkp"
-    },
-    "mistral.voxtral-mini-3b-2507": {
-      input: 0.04,
-      output: 0.04,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "mistral.voxtral-small-24b-2507": {
-      input: 0.1,
-      output: 0.3,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
+    "mistral.mistral-large-3-675b-instruct": { input: 0.5, output: 1.5, regions, from: "gklp" },
+    "mistral.mistral-small-2402": { input: 1, output: 3, regions, from: "gkl" },
+    "mistral.mixtral-8x7b-instruct": { input: 0.45, output: 0.7, regions, from: "gkl" },
+    "mistral.pixtral-large-2502": { input: 2, output: 6, regions, from: "gkp" },
+    "mistral.voxtral-mini-3b-2507": { input: 0.04, output: 0.04, regions, from: "gklp" },
+    "mistral.voxtral-small-24b-2507": { input: 0.1, output: 0.3, regions, from: "gklp" },
     "moonshot.kimi-k2-thinking": { input: 0.6, output: 2.5, from: "klp" },
     "moonshotai.kimi-k2-thinking": { input: 0.73, output: 3.03, from: "l" },
     "moonshotai.kimi-k2.5": { input: 0.6, output: 3, from: "klp" },
     "nvidia.nemotron-nano-12b-v2": { input: 0.2, output: 0.6, from: "lp" },
-    "nvidia.nemotron-nano-3-30b": {
-      input: 0.06,
-      output: 0.24,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "glp"
-    },
-    "nvidia.nemotron-nano-9b": {
-      input: 0.06,
-      output: 0.23,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "glp"
-    },
-    "nvidia.nemotron-super-3-120b": {
-      input: 0.15,
-      output: 0.65,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "glp"
-    },
+    "nvidia.nemotron-nano-3-30b": { input: 0.06, output: 0.24, regions, from: "glp" },
+    "nvidia.nemotron-nano-9b": { input: 0.06, output: 0.23, regions, from: "glp" },
+    "nvidia.nemotron-super-3-120b": { input: 0.15, output: 0.65, regions, from: "glp" },
     "openai.gpt-5.4": { input: 2.75, cached: 0.275, output: 16.5, from: "glp" },
     "openai.gpt-5.5": { input: 5.5, cached: 0.55, output: 33, from: "glp" },
     "openai.gpt-5.6-luna": {
@@ -948,43 +751,18 @@ export const table: PriceTable = {
       from: "p"
     },
     "openai.gpt-oss-120b": { input: 0.15, output: 0.6, from: "lp" },
-    "openai.gpt-oss-120b-1": {
-      input: 0.15,
-      output: 0.6,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
+    "openai.gpt-oss-120b-1": { input: 0.15, output: 0.6, regions, from: "gklp" },
     "openai.gpt-oss-20b": { input: 0.07, output: 0.3, from: "p" },
-    "openai.gpt-oss-20b-1": {
-      input: 0.07,
-      output: 0.3,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
+    "openai.gpt-oss-20b-1": { input: 0.07, output: 0.3, regions, from: "gklp" },
     "openai.gpt-oss-safeguard-120b": { input: 0.15, output: 0.6, from: "lp" },
     "openai.gpt-oss-safeguard-20b": { input: 0.07, output: 0.2, from: "p" },
     "qwen.qwen3-235b-a22b-2507-v1:0": { input: 0.22, output: 0.88, from: "klp" },
-    "qwen.qwen3-32b": { input: 0.15, output: 0.6, regions: ["us-east-1", "us-east-2", "us-west-2"], from: "gklp" },
-    "qwen.qwen3-coder-30b-a3b": {
-      input: 0.15,
-      output: 0.6,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gklp"
-    },
-    "qwen.qwen3-coder-480b-a35b": {
-      input: 0.45,
-      output: 1.8,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "gkp"
-    },
+    "qwen.qwen3-32b": { input: 0.15, output: 0.6, regions, from: "gklp" },
+    "qwen.qwen3-coder-30b-a3b": { input: 0.15, output: 0.6, regions, from: "gklp" },
+    "qwen.qwen3-coder-480b-a35b": { input: 0.45, output: 1.8, regions, from: "gkp" },
     "qwen.qwen3-coder-next": { input: 0.5, output: 1.2, from: "klp" },
     "qwen.qwen3-next-80b-a3b": { input: 0.15, output: 1.2, from: "klp" },
-    "qwen.qwen3-vl-235b-a22b": {
-      input: 0.53,
-      output: 2.66,
-      regions: ["us-east-1", "us-east-2", "us-west-2"],
-      from: "g"
-    },
+    "qwen.qwen3-vl-235b-a22b": { input: 0.53, output: 2.66, regions, from: "g" },
     "us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0": {
       input: 3.6,
       cached: 0.36,
@@ -1019,305 +797,353 @@ export const table: PriceTable = {
     "us.writer.palmyra-x5": { input: 0.6, output: 6, from: "klp" },
     "us.xai.grok-4.7": { input: 2.2, cached: 0.55, output: 6.6, from: "p" },
     "us.zai.glm-5.3": { input: 1.848, cached: 0.3432, cacheWrite: 2.31, output: 5.808, from: "p" },
-    "writer.palmyra-x4": { input: 2.5, output: 10, regions: ["us-east-1", "us-east-2", "us-west-2"], from: "gklp" },
-    "writer.palmyra-x5": { input: 0.6, output: 6, regions: ["us-east-1", "us-east-2", "us-west-2"], from: "gklp" },
+    "writer.palmyra-x4": { input: 2.5, output: 10, regions, from: "gklp" },
+    "writer.palmyra-x5": { input: 0.6, output: 6, regions, from: "gklp" },
     "xai.grok-4.3": { input: 1.25, cached: 0.2, output: 2.5, from: "lp" },
     "xai.grok-4.6": { input: 2.2, cached: 0.55, output: 6.6, from: "kp" },
     "zai.glm-4.7": { input: 0.6, output: 2.2, from: "klp" },
     "zai.glm-4.7-flash": { input: 0.07, output: 0.4, from: "klp" },
     "zai.glm-5": { input: 1, output: 3.2, from: "klp" }
   },
-  names: {
-    "amazon.nova-2-lite-v1:0": "us.amazon.nova-2-lite",
-    "amazon.nova-2-sonic-v1:0": "amazon.nova-2-sonic",
-    "amazon.nova-lite-v1:0": "amazon.nova-lite",
-    "amazon.nova-micro-v1:0": "amazon.nova-micro",
-    "amazon.nova-premier-v1:0": "amazon.nova-premier",
-    "amazon.nova-pro-v1:0": "amazon.nova-pro",
-    "amazon.nova-sonic-v1:0": "amazon.nova-sonic",
-    "amazon.titan-text-express-v1": "amazon.titan-text-express",
-    "amazon.titan-text-lite-v1": "amazon.titan-text-lite",
-    "anthropic.claude-3-5-haiku-20241022-v1:0": "anthropic.claude-3-5-haiku-20241022",
-    "anthropic.claude-3-5-sonnet-20240620-v1:0": "anthropic.claude-3-5-sonnet-20240620",
-    "anthropic.claude-3-5-sonnet-20241022-v2:0": "anthropic.claude-3-5-sonnet-20240620",
-    "anthropic.claude-3-7-sonnet-20250219-v1:0": "anthropic.claude-3-7-sonnet-20250219",
-    "anthropic.claude-3-haiku-20240307-v1:0": "anthropic.claude-3-haiku-20240307",
-    "anthropic.claude-3-opus-20240229-v1:0": "anthropic.claude-3-opus-20240229",
-    "anthropic.claude-3-sonnet-20240229-v1:0": "anthropic.claude-3-sonnet-20240229",
-    "anthropic.claude-fable-5-1-v1": "anthropic.claude-fable-5-1",
-    "anthropic.claude-haiku-4-5-20251001-v1:0": "anthropic.claude-haiku-4-5-20251001",
-    "anthropic.claude-opus-4-1-20250805-v1:0": "anthropic.claude-opus-4-1-20250805",
-    "anthropic.claude-opus-4-20250514-v1:0": "anthropic.claude-opus-4-20250514",
-    "anthropic.claude-opus-5-5-v1": "anthropic.claude-opus-5-5",
-    "anthropic.claude-sonnet-4-20250514-v1:0": "anthropic.claude-sonnet-4-20250514",
-    "anthropic.claude-sonnet-4-5-20250929-v1:0": "anthropic.claude-sonnet-4-5-20250929",
-    "anthropic.claude-v2:1": "anthropic.claude-v1",
-    "apac.amazon.nova-2-pro-preview-20251202-v1:0": "eu.amazon.nova-2-pro-preview-20251202-v1:0",
-    "apac.anthropic.claude-3-5-haiku-20241022": "au.anthropic.claude-3-5-haiku-20241022",
-    "apac.anthropic.claude-3-5-sonnet-20240620": "anthropic.claude-3-5-sonnet-20241022",
-    "apac.anthropic.claude-3-5-sonnet-20240620-v1:0": "anthropic.claude-3-5-sonnet-20241022",
-    "apac.anthropic.claude-3-5-sonnet-20241022": "anthropic.claude-3-5-sonnet-20241022",
-    "apac.anthropic.claude-3-5-sonnet-20241022-v2:0": "anthropic.claude-3-5-sonnet-20241022",
-    "apac.anthropic.claude-3-7-sonnet-20250219": "au.anthropic.claude-3-7-sonnet-20250219",
-    "apac.anthropic.claude-3-haiku-20240307": "anthropic.claude-3-haiku-20240307",
-    "apac.anthropic.claude-3-haiku-20240307-v1:0": "anthropic.claude-3-haiku-20240307",
-    "apac.anthropic.claude-3-opus-20240229": "au.anthropic.claude-3-opus-20240229",
-    "apac.anthropic.claude-3-sonnet-20240229": "anthropic.claude-3-sonnet-20240229",
-    "apac.anthropic.claude-3-sonnet-20240229-v1:0": "anthropic.claude-3-sonnet-20240229",
-    "apac.anthropic.claude-haiku-4-5-20251001": "anthropic.claude-haiku-4-5-20251001",
-    "apac.anthropic.claude-haiku-4-5-20251001-v1:0": "anthropic.claude-haiku-4-5-20251001",
-    "apac.anthropic.claude-opus-4-1-20250805": "au.anthropic.claude-opus-4-1-20250805",
-    "apac.anthropic.claude-opus-4-20250514": "au.anthropic.claude-opus-4-20250514",
-    "apac.anthropic.claude-opus-4-5": "anthropic.claude-opus-4-5",
-    "apac.anthropic.claude-opus-4-6": "anthropic.claude-opus-4-6",
-    "apac.anthropic.claude-sonnet-4-20250514": "eu.anthropic.claude-sonnet-4-20250514",
-    "apac.anthropic.claude-sonnet-4-20250514-v1:0": "eu.anthropic.claude-sonnet-4-20250514",
-    "apac.anthropic.claude-sonnet-5": "in.anthropic.claude-sonnet-5",
-    "au.anthropic.claude-3-5-sonnet-20240620": "anthropic.claude-3-5-sonnet-20241022",
-    "au.anthropic.claude-3-5-sonnet-20241022": "anthropic.claude-3-5-sonnet-20241022",
-    "au.anthropic.claude-3-sonnet-20240229": "anthropic.claude-3-sonnet-20240229",
-    "au.anthropic.claude-fable-5": "anthropic.claude-fable-5-v1",
-    "au.anthropic.claude-fable-5-v1": "anthropic.claude-fable-5-v1",
-    "au.anthropic.claude-haiku-4-5-20251001": "anthropic.claude-haiku-4-5-20251001",
-    "au.anthropic.claude-haiku-4-5-20251001-v1:0": "anthropic.claude-haiku-4-5-20251001",
-    "au.anthropic.claude-haiku-5-5": "anthropic.claude-haiku-5-5",
-    "au.anthropic.claude-opus-4-5": "anthropic.claude-opus-4-5",
-    "au.anthropic.claude-opus-4-6": "anthropic.claude-opus-4-6",
-    "au.anthropic.claude-opus-4-6-v1": "anthropic.claude-opus-4-6-v1",
-    "au.anthropic.claude-opus-4-7": "anthropic.claude-opus-4-7",
-    "au.anthropic.claude-opus-4-8": "anthropic.claude-opus-4-8",
-    "au.anthropic.claude-opus-5": "anthropic.claude-opus-5",
-    "au.anthropic.claude-opus-5-5": "anthropic.claude-opus-5-5",
-    "au.anthropic.claude-opus-5-5-v1": "anthropic.claude-opus-5-5",
-    "au.anthropic.claude-opus-5-v1": "anthropic.claude-opus-5-v1",
-    "au.anthropic.claude-sonnet-4-5-20250929": "anthropic.claude-sonnet-4-5-20250929",
-    "au.anthropic.claude-sonnet-4-5-20250929-v1:0": "anthropic.claude-sonnet-4-5-20250929",
-    "au.anthropic.claude-sonnet-4-6": "anthropic.claude-sonnet-4-6",
-    "au.anthropic.claude-sonnet-5": "anthropic.claude-sonnet-5",
-    "au.anthropic.claude-sonnet-5-5": "anthropic.claude-sonnet-5-5",
-    "claude-3-5-sonnet-20241022": "claude-3-5-sonnet-20240620",
-    "deepseek.r1-v1:0": "deepseek.r1",
-    "eu.amazon.nova-2-lite-v1:0": "eu.amazon.nova-2-lite",
-    "eu.anthropic.claude-3-5-haiku-20241022": "au.anthropic.claude-3-5-haiku-20241022",
-    "eu.anthropic.claude-3-5-haiku-20241022-v1:0": "au.anthropic.claude-3-5-haiku-20241022",
-    "eu.anthropic.claude-3-5-sonnet-20240620": "anthropic.claude-3-5-sonnet-20241022",
-    "eu.anthropic.claude-3-5-sonnet-20240620-v1:0": "anthropic.claude-3-5-sonnet-20241022",
-    "eu.anthropic.claude-3-5-sonnet-20241022": "anthropic.claude-3-5-sonnet-20241022",
-    "eu.anthropic.claude-3-5-sonnet-20241022-v2:0": "anthropic.claude-3-5-sonnet-20241022",
-    "eu.anthropic.claude-3-7-sonnet-20250219": "au.anthropic.claude-3-7-sonnet-20250219",
-    "eu.anthropic.claude-3-7-sonnet-20250219-v1:0": "au.anthropic.claude-3-7-sonnet-20250219",
-    "eu.anthropic.claude-3-haiku-20240307": "anthropic.claude-3-haiku-20240307",
-    "eu.anthropic.claude-3-haiku-20240307-v1:0": "anthropic.claude-3-haiku-20240307",
-    "eu.anthropic.claude-3-opus-20240229": "anthropic.claude-3-opus-20240229",
-    "eu.anthropic.claude-3-opus-20240229-v1:0": "anthropic.claude-3-opus-20240229",
-    "eu.anthropic.claude-3-sonnet-20240229": "anthropic.claude-3-sonnet-20240229",
-    "eu.anthropic.claude-3-sonnet-20240229-v1:0": "anthropic.claude-3-sonnet-20240229",
-    "eu.anthropic.claude-fable-5": "anthropic.claude-fable-5",
-    "eu.anthropic.claude-fable-5-v1": "anthropic.claude-fable-5-v1",
-    "eu.anthropic.claude-haiku-4-5-20251001": "anthropic.claude-haiku-4-5-20251001",
-    "eu.anthropic.claude-haiku-4-5-20251001-v1:0": "anthropic.claude-haiku-4-5-20251001",
-    "eu.anthropic.claude-haiku-5-5": "anthropic.claude-haiku-5-5",
-    "eu.anthropic.claude-opus-4-1-20250805-v1:0": "eu.anthropic.claude-opus-4-1-20250805",
-    "eu.anthropic.claude-opus-4-20250514-v1:0": "eu.anthropic.claude-opus-4-20250514",
-    "eu.anthropic.claude-opus-4-5": "anthropic.claude-opus-4-5",
-    "eu.anthropic.claude-opus-4-5-20251101-v1:0": "anthropic.claude-opus-4-5-20251101-v1:0",
-    "eu.anthropic.claude-opus-4-6": "anthropic.claude-opus-4-6",
-    "eu.anthropic.claude-opus-4-6-v1": "anthropic.claude-opus-4-6-v1",
-    "eu.anthropic.claude-opus-4-7": "anthropic.claude-opus-4-7",
-    "eu.anthropic.claude-opus-4-8": "anthropic.claude-opus-4-8",
-    "eu.anthropic.claude-opus-5": "anthropic.claude-opus-5",
-    "eu.anthropic.claude-opus-5-5": "anthropic.claude-opus-5-5",
-    "eu.anthropic.claude-opus-5-5-v1": "anthropic.claude-opus-5-5",
-    "eu.anthropic.claude-opus-5-v1": "anthropic.claude-opus-5-v1",
-    "eu.anthropic.claude-sonnet-4-20250514-v1:0": "eu.anthropic.claude-sonnet-4-20250514",
-    "eu.anthropic.claude-sonnet-4-5-20250929": "anthropic.claude-sonnet-4-5-20250929",
-    "eu.anthropic.claude-sonnet-4-5-20250929-v1:0": "anthropic.claude-sonnet-4-5-20250929",
-    "eu.anthropic.claude-sonnet-4-6": "anthropic.claude-sonnet-4-6",
-    "eu.anthropic.claude-sonnet-5": "anthropic.claude-sonnet-5",
-    "eu.anthropic.claude-sonnet-5-5": "anthropic.claude-sonnet-5-5",
-    "eu.mistral.pixtral-large-2502-v1:0": "us.mistral.pixtral-large-2502",
-    "global.amazon.nova-2-lite-v1:0": "global.amazon.nova-2-lite",
-    "global.anthropic.claude-fable-5-1-v1": "global.anthropic.claude-fable-5-1",
-    "global.anthropic.claude-fable-5-1-v1:0": "global.anthropic.claude-fable-5-1",
-    "global.anthropic.claude-fable-5-v1": "global.anthropic.claude-fable-5",
-    "global.anthropic.claude-fable-5-v1:0": "global.anthropic.claude-fable-5",
-    "global.anthropic.claude-haiku-4-5-20251001": "anthropic.claude-haiku-4-5@20251001",
-    "global.anthropic.claude-haiku-4-5-20251001-v1:0": "anthropic.claude-haiku-4-5@20251001",
-    "global.anthropic.claude-opus-4-5-v1:0": "global.anthropic.claude-opus-4-5",
-    "global.anthropic.claude-opus-4-6-v1:0": "global.anthropic.claude-opus-4-6",
-    "global.anthropic.claude-opus-4-7-v1:0": "global.anthropic.claude-opus-4-7",
-    "global.anthropic.claude-opus-4-8-v1:0": "global.anthropic.claude-opus-4-8",
-    "global.anthropic.claude-opus-5-5-v1": "global.anthropic.claude-opus-5-5",
-    "global.anthropic.claude-sonnet-4-20250514": "eu.anthropic.claude-sonnet-4-20250514",
-    "global.anthropic.claude-sonnet-4-20250514-v1:0": "eu.anthropic.claude-sonnet-4-20250514",
-    "global.anthropic.claude-sonnet-4-5-20250929-v1:0": "global.anthropic.claude-sonnet-4-5-20250929",
-    "global.anthropic.claude-sonnet-4-6-v1:0": "global.anthropic.claude-sonnet-4-6",
-    "global.anthropic.claude-sonnet-5-v1:0": "global.anthropic.claude-sonnet-5",
-    "in.anthropic.claude-haiku-4-5-20251001-v1:0": "anthropic.claude-haiku-4-5-20251001",
-    "in.anthropic.claude-opus-5": "anthropic.claude-opus-5-v1",
-    "in.openai.gpt-5.6-luna": "openai.gpt-5.6-luna",
-    "in.openai.gpt-5.6-terra": "openai.gpt-5.6-terra",
-    "jp.amazon.nova-2-lite-v1:0": "jp.amazon.nova-2-lite",
-    "jp.anthropic.claude-3-5-haiku-20241022": "au.anthropic.claude-3-5-haiku-20241022",
-    "jp.anthropic.claude-3-5-sonnet-20240620": "anthropic.claude-3-5-sonnet-20241022",
-    "jp.anthropic.claude-3-5-sonnet-20241022": "anthropic.claude-3-5-sonnet-20241022",
-    "jp.anthropic.claude-3-7-sonnet-20250219": "au.anthropic.claude-3-7-sonnet-20250219",
-    "jp.anthropic.claude-3-haiku-20240307": "au.anthropic.claude-3-haiku-20240307",
-    "jp.anthropic.claude-3-opus-20240229": "au.anthropic.claude-3-opus-20240229",
-    "jp.anthropic.claude-3-sonnet-20240229": "anthropic.claude-3-sonnet-20240229",
-    "jp.anthropic.claude-fable-5": "anthropic.claude-fable-5-v1",
-    "jp.anthropic.claude-fable-5-v1": "anthropic.claude-fable-5-v1",
-    "jp.anthropic.claude-haiku-4-5-20251001": "anthropic.claude-haiku-4-5-20251001",
-    "jp.anthropic.claude-haiku-4-5-20251001-v1:0": "anthropic.claude-haiku-4-5-20251001",
-    "jp.anthropic.claude-haiku-5-5": "anthropic.claude-haiku-5-5",
-    "jp.anthropic.claude-opus-4-1-20250805": "au.anthropic.claude-opus-4-1-20250805",
-    "jp.anthropic.claude-opus-4-20250514": "au.anthropic.claude-opus-4-20250514",
-    "jp.anthropic.claude-opus-4-5": "anthropic.claude-opus-4-5",
-    "jp.anthropic.claude-opus-4-6": "anthropic.claude-opus-4-6",
-    "jp.anthropic.claude-opus-4-7": "anthropic.claude-opus-4-7",
-    "jp.anthropic.claude-opus-4-8": "anthropic.claude-opus-4-8",
-    "jp.anthropic.claude-opus-5": "anthropic.claude-opus-5",
-    "jp.anthropic.claude-opus-5-5": "anthropic.claude-opus-5-5",
-    "jp.anthropic.claude-opus-5-5-v1": "anthropic.claude-opus-5-5",
-    "jp.anthropic.claude-opus-5-v1": "anthropic.claude-opus-5-v1",
-    "jp.anthropic.claude-sonnet-4-20250514": "au.anthropic.claude-sonnet-4-20250514",
-    "jp.anthropic.claude-sonnet-4-5-20250929": "anthropic.claude-sonnet-4-5-20250929",
-    "jp.anthropic.claude-sonnet-4-5-20250929-v1:0": "anthropic.claude-sonnet-4-5-20250929",
-    "jp.anthropic.claude-sonnet-4-6": "anthropic.claude-sonnet-4-6",
-    "jp.anthropic.claude-sonnet-5": "anthropic.claude-sonnet-5",
-    "meta.llama3-1-70b-instruct-v1:0": "meta.llama3-1-70b-instruct",
-    "meta.llama3-1-8b-instruct-v1:0": "meta.llama3-1-8b-instruct",
-    "meta.llama3-2-11b-instruct-v1:0": "meta.llama3-2-11b-instruct",
-    "meta.llama3-2-1b-instruct-v1:0": "meta.llama3-2-1b-instruct",
-    "meta.llama3-2-3b-instruct-v1:0": "meta.llama3-2-3b-instruct",
-    "meta.llama3-2-90b-instruct-v1:0": "meta.llama3-2-90b-instruct",
-    "meta.llama3-3-70b-instruct-v1:0": "meta.llama3-3-70b-instruct",
-    "meta.llama3-70b-instruct-v1:0": "meta.llama3-70b-instruct",
-    "meta.llama3-8b-instruct-v1:0": "meta.llama3-8b-instruct",
-    "meta.llama4-maverick-17b-instruct-v1:0": "meta.llama4-maverick-17b-instruct",
-    "meta.llama4-scout-17b-instruct-v1:0": "meta.llama4-scout-17b-instruct",
-    "mistral.mistral-7b-instruct-v0": "mistral.mistral-7b-instruct",
-    "mistral.mistral-7b-instruct-v0:2": "mistral.mistral-7b-instruct",
-    "mistral.mistral-large-2402-v1:0": "mistral.mistral-large-2402",
-    "mistral.mistral-small-2402-v1:0": "mistral.mistral-small-2402",
-    "mistral.mixtral-8x7b-instruct-v0": "mistral.mixtral-8x7b-instruct",
-    "mistral.mixtral-8x7b-instruct-v0:1": "mistral.mixtral-8x7b-instruct",
-    "mistral.pixtral-large-2502-v1:0": "mistral.pixtral-large-2502",
-    "nvidia.nemotron-nano-3-30b:0": "nvidia.nemotron-nano-3-30b",
-    "nvidia.nemotron-nano-9b-v2": "nvidia.nemotron-nano-9b",
-    "nvidia.nemotron-nano-9b-v2:0": "nvidia.nemotron-nano-9b",
-    "nvidia.nemotron-super-3-120b:0": "nvidia.nemotron-super-3-120b",
-    "openai.gpt-oss-120b-1:0": "openai.gpt-oss-120b-1",
-    "openai.gpt-oss-20b-1:0": "openai.gpt-oss-20b-1",
-    "qwen.qwen3-32b-v1:0": "qwen.qwen3-32b",
-    "qwen.qwen3-coder-30b-a3b-v1:0": "qwen.qwen3-coder-30b-a3b",
-    "qwen.qwen3-coder-480b-a35b-v1:0": "qwen.qwen3-coder-480b-a35b",
-    "qwen.qwen3-vl-235b-a22b-v1:0": "qwen.qwen3-vl-235b-a22b",
-    "us.amazon.nova-2-lite-v1:0": "us.amazon.nova-2-lite",
-    "us.amazon.nova-2-pro-preview-20251202-v1:0": "amazon.nova-2-pro-preview-20251202-v1:0",
-    "us.amazon.nova-2-sonic": "amazon.nova-2-sonic",
-    "us.amazon.nova-lite-v1:0": "us.amazon.nova-lite",
-    "us.amazon.nova-micro-v1:0": "us.amazon.nova-micro",
-    "us.amazon.nova-premier-v1:0": "us.amazon.nova-premier",
-    "us.amazon.nova-pro-v1:0": "us.amazon.nova-pro",
-    "us.amazon.nova-sonic": "amazon.nova-sonic",
-    "us.amazon.titan-embed-text": "amazon.titan-embed-text",
-    "us.amazon.titan-text-express": "amazon.titan-text-express",
-    "us.amazon.titan-text-lite": "amazon.titan-text-lite",
-    "us.anthropic.claude-3-5-haiku-20241022": "au.anthropic.claude-3-5-haiku-20241022",
-    "us.anthropic.claude-3-5-haiku-20241022-v1:0": "au.anthropic.claude-3-5-haiku-20241022",
-    "us.anthropic.claude-3-5-sonnet-20240620": "anthropic.claude-3-5-sonnet-20241022",
-    "us.anthropic.claude-3-5-sonnet-20240620-v1:0": "anthropic.claude-3-5-sonnet-20241022",
-    "us.anthropic.claude-3-5-sonnet-20241022": "anthropic.claude-3-5-sonnet-20241022",
-    "us.anthropic.claude-3-5-sonnet-20241022-v2:0": "anthropic.claude-3-5-sonnet-20241022",
-    "us.anthropic.claude-3-7-sonnet-20250219": "au.anthropic.claude-3-7-sonnet-20250219",
-    "us.anthropic.claude-3-7-sonnet-20250219-v1:0": "au.anthropic.claude-3-7-sonnet-20250219",
-    "us.anthropic.claude-3-haiku-20240307": "anthropic.claude-3-haiku-20240307",
-    "us.anthropic.claude-3-haiku-20240307-v1:0": "anthropic.claude-3-haiku-20240307",
-    "us.anthropic.claude-3-opus-20240229": "anthropic.claude-3-opus-20240229",
-    "us.anthropic.claude-3-opus-20240229-v1:0": "anthropic.claude-3-opus-20240229",
-    "us.anthropic.claude-3-sonnet-20240229": "anthropic.claude-3-sonnet-20240229",
-    "us.anthropic.claude-3-sonnet-20240229-v1:0": "anthropic.claude-3-sonnet-20240229",
-    "us.anthropic.claude-fable-5": "anthropic.claude-fable-5",
-    "us.anthropic.claude-fable-5-1": "anthropic.claude-fable-5-1",
-    "us.anthropic.claude-fable-5-1-v1": "anthropic.claude-fable-5-1",
-    "us.anthropic.claude-fable-5-2": "anthropic.claude-fable-5-2",
-    "us.anthropic.claude-fable-5-v1": "anthropic.claude-fable-5-v1",
-    "us.anthropic.claude-haiku-4-5-20251001": "anthropic.claude-haiku-4-5-20251001",
-    "us.anthropic.claude-haiku-4-5-20251001-v1:0": "anthropic.claude-haiku-4-5-20251001",
-    "us.anthropic.claude-haiku-5-5": "anthropic.claude-haiku-5-5",
-    "us.anthropic.claude-opus-4-1-20250805": "eu.anthropic.claude-opus-4-1-20250805",
-    "us.anthropic.claude-opus-4-1-20250805-v1:0": "eu.anthropic.claude-opus-4-1-20250805",
-    "us.anthropic.claude-opus-4-20250514": "eu.anthropic.claude-opus-4-20250514",
-    "us.anthropic.claude-opus-4-20250514-v1:0": "eu.anthropic.claude-opus-4-20250514",
-    "us.anthropic.claude-opus-4-5": "anthropic.claude-opus-4-5",
-    "us.anthropic.claude-opus-4-5-20251101-v1:0": "anthropic.claude-opus-4-5-20251101-v1:0",
-    "us.anthropic.claude-opus-4-6": "anthropic.claude-opus-4-6",
-    "us.anthropic.claude-opus-4-6-v1": "anthropic.claude-opus-4-6-v1",
-    "us.anthropic.claude-opus-4-7": "anthropic.claude-opus-4-7",
-    "us.anthropic.claude-opus-4-8": "anthropic.claude-opus-4-8",
-    "us.anthropic.claude-opus-5": "anthropic.claude-opus-5",
-    "us.anthropic.claude-opus-5-5": "anthropic.claude-opus-5-5",
-    "us.anthropic.claude-opus-5-5-v1": "anthropic.claude-opus-5-5",
-    "us.anthropic.claude-opus-5-v1": "anthropic.claude-opus-5-v1",
-    "us.anthropic.claude-sonnet-4-20250514": "eu.anthropic.claude-sonnet-4-20250514",
-    "us.anthropic.claude-sonnet-4-20250514-v1:0": "eu.anthropic.claude-sonnet-4-20250514",
-    "us.anthropic.claude-sonnet-4-5-20250929": "anthropic.claude-sonnet-4-5-20250929",
-    "us.anthropic.claude-sonnet-4-5-20250929-v1:0": "anthropic.claude-sonnet-4-5-20250929",
-    "us.anthropic.claude-sonnet-4-6": "anthropic.claude-sonnet-4-6",
-    "us.anthropic.claude-sonnet-5": "anthropic.claude-sonnet-5",
-    "us.anthropic.claude-sonnet-5-5": "anthropic.claude-sonnet-5-5",
-    "us.deepseek.r1-v1:0": "us.deepseek.r1",
-    "us.deepseek.v3.2": "deepseek.v3.2",
-    "us.google.gemma-3-12b-it": "google.gemma-3-12b-it",
-    "us.google.gemma-3-27b-it": "google.gemma-3-27b-it",
-    "us.google.gemma-3-4b-it": "google.gemma-3-4b-it",
-    "us.meta.llama3-1-405b-instruct-v1:0": "meta.llama3-1-405b-instruct-v1:0",
-    "us.meta.llama3-1-70b-instruct-v1:0": "us.meta.llama3-1-70b-instruct",
-    "us.meta.llama3-1-8b-instruct-v1:0": "us.meta.llama3-1-8b-instruct",
-    "us.meta.llama3-2-11b-instruct-v1:0": "us.meta.llama3-2-11b-instruct",
-    "us.meta.llama3-2-1b-instruct-v1:0": "us.meta.llama3-2-1b-instruct",
-    "us.meta.llama3-2-3b-instruct-v1:0": "us.meta.llama3-2-3b-instruct",
-    "us.meta.llama3-2-90b-instruct-v1:0": "us.meta.llama3-2-90b-instruct",
-    "us.meta.llama3-3-70b-instruct-v1:0": "us.meta.llama3-3-70b-instruct",
-    "us.meta.llama3-70b-instruct": "meta.llama3-70b-instruct",
-    "us.meta.llama3-8b-instruct": "meta.llama3-8b-instruct",
-    "us.meta.llama4-maverick-17b-instruct-v1:0": "us.meta.llama4-maverick-17b-instruct",
-    "us.meta.llama4-scout-17b-instruct-v1:0": "us.meta.llama4-scout-17b-instruct",
-    "us.mistral.devstral-2-123b": "mistral.devstral-2-123b",
-    "us.mistral.magistral-small-2509": "mistral.magistral-small-2509",
-    "us.mistral.ministral-3-14b-instruct": "mistral.ministral-3-14b-instruct",
-    "us.mistral.ministral-3-3b-instruct": "mistral.ministral-3-3b-instruct",
-    "us.mistral.ministral-3-8b-instruct": "mistral.ministral-3-8b-instruct",
-    "us.mistral.mistral-7b-instruct": "mistral.mistral-7b-instruct",
-    "us.mistral.mistral-large-2402": "mistral.mistral-large-2402",
-    "us.mistral.mistral-large-3-675b-instruct": "mistral.mistral-large-3-675b-instruct",
-    "us.mistral.mistral-small-2402": "mistral.mistral-small-2402",
-    "us.mistral.mixtral-8x7b-instruct": "mistral.mixtral-8x7b-instruct",
-    "us.mistral.pixtral-large-2502-v1:0": "us.mistral.pixtral-large-2502",
-    "us.mistral.voxtral-mini-3b-2507": "mistral.voxtral-mini-3b-2507",
-    "us.mistral.voxtral-small-24b-2507": "mistral.voxtral-small-24b-2507",
-    "us.nvidia.nemotron-nano-3-30b": "nvidia.nemotron-nano-3-30b",
-    "us.nvidia.nemotron-nano-9b": "nvidia.nemotron-nano-9b",
-    "us.nvidia.nemotron-super-3-120b": "nvidia.nemotron-super-3-120b",
-    "us.openai.gpt-5.6-luna": "openai.gpt-5.6-luna",
-    "us.openai.gpt-5.6-sol": "openai.gpt-5.6-sol",
-    "us.openai.gpt-5.6-terra": "openai.gpt-5.6-terra",
-    "us.openai.gpt-6-astra": "openai.gpt-6-astra",
-    "us.openai.gpt-6-luna": "openai.gpt-6-luna",
-    "us.openai.gpt-6-sol": "openai.gpt-6-sol",
-    "us.openai.gpt-6.1-sol": "openai.gpt-6.1-sol",
-    "us.openai.gpt-6.1-terra": "openai.gpt-6.1-terra",
-    "us.openai.gpt-oss-120b-1": "openai.gpt-oss-120b-1",
-    "us.openai.gpt-oss-20b-1": "openai.gpt-oss-20b-1",
-    "us.qwen.qwen3-32b": "qwen.qwen3-32b",
-    "us.qwen.qwen3-coder-30b-a3b": "qwen.qwen3-coder-30b-a3b",
-    "us.qwen.qwen3-coder-480b-a35b": "qwen.qwen3-coder-480b-a35b",
-    "us.qwen.qwen3-vl-235b-a22b": "qwen.qwen3-vl-235b-a22b",
-    "us.writer.palmyra-x4-v1:0": "us.writer.palmyra-x4",
-    "us.writer.palmyra-x5-v1:0": "us.writer.palmyra-x5",
-    "us.xai.grok-4.6": "xai.grok-4.6",
-    "writer.palmyra-x4-v1:0": "writer.palmyra-x4",
-    "writer.palmyra-x5-v1:0": "writer.palmyra-x5"
-  }
+  names: namesOf({
+    "us.amazon.nova-2-lite": ["amazon.nova-2-lite-v1:0", "us.amazon.nova-2-lite-v1:0"],
+    "amazon.nova-2-sonic": ["amazon.nova-2-sonic-v1:0", "us.amazon.nova-2-sonic"],
+    "amazon.nova-lite": ["amazon.nova-lite-v1:0"],
+    "amazon.nova-micro": ["amazon.nova-micro-v1:0"],
+    "amazon.nova-premier": ["amazon.nova-premier-v1:0"],
+    "amazon.nova-pro": ["amazon.nova-pro-v1:0"],
+    "amazon.nova-sonic": ["amazon.nova-sonic-v1:0", "us.amazon.nova-sonic"],
+    "amazon.titan-text-express": ["amazon.titan-text-express-v1", "us.amazon.titan-text-express"],
+    "amazon.titan-text-lite": ["amazon.titan-text-lite-v1", "us.amazon.titan-text-lite"],
+    "anthropic.claude-3-5-haiku-20241022": ["anthropic.claude-3-5-haiku-20241022-v1:0"],
+    "anthropic.claude-3-5-sonnet-20240620": [
+      "anthropic.claude-3-5-sonnet-20240620-v1:0",
+      "anthropic.claude-3-5-sonnet-20241022-v2:0"
+    ],
+    "anthropic.claude-3-7-sonnet-20250219": ["anthropic.claude-3-7-sonnet-20250219-v1:0"],
+    "anthropic.claude-3-haiku-20240307": [
+      "anthropic.claude-3-haiku-20240307-v1:0",
+      "apac.anthropic.claude-3-haiku-20240307",
+      "apac.anthropic.claude-3-haiku-20240307-v1:0",
+      "eu.anthropic.claude-3-haiku-20240307",
+      "eu.anthropic.claude-3-haiku-20240307-v1:0",
+      "us.anthropic.claude-3-haiku-20240307",
+      "us.anthropic.claude-3-haiku-20240307-v1:0"
+    ],
+    "anthropic.claude-3-opus-20240229": [
+      "anthropic.claude-3-opus-20240229-v1:0",
+      "eu.anthropic.claude-3-opus-20240229",
+      "eu.anthropic.claude-3-opus-20240229-v1:0",
+      "us.anthropic.claude-3-opus-20240229",
+      "us.anthropic.claude-3-opus-20240229-v1:0"
+    ],
+    "anthropic.claude-3-sonnet-20240229": [
+      "anthropic.claude-3-sonnet-20240229-v1:0",
+      "apac.anthropic.claude-3-sonnet-20240229",
+      "apac.anthropic.claude-3-sonnet-20240229-v1:0",
+      "au.anthropic.claude-3-sonnet-20240229",
+      "eu.anthropic.claude-3-sonnet-20240229",
+      "eu.anthropic.claude-3-sonnet-20240229-v1:0",
+      "jp.anthropic.claude-3-sonnet-20240229",
+      "us.anthropic.claude-3-sonnet-20240229",
+      "us.anthropic.claude-3-sonnet-20240229-v1:0"
+    ],
+    "anthropic.claude-fable-5-1": [
+      "anthropic.claude-fable-5-1-v1",
+      "us.anthropic.claude-fable-5-1",
+      "us.anthropic.claude-fable-5-1-v1"
+    ],
+    "anthropic.claude-haiku-4-5-20251001": [
+      "anthropic.claude-haiku-4-5-20251001-v1:0",
+      "apac.anthropic.claude-haiku-4-5-20251001",
+      "apac.anthropic.claude-haiku-4-5-20251001-v1:0",
+      "au.anthropic.claude-haiku-4-5-20251001",
+      "au.anthropic.claude-haiku-4-5-20251001-v1:0",
+      "eu.anthropic.claude-haiku-4-5-20251001",
+      "eu.anthropic.claude-haiku-4-5-20251001-v1:0",
+      "in.anthropic.claude-haiku-4-5-20251001-v1:0",
+      "jp.anthropic.claude-haiku-4-5-20251001",
+      "jp.anthropic.claude-haiku-4-5-20251001-v1:0",
+      "us.anthropic.claude-haiku-4-5-20251001",
+      "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+    ],
+    "anthropic.claude-opus-4-1-20250805": ["anthropic.claude-opus-4-1-20250805-v1:0"],
+    "anthropic.claude-opus-4-20250514": ["anthropic.claude-opus-4-20250514-v1:0"],
+    "anthropic.claude-opus-5-5": [
+      "anthropic.claude-opus-5-5-v1",
+      "au.anthropic.claude-opus-5-5",
+      "au.anthropic.claude-opus-5-5-v1",
+      "eu.anthropic.claude-opus-5-5",
+      "eu.anthropic.claude-opus-5-5-v1",
+      "jp.anthropic.claude-opus-5-5",
+      "jp.anthropic.claude-opus-5-5-v1",
+      "us.anthropic.claude-opus-5-5",
+      "us.anthropic.claude-opus-5-5-v1"
+    ],
+    "anthropic.claude-sonnet-4-20250514": ["anthropic.claude-sonnet-4-20250514-v1:0"],
+    "anthropic.claude-sonnet-4-5-20250929": [
+      "anthropic.claude-sonnet-4-5-20250929-v1:0",
+      "au.anthropic.claude-sonnet-4-5-20250929",
+      "au.anthropic.claude-sonnet-4-5-20250929-v1:0",
+      "eu.anthropic.claude-sonnet-4-5-20250929",
+      "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+      "jp.anthropic.claude-sonnet-4-5-20250929",
+      "jp.anthropic.claude-sonnet-4-5-20250929-v1:0",
+      "us.anthropic.claude-sonnet-4-5-20250929",
+      "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    ],
+    "anthropic.claude-v1": ["anthropic.claude-v2:1"],
+    "eu.amazon.nova-2-pro-preview-20251202-v1:0": ["apac.amazon.nova-2-pro-preview-20251202-v1:0"],
+    "au.anthropic.claude-3-5-haiku-20241022": [
+      "apac.anthropic.claude-3-5-haiku-20241022",
+      "eu.anthropic.claude-3-5-haiku-20241022",
+      "eu.anthropic.claude-3-5-haiku-20241022-v1:0",
+      "jp.anthropic.claude-3-5-haiku-20241022",
+      "us.anthropic.claude-3-5-haiku-20241022",
+      "us.anthropic.claude-3-5-haiku-20241022-v1:0"
+    ],
+    "anthropic.claude-3-5-sonnet-20241022": [
+      "apac.anthropic.claude-3-5-sonnet-20240620",
+      "apac.anthropic.claude-3-5-sonnet-20240620-v1:0",
+      "apac.anthropic.claude-3-5-sonnet-20241022",
+      "apac.anthropic.claude-3-5-sonnet-20241022-v2:0",
+      "au.anthropic.claude-3-5-sonnet-20240620",
+      "au.anthropic.claude-3-5-sonnet-20241022",
+      "eu.anthropic.claude-3-5-sonnet-20240620",
+      "eu.anthropic.claude-3-5-sonnet-20240620-v1:0",
+      "eu.anthropic.claude-3-5-sonnet-20241022",
+      "eu.anthropic.claude-3-5-sonnet-20241022-v2:0",
+      "jp.anthropic.claude-3-5-sonnet-20240620",
+      "jp.anthropic.claude-3-5-sonnet-20241022",
+      "us.anthropic.claude-3-5-sonnet-20240620",
+      "us.anthropic.claude-3-5-sonnet-20240620-v1:0",
+      "us.anthropic.claude-3-5-sonnet-20241022",
+      "us.anthropic.claude-3-5-sonnet-20241022-v2:0"
+    ],
+    "au.anthropic.claude-3-7-sonnet-20250219": [
+      "apac.anthropic.claude-3-7-sonnet-20250219",
+      "eu.anthropic.claude-3-7-sonnet-20250219",
+      "eu.anthropic.claude-3-7-sonnet-20250219-v1:0",
+      "jp.anthropic.claude-3-7-sonnet-20250219",
+      "us.anthropic.claude-3-7-sonnet-20250219",
+      "us.anthropic.claude-3-7-sonnet-20250219-v1:0"
+    ],
+    "au.anthropic.claude-3-opus-20240229": [
+      "apac.anthropic.claude-3-opus-20240229",
+      "jp.anthropic.claude-3-opus-20240229"
+    ],
+    "au.anthropic.claude-opus-4-1-20250805": [
+      "apac.anthropic.claude-opus-4-1-20250805",
+      "jp.anthropic.claude-opus-4-1-20250805"
+    ],
+    "au.anthropic.claude-opus-4-20250514": [
+      "apac.anthropic.claude-opus-4-20250514",
+      "jp.anthropic.claude-opus-4-20250514"
+    ],
+    "anthropic.claude-opus-4-5": [
+      "apac.anthropic.claude-opus-4-5",
+      "au.anthropic.claude-opus-4-5",
+      "eu.anthropic.claude-opus-4-5",
+      "jp.anthropic.claude-opus-4-5",
+      "us.anthropic.claude-opus-4-5"
+    ],
+    "anthropic.claude-opus-4-6": [
+      "apac.anthropic.claude-opus-4-6",
+      "au.anthropic.claude-opus-4-6",
+      "eu.anthropic.claude-opus-4-6",
+      "jp.anthropic.claude-opus-4-6",
+      "us.anthropic.claude-opus-4-6"
+    ],
+    "eu.anthropic.claude-sonnet-4-20250514": [
+      "apac.anthropic.claude-sonnet-4-20250514",
+      "apac.anthropic.claude-sonnet-4-20250514-v1:0",
+      "eu.anthropic.claude-sonnet-4-20250514-v1:0",
+      "global.anthropic.claude-sonnet-4-20250514",
+      "global.anthropic.claude-sonnet-4-20250514-v1:0",
+      "us.anthropic.claude-sonnet-4-20250514",
+      "us.anthropic.claude-sonnet-4-20250514-v1:0"
+    ],
+    "in.anthropic.claude-sonnet-5": ["apac.anthropic.claude-sonnet-5"],
+    "anthropic.claude-fable-5-v1": [
+      "au.anthropic.claude-fable-5",
+      "au.anthropic.claude-fable-5-v1",
+      "eu.anthropic.claude-fable-5-v1",
+      "jp.anthropic.claude-fable-5",
+      "jp.anthropic.claude-fable-5-v1",
+      "us.anthropic.claude-fable-5-v1"
+    ],
+    "anthropic.claude-haiku-5-5": [
+      "au.anthropic.claude-haiku-5-5",
+      "eu.anthropic.claude-haiku-5-5",
+      "jp.anthropic.claude-haiku-5-5",
+      "us.anthropic.claude-haiku-5-5"
+    ],
+    "anthropic.claude-opus-4-6-v1": [
+      "au.anthropic.claude-opus-4-6-v1",
+      "eu.anthropic.claude-opus-4-6-v1",
+      "us.anthropic.claude-opus-4-6-v1"
+    ],
+    "anthropic.claude-opus-4-7": [
+      "au.anthropic.claude-opus-4-7",
+      "eu.anthropic.claude-opus-4-7",
+      "jp.anthropic.claude-opus-4-7",
+      "us.anthropic.claude-opus-4-7"
+    ],
+    "anthropic.claude-opus-4-8": [
+      "au.anthropic.claude-opus-4-8",
+      "eu.anthropic.claude-opus-4-8",
+      "jp.anthropic.claude-opus-4-8",
+      "us.anthropic.claude-opus-4-8"
+    ],
+    "anthropic.claude-opus-5": [
+      "au.anthropic.claude-opus-5",
+      "eu.anthropic.claude-opus-5",
+      "jp.anthropic.claude-opus-5",
+      "us.anthropic.claude-opus-5"
+    ],
+    "anthropic.claude-opus-5-v1": [
+      "au.anthropic.claude-opus-5-v1",
+      "eu.anthropic.claude-opus-5-v1",
+      "in.anthropic.claude-opus-5",
+      "jp.anthropic.claude-opus-5-v1",
+      "us.anthropic.claude-opus-5-v1"
+    ],
+    "anthropic.claude-sonnet-4-6": [
+      "au.anthropic.claude-sonnet-4-6",
+      "eu.anthropic.claude-sonnet-4-6",
+      "jp.anthropic.claude-sonnet-4-6",
+      "us.anthropic.claude-sonnet-4-6"
+    ],
+    "anthropic.claude-sonnet-5": [
+      "au.anthropic.claude-sonnet-5",
+      "eu.anthropic.claude-sonnet-5",
+      "jp.anthropic.claude-sonnet-5",
+      "us.anthropic.claude-sonnet-5"
+    ],
+    "anthropic.claude-sonnet-5-5": [
+      "au.anthropic.claude-sonnet-5-5",
+      "eu.anthropic.claude-sonnet-5-5",
+      "us.anthropic.claude-sonnet-5-5"
+    ],
+    "claude-3-5-sonnet-20240620": ["claude-3-5-sonnet-20241022"],
+    "deepseek.r1": ["deepseek.r1-v1:0"],
+    "eu.amazon.nova-2-lite": ["eu.amazon.nova-2-lite-v1:0"],
+    "anthropic.claude-fable-5": ["eu.anthropic.claude-fable-5", "us.anthropic.claude-fable-5"],
+    "eu.anthropic.claude-opus-4-1-20250805": [
+      "eu.anthropic.claude-opus-4-1-20250805-v1:0",
+      "us.anthropic.claude-opus-4-1-20250805",
+      "us.anthropic.claude-opus-4-1-20250805-v1:0"
+    ],
+    "eu.anthropic.claude-opus-4-20250514": [
+      "eu.anthropic.claude-opus-4-20250514-v1:0",
+      "us.anthropic.claude-opus-4-20250514",
+      "us.anthropic.claude-opus-4-20250514-v1:0"
+    ],
+    "anthropic.claude-opus-4-5-20251101-v1:0": [
+      "eu.anthropic.claude-opus-4-5-20251101-v1:0",
+      "us.anthropic.claude-opus-4-5-20251101-v1:0"
+    ],
+    "us.mistral.pixtral-large-2502": ["eu.mistral.pixtral-large-2502-v1:0", "us.mistral.pixtral-large-2502-v1:0"],
+    "global.amazon.nova-2-lite": ["global.amazon.nova-2-lite-v1:0"],
+    "global.anthropic.claude-fable-5-1": [
+      "global.anthropic.claude-fable-5-1-v1",
+      "global.anthropic.claude-fable-5-1-v1:0"
+    ],
+    "global.anthropic.claude-fable-5": ["global.anthropic.claude-fable-5-v1", "global.anthropic.claude-fable-5-v1:0"],
+    "anthropic.claude-haiku-4-5@20251001": [
+      "global.anthropic.claude-haiku-4-5-20251001",
+      "global.anthropic.claude-haiku-4-5-20251001-v1:0"
+    ],
+    "global.anthropic.claude-opus-4-5": ["global.anthropic.claude-opus-4-5-v1:0"],
+    "global.anthropic.claude-opus-4-6": ["global.anthropic.claude-opus-4-6-v1:0"],
+    "global.anthropic.claude-opus-4-7": ["global.anthropic.claude-opus-4-7-v1:0"],
+    "global.anthropic.claude-opus-4-8": ["global.anthropic.claude-opus-4-8-v1:0"],
+    "global.anthropic.claude-opus-5-5": ["global.anthropic.claude-opus-5-5-v1"],
+    "global.anthropic.claude-sonnet-4-5-20250929": ["global.anthropic.claude-sonnet-4-5-20250929-v1:0"],
+    "global.anthropic.claude-sonnet-4-6": ["global.anthropic.claude-sonnet-4-6-v1:0"],
+    "global.anthropic.claude-sonnet-5": ["global.anthropic.claude-sonnet-5-v1:0"],
+    "openai.gpt-5.6-luna": ["in.openai.gpt-5.6-luna", "us.openai.gpt-5.6-luna"],
+    "openai.gpt-5.6-terra": ["in.openai.gpt-5.6-terra", "us.openai.gpt-5.6-terra"],
+    "jp.amazon.nova-2-lite": ["jp.amazon.nova-2-lite-v1:0"],
+    "au.anthropic.claude-3-haiku-20240307": ["jp.anthropic.claude-3-haiku-20240307"],
+    "au.anthropic.claude-sonnet-4-20250514": ["jp.anthropic.claude-sonnet-4-20250514"],
+    "meta.llama3-1-70b-instruct": ["meta.llama3-1-70b-instruct-v1:0"],
+    "meta.llama3-1-8b-instruct": ["meta.llama3-1-8b-instruct-v1:0"],
+    "meta.llama3-2-11b-instruct": ["meta.llama3-2-11b-instruct-v1:0"],
+    "meta.llama3-2-1b-instruct": ["meta.llama3-2-1b-instruct-v1:0"],
+    "meta.llama3-2-3b-instruct": ["meta.llama3-2-3b-instruct-v1:0"],
+    "meta.llama3-2-90b-instruct": ["meta.llama3-2-90b-instruct-v1:0"],
+    "meta.llama3-3-70b-instruct": ["meta.llama3-3-70b-instruct-v1:0"],
+    "meta.llama3-70b-instruct": ["meta.llama3-70b-instruct-v1:0", "us.meta.llama3-70b-instruct"],
+    "meta.llama3-8b-instruct": ["meta.llama3-8b-instruct-v1:0", "us.meta.llama3-8b-instruct"],
+    "meta.llama4-maverick-17b-instruct": ["meta.llama4-maverick-17b-instruct-v1:0"],
+    "meta.llama4-scout-17b-instruct": ["meta.llama4-scout-17b-instruct-v1:0"],
+    "mistral.mistral-7b-instruct": [
+      "mistral.mistral-7b-instruct-v0",
+      "mistral.mistral-7b-instruct-v0:2",
+      "us.mistral.mistral-7b-instruct"
+    ],
+    "mistral.mistral-large-2402": ["mistral.mistral-large-2402-v1:0", "us.mistral.mistral-large-2402"],
+    "mistral.mistral-small-2402": ["mistral.mistral-small-2402-v1:0", "us.mistral.mistral-small-2402"],
+    "mistral.mixtral-8x7b-instruct": [
+      "mistral.mixtral-8x7b-instruct-v0",
+      "mistral.mixtral-8x7b-instruct-v0:1",
+      "us.mistral.mixtral-8x7b-instruct"
+    ],
+    "mistral.pixtral-large-2502": ["mistral.pixtral-large-2502-v1:0"],
+    "nvidia.nemotron-nano-3-30b": ["nvidia.nemotron-nano-3-30b:0", "us.nvidia.nemotron-nano-3-30b"],
+    "nvidia.nemotron-nano-9b": [
+      "nvidia.nemotron-nano-9b-v2",
+      "nvidia.nemotron-nano-9b-v2:0",
+      "us.nvidia.nemotron-nano-9b"
+    ],
+    "nvidia.nemotron-super-3-120b": ["nvidia.nemotron-super-3-120b:0", "us.nvidia.nemotron-super-3-120b"],
+    "openai.gpt-oss-120b-1": ["openai.gpt-oss-120b-1:0", "us.openai.gpt-oss-120b-1"],
+    "openai.gpt-oss-20b-1": ["openai.gpt-oss-20b-1:0", "us.openai.gpt-oss-20b-1"],
+    "qwen.qwen3-32b": ["qwen.qwen3-32b-v1:0", "us.qwen.qwen3-32b"],
+    "qwen.qwen3-coder-30b-a3b": ["qwen.qwen3-coder-30b-a3b-v1:0", "us.qwen.qwen3-coder-30b-a3b"],
+    "qwen.qwen3-coder-480b-a35b": ["qwen.qwen3-coder-480b-a35b-v1:0", "us.qwen.qwen3-coder-480b-a35b"],
+    "qwen.qwen3-vl-235b-a22b": ["qwen.qwen3-vl-235b-a22b-v1:0", "us.qwen.qwen3-vl-235b-a22b"],
+    "amazon.nova-2-pro-preview-20251202-v1:0": ["us.amazon.nova-2-pro-preview-20251202-v1:0"],
+    "us.amazon.nova-lite": ["us.amazon.nova-lite-v1:0"],
+    "us.amazon.nova-micro": ["us.amazon.nova-micro-v1:0"],
+    "us.amazon.nova-premier": ["us.amazon.nova-premier-v1:0"],
+    "us.amazon.nova-pro": ["us.amazon.nova-pro-v1:0"],
+    "amazon.titan-embed-text": ["us.amazon.titan-embed-text"],
+    "anthropic.claude-fable-5-2": ["us.anthropic.claude-fable-5-2"],
+    "us.deepseek.r1": ["us.deepseek.r1-v1:0"],
+    "deepseek.v3.2": ["us.deepseek.v3.2"],
+    "google.gemma-3-12b-it": ["us.google.gemma-3-12b-it"],
+    "google.gemma-3-27b-it": ["us.google.gemma-3-27b-it"],
+    "google.gemma-3-4b-it": ["us.google.gemma-3-4b-it"],
+    "meta.llama3-1-405b-instruct-v1:0": ["us.meta.llama3-1-405b-instruct-v1:0"],
+    "us.meta.llama3-1-70b-instruct": ["us.meta.llama3-1-70b-instruct-v1:0"],
+    "us.meta.llama3-1-8b-instruct": ["us.meta.llama3-1-8b-instruct-v1:0"],
+    "us.meta.llama3-2-11b-instruct": ["us.meta.llama3-2-11b-instruct-v1:0"],
+    "us.meta.llama3-2-1b-instruct": ["us.meta.llama3-2-1b-instruct-v1:0"],
+    "us.meta.llama3-2-3b-instruct": ["us.meta.llama3-2-3b-instruct-v1:0"],
+    "us.meta.llama3-2-90b-instruct": ["us.meta.llama3-2-90b-instruct-v1:0"],
+    "us.meta.llama3-3-70b-instruct": ["us.meta.llama3-3-70b-instruct-v1:0"],
+    "us.meta.llama4-maverick-17b-instruct": ["us.meta.llama4-maverick-17b-instruct-v1:0"],
+    "us.meta.llama4-scout-17b-instruct": ["us.meta.llama4-scout-17b-instruct-v1:0"],
+    "mistral.devstral-2-123b": ["us.mistral.devstral-2-123b"],
+    "mistral.magistral-small-2509": ["us.mistral.magistral-small-2509"],
+    "mistral.ministral-3-14b-instruct": ["us.mistral.ministral-3-14b-instruct"],
+    "mistral.ministral-3-3b-instruct": ["us.mistral.ministral-3-3b-instruct"],
+    "mistral.ministral-3-8b-instruct": ["us.mistral.ministral-3-8b-instruct"],
+    "mistral.mistral-large-3-675b-instruct": ["us.mistral.mistral-large-3-675b-instruct"],
+    "mistral.voxtral-mini-3b-2507": ["us.mistral.voxtral-mini-3b-2507"],
+    "mistral.voxtral-small-24b-2507": ["us.mistral.voxtral-small-24b-2507"],
+    "openai.gpt-5.6-sol": ["us.openai.gpt-5.6-sol"],
+    "openai.gpt-6-astra": ["us.openai.gpt-6-astra"],
+    "openai.gpt-6-luna": ["us.openai.gpt-6-luna"],
+    "openai.gpt-6-sol": ["us.openai.gpt-6-sol"],
+    "openai.gpt-6.1-sol": ["us.openai.gpt-6.1-sol"],
+    "openai.gpt-6.1-terra": ["us.openai.gpt-6.1-terra"],
+    "us.writer.palmyra-x4": ["us.writer.palmyra-x4-v1:0"],
+    "us.writer.palmyra-x5": ["us.writer.palmyra-x5-v1:0"],
+    "xai.grok-4.6": ["us.xai.grok-4.6"],
+    "writer.palmyra-x4": ["writer.palmyra-x4-v1:0"],
+    "writer.palmyra-x5": ["writer.palmyra-x5-v1:0"]
+  })
 }

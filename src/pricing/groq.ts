@@ -9,6 +9,7 @@
  *
  * @since 0.1.0
  */
+import { namesOf } from "../internal/namesOf.ts"
 import type { PriceTable } from "../Price.ts"
 
 /**
@@ -64,7 +65,7 @@ export const table: PriceTable = {
     "qwen/qwen3.6-27b": { input: 0.6, cached: 0.3, output: 3, from: "p" },
     "qwen/qwen3.8-27b": { input: 0.8, output: 4, from: "p" }
   },
-  names: {
-    "moonshotai/kimi-k2-instruct-0905": "moonshotai/kimi-k2-instruct"
-  }
+  names: namesOf({
+    "moonshotai/kimi-k2-instruct": ["moonshotai/kimi-k2-instruct-0905"]
+  })
 }

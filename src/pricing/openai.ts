@@ -9,7 +9,21 @@
  *
  * @since 0.1.0
  */
+import { namesOf } from "../internal/namesOf.ts"
 import type { PriceTable } from "../Price.ts"
+
+const serviceTiers = { priority: 1.75, fast: 1.75 }
+const serverTools = { web_search_preview: 0.025 }
+const serviceTiers2 = { priority: 2, fast: 2 }
+const serverTools2 = { web_search: 0 }
+const serverTools3 = { web_search_preview: 0.01 }
+const longContext = { above: 272000, input: 10, cached: 1, output: 45 }
+const serviceTiers3 = {
+  priority: { input: 12.5, cached: 1.25, output: 75 },
+  fast: { input: 12.5, cached: 1.25, output: 75 }
+}
+const longContext2 = { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 }
+const regionFactors = { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 }
 
 /**
  * Prices of OpenAI, as of 2026-11-10.
@@ -69,46 +83,19 @@ export const table: PriceTable = {
     "gpt-4-turbo": { input: 10, output: 30, from: "cgklp" },
     "gpt-4-turbo-preview": { input: 10, output: 30, from: "gkl" },
     "gpt-4-vision-preview": { input: 10, output: 30, from: "gk" },
-    "gpt-4.1": {
-      input: 2,
-      cached: 0.5,
-      output: 8,
-      serviceTiers: { priority: 1.75, fast: 1.75 },
-      serverTools: { web_search_preview: 0.025 },
-      from: "cgklp"
-    },
-    "gpt-4.1-mini": {
-      input: 0.4,
-      cached: 0.1,
-      output: 1.6,
-      serviceTiers: { priority: 1.75, fast: 1.75 },
-      serverTools: { web_search_preview: 0.025 },
-      from: "cgklp"
-    },
-    "gpt-4.1-nano": {
-      input: 0.1,
-      cached: 0.025,
-      output: 0.4,
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.025 },
-      from: "cgklp"
-    },
+    "gpt-4.1": { input: 2, cached: 0.5, output: 8, serviceTiers, serverTools, from: "cgklp" },
+    "gpt-4.1-mini": { input: 0.4, cached: 0.1, output: 1.6, serviceTiers, serverTools, from: "cgklp" },
+    "gpt-4.1-nano": { input: 0.1, cached: 0.025, output: 0.4, serviceTiers: serviceTiers2, serverTools, from: "cgklp" },
     "gpt-4.5-preview": { input: 75, cached: 37.5, output: 150, from: "cg" },
     "gpt-4o": {
       input: 2.5,
       cached: 1.25,
       output: 10,
       serviceTiers: { priority: 1.7, fast: 1.7 },
-      serverTools: { web_search_preview: 0.025 },
+      serverTools,
       from: "cgklp"
     },
-    "gpt-4o-2024-05-13": {
-      input: 5,
-      output: 15,
-      serviceTiers: { priority: 1.75, fast: 1.75 },
-      serverTools: { web_search_preview: 0.025 },
-      from: "cgklp"
-    },
+    "gpt-4o-2024-05-13": { input: 5, output: 15, serviceTiers, serverTools, from: "cgklp" },
     "gpt-4o-audio-preview": { input: 2.5, output: 10, inputAudio: 40, outputAudio: 80, from: "cgkl" },
     "gpt-4o-audio-preview-2024-10-01": { input: 2.5, output: 10, inputAudio: 100, outputAudio: 200, from: "cgk" },
     "gpt-4o-mini": {
@@ -119,7 +106,7 @@ export const table: PriceTable = {
         priority: { input: 0.25, cached: 0.125, output: 1 },
         fast: { input: 0.25, cached: 0.125, output: 1 }
       },
-      serverTools: { web_search_preview: 0.025 },
+      serverTools,
       from: "cgklp"
     },
     "gpt-4o-mini-audio-preview": { input: 0.15, output: 0.6, inputAudio: 10, outputAudio: 20, from: "cgkl" },
@@ -141,7 +128,7 @@ export const table: PriceTable = {
         fast: { input: 0.25, cached: 0.125, output: 1 }
       },
       request: 0.025,
-      serverTools: { web_search: 0 },
+      serverTools: serverTools2,
       from: "cgkl"
     },
     "gpt-4o-realtime-preview": {
@@ -158,27 +145,27 @@ export const table: PriceTable = {
       output: 10,
       cached: 1.25,
       request: 0.025,
-      serverTools: { web_search: 0 },
+      serverTools: serverTools2,
       from: "cgkl"
     },
     "gpt-5": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "cgklp"
     },
-    "gpt-5-3": { input: 1.75, cached: 0.175, output: 14, serverTools: { web_search_preview: 0.01 }, from: "g" },
+    "gpt-5-3": { input: 1.75, cached: 0.175, output: 14, serverTools: serverTools3, from: "g" },
     "gpt-5-3-chat": { input: 1.75, cached: 0.175, output: 14, from: "g" },
-    "gpt-5-3-codex": { input: 1.75, cached: 0.175, output: 14, serverTools: { web_search_preview: 0.01 }, from: "g" },
+    "gpt-5-3-codex": { input: 1.75, cached: 0.175, output: 14, serverTools: serverTools3, from: "g" },
     "gpt-5-4": {
       input: 2.5,
       cached: 0.25,
       output: 15,
       longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 },
       serviceTiers: { priority: { input: 5, cached: 0.5, output: 30 }, fast: { input: 5, cached: 0.5, output: 30 } },
-      serverTools: { web_search_preview: 0.01 },
+      serverTools: serverTools3,
       from: "g"
     },
     "gpt-5-4-mini": {
@@ -189,57 +176,41 @@ export const table: PriceTable = {
         priority: { input: 1.5, cached: 0.15, output: 9 },
         fast: { input: 1.5, cached: 0.15, output: 9 }
       },
-      serverTools: { web_search_preview: 0.01 },
+      serverTools: serverTools3,
       from: "g"
     },
-    "gpt-5-4-nano": { input: 0.2, cached: 0.02, output: 1.25, serverTools: { web_search_preview: 0.01 }, from: "g" },
+    "gpt-5-4-nano": { input: 0.2, cached: 0.02, output: 1.25, serverTools: serverTools3, from: "g" },
     "gpt-5-4-pro": {
       input: 30,
       output: 180,
       longContext: { above: 272000, input: 60, output: 270 },
-      serverTools: { web_search_preview: 0.01 },
+      serverTools: serverTools3,
       from: "g"
     },
     "gpt-5-5": {
       input: 5,
       cached: 0.5,
       output: 30,
-      longContext: { above: 272000, input: 10, cached: 1, output: 45 },
-      serviceTiers: {
-        priority: { input: 12.5, cached: 1.25, output: 75 },
-        fast: { input: 12.5, cached: 1.25, output: 75 }
-      },
-      serverTools: { web_search_preview: 0.01 },
+      longContext,
+      serviceTiers: serviceTiers3,
+      serverTools: serverTools3,
       from: "g"
     },
-    "gpt-5-5-chat": {
-      input: 5,
-      cached: 0.5,
-      output: 30,
-      longContext: { above: 272000, input: 10, cached: 1, output: 45 },
-      serviceTiers: {
-        priority: { input: 12.5, cached: 1.25, output: 75 },
-        fast: { input: 12.5, cached: 1.25, output: 75 }
-      },
-      from: "g"
-    },
+    "gpt-5-5-chat": { input: 5, cached: 0.5, output: 30, longContext, serviceTiers: serviceTiers3, from: "g" },
     "gpt-5-5-codex": {
       input: 5,
       cached: 0.5,
       output: 30,
-      longContext: { above: 272000, input: 10, cached: 1, output: 45 },
-      serviceTiers: {
-        priority: { input: 12.5, cached: 1.25, output: 75 },
-        fast: { input: 12.5, cached: 1.25, output: 75 }
-      },
-      serverTools: { web_search_preview: 0.01 },
+      longContext,
+      serviceTiers: serviceTiers3,
+      serverTools: serverTools3,
       from: "g"
     },
     "gpt-5-5-pro": {
       input: 30,
       output: 180,
       longContext: { above: 272000, input: 60, output: 270 },
-      serverTools: { web_search_preview: 0.01 },
+      serverTools: serverTools3,
       from: "g"
     },
     "gpt-5-6": {
@@ -247,9 +218,9 @@ export const table: PriceTable = {
       cacheWrite: 5,
       cached: 0.4,
       output: 20,
-      longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      longContext: longContext2,
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "g"
     },
     "gpt-5-6-luna": {
@@ -258,8 +229,8 @@ export const table: PriceTable = {
       cached: 0.02,
       output: 1.2,
       longContext: { above: 272000, input: 0.4, cacheWrite: 0.5, cached: 0.04, output: 1.8 },
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "g"
     },
     "gpt-5-6-sol": {
@@ -267,9 +238,9 @@ export const table: PriceTable = {
       cacheWrite: 5,
       cached: 0.4,
       output: 20,
-      longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      longContext: longContext2,
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "g"
     },
     "gpt-5-6-terra": {
@@ -278,17 +249,17 @@ export const table: PriceTable = {
       cached: 0.2,
       output: 12,
       longContext: { above: 272000, input: 4, cacheWrite: 5, cached: 0.4, output: 18 },
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "g"
     },
-    "gpt-5-chat": { input: 1.25, cached: 0.125, output: 10, serviceTiers: { priority: 2, fast: 2 }, from: "cgklp" },
+    "gpt-5-chat": { input: 1.25, cached: 0.125, output: 10, serviceTiers: serviceTiers2, from: "cgklp" },
     "gpt-5-codex": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "cgkl"
     },
     "gpt-5-mini": {
@@ -296,94 +267,76 @@ export const table: PriceTable = {
       cached: 0.025,
       output: 2,
       serviceTiers: { priority: 1.8, fast: 1.8 },
-      serverTools: { web_search_preview: 0.01 },
+      serverTools: serverTools3,
       from: "cgklp"
     },
-    "gpt-5-nano": { input: 0.05, cached: 0.005, output: 0.4, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
-    "gpt-5-pro": { input: 15, output: 120, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
+    "gpt-5-nano": { input: 0.05, cached: 0.005, output: 0.4, serverTools: serverTools3, from: "cgklp" },
+    "gpt-5-pro": { input: 15, output: 120, serverTools: serverTools3, from: "cgklp" },
     "gpt-5-search-api": {
       input: 1.25,
       cached: 0.125,
       output: 10,
       request: 0.01,
-      serverTools: { web_search: 0 },
+      serverTools: serverTools2,
       from: "ckl"
     },
     "gpt-5.1": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "cgklp"
     },
-    "gpt-5.1-chat": { input: 1.25, cached: 0.125, output: 10, serviceTiers: { priority: 2, fast: 2 }, from: "cgkl" },
+    "gpt-5.1-chat": { input: 1.25, cached: 0.125, output: 10, serviceTiers: serviceTiers2, from: "cgkl" },
     "gpt-5.1-codex": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "cgkl"
     },
     "gpt-5.1-codex-max": {
       input: 1.25,
       cached: 0.125,
       output: 10,
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "cgkl"
     },
-    "gpt-5.1-codex-mini": {
-      input: 0.25,
-      cached: 0.025,
-      output: 2,
-      serverTools: { web_search_preview: 0.01 },
-      from: "cgkl"
-    },
-    "gpt-5.1-mini": { input: 0.25, cached: 0.025, output: 2, serverTools: { web_search_preview: 0.01 }, from: "g" },
+    "gpt-5.1-codex-mini": { input: 0.25, cached: 0.025, output: 2, serverTools: serverTools3, from: "cgkl" },
+    "gpt-5.1-mini": { input: 0.25, cached: 0.025, output: 2, serverTools: serverTools3, from: "g" },
     "gpt-5.2": {
       input: 1.75,
       cached: 0.175,
       output: 14,
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "cgklp"
     },
-    "gpt-5.2-chat": { input: 1.75, cached: 0.175, output: 14, serviceTiers: { priority: 2, fast: 2 }, from: "cgkl" },
+    "gpt-5.2-chat": { input: 1.75, cached: 0.175, output: 14, serviceTiers: serviceTiers2, from: "cgkl" },
     "gpt-5.2-codex": {
       input: 1.75,
       cached: 0.175,
       output: 14,
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "cgkl"
     },
-    "gpt-5.2-pro": { input: 21, output: 168, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
-    "gpt-5.3": { input: 1.75, cached: 0.175, output: 14, serverTools: { web_search_preview: 0.01 }, from: "g" },
+    "gpt-5.2-pro": { input: 21, output: 168, serverTools: serverTools3, from: "cgklp" },
+    "gpt-5.3": { input: 1.75, cached: 0.175, output: 14, serverTools: serverTools3, from: "g" },
     "gpt-5.3-chat": { input: 1.75, cached: 0.175, output: 14, from: "gkl" },
-    "gpt-5.3-codex": {
-      input: 1.75,
-      cached: 0.175,
-      output: 14,
-      serverTools: { web_search_preview: 0.01 },
-      from: "cgklp"
-    },
-    "gpt-5.3-codex-spark": {
-      input: 1.75,
-      cached: 0.175,
-      output: 14,
-      serverTools: { web_search_preview: 0.01 },
-      from: "p"
-    },
+    "gpt-5.3-codex": { input: 1.75, cached: 0.175, output: 14, serverTools: serverTools3, from: "cgklp" },
+    "gpt-5.3-codex-spark": { input: 1.75, cached: 0.175, output: 14, serverTools: serverTools3, from: "p" },
     "gpt-5.4": {
       input: 2.5,
       cached: 0.25,
       output: 15,
       longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 },
       serviceTiers: { priority: { input: 5, cached: 0.5, output: 30 }, fast: { input: 5, cached: 0.5, output: 30 } },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serverTools: { web_search_preview: 0.01 },
+      regionFactors,
+      serverTools: serverTools3,
       from: "cgklp"
     },
     "gpt-5.4-mini": {
@@ -394,81 +347,62 @@ export const table: PriceTable = {
         priority: { input: 1.5, cached: 0.15, output: 9 },
         fast: { input: 1.5, cached: 0.15, output: 9 }
       },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serverTools: { web_search_preview: 0.01 },
+      regionFactors,
+      serverTools: serverTools3,
       from: "cgklp"
     },
-    "gpt-5.4-nano": {
-      input: 0.2,
-      cached: 0.02,
-      output: 1.25,
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serverTools: { web_search_preview: 0.01 },
-      from: "cgklp"
-    },
+    "gpt-5.4-nano": { input: 0.2, cached: 0.02, output: 1.25, regionFactors, serverTools: serverTools3, from: "cgklp" },
     "gpt-5.4-pro": {
       input: 30,
       output: 180,
       longContext: { above: 272000, input: 60, output: 270, cached: 6 },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serverTools: { web_search_preview: 0.01 },
+      regionFactors,
+      serverTools: serverTools3,
       from: "cgklp"
     },
     "gpt-5.5": {
       input: 5,
       cached: 0.5,
       output: 30,
-      longContext: { above: 272000, input: 10, cached: 1, output: 45 },
-      serviceTiers: {
-        priority: { input: 12.5, cached: 1.25, output: 75 },
-        fast: { input: 12.5, cached: 1.25, output: 75 }
-      },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serverTools: { web_search_preview: 0.01 },
+      longContext,
+      serviceTiers: serviceTiers3,
+      regionFactors,
+      serverTools: serverTools3,
       from: "cgklp"
     },
     "gpt-5.5-chat": {
       input: 5,
       cached: 0.5,
       output: 30,
-      longContext: { above: 272000, input: 10, cached: 1, output: 45 },
-      serviceTiers: {
-        priority: { input: 12.5, cached: 1.25, output: 75 },
-        fast: { input: 12.5, cached: 1.25, output: 75 }
-      },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      longContext,
+      serviceTiers: serviceTiers3,
+      regionFactors,
       from: "g"
     },
     "gpt-5.5-chat-latest": {
       input: 5,
       cached: 0.5,
       output: 30,
-      serviceTiers: {
-        priority: { input: 12.5, cached: 1.25, output: 75 },
-        fast: { input: 12.5, cached: 1.25, output: 75 }
-      },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      serviceTiers: serviceTiers3,
+      regionFactors,
       from: "cg"
     },
     "gpt-5.5-codex": {
       input: 5,
       cached: 0.5,
       output: 30,
-      longContext: { above: 272000, input: 10, cached: 1, output: 45 },
-      serviceTiers: {
-        priority: { input: 12.5, cached: 1.25, output: 75 },
-        fast: { input: 12.5, cached: 1.25, output: 75 }
-      },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serverTools: { web_search_preview: 0.01 },
+      longContext,
+      serviceTiers: serviceTiers3,
+      regionFactors,
+      serverTools: serverTools3,
       from: "g"
     },
     "gpt-5.5-pro": {
       input: 30,
       output: 180,
       longContext: { above: 272000, input: 60, output: 270, cached: 6 },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serverTools: { web_search_preview: 0.01 },
+      regionFactors,
+      serverTools: serverTools3,
       from: "cgklp"
     },
     "gpt-5.6": {
@@ -476,11 +410,11 @@ export const table: PriceTable = {
       cacheWrite: 5,
       cached: 0.4,
       output: 20,
-      longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
-      serviceTiers: { priority: 2, fast: 2 },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      longContext: longContext2,
+      serviceTiers: serviceTiers2,
+      regionFactors,
       until: "2026-11-21",
-      serverTools: { web_search_preview: 0.01 },
+      serverTools: serverTools3,
       from: "cg"
     },
     "gpt-5.6-cyber": {
@@ -488,8 +422,8 @@ export const table: PriceTable = {
       cached: 1.25,
       cacheWrite: 15.625,
       output: 75,
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serverTools: { web_search_preview: 0.01 },
+      regionFactors,
+      serverTools: serverTools3,
       from: "cp"
     },
     "gpt-5.6-luna": {
@@ -498,9 +432,9 @@ export const table: PriceTable = {
       cached: 0.02,
       output: 1.2,
       longContext: { above: 272000, input: 0.4, cacheWrite: 0.5, cached: 0.04, output: 1.8 },
-      serviceTiers: { priority: 2, fast: 2 },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serverTools: { web_search_preview: 0.01 },
+      serviceTiers: serviceTiers2,
+      regionFactors,
+      serverTools: serverTools3,
       from: "cgklp"
     },
     "gpt-5.6-sol": {
@@ -508,11 +442,11 @@ export const table: PriceTable = {
       cacheWrite: 5,
       cached: 0.4,
       output: 20,
-      longContext: { above: 272000, input: 8, cacheWrite: 10, cached: 0.8, output: 30 },
-      serviceTiers: { priority: 2, fast: 2 },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      longContext: longContext2,
+      serviceTiers: serviceTiers2,
+      regionFactors,
       until: "2026-11-21",
-      serverTools: { web_search_preview: 0.01 },
+      serverTools: serverTools3,
       from: "cgp"
     },
     "gpt-5.6-terra": {
@@ -521,9 +455,9 @@ export const table: PriceTable = {
       cached: 0.2,
       output: 12,
       longContext: { above: 272000, input: 4, cacheWrite: 5, cached: 0.4, output: 18 },
-      serviceTiers: { priority: 2, fast: 2 },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serverTools: { web_search_preview: 0.01 },
+      serviceTiers: serviceTiers2,
+      regionFactors,
+      serverTools: serverTools3,
       from: "cgklp"
     },
     "gpt-6-astra": {
@@ -532,9 +466,9 @@ export const table: PriceTable = {
       cached: 1,
       output: 50,
       longContext: { above: 272000, input: 20, cacheWrite: 25, cached: 2, output: 75 },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      regionFactors,
       serviceTiers: { priority: 2, fast: 2, ultrafast: 6 },
-      serverTools: { web_search_preview: 0.01 },
+      serverTools: serverTools3,
       from: "cgp"
     },
     "gpt-6-luna": {
@@ -543,9 +477,9 @@ export const table: PriceTable = {
       cached: 0.01,
       output: 0.5,
       longContext: { above: 272000, input: 0.2, cacheWrite: 0.25, cached: 0.02, output: 0.75 },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      regionFactors,
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "cgp"
     },
     "gpt-6-sol": {
@@ -554,9 +488,9 @@ export const table: PriceTable = {
       cached: 0.2,
       output: 10,
       longContext: { above: 272000, input: 4, cacheWrite: 5, cached: 0.4, output: 15 },
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      regionFactors,
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "cgp"
     },
     "gpt-6.1-sol": {
@@ -566,9 +500,9 @@ export const table: PriceTable = {
       output: 10,
       longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, output: 15, cacheWrite12h: 10 },
       cacheWrite12h: 5,
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
+      regionFactors,
       serviceTiers: { priority: 2, fast: 2, ultrafast: 6 },
-      serverTools: { web_search_preview: 0.01 },
+      serverTools: serverTools3,
       from: "p"
     },
     "gpt-6.1-terra": {
@@ -578,9 +512,9 @@ export const table: PriceTable = {
       output: 5,
       longContext: { above: 272000, input: 2, cached: 0.1, cacheWrite: 2.5, output: 7.5, cacheWrite12h: 5 },
       cacheWrite12h: 2.5,
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      regionFactors,
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "p"
     },
     "gpt-6.2-astra": {
@@ -590,9 +524,9 @@ export const table: PriceTable = {
       output: 40,
       longContext: { above: 272000, input: 16, cached: 0.8, cacheWrite: 20, output: 60, cacheWrite12h: 40 },
       cacheWrite12h: 20,
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serviceTiers: { priority: 2, fast: 2 },
-      serverTools: { web_search_preview: 0.01 },
+      regionFactors,
+      serviceTiers: serviceTiers2,
+      serverTools: serverTools3,
       from: "r"
     },
     "gpt-6.2-sol": {
@@ -604,8 +538,8 @@ export const table: PriceTable = {
       serviceTiers: { priority: 2, fast: 2, ultrafast: 3 },
       later: [{ since: "2027-03-01", serviceTiers: { ultrafast: 6 } }],
       cacheWrite12h: 5,
-      regionFactors: { us: 1.1, eu: 1.1, au: 1.1, ca: 1.1, gb: 1.1, in: 1.1, jp: 1.1, kr: 1.1, sg: 1.1, ae: 1.1 },
-      serverTools: { web_search_preview: 0.01 },
+      regionFactors,
+      serverTools: serverTools3,
       from: "r"
     },
     "gpt-audio": { input: 2.5, output: 10, inputAudio: 32, outputAudio: 64, from: "cgkl" },
@@ -696,43 +630,30 @@ export const table: PriceTable = {
       from: "cgk"
     },
     "moderation": { input: 0, output: 0, from: "g" },
-    "o1": { input: 15, cached: 7.5, output: 60, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
-    "o1-mini": { input: 1.1, cached: 0.55, output: 4.4, serverTools: { web_search_preview: 0.01 }, from: "cgk" },
-    "o1-preview": { input: 15, cached: 7.5, output: 60, serverTools: { web_search_preview: 0.01 }, from: "cgk" },
-    "o1-pro": { input: 150, output: 600, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
-    "o3": {
-      input: 2,
-      cached: 0.5,
-      output: 8,
-      serviceTiers: { priority: 1.75, fast: 1.75 },
-      serverTools: { web_search_preview: 0.01 },
-      from: "cgklp"
-    },
-    "o3-deep-research": { input: 10, cached: 2.5, output: 40, serverTools: { web_search_preview: 0.01 }, from: "cgkl" },
-    "o3-mini": { input: 1.1, cached: 0.55, output: 4.4, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
-    "o3-mini-high": { input: 1.1, cached: 0.55, output: 4.4, serverTools: { web_search_preview: 0.01 }, from: "g" },
-    "o3-pro": { input: 20, output: 80, serverTools: { web_search_preview: 0.01 }, from: "cgklp" },
+    "o1": { input: 15, cached: 7.5, output: 60, serverTools: serverTools3, from: "cgklp" },
+    "o1-mini": { input: 1.1, cached: 0.55, output: 4.4, serverTools: serverTools3, from: "cgk" },
+    "o1-preview": { input: 15, cached: 7.5, output: 60, serverTools: serverTools3, from: "cgk" },
+    "o1-pro": { input: 150, output: 600, serverTools: serverTools3, from: "cgklp" },
+    "o3": { input: 2, cached: 0.5, output: 8, serviceTiers, serverTools: serverTools3, from: "cgklp" },
+    "o3-deep-research": { input: 10, cached: 2.5, output: 40, serverTools: serverTools3, from: "cgkl" },
+    "o3-mini": { input: 1.1, cached: 0.55, output: 4.4, serverTools: serverTools3, from: "cgklp" },
+    "o3-mini-high": { input: 1.1, cached: 0.55, output: 4.4, serverTools: serverTools3, from: "g" },
+    "o3-pro": { input: 20, output: 80, serverTools: serverTools3, from: "cgklp" },
     "o4-mini": {
       input: 1.1,
       cached: 0.275,
       output: 4.4,
       serviceTiers: { priority: { input: 2, cached: 0.5, output: 8 }, fast: { input: 2, cached: 0.5, output: 8 } },
-      serverTools: { web_search_preview: 0.01 },
+      serverTools: serverTools3,
       from: "cgklp"
     },
-    "o4-mini-deep-research": {
-      input: 2,
-      cached: 0.5,
-      output: 8,
-      serverTools: { web_search_preview: 0.01 },
-      from: "cgkl"
-    },
+    "o4-mini-deep-research": { input: 2, cached: 0.5, output: 8, serverTools: serverTools3, from: "cgkl" },
     "o4-mini-high": {
       input: 1.1,
       cached: 0.275,
       output: 4.4,
       serviceTiers: { priority: { input: 2, cached: 0.5, output: 8 }, fast: { input: 2, cached: 0.5, output: 8 } },
-      serverTools: { web_search_preview: 0.01 },
+      serverTools: serverTools3,
       from: "g"
     },
     "omni-moderation": { input: 0, output: 0, from: "g" },
@@ -744,85 +665,74 @@ export const table: PriceTable = {
     "text-moderation-007": { input: 0, output: 0, from: "g" },
     "text-moderation-stable": { input: 0, output: 0, from: "g" }
   },
-  names: {
-    "ft:gpt-3.5-turbo-0125": "ft:gpt-3.5-turbo",
-    "ft:gpt-3.5-turbo-0613": "ft:gpt-3.5-turbo",
-    "ft:gpt-3.5-turbo-1106": "ft:gpt-3.5-turbo",
-    "ft:gpt-4.1-2025-04-14": "ft:gpt-4.1",
-    "ft:gpt-4.1-mini-2025-04-14": "ft:gpt-4.1-mini",
-    "ft:gpt-4.1-nano-2025-04-14": "ft:gpt-4.1-nano",
-    "ft:gpt-4o-2024-08-06": "ft:gpt-4o",
-    "ft:gpt-4o-2024-11-20": "ft:gpt-4o",
-    "ft:gpt-4o-mini-2024-07-18": "ft:gpt-4o-mini",
-    "ft:o4-mini-2025-04-16": "ft:o4-mini",
-    "gpt-3.5-turbo-0125": "gpt-3.5-turbo",
-    "gpt-3.5-turbo-0613": "gpt-3.5-turbo-0301",
-    "gpt-3.5-turbo-16k-0613": "gpt-3.5-turbo-16k",
-    "gpt-3.5-turbo-instruct-0914": "gpt-3.5-turbo-instruct",
-    "gpt-4-0314": "gpt-4",
-    "gpt-4-0613": "gpt-4",
-    "gpt-4-32k-0314": "gpt-4-32k",
-    "gpt-4-32k-0613": "gpt-4-32k",
-    "gpt-4-turbo-2024-04-09": "gpt-4-turbo",
-    "gpt-4.1-2025-04-14": "gpt-4.1",
-    "gpt-4.1-mini-2025-04-14": "gpt-4.1-mini",
-    "gpt-4.1-nano-2025-04-14": "gpt-4.1-nano",
-    "gpt-4o-2024-08-06": "gpt-4o",
-    "gpt-4o-2024-11-20": "gpt-4o",
-    "gpt-4o-audio-preview-2024-12-17": "gpt-4o-audio-preview",
-    "gpt-4o-audio-preview-2025-06-03": "gpt-4o-audio-preview",
-    "gpt-4o-mini-2024-07-18": "gpt-4o-mini",
-    "gpt-4o-mini-audio-preview-2024-12-17": "gpt-4o-mini-audio-preview",
-    "gpt-4o-mini-search-preview-2025-03-11": "gpt-4o-mini-search-preview",
-    "gpt-4o-search-preview-2025-03-11": "gpt-4o-search-preview",
-    "gpt-5-2025-08-07": "gpt-5",
-    "gpt-5-3-chat-latest": "gpt-5-3-chat",
-    "gpt-5-4-2026-03-05": "gpt-5-4",
-    "gpt-5-4-mini-2026-03-17": "gpt-5-4-mini",
-    "gpt-5-4-nano-2026-03-17": "gpt-5-4-nano",
-    "gpt-5-4-pro-2026-03-05": "gpt-5-4-pro",
-    "gpt-5-5-2026-04-23": "gpt-5-5",
-    "gpt-5-5-2026-04-24": "gpt-5-5",
-    "gpt-5-5-chat-latest": "gpt-5-5-chat",
-    "gpt-5-5-pro-2026-04-23": "gpt-5-5-pro",
-    "gpt-5-chat-latest": "gpt-5-chat",
-    "gpt-5-mini-2025-08-07": "gpt-5-mini",
-    "gpt-5-nano-2025-08-07": "gpt-5-nano",
-    "gpt-5-pro-2025-10-06": "gpt-5-pro",
-    "gpt-5-search-api-2025-10-14": "gpt-5-search-api",
-    "gpt-5.1-2025-11-13": "gpt-5.1",
-    "gpt-5.1-chat-latest": "gpt-5.1-chat",
-    "gpt-5.2-2025-12-11": "gpt-5.2",
-    "gpt-5.2-chat-latest": "gpt-5.2-chat",
-    "gpt-5.2-pro-2025-12-11": "gpt-5.2-pro",
-    "gpt-5.3-chat-latest": "gpt-5.3-chat",
-    "gpt-5.4-2026-03-05": "gpt-5.4",
-    "gpt-5.4-mini-2026-03-17": "gpt-5.4-mini",
-    "gpt-5.4-nano-2026-03-17": "gpt-5.4-nano",
-    "gpt-5.4-pro-2026-03-05": "gpt-5.4-pro",
-    "gpt-5.5-2026-04-23": "gpt-5.5",
-    "gpt-5.5-2026-04-24": "gpt-5.5",
-    "gpt-5.5-pro-2026-04-23": "gpt-5.5-pro",
-    "gpt-audio-2025-08-28": "gpt-audio",
-    "gpt-audio-mini-2025-10-06": "gpt-audio-mini",
-    "gpt-audio-mini-2025-12-15": "gpt-audio-mini",
-    "gpt-image-1.5-2025-12-16": "gpt-image-1.5",
-    "gpt-image-2-2026-04-21": "gpt-image-2",
-    "gpt-image-2.5-flare-2026-09-08": "gpt-image-2.5-flare",
-    "gpt-image-2.5-sunburst-2026-09-08": "gpt-image-2.5-sunburst",
-    "gpt-realtime-2025-08-28": "gpt-realtime",
-    "gpt-realtime-mini-2025-10-06": "gpt-realtime-mini",
-    "gpt-realtime-mini-2025-12-15": "gpt-realtime-mini",
-    "o1-2024-12-17": "o1",
-    "o1-mini-2024-09-12": "o1-mini",
-    "o1-preview-2024-09-12": "o1-preview",
-    "o1-pro-2025-03-19": "o1-pro",
-    "o3-2025-04-16": "o3",
-    "o3-deep-research-2025-06-26": "o3-deep-research",
-    "o3-mini-2025-01-31": "o3-mini",
-    "o3-pro-2025-06-10": "o3-pro",
-    "o4-mini-2025-04-16": "o4-mini",
-    "o4-mini-deep-research-2025-06-26": "o4-mini-deep-research",
-    "text-embedding-ada-002-v2": "text-embedding-ada-002"
-  }
+  names: namesOf({
+    "ft:gpt-3.5-turbo": ["ft:gpt-3.5-turbo-0125", "ft:gpt-3.5-turbo-0613", "ft:gpt-3.5-turbo-1106"],
+    "ft:gpt-4.1": ["ft:gpt-4.1-2025-04-14"],
+    "ft:gpt-4.1-mini": ["ft:gpt-4.1-mini-2025-04-14"],
+    "ft:gpt-4.1-nano": ["ft:gpt-4.1-nano-2025-04-14"],
+    "ft:gpt-4o": ["ft:gpt-4o-2024-08-06", "ft:gpt-4o-2024-11-20"],
+    "ft:gpt-4o-mini": ["ft:gpt-4o-mini-2024-07-18"],
+    "ft:o4-mini": ["ft:o4-mini-2025-04-16"],
+    "gpt-3.5-turbo": ["gpt-3.5-turbo-0125"],
+    "gpt-3.5-turbo-0301": ["gpt-3.5-turbo-0613"],
+    "gpt-3.5-turbo-16k": ["gpt-3.5-turbo-16k-0613"],
+    "gpt-3.5-turbo-instruct": ["gpt-3.5-turbo-instruct-0914"],
+    "gpt-4": ["gpt-4-0314", "gpt-4-0613"],
+    "gpt-4-32k": ["gpt-4-32k-0314", "gpt-4-32k-0613"],
+    "gpt-4-turbo": ["gpt-4-turbo-2024-04-09"],
+    "gpt-4.1": ["gpt-4.1-2025-04-14"],
+    "gpt-4.1-mini": ["gpt-4.1-mini-2025-04-14"],
+    "gpt-4.1-nano": ["gpt-4.1-nano-2025-04-14"],
+    "gpt-4o": ["gpt-4o-2024-08-06", "gpt-4o-2024-11-20"],
+    "gpt-4o-audio-preview": ["gpt-4o-audio-preview-2024-12-17", "gpt-4o-audio-preview-2025-06-03"],
+    "gpt-4o-mini": ["gpt-4o-mini-2024-07-18"],
+    "gpt-4o-mini-audio-preview": ["gpt-4o-mini-audio-preview-2024-12-17"],
+    "gpt-4o-mini-search-preview": ["gpt-4o-mini-search-preview-2025-03-11"],
+    "gpt-4o-search-preview": ["gpt-4o-search-preview-2025-03-11"],
+    "gpt-5": ["gpt-5-2025-08-07"],
+    "gpt-5-3-chat": ["gpt-5-3-chat-latest"],
+    "gpt-5-4": ["gpt-5-4-2026-03-05"],
+    "gpt-5-4-mini": ["gpt-5-4-mini-2026-03-17"],
+    "gpt-5-4-nano": ["gpt-5-4-nano-2026-03-17"],
+    "gpt-5-4-pro": ["gpt-5-4-pro-2026-03-05"],
+    "gpt-5-5": ["gpt-5-5-2026-04-23", "gpt-5-5-2026-04-24"],
+    "gpt-5-5-chat": ["gpt-5-5-chat-latest"],
+    "gpt-5-5-pro": ["gpt-5-5-pro-2026-04-23"],
+    "gpt-5-chat": ["gpt-5-chat-latest"],
+    "gpt-5-mini": ["gpt-5-mini-2025-08-07"],
+    "gpt-5-nano": ["gpt-5-nano-2025-08-07"],
+    "gpt-5-pro": ["gpt-5-pro-2025-10-06"],
+    "gpt-5-search-api": ["gpt-5-search-api-2025-10-14"],
+    "gpt-5.1": ["gpt-5.1-2025-11-13"],
+    "gpt-5.1-chat": ["gpt-5.1-chat-latest"],
+    "gpt-5.2": ["gpt-5.2-2025-12-11"],
+    "gpt-5.2-chat": ["gpt-5.2-chat-latest"],
+    "gpt-5.2-pro": ["gpt-5.2-pro-2025-12-11"],
+    "gpt-5.3-chat": ["gpt-5.3-chat-latest"],
+    "gpt-5.4": ["gpt-5.4-2026-03-05"],
+    "gpt-5.4-mini": ["gpt-5.4-mini-2026-03-17"],
+    "gpt-5.4-nano": ["gpt-5.4-nano-2026-03-17"],
+    "gpt-5.4-pro": ["gpt-5.4-pro-2026-03-05"],
+    "gpt-5.5": ["gpt-5.5-2026-04-23", "gpt-5.5-2026-04-24"],
+    "gpt-5.5-pro": ["gpt-5.5-pro-2026-04-23"],
+    "gpt-audio": ["gpt-audio-2025-08-28"],
+    "gpt-audio-mini": ["gpt-audio-mini-2025-10-06", "gpt-audio-mini-2025-12-15"],
+    "gpt-image-1.5": ["gpt-image-1.5-2025-12-16"],
+    "gpt-image-2": ["gpt-image-2-2026-04-21"],
+    "gpt-image-2.5-flare": ["gpt-image-2.5-flare-2026-09-08"],
+    "gpt-image-2.5-sunburst": ["gpt-image-2.5-sunburst-2026-09-08"],
+    "gpt-realtime": ["gpt-realtime-2025-08-28"],
+    "gpt-realtime-mini": ["gpt-realtime-mini-2025-10-06", "gpt-realtime-mini-2025-12-15"],
+    "o1": ["o1-2024-12-17"],
+    "o1-mini": ["o1-mini-2024-09-12"],
+    "o1-preview": ["o1-preview-2024-09-12"],
+    "o1-pro": ["o1-pro-2025-03-19"],
+    "o3": ["o3-2025-04-16"],
+    "o3-deep-research": ["o3-deep-research-2025-06-26"],
+    "o3-mini": ["o3-mini-2025-01-31"],
+    "o3-pro": ["o3-pro-2025-06-10"],
+    "o4-mini": ["o4-mini-2025-04-16"],
+    "o4-mini-deep-research": ["o4-mini-deep-research-2025-06-26"],
+    "text-embedding-ada-002": ["text-embedding-ada-002-v2"]
+  })
 }
