@@ -262,8 +262,6 @@ export interface ExecutionFile extends Open {
   readonly file_id?: string | null
 }
 
-const ExecutionFile: Exact<ExecutionFile> = exactly(open({ type: text, file_id: text }))
-
 /**
  * What a run of code gave.
  *
@@ -283,7 +281,7 @@ const ExecutionResult: Exact<ExecutionResult> = exactly(
     stdout: text,
     stderr: text,
     return_code: number,
-    content: nullish(list(ExecutionFile))
+    content: nullish(list(open({ type: text, file_id: text })))
   })
 )
 
@@ -298,8 +296,6 @@ export interface ToolReference extends Open {
   readonly tool_name?: string | null
 }
 
-const ToolReference: Exact<ToolReference> = exactly(open({ type: text, tool_name: text }))
-
 /**
  * What a search for tools found.
  *
@@ -311,7 +307,7 @@ export interface ToolSearchResult extends ResultState {
 }
 
 const ToolSearchResult: Exact<ToolSearchResult> = exactly(
-  open({ ...resultFields, tool_references: nullish(list(ToolReference)) })
+  open({ ...resultFields, tool_references: nullish(list(open({ type: text, tool_name: text }))) })
 )
 
 /**
@@ -620,8 +616,6 @@ export interface OutputTokensDetails extends Open {
   readonly thinking_tokens?: number | null
 }
 
-const OutputTokensDetails: Exact<OutputTokensDetails> = exactly(open({ thinking_tokens: number }))
-
 /**
  * Requests of tools that the provider ran.
  *
@@ -632,10 +626,6 @@ export interface ServerToolUsage extends Open {
   readonly web_search_requests?: number | null
   readonly web_fetch_requests?: number | null
 }
-
-const ServerToolUsage: Exact<ServerToolUsage> = exactly(
-  open({ web_search_requests: number, web_fetch_requests: number })
-)
 
 /**
  * The usage of one of the model calls behind a message. All counts are tokens.
@@ -681,8 +671,6 @@ interface CreditStatus extends Open {
   readonly type?: string | null
 }
 
-const FallbackCredit: Exact<FallbackCredit> = exactly(open({ status: nullish(open({ type: text })) }))
-
 /**
  * A `usage` object as it comes over the wire. All counts are tokens.
  *
@@ -713,12 +701,12 @@ const WireUsage: Exact<WireUsage> = exactly(open({
   cache_creation_input_tokens: number,
   cache_creation: nullish(CacheCreation),
   output_tokens: number,
-  output_tokens_details: nullish(OutputTokensDetails),
-  server_tool_use: nullish(ServerToolUsage),
+  output_tokens_details: nullish(open({ thinking_tokens: number })),
+  server_tool_use: nullish(open({ web_search_requests: number, web_fetch_requests: number })),
   service_tier: text,
   speed: text,
   inference_geo: text,
-  fallback_credit: nullish(FallbackCredit),
+  fallback_credit: nullish(open({ status: nullish(open({ type: text })) })),
   iterations: nullish(list(UsageIteration))
 }))
 
@@ -737,10 +725,6 @@ export interface StopDetails extends Open {
   readonly fallback_credit_token?: string | null
 }
 
-const StopDetails: Exact<StopDetails> = exactly(
-  open({ type: text, category: text, explanation: text, fallback_credit_token: text })
-)
-
 /**
  * The container of the code execution tool, which a later request can use again.
  *
@@ -751,8 +735,6 @@ export interface Container extends Open {
   readonly id?: string | null
   readonly expires_at?: string | null
 }
-
-const Container: Exact<Container> = exactly(open({ id: text, expires_at: text }))
 
 /**
  * Why the answer stopped.
@@ -770,11 +752,9 @@ export interface Stop extends Open {
 const stopFields = {
   stop_reason: text,
   stop_sequence: text,
-  stop_details: nullish(StopDetails),
-  container: nullish(Container)
+  stop_details: nullish(open({ type: text, category: text, explanation: text, fallback_credit_token: text })),
+  container: nullish(open({ id: text, expires_at: text }))
 }
-
-const Stop: Exact<Stop> = exactly(open(stopFields))
 
 /**
  * A cut that the provider made.
@@ -938,7 +918,7 @@ export const Payload: Exact<Payload> = exactly(openUnion([
   typed("content_block_delta")({ index: Schema.Finite, delta: Schema.NullOr(ContentBlockDelta) }),
   typed("content_block_stop")({ index: Schema.Finite }),
   typed("message_delta")({
-    delta: nullish(Stop),
+    delta: nullish(open(stopFields)),
     usage: nullish(WireUsage),
     context_management: nullish(ContextManagement)
   }),

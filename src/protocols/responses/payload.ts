@@ -548,8 +548,6 @@ export interface CacheWriteDetails extends Open {
   readonly ttl_12h_tokens?: number | null
 }
 
-const CacheWriteDetails: Exact<CacheWriteDetails> = exactly(open({ ttl_30m_tokens: number, ttl_12h_tokens: number }))
-
 /**
  * Parts of the input tokens.
  *
@@ -568,7 +566,7 @@ export interface InputTokensDetails extends Open {
 const InputTokensDetails: Exact<InputTokensDetails> = exactly(open({
   cached_tokens: number,
   cache_write_tokens: number,
-  cache_write_tokens_details: nullish(CacheWriteDetails),
+  cache_write_tokens_details: nullish(open({ ttl_30m_tokens: number, ttl_12h_tokens: number })),
   text_tokens: number,
   image_tokens: number,
   audio_tokens: number
@@ -585,10 +583,6 @@ export interface OutputTokensDetails extends Open {
   readonly text_tokens?: number | null
   readonly audio_tokens?: number | null
 }
-
-const OutputTokensDetails: Exact<OutputTokensDetails> = exactly(
-  open({ reasoning_tokens: number, text_tokens: number, audio_tokens: number })
-)
 
 /**
  * Token usage. The input tokens include those read from and written to the prompt cache.
@@ -608,7 +602,7 @@ const WireUsage: Exact<WireUsage> = exactly(open({
   input_tokens: number,
   input_tokens_details: nullish(InputTokensDetails),
   output_tokens: number,
-  output_tokens_details: nullish(OutputTokensDetails),
+  output_tokens_details: nullish(open({ reasoning_tokens: number, text_tokens: number, audio_tokens: number })),
   total_tokens: number
 }))
 
@@ -621,8 +615,6 @@ const WireUsage: Exact<WireUsage> = exactly(open({
 export interface WebSearchUsage extends Open {
   readonly num_requests?: number | null
 }
-
-const WebSearchUsage: Exact<WebSearchUsage> = exactly(open({ num_requests: number }))
 
 /**
  * Kinds of tokens of the model that makes images.
@@ -670,10 +662,6 @@ export interface ToolUsage extends Open {
   readonly image_gen?: ImageUsage | null
 }
 
-const ToolUsage: Exact<ToolUsage> = exactly(
-  open({ web_search: nullish(WebSearchUsage), image_gen: nullish(ImageUsage) })
-)
-
 /**
  * Why a response failed.
  *
@@ -685,8 +673,6 @@ export interface ResponseError extends Open {
   readonly message?: string | null
 }
 
-const ResponseError: Exact<ResponseError> = exactly(open({ code: text, message: text }))
-
 /**
  * Why a response is incomplete.
  *
@@ -697,8 +683,6 @@ export interface IncompleteDetails extends Open {
   /** `max_output_tokens`, `content_filter`, … */
   readonly reason?: string | null
 }
-
-const IncompleteDetails: Exact<IncompleteDetails> = exactly(open({ reason: text }))
 
 /**
  * A response so far.
@@ -744,9 +728,9 @@ export const Response: Exact<Response> = exactly(open({
   status: text,
   output: nullish(list(OutputItem)),
   usage: nullish(WireUsage),
-  tool_usage: nullish(ToolUsage),
-  error: nullish(ResponseError),
-  incomplete_details: nullish(IncompleteDetails),
+  tool_usage: nullish(open({ web_search: nullish(open({ num_requests: number })), image_gen: nullish(ImageUsage) })),
+  error: nullish(open({ code: text, message: text })),
+  incomplete_details: nullish(open({ reason: text })),
   service_tier: text,
   background: nullish(Schema.Boolean),
   previous_response_id: text,
