@@ -760,6 +760,30 @@ export const layer = <Self, C extends Chunk>(
   definition: Definition<C>
 ): Layer.Layer<Self | Provider, never, HttpClient.HttpClient> => layerOf(service, make(definition))
 
+/**
+ * What makes a provider's layer from configuration: of a function that gives the config of its options, and of its
+ * `layer`. The policy among the options is checked, see {@link checkPolicy}.
+ *
+ * @example
+ * ```ts
+ * import { OpenAi, Provider } from "effect-llm-stream"
+ * import { Config } from "effect"
+ *
+ * const config = (name: string) => Config.all({ baseUrl: Config.String(name) })
+ * const layerConfig = Provider.layerConfig(config, OpenAi.layer)
+ * const gateway = layerConfig("GATEWAY_URL")
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerConfig = <Arguments extends ReadonlyArray<unknown>, Options extends Policy, A, R>(
+  config: (...configs: Arguments) => Config.Config<Options>,
+  layer: (options: Options) => Layer.Layer<A, never, R>
+) =>
+(...configs: Arguments): Layer.Layer<A, Config.ConfigError, R> =>
+  Layer.unwrap(Effect.map(checkPolicy(config(...configs)), layer))
+
 /** @internal */
 export const layerOf = <Self, S extends Service<Chunk>, E, R>(
   service: Context.Key<Self, S>,
