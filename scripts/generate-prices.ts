@@ -296,10 +296,10 @@ const written = (models: Table["models"], shared: ReadonlyMap<string, string>): 
     .map(([rates, rows]) => `...rows(${rates}, {\n${lines(rows)}\n})`).join(",\n")
 }
 
-/** The further ids of each entry that has some. */
+/** The further ids of each entry that has some; `*` stands for the entry. */
 const namesByEntry = (names: Table["names"]): Record<string, ReadonlyArray<string>> => {
   const byEntry: Record<string, Array<string>> = {}
-  for (const [name, entry] of Object.entries(names)) (byEntry[entry] ??= []).push(name)
+  for (const [name, entry] of Object.entries(names)) (byEntry[entry] ??= []).push(name.replace(entry, "*"))
   return byEntry
 }
 

@@ -20,9 +20,11 @@ export const rows = <const Names extends ReadonlyArray<TokenComponent>>(
   })
 
 /**
- * The entries of further names, from the names of each entry.
+ * The entries of further names, from the names of each entry, in which `*` stands for the entry.
  *
  * @internal
  */
 export const namesOf = (names: Readonly<Record<string, ReadonlyArray<string>>>): Readonly<Record<string, string>> =>
-  Object.fromEntries(Object.entries(names).flatMap(([entry, of]) => of.map((name) => [name, entry])))
+  Object.fromEntries(
+    Object.entries(names).flatMap(([entry, of]) => of.map((name) => [name.replace("*", entry), entry]))
+  )

@@ -86,19 +86,19 @@ export const table: PriceTable = {
     })
   },
   names: namesOf({
-    "claude-3-5-haiku": ["claude-3-5-haiku-20241022", "claude-3-5-haiku-latest"],
-    "claude-3-5-sonnet": ["claude-3-5-sonnet-20240620", "claude-3-5-sonnet-20241022", "claude-3-5-sonnet-latest"],
-    "claude-3-7-sonnet": ["claude-3-7-sonnet-20250219", "claude-3-7-sonnet-latest"],
-    "claude-3-haiku": ["claude-3-haiku-20240307"],
-    "claude-3-opus": ["claude-3-opus-20240229", "claude-3-opus-latest"],
-    "claude-3-sonnet": ["claude-3-sonnet-20240229"],
-    "claude-haiku-4-5": ["claude-haiku-4-5-20251001"],
-    "claude-opus-4-1": ["claude-opus-4-1-20250805"],
-    "claude-opus-4": ["claude-opus-4-20250514"],
-    "claude-opus-4-5": ["claude-opus-4-5-20251101"],
-    "claude-opus-4-6": ["claude-opus-4-6-20260205"],
-    "claude-opus-4-7": ["claude-opus-4-7-20260416"],
-    "claude-sonnet-4-5": ["claude-sonnet-4-5-20250929"],
+    "claude-3-5-haiku": ["*-20241022", "*-latest"],
+    "claude-3-5-sonnet": ["*-20240620", "*-20241022", "*-latest"],
+    "claude-3-7-sonnet": ["*-20250219", "*-latest"],
+    "claude-3-haiku": ["*-20240307"],
+    "claude-3-opus": ["*-20240229", "*-latest"],
+    "claude-3-sonnet": ["*-20240229"],
+    "claude-haiku-4-5": ["*-20251001"],
+    "claude-opus-4-1": ["*-20250805"],
+    "claude-opus-4": ["*-20250514"],
+    "claude-opus-4-5": ["*-20251101"],
+    "claude-opus-4-6": ["*-20260205"],
+    "claude-opus-4-7": ["*-20260416"],
+    "claude-sonnet-4-5": ["*-20250929"],
     "claude-v1": ["claude-v2"]
   })
 }

@@ -70,6 +70,6 @@ export const table: PriceTable = {
     })
   },
   names: namesOf({
-    "moonshotai/kimi-k2-instruct": ["moonshotai/kimi-k2-instruct-0905"]
+    "moonshotai/kimi-k2-instruct": ["*-0905"]
   })
 }
