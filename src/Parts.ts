@@ -20,6 +20,7 @@ import type * as ContentEvent from "./ContentEvent.ts"
 import { choiceOf } from "./ContentEvent.ts"
 import type { FinishReason } from "./FinishReason.ts"
 import { concat } from "./internal/bytes.ts"
+import { defined } from "./internal/defined.ts"
 import { lazy } from "./internal/lazy.ts"
 import type { ProviderError } from "./ProviderError.ts"
 import * as Usage from "./Usage.ts"
@@ -513,9 +514,7 @@ export class State implements Decoder {
     const timestamp = dateOf(created)
     this.out.push({
       type: "response-metadata",
-      ...(newId === undefined ? undefined : { id: newId }),
-      ...(newModel === undefined ? undefined : { modelId: newModel }),
-      ...(timestamp === undefined ? undefined : { timestamp })
+      ...defined({ id: newId, modelId: newModel, timestamp })
     })
   }
 }

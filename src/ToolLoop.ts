@@ -764,8 +764,7 @@ const totals = (
     ? undefined
     : Cost.sum(cost ?? Cost.zero, finish.cost)
   return {
-    ...(used === undefined ? undefined : { usage: used }),
-    ...(spent === undefined ? undefined : { cost: spent })
+    ...defined({ usage: used, cost: spent })
   }
 }
 
