@@ -233,16 +233,8 @@ export const chunkDecoder = (options?: {
 }
 
 /** Text is passed on. */
-const keptSize = (event: ContentEvent.ContentEvent): number => {
-  switch (event.type) {
-    case "text":
-    case "reasoning":
-    case "refusal":
-      return 0
-    default:
-      return sizeOf(event)
-  }
-}
+const keptSize = (event: ContentEvent.ContentEvent): number =>
+  event.type === "text" || event.type === "reasoning" || event.type === "refusal" ? 0 : sizeOf(event)
 
 /**
  * A stream part from its encoding. It is what the schema of `effect/ai` makes of it, without the checks that a part of
