@@ -6,16 +6,7 @@
 import * as Schema from "effect/Schema"
 import { type Exact, exactly } from "../internal/exact.ts"
 import { anything, list, nullish, number, type Open, open, text, texts, things } from "../internal/open.ts"
-import {
-  type Choice,
-  choiceFields,
-  chunkFields,
-  type Delta,
-  deltaFields,
-  type Payload,
-  usageFields,
-  type WireUsage
-} from "../protocols/ChatCompletions.ts"
+import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 
 /**
  * A source that the text cites: a document of the request, or the result of a tool.
@@ -161,7 +152,7 @@ const ExecutedTool: Exact<ExecutedTool> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface GroqUsage extends WireUsage {
+export interface GroqUsage extends ChatCompletions.WireUsage {
   /** Seconds. */
   readonly queue_time?: number | null
   /** Seconds. */
@@ -173,7 +164,13 @@ export interface GroqUsage extends WireUsage {
 }
 
 const GroqUsage: Exact<GroqUsage> = exactly(
-  open({ ...usageFields, queue_time: number, prompt_time: number, completion_time: number, total_time: number })
+  open({
+    ...ChatCompletions.usageFields,
+    queue_time: number,
+    prompt_time: number,
+    completion_time: number,
+    total_time: number
+  })
 )
 
 /**
@@ -263,14 +260,14 @@ const XGroq: Exact<XGroq> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface GroqDelta extends Delta {
+export interface GroqDelta extends ChatCompletions.Delta {
   readonly channel?: string | null
   readonly annotations?: ReadonlyArray<Annotation | null> | null
   readonly executed_tools?: ReadonlyArray<ExecutedTool | null> | null
 }
 
 const GroqDelta: Exact<GroqDelta> = exactly(open({
-  ...deltaFields,
+  ...ChatCompletions.deltaFields,
   channel: text,
   annotations: nullish(list(Annotation)),
   executed_tools: nullish(list(ExecutedTool))
@@ -282,7 +279,7 @@ const GroqDelta: Exact<GroqDelta> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface GroqChoice extends Choice {
+export interface GroqChoice extends ChatCompletions.Choice {
   readonly delta?: GroqDelta | null
 }
 
@@ -292,7 +289,7 @@ export interface GroqChoice extends Choice {
  * @category models
  * @since 0.1.0
  */
-export interface GroqPayload extends Payload {
+export interface GroqPayload extends ChatCompletions.Payload {
   readonly choices?: ReadonlyArray<GroqChoice | null> | null
   readonly usage?: GroqUsage | null
   readonly x_groq?: XGroq | null
@@ -306,7 +303,7 @@ export interface GroqPayload extends Payload {
  * @since 0.1.0
  */
 export const GroqPayload: Exact<GroqPayload> = exactly(open({
-  ...chunkFields(open(choiceFields(GroqDelta))),
+  ...ChatCompletions.chunkFields(open(ChatCompletions.choiceFields(GroqDelta))),
   usage: nullish(GroqUsage),
   x_groq: nullish(XGroq)
 }))
