@@ -67,7 +67,7 @@ export interface FilterError extends Open {
 }
 
 /**
- * What Azure's content filter found, by category.
+ * The findings of Azure's content filter, by category.
  *
  * @category models
  * @since 0.1.0
@@ -123,7 +123,7 @@ export const ContentFilterResults: Exact<ContentFilterResults> = exactly(open({
 }))
 
 /**
- * What Azure's content filter found in one of the prompts.
+ * The findings of Azure's content filter in one of the prompts.
  *
  * @category models
  * @since 0.1.0
@@ -144,14 +144,14 @@ export const PromptFilterResult: Exact<PromptFilterResult> = exactly(
 )
 
 /**
- * What "on your data" looked up for the answer.
+ * The documents and searches of "on your data".
  *
  * @category models
  * @since 0.2.0
  */
 export interface Context extends Open {
   readonly citations?: ReadonlyArray<Citation | null> | null
-  /** What was searched for. */
+  /** The searches. */
   readonly intent?: string | ReadonlyArray<string> | null
 }
 
@@ -183,7 +183,7 @@ const Context: Exact<Context> = exactly(open({
 }))
 
 /**
- * What a chunk adds to a choice: the delta of all chat completions, with the context of "on your data".
+ * The piece that a chunk adds to a choice: the delta of all chat completions, with the context of "on your data".
  *
  * @category models
  * @since 0.2.0
@@ -205,7 +205,7 @@ export interface ContentFilterOffsets extends Open {
 }
 
 /**
- * What a chunk says of one choice.
+ * The part of a chunk that is about one choice.
  *
  * @category models
  * @since 0.2.0

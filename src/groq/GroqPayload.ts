@@ -79,7 +79,7 @@ export interface ExecutedTool extends Open {
 }
 
 /**
- * What a web search found.
+ * The results of a web search.
  *
  * @category models
  * @since 0.2.0
@@ -117,7 +117,7 @@ export interface BrowserResult extends Open {
 }
 
 /**
- * What a run of code gave.
+ * The output of a run of code.
  *
  * @category models
  * @since 0.2.0
@@ -134,8 +134,6 @@ const SearchResult: Exact<SearchResult> = exactly(open({ title: text, url: text,
 
 const SearchResults: Exact<SearchResults> = exactly(open({ images: things, results: nullish(list(SearchResult)) }))
 
-const CodeResult: Exact<CodeResult> = exactly(open({ text, png: text, chart: anything, charts: things }))
-
 const ExecutedTool: Exact<ExecutedTool> = exactly(open({
   index: number,
   type: text,
@@ -143,7 +141,7 @@ const ExecutedTool: Exact<ExecutedTool> = exactly(open({
   output: nullish(Schema.Union([Schema.String, open({}), Schema.Array(Schema.Unknown)])),
   search_results: nullish(SearchResults),
   browser_results: nullish(list(open({ title: text, url: text, content: text, live_view_url: text }))),
-  code_results: nullish(list(CodeResult))
+  code_results: nullish(list(open({ text, png: text, chart: anything, charts: things })))
 }))
 
 /**
@@ -174,7 +172,7 @@ const GroqUsage: Exact<GroqUsage> = exactly(
 )
 
 /**
- * What Groq adds to the first and the last chunk, in `x_groq`.
+ * Groq's additions to the first and the last chunk, in `x_groq`.
  *
  * @category models
  * @since 0.2.0
@@ -255,7 +253,8 @@ const XGroq: Exact<XGroq> = exactly(open({
 }))
 
 /**
- * What a chunk adds to a choice: the delta of all chat completions, with reasoning channels and tools that Groq ran.
+ * The piece that a chunk adds to a choice: the delta of all chat completions, with reasoning channels and tools that
+ * Groq ran.
  *
  * @category models
  * @since 0.2.0
@@ -274,7 +273,7 @@ const GroqDelta: Exact<GroqDelta> = exactly(open({
 }))
 
 /**
- * What a chunk says of one choice.
+ * The part of a chunk that is about one choice.
  *
  * @category models
  * @since 0.2.0
