@@ -27,6 +27,7 @@ import * as Provider from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
 import * as Usage from "../Usage.ts"
+import * as Retry from "./Retry.ts"
 import * as State from "./state/ledger.ts"
 import * as Stored from "./stored.ts"
 
@@ -310,7 +311,7 @@ export const make = Effect.fnUntraced(function*(
   const settings = yield* checked(options)
   const { user: userOf = ({ user }: ChatRequest) => user } = options
   return <C extends Chunk>(self: Provider.Service<C>) =>
-    Stored.counted(self, (request) =>
+    Retry.owned(self, (request) =>
       Stream.suspend(() =>
         kept(self.stream(request), store, settings, {
           user: userOf(request),
@@ -518,7 +519,7 @@ const endsOf = Effect.fnUntraced(function*({ isUntold, lost, outcome, reason, re
       Effect.map(Pricing.costOf(metadata), (cost): State.Stated => ({
         provider: metadata.provider,
         model: metadata.model ?? metadata.requestedModel,
-        usage: responses.length === 1 ? usage : Usage.fromStated(metadata),
+        usage: responses.length === 1 ? usage : usageOf(metadata),
         cost
       }))
   )
@@ -535,6 +536,9 @@ const endsOf = Effect.fnUntraced(function*({ isUntold, lost, outcome, reason, re
     last(final, true)
   ]
 })
+
+const usageOf = ({ iterations: _, ...counts }: CostMetadata.CostMetadata): Usage.Usage | undefined =>
+  Usage.fromStated(counts)
 
 // By store, as a program may have several.
 const modelNames = new WeakMap<Store.Service, ReturnType<typeof names>>()

@@ -8,11 +8,9 @@ import type { Chunk } from "../Chunk.ts"
 import type { CostMetadata } from "../CostMetadata.ts"
 import * as Call from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
-import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import type * as Store from "../stores/Store.ts"
 import type { Usage } from "../Usage.ts"
-import * as Retry from "./Retry.ts"
 
 /** @internal */
 export type OnStoreFailure = "refuse" | "pass"
@@ -77,27 +75,6 @@ export const renewed = (renew: Effect.Effect<void>, lease: number): Effect.Effec
   Effect.asVoid(
     Effect.forkScoped(Effect.forever(Effect.delay(renew, Duration.millis(lease / 3))))
   )
-
-/**
- * A provider each of whose attempts is run by `attempt`. The outermost of such providers makes the retries; those under
- * it, and the provider's layer, make none.
- *
- * @internal
- */
-export const counted = <C extends Chunk>(
-  self: Provider.Service<C>,
-  attempt: Provider.Service<C>["stream"]
-): Provider.Service<C> => {
-  const once = { ...self, stream: attempt }
-  const owner = Retry.retried(once)
-  return {
-    ...self,
-    stream: (request) =>
-      Stream.unwrap(Effect.map(Provider.CurrentPolicy, ({ maxRetries }) =>
-        // With 0, another one is the owner.
-        (maxRetries === 0 ? once : owner).stream(request)))
-  }
-}
 
 /**
  * How a stream has ended.

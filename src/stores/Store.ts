@@ -236,10 +236,18 @@ export const cells = <S>(schema: Schema.Codec<S, unknown>): (key: string) => Cel
  * @category combinators
  * @since 0.2.0
  */
-export const modify = <const Cells extends Readonly<Record<string, Cell<never>>>, A>(
+export const modify = <const Cells extends Readonly<Record<string, Readable>>, A>(
   cells: Cells,
   f: (values: Values<Cells>, now: number) => Step<A>
 ): Effect.Effect<A, StoreError, Store> => Store.use((store) => modifyIn(store, cells, f))
+
+/**
+ * A cell as it is read, of whatever type.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Readable = Pick<Cell<unknown>, "key" | "read">
 
 /**
  * The values of cells; `undefined` where no entry is.
@@ -247,7 +255,7 @@ export const modify = <const Cells extends Readonly<Record<string, Cell<never>>>
  * @category models
  * @since 0.2.0
  */
-export type Values<Cells extends Readonly<Record<string, Cell<never>>>> = {
+export type Values<Cells extends Readonly<Record<string, Readable>>> = {
   readonly [Name in keyof Cells]: Cells[Name] extends Pick<Cell<infer S>, "read"> ? S | undefined : never
 }
 
@@ -269,7 +277,7 @@ export type Values<Cells extends Readonly<Record<string, Cell<never>>>> = {
  * @category combinators
  * @since 0.2.0
  */
-export const modifyIn = <const Cells extends Readonly<Record<string, Cell<never>>>, A>(
+export const modifyIn = <const Cells extends Readonly<Record<string, Readable>>, A>(
   store: Service,
   cells: Cells,
   f: (values: Values<Cells>, now: number) => Step<A>
