@@ -123,8 +123,8 @@ export const between = <C extends Chunk, E, E2, R, R2, R3>(
         const isTold = watcher.retries !== undefined
         const isRefused = error !== undefined && isRefusal(error)
         return end({
-          outcome: !isStarted ||
-              !isTold && (watcher.isUnsent === true || !isSeen() && isRefused && error?.status === undefined)
+          outcome: !isStarted || watcher.isUnsent === true && !isTold ||
+              isRefused && error?.status === undefined && !isSeen() && watcher.open.size === 0
             ? "unsent"
             : isEnded()
             ? "done"
