@@ -19,6 +19,7 @@ const integration = [
   "test/cli/*.test.ts",
   "test/pricing/Views.test.ts",
   "test/protocols/*Request.test.ts",
+  "test/stores/*.test.ts",
   "test/testing/Arbitraries.test.ts",
   "test/open/*.test.ts",
   "test/testing/ReplayServer.test.ts"

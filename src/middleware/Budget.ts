@@ -14,7 +14,7 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -29,6 +29,7 @@ import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
+import * as Lifetime from "./lifetime.ts"
 import { plainRequest } from "./requestJson.ts"
 import * as Retry from "./Retry.ts"
 import * as State from "./state/budget.ts"
@@ -100,7 +101,7 @@ export interface ReserveOptions {
   /** How long a process may be silent until what it reserved counts as unknown. Default: 1 minute. */
   readonly lease?: Duration.Input | undefined
   /**
-   * What becomes of a request when the store is down: it fails as `Unknown` with the code `StoreError`, or is sent without
+   * What becomes of a request when the store is down: it fails as `Unknown` with the code `store_failed`, or is sent without
    * a reservation, and the log and the metric `llm_stream_store_failures` say so. Default: `refuse`.
    */
   readonly onStoreFailure?: "refuse" | "pass" | undefined
@@ -338,8 +339,7 @@ export const layer = (
 export const layerService = <Self, C extends Chunk>(
   service: Context.Key<Self, Provider.Service<C>>,
   options: Options
-): Layer.Layer<Self, ProviderError.ProviderError, Self | Store.Store> =>
-  Layer.effect(service, Effect.flatMap(service, (self) => Effect.map(make(options), (within) => within(self))))
+): Layer.Layer<Self, ProviderError.ProviderError, Self | Store.Store> => Stored.layerService(service, make(options))
 
 /**
  * How a stream is kept within a budget.
@@ -402,8 +402,8 @@ export const guard: {
 
 const checked = ({ lease = "1 minute", onStoreFailure }: ReserveOptions) =>
   Effect.all({
-    lease: Stored.millisOf("Budget", "lease", lease),
-    onStoreFailure: Stored.onStoreFailure("Budget", onStoreFailure)
+    lease: Lifetime.millisOf("Budget", "lease", lease),
+    onStoreFailure: Stored.checked("Budget", Stored.checkStoreFailure(onStoreFailure))
   })
 
 interface Reservation {
@@ -422,15 +422,15 @@ const within = <C extends Chunk, E, R>(
   Stream.suspend(() => {
     const attempt = SecureRandom.uuidV4Unsafe()
     const change = (f: (account: State.Account, now: number) => State.Account) =>
-      Stored.after(
+      Lifetime.after(
         "Budget",
         Store.modifyIn(store, { cell }, ({ cell: before }, now) => {
           const after = before === undefined ? undefined : f(before, now)
           return { result: undefined, writes: after === undefined || after === before ? [] : [cell.put(after)] }
         })
       )
-    return Stored.between(self, {
-      start: Stored.before(
+    return Lifetime.between(self, {
+      start: Stored.orElse(
         Store.modifyIn(store, { cell }, ({ cell: before = State.empty }, now) =>
           Result.match(State.reserve(before, limit, attempt, amount, now, now + lease), {
             onFailure: (): Store.Step<Balance | undefined> => ({
@@ -439,11 +439,11 @@ const within = <C extends Chunk, E, R>(
             }),
             onSuccess: (account) => ({ result: undefined, writes: [cell.put(account)] })
           })),
-        { middleware: "Budget", provider, onStoreFailure }
+        { middleware: "Budget", provider, onStoreFailure, otherwise: undefined }
       ).pipe(
         Effect.flatMap((balance) =>
           balance === undefined
-            ? Stored.renewed(
+            ? Lifetime.renewed(
               change((account, now) =>
                 State.renew(account, attempt, now + lease)
               ),

@@ -25,6 +25,7 @@ import { trusted } from "../internal/trusted.ts"
 import * as Provider from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
+import * as Lifetime from "./lifetime.ts"
 import { canonicalRequest } from "./requestJson.ts"
 import * as State from "./state/cache.ts"
 import * as Stored from "./stored.ts"
@@ -49,7 +50,7 @@ export interface Options<C extends Chunk = AnyChunk.AnyChunk> {
   /** How long a process that asks may be silent until another one asks. Default: 30 seconds. */
   readonly lease?: Duration.Input | undefined
   /**
-   * What becomes of a request when the store is down: it fails as `Unknown` with the code `StoreError`, or is sent, and the
+   * What becomes of a request when the store is down: it fails as `Unknown` with the code `store_failed`, or is sent, and the
    * log and the metric `llm_stream_store_failures` say so. Default: `refuse`.
    */
   readonly onStoreFailure?: "refuse" | "pass" | undefined
@@ -198,10 +199,10 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
 ) {
   const store = yield* Store.Store
   const settings = yield* Effect.all({
-    timeToLive: Stored.millisOf("Cache", "timeToLive", options.timeToLive ?? "1 day"),
+    timeToLive: Lifetime.millisOf("Cache", "timeToLive", options.timeToLive ?? "1 day"),
     maxSize: Stored.checked("Cache", Checks.count("maxSize", options.maxSize ?? 1024 * 1024)),
-    lease: Stored.millisOf("Cache", "lease", options.lease ?? "30 seconds"),
-    onStoreFailure: Stored.onStoreFailure("Cache", options.onStoreFailure)
+    lease: Lifetime.millisOf("Cache", "lease", options.lease ?? "30 seconds"),
+    onStoreFailure: Stored.checked("Cache", Stored.checkStoreFailure(options.onStoreFailure))
   })
   const { tenant = () => "", while: isFor = () => true } = options
   const codec = Schema.toCodecJson(Schema.Array(chunk))
@@ -219,7 +220,7 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
           const change = (
             f: (entry: State.Entry | undefined, now: number) => ReadonlyArray<Store.Write>
           ): Effect.Effect<void> =>
-            Stored.after(
+            Lifetime.after(
               "Cache",
               Store.modifyIn(store, { cell }, ({ cell: entry }, now) => ({ result: undefined, writes: f(entry, now) }))
             )
@@ -240,7 +241,7 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
           }
           yield* count(self.name, "miss")
           if (claim?._tag === "Ask") {
-            yield* Stored.renewed(
+            yield* Lifetime.renewed(
               change((entry, now) =>
                 State.isAsking(entry, owner)
                   ? [put(cell, { _tag: "Asking", owner, until: now + settings.lease }, now)]
@@ -289,12 +290,12 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
       owner: string,
       waited: number
     ): Effect.Effect<State.Claim | undefined, ProviderError> =>
-      Stored.before(
+      Stored.orElse(
         Store.modifyIn(store, { cell }, ({ cell: entry }, now) => {
           const claim = State.claim(entry, owner, now, now + settings.lease)
           return { result: claim, writes: claim._tag === "Ask" ? [put(cell, claim.entry, now)] : [] }
         }),
-        { middleware: "Cache", provider: self.name, onStoreFailure: settings.onStoreFailure }
+        { middleware: "Cache", provider: self.name, onStoreFailure: settings.onStoreFailure, otherwise: undefined }
       ).pipe(Effect.flatMap((claim) => {
         if (claim?._tag !== "Wait") return Effect.succeed(claim)
         // An answer that takes long may be known a little later.

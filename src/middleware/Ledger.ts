@@ -11,7 +11,7 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -27,6 +27,7 @@ import * as Provider from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
 import * as Usage from "../Usage.ts"
+import * as Lifetime from "./lifetime.ts"
 import * as Retry from "./Retry.ts"
 import * as State from "./state/ledger.ts"
 import * as Stored from "./stored.ts"
@@ -250,7 +251,7 @@ export interface RowOptions {
   /** How long a row is kept after its end. Default: for ever. */
   readonly expiresAfter?: Duration.Input | undefined
   /**
-   * What becomes of a request when the store is down: it fails as `Unknown` with the code `StoreError`, or is sent without
+   * What becomes of a request when the store is down: it fails as `Unknown` with the code `store_failed`, or is sent without
    * a row, and the log and the metric `llm_stream_store_failures` say so. Default: `refuse`.
    */
   readonly onStoreFailure?: "refuse" | "pass" | undefined
@@ -371,8 +372,7 @@ export const layer = (
 export const layerService = <Self, C extends Chunk>(
   service: Context.Key<Self, Provider.Service<C>>,
   options?: Options
-): Layer.Layer<Self, ProviderError, Self | Store.Store> =>
-  Layer.effect(service, Effect.flatMap(service, (self) => Effect.map(make(options), (kept) => kept(self))))
+): Layer.Layer<Self, ProviderError, Self | Store.Store> => Stored.layerService(service, make(options))
 
 /**
  * How the rows of a stream are written.
@@ -447,11 +447,11 @@ const uuid = Effect.sync(() => SecureRandom.uuidV7Unsafe())
 const checked = ({ attempt = uuid, expiresAfter, lease = "1 minute", onStoreFailure }: RowOptions) =>
   Effect.all({
     attempt: Effect.succeed(attempt),
-    lease: Stored.millisOf("Ledger", "lease", lease),
+    lease: Lifetime.millisOf("Ledger", "lease", lease),
     expiresAfter: expiresAfter === undefined
       ? Effect.succeed(undefined)
-      : Stored.millisOf("Ledger", "expiresAfter", expiresAfter),
-    onStoreFailure: Stored.onStoreFailure("Ledger", onStoreFailure)
+      : Lifetime.millisOf("Ledger", "expiresAfter", expiresAfter),
+    onStoreFailure: Stored.checked("Ledger", Stored.checkStoreFailure(onStoreFailure))
   })
 
 const kept = <C extends Chunk, E, R>(
@@ -465,15 +465,15 @@ const kept = <C extends Chunk, E, R>(
     const cell = State.cell(row)
     const expiry = (now: number) => expiresAfter === undefined ? undefined : now + expiresAfter
     const put = (row: Row, now: number) => State.cell(row).put(row, expiry(Math.max(now, row.until ?? now)))
-    return Stored.between(self, {
-      start: Stored.before(
+    return Lifetime.between(self, {
+      start: Stored.orElse(
         Store.modifyIn(store, { cell }, (_, now) => ({
           result: undefined,
           writes: [put({ ...row, startedAt: now, until: now + lease }, now)]
         })),
-        { middleware: "Ledger", provider: start.provider, onStoreFailure }
-      ).pipe(Effect.andThen(Stored.renewed(
-        Stored.after(
+        { middleware: "Ledger", provider: start.provider, onStoreFailure, otherwise: undefined }
+      ).pipe(Effect.andThen(Lifetime.renewed(
+        Lifetime.after(
           "Ledger",
           Store.modifyIn(store, { cell }, ({ cell: before }, now) => ({
             result: undefined,
@@ -484,7 +484,7 @@ const kept = <C extends Chunk, E, R>(
       ))),
       end: Effect.fnUntraced(function*(ended) {
         const ends = ended.outcome === "unsent" ? [] : yield* endsOf(ended)
-        yield* Stored.after(
+        yield* Lifetime.after(
           "Ledger",
           Store.modifyIn(store, { cell }, ({ cell: before }, now) => {
             // Without a row from the start there is none at the end, or one that was lost.
@@ -506,7 +506,7 @@ const kept = <C extends Chunk, E, R>(
 type End = (row: Row, now: number) => Row
 
 /** How the rows of a stream end: of the requests that gave nothing, of its responses, the last one last. */
-const endsOf = Effect.fnUntraced(function*({ isUntold, lost, outcome, reason, responses, usage }: Stored.Ended) {
+const endsOf = Effect.fnUntraced(function*({ isUntold, lost, outcome, reason, responses, usage }: Lifetime.Ended) {
   const last = (stated: State.Stated, isOpen: boolean): End => (row, now) =>
     outcome === "done"
       ? State.done(row, now, stated)

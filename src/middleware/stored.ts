@@ -1,180 +1,91 @@
-import * as Duration from "effect/Duration"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { Chunk } from "../Chunk.ts"
-import type { CostMetadata } from "../CostMetadata.ts"
-import * as Call from "../engine/call.ts"
+import { tellUnsent } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
+import type * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import type * as Store from "../stores/Store.ts"
-import type { Usage } from "../Usage.ts"
+
+/** @internal */
+export type Middleware = <C extends Chunk>(self: Provider.Service<C>) => Provider.Service<C>
+
+/**
+ * A layer of the service that it needs, with a middleware around it.
+ *
+ * @internal
+ */
+export const layerService = <Self, C extends Chunk, E, R>(
+  service: Context.Key<Self, Provider.Service<C>>,
+  middleware: Effect.Effect<Middleware, E, R>
+): Layer.Layer<Self, E, Self | R> =>
+  Layer.effect(service, Effect.zipWith(service, middleware, (self, around) => around(self)))
+
+/**
+ * Options as they are checked: the value, or the error that names the option.
+ *
+ * @internal
+ */
+export const checked = <A>(
+  middleware: string,
+  options: Result.Result<A, string>
+): Effect.Effect<A, ProviderError.ProviderError> =>
+  Effect.fromResult(Result.mapError(options, (message) => Checks.refused(middleware, message)))
 
 /** @internal */
 export type OnStoreFailure = "refuse" | "pass"
 
-const storeFailures = Metric.counter("llm_stream_store_failures", {
-  description: "Requests whose store could not be used, by middleware and reason",
+/** @internal */
+export const checkStoreFailure = (value: OnStoreFailure = "refuse"): Result.Result<OnStoreFailure, string> =>
+  Checks.word("onStoreFailure", value, ["refuse", "pass"])
+
+const failures = Metric.counter("llm_stream_store_failures", {
+  description: "What middleware could not do as its store failed, by the middleware and the reason",
   incremental: true
 })
 
-const tell = (middleware: string, error: Store.StoreError): Effect.Effect<void> =>
-  Effect.andThen(
-    Metric.update(Metric.withAttributes(storeFailures, { middleware, reason: error.reason }), 1),
-    Effect.logWarning(`${middleware}: ${error.message}`)
-  )
-
 /**
- * A step in a store before a request is sent. When the store is down, the request is refused, or goes on with `undefined`
- * and is told.
+ * Tells that a store has failed, where nothing fails for it.
  *
  * @internal
  */
-export const before = <A>(
-  step: Effect.Effect<A, Store.StoreError>,
-  { middleware, onStoreFailure, provider }: {
+export const tellFailure = (middleware: string, { message, reason }: Store.StoreError): Effect.Effect<void> =>
+  Effect.andThen(
+    Metric.update(Metric.withAttributes(failures, { middleware, reason }), 1),
+    Effect.logWarning(`${middleware}: the store failed (${reason}): ${message}`)
+  )
+
+/**
+ * What becomes of a request whose store has failed: it is refused, or passes with `otherwise`.
+ *
+ * @internal
+ */
+export const orElse = <A, B>(
+  self: Effect.Effect<A, Store.StoreError>,
+  { middleware, onStoreFailure, otherwise, provider }: {
     readonly middleware: string
     readonly provider: string
     readonly onStoreFailure: OnStoreFailure
+    readonly otherwise: B
   }
-): Effect.Effect<A | undefined, ProviderError.ProviderError> =>
-  Effect.catchTag(step, "StoreError", (error) =>
+): Effect.Effect<A | B, ProviderError.ProviderError> =>
+  Effect.catch(self, (error) =>
     Effect.andThen(
-      tell(middleware, error),
-      onStoreFailure === "pass" ? Effect.succeed(undefined) : Effect.andThen(
-        Call.tellUnsent,
+      tellFailure(middleware, error),
+      onStoreFailure === "pass" ? Effect.succeed(otherwise) : Effect.andThen(
+        tellUnsent,
         Effect.fail(
           new ProviderError.ProviderError({
             provider,
             reason: new ProviderError.Unknown({
-              message: `Nothing was sent, as the store of ${middleware} can't be used: ${error.message}`,
-              code: error._tag
+              message: `The store of the ${middleware} failed, so nothing was sent: ${error.message}`,
+              code: "store_failed"
             }),
             emitted: false
           })
         )
       )
     ))
-
-/**
- * A step in a store while or after a request runs: the answer does not fail by it, it is told.
- *
- * @internal
- */
-export const after = (middleware: string, step: Effect.Effect<unknown, Store.StoreError>): Effect.Effect<void> =>
-  Effect.catchTag(Effect.asVoid(step), "StoreError", (error) => tell(middleware, error))
-
-/**
- * Renews a lease until the scope closes.
- *
- * @internal
- */
-export const renewed = (renew: Effect.Effect<void>, lease: number): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(
-    Effect.forkScoped(Effect.forever(Effect.delay(renew, Duration.millis(lease / 3))))
-  )
-
-/**
- * How a stream has ended.
- *
- * @internal
- */
-export interface Ended {
-  /** `unsent`: no request was made of it. */
-  readonly outcome: "unsent" | "done" | "failed" | "cancelled"
-  /** The tag of the error's reason; `undefined` without one. */
-  readonly reason: string | undefined
-  /** Requests that may be billed, and gave no chunk. */
-  readonly lost: ReadonlyArray<Call.Sent>
-  /** What the responses stated, those before the last one not to their end; empty when no chunk came. */
-  readonly responses: ReadonlyArray<CostMetadata>
-  /** What all responses stated, as one. */
-  readonly metadata: CostMetadata
-  readonly usage: Usage | undefined
-  /** Whether it may be billed, although no chunk came and nobody told of a request. */
-  readonly isUntold: boolean
-}
-
-/** Whether the provider refused with an error status, or the request was not sent. */
-const isRefusal = ({ reason, status }: ProviderError.ProviderError): boolean =>
-  status !== undefined || reason._tag === "InvalidRequest" || reason._tag === "Authentication"
-
-/**
- * Runs a stream between `start` and `end`. `end` is run however it ends, also when `start` is interrupted.
- *
- * @internal
- */
-export const between = <C extends Chunk, E, E2, R, R2, R3>(
-  self: Stream.Stream<C, E, R>,
-  { end, start }: {
-    readonly start: Effect.Effect<unknown, E2, R2 | Scope.Scope>
-    readonly end: (ended: Ended) => Effect.Effect<void, never, R3>
-  }
-): Stream.Stream<C, E | E2, R | Exclude<R2 | R3, Scope.Scope>> =>
-  Stream.unwrap(Effect.gen(function*() {
-    const { isEnded, isSeen, metadata, stream, watcher } = Call.watched(self)
-    let error: ProviderError.ProviderError | undefined
-    let isStarted = false
-    let hasFailed = false
-    yield* Effect.addFinalizer(() =>
-      Effect.suspend(() => {
-        const isTold = watcher.retries !== undefined
-        const isRefused = error !== undefined && isRefusal(error)
-        return end({
-          outcome: !isStarted || watcher.isUnsent === true && !isTold ||
-              isRefused && error?.status === undefined && !isSeen() && watcher.open.size === 0
-            ? "unsent"
-            : isEnded()
-            ? "done"
-            : hasFailed
-            ? "failed"
-            : "cancelled",
-          reason: error?.reason._tag,
-          lost: Array.from(watcher.open),
-          responses: isSeen() ? metadata.responses() : [],
-          metadata: metadata.metadata(),
-          usage: metadata.usage(),
-          isUntold: !isSeen() && !isTold && !isRefused
-        })
-      })
-    )
-    yield* start
-    isStarted = true
-    return Stream.tapError(stream, (failure) =>
-      Effect.sync(() => {
-        hasFailed = true
-        if (ProviderError.isProviderError(failure)) error = failure
-      }))
-  }))
-
-/**
- * The duration of an option, in milliseconds.
- *
- * @internal
- */
-export const millisOf = (
-  middleware: string,
-  name: string,
-  value: Duration.Input
-): Effect.Effect<number, ProviderError.ProviderError> =>
-  checked(middleware, Result.map(Checks.duration(name, value), Duration.toMillis))
-
-/**
- * The value of an option, or an `InvalidRequest` that names it.
- *
- * @internal
- */
-export const checked = <A>(
-  middleware: string,
-  value: Result.Result<A, string>
-): Effect.Effect<A, ProviderError.ProviderError> =>
-  Effect.mapError(Effect.fromResult(value), (message) => Checks.refused(middleware, message))
-
-/** @internal */
-export const onStoreFailure = (
-  middleware: string,
-  value: OnStoreFailure = "refuse"
-): Effect.Effect<OnStoreFailure, ProviderError.ProviderError> =>
-  checked(middleware, Checks.word("onStoreFailure", value, ["refuse", "pass"]))

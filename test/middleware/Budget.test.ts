@@ -283,7 +283,7 @@ describe("Budget", () => {
       const { count, service } = asked(() => Stream.make(text, stated))
       const refuses = yield* Budget.make({ limit: "1" })
       const error = yield* Effect.flip(ChunkStream.response(refuses(service).stream(request)))
-      assert.deepStrictEqual([error.reason._tag, error.code, count()], ["Unknown", "StoreError", 0])
+      assert.deepStrictEqual([error.reason._tag, error.code, count()], ["Unknown", "store_failed", 0])
       assert.include(error.message, "connection refused")
       const passes = yield* Budget.make({ limit: "1", onStoreFailure: "pass" })
       assert.strictEqual((yield* ChunkStream.response(passes(service).stream(request))).content, "a")

@@ -265,7 +265,7 @@ describe("Cache", () => {
       }
       const { count, service } = whole()
       const error = yield* Effect.flip(collect((yield* Cache.make())(service)))
-      assert.deepStrictEqual([error.code, count()], ["StoreError", 0])
+      assert.deepStrictEqual([error.code, count()], ["store_failed", 0])
       yield* collect((yield* Cache.make({ onStoreFailure: "pass" }))(service))
       assert.strictEqual(count(), 1)
     }).pipe(Effect.provideService(Store.Store, {

@@ -440,7 +440,7 @@ describe("Ledger", () => {
       const service = scripted(Stream.make(text, stated))
       const refuses = yield* Ledger.make()
       const error = yield* Effect.flip(ChunkStream.response(refuses(service).stream(request)))
-      assert.deepStrictEqual([error.reason._tag, error.code], ["Unknown", "StoreError"])
+      assert.deepStrictEqual([error.reason._tag, error.code], ["Unknown", "store_failed"])
       const passes = yield* Ledger.make({ onStoreFailure: "pass" })
       assert.strictEqual((yield* ChunkStream.response(passes(service).stream(request))).content, "a")
     }).pipe(Effect.provideService(Store.Store, {
