@@ -132,12 +132,12 @@ export interface Options extends ReserveOptions {
 }
 
 /**
- * The `code` of the error of a request that was refused by a budget: `BudgetRefused`.
+ * The `code` of the error of a request that was refused by a budget: `budget_refused`.
  *
  * @category errors
  * @since 0.2.0
  */
-export const refusedCode = "BudgetRefused"
+export const refusedCode = "budget_refused"
 
 /**
  * Whether a request was refused because its budget has not enough left. Nothing was sent.

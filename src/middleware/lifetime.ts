@@ -51,9 +51,13 @@ export interface Ended {
   readonly isUntold: boolean
 }
 
+// Of a limit, and of a breaker.
+const isOwn = new Set(["own_limit", "breaker_open"])
+
 /** Whether the provider refused with an error status, or the request was not sent. */
 const isRefusal = ({ reason, status }: ProviderError.ProviderError): boolean =>
-  status !== undefined || reason._tag === "InvalidRequest" || reason._tag === "Authentication"
+  status !== undefined || isOwn.has(reason.code ?? "") || reason._tag === "InvalidRequest" ||
+  reason._tag === "Authentication"
 
 /**
  * Runs a stream between `start` and `end`. `end` is run however it ends, also when `start` is interrupted.
