@@ -2,6 +2,8 @@ import { NodeHttpServer, NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Console, Effect, Layer, Metric, Redacted, Stream } from "effect"
 import { type Chunk, ChunkStream, Groq, OpenAi, Pricing, type Provider, ProviderError } from "effect-llm-stream"
+import * as Budget from "effect-llm-stream/middleware/Budget"
+import * as Store from "effect-llm-stream/stores/Store"
 import { Answer, ReplayServer, TestProvider, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
@@ -20,7 +22,7 @@ import { recipe } from "../examples/growing-object.ts"
 import { hello } from "../examples/hello.ts"
 import { fastest } from "../examples/race.ts"
 import * as TelemetryExample from "../examples/telemetry.ts"
-import { ask, Budgets } from "../examples/tenant-budget.ts"
+import { ask, layer as budgeted, left } from "../examples/tenant-budget.ts"
 import { answer as toolLoop } from "../examples/tool-loop.ts"
 import { otlpReceiver } from "./support/otlp.ts"
 import { hosts } from "./support/providers.ts"
@@ -373,11 +375,17 @@ describe("examples/tenant-budget", () => {
       yield* Effect.gen(function*() {
         yield* ask("trial", "Write a poem.")
         const refused = yield* Effect.flip(ask("trial", "Write a poem."))
-        assert.strictEqual(refused._tag, "BudgetRefused")
+        assert.isTrue(Budget.isRefused(refused))
+        assert.strictEqual(yield* left("trial"), "0.0004")
         assert.strictEqual((yield* ask("acme", "Write a poem.")).content, "A poem")
         const { requests } = yield* TestProvider.TestProvider
         assert.strictEqual((yield* requests).length, 2)
-      }).pipe(Effect.provide([Budgets.layer, TestProvider.layer([{ chunks }], { name: "openai" })]))
+      }).pipe(Effect.provide(
+        budgeted.pipe(
+          Layer.provideMerge(TestProvider.layer([{ chunks }], { name: "openai" })),
+          Layer.provideMerge(Store.layerMemory)
+        )
+      ))
     }))
 })
 
