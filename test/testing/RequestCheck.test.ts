@@ -233,6 +233,21 @@ const good: ReadonlyArray<readonly [RequestCheck.Api, object]> = [
   ["groq", chat],
   ["azure", chat],
   ["azure-inference", chat],
+  [
+    "azure-inference",
+    {
+      ...chat,
+      messages: [{
+        role: "user",
+        content: [
+          { type: "text", text: "a" },
+          { type: "image_url", image_url: { url: "https://example.com/a.png" } },
+          { type: "input_audio", input_audio: { data: "AAEC", format: "wav" } },
+          { type: "audio_url", audio_url: { url: "https://example.com/a.wav" } }
+        ]
+      }]
+    }
+  ],
   ["compatible", { ...chat, top_k: 5 }],
   ["openai-responses", responses],
   ["azure-responses", responses],
@@ -375,6 +390,9 @@ const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.
     "tool_choice"
   ],
   ["groq", { ...chat, reasoning_format: "hidden", include_reasoning: true }, "invalid", "reasoning_format"],
+  ...["guardContent", "citationsContent", "searchResult", "toolAddition", "toolRemoval"].map((name) =>
+    ["bedrock", { messages: [said({ [name]: "a" })] }, "invalid", `messages[0].content[0].${name}`] as const
+  ),
   ["bedrock", { messages: converse.messages }, "missing", "toolConfig"],
   ["bedrock", { messages: [said({ text: "a" }), said({ text: "b" })] }, "invalid", "messages[1].role"],
   [
@@ -431,6 +449,18 @@ describe("RequestCheck", () => {
         "tools[0].function.name"
       ] as const
     ),
+    ...(["openai", "azure", "groq"] as const).map((api) =>
+      [
+        api,
+        64,
+        (name: string) => ({
+          model: "m",
+          messages: [user],
+          response_format: { type: "json_schema", json_schema: { name, schema: strict } }
+        }),
+        "response_format.json_schema.name"
+      ] as const
+    ),
     ...(["anthropic", "bedrock-invoke"] as const).map((api) =>
       [
         api,
@@ -454,7 +484,7 @@ describe("RequestCheck", () => {
     ]
   ]
   for (const [api, limit, body, path] of longest) {
-    it(`takes names of tools up to ${limit} characters on ${api}`, () => {
+    it(`takes names of up to ${limit} characters on ${api}: ${path}`, () => {
       const findings = (length: number) =>
         RequestCheck.findings(api, { body: body("n".repeat(length)) }).map((finding) => finding.path)
       assert.deepStrictEqual([findings(1), findings(limit), findings(limit + 1)], [[], [], [path]])
