@@ -6,7 +6,7 @@ import {
   ChatResponse,
   ChunkStream,
   OpenAiResponses,
-  type OpenAiResponsesChunk,
+  OpenAiResponsesChunk,
   Pricing,
   Protocol,
   Responses
@@ -37,6 +37,26 @@ const completed = (sequence_number: number, more: object = {}) => ({
 })
 
 const message = { type: "message", id: "msg_1", role: "assistant", content: [{ type: "output_text", text: "Hi" }] }
+
+describe("the end of a response", () => {
+  const ends = [
+    ["response.completed", {}, "message", "completed", "stop"],
+    ["response.completed", {}, "web_search_call", "completed", "stop"],
+    ["response.completed", {}, "function_call", "completed", "tool_calls"],
+    ["response.completed", {}, "custom_tool_call", "completed", "tool_calls"],
+    ["response.incomplete", { reason: "max_output_tokens" }, "function_call", "max_output_tokens", "length"],
+    ["response.incomplete", { reason: "content_filter" }, "message", "content_filter", "content_filter"],
+    ["response.failed", null, "function_call", "failed", "error"]
+  ] as const
+  for (const [type, incomplete_details, item, raw, reason] of ends) {
+    it(`is ${reason} when it is ${raw} with a ${item}`, () => {
+      const chunk = new OpenAiResponsesChunk({
+        chunk: { type, response: { id: "resp_1", incomplete_details, output: [{ type: item, id: "item_1" }] } }
+      })
+      assert.deepStrictEqual([chunk.finishReasons, chunk.commonFinishReasons], [[raw], [reason]])
+    })
+  }
+})
 
 describe("the stream of a response", () => {
   it.effect.prop("says what was answered, wherever the body is split", {
