@@ -22,7 +22,10 @@ export interface Rate {
  *
  * @internal
  */
-export const Window = Schema.Struct({ used: Schema.Natural, slices: Schema.String })
+export const Window = Schema.Struct({
+  used: Schema.Natural,
+  slices: Schema.String.check(Schema.isPattern(/^(?:\d+:\d+,)*$/))
+})
 
 /** @internal */
 export type Window = typeof Window.Type

@@ -170,6 +170,16 @@ describe("A window", () => {
   })
 })
 
+describe("What is no window", () => {
+  it("is refused as it is read", () => {
+    const decode = Schema.decodeUnknownResult(Limit.Window)
+    for (const slices of ["1", "1:", ":1,", "1:2", "1:2,3", "a:1,", "1:-1,"]) {
+      assert.isTrue(Result.isFailure(decode({ used: 0, slices })), slices)
+    }
+    assert.isTrue(Result.isSuccess(decode({ used: 5, slices: "1:2,3:3," })))
+  })
+})
+
 describe("A hold", () => {
   it.prop(
     "lasts until the latest time that was asked for",
