@@ -17,6 +17,7 @@ const integration = [
   "test/bedrock/Bedrock.test.ts",
   "test/bedrock/BedrockInvoke.test.ts",
   "test/cli/*.test.ts",
+  "test/middleware/{Budget,Cache,Ledger}.test.ts",
   "test/pricing/Views.test.ts",
   "test/protocols/*Request.test.ts",
   "test/stores/*.test.ts",

@@ -7,6 +7,7 @@ import * as PostgresStore from "../../src/stores/PostgresStore.ts"
 import * as SqliteStore from "../../src/stores/SqliteStore.ts"
 import * as Store from "../../src/stores/Store.ts"
 import * as Servers from "../stores/stores.ts"
+import * as Client from "../support/client.ts"
 
 const stores: Readonly<Record<string, readonly [isHere: boolean, store: Layer.Layer<Store.Store, Store.StoreError>]>> =
   {
@@ -43,8 +44,8 @@ type Test = (
   name: string,
   test: () => Effect.Effect<void, unknown, Store.Store>,
   options?: {
-    /** The test moves the clock, which only a store in memory follows. */
-    readonly isTimed?: boolean
+    /** For a test that moves the clock, which no other store follows, or takes very many steps. */
+    readonly inMemory?: boolean
   }
 ) => void
 
@@ -52,8 +53,8 @@ type Test = (
 export const onStores = (name: string, tests: (it: Test) => void): void => {
   for (const [kind, [isHere, layer]] of Object.entries(stores)) {
     describe.skipIf(!isHere)(`${name} (${kind})`, () => {
-      tests((name, test, { isTimed = false } = {}) => {
-        if (isTimed && kind !== "memory") return
+      tests((name, test, { inMemory = false } = {}) => {
+        if (inMemory && kind !== "memory") return
         // A server has a clock of its own.
         const run = kind === "memory" ? it.effect : it.live
         run(name, () => Effect.provide(test(), Layer.fresh(layer)))
@@ -61,3 +62,7 @@ export const onStores = (name: string, tests: (it: Test) => void): void => {
     })
   }
 }
+
+/** Waits for what takes real time: a server, a digest. */
+export const until = (condition: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => condition() ? Effect.void : Effect.andThen(Client.settle, until(condition)))
