@@ -109,7 +109,8 @@ const requests = Metric.counter("llm_stream_cache_requests", {
  * themselves when it has failed, was stopped, or is not kept.
  *
  * Kept are whole answers: all chunks up to an end with a reason that is neither `content_filter` nor `error`. A hit has the
- * same chunks. Its cost is 0 in every view, no `Ledger` has a row of it, no `Budget` and no `Limit` counts it.
+ * same chunks. Its cost is 0 in every view, no `Ledger` has a row of it, no `Budget` counts it, and
+ * no `Limit` that is under the cache.
  *
  * @example
  * ```ts

@@ -9,7 +9,7 @@ import * as Store from "../../src/stores/Store.ts"
 import { Answer, TestProvider } from "../../src/testing.ts"
 import * as Client from "../support/client.ts"
 import * as Host from "../support/host.ts"
-import { onStores } from "./stores.ts"
+import { onStores, until } from "./stores.ts"
 
 const usd = BigDecimal.fromStringUnsafe
 const chunk = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: { model: "gpt-4o", ...payload } })
@@ -85,12 +85,13 @@ onStores("Budget.guard", (it) => {
       yield* Stream.make(text).pipe(guard, Stream.runDrain)
       yield* Stream.concat(Stream.make(text), Stream.make(stated)).pipe(guard, Stream.take(1), Stream.runDrain)
       yield* Stream.concat(Stream.make(stated), Stream.fail("broken")).pipe(guard, Stream.runDrain, Effect.ignore)
+      let isSeen = false
       const fiber = yield* Stream.concat(Stream.make(text), Stream.never).pipe(
         guard,
-        Stream.runDrain,
-        Effect.forkChild({ startImmediately: true })
+        Stream.runForEach(() => Effect.sync(() => isSeen = true)),
+        Effect.forkChild
       )
-      yield* Client.settle
+      yield* until(() => isSeen)
       yield* Fiber.interrupt(fiber)
       // 0.01 × 4, of which 0.00325 is known
       assert.deepStrictEqual(yield* balanceOf("1"), {
@@ -179,7 +180,7 @@ onStores("Budget.make", (it) => {
       yield* TestClock.adjust("1 day")
       assert(Result.isSuccess(yield* ask("ada")))
       assert.strictEqual(count(), 2)
-    }), { isTimed: true })
+    }), { inMemory: true })
 
   it("refuses what has no largest cost, before anything is sent", () =>
     Effect.gen(function*() {
@@ -219,7 +220,7 @@ onStores("Budget.make", (it) => {
       assert.strictEqual(lost.count(), 4)
       yield* run(pipe(lost.service, within, within))
       assert.strictEqual(lost.count(), 7)
-    }), { isTimed: true })
+    }), { inMemory: true })
 
   it(
     "counts the reservation of a process that died as unknown, and keeps that of one that is alive",
@@ -238,7 +239,7 @@ onStores("Budget.make", (it) => {
           remaining: "0.9989725"
         })
       }),
-    { isTimed: true }
+    { inMemory: true }
   )
 
   it("is one budget for all steps of a loop", () =>

@@ -19,7 +19,7 @@ import * as Store from "../../src/stores/Store.ts"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as Client from "../support/client.ts"
-import { onStores } from "./stores.ts"
+import { onStores, until } from "./stores.ts"
 
 const chunk = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: { id: "1", model: "gpt-4o", ...payload } })
 const text = (content: string) => chunk({ choices: [{ index: 0, delta: { content } }] })
@@ -57,11 +57,6 @@ const driven = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A, E> =>
   })
 
 const passing = Effect.andThen(Client.settle, TestClock.adjust("1 second"))
-
-const until = (condition: () => boolean) =>
-  Effect.gen(function*() {
-    while (!condition()) yield* Client.settle
-  })
 
 onStores("Cache", (it) => {
   it("gives the same chunks again, marked and free in every view", () =>
@@ -186,7 +181,7 @@ onStores("Cache", (it) => {
       const answers = yield* driven(all)
       assert.strictEqual(count(), 1)
       assert.strictEqual(answers.filter((chunks) => chunks.every(Cache.isHit)).length, 19)
-    }), { isTimed: true })
+    }), { inMemory: true })
 
   it("lets the next one ask when the one who asks fails or is interrupted", () =>
     Effect.gen(function*() {
@@ -208,7 +203,7 @@ onStores("Cache", (it) => {
       assert.strictEqual(results.filter(Result.isFailure).length, 1)
       assert.strictEqual(results.filter((one) => Result.isSuccess(one) && one.success.every(Cache.isHit)).length, 1)
       assert.strictEqual(count(), 3)
-    }), { isTimed: true })
+    }), { inMemory: true })
 
   it("waits for one who is slow, and forgets after its time", () =>
     Effect.gen(function*() {
@@ -221,7 +216,7 @@ onStores("Cache", (it) => {
       yield* TestClock.adjust("1 hour")
       yield* Effect.flatMap(Effect.forkChild(both), driven)
       assert.strictEqual(count(), 2)
-    }), { isTimed: true })
+    }), { inMemory: true })
 
   it("takes over from one who is dead", () =>
     Effect.gen(function*() {
@@ -242,7 +237,7 @@ onStores("Cache", (it) => {
       const heir = yield* Effect.forkChild(collect((yield* make)(service)))
       assert.isFalse((yield* driven(heir)).some(Cache.isHit))
       assert.strictEqual(count(), 2)
-    }), { isTimed: true })
+    }), { inMemory: true })
 })
 
 class Stranger extends Chunk.Base.extend<Stranger>("Stranger")({ word: Schema.String }) {

@@ -10,7 +10,7 @@ import * as Retry from "../../src/middleware/Retry.ts"
 import * as Store from "../../src/stores/Store.ts"
 import * as Client from "../support/client.ts"
 import * as Host from "../support/host.ts"
-import { onStores } from "./stores.ts"
+import { onStores, until } from "./stores.ts"
 
 const chunk = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: { model: "gpt-4o", ...payload } })
 const text = chunk({ choices: [{ index: 0, delta: { content: "a" } }] })
@@ -105,7 +105,7 @@ onStores("Ledger.make", (it) => {
           name
         )
       }
-    }), { isTimed: true })
+    }), { inMemory: true })
 
   it("says what became of each, and whether it may have cost more", () =>
     Effect.gen(function*() {
@@ -123,10 +123,16 @@ onStores("Ledger.make", (it) => {
       yield* run(failure(network))
       yield* run(failure(overloaded))
       yield* run(failure(new ProviderError.InvalidRequest({ message: "no" })))
-      const fiber = yield* Effect.forkChild(run(Stream.concat(Stream.make(text), Stream.never)), {
-        startImmediately: true
-      })
-      yield* Client.settle
+      let isAsked = false
+      const hanging = Stream.concat(
+        Stream.make(text),
+        Stream.suspend(() => {
+          isAsked = true
+          return Stream.never
+        })
+      )
+      const fiber = yield* Effect.forkChild(run(hanging))
+      yield* until(() => isAsked)
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(yield* ends, [
         ["done", null, null, true],
@@ -171,7 +177,7 @@ onStores("Ledger.make", (it) => {
       assert.deepStrictEqual([yield* Ledger.sweep(), yield* Ledger.sweep()], [1, 0])
       yield* Fiber.interrupt(alive)
       assert.deepStrictEqual(yield* outcomes, [["alive", "cancelled"], ["dead", "lost"]])
-    }), { isTimed: true })
+    }), { inMemory: true })
 
   it("forgets rows after their time", () =>
     Effect.gen(function*() {
@@ -181,7 +187,7 @@ onStores("Ledger.make", (it) => {
       assert.strictEqual((yield* rowsOf()).length, 1)
       yield* TestClock.adjust("2 hours")
       assert.strictEqual((yield* rowsOf()).length, 0)
-    }), { isTimed: true })
+    }), { inMemory: true })
 
   it("keeps users apart", () =>
     Effect.gen(function*() {
@@ -251,12 +257,13 @@ onStores("Ledger.track", (it) => {
         Stream.runDrain,
         Effect.ignore
       )
+      let isSeen = false
       const fiber = yield* Stream.concat(Stream.make(stated), Stream.never).pipe(
         Ledger.track(),
-        Stream.runDrain,
-        Effect.forkChild({ startImmediately: true })
+        Stream.runForEach(() => Effect.sync(() => isSeen = true)),
+        Effect.forkChild
       )
-      yield* Client.settle
+      yield* until(() => isSeen)
       yield* Fiber.interrupt(fiber)
       assert.strictEqual(yield* spent, "0.0065")
       assert.deepStrictEqual((yield* rowsOf()).map(({ outcome }) => outcome), ["failed", "cancelled"])
@@ -311,7 +318,7 @@ onStores("Ledger.track", (it) => {
       const entries = yield* Ledger.entries()
       assert.lengthOf(entries, 1001)
       assert.strictEqual(entries.find(({ model }) => model === "other")?.attempts, 100)
-    }))
+    }), { inMemory: true })
 
   it("keeps the sum as a metric, by provider and model", () =>
     Effect.gen(function*() {
