@@ -130,6 +130,18 @@ describe("CostBudget", () => {
       assert.strictEqual((yield* balanceOf(budget)).remaining, "0.9")
     }))
 
+  it.effect("refuses amounts that are none, by name", () =>
+    Effect.gen(function*() {
+      for (const amount of ["-1", "many"]) {
+        const limit = yield* Effect.flip(CostBudget.make(amount))
+        assert.match(limit.message, /^CostBudget: .*`limit` /)
+      }
+      const budget = yield* CostBudget.make("1")
+      const error = yield* Effect.flip(budget.reserve(usd("-1")))
+      assert.match(error.message, /^CostBudget: .*`atMost` /)
+      assert.strictEqual((yield* balanceOf(budget)).remaining, "1")
+    }))
+
   it.effect("has one budget a key", () =>
     Effect.gen(function*() {
       const budgetOf = yield* CostBudget.keyed((tenant) => tenant === "trial" ? "1" : "100")
