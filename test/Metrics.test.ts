@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric } from "effect"
-import { CostLedger, Telemetry } from "../src/index.ts"
+import { Telemetry } from "../src/index.ts"
+import * as Ledger from "../src/middleware/Ledger.ts"
 import * as PricingRefresh from "../src/PricingRefresh.ts"
 
 const counters: Readonly<Record<string, Metric.Counter<number>>> = {
@@ -9,7 +10,7 @@ const counters: Readonly<Record<string, Metric.Counter<number>>> = {
   "gen_ai.client.inference.usage.cache_read.input_tokens": Telemetry.tokenCounters.cacheRead,
   "gen_ai.client.inference.usage.cache_write.input_tokens": Telemetry.tokenCounters.cacheWrite,
   "gen_ai.client.inference.usage.reasoning.output_tokens": Telemetry.tokenCounters.reasoning,
-  llm_stream_cost_usd: CostLedger.costMetric,
+  llm_stream_cost_usd: Ledger.costMetric,
   llm_stream_price_refresh_failures: PricingRefresh.failuresMetric
 }
 
