@@ -30,7 +30,6 @@ import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
 import * as Lifetime from "./lifetime.ts"
-import { plainRequest } from "./requestJson.ts"
 import * as Retry from "./Retry.ts"
 import * as State from "./state/budget.ts"
 import { isWhole } from "./state/ledger.ts"
@@ -267,11 +266,8 @@ const largestOf = Effect.fnUntraced(function*(
 ) {
   const refuse = (message: string) => Effect.andThen(tellUnsent, Effect.fail(Checks.refused(name, message)))
   const model = target?.(request)?.model ?? request.model
-  // Tools and prompts come in forms that have more in them than what is sent.
-  const sent = plainRequest(request)
-  if (Result.isFailure(sent)) return yield* refuse(sent.failure.message)
   const estimate = CostEstimate.atMost(
-    sent.success,
+    request,
     { provider: name, model, maxTokens, region, tokens, date: Pricing.dayOf(yield* Clock.currentTimeMillis) },
     yield* Pricing.current
   )
