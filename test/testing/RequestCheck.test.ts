@@ -277,6 +277,7 @@ const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.
   ["openai", { ...chat, messages: [{ role: "model", content: "Hi" }] }, "invalid", "messages[0]"],
   ["openai", { ...chat, messages: [user, assistant, user] }, "invalid", "messages[1]"],
   ["openai", { ...chat, messages: [user, tool] }, "invalid", "messages[1].tool_call_id"],
+  ["openai", { ...chat, messages: [user, assistant, user, tool] }, "invalid", "messages[3].tool_call_id"],
   ["openai", { ...chat, messages: [user, { role: "assistant", content: null }] }, "missing", "messages[1].content"],
   ["openai", { ...chat, tools: [], tool_choice: "auto" }, "missing", "tools[0]"],
   ["openai", { model: "m", messages: [user], tool_choice: "auto" }, "invalid", "tool_choice"],
