@@ -31,7 +31,6 @@ describe("Editor", () => {
         Effect.provide(NodeServices.layer)
       )
       assert.strictEqual(sent, text)
-      // eslint-disable-next-line no-control-regex
       const shown = screen().replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/g, "").replaceAll(/[\s>]+/g, "")
       assert.include(shown, text.replaceAll(" ", ""))
     }))
