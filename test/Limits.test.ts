@@ -223,6 +223,7 @@ describe("limits", () => {
         Stream.runForEach(ChunkStream.events(chunks), ({ _tag }) => Effect.sync(() => seen.push(_tag)))
       )
       isTooLarge(events._tag === "Failure" ? events.failure : undefined)
+      assert.propertyVal(events._tag === "Failure" && events.failure.reason, "event", 1)
       assert.deepStrictEqual(seen, ["Text"])
       const paired: Array<unknown> = []
       const calls = await run(

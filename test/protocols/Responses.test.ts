@@ -58,6 +58,36 @@ describe("the end of a response", () => {
   }
 })
 
+describe("the usage of a response", () => {
+  it("has every count that the API states", () => {
+    const usage = {
+      input_tokens: 100,
+      input_tokens_details: {
+        cached_tokens: 1,
+        cache_write_tokens: 2,
+        text_tokens: 3,
+        audio_tokens: 4,
+        image_tokens: 5
+      },
+      output_tokens: 50,
+      output_tokens_details: { reasoning_tokens: 6, text_tokens: 7, audio_tokens: 8 }
+    }
+    const chunk = new OpenAiResponsesChunk({ chunk: { type: "response.completed", response: { id: "resp_1", usage } } })
+    assert.deepInclude(chunk.usage, {
+      inputTokens: 100,
+      cachedTokens: 1,
+      cacheWriteTokens: 2,
+      inputTextTokens: 3,
+      inputAudioTokens: 4,
+      inputImageTokens: 5,
+      outputTokens: 50,
+      reasoningTokens: 6,
+      outputTextTokens: 7,
+      outputAudioTokens: 8
+    })
+  })
+})
+
 describe("the stream of a response", () => {
   it.effect.prop("says what was answered, wherever the body is split", {
     answer: Arbitraries.answer(),

@@ -277,6 +277,7 @@ const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.
   ["openai", { ...chat, messages: [{ role: "model", content: "Hi" }] }, "invalid", "messages[0]"],
   ["openai", { ...chat, messages: [user, assistant, user] }, "invalid", "messages[1]"],
   ["openai", { ...chat, messages: [user, tool] }, "invalid", "messages[1].tool_call_id"],
+  ["openai", { ...chat, messages: [user, assistant, user, tool] }, "invalid", "messages[3].tool_call_id"],
   ["openai", { ...chat, messages: [user, { role: "assistant", content: null }] }, "missing", "messages[1].content"],
   ["openai", { ...chat, tools: [], tool_choice: "auto" }, "missing", "tools[0]"],
   ["openai", { model: "m", messages: [user], tool_choice: "auto" }, "invalid", "tool_choice"],
@@ -339,6 +340,7 @@ const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.
   ],
   ["anthropic", { ...messages, max_tokens: undefined }, "missing", "max_tokens"],
   ["anthropic", { ...messages, seed: 1 }, "unknown", "seed"],
+  ["anthropic", { ...messages, metadata: { user_id: "u".repeat(513) } }, "invalid", "metadata.user_id"],
   ["anthropic", { ...messages, messages: [hello, toolUse, hello] }, "invalid", "messages[1].content[0]"],
   ["anthropic", { ...messages, messages: [toolResult] }, "invalid", "messages[0].content[0].tool_use_id"],
   ["anthropic", { ...messages, messages: [hello, toolUse, hello, toolResult] }, "invalid", "messages[3].content[0]"],
@@ -393,6 +395,19 @@ const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.
   ...["guardContent", "citationsContent", "searchResult", "toolAddition", "toolRemoval"].map((name) =>
     ["bedrock", { messages: [said({ [name]: "a" })] }, "invalid", `messages[0].content[0].${name}`] as const
   ),
+  [
+    "bedrock",
+    {
+      ...converse,
+      messages: [
+        said({ text: "a" }),
+        { role: "assistant", content: [{ toolUse: { toolUseId: "call_1", name: "now", input: "{}" } }] },
+        answered
+      ]
+    },
+    "invalid",
+    "messages[1].content[0].toolUse.input"
+  ],
   ["bedrock", { messages: converse.messages }, "missing", "toolConfig"],
   ["bedrock", { messages: [said({ text: "a" }), said({ text: "b" })] }, "invalid", "messages[1].role"],
   [
@@ -491,6 +506,16 @@ describe("RequestCheck", () => {
       assert.include(findings(0), path)
     })
   }
+
+  it("finds all that is wrong", () => {
+    const body = { ...chat, temperature: 3, top_p: 2, seed: "a", top_k: 5 }
+    assert.sameMembers(RequestCheck.findings("openai", { body }).map(({ path }) => path), [
+      "temperature",
+      "top_p",
+      "seed",
+      "top_k"
+    ])
+  })
 
   it("refuses in the words of OpenAI", () => {
     const words = ([
