@@ -737,7 +737,8 @@ describe("Telemetry", () => {
           Effect.forkChild
         )
         yield* TestClock.adjust("1 minute")
-        const { metrics } = yield* Fiber.join(fiber)
+        const { metrics, spans } = yield* Fiber.join(fiber)
+        assert.strictEqual(only(spans).attributes.get("gen_ai.usage.audio.input_tokens"), 300)
         const attributes = {
           "gen_ai.operation.name": "chat",
           "gen_ai.provider.name": "openai",
