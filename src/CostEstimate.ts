@@ -135,13 +135,15 @@ export const atMost = (
     (counts) => priced(request, options, pricing, counts)
   )
 
-interface Counts {
+/** @internal */
+export interface Counts {
   readonly found: Texts
   readonly inputTokens: number
   readonly outputTokens: number | undefined
 }
 
-const countsOf = (request: Request, options: Options): Result.Result<Counts, string> =>
+/** @internal */
+export const countsOf = (request: Request, options: Options): Result.Result<Counts, string> =>
   Result.gen(function*() {
     const { maxTokens, prompt, responseFormat, system, tools }: Partial<Request> = { ...request }
     if (prompt === undefined || prompt === null) return yield* Result.fail("`prompt` is missing")
