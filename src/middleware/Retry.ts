@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import type { Chunk } from "../Chunk.ts"
 import * as Checks from "../engine/checks.ts"
 import { tellRetry } from "../engine/transport.ts"
@@ -50,7 +51,14 @@ export interface Options {
   readonly onFailure?: ((failed: Failed) => Effect.Effect<void>) | undefined
 }
 
-const twice = Schedule.exponential("500 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 2 }))
+const pauses = (times: number) =>
+  Schedule.exponential("500 millis").pipe(
+    Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(8)))),
+    Schedule.jittered,
+    Schedule.upTo({ times })
+  )
+
+const twice = pauses(2)
 
 /**
  * A provider whose requests are sent again by a schedule, until the first content (text, reasoning, a piece of a call, of
@@ -119,6 +127,28 @@ export const retried: {
       }))
   })
 )
+
+/**
+ * A provider each of whose attempts is a run of `attempt`: what middleware is that counts attempts. The outermost one makes
+ * them, as {@link retried} does, unless the caller's `maxRetries` says how many; what is under it makes one.
+ *
+ * @internal
+ */
+export const owned = <C extends Chunk>(
+  self: Provider.Service<C>,
+  attempt: Provider.Service<C>["stream"],
+  options?: Options
+): Provider.Service<C> => {
+  const one = { ...self, stream: attempt }
+  return {
+    ...self,
+    stream: (request) =>
+      Stream.unwrap(Effect.map(Provider.CurrentPolicy, ({ maxRetries = 2 }) =>
+        maxRetries === 0
+          ? attempt(request)
+          : retried(one, { schedule: pauses(maxRetries), ...options }).stream(request)))
+  }
+}
 
 /**
  * Retries the common `Provider` that is provided to it.

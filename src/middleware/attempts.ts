@@ -17,7 +17,6 @@ import * as CostMetadata from "../CostMetadata.ts"
 import { CurrentWatchers } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
 import { millis } from "../engine/transport.ts"
-import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import type { Usage } from "../Usage.ts"
@@ -69,8 +68,12 @@ export interface Plan<out C extends Chunk> {
 
 interface Spent {
   readonly usage: Usage
-  readonly cost: { readonly total: BigDecimal.BigDecimal } | undefined
+  readonly cost: Effect.Effect<{ readonly total: BigDecimal.BigDecimal } | undefined>
 }
+
+// Loaded when an error has to say what was spent: a program whose attempts cost nobody anything needs no prices.
+const costOf = (metadata: CostMetadata.CostMetadata) =>
+  Effect.flatMap(Effect.promise(() => import("../Pricing.ts")), (pricing) => pricing.costOf(metadata))
 
 /**
  * Makes attempts one after the other until one has content, and delivers that one alone. Of attempts that are followed by
@@ -92,17 +95,21 @@ const channel = <C extends Chunk>({ first, next, onFailure }: Plan<C>, policy: P
       const left = timeLeft(clock, policy)
       // What was used by attempts whose chunks nobody gets.
       const spent: Array<Spent> = []
-      const withSpent = (error: ProviderError.ProviderError) => spent.reduce(ProviderError.withSpent, error)
+      const failed = (error: ProviderError.ProviderError) =>
+        Effect.flatMap(
+          Effect.forEach(spent, ({ cost, usage }) => Effect.map(cost, (cost) => ({ usage, cost }))),
+          (spent) => Effect.fail(spent.reduce(ProviderError.withSpent, error))
+        )
       let rest: Pull.Pull<Arr.NonEmptyReadonlyArray<C>, ProviderError.ProviderError> | undefined
 
-      const drop = Effect.fnUntraced(function*(
+      const drop = (
         { provider, request }: Attempt<C>,
         error: ProviderError.ProviderError,
         held: ReadonlyArray<C>
-      ) {
+      ): void => {
         if (error.spent !== undefined) {
           const { cost, usage } = error.spent
-          spent.push({ usage, cost: cost === undefined ? undefined : { total: cost } })
+          spent.push({ usage, cost: Effect.succeed(cost === undefined ? undefined : { total: cost }) })
         }
         if (held.length === 0) return
         // Whoever counts outside saw none of its chunks, and it may be paid for.
@@ -111,8 +118,8 @@ const channel = <C extends Chunk>({ first, next, onFailure }: Plan<C>, policy: P
         const metadata = CostMetadata.accumulator()
         for (const chunk of held) metadata.add(chunk)
         const usage = metadata.usage()
-        if (usage !== undefined) spent.push({ usage, cost: yield* Pricing.costOf(metadata.metadata()) })
-      })
+        if (usage !== undefined) spent.push({ usage, cost: costOf(metadata.metadata()) })
+      }
 
       const make = (
         attempt: Attempt<C>,
@@ -128,7 +135,7 @@ const channel = <C extends Chunk>({ first, next, onFailure }: Plan<C>, policy: P
               ? Effect.succeed(delivered(held, chunks))
               : collected
           })
-          rest = Effect.catchTag(pull, "ProviderError", (error) => Effect.fail(withSpent(error)))
+          rest = Effect.catchTag(pull, "ProviderError", failed)
           return yield* collected.pipe(
             Pull.catchDone(() => {
               rest = Cause.done()
@@ -141,10 +148,10 @@ const channel = <C extends Chunk>({ first, next, onFailure }: Plan<C>, policy: P
                 yield* told(attempt, error, failures + 1, onFailure)
                 const following = yield* next(error, failures + 1, left())
                 if (following !== undefined) {
-                  yield* drop(attempt, error, held)
+                  drop(attempt, error, held)
                   return yield* make(following, failures + 1)
                 }
-                rest = Effect.fail(withSpent(error))
+                rest = failed(error)
                 return yield* isNonEmpty(held) ? Effect.succeed(held) : rest
               }))
           )
