@@ -101,6 +101,8 @@ export type Admission =
   /** The budget does not have what it may cost: not now, or not at all. */
   | { readonly _tag: "Poor"; readonly fitsLater: boolean }
 
+const admitted = (result: Admission, writes?: ReadonlyArray<Store.Write>): Stepped<Admission> => step(result, writes)
+
 /** @internal */
 export const cellsOfStart = (rules: Rules, { choices, id }: Candidate) => [
   rules.entries.line(id),
@@ -125,12 +127,12 @@ export const start =
       const { choices, digest, id } = candidate
       const cell = rules.entries.line(id)
       const line = yield* read(cell)
-      if (line !== undefined && line.digest !== digest) return yield* step({ _tag: "Changed" })
+      if (line !== undefined && line.digest !== digest) return yield* admitted({ _tag: "Changed" })
       if (line?.state === "ended" && (line.reason === null || line.mark !== candidate.failure)) {
-        return yield* step({ _tag: "Ended", line })
+        return yield* admitted({ _tag: "Ended", line })
       }
       if (line?.state === "running" && !(line.by === rules.by && line.attempt === candidate.own)) {
-        return yield* step({ _tag: "Taken", line, now })
+        return yield* admitted({ _tag: "Taken", line, now })
       }
       for (const { cached } of choices) {
         const known = cached === undefined ? undefined : yield* read(cached)
@@ -142,7 +144,7 @@ export const start =
           cached: true,
           error: null
         })
-        return yield* step({ _tag: "Hit", line, text }, writes)
+        return yield* admitted({ _tag: "Hit", line, text }, writes)
       }
       const attempt = `${now.toString(36).padStart(9, "0")}-${rules.by}-${candidate.serial.toString(36).padStart(6, "0")}`
       let soonest = Number.POSITIVE_INFINITY
@@ -151,7 +153,7 @@ export const start =
         if (until === undefined) return yield* startAt(rules, candidate, choice, attempt, now, read)
         soonest = Math.min(soonest, until)
       }
-      return yield* step({ _tag: "Wait", millis: soonest - now, why: "target" })
+      return yield* admitted({ _tag: "Wait", millis: soonest - now, why: "target" })
     })
 
 /** When a target may be asked; `undefined` if it is now. */
@@ -183,23 +185,23 @@ const startAt = (
     const { cached, model, most = zero, target } = choice
     const until = now + lease
     const known = cached === undefined ? undefined : yield* read(cached)
-    if (known?.state === "asking" && known.until > now) return yield* step({ _tag: "Flight" })
+    if (known?.state === "asking" && known.until > now) return yield* admitted({ _tag: "Flight" })
     const requests = rate && Limit.take(yield* read(target.requests), rate, now, 1)
     const tokens = tokenRate && Limit.take(yield* read(target.tokens), tokenRate, now, choice.tokens)
     const full = [requests, tokens].flatMap((taken) =>
       taken !== undefined && Result.isFailure(taken) ? [taken.failure.until] : []
     )
-    if (full.length > 0) return yield* step({ _tag: "Wait", millis: Math.max(...full) - now, why: "limit" })
+    if (full.length > 0) return yield* admitted({ _tag: "Wait", millis: Math.max(...full) - now, why: "limit" })
     const account = yield* read(entries.account)
     const reserved = maxCost === undefined && account === undefined
       ? undefined
       : Budget.reserve(account, maxCost ?? boundless, attempt, most, now, until)
     if (reserved !== undefined && Result.isFailure(reserved)) {
-      return yield* step({ _tag: "Poor", fitsLater: reserved.failure.fitsLater })
+      return yield* admitted({ _tag: "Poor", fitsLater: reserved.failure.fitsLater })
     }
     const admission = breaker && Breaker.admit(yield* read(target.circuit), now, attempt, lease)
     const row = Ledger.started({ attempt, batch, id, provider: target.name, model }, now, until)
-    return yield* step(
+    return yield* admitted(
       {
         _tag: "Started",
         attempt,
