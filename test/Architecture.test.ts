@@ -21,6 +21,7 @@ const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
     "downstream",
     /^(Chat(Event|Response)|ChunkStream|Cost(Budget|Estimate|Ledger)|PartialJson|Parts|PriceOverrides|Pricing(Refresh)?|ResponseParts|StreamedObject)$|^pricing\//
   ],
+  ["stores", /^stores\//],
   ["middleware", /^middleware\//],
   ["interop", /^Telemetry$|^ai\//],
   ["apps", /^(ServerSentEvents|StructuredOutput|ToolLoop)$/],

@@ -1,0 +1,17 @@
+/**
+ * The end of a range of keys.
+ *
+ * @internal
+ */
+
+/** The least text after all texts that begin with `prefix`, in the order of code points; `undefined` if none is. */
+export const endOf = (prefix: string): string | undefined => {
+  const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)
+  while (points.at(-1) === lastCodePoint) points.pop()
+  const last = points.pop()
+  if (last === undefined) return undefined
+  // Halves of surrogate pairs are no characters.
+  return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)
+}
+
+const lastCodePoint = 0x10ffff
