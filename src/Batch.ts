@@ -162,9 +162,9 @@ export const open = Effect.fnUntraced(function*<E>(
   options: Options,
   { onEnded, source }: Ends<E>
 ): Effect.fn.Return<
-  { readonly session: Session.Session<E>; readonly lines: Lines.Lines<E> },
+  { readonly session: Effect.Effect<Session.Session<E>, never, Store.Store>; readonly lines: Lines.Lines<E> },
   ProviderError.ProviderError | Lines.Refused | E,
-  Store.Store | HttpClient.HttpClient
+  HttpClient.HttpClient
 > {
   const checked = yield* Effect.mapError(
     Effect.fromResult(check(options)),
@@ -178,7 +178,7 @@ export const open = Effect.fnUntraced(function*<E>(
   const shared = { targets, defaults, pricing, day, cache: false }
   const lines = yield* Lines.read(source, (request) =>
     checked.maxCost === undefined ? undefined : unbounded(request, shared))
-  const session = yield* Session.make<E>({
+  const session = Session.make<E>({
     ...checked,
     batch: options.name,
     lines,
@@ -188,7 +188,7 @@ export const open = Effect.fnUntraced(function*<E>(
     retryFailed: options.retryFailed ?? false,
     secrets: options.secrets ?? [],
     onEnded
-  })
+  }).pipe(Effect.provideService(Pricing.Pricing, pricing))
   return { session, lines }
 })
 
@@ -295,7 +295,7 @@ export const run = Effect.fn("Batch.run")(function*<E = never, R = never>(
   Store.Store | HttpClient.HttpClient | R
 > {
   const context = yield* Effect.context<R>()
-  const { session } = yield* open<E>(options, {
+  const opened = yield* open<E>(options, {
     source: {
       all: Stream.fromIterable(lines.map((value, index) => ({ number: index + 1, value: Result.succeed(value) }))),
       at: (index) => Effect.succeed(lines[index])
@@ -307,6 +307,7 @@ export const run = Effect.fn("Batch.run")(function*<E = never, R = never>(
         : Effect.provide(options.onEnded(answer), context)
     }
   })
+  const session = yield* opened.session
   yield* session.register(Stream.empty)
   yield* Effect.scoped(session.work)
   return yield* session.report(() => {})

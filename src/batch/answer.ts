@@ -105,8 +105,22 @@ export const fromText = (line: string): Answer | undefined => {
     : undefined
 }
 
-/** How every answer begins. */
-const beginning = "{\"id\":"
+/**
+ * The id of a line that is an answer as {@link text} writes it; `undefined` where it can't be one.
+ *
+ * @internal
+ */
+export const idOf = (line: string): string | undefined => {
+  const [, id] = /^\{"id":("(?:[^"\\]|\\.)*"),/.exec(line) ?? []
+  return id === undefined ? undefined : Result.getOrUndefined(Result.try(() => String(JSON.parse(id))))
+}
+
+/**
+ * How every answer begins.
+ *
+ * @internal
+ */
+export const beginning = "{\"id\":"
 
 /**
  * Whether a line that is no answer is a piece of one: a process that was killed may have left it.

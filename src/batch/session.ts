@@ -187,7 +187,8 @@ export const make = Effect.fnUntraced(function*<E>(
 
   const failWith = (cause: Cause.Cause<Lines.Refused | Store.StoreError | E>): void => {
     fatal ??= cause
-    stop("failed", null)
+    const error = Cause.squash(cause)
+    stop("failed", error instanceof Error ? error.message : String(error))
   }
 
   const setState = (index: number, state: number): void => {
