@@ -178,6 +178,7 @@ export const open = Effect.fnUntraced(function*<E>(
   const shared = { targets, defaults, pricing, day, cache: false }
   const lines = yield* Lines.read(source, (request) =>
     checked.maxCost === undefined ? undefined : unbounded(request, shared))
+  const secrets = yield* Effect.forEach(options.targets, ({ provider }) => keysOf(provider))
   const session = Session.make<E>({
     ...checked,
     batch: options.name,
@@ -186,10 +187,29 @@ export const open = Effect.fnUntraced(function*<E>(
     defaults,
     cache: options.cache ?? false,
     retryFailed: options.retryFailed ?? false,
-    secrets: options.secrets ?? [],
+    secrets: [...secrets.flat(), ...options.secrets ?? []],
     onEnded
   }).pipe(Effect.provideService(Pricing.Pricing, pricing))
   return { session, lines }
+})
+
+/** The keys that are sent with every request. Without one nothing could be asked. */
+const keysOf = Effect.fnUntraced(function*(
+  { auth, options, protocol }: Provider.Definition<Chunk>
+): Effect.fn.Return<ReadonlyArray<Redacted.Redacted>, ProviderError.ProviderError> {
+  const isFixed = auth.name === "header" || auth.name === "bearer"
+  if (!isFixed || auth.headerNames.every((name) => Object.hasOwn(options?.headers ?? {}, name))) return []
+  const authorize = yield* auth.make
+  const { secrets } = yield* authorize({
+    method: "POST",
+    url: "",
+    headers: {},
+    body: new Uint8Array(),
+    info: {}
+  }).pipe(
+    Effect.mapError((reason) => Checks.refused(protocol.provider, `${protocol.provider}: ${reason.message}`))
+  )
+  return secrets
 })
 
 /** Why nobody can say what a request costs at most; `undefined` when it is known, or the request is never sent. */

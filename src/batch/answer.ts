@@ -123,8 +123,10 @@ export const idOf = (line: string): string | undefined => {
 export const beginning = "{\"id\":"
 
 /**
- * Whether a line that is no answer is a piece of one: a process that was killed may have left it.
+ * Whether a line is a piece of an answer: a process that was killed may have left it.
  *
  * @internal
  */
-export const isPiece = (line: string): boolean => line.startsWith(beginning) || beginning.startsWith(line)
+export const isPiece = (line: string): boolean =>
+  beginning.startsWith(line) ||
+  line.startsWith(beginning) && Result.isFailure(Result.try((): unknown => JSON.parse(line)))

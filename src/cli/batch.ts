@@ -121,7 +121,7 @@ const run = Effect.fnUntraced(function*(
     cache: input.cache,
     lease: input.lease,
     retryFailed: input.retryFailed,
-    secrets: yield* secretsOf([row, ...input.fallbacks.map(({ row }) => row)])
+    secrets: yield* secretsOfSigning
   }, { source: file.source, onEnded: output.add }).pipe(
     Effect.provideService(Pricing.Pricing, pricing),
     Effect.catchTags({
@@ -227,17 +227,16 @@ const rateOf = (
         Option.getOrUndefined(Option.map(perMinute, (amount) => ({ amount, every: Duration.minutes(1) })))
     )
 
-/** The keys in the environment that are sent, so that no answer has them. */
-const secretsOf = (rows: ReadonlyArray<Providers.Row>): Effect.Effect<ReadonlyArray<Redacted.Redacted>> => {
-  const names = new Set([...rows.flatMap(({ keys }) => keys.flat()), "AWS_SESSION_TOKEN"])
-  return Effect.map(
-    Effect.forEach(
-      Array.from(names).filter((name) => !name.endsWith("_ENDPOINT")),
-      (name) => Effect.orElseSucceed(Config.option(Config.Redacted(name)), () => Option.none())
-    ),
-    (found) => found.flatMap(Option.toArray)
-  )
-}
+/** Credentials that a batch does not know by itself, as each request is signed anew. */
+const signing = ["AWS_BEARER_TOKEN_BEDROCK", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+
+const secretsOfSigning: Effect.Effect<ReadonlyArray<Redacted.Redacted>> = Effect.map(
+  Effect.forEach(
+    signing,
+    (name) => Effect.orElseSucceed(Config.option(Config.Redacted(name)), () => Option.none())
+  ),
+  (found) => found.flatMap(Option.toArray)
+)
 
 const answersOf = (
   store: Store.Service,

@@ -74,56 +74,62 @@ const fallback = (text: string) => {
 const usd = (text: string) =>
   Option.filter(BigDecimal.fromString(/^\d*\.?\d+$/.test(text) ? text : ""), BigDecimal.isPositive)
 
+/** Of a flag that is given several times, the last one counts. */
+const latest = <A>(flag: Flag.Flag<A>): Flag.Flag<Option.Option<A>> => Flag.map(Flag.atLeast(flag, 0), Array.last)
+
+const or = <A>(byDefault: A) => (flag: Flag.Flag<A>): Flag.Flag<A> =>
+  Flag.map(latest(flag), Option.getOrElse(() => byDefault))
+
 const prices = Flag.String("prices").pipe(
   Flag.withMetavar("FILE"),
   Flag.withDescription("Prices to use before the bundled ones: a price list, or overrides by provider and model"),
-  Flag.optional
+  latest
 )
 
 /** Who is asked, and how. */
 const asking = {
-  provider: provider.pipe(Flag.optional),
+  provider: provider.pipe(latest),
   model: Flag.String("model").pipe(
     Flag.withAlias("m"),
     Flag.withMetavar("M"),
     Flag.withDescription("The provider's model id. Default: depends on the provider"),
     Flag.filter((model) => model.trim() !== "", () => "the id of a model"),
-    Flag.optional
+    latest
   ),
   maxTokens: Flag.Int("max-tokens").pipe(
     Flag.withMetavar("N"),
     Flag.withDescription("Maximum number of tokens to generate, reasoning included"),
     Flag.filter((tokens) => tokens > 0, () => "above 0"),
-    Flag.optional
+    latest
   ),
   temperature: Flag.Finite("temperature").pipe(
     Flag.withMetavar("T"),
     Flag.withDescription("Sampling temperature, 0 to 2"),
     Flag.filter((temperature) => temperature >= 0 && temperature <= 2, () => "0 to 2"),
-    Flag.optional
+    latest
   ),
   baseUrl: Flag.String("base-url").pipe(
     Flag.withMetavar("U"),
     Flag.withDescription("Address of the provider, or of a host that speaks its format"),
-    Flag.optional
+    latest
   ),
   system: Flag.String("system").pipe(
     Flag.withAlias("s"),
     Flag.withMetavar("S"),
     Flag.withDescription("Instructions to the model"),
-    Flag.optional
+    latest
   ),
   idleTimeout: Flag.String("idle-timeout").pipe(
     Flag.withMetavar("D"),
     Flag.withDescription("Longest wait between two reads, such as 30s or \"2 minutes\". Default: 2 minutes"),
     Flag.filterMap(duration, expectedDuration),
-    Flag.optional
+    latest
   ),
   maxRetries: Flag.Int("max-retries").pipe(
     Flag.withMetavar("N"),
     Flag.withDescription("Further attempts while no chunk has arrived. Default: 2"),
     Flag.filter((retries) => retries >= 0, () => "0 or more"),
-    Flag.optional
+    latest
   ),
   prices,
   tools: Flag.String("tools").pipe(
@@ -274,7 +280,7 @@ const perMinute = (name: string, what: string) =>
     Flag.withMetavar("N"),
     Flag.withDescription(`The same, ${what} a minute`),
     Flag.filter((count) => count > 0, () => "above 0"),
-    Flag.optional
+    latest
   )
 
 const time = (name: string, description: string, byDefault: Duration.Duration) =>
@@ -282,7 +288,7 @@ const time = (name: string, description: string, byDefault: Duration.Duration) =
     Flag.withMetavar("D"),
     Flag.withDescription(description),
     Flag.filterMap(duration, expectedDuration),
-    Flag.withDefault(byDefault)
+    or(byDefault)
   )
 
 const { baseUrl, idleTimeout, maxTokens, model, system, temperature } = asking
@@ -306,13 +312,13 @@ const batchCommand = Command.make("batch", {
     Flag.withMetavar("N"),
     Flag.withDescription("Requests at a time, of each process. Default: 8"),
     Flag.filter((count) => count > 0, () => "above 0"),
-    Flag.withDefault(8)
+    or(8)
   ),
   maxRetries: Flag.Int("max-retries").pipe(
     Flag.withMetavar("N"),
     Flag.withDescription("Attempts of a line after one at each target, before its first content. Default: 2"),
     Flag.filter((retries) => retries >= 0, () => "0 or more"),
-    Flag.optional
+    latest
   ),
   attemptTimeout: time(
     "attempt-timeout",
@@ -323,14 +329,14 @@ const batchCommand = Command.make("batch", {
     Flag.withMetavar("N/D"),
     Flag.withDescription("Requests to a target in any time so long, such as 500/1m, from all processes"),
     Flag.filterMap(rate, () => "a whole number above 0 and a duration, such as 500/1m"),
-    Flag.optional
+    latest
   ),
   rpm: perMinute("rpm", "requests"),
   tokenRate: Flag.String("token-rate").pipe(
     Flag.withMetavar("N/D"),
     Flag.withDescription("Tokens at a target in any time so long, such as 90000/1m, from all processes"),
     Flag.filterMap(rate, () => "a whole number above 0 and a duration, such as 90000/1m"),
-    Flag.optional
+    latest
   ),
   tpm: perMinute("tpm", "tokens"),
   maxWait: time(
@@ -342,13 +348,13 @@ const batchCommand = Command.make("batch", {
     Flag.withMetavar("USD"),
     Flag.withDescription("What the batch may cost, in all runs and processes"),
     Flag.filterMap(usd, () => "an amount of USD above 0, such as 2.50"),
-    Flag.optional
+    latest
   ),
   breaker: Flag.String("breaker").pipe(
     Flag.withMetavar("N/D"),
     Flag.withDescription("Failures in a row that stop a target, and for how long; or off. Default: 5/30s"),
     Flag.filterMap(breaker, () => "a whole number above 0 and a duration, such as 5/30s, or off"),
-    Flag.withDefault<Breaker>({ failures: 5, openFor: Duration.seconds(30) })
+    or<Breaker>({ failures: 5, openFor: Duration.seconds(30) })
   ),
   cache: Flag.Boolean("cache").pipe(
     Flag.withDescription("Ask equal requests once, in all batches of the store"),
@@ -356,13 +362,13 @@ const batchCommand = Command.make("batch", {
   ),
   store: store.pipe(
     Flag.withDescription("sqlite:FILE, redis://…, postgres://… or memory:. Default: sqlite:OUT.store"),
-    Flag.optional
+    latest
   ),
   batch: Flag.String("batch").pipe(
     Flag.withMetavar("NAME"),
     Flag.withDescription("Names the batch in the store. Default: the name of the file IN"),
     Flag.filter((name) => name !== "", () => "a name"),
-    Flag.optional
+    latest
   ),
   lease: time("lease", "How long a process that died keeps its lines. Default: 30s", Duration.seconds(30)),
   ordered: Flag.Boolean("ordered").pipe(
