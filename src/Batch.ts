@@ -175,7 +175,7 @@ export const open = Effect.fnUntraced(function*<E>(
   const defaults: Partial<Normalized> = options.defaults ?? {}
   const targets = yield* Effect.forEach(options.targets, ({ model, provider }, position) =>
     BatchTarget.make(provider, { position, model, byDefault: defaults.model }))
-  const shared = { targets, defaults, pricing, day, cache: false }
+  const shared = { targets, defaults, pricing, day, cache: false, isBudgeted: true, isMetered: false }
   const lines = yield* Lines.read(source, (request) =>
     checked.maxCost === undefined ? undefined : unbounded(request, shared))
   const secrets = yield* Effect.forEach(options.targets, ({ provider }) => keysOf(provider))
@@ -318,7 +318,8 @@ export const run = Effect.fn("Batch.run")(function*<E = never, R = never>(
   const opened = yield* open<E>(options, {
     source: {
       all: Stream.fromIterable(lines.map((value, index) => ({ number: index + 1, value: Result.succeed(value) }))),
-      at: (index) => Effect.succeed(lines[index])
+      at: (index) => Effect.succeed(lines[index]),
+      sizeOf: () => 0
     },
     onEnded: (text) => {
       const answer = options.onEnded === undefined ? undefined : BatchAnswer.fromText(text)

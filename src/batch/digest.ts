@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Hash from "effect/Hash"
 import * as Predicate from "effect/Predicate"
+import { lazy } from "../internal/lazy.ts"
 
 const utf8 = new TextEncoder()
 
@@ -11,10 +12,15 @@ const utf8 = new TextEncoder()
  * @internal
  */
 export const ofText = (text: string): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", utf8.encode(text))),
-    (hash) => Base64Url.encode(new Uint8Array(hash))
-  )
+  Effect.promise(async () => {
+    const { Sha256 } = await checksum()
+    const hash = new Sha256()
+    hash.update(utf8.encode(text))
+    return Base64Url.encode(await hash.digest())
+  })
+
+// The platform's own, and without a thread for each text, as Web Crypto has it.
+const checksum = lazy(() => import("@smithy/core/checksum"))
 
 /**
  * Tells two texts apart that are not made to be alike.

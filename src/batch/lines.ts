@@ -32,6 +32,8 @@ export interface Source<out E> {
   readonly all: Stream.Stream<{ readonly number: number; readonly value: Result.Result<unknown, string> }, E>
   /** The line at a place among all, once more. */
   readonly at: (index: number) => Effect.Effect<unknown, E>
+  /** How much memory it takes, about, in bytes; 0 for one that is in memory anyhow. */
+  readonly sizeOf: (index: number) => number
 }
 
 /** @internal */
@@ -41,6 +43,7 @@ export interface Lines<E> {
   readonly digests: ReadonlyArray<string>
   /** The request of a line. */
   readonly request: (index: number) => Effect.Effect<unknown, E>
+  readonly sizeOf: Source<E>["sizeOf"]
 }
 
 const most = 20
@@ -128,6 +131,7 @@ export const read = Effect.fnUntraced(function*<E>(
     ids,
     indexOf: (id) => indexes.get(id),
     digests,
+    sizeOf: source.sizeOf,
     request: (index) =>
       Effect.map(source.at(index), (value) => Result.getOrUndefined(parse(value))?.request)
   }

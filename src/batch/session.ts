@@ -99,6 +99,17 @@ const page = 500
 /** Lines that wait at the same time; more would be much to keep alive, and to read again. */
 const mostWaiting = 256
 
+interface Ready {
+  readonly digest: string
+  readonly choices: Result.Result<ReadonlyArray<Target.Choice>, ProviderError.ProviderError>
+}
+
+/** Lines that are held in memory before they start. */
+const mostReady = 16
+
+/** The largest line that is, in bytes. */
+const largestReady = 64 * 1024
+
 /** How often others' work is looked at, at most, in ms. */
 const lookEvery = 250
 
@@ -367,7 +378,7 @@ export const make = Effect.fnUntraced(function*<E>(
         const request = Target.read(yield* lines.request(index), settings)
         if (Result.isFailure(request)) return
         const most = targets.filter(({ name }) => name === row.provider).map((target) =>
-          Target.bounds(request.success, target, { ...settings, pricing, day }).most ?? zero
+          Target.bounds(request.success, target, { ...settings, pricing, day, isBudgeted: true, isMetered: false }).most ?? zero
         )
         unknown = BigDecimal.sum(unknown, Budget.rest(most.reduce(BigDecimal.max, zero), cost))
       }))
@@ -426,6 +437,15 @@ export const make = Effect.fnUntraced(function*<E>(
           })),
         (error) => Effect.sync(() => failWith(Cause.fail(error)))
       )
+  }
+
+  /** Whether the end of an attempt may end a wait. */
+  const frees: Readonly<Record<Waiting["why"], (started: Steps.Started) => boolean>> = {
+    retry: () => false,
+    flight: ({ choice }) => choice.cached !== undefined,
+    limit: ({ slot }) => slot !== undefined,
+    target: ({ isProbe }) => isProbe,
+    budget: () => true
   }
 
   const attempt = (index: number, progress: Progress, started: Steps.Started) =>
@@ -546,9 +566,7 @@ export const make = Effect.fnUntraced(function*<E>(
           close(target, `${target.name}: ${mostProbes} probes in a row failed${error === undefined ? "" : `: ${clean(error.message)}`}`)
         }
         if (finished?.ended !== undefined) yield* ended(index, finished.ended)
-        for (const one of waiting) if (one.why !== "retry" && one.why !== "flight") one.due = 0
-        if (started.choice.cached !== undefined) for (const one of waiting) if (one.why === "flight") one.due = 0
-        gate = 0
+        for (const one of waiting) if (frees[one.why](started)) one.due = gate = 0
         wake()
       }).pipe(
         Effect.catchCause((cause) =>
@@ -569,6 +587,8 @@ export const make = Effect.fnUntraced(function*<E>(
   let cursor = 0
   let lookedAt = Number.NEGATIVE_INFINITY
   let poor = 0
+  /** Whether the batch has an account, now or from an earlier run. */
+  let isBudgeted = settings.maxCost !== undefined
 
   const nextFresh = (): number | undefined => {
     if (freshCount === 0) return undefined
@@ -636,16 +656,54 @@ export const make = Effect.fnUntraced(function*<E>(
     ]
   }
 
+  /** Lines that are read and encoded before they can start, so that they start at once when they can. */
+  const ready = new Map<number, Ready>()
+
+  const prepare = Effect.fnUntraced(function*(index: number) {
+    const known = ready.get(index)
+    if (known !== undefined) return known
+    const request = yield* lines.request(index)
+    const made: Ready = {
+      digest: yield* Digest.ofJson(request),
+      choices: yield* Effect.result(Target.choices(request, {
+        ...settings,
+        pricing,
+        day: yield* day,
+        isBudgeted,
+        isMetered: settings.tokenRate !== undefined
+      }))
+    }
+    keep(index, made)
+    return made
+  })
+
+  const keep = (index: number, made: Ready): void => {
+    if (ready.size < mostReady && lines.sizeOf(index) <= largestReady) ready.set(index, made)
+  }
+
+  /** Prepares a line that comes soon; whether there was one to prepare. */
+  const prepareNext = Effect.gen(function*() {
+    if (ready.size >= Math.min(mostReady, settings.concurrency)) return false
+    for (let passed = 0; passed < Math.min(states.length, 2 * mostReady); passed++) {
+      const index = (cursor + passed) % states.length
+      if (states[index] !== fresh || ready.has(index)) continue
+      yield* prepare(index)
+      return ready.has(index)
+    }
+    return false
+  })
+
   const admit = Effect.fnUntraced(function*(
     index: number,
     fork: (effect: Effect.Effect<void>) => Effect.Effect<unknown>
   ) {
-    const request = yield* lines.request(index)
+    const { choices: prepared, digest } = yield* prepare(index)
+    ready.delete(index)
     const progress = progressOf.get(index) ??
       { attempts: 0, position: 0, rounds: 0, excluded: new Set<number>(), able: [] as ReadonlyArray<number> }
     const candidate: Steps.Candidate = {
       id: lines.ids[index] ?? "",
-      digest: yield* Digest.ofJson(request),
+      digest,
       own: held.get(index)?.attempt,
       failure: failures.get(index),
       choices: [],
@@ -672,9 +730,6 @@ export const make = Effect.fnUntraced(function*<E>(
       if (result === undefined) yield* look([index])
       else yield* ended(index, result)
     })
-    const prepared = yield* Effect.result(
-      Target.choices(request, { ...settings, pricing, day: yield* day })
-    )
     if (Result.isFailure(prepared)) {
       const { provider, reason } = prepared.failure
       return yield* refuse(reason._tag, reason.message, { provider, model: null })
@@ -703,6 +758,7 @@ export const make = Effect.fnUntraced(function*<E>(
       const due = now + Math.min(Math.max(millis, 1), why === "limit" ? 1000 : lookEvery)
       waiting.push({ index, due, why })
       if (isForAll) gate = due
+      keep(index, { digest, choices: prepared })
     }
     switch (admission._tag) {
       case "Started":
@@ -770,6 +826,7 @@ export const make = Effect.fnUntraced(function*<E>(
         Math.max(gate, running < settings.concurrency ? Math.min(...waiting.map(({ due }) => due)) : Infinity),
         isPolling ? lookedAt + lookEvery : Infinity
       )
+      if (soonest > now + 1 && freshCount > 0 && (yield* prepareNext)) continue
       yield* soonest === Infinity
         ? Queue.take(signal)
         : Effect.timeoutOption(Queue.take(signal), Duration.millis(Math.max(soonest - now, 1)))
@@ -801,6 +858,10 @@ export const make = Effect.fnUntraced(function*<E>(
 
   const work = Effect.gen(function*() {
     if (settings.maxCost !== undefined) yield* openAccount
+    else {
+      isBudgeted = yield* Entries.step(store, [entries.account], (read) =>
+        Result.map(read(entries.account), (account) => ({ result: account !== undefined, writes: [] })))
+    }
     const fibers = yield* FiberSet.make<void>()
     cancelling = FiberSet.clear(fibers)
     yield* Effect.forkScoped(heartbeat)

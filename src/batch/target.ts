@@ -99,6 +99,9 @@ export interface Settings {
   /** Day (`YYYY-MM-DD`) of the prices. */
   readonly day: string
   readonly cache: boolean
+  /** Whether anybody wants to know what requests may cost, and what they may take. */
+  readonly isBudgeted: boolean
+  readonly isMetered: boolean
 }
 
 /**
@@ -170,7 +173,7 @@ const forTarget = (own: ChatRequest.Normalized, { model }: Target): ChatRequest.
 export const bounds = (
   own: ChatRequest.Normalized,
   target: Target,
-  { day, pricing }: Settings
+  { day, isBudgeted, isMetered, pricing }: Settings
 ): Pick<Choice, "model" | "most" | "tokens"> => {
   const request = forTarget(own, target)
   const model = target.service.target?.(request)?.model ?? request.model
@@ -180,8 +183,8 @@ export const bounds = (
     date: day,
     ...(model === undefined ? undefined : { model })
   }
-  const estimate = Result.getOrUndefined(CostEstimate.atMost(request, options, pricing))
-  const counted = Result.getOrUndefined(CostEstimate.countsOf(request, options))
+  const estimate = isBudgeted ? Result.getOrUndefined(CostEstimate.atMost(request, options, pricing)) : undefined
+  const counted = isMetered ? Result.getOrUndefined(CostEstimate.countsOf(request, options)) : undefined
   return {
     model,
     most: estimate?.outputTokens === undefined ? undefined : estimate.cost.total,

@@ -163,6 +163,7 @@ const sourceOf = (file: string, read: Reader): Lines.Source<Failed> => {
   const starts: Array<number> = []
   const lengths: Array<number> = []
   return {
+    sizeOf: (index) => lengths[index] ?? 0,
     all: Stream.fromIterable(pieces(read), { chunkSize: 1 }).pipe(
       Stream.map((some) =>
         some.flatMap(({ bytes, number, start }) => {
