@@ -173,11 +173,15 @@ export const open = Effect.fnUntraced(function*<E>(
   const pricing = yield* Pricing.current
   const day = Pricing.dayOf(yield* Clock.currentTimeMillis)
   const defaults: Partial<Normalized> = options.defaults ?? {}
-  const targets = yield* Effect.forEach(options.targets, ({ model, provider }, position) =>
-    BatchTarget.make(provider, { position, model, byDefault: defaults.model }))
+  const targets = yield* Effect.forEach(
+    options.targets,
+    ({ model, provider }, position) => BatchTarget.make(provider, { position, model, byDefault: defaults.model })
+  )
   const shared = { targets, defaults, pricing, day, cache: false, isBudgeted: true, isMetered: false }
-  const lines = yield* Lines.read(source, (request) =>
-    checked.maxCost === undefined ? undefined : unbounded(request, shared))
+  const lines = yield* Lines.read(
+    source,
+    (request) => checked.maxCost === undefined ? undefined : unbounded(request, shared)
+  )
   const secrets = yield* Effect.forEach(options.targets, ({ provider }) => keysOf(provider))
   const session = Session.make<E>({
     ...checked,
@@ -219,7 +223,9 @@ const unbounded = (request: unknown, settings: BatchTarget.Settings): string | u
   if (read.success.maxTokens === undefined) return "`maxTokens` is missing, which a budget needs to know"
   for (const target of settings.targets) {
     const { model, most } = BatchTarget.bounds(read.success, target, settings)
-    if (model !== undefined && most === undefined) return `${target.name}: no price is known for the model ${JSON.stringify(model)}`
+    if (model !== undefined && most === undefined) {
+      return `${target.name}: no price is known for the model ${JSON.stringify(model)}`
+    }
   }
   return undefined
 }

@@ -81,8 +81,8 @@ const controls = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
  *
  * @internal
  */
-export const text = (answer: Answer): string =>
-  JSON.stringify(answer).replace(
+export const text = ({ id, ...rest }: Answer): string =>
+  JSON.stringify({ id, ...rest }).replace(
     controls,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
   )
@@ -122,11 +122,13 @@ export const idOf = (line: string): string | undefined => {
  */
 export const beginning = "{\"id\":"
 
+/** Short pieces, in a row, before the end or a longer piece. */
+const pieces = /^(?:\{(?:"(?:i(?:d"?)?)?)?)*(?:$|\{"id":)/
+
 /**
- * Whether a line is a piece of an answer: a process that was killed may have left it.
+ * Whether a line is made of pieces of answers: processes that were killed may have left them.
  *
  * @internal
  */
 export const isPiece = (line: string): boolean =>
-  beginning.startsWith(line) ||
-  line.startsWith(beginning) && Result.isFailure(Result.try((): unknown => JSON.parse(line)))
+  pieces.test(line) && Result.isFailure(Result.try((): unknown => JSON.parse(line)))

@@ -132,7 +132,6 @@ export const read = Effect.fnUntraced(function*<E>(
     indexOf: (id) => indexes.get(id),
     digests,
     sizeOf: source.sizeOf,
-    request: (index) =>
-      Effect.map(source.at(index), (value) => Result.getOrUndefined(parse(value))?.request)
+    request: (index) => Effect.map(source.at(index), (value) => Result.getOrUndefined(parse(value))?.request)
   }
 })

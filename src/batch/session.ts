@@ -134,7 +134,9 @@ export interface Session<E> {
    * Puts the lines into the store, with what an output has of them already. Fails, and changes nothing, where the store has
    * other requests by their ids.
    */
-  readonly register: <E2>(known: Stream.Stream<string, E2>) => Effect.Effect<void, Lines.Refused | Store.StoreError | E | E2>
+  readonly register: <E2>(
+    known: Stream.Stream<string, E2>
+  ) => Effect.Effect<void, Lines.Refused | Store.StoreError | E | E2>
   /** Asks until nothing is left to do. */
   readonly work: Effect.Effect<void, Lines.Refused | Store.StoreError | E, Scope.Scope>
   /** Nothing more starts; `work` ends when the running requests have. */
@@ -143,7 +145,9 @@ export interface Session<E> {
   readonly cancel: Effect.Effect<void>
   readonly progress: () => Progressed
   /** Adds up what the store has; `each` gets all lines that have ended. */
-  readonly report: (each: (index: number, line: Entries.Ended) => void) => Effect.Effect<Report.Report, Store.StoreError>
+  readonly report: (
+    each: (index: number, line: Entries.Ended) => void
+  ) => Effect.Effect<Report.Report, Store.StoreError>
   readonly rules: Steps.Rules
 }
 
@@ -349,19 +353,23 @@ export const make = Effect.fnUntraced(function*<E>(
    * are in it from their start.
    */
   const openAccount = Effect.gen(function*() {
-    const opening = yield* Entries.step(store, [entries.opening, entries.account], (read, now) =>
-      Result.gen(function*() {
-        const known = yield* read(entries.opening)
-        const account = yield* read(entries.account)
-        const opening = known ?? { at: now, isAdded: false }
-        return {
-          result: opening,
-          writes: [
-            ...(known === undefined ? [entries.opening.put(opening)] : []),
-            ...(account === undefined ? [entries.account.put(Budget.empty)] : [])
-          ]
-        }
-      }))
+    const opening = yield* Entries.step(
+      store,
+      [entries.opening, entries.account],
+      (read, now) =>
+        Result.gen(function*() {
+          const known = yield* read(entries.opening)
+          const account = yield* read(entries.account)
+          const opening = known ?? { at: now, isAdded: false }
+          return {
+            result: opening,
+            writes: [
+              ...(known === undefined ? [entries.opening.put(opening)] : []),
+              ...(account === undefined ? [entries.account.put(Budget.empty)] : [])
+            ]
+          }
+        })
+    )
     if (opening.isAdded) return
     const day = yield* Effect.map(Clock.currentTimeMillis, Pricing.dayOf)
     let spent = zero
@@ -378,7 +386,8 @@ export const make = Effect.fnUntraced(function*<E>(
         const request = Target.read(yield* lines.request(index), settings)
         if (Result.isFailure(request)) return
         const most = targets.filter(({ name }) => name === row.provider).map((target) =>
-          Target.bounds(request.success, target, { ...settings, pricing, day, isBudgeted: true, isMetered: false }).most ?? zero
+          Target.bounds(request.success, target, { ...settings, pricing, day, isBudgeted: true, isMetered: false })
+            .most ?? zero
         )
         unknown = BigDecimal.sum(unknown, Budget.rest(most.reduce(BigDecimal.max, zero), cost))
       }))
@@ -503,7 +512,12 @@ export const make = Effect.fnUntraced(function*<E>(
           reason,
           emitted,
           fields,
-          stated: { provider: fields.provider ?? undefined, model: fields.model ?? undefined, usage: response.usage, cost },
+          stated: {
+            provider: fields.provider ?? undefined,
+            model: fields.model ?? undefined,
+            usage: response.usage,
+            cost
+          },
           isWhole,
           hold: asked !== undefined && !isTooLong ? asked : undefined
         }
@@ -563,7 +577,12 @@ export const make = Effect.fnUntraced(function*<E>(
           waiting.push({ index, due: (yield* millisNow) + pause, why: "retry" })
         }
         if (finished !== undefined && finished.failedProbes >= mostProbes) {
-          close(target, `${target.name}: ${mostProbes} probes in a row failed${error === undefined ? "" : `: ${clean(error.message)}`}`)
+          close(
+            target,
+            `${target.name}: ${mostProbes} probes in a row failed${
+              error === undefined ? "" : `: ${clean(error.message)}`
+            }`
+          )
         }
         if (finished?.ended !== undefined) yield* ended(index, finished.ended)
         for (const one of waiting) if (frees[one.why](started)) one.due = gate = 0
@@ -638,11 +657,15 @@ export const make = Effect.fnUntraced(function*<E>(
     for (const [index, { attempt, until }] of Array.from(taken)) {
       if (until > now) continue
       const id = lines.ids[index] ?? ""
-      const result = yield* Entries.step(store, Steps.cellsOfReclaim(rules, id, attempt), (read, storeNow) =>
-        Result.map(Steps.reclaim(rules, id, attempt)(read, storeNow), ({ result, writes }) => ({
-          result: { line: result, storeNow },
-          writes
-        })))
+      const result = yield* Entries.step(
+        store,
+        Steps.cellsOfReclaim(rules, id, attempt),
+        (read, storeNow) =>
+          Result.map(Steps.reclaim(rules, id, attempt)(read, storeNow), ({ result, writes }) => ({
+            result: { line: result, storeNow },
+            writes
+          }))
+      )
       if (result.line !== undefined) see(index, result.line, result.storeNow, yield* millisNow)
     }
   })
@@ -850,8 +873,7 @@ export const make = Effect.fnUntraced(function*<E>(
     held.clear()
     return Effect.forEach(
       Array.from({ length: Math.ceil(all.length / page) }, (_, n) => all.slice(n * page, (n + 1) * page)),
-      (some) =>
-        Entries.step(store, some.map(({ id }) => entries.line(id)), Steps.release(rules, some)),
+      (some) => Entries.step(store, some.map(({ id }) => entries.line(id)), Steps.release(rules, some)),
       { discard: true }
     )
   })
@@ -859,13 +881,22 @@ export const make = Effect.fnUntraced(function*<E>(
   const work = Effect.gen(function*() {
     if (settings.maxCost !== undefined) yield* openAccount
     else {
-      isBudgeted = yield* Entries.step(store, [entries.account], (read) =>
-        Result.map(read(entries.account), (account) => ({ result: account !== undefined, writes: [] })))
+      isBudgeted = yield* Entries.step(
+        store,
+        [entries.account],
+        (read) => Result.map(read(entries.account), (account) => ({ result: account !== undefined, writes: [] }))
+      )
     }
     const fibers = yield* FiberSet.make<void>()
     cancelling = FiberSet.clear(fibers)
     yield* Effect.forkScoped(heartbeat)
-    yield* Effect.addFinalizer(() => Effect.ignore(releaseAll))
+    // Each request that is interrupted has an end to write.
+    yield* Effect.addFinalizer(() =>
+      FiberSet.clear(fibers).pipe(
+        Effect.andThen(FiberSet.awaitEmpty(fibers)),
+        Effect.andThen(Effect.ignore(releaseAll))
+      )
+    )
     yield* Effect.catchCause(
       dispatch((effect) => FiberSet.run(fibers, effect)),
       (cause) => Effect.sync(() => failWith(cause))
@@ -900,10 +931,13 @@ export const make = Effect.fnUntraced(function*<E>(
           if (line.state === "ended" && index !== undefined) each(index, line)
         }))
       const now = yield* store.transact([], (_, now) => Result.succeed({ result: now, writes: [] }))
-      yield* Stream.runForEach(store.scan(Ledger.prefix({ batch: settings.batch })), (entry) =>
-        Effect.map(Effect.fromResult(Ledger.cells(entry.key).read(entry.value)), (row) => {
-          if (row !== undefined) tally.row(Ledger.seen(row, now))
-        }))
+      yield* Stream.runForEach(
+        store.scan(Ledger.prefix({ batch: settings.batch })),
+        (entry) =>
+          Effect.map(Effect.fromResult(Ledger.cells(entry.key).read(entry.value)), (row) => {
+            if (row !== undefined) tally.row(Ledger.seen(row, now))
+          })
+      )
       return tally.report({ lines: states.length, run, status, why })
     })
   }

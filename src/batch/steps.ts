@@ -121,40 +121,39 @@ export const cellsOfStart = (rules: Rules, { choices, id }: Candidate) => [
  *
  * @internal
  */
-export const start =
-  (rules: Rules, candidate: Candidate) => (read: Entries.Read, now: number): Stepped<Admission> =>
-    Result.gen(function*() {
-      const { choices, digest, id } = candidate
-      const cell = rules.entries.line(id)
-      const line = yield* read(cell)
-      if (line !== undefined && line.digest !== digest) return yield* admitted({ _tag: "Changed" })
-      if (line?.state === "ended" && (line.reason === null || line.mark !== candidate.failure)) {
-        return yield* admitted({ _tag: "Ended", line })
-      }
-      if (line?.state === "running" && !(line.by === rules.by && line.attempt === candidate.own)) {
-        return yield* admitted({ _tag: "Taken", line, now })
-      }
-      for (const { cached } of choices) {
-        const known = cached === undefined ? undefined : yield* read(cached)
-        if (known?.state !== "answer") continue
-        const { line, text, writes } = ended(rules, candidate, {
-          ...known.answer,
-          cost: "0",
-          attempts: 0,
-          cached: true,
-          error: null
-        })
-        return yield* admitted({ _tag: "Hit", line, text }, writes)
-      }
-      const attempt = `${now.toString(36).padStart(9, "0")}-${rules.by}-${candidate.serial.toString(36).padStart(6, "0")}`
-      let soonest = Number.POSITIVE_INFINITY
-      for (const choice of choices) {
-        const until = yield* closedUntil(rules, choice.target, attempt, now, read)
-        if (until === undefined) return yield* startAt(rules, candidate, choice, attempt, now, read)
-        soonest = Math.min(soonest, until)
-      }
-      return yield* admitted({ _tag: "Wait", millis: soonest - now, why: "target" })
-    })
+export const start = (rules: Rules, candidate: Candidate) => (read: Entries.Read, now: number): Stepped<Admission> =>
+  Result.gen(function*() {
+    const { choices, digest, id } = candidate
+    const cell = rules.entries.line(id)
+    const line = yield* read(cell)
+    if (line !== undefined && line.digest !== digest) return yield* admitted({ _tag: "Changed" })
+    if (line?.state === "ended" && (line.reason === null || line.mark !== candidate.failure)) {
+      return yield* admitted({ _tag: "Ended", line })
+    }
+    if (line?.state === "running" && !(line.by === rules.by && line.attempt === candidate.own)) {
+      return yield* admitted({ _tag: "Taken", line, now })
+    }
+    for (const { cached } of choices) {
+      const known = cached === undefined ? undefined : yield* read(cached)
+      if (known?.state !== "answer") continue
+      const { line, text, writes } = ended(rules, candidate, {
+        ...known.answer,
+        cost: "0",
+        attempts: 0,
+        cached: true,
+        error: null
+      })
+      return yield* admitted({ _tag: "Hit", line, text }, writes)
+    }
+    const attempt = `${now.toString(36).padStart(9, "0")}-${rules.by}-${candidate.serial.toString(36).padStart(6, "0")}`
+    let soonest = Number.POSITIVE_INFINITY
+    for (const choice of choices) {
+      const until = yield* closedUntil(rules, choice.target, attempt, now, read)
+      if (until === undefined) return yield* startAt(rules, candidate, choice, attempt, now, read)
+      soonest = Math.min(soonest, until)
+    }
+    return yield* admitted({ _tag: "Wait", millis: soonest - now, why: "target" })
+  })
 
 /** When a target may be asked; `undefined` if it is now. */
 const closedUntil = (
@@ -380,7 +379,11 @@ const rowAtEnd = (row: Ledger.Row, { emitted, isWhole, outcome, reason, stated }
   }
 }
 
-const settled = (account: Budget.Account, attempt: string, { emitted, isWhole, outcome, stated }: End): Budget.Account => {
+const settled = (
+  account: Budget.Account,
+  attempt: string,
+  { emitted, isWhole, outcome, stated }: End
+): Budget.Account => {
   const cost = stated.cost?.total ?? zero
   const isFree = isWhole || outcome === "failed" && !emitted && stated.usage === undefined
   const reserved = account.reserved[attempt]?.amount ?? zero
@@ -473,51 +476,49 @@ export const cellsOfRenewal = (rules: Rules, held: ReadonlyArray<Held>) => [
  *
  * @internal
  */
-export const renew =
-  (rules: Rules, held: ReadonlyArray<Held>) => (read: Entries.Read, now: number): Stepped<void> =>
-    Result.gen(function*() {
-      const until = now + rules.lease
-      const writes: Array<Store.Write> = []
-      const before = yield* read(rules.entries.account)
-      let account = before
-      for (const { attempt, id, started } of held) {
-        const cell = rules.entries.line(id)
-        const line = yield* read(cell)
-        if (line?.state !== "running" || line.by !== rules.by || line.attempt !== attempt) continue
-        writes.push(cell.put({ ...line, until }))
-        if (started === undefined) continue
-        const row = yield* read(rowOf(rules, attempt))
-        if (row !== undefined) writes.push(rowOf(rules, attempt).put(Ledger.renew(row, until)))
-        account = account && Budget.renew(account, attempt, until)
-        const { cached, target } = started.choice
-        const known = cached === undefined ? undefined : yield* read(cached)
-        if (cached !== undefined && known?.state === "asking" && known.attempt === attempt) {
-          writes.push(cached.put({ ...known, until }, until + rules.lease))
-        }
-        const circuit = started.isProbe ? yield* read(target.circuit) : undefined
-        if (circuit?.probe?.by === attempt) {
-          writes.push(target.circuit.put({ ...circuit, probe: { by: attempt, until } }))
-        }
+export const renew = (rules: Rules, held: ReadonlyArray<Held>) => (read: Entries.Read, now: number): Stepped<void> =>
+  Result.gen(function*() {
+    const until = now + rules.lease
+    const writes: Array<Store.Write> = []
+    const before = yield* read(rules.entries.account)
+    let account = before
+    for (const { attempt, id, started } of held) {
+      const cell = rules.entries.line(id)
+      const line = yield* read(cell)
+      if (line?.state !== "running" || line.by !== rules.by || line.attempt !== attempt) continue
+      writes.push(cell.put({ ...line, until }))
+      if (started === undefined) continue
+      const row = yield* read(rowOf(rules, attempt))
+      if (row !== undefined) writes.push(rowOf(rules, attempt).put(Ledger.renew(row, until)))
+      account = account && Budget.renew(account, attempt, until)
+      const { cached, target } = started.choice
+      const known = cached === undefined ? undefined : yield* read(cached)
+      if (cached !== undefined && known?.state === "asking" && known.attempt === attempt) {
+        writes.push(cached.put({ ...known, until }, until + rules.lease))
       }
-      if (account !== undefined && account !== before) writes.push(rules.entries.account.put(account))
-      return yield* step(undefined, writes)
-    })
+      const circuit = started.isProbe ? yield* read(target.circuit) : undefined
+      if (circuit?.probe?.by === attempt) {
+        writes.push(target.circuit.put({ ...circuit, probe: { by: attempt, until } }))
+      }
+    }
+    if (account !== undefined && account !== before) writes.push(rules.entries.account.put(account))
+    return yield* step(undefined, writes)
+  })
 
 /**
  * Leaves lines to whoever comes. Those that others have meanwhile stay theirs.
  *
  * @internal
  */
-export const release =
-  (rules: Rules, held: ReadonlyArray<Held>) => (read: Entries.Read): Stepped<void> =>
-    Result.gen(function*() {
-      const writes: Array<Store.Write> = []
-      for (const { attempt, id } of held) {
-        const cell = rules.entries.line(id)
-        const line = yield* read(cell)
-        if (line?.state === "running" && line.by === rules.by && line.attempt === attempt) {
-          writes.push(cell.put({ state: "pending", digest: line.digest }))
-        }
+export const release = (rules: Rules, held: ReadonlyArray<Held>) => (read: Entries.Read): Stepped<void> =>
+  Result.gen(function*() {
+    const writes: Array<Store.Write> = []
+    for (const { attempt, id } of held) {
+      const cell = rules.entries.line(id)
+      const line = yield* read(cell)
+      if (line?.state === "running" && line.by === rules.by && line.attempt === attempt) {
+        writes.push(cell.put({ state: "pending", digest: line.digest }))
       }
-      return yield* step(undefined, writes)
-    })
+    }
+    return yield* step(undefined, writes)
+  })

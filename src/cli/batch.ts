@@ -15,11 +15,11 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import * as Batch from "../Batch.ts"
 import * as Entries from "../batch/entries.ts"
 import type * as Lines from "../batch/lines.ts"
 import type { Report } from "../batch/report.ts"
 import type * as Session from "../batch/session.ts"
-import * as Batch from "../Batch.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Store from "../stores/Store.ts"
 import * as Input from "./batch/input.ts"
@@ -278,8 +278,23 @@ const locked = <A, E, R>(
 // ---------------------------------------------------------------------------------------------------------------------
 
 const textOf = (
-  { answers, attempts, cached, cost, failures, failuresByReason, left, lines, lost, models, retried, run, status, unstated, why }:
-    Report
+  {
+    answers,
+    attempts,
+    cached,
+    cost,
+    failures,
+    failuresByReason,
+    left,
+    lines,
+    lost,
+    models,
+    retried,
+    run,
+    status,
+    unstated,
+    why
+  }: Report
 ): string =>
   Text.table([
     ["status", why === null ? status : `${status}: ${Text.oneLine(why)}`],
@@ -325,7 +340,11 @@ const showing = <A, E, R>(
 const width = 24
 
 /** @internal */
-export const barOf = ({ ended, failed, lines, running }: Session.Progressed, start: number, seconds: number): string => {
+export const barOf = (
+  { ended, failed, lines, running }: Session.Progressed,
+  start: number,
+  seconds: number
+): string => {
   const share = lines === 0 ? 1 : ended / lines
   const full = Math.floor(share * width)
   const rate = seconds === 0 ? 0 : (ended - start) / seconds

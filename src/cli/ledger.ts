@@ -53,8 +53,10 @@ const rows = Effect.fnUntraced(function*(batch: Option.Option<string>, json: boo
       })
     )
   )
-  yield* Stream.runForEachArray(all, (some) =>
-    print(some.map((row) => json ? Json.line(jsonOf(row)) : lineOf(row)).join("")))
+  yield* Stream.runForEachArray(
+    all,
+    (some) => print(some.map((row) => json ? Json.line(jsonOf(row)) : lineOf(row)).join(""))
+  )
   const { cost, ...counts } = total
   yield* print(
     json
@@ -65,7 +67,9 @@ const rows = Effect.fnUntraced(function*(batch: Option.Option<string>, json: boo
 
 const timeOf = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
-const jsonOf = ({ attempt, batch, cost, endedAt, id, model, outcome, provider, reason, startedAt, stated, usage }: Ledger.Row) => ({
+const jsonOf = (
+  { attempt, batch, cost, endedAt, id, model, outcome, provider, reason, startedAt, stated, usage }: Ledger.Row
+) => ({
   type: "attempt",
   attempt,
   batch,

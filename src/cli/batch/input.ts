@@ -110,7 +110,11 @@ export function* pieces(read: Reader): Generator<ReadonlyArray<Piece>> {
   let length = 0
   const piece = (isEnded: boolean): Piece => {
     const [only] = parts
-    const bytes = length > longestLine ? undefined : only !== undefined && parts.length === 1 ? only : Buffer.concat(parts)
+    const bytes = length > longestLine
+      ? undefined
+      : only !== undefined && parts.length === 1
+      ? only
+      : Buffer.concat(parts)
     return { number, start, bytes, isEnded }
   }
   for (;;) {

@@ -56,7 +56,7 @@ export const open = (file: string, input: Fs.Stats): Effect.Effect<Output, Faile
     if (stats === undefined && Fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
       return yield* wrongUsage(`${file}: no such folder`)
     }
-    yield* attempt(file, () => 
+    yield* attempt(file, () =>
       Fs.accessSync(
         stats === undefined ? folder : file,
         stats?.isFile() === true ? Fs.constants.W_OK | Fs.constants.R_OK : Fs.constants.W_OK
@@ -138,7 +138,9 @@ const regular = (file: string): Output => {
             const stranger = found.find(({ id }) => indexOf(id) === undefined)
             if (stranger !== undefined) {
               return Effect.fail(
-                wrongUsage(`${file}: line ${number} has an answer to ${JSON.stringify(stranger.id)}, which is not in the batch`)
+                wrongUsage(
+                  `${file}: line ${number} has an answer to ${JSON.stringify(stranger.id)}, which is not in the batch`
+                )
               )
             }
             return found.length > 0 || line.trim() === "" || Answer.isPiece(line)
