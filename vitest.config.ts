@@ -17,8 +17,11 @@ const integration = [
   "test/bedrock/Bedrock.test.ts",
   "test/bedrock/BedrockInvoke.test.ts",
   "test/cli/*.test.ts",
+  "test/middleware/Faults.test.ts",
+  "test/middleware/Processes.test.ts",
   "test/pricing/Views.test.ts",
   "test/protocols/*Request.test.ts",
+  "test/stores/*.test.ts",
   "test/testing/Arbitraries.test.ts",
   "test/open/*.test.ts",
   "test/testing/ReplayServer.test.ts"

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import type { Cost } from "./Cost.ts"
 import { CostMetadata } from "./CostMetadata.ts"
 import * as Checks from "./engine/checks.ts"
+import * as Tokens from "./engine/tokens.ts"
 import type { Price } from "./Price.ts"
 import * as Pricing from "./Pricing.ts"
 import type { ProviderError } from "./ProviderError.ts"
@@ -96,10 +97,7 @@ export interface Estimate {
  * @category conversions
  * @since 0.2.0
  */
-export const approximateTokens = (text: string): number => Math.ceil(new TextEncoder().encode(text).length / 3)
-
-// Formats add tokens around a message or a tool: role, separators, names.
-const tokensPerItem = 8
+export const approximateTokens: (text: string) => number = Tokens.approximate
 
 /**
  * The largest cost of a request: `maxTokens` of output for each answer, and its input at the highest rate that may
@@ -131,38 +129,15 @@ export const atMost = (
   pricing: Pricing.Service
 ): Result.Result<Estimate, Pricing.UnknownModel | ProviderError> =>
   Result.flatMap(
-    Result.mapError(countsOf(request, options), (message) => Checks.refused("CostEstimate", message)),
+    Result.mapError(Tokens.count(request, options), (message) => Checks.refused("CostEstimate", message)),
     (counts) => priced(request, options, pricing, counts)
   )
-
-/** @internal */
-export interface Counts {
-  readonly found: Texts
-  readonly inputTokens: number
-  readonly outputTokens: number | undefined
-}
-
-/** @internal */
-export const countsOf = (request: Request, options: Options): Result.Result<Counts, string> =>
-  Result.gen(function*() {
-    const { maxTokens, prompt, responseFormat, system, tools }: Partial<Request> = { ...request }
-    if (prompt === undefined || prompt === null) return yield* Result.fail("`prompt` is missing")
-    const { maxTokens: longest, tokens = approximateTokens }: Partial<Options> = { ...options }
-    const found = textsOf([system, prompt], [tools, responseFormat])
-    const counted = found.texts.reduce((sum, text) => sum + Math.ceil(tokens(text)), 0)
-    const outputTokens = maxTokens ?? longest
-    return {
-      found,
-      inputTokens: (yield* Checks.count("tokens", counted)) + found.items * tokensPerItem,
-      outputTokens: outputTokens === undefined ? undefined : yield* Checks.count("maxTokens", outputTokens)
-    }
-  })
 
 const priced = (
   request: Request,
   options: Options,
   pricing: Pricing.Service,
-  { found, inputTokens, outputTokens }: Counts
+  { found, inputTokens, outputTokens }: Tokens.Counts
 ): Result.Result<Estimate, Pricing.UnknownModel> => {
   const { date, provider } = options
   const { model = options.model } = request
@@ -178,7 +153,7 @@ const priced = (
     ...(date === undefined ? undefined : { date }),
     ...(options.region === undefined ? undefined : { region: options.region })
   }
-  const asked = `${found.caching}${cachingIn(own)}`
+  const asked = `${found.caching}${Tokens.cachingIn(own)}`
   // Anthropic caches what the request marks; other providers decide themselves.
   const writes = asked === "" && /^(?:anthropic|bedrock)$/.test(provider) ? [] : cacheWrites(inputTokens)
     .filter(({ lifetime }) => lifetime === undefined || asked !== "")
@@ -252,49 +227,3 @@ const freeFields = new Set(
   safety_identifier stream_options reasoning_effort reasoning_format include_reasoning prompt_cache_key
   prompt_cache_options prompt_cache_retention cache_control user_profile_id workspace_id`.split(/\s+/)
 )
-
-/** The cache mark of a value as JSON; `""` without one. */
-const cachingIn = (own: unknown): string => {
-  const json = JSON.stringify(own) ?? ""
-  return /"(?:prompt_)?cache_?(?:control|point|breakpoint|options)/i.test(json) ? json : ""
-}
-
-interface Texts {
-  readonly texts: ReadonlyArray<string>
-  readonly items: number
-  readonly files: number
-  /** What asks for a cache. */
-  readonly caching: string
-}
-
-/** The texts in messages, and in schemas, of which the names of fields are text too. */
-const textsOf = (messages: ReadonlyArray<unknown>, schemas: ReadonlyArray<unknown>): Texts => {
-  const texts: Array<string> = []
-  let items = 0
-  let files = 0
-  let caching = ""
-  const visit = (value: unknown, isSchema: boolean): void => {
-    if (typeof value === "string") texts.push(value)
-    else if (typeof value === "number" || typeof value === "boolean") texts.push(String(value))
-    else if (Array.isArray(value)) value.forEach((element) => visit(element, isSchema))
-    else if (value instanceof Uint8Array || value instanceof URL) files++
-    else if (Predicate.isObject(value)) {
-      if (Predicate.hasProperty(value, "type") && value.type === "file") {
-        files++
-        return
-      }
-      if (!isSchema && "content" in value) items++
-      for (const [key, field] of Object.entries(value)) {
-        if (isSchema) texts.push(key)
-        if (key === "options") caching += cachingIn(field)
-        if (isSchema || !/^(?:type|role|options)$/.test(key)) visit(field, isSchema)
-      }
-    }
-  }
-  for (const message of messages) {
-    if (typeof message === "string") items++
-    visit(message, false)
-  }
-  for (const schema of schemas) visit(schema, true)
-  return { texts, items, files, caching }
-}

@@ -12,6 +12,7 @@ import type { Chunk } from "../Chunk.ts"
 import * as CostEstimate from "../CostEstimate.ts"
 import { Circuit } from "../middleware/state/breaker.ts"
 import { Hold, Window } from "../middleware/state/limit.ts"
+import * as Tokens from "../engine/tokens.ts"
 import type * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -184,7 +185,7 @@ export const bounds = (
     ...(model === undefined ? undefined : { model })
   }
   const estimate = isBudgeted ? Result.getOrUndefined(CostEstimate.atMost(request, options, pricing)) : undefined
-  const counted = isMetered ? Result.getOrUndefined(CostEstimate.countsOf(request, options)) : undefined
+  const counted = isMetered ? Result.getOrUndefined(Tokens.count(request, options)) : undefined
   return {
     model,
     most: estimate?.outputTokens === undefined ? undefined : estimate.cost.total,

@@ -41,11 +41,12 @@ export const count = (
 export const duration = (
   name: string,
   value: unknown,
-  { zero = false }: { readonly zero?: boolean } = {}
+  { finite = false, zero = false }: { readonly finite?: boolean; readonly zero?: boolean } = {}
 ): Checked<Duration.Duration> => {
   // Effect treats NaN as zero.
   const known = Number.isNaN(value) ? undefined : Option.getOrUndefined(Duration.fromInput(value as Duration.Input))
-  return known !== undefined && (Duration.isPositive(known) || zero && Duration.isZero(known))
+  return known !== undefined && (Duration.isPositive(known) || zero && Duration.isZero(known)) &&
+      (!finite || Duration.isFinite(known))
     ? Result.succeed(known)
     : wrong(name, "a duration such as \"30 seconds\"", value)
 }

@@ -177,7 +177,12 @@ export const layerService = <Self, C extends Chunk>(
 
 const usual = /^x-ratelimit-(?<field>limit|remaining|reset)-(?<kind>[a-z0-9-]+)$/
 
-const limitsOf = (
+/**
+ * The limits of a head; times of day are measured from `now`.
+ *
+ * @internal
+ */
+export const limitsOf = (
   headers: Headers.Headers,
   { limits: pattern = usual }: ResponseHeaders,
   now: number

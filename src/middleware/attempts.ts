@@ -169,8 +169,12 @@ const delivered = <C>(
   last: Arr.NonEmptyReadonlyArray<C>
 ): Arr.NonEmptyReadonlyArray<C> => isNonEmpty(held) ? held : last
 
-/** The milliseconds that the caller's `totalTimeout` leaves for all attempts together. */
-const timeLeft = (clock: Clock.Clock, { totalTimeout }: Provider.Policy): () => number => {
+/**
+ * The milliseconds that the caller's `totalTimeout` leaves for all attempts together.
+ *
+ * @internal
+ */
+export const timeLeft = (clock: Clock.Clock, { totalTimeout }: Provider.Policy): () => number => {
   // The provider says what is wrong with it.
   const total = totalTimeout === undefined
     ? undefined
@@ -187,12 +191,19 @@ const limited = <C extends Chunk>(
   left: () => number
 ): Stream.Stream<C, ProviderError.ProviderError> =>
   Stream.provideService(provider.stream(request), Provider.CurrentPolicy, {
-    ...policy,
-    maxRetries: Math.min(policy.maxRetries ?? maxRetries, maxRetries),
-    ...(failures === 0 || policy.totalTimeout === undefined
-      ? undefined
-      : { totalTimeout: Duration.millis(Math.max(left(), 1)) })
+    ...(failures === 0 ? policy : withTimeLeft(policy, left)),
+    maxRetries: Math.min(policy.maxRetries ?? maxRetries, maxRetries)
   })
+
+/**
+ * The policy of what is asked now, when part of the `totalTimeout` has passed.
+ *
+ * @internal
+ */
+export const withTimeLeft = (policy: Provider.Policy, left: () => number): Provider.Policy =>
+  policy.totalTimeout === undefined
+    ? policy
+    : { ...policy, totalTimeout: Duration.millis(Math.max(left(), 1)) }
 
 const told = <C extends Chunk>(
   { provider, request }: Attempt<C>,

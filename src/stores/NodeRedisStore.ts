@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redis from "effect/persistence/Redis"
 import * as Redacted from "effect/Redacted"
+import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import { at, loadPeer, shown } from "./peer.ts"
 import * as RedisStore from "./RedisStore.ts"
@@ -53,6 +54,8 @@ export const make = Effect.fnUntraced(function*(
     )
     // A command that waits for a connection would be sent when its transaction has long failed.
     const context = yield* Layer.build(NodeRedis.layer({ url: Redacted.value(url), disableOfflineQueue: true })).pipe(
+      // What the client warns of, transactions fail with.
+      Effect.provideService(References.MinimumLogLevel, "Error"),
       Effect.mapError(RedisStore.toStoreError)
     )
     return yield* Effect.provideService(RedisStore.make({ prefix }), Redis.Redis, Context.get(context, Redis.Redis))

@@ -331,11 +331,14 @@ const postgres = (sql: SqlClient.SqlClient, names: Names): Dialect => {
   // An index holds 2,700 bytes of a key at most, and a lock table some thousands of locks: so entries are found by hashes,
   // ordered by beginnings, and locked in groups, always in the same order.
   const locks = (keys: ReadonlyArray<string>) =>
-    sql`(SELECT DISTINCT hashtext(key) & 127 AS lock FROM json_array_elements_text(${JSON.stringify(keys)}::json) AS key
+    sql`(SELECT DISTINCT hashtext(wanted.key) & 127 AS lock
+      FROM json_array_elements_text(${JSON.stringify(keys)}::json) AS wanted (key)
       ORDER BY lock) AS locks`
   const owner = sql`hashtext(${text(names.entries)})`
   const ids = (keys: string) =>
-    sql`ANY (ARRAY(SELECT sha256(convert_to(key, 'UTF8')) FROM json_array_elements_text(${keys}::json) AS key))`
+    sql`ANY (ARRAY(
+      SELECT sha256(convert_to(wanted.key, 'UTF8')) FROM json_array_elements_text(${keys}::json) AS wanted (key)
+    ))`
   return {
     // Each statement sees what was committed before it, so what is read after the locks is the newest.
     begin: "BEGIN ISOLATION LEVEL READ COMMITTED",
@@ -376,8 +379,8 @@ const postgres = (sql: SqlClient.SqlClient, names: Names): Dialect => {
         ON entry.id = ${ids(keys)} AND (entry.expires_at IS NULL OR entry.expires_at > clock.now)`,
     put: (entries) =>
       sql`INSERT INTO ${table} (id, key, value, expires_at)
-        SELECT sha256(convert_to(key, 'UTF8')), key, value, "expiresAt"
-        FROM json_to_recordset(${entries}::json) AS entry (key text, value text, "expiresAt" bigint)
+        SELECT sha256(convert_to(put.key, 'UTF8')), put.key, put.value, put."expiresAt"
+        FROM json_to_recordset(${entries}::json) AS put (key text, value text, "expiresAt" bigint)
         ON CONFLICT (id) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`,
     remove: (keys) => sql`DELETE FROM ${table} WHERE id = ${ids(keys)}`,
     page: ({ from, inclusive }, end) =>

@@ -140,7 +140,8 @@ export class Store extends Context.Service<Store, Service>()("effect-llm-stream/
 
 /**
  * The key of an entry. Its parts may be any text: different parts make different keys, and no key holds control characters or
- * half of a surrogate pair. The parts of one key are a prefix of another's when they are its first parts.
+ * surrogates, so that every database has the same order of keys. The parts of one key are a prefix of another's when they are
+ * its first parts.
  *
  * @example
  * ```ts
@@ -155,7 +156,7 @@ export class Store extends Context.Service<Store, Service>()("effect-llm-stream/
 export const key = (...parts: ReadonlyArray<string>): string =>
   parts.map((part) => `${JSON.stringify(part).replace(controls, escaped)}/`).join("")
 
-const controls = /[\u007f-\u009f\u2028\u2029]/g
+const controls = /[\u007f-\u009f\u2028\u2029\ud800-\udfff]/g
 
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
 
@@ -236,7 +237,7 @@ export const cells = <S>(schema: Schema.Codec<S, unknown>): (key: string) => Cel
  * @category combinators
  * @since 0.2.0
  */
-export const modify = <const Cells extends Readonly<Record<string, Cell<never>>>, A>(
+export const modify = <const Cells extends Readonly<Record<string, Pick<Cell<unknown>, "key" | "read">>>, A>(
   cells: Cells,
   f: (values: Values<Cells>, now: number) => Step<A>
 ): Effect.Effect<A, StoreError, Store> => Store.use((store) => modifyIn(store, cells, f))
@@ -247,7 +248,7 @@ export const modify = <const Cells extends Readonly<Record<string, Cell<never>>>
  * @category models
  * @since 0.2.0
  */
-export type Values<Cells extends Readonly<Record<string, Cell<never>>>> = {
+export type Values<Cells extends Readonly<Record<string, Pick<Cell<unknown>, "key" | "read">>>> = {
   readonly [Name in keyof Cells]: Cells[Name] extends Pick<Cell<infer S>, "read"> ? S | undefined : never
 }
 
@@ -269,7 +270,7 @@ export type Values<Cells extends Readonly<Record<string, Cell<never>>>> = {
  * @category combinators
  * @since 0.2.0
  */
-export const modifyIn = <const Cells extends Readonly<Record<string, Cell<never>>>, A>(
+export const modifyIn = <const Cells extends Readonly<Record<string, Pick<Cell<unknown>, "key" | "read">>>, A>(
   store: Service,
   cells: Cells,
   f: (values: Values<Cells>, now: number) => Step<A>

@@ -164,7 +164,7 @@ describe("Batch", () => {
         Stream.mapEffect(({ key, value }) => Effect.fromResult(Ledger.cells(key).read(value))),
         Stream.runCollect
       )
-      assert.deepStrictEqual(rows.map((row) => row?.outcome), Array.from({ length: 4 }, () => "cancelled"))
+      assert.deepStrictEqual(rows.map((row) => String(row?.outcome)), Array.from({ length: 4 }, () => "cancelled"))
       const refused = yield* Effect.flip(Batch.run(lines(4), options))
       assert.isTrue(refused._tag === "BatchRefused" && refused.problems.some((problem) => problem.includes("q5")))
       assert.strictEqual(calls.length, 4)

@@ -52,7 +52,7 @@ export const admit = (circuit: Circuit | undefined, now: number, by: string, pro
   const { openUntil, probe } = circuit
   if (now < openUntil) return { _tag: "Open", until: openUntil }
   if (probe !== undefined && probe.by !== by && now < probe.until) return { _tag: "Open", until: probe.until }
-  return { _tag: "Probe", circuit: { ...circuit, probe: { by, until: now + Math.ceil(probeFor) } } }
+  return { _tag: "Probe", circuit: { ...circuit, probe: { by, until: Math.ceil(now + probeFor) } } }
 }
 
 /**
@@ -82,7 +82,7 @@ export const record = (
   outcome: Outcome,
   { failures, openFor }: Threshold
 ): Circuit => {
-  const openUntil = now + Math.ceil(openFor)
+  const openUntil = Math.ceil(now + openFor)
   if (circuit.openUntil === undefined) {
     if (outcome === "ignored") return circuit
     if (outcome === "success") return circuit.failures === 0 ? circuit : closed

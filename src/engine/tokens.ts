@@ -1,0 +1,116 @@
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Checks from "./checks.ts"
+
+/**
+ * What of a request is counted.
+ *
+ * @internal
+ */
+export interface Request {
+  readonly prompt: unknown
+  readonly system?: string | undefined
+  readonly tools?: unknown
+  readonly responseFormat?: unknown
+  readonly maxTokens?: number | undefined
+}
+
+/** @internal */
+export interface Options {
+  /** Tokens of a text. Default: {@link approximate}. */
+  readonly tokens?: ((text: string) => number) | undefined
+  /** Most tokens to generate, where the request states none. */
+  readonly maxTokens?: number | undefined
+}
+
+/**
+ * A third of the UTF-8 bytes, rounded up.
+ *
+ * @internal
+ */
+export const approximate = (text: string): number => Math.ceil(new TextEncoder().encode(text).length / 3)
+
+// Formats add tokens around a message or a tool: role, separators, names.
+const tokensPerItem = 8
+
+/**
+ * The tokens of a request, before it is sent.
+ *
+ * @internal
+ */
+export interface Counts {
+  readonly found: Texts
+  readonly inputTokens: number
+  readonly outputTokens: number | undefined
+}
+
+/**
+ * Counts what a request is made of; a sentence when a number is wrong.
+ *
+ * @internal
+ */
+export const count = (request: Request, options: Options): Result.Result<Counts, string> =>
+  Result.gen(function*() {
+    const { maxTokens, prompt, responseFormat, system, tools }: Partial<Request> = { ...request }
+    if (prompt === undefined || prompt === null) return yield* Result.fail("`prompt` is missing")
+    const { maxTokens: longest, tokens = approximate }: Partial<Options> = { ...options }
+    const found = textsOf([system, prompt], [tools, responseFormat])
+    const counted = found.texts.reduce((sum, text) => sum + Math.ceil(tokens(text)), 0)
+    const outputTokens = maxTokens ?? longest
+    return {
+      found,
+      inputTokens: (yield* Checks.count("tokens", counted)) + found.items * tokensPerItem,
+      outputTokens: outputTokens === undefined ? undefined : yield* Checks.count("maxTokens", outputTokens)
+    }
+  })
+
+/**
+ * The cache mark of a value as JSON; `""` without one.
+ *
+ * @internal
+ */
+export const cachingIn = (own: unknown): string => {
+  const json = JSON.stringify(own) ?? ""
+  return /"(?:prompt_)?cache_?(?:control|point|breakpoint|options)/i.test(json) ? json : ""
+}
+
+/** @internal */
+export interface Texts {
+  readonly texts: ReadonlyArray<string>
+  readonly items: number
+  readonly files: number
+  /** What asks for a cache. */
+  readonly caching: string
+}
+
+/** The texts in messages, and in schemas, of which the names of fields are text too. */
+const textsOf = (messages: ReadonlyArray<unknown>, schemas: ReadonlyArray<unknown>): Texts => {
+  const texts: Array<string> = []
+  let items = 0
+  let files = 0
+  let caching = ""
+  const visit = (value: unknown, isSchema: boolean): void => {
+    if (typeof value === "string") texts.push(value)
+    else if (typeof value === "number" || typeof value === "boolean") texts.push(String(value))
+    else if (Array.isArray(value)) value.forEach((element) => visit(element, isSchema))
+    else if (value instanceof Uint8Array || value instanceof URL) files++
+    else if (Predicate.isObject(value)) {
+      if (Predicate.hasProperty(value, "type") && value.type === "file") {
+        files++
+        return
+      }
+      if (!isSchema && "content" in value) items++
+      for (const [key, field] of Object.entries(value)) {
+        if (isSchema) texts.push(key)
+        if (key === "options") caching += cachingIn(field)
+        if (isSchema || !/^(?:type|role|options)$/.test(key)) visit(field, isSchema)
+      }
+    }
+  }
+  for (const message of messages) {
+    if (typeof message === "string") items++
+    visit(message, false)
+  }
+  for (const schema of schemas) visit(schema, true)
+  return { texts, items, files, caching }
+}

@@ -1,0 +1,98 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Result, Schema, type Scope } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import * as Path from "node:path"
+import * as NodeRedisStore from "../../src/stores/NodeRedisStore.ts"
+import * as PostgresStore from "../../src/stores/PostgresStore.ts"
+import * as SqliteStore from "../../src/stores/SqliteStore.ts"
+import * as Store from "../../src/stores/Store.ts"
+import { root, run } from "../support/process.ts"
+import { dropPostgres, dropRedis, folder, hasPostgres, hasRedis, hasSqlite, postgres, redis, unique } from "./stores.ts"
+
+const worker = Path.join(root, "test/stores/worker.ts")
+
+const Counted = Schema.Array(Schema.Struct({ now: Schema.Number, before: Schema.Number, same: Schema.Boolean }))
+
+/** What the increments of a process began from, and when they were made. */
+const count = (kind: string, name: string, options: { readonly times: number; readonly clockOff: number }) =>
+  Effect.promise(async () => {
+    const { output, status } = await run(process.execPath, [worker, kind, name, String(options.times), "32"], {
+      env: { ...process.env, CLOCK_OFF: String(options.clockOff) }
+    })
+    assert.strictEqual(status, 0, output)
+    return Schema.decodeUnknownSync(Counted)(JSON.parse(output))
+  })
+
+const stores: ReadonlyArray<{
+  readonly kind: string
+  readonly isAbsent: boolean
+  /** A name that no other test has, and what is kept under it is removed at the end. */
+  readonly name: Effect.Effect<string, never, Scope.Scope>
+  readonly open: (name: string) => Effect.Effect<Store.Service, Store.StoreError, Scope.Scope>
+}> = [
+  {
+    kind: "sqlite",
+    isAbsent: !hasSqlite,
+    name: Effect.map(folder, (path) => Path.join(path, "store")),
+    open: (filename) => SqliteStore.make({ filename })
+  },
+  {
+    kind: "postgres",
+    isAbsent: !hasPostgres,
+    name: Effect.acquireRelease(Effect.sync(unique), (name) => Effect.orDie(dropPostgres(name))),
+    open: (table) => PostgresStore.make({ url: postgres, table })
+  },
+  {
+    kind: "redis",
+    isAbsent: !hasRedis,
+    name: Effect.acquireRelease(Effect.sync(unique), (name) => Effect.orDie(dropRedis(name))),
+    open: (prefix) => NodeRedisStore.make({ url: redis, prefix })
+  }
+]
+
+const [key, twin] = [Store.key("counter"), Store.key("twin")]
+
+const read = (store: Store.Service) =>
+  store.transact([key, twin], (values, now) => Result.succeed({ result: { values, now }, writes: [] }))
+
+for (const { isAbsent, kind, name, open } of stores) {
+  describe.skipIf(isAbsent)(`processes that share a store in ${kind}`, () => {
+    it.live("make it at the same time and lose no increment, whatever their clocks say", () =>
+      Effect.gen(function*() {
+        const shared = yield* name
+        const began = Date.now()
+        const results = (yield* Effect.all(
+          [0, 3_600_000, -3_600_000, 0].map((clockOff) => count(kind, shared, { times: 100, clockOff })),
+          { concurrency: "unbounded" }
+        )).flat()
+        const ended = Date.now()
+
+        assert.deepStrictEqual(
+          results.map(({ before }) => before).sort((a, b) => a - b),
+          Array.from(results, (_, index) => index)
+        )
+        assert.isTrue(results.every(({ same }) => same))
+        // The servers of these tests run on this machine.
+        assert.isTrue(results.every(({ now }) => now >= began && now <= ended))
+      }))
+
+    it.live("see all of a transaction of one that was killed, or nothing", () =>
+      Effect.gen(function*() {
+        const shared = yield* name
+        const store = yield* open(shared)
+        for (let round = 0; round < 2; round++) {
+          const child = spawn(process.execPath, [worker, kind, shared, "1000000", "8"], { stdio: "ignore" })
+          const before = yield* read(store)
+          // Killed in the midst of its work, which a busy machine may begin late.
+          yield* Effect.repeat(read(store), {
+            until: ({ values }) => Number(values[0] ?? 0) > Number(before.values[0] ?? 0) + 20
+          })
+          child.kill("SIGKILL")
+          yield* Effect.promise(() => once(child, "exit"))
+          const { values } = yield* read(store)
+          assert.strictEqual(values[0], values[1])
+        }
+      }))
+  })
+}
