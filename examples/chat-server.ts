@@ -27,10 +27,7 @@ const chat = Effect.gen(function*() {
     ChunkStream.events,
     Stream.tapError((error) => Effect.logError(error.message))
   )
-  return HttpServerResponse.stream(ServerSentEvents.encode(events), {
-    contentType: "text/event-stream",
-    headers: ServerSentEvents.headers
-  })
+  return HttpServerResponse.stream(ServerSentEvents.encode(events), ServerSentEvents.responseOptions)
 })
 
 const page = HttpServerResponse.html(`<!doctype html>
@@ -77,8 +74,7 @@ export const routes = Layer.mergeAll(HttpRouter.add("GET", "/", page), HttpRoute
 if (import.meta.main) {
   HttpRouter.serve(routes).pipe(
     Layer.provide(OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") })),
-    Layer.provide(FetchHttpClient.layer),
-    Layer.provide(NodeHttpServer.layer(createServer, { port: 3000 })),
+    Layer.provide([FetchHttpClient.layer, NodeHttpServer.layer(createServer, { port: 3000 })]),
     Layer.launch,
     NodeRuntime.runMain
   )

@@ -437,11 +437,7 @@ interface Stated {
 const finishOf = ({ cost, finishReason, id, isSpoken, model, reason, usage }: Stated): Finish => ({
   _tag: "Finish",
   reason: reason ?? (isSpoken ? "stop" : "other"),
-  ...(finishReason === undefined ? undefined : { finishReason }),
-  ...(id === undefined ? undefined : { id }),
-  ...(model === undefined ? undefined : { model }),
-  ...(usage === undefined ? undefined : { usage }),
-  ...(cost === undefined ? undefined : { cost })
+  ...defined({ finishReason, id, model, usage, cost })
 })
 
 /**

@@ -392,20 +392,7 @@ export type ContentEvent =
  *
  * @internal
  */
-export const choiceOf = (event: ContentEvent): number => {
-  switch (event.type) {
-    case "text":
-    case "reasoning":
-    case "refusal":
-    case "audio":
-    case "choice":
-    case "tool-call-piece":
-    case "finish":
-      return event.choice ?? 0
-    default:
-      return 0
-  }
-}
+export const choiceOf = (event: ContentEvent): number => "choice" in event ? event.choice ?? 0 : 0
 
 /**
  * A place, where the wire states one.

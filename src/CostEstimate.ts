@@ -10,6 +10,7 @@ import type { Cost } from "./Cost.ts"
 import { CostMetadata } from "./CostMetadata.ts"
 import * as Checks from "./engine/checks.ts"
 import * as Tokens from "./engine/tokens.ts"
+import { defined } from "./internal/defined.ts"
 import type { Price } from "./Price.ts"
 import * as Pricing from "./Pricing.ts"
 import type { ProviderError } from "./ProviderError.ts"
@@ -145,13 +146,10 @@ const priced = (
   const { answers, isKnown, terms } = termsOf(own)
   const stated = {
     provider,
-    ...(model === undefined ? undefined : { model }),
     inputTokens,
     outputTokens: (outputTokens ?? 0) * answers,
-    ...(request.serviceTier === undefined ? undefined : { serviceTier: request.serviceTier }),
-    ...terms,
-    ...(date === undefined ? undefined : { date }),
-    ...(options.region === undefined ? undefined : { region: options.region })
+    ...defined({ model, serviceTier: request.serviceTier, date, region: options.region }),
+    ...terms
   }
   const asked = `${found.caching}${Tokens.cachingIn(own)}`
   // Anthropic caches what the request marks; other providers decide themselves.

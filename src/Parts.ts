@@ -20,6 +20,7 @@ import type * as ContentEvent from "./ContentEvent.ts"
 import { choiceOf } from "./ContentEvent.ts"
 import type { FinishReason } from "./FinishReason.ts"
 import { concat } from "./internal/bytes.ts"
+import { defined } from "./internal/defined.ts"
 import { lazy } from "./internal/lazy.ts"
 import type { ProviderError } from "./ProviderError.ts"
 import * as Usage from "./Usage.ts"
@@ -232,16 +233,8 @@ export const chunkDecoder = (options?: {
 }
 
 /** Text is passed on. */
-const keptSize = (event: ContentEvent.ContentEvent): number => {
-  switch (event.type) {
-    case "text":
-    case "reasoning":
-    case "refusal":
-      return 0
-    default:
-      return sizeOf(event)
-  }
-}
+const keptSize = (event: ContentEvent.ContentEvent): number =>
+  event.type === "text" || event.type === "reasoning" || event.type === "refusal" ? 0 : sizeOf(event)
 
 /**
  * A stream part from its encoding. It is what the schema of `effect/ai` makes of it, without the checks that a part of
@@ -513,9 +506,7 @@ export class State implements Decoder {
     const timestamp = dateOf(created)
     this.out.push({
       type: "response-metadata",
-      ...(newId === undefined ? undefined : { id: newId }),
-      ...(newModel === undefined ? undefined : { modelId: newModel }),
-      ...(timestamp === undefined ? undefined : { timestamp })
+      ...defined({ id: newId, modelId: newModel, timestamp })
     })
   }
 }

@@ -15,6 +15,7 @@ import * as Schema from "effect/Schema"
 import { ChatResponse } from "./ChatResponse.ts"
 import { calculateEach, type Cost, fromStated } from "./Cost.ts"
 import { CostMetadata, isStated } from "./CostMetadata.ts"
+import { defined } from "./internal/defined.ts"
 import { trusted } from "./internal/trusted.ts"
 import { type ModelPrice, patch, type Price, type PriceTable } from "./Price.ts"
 import { apply, check, type InvalidPrices, type Overrides } from "./PriceOverrides.ts"
@@ -262,8 +263,7 @@ const makeChecked = (options: Options): Service => {
       const served = region === undefined ? own(options.regions, provider) : undefined
       return type === undefined && served === undefined ? metadata : trusted(CostMetadata, {
         ...metadata,
-        ...(type === undefined ? undefined : { deploymentType: type }),
-        ...(served === undefined ? undefined : { region: served })
+        ...defined({ deploymentType: type, region: served })
       })
     }
   }

@@ -634,11 +634,11 @@ const logIgnored = <C, E>(
     Effect.all([
       options.length === 0
         ? Effect.void
-        : Effect.logWarning(`${provider} takes no such options, so they are not sent: ${options.join("; ")}`),
+        : Effect.logWarning(`${provider} is not sent everything as it was asked for: ${options.join("; ")}`),
       // The caller can't change these: they are parts of earlier answers, and come with every turn that follows.
       parts.length === 0
         ? Effect.void
-        : Effect.logDebug(`${provider} takes no such parts back, so they are not sent: ${parts.join("; ")}`)
+        : Effect.logDebug(`${provider} is not sent these parts of earlier answers: ${parts.join("; ")}`)
     ], { discard: true })
   )
 }
@@ -759,6 +759,30 @@ export const layer = <Self, C extends Chunk>(
   service: Context.Key<Self, Service<C>>,
   definition: Definition<C>
 ): Layer.Layer<Self | Provider, never, HttpClient.HttpClient> => layerOf(service, make(definition))
+
+/**
+ * What makes a provider's layer from configuration: of a function that gives the config of its options, and of its
+ * `layer`. The policy among the options is checked, see {@link checkPolicy}.
+ *
+ * @example
+ * ```ts
+ * import { OpenAi, Provider } from "effect-llm-stream"
+ * import { Config } from "effect"
+ *
+ * const config = (name: string) => Config.all({ baseUrl: Config.String(name) })
+ * const layerConfig = Provider.layerConfig(config, OpenAi.layer)
+ * const gateway = layerConfig("GATEWAY_URL")
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerConfig = <Arguments extends ReadonlyArray<unknown>, Options extends Policy, A, R>(
+  config: (...configs: Arguments) => Config.Config<Options>,
+  layer: (options: Options) => Layer.Layer<A, never, R>
+) =>
+(...configs: Arguments): Layer.Layer<A, Config.ConfigError, R> =>
+  Layer.unwrap(Effect.map(checkPolicy(config(...configs)), layer))
 
 /** @internal */
 export const layerOf = <Self, S extends Service<Chunk>, E, R>(

@@ -554,32 +554,10 @@ type Common = Omit<(typeof Unknown)["~type.make.in"], "_tag">
 
 const make = (tag: StatedReason, fields: Common, { details, failedGeneration }: Failure): Reason => {
   switch (tag) {
-    case "Authentication":
-      return new Authentication(fields)
-    case "PermissionDenied":
-      return new PermissionDenied(fields)
-    case "NotFound":
-      return new NotFound(fields)
-    case "InvalidRequest":
-      return new InvalidRequest(fields)
-    case "ContextLengthExceeded":
-      return new ContextLengthExceeded(fields)
     case "ContentFiltered":
       return new ContentFiltered(details === undefined ? fields : { ...fields, details })
-    case "RateLimited":
-      return new RateLimited(fields)
-    case "QuotaExceeded":
-      return new QuotaExceeded(fields)
-    case "Overloaded":
-      return new Overloaded(fields)
-    case "ServerError":
-      return new ServerError(fields)
-    case "Network":
-      return new Network(fields)
     case "Timeout":
       return new Timeout({ ...fields, kind: "firstByte" })
-    case "IncompleteStream":
-      return new IncompleteStream(fields)
     case "ToolUseFailed":
       return new ToolUseFailed(
         failedGeneration === undefined ? fields : {
@@ -587,7 +565,23 @@ const make = (tag: StatedReason, fields: Common, { details, failedGeneration }: 
           failedGeneration: cut(failedGeneration, maxMessageLength)
         }
       )
-    case "Unknown":
-      return new Unknown(fields)
+    default:
+      return new plain[tag](fields)
   }
+}
+
+/** The reasons that state nothing of their own. */
+const plain = {
+  Authentication,
+  PermissionDenied,
+  NotFound,
+  InvalidRequest,
+  ContextLengthExceeded,
+  RateLimited,
+  QuotaExceeded,
+  Overloaded,
+  ServerError,
+  Network,
+  IncompleteStream,
+  Unknown
 }

@@ -16,6 +16,7 @@ import { type Cost, toJson } from "./Cost.ts"
 import { lazy } from "./internal/lazy.ts"
 import { isProviderError } from "./ProviderError.ts"
 import type * as StreamedObject from "./StreamedObject.ts"
+import type * as StructuredOutput from "./StructuredOutput.ts"
 import type * as ToolLoop from "./ToolLoop.ts"
 import { Usage } from "./Usage.ts"
 import * as Sse from "./wire/Sse.ts"
@@ -141,7 +142,7 @@ export interface Options {
 }
 
 /** What a response, or a loop with or without an output, emits. */
-type Event = ToolLoop.Event | StreamedObject.ObjectEvent<unknown, unknown>
+type Event = ToolLoop.Event | StreamedObject.ObjectEvent<unknown, unknown> | StructuredOutput.Repair
 
 /**
  * The body of a response of type `text/event-stream`. Each event is named after its `_tag` and has its JSON as data; the
@@ -158,10 +159,10 @@ type Event = ToolLoop.Event | StreamedObject.ObjectEvent<unknown, unknown>
  *
  * const chat = (prompt: string) =>
  *   Effect.map(Provider.Provider, ({ stream }) =>
- *     HttpServerResponse.stream(ServerSentEvents.encode(ChunkStream.events(stream({ prompt }))), {
- *       contentType: "text/event-stream",
- *       headers: ServerSentEvents.headers
- *     }))
+ *     HttpServerResponse.stream(
+ *       ServerSentEvents.encode(ChunkStream.events(stream({ prompt }))),
+ *       ServerSentEvents.responseOptions
+ *     ))
  * ```
  *
  * @category encoding
@@ -194,6 +195,14 @@ export const encode = <E, R>(
  */
 export const headers = { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" } as const
 
+/**
+ * The type of the body and the {@link headers}, as `HttpServerResponse.stream` takes them.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
+export const responseOptions = { contentType: "text/event-stream", headers } as const
+
 const sent = (event: Event, { costs = false, toolResults = false }: Options): ServerSentEvent | undefined => {
   switch (event._tag) {
     case "Finish": {
@@ -212,6 +221,7 @@ const sent = (event: Event, { costs = false, toolResults = false }: Options): Se
     case "Step":
     case "Partial":
     case "Complete":
+    case "Repair":
       return undefined
     default:
       return event

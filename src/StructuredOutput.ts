@@ -265,7 +265,7 @@ export const elements = <T, E, RD, RE>(
  * @since 0.2.0
  */
 export interface Asked<T, E = T, RD = never, RE = never>
-  extends Pick<Request<T, E, RD, RE>, "schema" | "name" | "description" | "mode" | "strict">
+  extends Pick<Request<T, E, RD, RE>, "schema" | "name" | "description" | "mode" | "strict" | "repairs">
 {}
 
 interface Ask {
@@ -316,6 +316,54 @@ const prepared = <T, E, RD, RE>(
     }
   })
 
+/**
+ * The `responseFormat` of a plain chat request for data, and how its answer is read.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Format extends Pick<ChatRequest.ChatRequest, "responseFormat"> {
+  /** The options of `ChunkStream.object` and `ChunkStream.elements` for the answer. */
+  readonly reading: StreamedObject.Options
+}
+
+/**
+ * A schema in the form in which the provider in context takes and guarantees it, for a chat request of your own: an optional
+ * field is sent as one that may be `null`, a record as a list of pairs. `reading` decodes the answer back. Fails with an
+ * `InvalidRequest` when the API can't express the schema.
+ *
+ * @example
+ * ```ts
+ * import { ChunkStream, Provider, StructuredOutput } from "effect-llm-stream"
+ * import { Effect, Schema, Stream } from "effect"
+ *
+ * const Person = Schema.Struct({ name: Schema.String, born: Schema.optionalKey(Schema.Date) })
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   const { reading, responseFormat } = yield* StructuredOutput.format({ schema: Person })
+ *   return yield* provider.stream({ prompt: "Who was Ada Lovelace?", responseFormat }).pipe(
+ *     ChunkStream.object(Person, reading),
+ *     Stream.runLast
+ *   )
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const format = <T, E, RD, RE>(
+  asked: Omit<Asked<T, E, RD, RE>, "mode" | "repairs">
+): Effect.Effect<Format, ProviderError.ProviderError, Provider.Provider> =>
+  Effect.flatMap(
+    Provider.Provider,
+    (provider) =>
+      Effect.map(
+        asking(provider, { ...asked, mode: "format" }),
+        ({ reading, responseFormat }) => ({ reading, responseFormat })
+      )
+  )
+
 /** What a request says to ask for an object, and how the answer is read. */
 interface Asking extends Pick<ChatRequest.ChatRequest, "responseFormat"> {
   /** What the model is told besides. */
@@ -332,7 +380,7 @@ interface Asking extends Pick<ChatRequest.ChatRequest, "responseFormat"> {
  */
 export const asking = Effect.fnUntraced(function*<T, E, RD, RE>(
   provider: Provider.Service,
-  asked: Asked<T, E, RD, RE>
+  asked: Omit<Asked<T, E, RD, RE>, "repairs">
 ): Effect.fn.Return<Asking, ProviderError.ProviderError> {
   const { description, mode: wanted = "format", schema, strict = provider.dialect?.strict } = asked
   const refuse = (message: string) => Checks.refused(provider.name, message)
@@ -436,7 +484,8 @@ const withSpent = (
     })
   })
 
-const withEarlier = (
+/** @internal */
+export const withEarlier = (
   error: StreamedObject.ObjectError,
   earlier: ReadonlyArray<ChatResponse>
 ): StreamedObject.ObjectError =>
@@ -444,24 +493,32 @@ const withEarlier = (
     ? error
     : new StreamedObject.ObjectError({ reason: error.reason, text: error.text, response: error.response, earlier })
 
-/** Whether the model can mend it: it knows no better when it refused, and was not done when it was cut off. */
-const isRepairable = ({ reason }: StreamedObject.ObjectError): boolean =>
+/**
+ * Whether the model can mend it: it knows no better when it refused, and was not done when it was cut off.
+ *
+ * @internal
+ */
+export const isRepairable = ({ reason }: StreamedObject.ObjectError): boolean =>
   reason._tag === "InvalidJson" || reason._tag === "SchemaMismatch"
 
-/** The conversation with an answer, and with what is wrong with it. */
-const repaired = (prompt: Prompt.RawInput, { reason, text }: StreamedObject.ObjectError): Prompt.Prompt => {
+/**
+ * What a model is told that is to mend its answer.
+ *
+ * @internal
+ */
+export const correction = ({ reason }: StreamedObject.ObjectError): string => {
   const problems = reason._tag === "SchemaMismatch"
     ? lines(reason.issues)
     : [reason.message]
-  return Prompt.fromMessages([
-    ...Prompt.make(prompt).content,
-    Prompt.assistantMessage({ content: [Prompt.textPart({ text })] }),
-    Prompt.userMessage({
-      content: [Prompt.textPart({
-        text: `This is not the JSON that was asked for:\n${
-          problems.map((problem) => `- ${problem}`).join("\n")
-        }\nAnswer again, with the whole JSON, corrected, and nothing else.`
-      })]
-    })
-  ])
+  return `This is not the JSON that was asked for:\n${
+    problems.map((problem) => `- ${problem}`).join("\n")
+  }\nAnswer again, with the whole JSON, corrected, and nothing else.`
 }
+
+/** The conversation with an answer, and with what is wrong with it. */
+const repaired = (prompt: Prompt.RawInput, error: StreamedObject.ObjectError): Prompt.Prompt =>
+  Prompt.fromMessages([
+    ...Prompt.make(prompt).content,
+    Prompt.assistantMessage({ content: [Prompt.textPart({ text: error.text })] }),
+    Prompt.userMessage({ content: [Prompt.textPart({ text: correction(error) })] })
+  ])

@@ -144,10 +144,32 @@ export const timePerOutputChunk: Metric.Histogram<number> = Operation.durations(
  * @category metrics
  * @since 0.2.0
  */
-export const invokeAgentDuration: Metric.Histogram<number> = Operation.durations(
+export const invokeAgentDuration: Metric.Histogram<number> = Operation.histogram(
   "gen_ai.invoke_agent.duration",
-  "Duration of a single agent invocation"
+  "Duration of a single agent invocation",
+  { unit: "s", first: 0.1, buckets: 13 }
 )
+
+/**
+ * How often an agent asked a model and called tools, see {@link invokeAgent}, by `gen_ai.agent.name`: one value each for every
+ * time that an agent ran, failed ones included. A model call counts once,
+ * however often a retry or a fallback asks; tools that the provider runs don't count.
+ *
+ * @category metrics
+ * @since 0.2.0
+ */
+export const invokeAgentCalls: Readonly<Record<"inference" | "tool", Metric.Histogram<number>>> = {
+  inference: Operation.histogram(
+    "gen_ai.invoke_agent.inference_calls",
+    "Model calls of a single agent invocation",
+    { unit: "{inference_call}", first: 1, buckets: 8 }
+  ),
+  tool: Operation.histogram(
+    "gen_ai.invoke_agent.tool_calls",
+    "Tool calls of a single agent invocation",
+    { unit: "{tool_call}", first: 1, buckets: 8 }
+  )
+}
 
 /**
  * Seconds that the handler of a tool took, by `gen_ai.tool.name`; `error.type` tells the failed ones.
@@ -598,11 +620,27 @@ export const invokeAgent: {
     { attributes = {}, content = false, description, name }: AgentOptions = {}
   ): Stream.Stream<A, E, Exclude<R, Tracer.ParentSpan>> =>
     Stream.unwrap(Effect.gen(function*() {
+      const labelled = { "gen_ai.agent.name": name }
+      const agent: Operation.Agent = { content, calls: { inference: 0, tool: 0 } }
       const span = yield* Operation.operation("invoke_agent", name, {
         duration: invokeAgentDuration,
-        labelled: { "gen_ai.agent.name": name },
+        labelled,
         attributes: { "gen_ai.agent.description": description, ...attributes }
       })
+      yield* Effect.addFinalizer(() =>
+        // An agent of another make than a `ToolLoop` does not count its calls.
+        agent.calls.inference + agent.calls.tool === 0
+          ? Effect.void
+          : Effect.forEach(
+            ["inference", "tool"] as const,
+            (kind) =>
+              Metric.update(
+                Metric.withAttributes(invokeAgentCalls[kind], Operation.labels(labelled)),
+                agent.calls[kind]
+              ),
+            { discard: true }
+          )
+      )
       const tell = (usage: Usage | undefined, more: Attributes = {}) =>
         Operation.addAttributes(span, {
           "gen_ai.usage.input_tokens": usage?.inputTokens,
@@ -624,7 +662,7 @@ export const invokeAgent: {
         Stream.tapError((error) =>
           Effect.sync(() => ProviderError.isProviderError(error) ? tell(error.spent?.usage) : undefined)
         ),
-        Stream.updateService(Operation.CurrentContent, () => content),
+        Stream.provideService(Operation.CurrentAgent, agent),
         Stream.provideService(Tracer.ParentSpan, span)
       )
     }))

@@ -169,7 +169,7 @@ export type Request<T extends Record<string, Tool.Any>, E = never, R = never> =
   & (Pick<ChatRequest.ChatRequest, "prompt"> | { readonly from: State; readonly prompt?: Prompt.RawInput | undefined })
 
 /**
- * Data that a loop ends in: its schema, or the schema with how the model is asked for it.
+ * Data that a loop ends in: its schema, or the schema with how the model is asked for it. Each of its `repairs` is a step.
  *
  * @category models
  * @since 0.2.0
@@ -293,7 +293,8 @@ type BudgetError<O> = [Chosen<O, "budget">] extends [undefined] ? never
  * all responses used, also the one that was cut off.
  *
  * With `output`, the loop ends in data: a `Partial` each time that it has grown, and one `Complete` before `Done`, unless
- * there is another reason to end. It fails with an `ObjectError` when the answer is not the data, after its {@link Step}.
+ * there is another reason to end. When the answer is not the data, it is sent back as often as `repairs` of the `output` says,
+ * after its {@link Step} and a `Repair`; else the loop fails with an `ObjectError`.
  *
  * @example
  * ```ts
@@ -352,7 +353,7 @@ export const stream = <
 }
 
 /** What a loop with an output emits besides. */
-type ObjectEvent<A, I> = [A] extends [never] ? never : StreamedObject.ObjectEvent<A, I>
+type ObjectEvent<A, I> = [A] extends [never] ? never : StreamedObject.ObjectEvent<A, I> | StructuredOutput.Repair
 
 type ObjectError<A> = [A] extends [never] ? never : StreamedObject.ObjectError
 
@@ -373,12 +374,12 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
   request: Request<T, E1, R1> & { readonly output?: Output<A, I, RD, RE> | undefined },
   options: Options<T, E2, R2>
 ): Stream.Stream<
-  Event | StreamedObject.ObjectEvent<A, I>,
+  Event | StreamedObject.ObjectEvent<A, I> | StructuredOutput.Repair,
   Failure<T, E1 | E2>,
   Services<T, R1 | R2 | RD>
 > => {
   type Events = Stream.Stream<
-    Event | StreamedObject.ObjectEvent<A, I>,
+    Event | StreamedObject.ObjectEvent<A, I> | StructuredOutput.Repair,
     Failure<T, E1 | E2>,
     Services<T, R1 | R2 | RD>
   >
@@ -403,6 +404,12 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
     const { forms, handlers, known } = yield* prepared(tools, codecTransformer(provider))
     const wanted = output === undefined ? undefined : isCodec(output) ? { schema: output } : output
     const asking = wanted === undefined ? undefined : yield* StructuredOutput.asking(provider, wanted)
+    const repairs = yield* Effect.mapError(
+      Effect.fromResult(Checks.count("output.repairs", wanted?.repairs ?? 0)),
+      invalid
+    )
+    // The responses that needed a repair.
+    const earlier: Array<ChatResponse.ChatResponse> = []
 
     const run = (calls: ReadonlyArray<Call>, offered: Offered, results: Results) =>
       Stream.flatMap(
@@ -427,6 +434,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
         const accumulator = ChatResponse.accumulator({ maxSize: yield* ChatResponse.MaxSize })
         const { instructions, reading, responseFormat, tool } = asking ?? {}
         const said = [system, instructions].filter(Predicate.isNotUndefined)
+        yield* Operation.countCall("inference")
         const chunks = provider.stream({
           ...fields,
           ...defined({ responseFormat: responseFormat ?? fields.responseFormat }),
@@ -501,12 +509,25 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
         const results: Results = new Map()
         const isAnswerCall = ({ name }: Call) => name === object?.tool
         const isAnswered = calls.some(isAnswerCall)
-        for (const call of calls.filter(isAnswerCall)) toolResult(call, accepted, results)
         const others = calls.filter((call) => !isAnswerCall(call))
         const runs = isFinished && !isAnswered
         const waiting = runs
           ? yield* approvalsOf(known, forms, offered, others, before.prompt.content, options.needsApproval)
           : new Map<string, ChatEvent.ToolCall>()
+        const isOver = !isFinished || isAnswered || calls.length === 0 && finish.reason !== "pause"
+        const steps = before.steps + 1
+        const ending = object !== undefined && isOver && waiting.size === 0 && !asked
+          ? yield* Effect.result(object.end(response))
+          : undefined
+        const broken =
+          ending !== undefined && Result.isFailure(ending) && StructuredOutput.isRepairable(ending.failure) &&
+            earlier.length < repairs && steps < maxSteps
+            ? ending.failure
+            : undefined
+        for (const call of calls.filter(isAnswerCall)) {
+          if (broken === undefined) toolResult(call, accepted, results)
+          else failed(call, StructuredOutput.correction(broken), results)
+        }
         const answers = runs
           ? run(others.filter((call) => !waiting.has(call.id)), offered, results)
           : Stream.fromIterable(others.map((call) =>
@@ -515,14 +536,13 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
         const end = Stream.suspend((): Events => {
           const state: State = {
             ...defined({ system: before.system }),
-            steps: before.steps + 1,
+            steps,
             prompt: Prompt.fromMessages([
               ...before.prompt.content,
               ...messagesOf(ids.message(response.message), calls, waiting, results)
             ]),
             ...totals(before, finish)
           }
-          const isOver = !isFinished || isAnswered || calls.length === 0 && finish.reason !== "pause"
           const reason: DoneReason | undefined = waiting.size > 0 || asked
             ? "approval"
             : isOver
@@ -536,18 +556,24 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
           if (reason === undefined) {
             return Stream.concat(ended, step(state))
           }
+          if (broken !== undefined) {
+            const attempt = earlier.push(response)
+            return ended.pipe(
+              Stream.concat(Stream.make<[StructuredOutput.Repair]>({ _tag: "Repair", attempt, error: broken })),
+              Stream.concat(step(isAnswered ? state : told(state, StructuredOutput.correction(broken))))
+            )
+          }
           const done = Stream.make<[Event]>({ _tag: "Done", ...state, reason })
-          return Stream.concat(
-            ended,
-            object !== undefined && isOver && reason !== "approval"
-              ? Stream.concat(Stream.fromEffect(object.end(response)), done)
-              : done
-          )
+          const complete = ending === undefined
+            ? Stream.empty
+            : Stream.fromEffect(
+              Effect.mapError(Effect.fromResult(ending), (error) =>
+                StructuredOutput.withEarlier(error, earlier))
+            )
+          return ended.pipe(Stream.concat(complete), Stream.concat(done))
         })
         return Stream.fromIterable(waiting).pipe(
-          Stream.map(([approvalId, call]) =>
-            approvalRequest(approvalId, call)
-          ),
+          Stream.map(([approvalId, call]) => approvalRequest(approvalId, call)),
           Stream.concat(answers),
           Stream.concat(end)
         )
@@ -592,6 +618,15 @@ const isCodec = <A, I, RD, RE>(output: Output<A, I, RD, RE>): output is Schema.C
   Schema.isSchema(output)
 
 const isState = Schema.is(Schema.Struct(state))
+
+/** A state in which the user has said something more. */
+const told = (state: State, text: string): State => ({
+  ...state,
+  prompt: Prompt.fromMessages([
+    ...state.prompt.content,
+    Prompt.userMessage({ content: [Prompt.textPart({ text })] })
+  ])
+})
 
 /** An object that a loop ends in, while a response has it. */
 interface GrowingObject<A, I, RD> {
@@ -764,8 +799,7 @@ const totals = (
     ? undefined
     : Cost.sum(cost ?? Cost.zero, finish.cost)
   return {
-    ...(used === undefined ? undefined : { usage: used }),
-    ...(spent === undefined ? undefined : { cost: spent })
+    ...defined({ usage: used, cost: spent })
   }
 }
 
@@ -1197,7 +1231,7 @@ export interface Answer<out T = never> extends Omit<Done, "_tag"> {
  * @since 0.2.0
  */
 export const answer = <E, R, T = never>(
-  self: Stream.Stream<Event | StreamedObject.ObjectEvent<T, unknown>, E, R>
+  self: Stream.Stream<Event | StreamedObject.ObjectEvent<T, unknown> | StructuredOutput.Repair, E, R>
 ): Effect.Effect<Answer<T>, E, R> =>
   Effect.suspend(() => {
     let text = ""

@@ -154,6 +154,23 @@ describe("ChunkStream.events", () => {
       assert.strictEqual(finish?._tag === "Finish" && finish.cost && BigDecimal.format(finish.cost.total), "0.00325")
     }))
 
+  it.effect("gives audio as bytes and words come, and nothing for what states neither", () =>
+    Effect.gen(function*() {
+      const spoken = [
+        { id: "audio_1" },
+        { data: "AAEC" },
+        { transcript: "Hi" },
+        { data: "Aw==", transcript: "!" },
+        { expires_at: 1_700_000_000 }
+      ].map((audio) => new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { audio } }] } }))
+      const { events } = yield* collect(Stream.fromIterable(spoken))
+      assert.deepStrictEqual(events.filter(({ _tag }) => _tag === "Audio"), [
+        { _tag: "Audio", data: Uint8Array.of(0, 1, 2) },
+        { _tag: "Audio", transcript: "Hi" },
+        { _tag: "Audio", data: Uint8Array.of(3), transcript: "!" }
+      ])
+    }))
+
   it("is read and written as JSON", () => {
     const codec = Schema.toCodecJson(ChatEvent.ChatEvent)
     const events: ReadonlyArray<Events.ChatEvent> = [

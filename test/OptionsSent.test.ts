@@ -20,22 +20,35 @@ import {
 } from "../src/index.ts"
 import { OpenAiOptions } from "../src/openai/OpenAiOptions.ts"
 import { OpenAiResponsesOptions } from "../src/openai/OpenAiResponsesOptions.ts"
+import { RequestCheck } from "../src/testing.ts"
 
 const endpoint = "https://a.example"
 const claude = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 const apis: Readonly<
-  Record<string, readonly [schema: Schema.Codec<unknown>, definition: Provider.Definition<Chunk.Chunk>, model: string]>
+  Record<
+    string,
+    readonly [
+      schema: Schema.Codec<unknown>,
+      definition: Provider.Definition<Chunk.Chunk>,
+      model: string,
+      api: RequestCheck.Api
+    ]
+  >
 > = {
-  openai: [OpenAiOptions, OpenAi.define({}), "gpt-4.1"],
-  openaiResponses: [OpenAiResponsesOptions, OpenAiResponses.define({}), "gpt-4.1"],
-  groq: [GroqOptions, Groq.define({}), "openai/gpt-oss-20b"],
-  azure: [AzureOpenAiOptions, AzureOpenAi.define({ endpoint }), "gpt-4.1"],
-  azureInference: [AzureInferenceOptions, AzureInference.define({ endpoint }), "gpt-4.1"],
-  anthropic: [AnthropicOptions, Anthropic.define({}), "claude-sonnet-4-5"],
-  bedrock: [BedrockOptions, Bedrock.define({ region: "us-east-1" }), claude],
-  bedrockInvoke: [BedrockInvokeOptions, BedrockInvoke.define({ region: "us-east-1" }), claude]
+  openai: [OpenAiOptions, OpenAi.define({}), "gpt-4.1", "openai"],
+  openaiResponses: [OpenAiResponsesOptions, OpenAiResponses.define({}), "gpt-4.1", "openai-responses"],
+  groq: [GroqOptions, Groq.define({}), "openai/gpt-oss-20b", "groq"],
+  azure: [AzureOpenAiOptions, AzureOpenAi.define({ endpoint }), "gpt-4.1", "azure"],
+  azureInference: [AzureInferenceOptions, AzureInference.define({ endpoint }), "gpt-4.1", "azure-inference"],
+  anthropic: [AnthropicOptions, Anthropic.define({}), "claude-sonnet-4-5", "anthropic"],
+  bedrock: [BedrockOptions, Bedrock.define({ region: "us-east-1" }), claude, "bedrock"],
+  bedrockInvoke: [BedrockInvokeOptions, BedrockInvoke.define({ region: "us-east-1" }), claude, "bedrock-invoke"]
 }
+
+/** What the check of an API has against a request, as it is sent. */
+const findings = (api: RequestCheck.Api, { body, headers, url }: Provider.Prepared) =>
+  RequestCheck.findings(api, { body: JSON.parse(JSON.stringify(body)), headers, path: new URL(url).pathname })
 
 /** The fields that have another name in the body. */
 const written: Readonly<Record<string, string>> = { betas: "anthropic_beta" }
@@ -44,7 +57,7 @@ const leaves = (value: unknown): ReadonlyArray<string> =>
   typeof value === "object" && value !== null ? Object.values(value).flatMap(leaves) : [String(value)]
 
 describe("a provider's own option", () => {
-  for (const [key, [schema, definition, model]] of Object.entries(apis)) {
+  for (const [key, [schema, definition, model, api]] of Object.entries(apis)) {
     const fields = SchemaAST.isObjects(schema.ast) ? schema.ast.propertySignatures : []
 
     it(`of ${key} is known by its field`, () => assert.isNotEmpty(fields))
@@ -67,7 +80,29 @@ describe("a provider's own option", () => {
         const isHeader = leaves(value).every((leaf) => Object.values(headers).some((said) => said.includes(leaf)))
         const isNamed = ignored.some((line) => line.includes(field))
         assert.isTrue(isInBody || isHeader || isNamed, JSON.stringify([value, body, headers]))
+        const unknown = findings(api, prepared.success).filter(({ kind, path }) => kind === "unknown" && path === field)
+        assert.isEmpty(unknown, "the check of the API does not know it")
       }, { arbitrary: { runs: 25 } })
     }
+  }
+})
+
+describe("a word of a request", () => {
+  const tiers = ["auto", "default", "flex", "scale", "priority", "fast", "on_demand", "performance", "standard_only"]
+  const efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const
+
+  for (const [key, [, definition, model, api]] of Object.entries(apis)) {
+    it(`is taken by the check of ${key} when it is sent`, () => {
+      const requests = [
+        ...[...tiers, "reserved"].map((serviceTier) => ({ serviceTier })),
+        ...efforts.map((effort) => ({ reasoning: { effort } }))
+      ]
+      const sent = requests.flatMap((request) => {
+        const prepared = Provider.prepare(definition, { model, prompt: "Hi", ...request })
+        return Result.isSuccess(prepared) ? [[request, prepared.success] as const] : []
+      })
+      assert.isNotEmpty(sent)
+      for (const [request, prepared] of sent) assert.isEmpty(findings(api, prepared), JSON.stringify(request))
+    })
   }
 })

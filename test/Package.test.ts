@@ -104,7 +104,7 @@ describe("Package", { timeout: 60_000 }, () => {
   it("needs Node only for the command line and the part of the testing kit that says so", () => {
     const dist = Path.join(installed, "dist")
     const forNode =
-      /^(?! \*).*\b(?:from|import|import\()\s*"(?:node:|@effect\/platform-node|[^"]*\/(?:bin|Node\w+)\.js)/m
+      /^(?! \*).*\b(?:from|import|import\()\s*"(?:node:|@effect\/platform-node|[^"]*\/(?:bin|NodeReplay\w+)\.js)/m
     const needing = filesOf(dist).filter((file) =>
       file.endsWith(".js") && forNode.test(Fs.readFileSync(Path.join(dist, file), "utf8"))
     )

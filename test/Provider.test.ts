@@ -387,7 +387,7 @@ describe("Provider.stream", () => {
         )
         assert.match(
           JSON.stringify(lines),
-          /^\[\["Warn","openai takes no such options.*topK.*\["Debug",.*parts back.*prompt/
+          /^\[\["Warn","openai is not sent everything.*topK.*\["Debug",.*earlier answers.*prompt/
         )
       }))
   })

@@ -1,8 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Effect, Result, Schema, Stream } from "effect"
+import { BigDecimal, Effect, Option, Result, Schema, Stream } from "effect"
 import { Prompt } from "effect/ai"
 import { expectTypeOf } from "vitest"
-import { Cost, type OpenAiChunk, Provider, ProviderError, StreamedObject, StructuredOutput } from "../src/index.ts"
+import {
+  ChunkStream,
+  Cost,
+  OpenAi,
+  type OpenAiChunk,
+  Provider,
+  ProviderError,
+  StreamedObject,
+  StructuredOutput
+} from "../src/index.ts"
 import { Answer, TestProvider } from "../src/testing.ts"
 import * as NodeReplayServer from "../src/testing/NodeReplayServer.ts"
 import { hosts } from "./support/providers.ts"
@@ -88,6 +97,21 @@ for (const [id, { at, reply }] of Object.entries(hosts)) {
         // The server refuses what the provider would refuse.
         const [{ body } = { body: undefined }] = yield* server.requests
         assert.include(JSON.stringify(body).replaceAll("\\", ""), `"born"`)
+      }))
+
+    it.live("writes a schema for a plain request, and says how its answer is read", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([reply(Answer.make({ model, content: written, usage }))])
+        const last = yield* Effect.gen(function*() {
+          const provider = yield* Provider.Provider
+          const { reading, responseFormat } = yield* StructuredOutput.format({ schema: Person })
+          return yield* provider.stream({ prompt: request.prompt, responseFormat }).pipe(
+            ChunkStream.object(Person, reading),
+            Stream.runLast
+          )
+        }).pipe(Effect.provide(at(server.url)))
+        const event = Option.getOrThrow(last)
+        assert.deepStrictEqual(event._tag === "Complete" && event.value, ada)
       }))
 
     it.live("takes every kind of schema in words, and says so where another mode does not take one", () =>
@@ -253,6 +277,17 @@ describe("StructuredOutput", () => {
       Effect.updateService(Provider.Provider, (provider) => ({ ...provider, dialect: { strict: true } })),
       Effect.provide(answers(written))
     ))
+
+  it.effect("is what a plain request is told of whose own schema can't be guaranteed", () =>
+    Effect.gen(function*() {
+      const ask = { model: "gpt-4o", prompt: "Hi" }
+      const refused = Provider.prepare(OpenAi.define({}), { ...ask, responseFormat: { schema: Person, strict: true } })
+      assert.include(Result.isFailure(refused) && refused.failure.message, "StructuredOutput.format")
+      const { responseFormat } = yield* StructuredOutput.format({ schema: Person, strict: true }).pipe(
+        Effect.provide(TestProvider.layer([]))
+      )
+      assert.isTrue(Result.isSuccess(Provider.prepare(OpenAi.define({}), { ...ask, responseFormat })))
+    }))
 
   it.effect("tells a model the schema in words when it has no field for it", () =>
     Effect.gen(function*() {

@@ -533,15 +533,22 @@ describe("Telemetry", () => {
       },
       { chunks }
     ] as const
-    const run = Effect.fnUntraced(function*(options?: Telemetry.AgentOptions) {
+    const run = Effect.fnUntraced(function*(
+      options?: Telemetry.AgentOptions,
+      script: TestProvider.Script<Chunk.Chunk> = replies
+    ) {
       const { spans, tracer } = recorder()
       return yield* Effect.gen(function*() {
-        yield* ToolLoop.stream({ ...request, tools: toolkit }).pipe(Telemetry.invokeAgent(options), Stream.runDrain)
+        yield* ToolLoop.stream({ ...request, tools: toolkit }).pipe(
+          Telemetry.invokeAgent(options),
+          Stream.runDrain,
+          Effect.exit
+        )
         return { spans, metrics: yield* Metric.snapshot }
       }).pipe(
         Effect.provide([
           toolkit.toLayer({ weather: () => Effect.withSpan(Effect.succeed("rain"), "inside") }),
-          Telemetry.layer().pipe(Layer.provide(TestProvider.layer(replies, { name: "openai" })))
+          Telemetry.layer().pipe(Layer.provide(TestProvider.layer(script, { name: "openai" })))
         ]),
         Effect.withTracer(tracer),
         Effect.provideService(Metric.MetricRegistry, new Map())
@@ -618,6 +625,60 @@ describe("Telemetry", () => {
           "gen_ai.usage.input_tokens": 5,
           "gen_ai.usage.output_tokens": 2
         })
+      }))
+
+    it.effect("counts how often it asks a model and calls tools, whether it ends well or not", () =>
+      Effect.gen(function*() {
+        const busy = { error: new ProviderError.Overloaded({ message: "busy" }) }
+        const calls: ReadonlyArray<
+          readonly [script: TestProvider.Script<Chunk.Chunk>, inference: number, tool: number]
+        > = [
+          [[{ chunks }], 1, 0],
+          [replies, 2, 1],
+          [[replies[0], busy], 2, 1],
+          [[busy], 1, 0]
+        ]
+        for (const [script, inference, tool] of calls) {
+          const { metrics } = yield* run({ name: "meteo" }, script)
+          for (const [kind, expected] of Object.entries({ inference, tool })) {
+            const { attributes, count, state, sum } = only(histograms(metrics, `gen_ai.invoke_agent.${kind}_calls`))
+            assert.deepStrictEqual([count, sum], [1, expected])
+            assert.strictEqual(attributes["gen_ai.agent.name"], "meteo")
+            assert.deepStrictEqual(state.buckets.map(([limit]) => limit), [1, 2, 4, 8, 16, 32, 64, 128, Infinity])
+          }
+        }
+      }))
+
+    it.effect("does not count the calls of an agent within it", () =>
+      Effect.gen(function*() {
+        const script: TestProvider.Script<Chunk.Chunk> = [replies[0], { chunks }, { chunks }]
+        const provider = yield* TestProvider.make(script, { name: "openai" })
+        const inner = ToolLoop.stream({ ...request, tools: Toolkit.empty }).pipe(
+          Telemetry.invokeAgent({ name: "inner" }),
+          ToolLoop.answer,
+          Effect.map(({ text }) => text),
+          Effect.orDie,
+          Effect.provideService(Provider.Provider, provider)
+        )
+        const metrics = yield* ToolLoop.stream({ ...request, tools: toolkit }).pipe(
+          Telemetry.invokeAgent({ name: "outer" }),
+          Stream.runDrain,
+          Effect.andThen(Metric.snapshot),
+          Effect.provide(toolkit.toLayer({ weather: () => inner })),
+          Effect.provideService(Provider.Provider, provider),
+          Effect.provideService(Metric.MetricRegistry, new Map())
+        )
+        const counted = (kind: string) =>
+          Object.fromEntries(
+            histograms(metrics, `gen_ai.invoke_agent.${kind}_calls`).map(({ attributes, sum }) => [
+              attributes["gen_ai.agent.name"],
+              sum
+            ])
+          )
+        assert.deepStrictEqual([counted("inference"), counted("tool")], [{ outer: 2, inner: 1 }, {
+          outer: 1,
+          inner: 0
+        }])
       }))
 
     it.effect("has only names that the conventions have, and the library's own", () =>
@@ -921,6 +982,8 @@ const conventionMetrics = [
   "gen_ai.client.inference.operation.input_tokens",
   "gen_ai.client.inference.operation.output_tokens",
   "gen_ai.invoke_agent.duration",
+  "gen_ai.invoke_agent.inference_calls",
+  "gen_ai.invoke_agent.tool_calls",
   "gen_ai.execute_tool.duration"
 ]
 

@@ -283,6 +283,38 @@ for (const [id, { at, reply }] of Object.entries(hosts)) {
           assert.deepStrictEqual([reason, steps], ["stop", 2])
           expectTypeOf(value).toEqualTypeOf<typeof Forecast.Type | undefined>()
         }))
+
+      it.live(`has its object repaired: ${mode}`, () =>
+        Effect.gen(function*() {
+          const schema = Schema.Struct({ city: Schema.String })
+          const stating = (stated: string) =>
+            reply(
+              mode === "tool"
+                ? Answer.make({ model, toolCalls: [{ name: "response", arguments: stated }], usage })
+                : Answer.make({ model, content: stated, usage })
+            )
+          const server = yield* NodeReplayServer.make([
+            reply(one),
+            stating(`{"city":1}`),
+            stating(`{"city":2}`),
+            stating(`{"city":"Rome"}`)
+          ])
+          const prompt = "Which is warmer? Answer in JSON."
+          const loop = ToolLoop.stream({ prompt, tools: toolkit, output: { schema, mode, repairs: 2 } })
+          const events = yield* Stream.runCollect(loop).pipe(Effect.provide([handlers, at(server.url)]))
+          assert.deepStrictEqual(
+            events.flatMap((event) => event._tag === "Repair" ? [[event.attempt, event.error.reason._tag]] : []),
+            [[1, "SchemaMismatch"], [2, "SchemaMismatch"]]
+          )
+          const [step, complete, done] = events.slice(-3)
+          assert.deepStrictEqual(complete?._tag === "Complete" && complete.value, { city: "Rome" })
+          assert.deepInclude(done, { _tag: "Done", reason: "stop", steps: 4 })
+          assert.strictEqual(step?._tag === "Step" && step.usage?.inputTokens, 4 * usage.inputTokens)
+          // The answer is sent back, with what is wrong with it.
+          const { body } = yield* server.request(2)
+          assert.include(JSON.stringify(body), "This is not the JSON that was asked for:")
+          assert.include(JSON.stringify(body), "city: Expected string")
+        }))
     }
 
     it.live("gives a handler its dates, also where the provider guarantees the arguments", () =>
@@ -464,13 +496,31 @@ describe("ToolLoop", () => {
       assert.isUndefined(value)
     }))
 
+  it.effect("repairs its object within its limits, and then fails with all answers", () =>
+    Effect.gen(function*() {
+      const wrong = Answer.make({ content: `{"city":1}`, model, usage })
+      const cut = Answer.make({ content: `{"ci`, finishReason: "length" })
+      const run = (repairs: number, options: { readonly maxSteps?: number; readonly budget?: string }, last = wrong) =>
+        Effect.gen(function*() {
+          const output = { schema: Schema.Struct({ city: Schema.String }), repairs }
+          const error = yield* Effect.flip(Stream.runDrain(ToolLoop.stream({ ...request, output }, options)))
+          return error._tag === "ObjectError" ? [error.reason._tag, error.earlier?.length] : [error._tag, error.message]
+        }).pipe(Effect.provide([handlers, answers(wrong, last)]))
+      assert.deepStrictEqual(yield* run(3, {}), ["SchemaMismatch", 3])
+      assert.deepStrictEqual(yield* run(3, { maxSteps: 2 }), ["SchemaMismatch", 1])
+      assert.deepStrictEqual(yield* run(3, {}, cut), ["LengthLimit", 1])
+      assert.strictEqual((yield* run(3, { budget: "0.005" }))[0], "BudgetExceeded")
+      assert.include(String((yield* run(NaN, {}))[1]), "output.repairs")
+    }))
+
   it.effect("runs no tool that is called beside the answer, and can go on after it", () =>
     Effect.gen(function*() {
       const schema = Schema.Struct({ city: Schema.String })
       const { events, done } = yield* collect(
         Stream.filter(
           ToolLoop.stream({ ...request, output: { schema, mode: "tool", name: "answer" } }),
-          (event): event is ToolLoop.Event => event._tag !== "Partial" && event._tag !== "Complete"
+          (event): event is ToolLoop.Event =>
+            event._tag !== "Partial" && event._tag !== "Complete" && event._tag !== "Repair"
         )
       )
       assert.deepStrictEqual(

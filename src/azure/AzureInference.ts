@@ -13,7 +13,6 @@ import * as Endpoint from "../Endpoint.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import * as Provider from "../Provider.ts"
-import * as ProviderError from "../ProviderError.ts"
 import * as AzureAuth from "./auth.ts"
 import type { AzureChunk } from "./AzureChunk.ts"
 import { AzureInferenceOptions } from "./AzureInferenceOptions.ts"
@@ -61,7 +60,7 @@ export class AzureInference extends Context.Service<AzureInference, Provider.Ser
  * @category configuration
  * @since 0.1.0
  */
-export interface Options extends Provider.CommonOptions {
+export interface Options extends AzureAuth.Options {
   /**
    * Address to which `/chat/completions` is added: `https://{resource}.services.ai.azure.com/models` (`/models` is
    * optional), or the address of a model that is deployed on its own.
@@ -69,22 +68,12 @@ export interface Options extends Provider.CommonOptions {
   readonly endpoint: string
   /** A key of the resource or deployment; sent as `api-key` and, for models deployed on their own, as a bearer token. */
   readonly apiKey?: Redacted.Redacted | undefined
-  /**
-   * Yields a token of Microsoft Entra ID, which is used instead of the key. The effect is run for every attempt, so
-   * that it can refresh the token. It should cache it.
-   */
-  readonly token?: Effect.Effect<Redacted.Redacted, ProviderError.Reason> | undefined
   /** Default: `2024-05-01-preview`. */
   readonly apiVersion?: string | undefined
   /** Headers to add to every request. `extra-parameters` is `pass-through` unless it is set here. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
   /** How the model differs. */
   readonly quirks?: Partial<ChatCompletions.RequestQuirks> | undefined
-  /**
-   * How the model is deployed, which its price depends on and no response states. Default: costs are those of `global`,
-   * and flagged.
-   */
-  readonly deploymentType?: "global" | "dataZone" | "regional" | undefined
 }
 
 /**
@@ -188,7 +177,4 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig = (
-  configs: Provider.Configs<Options> = {}
-): Layer.Layer<AzureInference | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Provider.checkPolicy(config(configs)), layer))
+export const layerConfig = Provider.layerConfig(config, layer)

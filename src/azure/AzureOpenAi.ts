@@ -8,7 +8,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Endpoint from "../Endpoint.ts"
 import { trusted } from "../internal/trusted.ts"
@@ -63,16 +62,9 @@ export class AzureOpenAi extends Context.Service<AzureOpenAi, Provider.Service<A
  * @category configuration
  * @since 0.1.0
  */
-export interface Options extends Provider.CommonOptions {
+export interface Options extends AzureAuth.Options {
   /** Address of the resource: `https://{resource}.openai.azure.com`, with or without `/openai/v1`. */
   readonly endpoint: string
-  /** A key of the resource, sent as `api-key`. */
-  readonly apiKey?: Redacted.Redacted | undefined
-  /**
-   * Yields a token of Microsoft Entra ID, which is used instead of the key. The effect is run for every attempt, so
-   * that it can refresh the token. It should cache it.
-   */
-  readonly token?: Effect.Effect<Redacted.Redacted, ProviderError.Reason> | undefined
   /**
    * A dated version (`2024-10-21`): requests then go to the deployment's own URL. Default: none, requests go to
    * `/openai/v1`.
@@ -82,11 +74,6 @@ export interface Options extends Provider.CommonOptions {
   readonly deployment?: string | undefined
   /** How the API version differs. Default: decided by `apiVersion`. */
   readonly quirks?: Partial<ChatCompletions.RequestQuirks> | undefined
-  /**
-   * How the deployment is deployed, which its price depends on and no response states. Default: costs are those of
-   * `global`, and flagged. `Pricing.layer({ deployments })` states it by deployment.
-   */
-  readonly deploymentType?: "global" | "dataZone" | "regional" | undefined
 }
 
 /**
@@ -279,7 +266,4 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig = (
-  configs: Provider.Configs<Options> = {}
-): Layer.Layer<AzureOpenAi | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Provider.checkPolicy(config(configs)), layer))
+export const layerConfig = Provider.layerConfig(config, layer)

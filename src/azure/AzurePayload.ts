@@ -101,17 +101,13 @@ const Detection: Exact<Detection> = exactly(
   open({ filtered: nullish(Schema.Boolean), detected: nullish(Schema.Boolean) })
 )
 
-const CodeCitation: Exact<CodeCitation> = exactly(open({ URL: text, license: text }))
-
 const ProtectedCode: Exact<ProtectedCode> = exactly(open({
   filtered: nullish(Schema.Boolean),
   detected: nullish(Schema.Boolean),
   URL: text,
   license: text,
-  citation: nullish(CodeCitation)
+  citation: nullish(open({ URL: text, license: text }))
 }))
-
-const FilterError: Exact<FilterError> = exactly(open({ message: text }))
 
 /**
  * Schema of what Azure's content filter found, by category. `{}` means that it found nothing to check. Categories that
@@ -130,7 +126,7 @@ export const ContentFilterResults: Exact<ContentFilterResults> = exactly(open({
   indirect_attack: nullish(Detection),
   protected_material_text: nullish(Detection),
   protected_material_code: nullish(ProtectedCode),
-  error: nullish(FilterError)
+  error: nullish(open({ message: text }))
 }))
 
 /**
@@ -203,8 +199,6 @@ export interface AzureDelta extends Delta {
   readonly context?: Context | null
 }
 
-const AzureDelta: Exact<AzureDelta> = exactly(open({ ...deltaFields, context: nullish(Context) }))
-
 /**
  * Which characters an asynchronous filter has looked at.
  *
@@ -216,10 +210,6 @@ export interface ContentFilterOffsets extends Open {
   readonly start_offset?: number | null
   readonly end_offset?: number | null
 }
-
-const ContentFilterOffsets: Exact<ContentFilterOffsets> = exactly(
-  open({ check_offset: number, start_offset: number, end_offset: number })
-)
 
 /**
  * What a chunk says of one choice.
@@ -239,9 +229,9 @@ export interface AzureChoice extends Choice {
 }
 
 const AzureChoice: Exact<AzureChoice> = exactly(open({
-  ...choiceFields(AzureDelta),
+  ...choiceFields(open({ ...deltaFields, context: nullish(Context) })),
   content_filter_results: nullish(ContentFilterResults),
-  content_filter_offsets: nullish(ContentFilterOffsets),
+  content_filter_offsets: nullish(open({ check_offset: number, start_offset: number, end_offset: number })),
   content_filter_raw: anything,
   matched_stop: nullish(Schema.Union([Schema.String, Schema.Finite])),
   stop_reason: nullish(Schema.Union([Schema.String, Schema.Finite]))

@@ -3,20 +3,18 @@
  *
  * @since 0.2.0
  */
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
 import * as Endpoint from "../Endpoint.ts"
 import { trusted } from "../internal/trusted.ts"
 import { OpenAiResponsesOptions } from "../openai/OpenAiResponsesOptions.ts"
 import * as Responses from "../protocols/Responses.ts"
 import * as Provider from "../Provider.ts"
-import type * as ProviderError from "../ProviderError.ts"
 import * as AzureAuth from "./auth.ts"
-import { errors, headers } from "./AzureOpenAi.ts"
+import * as AzureOpenAi from "./AzureOpenAi.ts"
 import { AzureResponsesChunk } from "./AzureResponsesChunk.ts"
 
 /**
@@ -53,25 +51,13 @@ export class AzureResponses extends Context.Service<AzureResponses, Responses.Se
  * @category configuration
  * @since 0.2.0
  */
-export interface Options extends Provider.CommonOptions {
+export interface Options extends AzureAuth.Options {
   /** Address of the resource: `https://{resource}.openai.azure.com`, with or without `/openai/v1`. */
   readonly endpoint: string
-  /** A key of the resource, sent as `api-key`. */
-  readonly apiKey?: Redacted.Redacted | undefined
-  /**
-   * Yields a token of Microsoft Entra ID, which is used instead of the key. The effect is run for every attempt, so
-   * that it can refresh the token. It should cache it.
-   */
-  readonly token?: Effect.Effect<Redacted.Redacted, ProviderError.Reason> | undefined
   /** A dated version (`2025-04-01-preview`): requests then go to `/openai/responses`. Default: none, `/openai/v1`. */
   readonly apiVersion?: string | undefined
   /** The deployment of all requests. Default: the one that the request names as its `model`. */
   readonly deployment?: string | undefined
-  /**
-   * How the deployment is deployed, which its price depends on and no response states. Default: costs are those of
-   * `global`, and flagged. `Pricing.layer({ deployments })` states it by deployment.
-   */
-  readonly deploymentType?: "global" | "dataZone" | "regional" | undefined
 }
 
 /**
@@ -93,8 +79,8 @@ export const protocol = (): Responses.ResponsesProtocol<AzureResponsesChunk> =>
         ...(model === undefined ? undefined : { requestedModel: model }),
         ...(deploymentType === undefined ? undefined : { deploymentType })
       }),
-    errors,
-    headers
+    errors: AzureOpenAi.errors,
+    headers: AzureOpenAi.headers
   })
 
 /**
@@ -176,14 +162,7 @@ export const layer = (
  * @category configuration
  * @since 0.2.0
  */
-export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
-  Config.all({
-    endpoint: Config.String("AZURE_OPENAI_ENDPOINT"),
-    apiKey: Provider.optional(Config.Redacted("AZURE_OPENAI_API_KEY")),
-    apiVersion: Provider.optional(Config.String("AZURE_OPENAI_API_VERSION")),
-    deployment: Provider.optional(Config.String("AZURE_OPENAI_DEPLOYMENT")),
-    ...configs
-  })
+export const config: (configs?: Provider.Configs<Options>) => Config.Config<Options> = AzureOpenAi.config
 
 /**
  * A layer whose options come from configuration: by default `AZURE_OPENAI_ENDPOINT`, which is required, and
@@ -193,7 +172,4 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
  * @category layers
  * @since 0.2.0
  */
-export const layerConfig = (
-  configs: Provider.Configs<Options> = {}
-): Layer.Layer<AzureResponses | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Provider.checkPolicy(config(configs)), layer))
+export const layerConfig = Provider.layerConfig(config, layer)

@@ -1,12 +1,27 @@
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Auth from "../Auth.ts"
+import type * as Provider from "../Provider.ts"
 import type * as ProviderError from "../ProviderError.ts"
 
-/** @internal */
-export interface Credentials {
+/**
+ * Options that all of Azure's APIs share.
+ *
+ * @internal
+ */
+export interface Options extends Provider.CommonOptions {
+  /** A key of the resource, sent as `api-key`. */
   readonly apiKey?: Redacted.Redacted | undefined
+  /**
+   * Yields a token of Microsoft Entra ID, which is used instead of the key. The effect is run for every attempt, so
+   * that it can refresh the token. It should cache it.
+   */
   readonly token?: Effect.Effect<Redacted.Redacted, ProviderError.Reason> | undefined
+  /**
+   * How the model is deployed, which its price depends on and no response states. Default: costs are those of `global`,
+   * and flagged. `Pricing.layer({ deployments })` states it by deployment.
+   */
+  readonly deploymentType?: "global" | "dataZone" | "regional" | undefined
 }
 
 /**
@@ -14,7 +29,7 @@ export interface Credentials {
  *
  * @internal
  */
-export const auth = ({ apiKey, token }: Credentials, howToSet: string): Auth.Auth =>
+export const auth = ({ apiKey, token }: Options, howToSet: string): Auth.Auth =>
   token === undefined ? Auth.header("api-key", apiKey, howToSet) : Auth.token(token)
 
 /**
@@ -22,7 +37,7 @@ export const auth = ({ apiKey, token }: Credentials, howToSet: string): Auth.Aut
  *
  * @internal
  */
-export const both = (credentials: Credentials, howToSet: string): Auth.Auth =>
-  credentials.token === undefined
-    ? Auth.both(auth(credentials, howToSet), Auth.bearer(credentials.apiKey, howToSet))
-    : auth(credentials, howToSet)
+export const both = (options: Options, howToSet: string): Auth.Auth =>
+  options.token === undefined
+    ? Auth.both(auth(options, howToSet), Auth.bearer(options.apiKey, howToSet))
+    : auth(options, howToSet)

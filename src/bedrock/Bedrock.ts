@@ -177,7 +177,4 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig = (
-  configs: Provider.Configs<Options> = {}
-): Layer.Layer<Bedrock | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Provider.checkPolicy(config(configs)), layer))
+export const layerConfig = Provider.layerConfig(config, layer)

@@ -10,6 +10,7 @@ import * as Base64 from "effect/encoding/Base64"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import { defined } from "../internal/defined.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as BedrockEvent from "../protocols/awsEvent.ts"
@@ -92,14 +93,11 @@ export const protocol = (): Protocol.Protocol<BedrockInvokeChunk> =>
   })
 
 const events = (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.Message, BedrockInvokeChunk> => {
+  const { latency, model, region, requestId, serviceTier } = info
   const fields = {
     _tag: "BedrockInvokeChunk",
     provider: "bedrock",
-    ...(info.requestId === undefined ? undefined : { requestId: info.requestId }),
-    ...(info.model === undefined ? undefined : { modelId: info.model }),
-    ...(info.region === undefined ? undefined : { region: info.region }),
-    ...(info.serviceTier === undefined ? undefined : { serviceTier: info.serviceTier }),
-    ...(info.latency === undefined ? undefined : { latency: info.latency })
+    ...defined({ requestId, modelId: model, region, serviceTier, latency })
   } as const
   let count = 0
   let first: string | undefined
@@ -237,7 +235,4 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig = (
-  configs: Provider.Configs<Options> = {}
-): Layer.Layer<BedrockInvoke | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Provider.checkPolicy(config(configs)), layer))
+export const layerConfig = Provider.layerConfig(config, layer)

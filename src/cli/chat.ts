@@ -11,6 +11,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import type * as Terminal from "effect/Terminal"
 import type * as ChatRequest from "../ChatRequest.ts"
+import { defined } from "../internal/defined.ts"
 import { nearest } from "../internal/nearest.ts"
 import type * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
@@ -68,13 +69,12 @@ export const chat = Effect.fn("cli.chat")(function*(
   const conversation: Conversation.Conversation = {
     ...rest,
     provider: row.id,
-    ...(model === undefined ? undefined : { model }),
-    ...(system === undefined ? undefined : { system })
+    ...defined({ model, system })
   }
-  const settings = {
-    ...Option.match(input.maxTokens, { onNone: () => undefined, onSome: (maxTokens) => ({ maxTokens }) }),
-    ...Option.match(input.temperature, { onNone: () => undefined, onSome: (temperature) => ({ temperature }) })
-  }
+  const settings = defined({
+    maxTokens: Option.getOrUndefined(input.maxTokens),
+    temperature: Option.getOrUndefined(input.temperature)
+  })
   yield* Effect.scoped(Effect.flatMap(
     Toolbox.open(input),
     (ask) => converse({ ask, provider, pricing, settings, file }, conversation)
@@ -154,8 +154,7 @@ const converse = Effect.fnUntraced(function*(
       provider,
       {
         ...settings,
-        ...(model === undefined ? undefined : { model }),
-        ...(system === undefined ? undefined : { system }),
+        ...defined({ model, system }),
         prompt: Prompt.fromMessages([...prompt, user])
       },
       (call) => Effect.andThen(removeSpinner, Effect.provideContext(typing.confirm(call), context))

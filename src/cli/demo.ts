@@ -72,7 +72,7 @@ const play = (
       NodeReplayServer.make([scene.reply]),
       ({ message }) => wrongUsage(`No server can be started on this machine: ${message}`)
     )
-    const baseUrl = server === undefined ? undefined : `${server.url}${scene.path}`
+    const baseUrl = server === undefined ? undefined : `${server.url}${scene.path ?? ""}`
     const provider = yield* Effect.flatMap(
       definition({ baseUrl, idleTimeout: undefined, maxRetries: undefined }),
       Provider.make

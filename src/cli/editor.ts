@@ -116,69 +116,48 @@ export const next = (said: ReadonlyArray<string>, { input, key }: Terminal.UserI
     return frameOf({ before: said[at] ?? draft, after: "", at, draft })
   }
   if (key.name === paste) return insert(typed(Option.getOrElse(input, () => "")))
-  if (key.ctrl) {
-    switch (key.name) {
-      case "c":
-        return before + after === ""
-          ? { _tag: "Submit", value: undefined }
-          : frameOf({ ...state, before: "", after: "", at: said.length })
-      case "d":
-        return before + after === ""
-          ? { _tag: "Submit", value: undefined }
-          : frameOf({ ...state, after: withoutFirst(after) })
-      case "a":
-        return frameOf({ ...state, before: "", after: before + after })
-      case "e":
-        return frameOf({ ...state, before: before + after, after: "" })
-      case "b":
-        return left(state)
-      case "f":
-        return right(state)
-      case "h":
-        return backspace(state)
-      case "k":
-        return frameOf({ ...state, after: "" })
-      case "u":
-        return frameOf({ ...state, before: "" })
-      case "w":
-        return frameOf({ ...state, before: before.replace(/\S*\s*$/, "") })
-      case "p":
-        return recall(state.at - 1)
-      case "n":
-        return recall(state.at + 1)
-      default:
-        return beep
-    }
-  }
-  switch (key.name) {
+  const isEmpty = before + after === ""
+  const name = key.ctrl ? Object.hasOwn(controls, key.name) ? controls[key.name] : undefined : key.name
+  const edit = name !== undefined && Object.hasOwn(edits, name) ? edits[name] : undefined
+  if (edit !== undefined) return edit(state)
+  switch (name) {
+    case "leave":
+      return isEmpty ? submit(undefined) : frameOf({ ...state, before: "", after: "", at: said.length })
+    case "leaveOrDelete":
+      return isEmpty ? submit(undefined) : frameOf({ ...state, after: withoutFirst(after) })
     case "return":
       return key.meta
         ? insert("\n")
         : before.endsWith("\\") && after === ""
         ? frameOf({ ...state, before: `${before.slice(0, -1)}\n` })
-        : { _tag: "Submit", value: before + after }
-    // Ctrl-J
+        : submit(before + after)
     case "enter":
       return insert("\n")
-    case "backspace":
-      return backspace(state)
-    case "delete":
-      return frameOf({ ...state, after: withoutFirst(after) })
-    case "left":
-      return left(state)
-    case "right":
-      return right(state)
-    case "home":
-      return frameOf({ ...state, before: "", after: before + after })
-    case "end":
-      return frameOf({ ...state, before: before + after, after: "" })
     case "up":
       return recall(state.at - 1)
     case "down":
       return recall(state.at + 1)
     default:
-      return key.meta ? beep : insert(typed(Option.getOrElse(input, () => "")))
+      return key.ctrl || key.meta ? beep : insert(typed(Option.getOrElse(input, () => "")))
   }
+}
+
+const submit = (value: string | undefined): Action => ({ _tag: "Submit", value })
+
+/** The keys that do what a key with Ctrl does, or names of what only such a key does. */
+const controls: Readonly<Record<string, string>> = {
+  a: "home",
+  b: "left",
+  c: "leave",
+  d: "leaveOrDelete",
+  e: "end",
+  f: "right",
+  h: "backspace",
+  k: "deleteToEnd",
+  n: "down",
+  p: "up",
+  u: "deleteToStart",
+  w: "deleteWord"
 }
 
 // A paste has the line ends of the terminal it comes from.
@@ -196,21 +175,27 @@ const firstOf = (text: string): string => {
 
 const withoutFirst = (text: string): string => text.slice(firstOf(text).length)
 
-const left = (state: State): Action => {
-  const last = lastOf(state.before)
-  return last === ""
-    ? beep
-    : frameOf({ ...state, before: state.before.slice(0, -last.length), after: last + state.after })
-}
-
-const right = (state: State): Action => {
-  const first = firstOf(state.after)
-  return first === ""
-    ? beep
-    : frameOf({ ...state, before: state.before + first, after: state.after.slice(first.length) })
-}
-
-const backspace = (state: State): Action => {
-  const last = lastOf(state.before)
-  return last === "" ? beep : frameOf({ ...state, before: state.before.slice(0, -last.length) })
+const edits: Readonly<Record<string, (state: State) => Action>> = {
+  home: (state) => frameOf({ ...state, before: "", after: state.before + state.after }),
+  end: (state) => frameOf({ ...state, before: state.before + state.after, after: "" }),
+  left: (state) => {
+    const last = lastOf(state.before)
+    return last === ""
+      ? beep
+      : frameOf({ ...state, before: state.before.slice(0, -last.length), after: last + state.after })
+  },
+  right: (state) => {
+    const first = firstOf(state.after)
+    return first === ""
+      ? beep
+      : frameOf({ ...state, before: state.before + first, after: state.after.slice(first.length) })
+  },
+  backspace: (state) => {
+    const last = lastOf(state.before)
+    return last === "" ? beep : frameOf({ ...state, before: state.before.slice(0, -last.length) })
+  },
+  delete: (state) => frameOf({ ...state, after: withoutFirst(state.after) }),
+  deleteToEnd: (state) => frameOf({ ...state, after: "" }),
+  deleteToStart: (state) => frameOf({ ...state, before: "" }),
+  deleteWord: (state) => frameOf({ ...state, before: state.before.replace(/\S*\s*$/, "") })
 }

@@ -2,6 +2,7 @@ import * as Array from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Argument from "effect/cli/Argument"
 import * as CliConfig from "effect/cli/CliConfig"
+import type * as CliError from "effect/cli/CliError"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -423,15 +424,29 @@ const command = Command.make(name).pipe(
   Command.withSubcommands(subcommands)
 )
 
+/** What would work in the place of what is wrong. */
+const hint = (error: CliError.NonShowHelpErrors, path: string): string => {
+  switch (error._tag) {
+    case "UnexpectedArgument":
+      return path === `${name} ask` ? ". Put the whole PROMPT in quotes" : ""
+    case "UnknownSubcommand":
+      return error.suggestions.length === 0 ? `. To ask a model: ${name} ask "PROMPT"` : ""
+    case "MissingOption":
+      return error.option === "provider" ? `, ${Providers.expected()}` : ""
+    case "InvalidValue": {
+      const meant = error.option === "provider" ? Providers.nearest(error.value) : undefined
+      return meant === undefined ? "" : `; did you mean ${meant}?`
+    }
+    default:
+      return ""
+  }
+}
+
 const presenter: CliOutput.Presenter = {
   present: Effect.fnUntraced(function*(event) {
     if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
     const path = event.commandPath.join(" ")
-    const messages = event.errors.map((error) =>
-      `${path}: ${printable(error.message)}${
-        error._tag === "UnexpectedArgument" && path === `${name} ask` ? ". Put the whole PROMPT in quotes" : ""
-      }`
-    )
+    const messages = event.errors.map((error) => `${path}: ${printable(error.message)}${hint(error, path)}`)
     yield* Console.error([...messages, `Run '${path} --help' to see how it is used.`].join("\n"))
   })
 }

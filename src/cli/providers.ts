@@ -89,6 +89,13 @@ export const find = (id: string): Row | undefined => providers.find((row) => row
 export const expected = (): string => `one of ${providers.map((row) => row.id).join(", ")}`
 
 /**
+ * The provider that a name is most likely a misspelling of.
+ *
+ * @internal
+ */
+export const nearest = (name: string): string | undefined => new Providers.UnknownProvider({ provider: name }).nearest
+
+/**
  * Whether the environment holds credentials for a provider.
  *
  * @internal

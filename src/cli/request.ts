@@ -6,6 +6,7 @@ import * as Path from "effect/Path"
 import * as Result from "effect/Result"
 import type * as Stdio from "effect/Stdio"
 import * as ChatRequest from "../ChatRequest.ts"
+import { defined } from "../internal/defined.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Files from "./files.ts"
 import * as CliObject from "./object.ts"
@@ -47,11 +48,13 @@ export const make = Effect.fnUntraced(function*(
   const responseFormat = Option.isNone(input.schema) ? undefined : yield* schemaOf(input.schema.value)
   return {
     ...own,
-    ...(asked === undefined ? undefined : { model: asked }),
-    ...Option.match(input.system, { onNone: () => undefined, onSome: (system) => ({ system }) }),
-    ...Option.match(input.maxTokens, { onNone: () => undefined, onSome: (maxTokens) => ({ maxTokens }) }),
-    ...Option.match(input.temperature, { onNone: () => undefined, onSome: (temperature) => ({ temperature }) }),
-    ...(responseFormat === undefined ? undefined : { responseFormat })
+    ...defined({
+      model: asked,
+      system: Option.getOrUndefined(input.system),
+      maxTokens: Option.getOrUndefined(input.maxTokens),
+      temperature: Option.getOrUndefined(input.temperature),
+      responseFormat
+    })
   }
 })
 

@@ -36,9 +36,11 @@ export const selected = Effect.fnUntraced(function*(input: Input): Effect.fn.Ret
   const row = Option.isSome(input.provider) ? input.provider.value : yield* byDefault
   // Not a filter of the flag, which would repeat a password.
   if (Option.isSome(input.baseUrl)) {
+    const url = input.baseUrl.value
     yield* Effect.mapError(
-      Effect.fromResult(Endpoint.join(input.baseUrl.value, "")),
-      ({ message }) => wrongUsage(`--base-url: ${message}`)
+      Effect.fromResult(Endpoint.join(url, "")),
+      // What has an @ in it may have a password.
+      ({ message }) => wrongUsage(`--base-url${/@/.test(url) ? "" : ` ${JSON.stringify(url)}`}: ${message}`)
     )
   }
   const module = yield* Effect.promise(row.load)
@@ -60,6 +62,6 @@ const byDefault: Effect.Effect<Providers.Row, Failed> = Effect.gen(function*() {
   return yield* wrongUsage(
     `No provider: give --provider, or set one of ${
       [...new Set(Providers.providers.flatMap((row) => row.keys.map((group) => group.join(" and "))))].join(", ")
-    }`
+    }. llm-stream demo needs none`
   )
 })

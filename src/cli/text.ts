@@ -21,7 +21,7 @@ export const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, "
  * @internal
  */
 export const fromError = (error: ProviderError): string =>
-  [error.message, ...details(error)].map((line, position) => `${position === 0 ? "" : "  "}${line}\n`).join("")
+  [messageOf(error), ...details(error)].map((line, position) => `${position === 0 ? "" : "  "}${line}\n`).join("")
 
 /**
  * The same on one line.
@@ -30,8 +30,12 @@ export const fromError = (error: ProviderError): string =>
  */
 export const lineFromError = (error: ProviderError): string => {
   const known = details(error)
-  return `${oneLine(error.message)}${known.length === 0 ? "" : ` (${known.join(", ")})`}`
+  return `${oneLine(messageOf(error))}${known.length === 0 ? "" : ` (${known.join(", ")})`}`
 }
+
+// The library's options are not those of the command line, which reads keys from the environment alone.
+const messageOf = ({ message }: ProviderError): string =>
+  message.replace(/pass `apiKey`(?: or `token`)?, or set/, "set")
 
 const details = (error: ProviderError): ReadonlyArray<string> => {
   const stated = [

@@ -15,16 +15,28 @@ import * as ProviderError from "../ProviderError.ts"
 export type Attributes = Readonly<Record<string, unknown>>
 
 /**
- * A histogram of seconds, with the buckets of the conventions.
+ * A histogram with the buckets of the conventions, each twice as wide as the one before.
+ *
+ * @internal
+ */
+export const histogram = (
+  name: string,
+  description: string,
+  { buckets, first, unit }: { readonly unit: string; readonly first: number; readonly buckets: number }
+): Metric.Histogram<number> =>
+  Metric.histogram(name, {
+    description,
+    attributes: { unit },
+    boundaries: Metric.boundariesFromIterable(Array.from({ length: buckets }, (_, n) => first * 2 ** n))
+  })
+
+/**
+ * A histogram of seconds.
  *
  * @internal
  */
 export const durations = (name: string, description: string): Metric.Histogram<number> =>
-  Metric.histogram(name, {
-    description,
-    attributes: { unit: "s" },
-    boundaries: Metric.boundariesFromIterable(Array.from({ length: 14 }, (_, n) => 2 ** n / 100))
-  })
+  histogram(name, description, { unit: "s", first: 0.01, buckets: 14 })
 
 /** @internal */
 export const seconds = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e9
@@ -96,14 +108,37 @@ export const operation = Effect.fnUntraced(function*(
 })
 
 /**
- * Whether the spans of tools have arguments and results.
+ * An agent whose run is traced.
  *
  * @internal
  */
-export const CurrentContent: Context.Reference<boolean> = Context.Reference<boolean>(
-  "effect-llm-stream/engine/CurrentContent",
-  { defaultValue: () => false }
+export interface Agent {
+  /** Whether the spans of its tools have arguments and results. */
+  readonly content: boolean
+  /** How often it asked a model and called tools so far. */
+  readonly calls: Record<"inference" | "tool", number>
+}
+
+/**
+ * The innermost agent that is traced.
+ *
+ * @internal
+ */
+export const CurrentAgent: Context.Reference<Agent | undefined> = Context.Reference<Agent | undefined>(
+  "effect-llm-stream/engine/CurrentAgent",
+  { defaultValue: () => undefined }
 )
+
+/**
+ * Counts a call of the agent that is traced.
+ *
+ * @internal
+ */
+export const countCall = (kind: keyof Agent["calls"]): Effect.Effect<Agent | undefined> =>
+  Effect.map(CurrentAgent, (agent) => {
+    if (agent !== undefined) agent.calls[kind]++
+    return agent
+  })
 
 /** @internal */
 export const executeToolDuration: Metric.Histogram<number> = durations(
@@ -122,7 +157,7 @@ export const executeTool = <A extends { readonly result: unknown; readonly isFai
   description: string | undefined
 ): Stream.Stream<A, E, Exclude<R, Tracer.ParentSpan>> =>
   Stream.unwrap(Effect.gen(function*() {
-    const content = yield* CurrentContent
+    const { content = false } = (yield* countCall("tool")) ?? {}
     const span = yield* operation("execute_tool", name, {
       duration: executeToolDuration,
       labelled: { "gen_ai.tool.name": name, "gen_ai.tool.type": "function" },

@@ -143,10 +143,6 @@ const SearchResult: Exact<SearchResult> = exactly(open({ title: text, url: text,
 
 const SearchResults: Exact<SearchResults> = exactly(open({ images: things, results: nullish(list(SearchResult)) }))
 
-const BrowserResult: Exact<BrowserResult> = exactly(
-  open({ title: text, url: text, content: text, live_view_url: text })
-)
-
 const CodeResult: Exact<CodeResult> = exactly(open({ text, png: text, chart: anything, charts: things }))
 
 const ExecutedTool: Exact<ExecutedTool> = exactly(open({
@@ -155,7 +151,7 @@ const ExecutedTool: Exact<ExecutedTool> = exactly(open({
   arguments: nullish(Schema.Union([Schema.String, open({}), Schema.Array(Schema.Unknown)])),
   output: nullish(Schema.Union([Schema.String, open({}), Schema.Array(Schema.Unknown)])),
   search_results: nullish(SearchResults),
-  browser_results: nullish(list(BrowserResult)),
+  browser_results: nullish(list(open({ title: text, url: text, content: text, live_view_url: text }))),
   code_results: nullish(list(CodeResult))
 }))
 
@@ -245,8 +241,6 @@ const ModelUsage: Exact<ModelUsage> = exactly(open({ model: text, usage: nullish
 
 const UsageBreakdown: Exact<UsageBreakdown> = exactly(open({ models: nullish(list(ModelUsage)) }))
 
-const XGroqError: Exact<XGroqError> = exactly(open({ message: text }))
-
 const XGroqDebug: Exact<XGroqDebug> = exactly(open({
   input_token_ids: nullish(list(Schema.Finite)),
   input_tokens: texts,
@@ -259,7 +253,7 @@ const XGroq: Exact<XGroq> = exactly(open({
   seed: number,
   usage: nullish(GroqUsage),
   usage_breakdown: nullish(UsageBreakdown),
-  error: nullish(Schema.Union([Schema.String, XGroqError])),
+  error: nullish(Schema.Union([Schema.String, open({ message: text })])),
   debug: nullish(XGroqDebug)
 }))
 
@@ -292,8 +286,6 @@ export interface GroqChoice extends Choice {
   readonly delta?: GroqDelta | null
 }
 
-const GroqChoice: Exact<GroqChoice> = exactly(open(choiceFields(GroqDelta)))
-
 /**
  * A chunk of Groq's chat completions as it comes over the wire.
  *
@@ -314,7 +306,7 @@ export interface GroqPayload extends Payload {
  * @since 0.1.0
  */
 export const GroqPayload: Exact<GroqPayload> = exactly(open({
-  ...chunkFields(GroqChoice),
+  ...chunkFields(open(choiceFields(GroqDelta))),
   usage: nullish(GroqUsage),
   x_groq: nullish(XGroq)
 }))

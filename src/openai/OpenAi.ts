@@ -8,14 +8,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
-import * as Auth from "../Auth.ts"
-import * as Endpoint from "../Endpoint.ts"
-import { defined } from "../internal/defined.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 import * as Provider from "../Provider.ts"
+import * as Host from "./host.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
 import { OpenAiOptions } from "./OpenAiOptions.ts"
 
@@ -61,18 +58,7 @@ export class OpenAi extends Context.Service<OpenAi, Provider.Service<OpenAiChunk
  * @category configuration
  * @since 0.1.0
  */
-export interface Options extends Provider.CommonOptions {
-  /** OpenAI itself requires one; with another `baseUrl` it is optional. */
-  readonly apiKey?: Redacted.Redacted | undefined
-  /** Default: `https://api.openai.com/v1`. */
-  readonly baseUrl?: string | undefined
-  /** Sent as `OpenAI-Organization`. */
-  readonly organization?: string | undefined
-  /** Sent as `OpenAI-Project`. */
-  readonly project?: string | undefined
-}
-
-const defaultBaseUrl = "https://api.openai.com/v1"
+export interface Options extends Host.Options {}
 
 /**
  * The protocol of OpenAI's chat completions; it decodes recordings without a network, see `Protocol.decode`.
@@ -104,9 +90,6 @@ export const protocol = (): Protocol.Protocol<OpenAiChunk> =>
     errors: ChatCompletions.errors
   })
 
-// The hosts that keep data in a region.
-const regionOf = (baseUrl: string): string | undefined => /^https:\/\/([a-z]{2})\.api\.openai\.com\b/.exec(baseUrl)?.[1]
-
 /**
  * OpenAI as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
  *
@@ -123,25 +106,16 @@ const regionOf = (baseUrl: string): string | undefined => /^https:\/\/([a-z]{2})
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Provider.Definition<OpenAiChunk> => {
-  const baseUrl = options.baseUrl ?? defaultBaseUrl
-  return {
-    protocol: protocol(),
-    format: ChatCompletions.format({
-      provider: "openai",
-      dialect: ChatCompletions.openai,
-      options: { keys: ["openai"], schema: OpenAiOptions }
-    }),
-    endpoint: Endpoint.withInfo(Endpoint.path(baseUrl, "/chat/completions"), { region: regionOf(baseUrl) }),
-    // A proxy may add the key itself.
-    auth: options.apiKey === undefined && baseUrl !== defaultBaseUrl
-      ? Auth.none
-      : Auth.bearer(options.apiKey, "pass `apiKey`, or set OPENAI_API_KEY"),
-    dialect: { strict: true },
-    headers: defined({ "openai-organization": options.organization, "openai-project": options.project }),
-    options
-  }
-}
+export const define = (options: Options): Provider.Definition<OpenAiChunk> => ({
+  protocol: protocol(),
+  format: ChatCompletions.format({
+    provider: "openai",
+    dialect: ChatCompletions.openai,
+    options: { keys: ["openai"], schema: OpenAiOptions }
+  }),
+  dialect: { strict: true },
+  ...Host.define(options, "/chat/completions")
+})
 
 /**
  * The service without its layer, see `Provider.make`.
@@ -195,11 +169,7 @@ export const layer = (options: Options): Layer.Layer<OpenAi | Provider.Provider,
  * @since 0.2.0
  */
 export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
-  Config.all({
-    apiKey: Provider.optional(Config.Redacted("OPENAI_API_KEY")),
-    baseUrl: Provider.optional(Config.String("OPENAI_BASE_URL")),
-    ...configs
-  })
+  Config.all({ ...Host.configs, ...configs })
 
 /**
  * A layer whose options come from configuration: by default `OPENAI_API_KEY` and `OPENAI_BASE_URL`. If the key is
@@ -216,7 +186,4 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig = (
-  configs: Provider.Configs<Options> = {}
-): Layer.Layer<OpenAi | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Provider.checkPolicy(config(configs)), layer))
+export const layerConfig = Provider.layerConfig(config, layer)

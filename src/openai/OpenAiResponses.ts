@@ -8,13 +8,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
-import * as Auth from "../Auth.ts"
-import * as Endpoint from "../Endpoint.ts"
-import { defined } from "../internal/defined.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Responses from "../protocols/Responses.ts"
 import * as Provider from "../Provider.ts"
+import * as Host from "./host.ts"
 import { OpenAiResponsesChunk } from "./OpenAiResponsesChunk.ts"
 import { OpenAiResponsesOptions } from "./OpenAiResponsesOptions.ts"
 
@@ -60,18 +57,7 @@ export class OpenAiResponses extends Context.Service<OpenAiResponses, Responses.
  * @category configuration
  * @since 0.2.0
  */
-export interface Options extends Provider.CommonOptions {
-  /** OpenAI itself requires one; with another `baseUrl` it is optional. */
-  readonly apiKey?: Redacted.Redacted | undefined
-  /** Default: `https://api.openai.com/v1`. */
-  readonly baseUrl?: string | undefined
-  /** Sent as `OpenAI-Organization`. */
-  readonly organization?: string | undefined
-  /** Sent as `OpenAI-Project`. */
-  readonly project?: string | undefined
-}
-
-const defaultBaseUrl = "https://api.openai.com/v1"
+export interface Options extends Host.Options {}
 
 /**
  * The protocol of OpenAI's Responses API; it decodes recordings without a network, see `Protocol.decode`.
@@ -93,9 +79,6 @@ export const protocol = (): Responses.ResponsesProtocol<OpenAiResponsesChunk> =>
     errors: Responses.errors
   })
 
-// The hosts that keep data in a region.
-const regionOf = (baseUrl: string): string | undefined => /^https:\/\/([a-z]{2})\.api\.openai\.com\b/.exec(baseUrl)?.[1]
-
 /**
  * OpenAI as a value: what {@link make} and {@link layer} build on. `Provider.prepare` shows the requests that it sends.
  *
@@ -112,25 +95,16 @@ const regionOf = (baseUrl: string): string | undefined => /^https:\/\/([a-z]{2})
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Responses.Definition<OpenAiResponsesChunk> => {
-  const baseUrl = options.baseUrl ?? defaultBaseUrl
-  return {
-    protocol: protocol(),
-    format: Responses.format({
-      provider: "openai",
-      options: { keys: ["openaiResponses", "openai"], schema: OpenAiResponsesOptions },
-      partKey: "openai"
-    }),
-    endpoint: Endpoint.withInfo(Endpoint.path(baseUrl, "/responses"), { region: regionOf(baseUrl) }),
-    // A proxy may add the key itself.
-    auth: options.apiKey === undefined && baseUrl !== defaultBaseUrl
-      ? Auth.none
-      : Auth.bearer(options.apiKey, "pass `apiKey`, or set OPENAI_API_KEY"),
-    dialect: { ...Responses.dialect, keys: ["openaiResponses", "openai"] },
-    headers: defined({ "openai-organization": options.organization, "openai-project": options.project }),
-    options
-  }
-}
+export const define = (options: Options): Responses.Definition<OpenAiResponsesChunk> => ({
+  protocol: protocol(),
+  format: Responses.format({
+    provider: "openai",
+    options: { keys: ["openaiResponses", "openai"], schema: OpenAiResponsesOptions },
+    partKey: "openai"
+  }),
+  dialect: { ...Responses.dialect, keys: ["openaiResponses", "openai"] },
+  ...Host.define(options, "/responses")
+})
 
 /**
  * The service without its layer, see `Provider.make`.
@@ -167,11 +141,7 @@ export const layer = (
  * @since 0.2.0
  */
 export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
-  Config.all({
-    apiKey: Provider.optional(Config.Redacted("OPENAI_API_KEY")),
-    baseUrl: Provider.optional(Config.String("OPENAI_BASE_URL")),
-    ...configs
-  })
+  Config.all({ ...Host.configs, ...configs })
 
 /**
  * A layer whose options come from configuration: by default `OPENAI_API_KEY` and `OPENAI_BASE_URL`. If the key is
@@ -180,7 +150,4 @@ export const config = (configs: Provider.Configs<Options> = {}): Config.Config<O
  * @category layers
  * @since 0.2.0
  */
-export const layerConfig = (
-  configs: Provider.Configs<Options> = {}
-): Layer.Layer<OpenAiResponses | Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Provider.checkPolicy(config(configs)), layer))
+export const layerConfig = Provider.layerConfig(config, layer)

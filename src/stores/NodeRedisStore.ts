@@ -11,7 +11,7 @@ import * as Redis from "effect/persistence/Redis"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
-import { at, loadPeer, shown } from "./peer.ts"
+import { at, loadPeer, scopeOfConnections, shown } from "./peer.ts"
 import * as RedisStore from "./RedisStore.ts"
 import * as Store from "./Store.ts"
 
@@ -53,7 +53,8 @@ export const make = Effect.fnUntraced(function*(
         import(/* @vite-ignore */ /* webpackIgnore: true */ `${packageName}/NodeRedis`)
     )
     // A command that waits for a connection would be sent when its transaction has long failed.
-    const context = yield* Layer.build(NodeRedis.layer({ url: Redacted.value(url), disableOfflineQueue: true })).pipe(
+    const client = NodeRedis.layer({ url: Redacted.value(url), disableOfflineQueue: true })
+    const context = yield* Layer.buildWithScope(client, yield* scopeOfConnections).pipe(
       // What the client warns of, transactions fail with.
       Effect.provideService(References.MinimumLogLevel, "Error"),
       Effect.mapError(RedisStore.toStoreError)

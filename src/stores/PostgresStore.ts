@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
-import { at, loadPeer, shown } from "./peer.ts"
+import { at, loadPeer, scopeOfConnections, shown } from "./peer.ts"
 import { toStoreError } from "./sqlErrors.ts"
 import * as SqlStore from "./SqlStore.ts"
 import * as Store from "./Store.ts"
@@ -53,7 +53,13 @@ export const make = Effect.fnUntraced(function*(
       (): Promise<typeof import("@effect/sql-pg/PgClient")> =>
         import(/* @vite-ignore */ /* webpackIgnore: true */ `${packageName}/PgClient`)
     )
-    const sql = yield* PgClient.make({ url, applicationName: "effect-llm-stream", maxMessageSize: 256 * 1024 * 1024 })
+    const sql = yield* PgClient.make({
+      url,
+      applicationName: "effect-llm-stream",
+      // A page of entries, and a network that is gone.
+      maxMessageSize: 256 * 1024 * 1024,
+      keepAlive: "10 seconds"
+    }).pipe(Scope.provide(yield* scopeOfConnections))
     return yield* Effect.provideService(SqlStore.make({ table }), SqlClient.SqlClient, sql)
   }).pipe(
     Effect.provide(Reactivity.layer),

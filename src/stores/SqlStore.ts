@@ -8,6 +8,7 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -64,7 +65,7 @@ export const make = Effect.fnUntraced(function*(
       whileLocked
     )
 
-  yield* Effect.mapError(transaction(layOut({ dialect, names, sql })), toStoreError)
+  yield* inTime(transaction(layOut({ dialect, names, sql })))
 
   const sweep = dialect.sweep.pipe(
     Effect.repeat({ while: (rows) => rows.length === pageSize }),
@@ -98,19 +99,19 @@ export const make = Effect.fnUntraced(function*(
   }
 
   return {
-    transact: (keys, transition) => Effect.mapError(transact(keys, transition, keys), toStoreError),
+    transact: (keys, transition) => inTime(transact(keys, transition, keys)),
     scan: (prefix) =>
       Stream.paginate(
         { from: prefix, inclusive: true },
         (page) =>
-          Effect.map(dialect.page(page, endOf(prefix)), (rows) =>
+          Effect.map(inTime(dialect.page(page, endOf(prefix))), (rows) =>
             [
               rows.map(({ key, value }) => ({ key, value })),
               rows.length < pageSize
                 ? Option.none()
                 : Option.map(Option.fromUndefinedOr(rows.at(-1)), ({ key }) => ({ from: key, inclusive: false }))
             ] as const)
-      ).pipe(Stream.mapError(toStoreError))
+      )
   }
 })
 
@@ -156,6 +157,31 @@ export const check = (options?: Options): Effect.Effect<void, Store.StoreError, 
 class OthersLocked extends Data.TaggedError("OthersLocked")<{ readonly keys: ReadonlyArray<string> }> {}
 
 const pageSize = 200
+
+/**
+ * Gives up after more time than a lock is waited for. A client begins and ends transactions uninterruptibly, so where a
+ * server is silent they are left to the end of the connection.
+ */
+const inTime = <A>(
+  effect: Effect.Effect<A, Store.StoreError | SqlError.SqlError>
+): Effect.Effect<A, Store.StoreError> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.forkDetach(restore(Effect.mapError(effect, toStoreError))),
+      (fiber) =>
+        restore(Fiber.join(fiber)).pipe(
+          Effect.timeoutOrElse({
+            duration: "40 seconds",
+            orElse: () =>
+              Effect.andThen(
+                Effect.forkDetach(Fiber.interrupt(fiber)),
+                new Store.StoreError({ reason: "Unavailable", message: "the database has not answered for 40 seconds" })
+              )
+          }),
+          Effect.onInterrupt(() => Fiber.interrupt(fiber))
+        )
+    )
+  )
 
 const write = (dialect: Dialect, changes: ReadonlyArray<Store.Write>): Effect.Effect<void, SqlError.SqlError> => {
   const removed = changes.filter(({ value }) => value === undefined).map(({ key }) => key)

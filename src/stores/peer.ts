@@ -4,7 +4,9 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
 import * as Store from "./Store.ts"
 
 /** Loads a client that need not be installed. `names` are the packages that the user installs. */
@@ -31,3 +33,16 @@ const unavailable = (message: string): Store.StoreError => new Store.StoreError(
 /** Says in an error's message which server it was. */
 export const at = (server: string) => ({ message, reason }: Store.StoreError): Store.StoreError =>
   new Store.StoreError({ reason, message: `${server}: ${message}` })
+
+/**
+ * A scope that ends with the current one, which waits five seconds for that at most: connections to a server that is silent
+ * don't end by themselves.
+ */
+export const scopeOfConnections: Effect.Effect<Scope.Scope, never, Scope.Scope> = Effect.acquireRelease(
+  Scope.make(),
+  (scope, exit) =>
+    Effect.flatMap(
+      Effect.forkDetach(Scope.close(scope, exit)),
+      (closing) => Effect.ignore(Effect.timeoutOption(Effect.interruptible(Fiber.join(closing)), "5 seconds"))
+    )
+)

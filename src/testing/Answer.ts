@@ -453,33 +453,23 @@ interface MessagesEvent {
   readonly block?: { readonly block: string }
 }
 
+const messagesBlocks = {
+  content: {
+    start: () => ({ type: "text", text: "" }) as const,
+    delta: (text: string) => ({ type: "text_delta", text }) as const
+  },
+  reasoning: {
+    start: () => ({ type: "thinking", thinking: "", signature: "" }) as const,
+    delta: (thinking: string) => ({ type: "thinking_delta", thinking }) as const
+  },
+  toolCall: {
+    start: ({ call = 0, name }: Block) => ({ type: "tool_use", id: callId(0, call), name, input: {} }) as const,
+    delta: (partial_json: string) => ({ type: "input_json_delta", partial_json }) as const
+  }
+}
+
 const messages = (answer: Answer): ReadonlyArray<MessagesEvent> => {
   const { usage } = answer
-  const start = (block: Block, index: number): MessagesEvent["payload"] => {
-    switch (block.type) {
-      case "content":
-        return { type: "content_block_start", index, content_block: { type: "text", text: "" } }
-      case "reasoning":
-        return { type: "content_block_start", index, content_block: { type: "thinking", thinking: "", signature: "" } }
-      case "toolCall":
-        return {
-          type: "content_block_start",
-          index,
-          content_block: { type: "tool_use", id: callId(0, block.call ?? 0), name: block.name, input: {} }
-        }
-    }
-  }
-  const delta = (block: Block, index: number, text: string): MessagesEvent["payload"] => {
-    switch (block.type) {
-      case "content":
-        return { type: "content_block_delta", index, delta: { type: "text_delta", text } }
-      case "reasoning":
-        return { type: "content_block_delta", index, delta: { type: "thinking_delta", thinking: text } }
-      case "toolCall":
-        return { type: "content_block_delta", index, delta: { type: "input_json_delta", partial_json: text } }
-    }
-  }
-  const types = { content: "text", reasoning: "thinking", toolCall: "tool_use" }
   return [
     {
       payload: {
@@ -500,10 +490,15 @@ const messages = (answer: Answer): ReadonlyArray<MessagesEvent> => {
     },
     { payload: { type: "ping" } },
     ...blocksOf(answer).flatMap((block, index): ReadonlyArray<MessagesEvent> => {
-      const continued = { block: types[block.type] }
+      const { delta, start } = messagesBlocks[block.type]
+      const content_block = start(block)
+      const continued = { block: content_block.type }
       return [
-        { payload: start(block, index) },
-        ...block.pieces.map((text) => ({ payload: delta(block, index, text), block: continued })),
+        { payload: { type: "content_block_start", index, content_block } },
+        ...block.pieces.map((text) => ({
+          payload: { type: "content_block_delta" as const, index, delta: delta(text) },
+          block: continued
+        })),
         ...(block.type !== "reasoning" ? [] : [{
           payload: {
             type: "content_block_delta" as const,

@@ -69,7 +69,8 @@ export class TestProvider extends Context.Service<TestProvider, {
 }>()("effect-llm-stream/testing/TestProvider") {}
 
 /**
- * Makes a scripted provider: the `stream` function of `Provider`, or of a provider's own service, and its record.
+ * Makes a scripted provider and its record. It is a `Provider.Service`, also where one is taken as a value, as by `Fallback`;
+ * its `stream` is that of a provider's own service as well.
  *
  * @example
  * ```ts
@@ -96,17 +97,20 @@ export const make = <C, Request extends ChatRequest = ChatRequest>(
     readonly name?: string | undefined
   }
 ): Effect.Effect<{
+  readonly name: string
   readonly stream: (request: Request) => Stream.Stream<C, ProviderError.ProviderError>
   readonly requests: Effect.Effect<ReadonlyArray<Request>>
 }> =>
   Effect.sync(() => {
+    const name = options?.name ?? "test"
     const requests: Array<Request> = []
     return {
+      name,
       requests: Effect.sync(() => requests.slice()),
       stream: (request) =>
         Stream.suspend(() => {
           const index = requests.push(request) - 1
-          return replay(replyAt(script, request, index), options?.name ?? "test")
+          return replay(replyAt(script, request, index), name)
         })
     }
   })
@@ -163,8 +167,8 @@ export const layer = (
   }
 ): Layer.Layer<Provider.Provider | TestProvider> =>
   Layer.effectContext(
-    Effect.map(make(script, options), ({ requests, stream }) =>
-      Context.make(Provider.Provider, { name: options?.name ?? "test", stream }).pipe(
+    Effect.map(make(script, options), ({ name, requests, stream }) =>
+      Context.make(Provider.Provider, { name, stream }).pipe(
         Context.add(TestProvider, { requests })
       ))
   )
@@ -196,9 +200,9 @@ export const layerService = <Self, C extends Chunk.Chunk, Request extends ChatRe
   }
 ): Layer.Layer<Self | Provider.Provider | TestProvider> =>
   Layer.effectContext(
-    Effect.map(make(script, options), ({ requests, stream }) =>
+    Effect.map(make(script, options), ({ name, requests, stream }) =>
       Context.make(service, { stream }).pipe(
-        Context.add(Provider.Provider, { name: options?.name ?? "test", stream }),
+        Context.add(Provider.Provider, { name, stream }),
         Context.add(TestProvider, { requests })
       ))
   )

@@ -161,6 +161,19 @@ describe("BedrockInvoke.protocol", () => {
     })
   }
 
+  it("does not blame another family of models for a broken event of Claude's", () => {
+    for (
+      const events of [
+        [{ type: "message_start", message: 1 }],
+        [...Claude.answer.slice(0, 1), { delta: "no type" }]
+      ]
+    ) {
+      const { reason } = Wire.decode(protocol, events.map(frame))
+      assert.strictEqual(reason?._tag, "MalformedEvent")
+      assert.notMatch(reason?.message ?? "", /Converse/)
+    }
+  })
+
   it("fails with Claude's errors and AWS's exceptions", () => {
     const claude = Wire.decode(protocol, [...frames.slice(0, 3), frame(Claude.error("overloaded_error", "Overloaded"))])
     assert.strictEqual(claude.reason?._tag, "Overloaded")
@@ -174,9 +187,17 @@ describe("BedrockInvoke.protocol", () => {
   })
 
   it("fails when a frame holds no event in base64", () => {
-    for (const payload of [{}, { bytes: 1 }, { bytes: "!" }, { bytes: "ew==" }]) {
+    for (
+      const [payload, fault] of [
+        [{}, "no event in base64"],
+        [{ bytes: 1 }, "no event in base64"],
+        [{ bytes: "!" }, "no event in base64"],
+        [{ bytes: "ew==" }, "not valid JSON"]
+      ] as const
+    ) {
       const { reason } = Wire.decode(protocol, [...frames.slice(0, 1), Wire.frame({ chunk: payload })])
       assert.strictEqual(reason?._tag, "MalformedEvent", JSON.stringify(payload))
+      assert.include(reason?.message ?? "", fault, JSON.stringify(payload))
     }
   })
 

@@ -8,6 +8,11 @@ import { run, start } from "./harness.ts"
 
 const wrong: ReadonlyArray<readonly [title: string, args: ReadonlyArray<string>, message: RegExp]> = [
   ["an unknown command", ["aks"], /Unknown subcommand "aks"/],
+  [
+    "a PROMPT without a command",
+    ["hello there"],
+    /Unknown subcommand "hello there".*To ask a model: llm-stream ask "PROMPT"/
+  ],
   ["an unknown flag", ["ask", "--colour", "hello"], /Unrecognized flag: --colour/],
   ["no PROMPT", ["ask", "--provider", "openai"], /No PROMPT/],
   [
@@ -16,7 +21,11 @@ const wrong: ReadonlyArray<readonly [title: string, args: ReadonlyArray<string>,
     /Unexpected positional argument: "world"\. Put the whole PROMPT in quotes/
   ],
   ["an empty PROMPT", ["ask", "--provider", "openai", " "], /The prompt is empty/],
-  ["an unknown provider", ["ask", "--provider", "openia", "hello"], /"openia".*one of openai, /],
+  [
+    "an unknown provider",
+    ["ask", "--provider", "openia", "hello"],
+    /"openia".*one of openai, .*; did you mean openai\?/
+  ],
   ["a flag without its value", ["ask", "hello", "--model"], /--model/],
   ["a duration without a unit", ["ask", "--idle-timeout", "5", "hello"], /--idle-timeout.*30s/],
   ["no duration at all", ["ask", "--idle-timeout", "soon", "hello"], /--idle-timeout.*30s/],
@@ -40,7 +49,7 @@ const wrong: ReadonlyArray<readonly [title: string, args: ReadonlyArray<string>,
   ],
   ["a price list that is a directory", ["prices", "--diff", "/tmp"], /\/tmp: is a directory, not a file/],
   ["a price list without an end", ["prices", "--diff", "/dev/zero"], /\/dev\/zero: larger than the limit of 64 MiB/],
-  ["decode without a provider", ["decode", "a.sse"], /Missing required flag: --provider/],
+  ["decode without a provider", ["decode", "a.sse"], /Missing required flag: --provider, one of openai, /],
   ["decode without a file", ["decode", "--provider", "openai"], /FILE/]
 ]
 
@@ -123,7 +132,7 @@ describe("llm-stream", () => {
       1,
       /^bedrock: InvalidRequest: The AWS region/
     ],
-    ["no key", ["openai"], {}, 1, /^openai: Authentication: .*OPENAI_API_KEY/],
+    ["no key", ["openai"], {}, 1, /^openai: Authentication: No API key: set OPENAI_API_KEY/],
     ["a key with a blank", ["openai"], { OPENAI_API_KEY: "a key" }, 1, /^openai: Authentication: /],
     ["no URL", ["openai"], { ...openai, OPENAI_BASE_URL: "local" }, 1, /^openai: InvalidRequest: The base URL/],
     [
@@ -141,7 +150,13 @@ describe("llm-stream", () => {
       /^azure: InvalidRequest: The base/
     ],
     ["no endpoint", ["azure"], azure, 2, /^llm-stream: AZURE_OPENAI_ENDPOINT is not set/],
-    ["a flag that is no URL", ["openai", "--base-url", "local"], openai, 2, /^llm-stream: --base-url: The base URL/],
+    [
+      "a flag that is no URL",
+      ["openai", "--base-url", "local"],
+      openai,
+      2,
+      /^llm-stream: --base-url "local": The base URL/
+    ],
     ["a password", ["openai", "--base-url", "http://u:hunter2@a"], openai, 2, /^llm-stream: --base-url: The base URL/],
     ["no prices", ["openai", "--prices", "/a\u009b"], openai, 2, /^llm-stream: \/a\ufffd: no such file/]
   ]

@@ -3,7 +3,7 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, Metric, Redacted, References, Schedule, type Scope, Stream } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
-import { AzureResponses, ChunkStream, OpenAiResponses, type OpenAiResponsesChunk } from "../../src/index.ts"
+import { AzureResponses, ChunkStream, OpenAiResponses, type OpenAiResponsesChunk, Protocol } from "../../src/index.ts"
 import { ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as Client from "../support/client.ts"
@@ -179,6 +179,50 @@ for (const [name, client] of Object.entries(clients)) {
       }).pipe(on(client)))
   })
 }
+
+describe("OpenAiResponses.cancel", () => {
+  const cancel = (...reads: ReadonlyArray<Uint8Array>) =>
+    Effect.gen(function*() {
+      const openai = yield* OpenAiResponses.make({ apiKey, maxRetries: 0 })
+      return yield* openai.cancel("resp_1")
+    }).pipe(Effect.provide(
+      Client.make(() =>
+        new Response(
+          Stream.toReadableStream(Stream.tap(Stream.rechunk(Stream.fromIterable(reads), 1), () => Client.settle)),
+          {
+            headers: { "content-type": "application/json" }
+          }
+        )
+      ).layer
+    ))
+  const utf8 = new TextEncoder()
+
+  it.effect("reads a response wherever its body is cut", () =>
+    Effect.gen(function*() {
+      const stated = { ...response, status: "cancelled", metadata: { who: "Zoë 🙂" } }
+      const body = utf8.encode(JSON.stringify(stated))
+      for (let at = 0; at <= body.length; at++) {
+        assert.deepStrictEqual<unknown>(yield* cancel(body.slice(0, at), body.slice(at)), stated, `cut at ${at}`)
+      }
+    }))
+
+  it.effect("fails when the body ends within a character", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(cancel(utf8.encode(JSON.stringify(response)), Uint8Array.of(0xe2)))
+      assert.strictEqual(error.reason._tag, "MalformedEvent")
+    }))
+
+  it.effect("reads a body as long as an event may be, and fails when it is longer", () =>
+    Effect.gen(function*() {
+      const body = utf8.encode(JSON.stringify(response))
+      const padding = (size: number) => new Uint8Array(size).fill(0x20)
+      const longest = [padding(Protocol.maxLineSize - body.length), body]
+      assert.strictEqual((yield* cancel(...longest)).id, "resp_1")
+      const error = yield* Effect.flip(cancel(...longest, padding(1)))
+      assert.strictEqual(error.reason._tag, "MalformedEvent")
+      assert.include(error.message, `longer than the limit of ${Protocol.maxLineSize} characters`)
+    }))
+})
 
 describe("OpenAiResponses.resuming", () => {
   const live = <A, E>(effect: Effect.Effect<A, E, HttpClient.HttpClient | Scope.Scope>) => on(clients.undici)(effect)

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
 import type { Response as AiResponse } from "effect/ai"
 import { type ContentEvent, Parts, Usage } from "../../src/index.ts"
 import { events } from "./events.ts"
@@ -234,6 +235,23 @@ describe("Parts", () => {
       "code"
     ])
   })
+
+  it.prop(
+    "gives a result that comes in pieces whole, at the end of its block and not before",
+    [Schema.Array(Schema.Array(Schema.Finite)), Schema.Boolean],
+    ([pieces, isEnded]) => {
+      const decoder = Parts.decoder()
+      const parts: Array<AiResponse.StreamPartEncoded> = []
+      const results = () => parts.flatMap((part) => part.type === "tool-result" ? [part.result] : [])
+      decoder.push({ type: "tool-call", key: 0, id: "a", name: "search", providerExecuted: true }, parts)
+      decoder.push({ type: "tool-result", key: 1, id: "a", name: "?", result: undefined, isFailure: false }, parts)
+      for (const items of pieces) decoder.push({ type: "tool-result-piece", key: 1, items }, parts)
+      assert.deepStrictEqual(results(), [])
+      if (isEnded) decoder.push({ type: "end", key: 1 }, parts)
+      else decoder.end(parts)
+      assert.deepStrictEqual(results(), [pieces.flat()])
+    }
+  )
 
   it("gives a call that has a result, even when its arguments never came whole", () => {
     const parts = run([

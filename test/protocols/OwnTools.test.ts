@@ -143,6 +143,21 @@ describe("what another API of the same provider states of itself", () => {
   })
 })
 
+describe("what another provider's own tool did", () => {
+  const own = { id: "a", name: "lookup", providerExecuted: true } as const
+  const parts = [
+    { ...own, type: "tool-call", params: {} },
+    { ...own, type: "tool-result", isFailure: false, result: ["found"] }
+  ] as const
+
+  for (const api of apis) {
+    it.each(parts)(`is refused by ${api}, with its place: $type`, (part) => {
+      const prompt = [{ role: "user", content: "Look" }, { role: "assistant", content: [part] }] as const
+      assert.match(refusal(api, { prompt }), /^[a-z]+: prompt\[1\]\.content\[0\](\.providerExecuted)?: /)
+    })
+  }
+})
+
 describe("a choice of a tool of the provider's own", () => {
   const of = (key: string, tool: string, ...own: ReadonlyArray<object>): ChatRequest.ChatRequest =>
     Result.getOrThrow(Result.map(

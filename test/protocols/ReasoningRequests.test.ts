@@ -214,7 +214,14 @@ describe("a request to reason", () => {
     assert.strictEqual(sent("max", "azure", "my-model"), "max")
     assert.strictEqual(sent("low", "groq", "qwen/qwen3-32b"), "default")
     assert.strictEqual(sent("medium", "azure-inference", "grok-3-mini"), "low")
-    assert.isUndefined(sent("high", "azure-inference", "DeepSeek-R1"))
+    assert.strictEqual(sent("max", "azure-inference", "grok-4.3"), "high")
+    assert.strictEqual(sent("none", "azure-inference", "grok-4.5"), "low")
+    assert.strictEqual(sent("low", "openai-responses", "o3-deep-research"), "medium")
+    for (const model of ["o1-mini", "o1-preview-2024-09-12"]) assert.isUndefined(sent("high", "openai", model), model)
+    const deaf = ["DeepSeek-R1", "Phi-4-reasoning", "grok-4", "grok-4-0709", "grok-4-1-fast-reasoning"]
+    for (const model of [...deaf, "grok-4-20-reasoning", "grok-4.20-beta-0309-reasoning", "grok-code-fast-1"]) {
+      assert.isUndefined(sent("high", "azure-inference", model), model)
+    }
     assert.strictEqual(sent("xhigh", "anthropic", "claude-sonnet-4-6"), "high")
     assert.strictEqual(sent("max", "anthropic", "claude-opus-4-5"), "high")
   })

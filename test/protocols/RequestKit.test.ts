@@ -247,6 +247,16 @@ describe("what a tool returned", () => {
     })
   }
 
+  it.prop("is refused as the arguments of a call when it is no object", [
+    Schema.Union([Schema.Finite, Schema.Boolean, Schema.NonEmptyString, Schema.Array(Schema.Finite)])
+  ], ([params]) => {
+    const part = Prompt.toolCallPart({ id: "a", name: "f", params, providerExecuted: false })
+    assert.deepStrictEqual(
+      RequestKit.argumentsOf(part, "here"),
+      Result.fail("here.params: the arguments of a tool call have to be an object")
+    )
+  })
+
   it("is refused in arguments, too", () => {
     const prompt = Prompt.fromMessages([
       Prompt.userMessage({ content: [Prompt.textPart({ text: "Hi" })] }),

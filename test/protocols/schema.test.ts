@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Result, Schema } from "effect"
 import * as ChatRequest from "../../src/ChatRequest.ts"
 import { claudeSchema } from "../../src/protocols/request/claudeSchema.ts"
-import { inlineRoot } from "../../src/protocols/request/schema.ts"
+import { inlineRoot, strict } from "../../src/protocols/request/schema.ts"
 import { claude } from "../../src/testing/requestCheck/jsonSchema.ts"
 
 const names = ["a", "b", "c", "d", "e"] as const
@@ -88,4 +88,35 @@ describe("schemas of a request", () => {
     const result = ChatRequest.normalize({ prompt: "Hi", responseFormat: { schema } })
     assert.match(Result.isFailure(result) ? result.failure.message : "", /responseFormat\.schema has more than/)
   })
+})
+
+describe("a strict schema", () => {
+  const object = { type: "object", properties: {}, required: [], additionalProperties: false } as const
+
+  // What OpenAI's guide to structured outputs names as not supported.
+  for (
+    const keyword of [
+      "allOf",
+      "contains",
+      "dependentRequired",
+      "dependentSchemas",
+      "else",
+      "if",
+      "maxContains",
+      "minContains",
+      "not",
+      "oneOf",
+      "patternProperties",
+      "propertyNames",
+      "then",
+      "unevaluatedProperties"
+    ]
+  ) {
+    it(`has no ${keyword}, at its root or below`, () => {
+      const node = { ...object, [keyword]: {} }
+      assert.match(Result.getOrThrow(Result.flip(strict(node, "s"))), new RegExp(`^s\\.${keyword}: `))
+      const above = { ...object, properties: { a: node }, required: ["a"] }
+      assert.match(Result.getOrThrow(Result.flip(strict(above, "s"))), new RegExp(`^s\\.properties\\.a\\.${keyword}: `))
+    })
+  }
 })

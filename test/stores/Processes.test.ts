@@ -40,13 +40,13 @@ const stores: ReadonlyArray<{
   {
     kind: "postgres",
     isAbsent: !hasPostgres,
-    name: Effect.acquireRelease(Effect.sync(unique), (name) => Effect.orDie(dropPostgres(name))),
+    name: Effect.acquireRelease(Effect.sync(unique), dropPostgres),
     open: (table) => PostgresStore.make({ url: postgres, table })
   },
   {
     kind: "redis",
     isAbsent: !hasRedis,
-    name: Effect.acquireRelease(Effect.sync(unique), (name) => Effect.orDie(dropRedis(name))),
+    name: Effect.acquireRelease(Effect.sync(unique), dropRedis),
     open: (prefix) => NodeRedisStore.make({ url: redis, prefix })
   }
 ]

@@ -48,11 +48,11 @@ export const dropPostgres = (table: string) =>
   Effect.gen(function*() {
     const sql = yield* PgClient.PgClient
     yield* sql`DROP TABLE IF EXISTS ${sql(table)}, ${sql(`${table}_layout`)}`
-  }).pipe(Effect.provide(PgClient.layer({ url: postgres })))
+  }).pipe(Effect.provide(PgClient.layer({ url: postgres })), Effect.orDie)
 
 export const dropRedis = (prefix: string) =>
   Effect.gen(function*() {
     const redis = yield* Redis.Redis
     const keys = yield* redis.send<ReadonlyArray<string>>("KEYS", `{${prefix}}:*`)
     if (keys.length > 0) yield* redis.send("DEL", ...keys)
-  }).pipe(Effect.provide(NodeRedis.layer({ url: redisUrl })))
+  }).pipe(Effect.provide(NodeRedis.layer({ url: redisUrl })), Effect.orDie)

@@ -65,6 +65,10 @@ export const examples = (file: string): ReadonlyArray<Example> => {
   return found
 }
 
+/** The heading that an example of a guide stands under. */
+export const headingOf = ({ file, line }: Example): string =>
+  read(file).split("\n").slice(0, line).findLast((text) => /^#+ /.test(text))?.replace(/^#+ /, "") ?? ""
+
 /** What links to the headings of a guide end in. */
 export const headingsOf = (file: string): ReadonlyArray<string> =>
   Array.from(
@@ -130,19 +134,31 @@ export const evaluate = async (example: Example): Promise<ReadonlyArray<Statemen
     return expression === undefined
       ? line
       : `statements.push({ line: ${example.line + index + 1}, actual: (${expression}), expected: (${value}) })`
-  }).join("\n").replace(
-    /(from\s+)"effect-llm-stream(?:\/([^"]+))?"/g,
-    (_, from: string, module = "index") =>
-      `${from}${JSON.stringify(pathToFileURL(Path.join(root, `src/${module}.ts`)).href)}`
+  }).join("\n")
+  const module = await imported<{ readonly statements: ReadonlyArray<Statement> }>(
+    `export const statements = []\n${code}\n`
   )
+  return module.statements
+}
+
+/** Imports an example as a module that exports what it declares; `change` is for what a test can't have as it stands. */
+export const load = <Names>(example: Example, change = (code: string): string => code): Promise<Names> =>
+  imported(change(stripTypeScriptTypes(example.code)).replace(/^(const|class) /gm, "export $1 "))
+
+/** Imports code that knows the package by its name. */
+const imported = async <Names>(code: string): Promise<Names> => {
   const folder = freshFolder("run")
   try {
     const file = Path.join(folder, "example.mjs")
-    Fs.writeFileSync(file, `export const statements = []\n${code}\n`)
-    const module: { readonly statements: ReadonlyArray<Statement> } = await import(
-      /* @vite-ignore */ pathToFileURL(file).href
+    Fs.writeFileSync(
+      file,
+      code.replace(
+        /(from\s+)"effect-llm-stream(?:\/([^"]+))?"/g,
+        (_, from: string, module = "index") =>
+          `${from}${JSON.stringify(pathToFileURL(Path.join(root, `src/${module}.ts`)).href)}`
+      )
     )
-    return module.statements
+    return await import(/* @vite-ignore */ pathToFileURL(file).href)
   } finally {
     Fs.rmSync(folder, { recursive: true })
   }
@@ -183,8 +199,8 @@ const docBefore = (lines: ReadonlyArray<string>, declaration: number): string =>
     .join("\n").trim()
 }
 
-// Inside the project, so that `effect` is found; below `node_modules`, so that nothing else looks at it.
-const freshFolder = (name: string): string => {
+/** A folder inside the project, so that `effect` is found; below `node_modules`, so that nothing else looks at it. */
+export const freshFolder = (name: string): string => {
   const cache = Path.join(root, "node_modules/.cache/effect-llm-stream")
   Fs.mkdirSync(cache, { recursive: true })
   return Fs.mkdtempSync(Path.join(cache, `${name}-`))

@@ -61,4 +61,142 @@ describe("Answer", () => {
     )
     assert.deepStrictEqual(chunks.map(({ inputTokens }) => inputTokens), [...Array(4).fill(undefined), 9])
   })
+
+  describe("of reasoning, text and a call, with its usage, streams", () => {
+    const answer = Answer.make({
+      reasoning: "Hm",
+      content: "Hi there",
+      toolCalls: [{ name: "add", arguments: "{\"a\":1}" }],
+      usage: { inputTokens: 9, cachedTokens: 4, outputTokens: 2 }
+    })
+
+    it("as Anthropic does", () => {
+      const delta = (index: number, delta: object) => ({ type: "content_block_delta", index, delta })
+      const stop = (index: number) => ({ type: "content_block_stop", index })
+      assert.deepStrictEqual<ReadonlyArray<unknown>>(Answer.anthropic(answer).map(({ chunk }) => chunk), [
+        {
+          type: "message_start",
+          message: {
+            id: "answer-1",
+            type: "message",
+            role: "assistant",
+            model: "test-model",
+            content: [],
+            stop_reason: null,
+            stop_sequence: null,
+            usage: { input_tokens: 5, cache_read_input_tokens: 4, output_tokens: 1 }
+          }
+        },
+        { type: "ping" },
+        { type: "content_block_start", index: 0, content_block: { type: "thinking", thinking: "", signature: "" } },
+        delta(0, { type: "thinking_delta", thinking: "Hm" }),
+        delta(0, { type: "signature_delta", signature: "c2lnbmF0dXJl" }),
+        stop(0),
+        { type: "content_block_start", index: 1, content_block: { type: "text", text: "" } },
+        delta(1, { type: "text_delta", text: "Hi" }),
+        delta(1, { type: "text_delta", text: " there" }),
+        stop(1),
+        {
+          type: "content_block_start",
+          index: 2,
+          content_block: { type: "tool_use", id: "call_0_0", name: "add", input: {} }
+        },
+        delta(2, { type: "input_json_delta", partial_json: "" }),
+        delta(2, { type: "input_json_delta", partial_json: "{\"a\":1}" }),
+        stop(2),
+        {
+          type: "message_delta",
+          delta: { stop_reason: "tool_use", stop_sequence: null },
+          usage: { output_tokens: 2 }
+        },
+        { type: "message_stop" }
+      ])
+    })
+
+    it("as Converse does", () => {
+      const delta = (contentBlockIndex: number, delta: object) => ({ contentBlockDelta: { contentBlockIndex, delta } })
+      const stop = (contentBlockIndex: number) => ({ contentBlockStop: { contentBlockIndex } })
+      assert.deepStrictEqual<ReadonlyArray<unknown>>(Answer.bedrock(answer).map(({ chunk }) => chunk), [
+        { messageStart: { role: "assistant" } },
+        delta(0, { reasoningContent: { text: "Hm" } }),
+        stop(0),
+        delta(1, { text: "Hi" }),
+        delta(1, { text: " there" }),
+        stop(1),
+        {
+          contentBlockStart: { contentBlockIndex: 2, start: { toolUse: { toolUseId: "call_0_0", name: "add" } } }
+        },
+        delta(2, { toolUse: { input: "" } }),
+        delta(2, { toolUse: { input: "{\"a\":1}" } }),
+        stop(2),
+        { messageStop: { stopReason: "tool_use" } },
+        {
+          metadata: {
+            usage: { inputTokens: 5, outputTokens: 2, totalTokens: 11, cacheReadInputTokens: 4 },
+            metrics: { latencyMs: 700 }
+          }
+        }
+      ])
+    })
+
+    it("as OpenAI's Responses API does", () => {
+      const response = { id: "answer-1", object: "response", created_at: 1767225600, model: "test-model" }
+      const begun = { ...response, status: "in_progress", output: [], usage: null }
+      const reasoning = { type: "reasoning", id: "rs_0", summary: [{ type: "summary_text", text: "Hm" }] }
+      const message = { type: "message", id: "msg_1", role: "assistant" }
+      const said = {
+        ...message,
+        status: "completed",
+        content: [{ type: "output_text", text: "Hi there", annotations: [] }]
+      }
+      const call = { type: "function_call", id: "fc_2", call_id: "call_0_0", name: "add" }
+      const called = { ...call, status: "completed", arguments: "{\"a\":1}" }
+      const at = (output_index: number, item_id: string) => ({ output_index, item_id })
+      const events = [
+        { type: "response.created", response: begun },
+        { type: "response.in_progress", response: begun },
+        { type: "response.output_item.added", output_index: 0, item: { ...reasoning, summary: [] } },
+        { type: "response.reasoning_summary_text.delta", ...at(0, "rs_0"), summary_index: 0, delta: "Hm" },
+        { type: "response.reasoning_summary_text.done", ...at(0, "rs_0"), summary_index: 0, text: "Hm" },
+        { type: "response.output_item.done", output_index: 0, item: reasoning },
+        {
+          type: "response.output_item.added",
+          output_index: 1,
+          item: { ...message, status: "in_progress", content: [] }
+        },
+        { type: "response.output_text.delta", ...at(1, "msg_1"), content_index: 0, delta: "Hi" },
+        { type: "response.output_text.delta", ...at(1, "msg_1"), content_index: 0, delta: " there" },
+        { type: "response.output_text.done", ...at(1, "msg_1"), content_index: 0, text: "Hi there" },
+        { type: "response.output_item.done", output_index: 1, item: said },
+        {
+          type: "response.output_item.added",
+          output_index: 2,
+          item: { ...call, status: "in_progress", arguments: "" }
+        },
+        { type: "response.function_call_arguments.delta", ...at(2, "fc_2"), delta: "" },
+        { type: "response.function_call_arguments.delta", ...at(2, "fc_2"), delta: "{\"a\":1}" },
+        { type: "response.function_call_arguments.done", ...at(2, "fc_2"), arguments: "{\"a\":1}" },
+        { type: "response.output_item.done", output_index: 2, item: called },
+        {
+          type: "response.completed",
+          response: {
+            ...response,
+            status: "completed",
+            incomplete_details: null,
+            output: [reasoning, said, called],
+            usage: {
+              input_tokens: 9,
+              input_tokens_details: { cached_tokens: 4 },
+              output_tokens: 2,
+              total_tokens: 11
+            }
+          }
+        }
+      ]
+      assert.deepStrictEqual<ReadonlyArray<unknown>>(
+        Answer.openaiResponses(answer).map(({ chunk }) => chunk),
+        events.map((event, sequence_number) => ({ ...event, sequence_number }))
+      )
+    })
+  })
 })

@@ -98,14 +98,8 @@ const topLogprobFields = {
   logprob: number
 }
 
-const TopLogprob: Exact<TopLogprob> = exactly(open(topLogprobFields))
-
 const TokenLogprob: Exact<TokenLogprob> = exactly(
-  open({ ...topLogprobFields, top_logprobs: nullish(list(TopLogprob)) })
-)
-
-const Logprobs: Exact<Logprobs> = exactly(
-  open({ content: nullish(list(TokenLogprob)), refusal: nullish(list(TokenLogprob)) })
+  open({ ...topLogprobFields, top_logprobs: nullish(list(open(topLogprobFields))) })
 )
 
 /**
@@ -118,8 +112,6 @@ export interface ContentPart extends Open {
   readonly type?: string | null
   readonly text?: string | null
 }
-
-const ContentPart: Exact<ContentPart> = exactly(open({ type: text, text }))
 
 /**
  * A piece of audio output.
@@ -135,8 +127,6 @@ export interface Audio extends Open {
   /** Unix seconds. */
   readonly expires_at?: number | null
 }
-
-const Audio: Exact<Audio> = exactly(open({ id: text, data: text, transcript: text, expires_at: number }))
 
 /**
  * What a chunk adds to a choice, as it comes over the wire.
@@ -160,13 +150,13 @@ export interface Delta extends Open {
 
 const ownDeltaFields = {
   role: text,
-  content: nullish(Schema.Union([Schema.String, list(ContentPart)])),
+  content: nullish(Schema.Union([Schema.String, list(open({ type: text, text }))])),
   refusal: text,
   reasoning: text,
   reasoning_content: text,
   function_call: nullish(ToolCallFunction),
   tool_calls: nullish(list(ToolCall)),
-  audio: nullish(Audio)
+  audio: nullish(open({ id: text, data: text, transcript: text, expires_at: number }))
 }
 
 const Delta: Exact<Delta> = exactly(open(ownDeltaFields))
@@ -290,7 +280,7 @@ const ownChoiceFields = {
   index: number,
   delta: nullish(Delta),
   finish_reason: text,
-  logprobs: nullish(Logprobs),
+  logprobs: nullish(open({ content: nullish(list(TokenLogprob)), refusal: nullish(list(TokenLogprob)) })),
   usage: nullish(WireUsage)
 }
 

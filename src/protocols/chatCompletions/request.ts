@@ -109,15 +109,35 @@ const openaiFields: Treatments = {
 }
 
 /**
+ * The dialect of hosts that say to speak OpenAI's format: `max_tokens`, and no limits that are OpenAI's own.
+ *
+ * @category dialects
+ * @since 0.2.0
+ */
+export const compatible: Dialect = {
+  fields: { ...openaiFields, topK: { ignored: "the format has none; hosts that have one take `top_k` in `options`" } },
+  maxTokensField: "max_tokens",
+  includeUsage: true,
+  plainParameters: false,
+  jsonWord: false,
+  imageDetails: ["auto", "low", "high", "original"],
+  documents: true,
+  sounds: true,
+  soundUrls: false,
+  openAiParts: false,
+  customTools: true
+}
+
+/**
  * OpenAI's dialect.
  *
  * @category dialects
  * @since 0.2.0
  */
 export const openai: Dialect = {
+  ...compatible,
   fields: openaiFields,
   maxTokensField: "max_completion_tokens",
-  includeUsage: true,
   maxStops: 4,
   efforts: Reasoning.effortsByName,
   serviceTiers: OpenAi.serviceTiers,
@@ -126,13 +146,8 @@ export const openai: Dialect = {
   maxIdLength: 40,
   plainParameters: true,
   jsonWord: true,
-  imageDetails: ["auto", "low", "high", "original"],
   images: OpenAi.imageTypes,
-  documents: true,
-  sounds: true,
-  soundUrls: false,
-  openAiParts: true,
-  customTools: true
+  openAiParts: true
 }
 
 /**
@@ -158,6 +173,7 @@ export const azureBefore202409: Dialect = { ...azure, maxTokensField: "max_token
  * @since 0.2.0
  */
 export const groq: Dialect = {
+  ...compatible,
   fields: {
     ...openaiFields,
     metadata: { ignored: "Groq documents it as not supported" },
@@ -165,20 +181,16 @@ export const groq: Dialect = {
     audio: { refused: "Groq gives no spoken answers here" }
   },
   maxTokensField: "max_completion_tokens",
-  includeUsage: true,
   maxStops: 4,
   efforts: Reasoning.groqEfforts,
   askable: ["none", "minimal", "low", "medium", "high"],
   serviceTiers: ["auto", "on_demand", "flex", "performance"],
-  plainParameters: false,
   jsonWord: true,
   imageDetails: ["auto", "low", "high"],
   images: OpenAi.imageTypes,
   documents: false,
   sounds: false,
-  soundUrls: false,
   reasoningField: "reasoning",
-  openAiParts: false,
   customTools: false
 }
 
@@ -190,6 +202,7 @@ export const groq: Dialect = {
  * @since 0.2.0
  */
 export const azureInference: Dialect = {
+  ...compatible,
   fields: {
     ...openaiFields,
     serviceTier: { refused: "the API takes none" },
@@ -197,38 +210,12 @@ export const azureInference: Dialect = {
     metadata: { ignored: "the API takes none" },
     audio: { refused: "the API gives no spoken answers" }
   },
-  maxTokensField: "max_tokens",
-  includeUsage: true,
   efforts: Reasoning.effortsByName,
-  plainParameters: false,
-  jsonWord: false,
   imageDetails: ["auto", "low", "high"],
   images: OpenAi.imageTypes,
   documents: false,
-  sounds: true,
   soundUrls: true,
-  openAiParts: false,
   customTools: false
-}
-
-/**
- * The dialect of hosts that say to speak OpenAI's format: `max_tokens`, and no limits that are OpenAI's own.
- *
- * @category dialects
- * @since 0.2.0
- */
-export const compatible: Dialect = {
-  fields: { ...openaiFields, topK: { ignored: "the format has none; hosts that have one take `top_k` in `options`" } },
-  maxTokensField: "max_tokens",
-  includeUsage: true,
-  plainParameters: false,
-  jsonWord: false,
-  imageDetails: ["auto", "low", "high", "original"],
-  documents: true,
-  sounds: true,
-  soundUrls: false,
-  openAiParts: false,
-  customTools: true
 }
 
 const shape: Shape = {

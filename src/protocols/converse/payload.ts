@@ -85,8 +85,6 @@ export interface Citation extends Open {
   readonly location?: CitationLocation | null
 }
 
-const CitationSource: Exact<CitationSource> = exactly(open({ text }))
-
 const WebLocation: Exact<WebLocation> = exactly(open({ url: text, domain: text }))
 
 const DocumentLocation: Exact<DocumentLocation> = exactly(open({ documentIndex: number, start: number, end: number }))
@@ -112,7 +110,7 @@ const CitationLocation: Exact<CitationLocation> = exactly(open({
 export const Citation: Exact<Citation> = exactly(open({
   title: text,
   source: text,
-  sourceContent: nullish(list(CitationSource)),
+  sourceContent: nullish(list(open({ text }))),
   location: nullish(CitationLocation)
 }))
 
@@ -165,16 +163,12 @@ export interface ContentBlockStart extends Open {
   readonly image?: ImageStart | null
 }
 
-const ToolUseStart: Exact<ToolUseStart> = exactly(open({ toolUseId: text, name: text, type: text }))
-
 const ToolResultStart: Exact<ToolResultStart> = exactly(open({ toolUseId: text, type: text, status: text }))
 
-const ImageStart: Exact<ImageStart> = exactly(open({ format: text }))
-
 const ContentBlockStart: Exact<ContentBlockStart> = exactly(open({
-  toolUse: nullish(ToolUseStart),
+  toolUse: nullish(open({ toolUseId: text, name: text, type: text })),
   toolResult: nullish(ToolResultStart),
-  image: nullish(ImageStart)
+  image: nullish(open({ format: text }))
 }))
 
 /**
@@ -271,11 +265,7 @@ export interface ContentBlockDelta extends Open {
   readonly image?: ImageDelta | null
 }
 
-const ToolUseDelta: Exact<ToolUseDelta> = exactly(open({ input: text }))
-
 const ToolResultDelta: Exact<ToolResultDelta> = exactly(open({ text, json: anything }))
-
-const ReasoningDelta: Exact<ReasoningDelta> = exactly(open({ text, signature: text, redactedContent: text }))
 
 const S3Location: Exact<S3Location> = exactly(open({ uri: text, bucketOwner: text }))
 
@@ -283,15 +273,13 @@ const ImageSource: Exact<ImageSource> = exactly(open({ bytes: text, s3Location: 
 
 const ImageError: Exact<ImageError> = exactly(open({ message: text }))
 
-const ImageDelta: Exact<ImageDelta> = exactly(open({ source: nullish(ImageSource), error: nullish(ImageError) }))
-
 const ContentBlockDelta: Exact<ContentBlockDelta> = exactly(open({
   text,
-  toolUse: nullish(ToolUseDelta),
+  toolUse: nullish(open({ input: text })),
   toolResult: nullish(list(ToolResultDelta)),
-  reasoningContent: nullish(ReasoningDelta),
+  reasoningContent: nullish(open({ text, signature: text, redactedContent: text })),
   citation: nullish(Citation),
-  image: nullish(ImageDelta)
+  image: nullish(open({ source: nullish(ImageSource), error: nullish(ImageError) }))
 }))
 
 /**
@@ -328,8 +316,6 @@ export interface TokenUsage extends Open {
   readonly serverToolUsage?: { readonly [key: string]: unknown } | null
 }
 
-const CacheDetail: Exact<CacheDetail> = exactly(open({ ttl: text, inputTokens: number }))
-
 const TokenUsage: Exact<TokenUsage> = exactly(open({
   inputTokens: number,
   outputTokens: number,
@@ -338,7 +324,7 @@ const TokenUsage: Exact<TokenUsage> = exactly(open({
   cacheWriteInputTokens: number,
   cacheReadInputTokenCount: number,
   cacheWriteInputTokenCount: number,
-  cacheDetails: nullish(list(CacheDetail)),
+  cacheDetails: nullish(list(open({ ttl: text, inputTokens: number }))),
   serverToolUsage: nullish(record)
 }))
 
@@ -514,18 +500,14 @@ const ContentBlockStop: Exact<ContentBlockStop> = exactly(open({ contentBlockInd
 
 const MessageStop: Exact<MessageStop> = exactly(open({ stopReason: text, additionalModelResponseFields: anything }))
 
-const Metrics: Exact<Metrics> = exactly(open({ latencyMs: number }))
-
 const PerformanceConfig: Exact<PerformanceConfig> = exactly(open({ latency: text }))
-
-const ServiceTier: Exact<ServiceTier> = exactly(open({ type: text }))
 
 const Metadata: Exact<Metadata> = exactly(open({
   usage: nullish(TokenUsage),
-  metrics: nullish(Metrics),
+  metrics: nullish(open({ latencyMs: number })),
   trace: nullish(Trace),
   performanceConfig: nullish(PerformanceConfig),
-  serviceTier: nullish(ServiceTier)
+  serviceTier: nullish(open({ type: text }))
 }))
 
 /** @internal */

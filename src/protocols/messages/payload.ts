@@ -76,8 +76,6 @@ export interface TextBlock extends Open {
   readonly citations?: ReadonlyArray<Citation | null> | null
 }
 
-const TextBlock: Exact<TextBlock> = exactly(typed("text")({ text, citations: nullish(list(Citation)) }))
-
 /**
  * Thinking.
  *
@@ -91,8 +89,6 @@ export interface ThinkingBlock extends Open {
   readonly signature?: string | null
 }
 
-const ThinkingBlock: Exact<ThinkingBlock> = exactly(typed("thinking")({ thinking: text, signature: text }))
-
 /**
  * Encrypted thinking.
  *
@@ -104,8 +100,6 @@ export interface RedactedThinkingBlock extends Open {
   /** To be sent back unchanged. */
   readonly data?: string | null
 }
-
-const RedactedThinkingBlock: Exact<RedactedThinkingBlock> = exactly(typed("redacted_thinking")({ data: text }))
 
 /**
  * What called a tool: the model itself, or code that it ran.
@@ -151,8 +145,6 @@ export interface ToolUseBlock extends ToolUse {
   readonly type: "tool_use"
 }
 
-const ToolUseBlock: Exact<ToolUseBlock> = exactly(typed("tool_use")({ ...toolUseFields }))
-
 /**
  * A call of a tool that the provider runs.
  *
@@ -162,8 +154,6 @@ const ToolUseBlock: Exact<ToolUseBlock> = exactly(typed("tool_use")({ ...toolUse
 export interface ServerToolUseBlock extends ToolUse {
   readonly type: "server_tool_use"
 }
-
-const ServerToolUseBlock: Exact<ServerToolUseBlock> = exactly(typed("server_tool_use")({ ...toolUseFields }))
 
 /**
  * A call of a tool of an MCP server, which the provider runs.
@@ -175,8 +165,6 @@ export interface McpToolUseBlock extends ToolUse {
   readonly type: "mcp_tool_use"
   readonly server_name?: string | null
 }
-
-const McpToolUseBlock: Exact<McpToolUseBlock> = exactly(typed("mcp_tool_use")({ ...toolUseFields, server_name: text }))
 
 /**
  * What all results of tools state that the provider ran: an object or a list, as documented for each tool. Hosts with
@@ -274,8 +262,6 @@ export interface ExecutionFile extends Open {
   readonly file_id?: string | null
 }
 
-const ExecutionFile: Exact<ExecutionFile> = exactly(open({ type: text, file_id: text }))
-
 /**
  * What a run of code gave.
  *
@@ -295,7 +281,7 @@ const ExecutionResult: Exact<ExecutionResult> = exactly(
     stdout: text,
     stderr: text,
     return_code: number,
-    content: nullish(list(ExecutionFile))
+    content: nullish(list(open({ type: text, file_id: text })))
   })
 )
 
@@ -310,8 +296,6 @@ export interface ToolReference extends Open {
   readonly tool_name?: string | null
 }
 
-const ToolReference: Exact<ToolReference> = exactly(open({ type: text, tool_name: text }))
-
 /**
  * What a search for tools found.
  *
@@ -323,7 +307,7 @@ export interface ToolSearchResult extends ResultState {
 }
 
 const ToolSearchResult: Exact<ToolSearchResult> = exactly(
-  open({ ...resultFields, tool_references: nullish(list(ToolReference)) })
+  open({ ...resultFields, tool_references: nullish(list(open({ type: text, tool_name: text }))) })
 )
 
 /**
@@ -352,10 +336,6 @@ export interface WebSearchToolResultBlock extends ToolResult<ResultState, WebSea
   readonly type: "web_search_tool_result"
 }
 
-const WebSearchToolResultBlock: Exact<WebSearchToolResultBlock> = exactly(
-  typed("web_search_tool_result")({ ...toolResultFields(ResultState, WebSearchResult) })
-)
-
 /**
  * The result of fetching a page.
  *
@@ -365,10 +345,6 @@ const WebSearchToolResultBlock: Exact<WebSearchToolResultBlock> = exactly(
 export interface WebFetchToolResultBlock extends ToolResult<WebFetchResult, ResultPart> {
   readonly type: "web_fetch_tool_result"
 }
-
-const WebFetchToolResultBlock: Exact<WebFetchToolResultBlock> = exactly(
-  typed("web_fetch_tool_result")({ ...toolResultFields(WebFetchResult, ResultPart) })
-)
 
 /**
  * The result of a run of code.
@@ -380,10 +356,6 @@ export interface CodeExecutionToolResultBlock extends ToolResult<ExecutionResult
   readonly type: "code_execution_tool_result"
 }
 
-const CodeExecutionToolResultBlock: Exact<CodeExecutionToolResultBlock> = exactly(
-  typed("code_execution_tool_result")({ ...toolResultFields(ExecutionResult, ResultPart) })
-)
-
 /**
  * The result of a shell command.
  *
@@ -393,10 +365,6 @@ const CodeExecutionToolResultBlock: Exact<CodeExecutionToolResultBlock> = exactl
 export interface BashCodeExecutionToolResultBlock extends ToolResult<ExecutionResult, ResultPart> {
   readonly type: "bash_code_execution_tool_result"
 }
-
-const BashCodeExecutionToolResultBlock: Exact<BashCodeExecutionToolResultBlock> = exactly(
-  typed("bash_code_execution_tool_result")({ ...toolResultFields(ExecutionResult, ResultPart) })
-)
 
 /**
  * The result of editing a file.
@@ -408,10 +376,6 @@ export interface TextEditorCodeExecutionToolResultBlock extends ToolResult<Resul
   readonly type: "text_editor_code_execution_tool_result"
 }
 
-const TextEditorCodeExecutionToolResultBlock: Exact<TextEditorCodeExecutionToolResultBlock> = exactly(
-  typed("text_editor_code_execution_tool_result")({ ...toolResultFields(ResultState, ResultPart) })
-)
-
 /**
  * The result of a search for tools.
  *
@@ -421,10 +385,6 @@ const TextEditorCodeExecutionToolResultBlock: Exact<TextEditorCodeExecutionToolR
 export interface ToolSearchToolResultBlock extends ToolResult<ToolSearchResult, ResultPart> {
   readonly type: "tool_search_tool_result"
 }
-
-const ToolSearchToolResultBlock: Exact<ToolSearchToolResultBlock> = exactly(
-  typed("tool_search_tool_result")({ ...toolResultFields(ToolSearchResult, ResultPart) })
-)
 
 /**
  * The result of a tool of an MCP server.
@@ -436,10 +396,6 @@ export interface McpToolResultBlock extends ToolResult<ResultState, ResultPart> 
   readonly type: "mcp_tool_result"
 }
 
-const McpToolResultBlock: Exact<McpToolResultBlock> = exactly(
-  typed("mcp_tool_result")({ ...toolResultFields(ResultState, ResultPart) })
-)
-
 /**
  * The result of asking the advisor model.
  *
@@ -449,10 +405,6 @@ const McpToolResultBlock: Exact<McpToolResultBlock> = exactly(
 export interface AdvisorToolResultBlock extends ToolResult<AdvisorResult, ResultPart> {
   readonly type: "advisor_tool_result"
 }
-
-const AdvisorToolResultBlock: Exact<AdvisorToolResultBlock> = exactly(
-  typed("advisor_tool_result")({ ...toolResultFields(AdvisorResult, ResultPart) })
-)
 
 /**
  * A file that was put into the container of the code execution tool.
@@ -464,8 +416,6 @@ export interface ContainerUploadBlock extends Open {
   readonly type: "container_upload"
   readonly file_id?: string | null
 }
-
-const ContainerUploadBlock: Exact<ContainerUploadBlock> = exactly(typed("container_upload")({ file_id: text }))
 
 /**
  * The summary that replaces the conversation so far.
@@ -479,8 +429,6 @@ export interface CompactionBlock extends Open {
   readonly encrypted_content?: string | null
 }
 
-const CompactionBlock: Exact<CompactionBlock> = exactly(typed("compaction")({ content: text, encrypted_content: text }))
-
 /**
  * The tools of an MCP server, in beta.
  *
@@ -490,8 +438,6 @@ const CompactionBlock: Exact<CompactionBlock> = exactly(typed("compaction")({ co
 export interface McpToolListingBlock extends Open {
   readonly type: "mcp_tool_listing"
 }
-
-const McpToolListingBlock: Exact<McpToolListingBlock> = exactly(typed("mcp_tool_listing")({}))
 
 /**
  * A content block.
@@ -527,23 +473,23 @@ export type ContentBlock =
  * @since 0.1.0
  */
 export const ContentBlock: Exact<ContentBlock> = exactly(openUnion([
-  TextBlock,
-  ThinkingBlock,
-  RedactedThinkingBlock,
-  ToolUseBlock,
-  ServerToolUseBlock,
-  McpToolUseBlock,
-  WebSearchToolResultBlock,
-  WebFetchToolResultBlock,
-  CodeExecutionToolResultBlock,
-  BashCodeExecutionToolResultBlock,
-  TextEditorCodeExecutionToolResultBlock,
-  ToolSearchToolResultBlock,
-  McpToolResultBlock,
-  AdvisorToolResultBlock,
-  ContainerUploadBlock,
-  CompactionBlock,
-  McpToolListingBlock
+  typed("text")({ text, citations: nullish(list(Citation)) }),
+  typed("thinking")({ thinking: text, signature: text }),
+  typed("redacted_thinking")({ data: text }),
+  typed("tool_use")({ ...toolUseFields }),
+  typed("server_tool_use")({ ...toolUseFields }),
+  typed("mcp_tool_use")({ ...toolUseFields, server_name: text }),
+  typed("web_search_tool_result")({ ...toolResultFields(ResultState, WebSearchResult) }),
+  typed("web_fetch_tool_result")({ ...toolResultFields(WebFetchResult, ResultPart) }),
+  typed("code_execution_tool_result")({ ...toolResultFields(ExecutionResult, ResultPart) }),
+  typed("bash_code_execution_tool_result")({ ...toolResultFields(ExecutionResult, ResultPart) }),
+  typed("text_editor_code_execution_tool_result")({ ...toolResultFields(ResultState, ResultPart) }),
+  typed("tool_search_tool_result")({ ...toolResultFields(ToolSearchResult, ResultPart) }),
+  typed("mcp_tool_result")({ ...toolResultFields(ResultState, ResultPart) }),
+  typed("advisor_tool_result")({ ...toolResultFields(AdvisorResult, ResultPart) }),
+  typed("container_upload")({ file_id: text }),
+  typed("compaction")({ content: text, encrypted_content: text }),
+  typed("mcp_tool_listing")({})
 ]))
 
 /**
@@ -557,8 +503,6 @@ export interface TextDelta extends Open {
   readonly text: string
 }
 
-const TextDelta: Exact<TextDelta> = exactly(typed("text_delta")({ text: Schema.String }))
-
 /**
  * A piece of a tool's input.
  *
@@ -570,8 +514,6 @@ export interface InputJsonDelta extends Open {
   /** A piece of JSON text. */
   readonly partial_json: string
 }
-
-const InputJsonDelta: Exact<InputJsonDelta> = exactly(typed("input_json_delta")({ partial_json: Schema.String }))
 
 /**
  * A piece of thinking.
@@ -585,10 +527,6 @@ export interface ThinkingDelta extends Open {
   readonly estimated_tokens?: number | null
 }
 
-const ThinkingDelta: Exact<ThinkingDelta> = exactly(
-  typed("thinking_delta")({ thinking: Schema.String, estimated_tokens: number })
-)
-
 /**
  * The signature of a thinking block.
  *
@@ -599,8 +537,6 @@ export interface SignatureDelta extends Open {
   readonly type: "signature_delta"
   readonly signature: string
 }
-
-const SignatureDelta: Exact<SignatureDelta> = exactly(typed("signature_delta")({ signature: Schema.String }))
 
 /**
  * A source that the text of the block cites.
@@ -613,8 +549,6 @@ export interface CitationsDelta extends Open {
   readonly citation?: Citation | null
 }
 
-const CitationsDelta: Exact<CitationsDelta> = exactly(typed("citations_delta")({ citation: nullish(Citation) }))
-
 /**
  * The summary that replaces the conversation so far.
  *
@@ -626,10 +560,6 @@ export interface CompactionDelta extends Open {
   readonly content?: string | null
   readonly encrypted_content?: string | null
 }
-
-const CompactionDelta: Exact<CompactionDelta> = exactly(
-  typed("compaction_delta")({ content: text, encrypted_content: text })
-)
 
 /**
  * What a `content_block_delta` adds to its block.
@@ -653,12 +583,12 @@ export type ContentBlockDelta =
  * @since 0.1.0
  */
 export const ContentBlockDelta: Exact<ContentBlockDelta> = exactly(openUnion([
-  TextDelta,
-  InputJsonDelta,
-  ThinkingDelta,
-  SignatureDelta,
-  CitationsDelta,
-  CompactionDelta
+  typed("text_delta")({ text: Schema.String }),
+  typed("input_json_delta")({ partial_json: Schema.String }),
+  typed("thinking_delta")({ thinking: Schema.String, estimated_tokens: number }),
+  typed("signature_delta")({ signature: Schema.String }),
+  typed("citations_delta")({ citation: nullish(Citation) }),
+  typed("compaction_delta")({ content: text, encrypted_content: text })
 ]))
 
 /**
@@ -686,8 +616,6 @@ export interface OutputTokensDetails extends Open {
   readonly thinking_tokens?: number | null
 }
 
-const OutputTokensDetails: Exact<OutputTokensDetails> = exactly(open({ thinking_tokens: number }))
-
 /**
  * Requests of tools that the provider ran.
  *
@@ -698,10 +626,6 @@ export interface ServerToolUsage extends Open {
   readonly web_search_requests?: number | null
   readonly web_fetch_requests?: number | null
 }
-
-const ServerToolUsage: Exact<ServerToolUsage> = exactly(
-  open({ web_search_requests: number, web_fetch_requests: number })
-)
 
 /**
  * The usage of one of the model calls behind a message. All counts are tokens.
@@ -747,8 +671,6 @@ interface CreditStatus extends Open {
   readonly type?: string | null
 }
 
-const FallbackCredit: Exact<FallbackCredit> = exactly(open({ status: nullish(open({ type: text })) }))
-
 /**
  * A `usage` object as it comes over the wire. All counts are tokens.
  *
@@ -779,12 +701,12 @@ const WireUsage: Exact<WireUsage> = exactly(open({
   cache_creation_input_tokens: number,
   cache_creation: nullish(CacheCreation),
   output_tokens: number,
-  output_tokens_details: nullish(OutputTokensDetails),
-  server_tool_use: nullish(ServerToolUsage),
+  output_tokens_details: nullish(open({ thinking_tokens: number })),
+  server_tool_use: nullish(open({ web_search_requests: number, web_fetch_requests: number })),
   service_tier: text,
   speed: text,
   inference_geo: text,
-  fallback_credit: nullish(FallbackCredit),
+  fallback_credit: nullish(open({ status: nullish(open({ type: text })) })),
   iterations: nullish(list(UsageIteration))
 }))
 
@@ -803,10 +725,6 @@ export interface StopDetails extends Open {
   readonly fallback_credit_token?: string | null
 }
 
-const StopDetails: Exact<StopDetails> = exactly(
-  open({ type: text, category: text, explanation: text, fallback_credit_token: text })
-)
-
 /**
  * The container of the code execution tool, which a later request can use again.
  *
@@ -817,8 +735,6 @@ export interface Container extends Open {
   readonly id?: string | null
   readonly expires_at?: string | null
 }
-
-const Container: Exact<Container> = exactly(open({ id: text, expires_at: text }))
 
 /**
  * Why the answer stopped.
@@ -836,11 +752,9 @@ export interface Stop extends Open {
 const stopFields = {
   stop_reason: text,
   stop_sequence: text,
-  stop_details: nullish(StopDetails),
-  container: nullish(Container)
+  stop_details: nullish(open({ type: text, category: text, explanation: text, fallback_credit_token: text })),
+  container: nullish(open({ id: text, expires_at: text }))
 }
-
-const Stop: Exact<Stop> = exactly(open(stopFields))
 
 /**
  * A cut that the provider made.
@@ -905,8 +819,6 @@ export interface MessageStart extends Open {
   readonly message?: Message | null
 }
 
-const MessageStart: Exact<MessageStart> = exactly(typed("message_start")({ message: nullish(Message) }))
-
 /**
  * The start of a content block.
  *
@@ -918,10 +830,6 @@ export interface ContentBlockStart extends Open {
   readonly index: number
   readonly content_block: ContentBlock | null
 }
-
-const ContentBlockStart: Exact<ContentBlockStart> = exactly(
-  typed("content_block_start")({ index: Schema.Finite, content_block: Schema.NullOr(ContentBlock) })
-)
 
 /**
  * A piece of a content block.
@@ -935,10 +843,6 @@ export interface ContentBlockDeltaEvent extends Open {
   readonly delta: ContentBlockDelta | null
 }
 
-const ContentBlockDeltaEvent: Exact<ContentBlockDeltaEvent> = exactly(
-  typed("content_block_delta")({ index: Schema.Finite, delta: Schema.NullOr(ContentBlockDelta) })
-)
-
 /**
  * The end of a content block.
  *
@@ -949,8 +853,6 @@ export interface ContentBlockStop extends Open {
   readonly type: "content_block_stop"
   readonly index: number
 }
-
-const ContentBlockStop: Exact<ContentBlockStop> = exactly(typed("content_block_stop")({ index: Schema.Finite }))
 
 /**
  * Why the answer stopped, and what it took.
@@ -965,14 +867,6 @@ export interface MessageDelta extends Open {
   readonly context_management?: ContextManagement | null
 }
 
-const MessageDelta: Exact<MessageDelta> = exactly(
-  typed("message_delta")({
-    delta: nullish(Stop),
-    usage: nullish(WireUsage),
-    context_management: nullish(ContextManagement)
-  })
-)
-
 /**
  * The end of the answer.
  *
@@ -983,8 +877,6 @@ export interface MessageStop extends Open {
   readonly type: "message_stop"
 }
 
-const MessageStop: Exact<MessageStop> = exactly(typed("message_stop")({}))
-
 /**
  * A heartbeat.
  *
@@ -994,8 +886,6 @@ const MessageStop: Exact<MessageStop> = exactly(typed("message_stop")({}))
 export interface Ping extends Open {
   readonly type: "ping"
 }
-
-const Ping: Exact<Ping> = exactly(typed("ping")({}))
 
 /**
  * An event's data as it comes over the wire.
@@ -1023,13 +913,17 @@ export type Payload =
  * @since 0.1.0
  */
 export const Payload: Exact<Payload> = exactly(openUnion([
-  MessageStart,
-  ContentBlockStart,
-  ContentBlockDeltaEvent,
-  ContentBlockStop,
-  MessageDelta,
-  MessageStop,
-  Ping
+  typed("message_start")({ message: nullish(Message) }),
+  typed("content_block_start")({ index: Schema.Finite, content_block: Schema.NullOr(ContentBlock) }),
+  typed("content_block_delta")({ index: Schema.Finite, delta: Schema.NullOr(ContentBlockDelta) }),
+  typed("content_block_stop")({ index: Schema.Finite }),
+  typed("message_delta")({
+    delta: nullish(open(stopFields)),
+    usage: nullish(WireUsage),
+    context_management: nullish(ContextManagement)
+  }),
+  typed("message_stop")({}),
+  typed("ping")({})
 ]))
 
 /**

@@ -104,8 +104,9 @@ const upTo = {
 
 /**
  * What models take that are called by a name, the first that fits: of
- * https://developers.openai.com/api/docs/guides/reasoning and the models' pages there, and for the others that Azure has
- * of https://docs.x.ai/docs/guides/reasoning.
+ * https://developers.openai.com/api/docs/guides/reasoning and the models' pages there; the table of
+ * https://learn.microsoft.com/azure/ai-services/openai/how-to/reasoning for o1-mini and o1-preview; and for the others that
+ * Azure has, https://docs.x.ai/docs/guides/reasoning and the models' cards. Of deep research, the API's own refusals say so.
  */
 const taken: ReadonlyArray<readonly [name: RegExp, efforts: ReadonlyArray<string> | undefined]> = [
   // They answer for themselves.
@@ -123,7 +124,10 @@ const taken: ReadonlyArray<readonly [name: RegExp, efforts: ReadonlyArray<string
   [/gpt-5[.-]\d(?!\d)|gpt-([6-9]|\d\d)/, upTo.max],
   [/gpt-5/, ["minimal", ...o]],
   [/grok-3-mini/, ["low", "high"]],
-  [/grok-4(-\d{4}|[.-]1)?(-fast)?(-reasoning)?$|deepseek-r1|mai-ds-r1|phi-4(-mini)?-reasoning/, []]
+  [/grok-4[.-]3(?!\d)/, upTo.high],
+  [/grok-4[.-]5(?!\d)/, o],
+  [/grok-4([.-](1|20))?(-fast|-beta)?(-\d{4})?(-reasoning)?$|grok-code-fast/, []],
+  [/deepseek-r1|mai-ds-r1|phi-4(-mini)?-reasoning/, []]
 ]
 
 /**

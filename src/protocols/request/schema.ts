@@ -180,7 +180,7 @@ export const strict = (schema: Json, path: string): Result.Result<Json, string> 
     const [optional] = optionalFields(node)
     if (optional !== undefined) {
       return Result.fail(
-        `${at}.properties.${optional}: fields of a strict schema have to be required; one that may be missing is required and may be null`
+        `${at}.properties.${optional}: fields of a strict schema have to be required; one that may be missing is required and may be null; \`StructuredOutput.format\` and \`ToolLoop\` write an Effect schema so`
       )
     }
   }

@@ -102,10 +102,6 @@ export interface OutputText extends Open {
   readonly logprobs?: ReadonlyArray<Logprob | null> | null
 }
 
-const OutputText: Exact<OutputText> = exactly(
-  typed("output_text")({ text, annotations: nullish(list(Annotation)), logprobs: nullish(list(Logprob)) })
-)
-
 /**
  * A content part with a refusal.
  *
@@ -116,8 +112,6 @@ export interface Refusal extends Open {
   readonly type: "refusal"
   readonly refusal?: string | null
 }
-
-const Refusal: Exact<Refusal> = exactly(typed("refusal")({ refusal: text }))
 
 /**
  * A content part with the reasoning itself.
@@ -130,8 +124,6 @@ export interface ReasoningText extends Open {
   readonly text?: string | null
 }
 
-const ReasoningText: Exact<ReasoningText> = exactly(typed("reasoning_text")({ text }))
-
 /**
  * A part of the summary of the reasoning.
  *
@@ -142,8 +134,6 @@ export interface SummaryText extends Open {
   readonly type: "summary_text"
   readonly text?: string | null
 }
-
-const SummaryText: Exact<SummaryText> = exactly(typed("summary_text")({ text }))
 
 /**
  * A part of the content of an item.
@@ -159,10 +149,10 @@ export type ContentPart =
   | Unknown
 
 const ContentPart: Exact<ContentPart> = exactly(openUnion([
-  OutputText,
-  Refusal,
-  ReasoningText,
-  SummaryText
+  typed("output_text")({ text, annotations: nullish(list(Annotation)), logprobs: nullish(list(Logprob)) }),
+  typed("refusal")({ refusal: text }),
+  typed("reasoning_text")({ text }),
+  typed("summary_text")({ text })
 ]))
 
 /**
@@ -199,10 +189,6 @@ export interface MessageItem extends Item {
   readonly content?: ReadonlyArray<ContentPart | null> | null
 }
 
-const MessageItem: Exact<MessageItem> = exactly(
-  item("message")({ role: text, phase: text, content: nullish(list(ContentPart)) })
-)
-
 /**
  * The reasoning of the model, as far as it is shown.
  *
@@ -216,14 +202,6 @@ export interface ReasoningItem extends Item {
   /** To be sent back unchanged. */
   readonly encrypted_content?: string | null
 }
-
-const ReasoningItem: Exact<ReasoningItem> = exactly(
-  item("reasoning")({
-    summary: nullish(list(ContentPart)),
-    content: nullish(list(ContentPart)),
-    encrypted_content: text
-  })
-)
 
 /**
  * A call of a function, which the caller has to run.
@@ -242,10 +220,6 @@ export interface FunctionCall extends Item {
   readonly caller?: unknown
 }
 
-const FunctionCall: Exact<FunctionCall> = exactly(
-  item("function_call")({ call_id: text, name: text, namespace: text, arguments: text, caller: anything })
-)
-
 /**
  * A call of a tool whose input is text, which the caller has to run.
  *
@@ -261,10 +235,6 @@ export interface CustomToolCall extends Item {
   readonly input?: string | null
 }
 
-const CustomToolCall: Exact<CustomToolCall> = exactly(
-  item("custom_tool_call")({ call_id: text, name: text, namespace: text, input: text })
-)
-
 /**
  * A search in the web.
  *
@@ -275,8 +245,6 @@ export interface WebSearchCall extends Item {
   readonly type: "web_search_call"
   readonly action?: WebSearchAction | null
 }
-
-const WebSearchCall: Exact<WebSearchCall> = exactly(item("web_search_call")({ action: nullish(WebSearchAction) }))
 
 /**
  * A search in vector stores.
@@ -291,8 +259,6 @@ export interface FileSearchCall extends Item {
   readonly results?: ReadonlyArray<unknown> | null
 }
 
-const FileSearchCall: Exact<FileSearchCall> = exactly(item("file_search_call")({ queries: texts, results: things }))
-
 /**
  * Code that the provider ran.
  *
@@ -306,10 +272,6 @@ export interface CodeInterpreterCall extends Item {
   /** `null` unless `include` asks for them. */
   readonly outputs?: ReadonlyArray<unknown> | null
 }
-
-const CodeInterpreterCall: Exact<CodeInterpreterCall> = exactly(
-  item("code_interpreter_call")({ code: text, container_id: text, outputs: things })
-)
 
 /**
  * An image that the provider made.
@@ -329,17 +291,6 @@ export interface ImageGenerationCall extends Item {
   readonly background?: string | null
 }
 
-const ImageGenerationCall: Exact<ImageGenerationCall> = exactly(
-  item("image_generation_call")({
-    result: text,
-    revised_prompt: text,
-    output_format: text,
-    size: text,
-    quality: text,
-    background: text
-  })
-)
-
 /**
  * A call of a tool of an MCP server, which the provider made.
  *
@@ -356,17 +307,6 @@ export interface McpCall extends Item {
   readonly approval_request_id?: string | null
 }
 
-const McpCall: Exact<McpCall> = exactly(
-  item("mcp_call")({
-    name: text,
-    server_label: text,
-    arguments: text,
-    output: text,
-    error: anything,
-    approval_request_id: text
-  })
-)
-
 /**
  * The tools of an MCP server.
  *
@@ -380,10 +320,6 @@ export interface McpListTools extends Item {
   readonly error?: unknown
 }
 
-const McpListTools: Exact<McpListTools> = exactly(
-  item("mcp_list_tools")({ server_label: text, tools: things, error: anything })
-)
-
 /**
  * A question whether the provider may call a tool of an MCP server.
  *
@@ -396,10 +332,6 @@ export interface McpApprovalRequest extends Item {
   readonly server_label?: string | null
   readonly arguments?: string | null
 }
-
-const McpApprovalRequest: Exact<McpApprovalRequest> = exactly(
-  item("mcp_approval_request")({ name: text, server_label: text, arguments: text })
-)
 
 /**
  * A search among deferred tools.
@@ -415,10 +347,6 @@ export interface ToolSearchCall extends Item {
   readonly arguments?: unknown
 }
 
-const ToolSearchCall: Exact<ToolSearchCall> = exactly(
-  item("tool_search_call")({ call_id: text, execution: text, arguments: anything })
-)
-
 /**
  * The deferred tools that were found.
  *
@@ -431,10 +359,6 @@ export interface ToolSearchOutput extends Item {
   readonly execution?: string | null
   readonly tools?: ReadonlyArray<unknown> | null
 }
-
-const ToolSearchOutput: Exact<ToolSearchOutput> = exactly(
-  item("tool_search_output")({ call_id: text, execution: text, tools: things })
-)
 
 /**
  * Commands for a shell, in the provider's container or at the caller's.
@@ -449,10 +373,6 @@ export interface ShellCall extends Item {
   readonly environment?: unknown
 }
 
-const ShellCall: Exact<ShellCall> = exactly(
-  item("shell_call")({ call_id: text, action: anything, environment: anything })
-)
-
 /**
  * What the commands in the provider's container gave.
  *
@@ -466,10 +386,6 @@ export interface ShellCallOutput extends Item {
   readonly max_output_length?: number | null
 }
 
-const ShellCallOutput: Exact<ShellCallOutput> = exactly(
-  item("shell_call_output")({ call_id: text, output: things, max_output_length: number })
-)
-
 /**
  * A command for a shell, which the caller has to run.
  *
@@ -481,8 +397,6 @@ export interface LocalShellCall extends Item {
   readonly call_id?: string | null
   readonly action?: unknown
 }
-
-const LocalShellCall: Exact<LocalShellCall> = exactly(item("local_shell_call")({ call_id: text, action: anything }))
 
 /**
  * A change of a file, which the caller has to make.
@@ -496,8 +410,6 @@ export interface ApplyPatchCall extends Item {
   readonly operation?: unknown
 }
 
-const ApplyPatchCall: Exact<ApplyPatchCall> = exactly(item("apply_patch_call")({ call_id: text, operation: anything }))
-
 /**
  * The outcome of a change of a file.
  *
@@ -509,10 +421,6 @@ export interface ApplyPatchCallOutput extends Item {
   readonly call_id?: string | null
   readonly output?: string | null
 }
-
-const ApplyPatchCallOutput: Exact<ApplyPatchCallOutput> = exactly(
-  item("apply_patch_call_output")({ call_id: text, output: text })
-)
 
 /**
  * Input for a screen, which the caller has to give.
@@ -528,10 +436,6 @@ export interface ComputerCall extends Item {
   readonly pending_safety_checks?: ReadonlyArray<unknown> | null
 }
 
-const ComputerCall: Exact<ComputerCall> = exactly(
-  item("computer_call")({ call_id: text, action: anything, actions: things, pending_safety_checks: things })
-)
-
 /**
  * The conversation so far, compacted and encrypted.
  *
@@ -542,8 +446,6 @@ export interface Compaction extends Item {
   readonly type: "compaction"
   readonly encrypted_content?: string | null
 }
-
-const Compaction: Exact<Compaction> = exactly(item("compaction")({ encrypted_content: text }))
 
 /**
  * A change of the settings of the responses that follow.
@@ -556,10 +458,6 @@ export interface ConfigurationUpdate extends Item {
   readonly reasoning?: unknown
   readonly text?: unknown
 }
-
-const ConfigurationUpdate: Exact<ConfigurationUpdate> = exactly(
-  item("configuration_update")({ reasoning: anything, text: anything })
-)
 
 /**
  * An item of the output.
@@ -598,27 +496,45 @@ export type OutputItem =
  * @since 0.2.0
  */
 export const OutputItem: Exact<OutputItem> = exactly(openUnion([
-  MessageItem,
-  ReasoningItem,
-  FunctionCall,
-  CustomToolCall,
-  WebSearchCall,
-  FileSearchCall,
-  CodeInterpreterCall,
-  ImageGenerationCall,
-  McpCall,
-  McpListTools,
-  McpApprovalRequest,
-  ToolSearchCall,
-  ToolSearchOutput,
-  ShellCall,
-  ShellCallOutput,
-  LocalShellCall,
-  ApplyPatchCall,
-  ApplyPatchCallOutput,
-  ComputerCall,
-  Compaction,
-  ConfigurationUpdate
+  item("message")({ role: text, phase: text, content: nullish(list(ContentPart)) }),
+  item("reasoning")({
+    summary: nullish(list(ContentPart)),
+    content: nullish(list(ContentPart)),
+    encrypted_content: text
+  }),
+  item("function_call")({ call_id: text, name: text, namespace: text, arguments: text, caller: anything }),
+  item("custom_tool_call")({ call_id: text, name: text, namespace: text, input: text }),
+  item("web_search_call")({ action: nullish(WebSearchAction) }),
+  item("file_search_call")({ queries: texts, results: things }),
+  item("code_interpreter_call")({ code: text, container_id: text, outputs: things }),
+  item("image_generation_call")({
+    result: text,
+    revised_prompt: text,
+    output_format: text,
+    size: text,
+    quality: text,
+    background: text
+  }),
+  item("mcp_call")({
+    name: text,
+    server_label: text,
+    arguments: text,
+    output: text,
+    error: anything,
+    approval_request_id: text
+  }),
+  item("mcp_list_tools")({ server_label: text, tools: things, error: anything }),
+  item("mcp_approval_request")({ name: text, server_label: text, arguments: text }),
+  item("tool_search_call")({ call_id: text, execution: text, arguments: anything }),
+  item("tool_search_output")({ call_id: text, execution: text, tools: things }),
+  item("shell_call")({ call_id: text, action: anything, environment: anything }),
+  item("shell_call_output")({ call_id: text, output: things, max_output_length: number }),
+  item("local_shell_call")({ call_id: text, action: anything }),
+  item("apply_patch_call")({ call_id: text, operation: anything }),
+  item("apply_patch_call_output")({ call_id: text, output: text }),
+  item("computer_call")({ call_id: text, action: anything, actions: things, pending_safety_checks: things }),
+  item("compaction")({ encrypted_content: text }),
+  item("configuration_update")({ reasoning: anything, text: anything })
 ]))
 
 /**
@@ -631,8 +547,6 @@ export interface CacheWriteDetails extends Open {
   readonly ttl_30m_tokens?: number | null
   readonly ttl_12h_tokens?: number | null
 }
-
-const CacheWriteDetails: Exact<CacheWriteDetails> = exactly(open({ ttl_30m_tokens: number, ttl_12h_tokens: number }))
 
 /**
  * Parts of the input tokens.
@@ -652,7 +566,7 @@ export interface InputTokensDetails extends Open {
 const InputTokensDetails: Exact<InputTokensDetails> = exactly(open({
   cached_tokens: number,
   cache_write_tokens: number,
-  cache_write_tokens_details: nullish(CacheWriteDetails),
+  cache_write_tokens_details: nullish(open({ ttl_30m_tokens: number, ttl_12h_tokens: number })),
   text_tokens: number,
   image_tokens: number,
   audio_tokens: number
@@ -669,10 +583,6 @@ export interface OutputTokensDetails extends Open {
   readonly text_tokens?: number | null
   readonly audio_tokens?: number | null
 }
-
-const OutputTokensDetails: Exact<OutputTokensDetails> = exactly(
-  open({ reasoning_tokens: number, text_tokens: number, audio_tokens: number })
-)
 
 /**
  * Token usage. The input tokens include those read from and written to the prompt cache.
@@ -692,7 +602,7 @@ const WireUsage: Exact<WireUsage> = exactly(open({
   input_tokens: number,
   input_tokens_details: nullish(InputTokensDetails),
   output_tokens: number,
-  output_tokens_details: nullish(OutputTokensDetails),
+  output_tokens_details: nullish(open({ reasoning_tokens: number, text_tokens: number, audio_tokens: number })),
   total_tokens: number
 }))
 
@@ -705,8 +615,6 @@ const WireUsage: Exact<WireUsage> = exactly(open({
 export interface WebSearchUsage extends Open {
   readonly num_requests?: number | null
 }
-
-const WebSearchUsage: Exact<WebSearchUsage> = exactly(open({ num_requests: number }))
 
 /**
  * Kinds of tokens of the model that makes images.
@@ -754,10 +662,6 @@ export interface ToolUsage extends Open {
   readonly image_gen?: ImageUsage | null
 }
 
-const ToolUsage: Exact<ToolUsage> = exactly(
-  open({ web_search: nullish(WebSearchUsage), image_gen: nullish(ImageUsage) })
-)
-
 /**
  * Why a response failed.
  *
@@ -769,8 +673,6 @@ export interface ResponseError extends Open {
   readonly message?: string | null
 }
 
-const ResponseError: Exact<ResponseError> = exactly(open({ code: text, message: text }))
-
 /**
  * Why a response is incomplete.
  *
@@ -781,8 +683,6 @@ export interface IncompleteDetails extends Open {
   /** `max_output_tokens`, `content_filter`, … */
   readonly reason?: string | null
 }
-
-const IncompleteDetails: Exact<IncompleteDetails> = exactly(open({ reason: text }))
 
 /**
  * A response so far.
@@ -828,9 +728,9 @@ export const Response: Exact<Response> = exactly(open({
   status: text,
   output: nullish(list(OutputItem)),
   usage: nullish(WireUsage),
-  tool_usage: nullish(ToolUsage),
-  error: nullish(ResponseError),
-  incomplete_details: nullish(IncompleteDetails),
+  tool_usage: nullish(open({ web_search: nullish(open({ num_requests: number })), image_gen: nullish(ImageUsage) })),
+  error: nullish(open({ code: text, message: text })),
+  incomplete_details: nullish(open({ reason: text })),
   service_tier: text,
   background: nullish(Schema.Boolean),
   previous_response_id: text,
@@ -853,15 +753,6 @@ export interface TextDelta extends ItemEvent {
   readonly obfuscation?: string | null
 }
 
-const TextDelta: Exact<TextDelta> = exactly(
-  itemEvent("response.output_text.delta", "response.refusal.delta", "response.reasoning_text.delta")({
-    content_index: number,
-    delta: Schema.String,
-    logprobs: nullish(list(Logprob)),
-    obfuscation: text
-  })
-)
-
 const argumentsDeltas = [
   "response.function_call_arguments.delta",
   "response.custom_tool_call_input.delta",
@@ -882,10 +773,6 @@ export interface ArgumentsDelta extends ItemEvent {
   readonly obfuscation?: string | null
 }
 
-const ArgumentsDelta: Exact<ArgumentsDelta> = exactly(
-  itemEvent(...argumentsDeltas)({ delta: Schema.String, obfuscation: text })
-)
-
 /**
  * A piece of the summary of the reasoning.
  *
@@ -898,10 +785,6 @@ export interface SummaryTextDelta extends ItemEvent {
   readonly delta: string
   readonly obfuscation?: string | null
 }
-
-const SummaryTextDelta: Exact<SummaryTextDelta> = exactly(
-  itemEvent("response.reasoning_summary_text.delta")({ summary_index: number, delta: Schema.String, obfuscation: text })
-)
 
 /**
  * An item begins or is complete.
@@ -916,10 +799,6 @@ export interface OutputItemEvent extends Event {
   readonly item?: OutputItem | null
 }
 
-const OutputItemEvent: Exact<OutputItemEvent> = exactly(
-  event("response.output_item.added", "response.output_item.done")({ output_index: number, item: nullish(OutputItem) })
-)
-
 /**
  * A content part begins or is complete.
  *
@@ -931,13 +810,6 @@ export interface ContentPartEvent extends ItemEvent {
   readonly content_index?: number | null
   readonly part?: ContentPart | null
 }
-
-const ContentPartEvent: Exact<ContentPartEvent> = exactly(
-  itemEvent("response.content_part.added", "response.content_part.done")({
-    content_index: number,
-    part: nullish(ContentPart)
-  })
-)
 
 /**
  * The whole text of a content part.
@@ -952,14 +824,6 @@ export interface TextDone extends ItemEvent {
   readonly logprobs?: ReadonlyArray<Logprob | null> | null
 }
 
-const TextDone: Exact<TextDone> = exactly(
-  itemEvent("response.output_text.done", "response.reasoning_text.done")({
-    content_index: number,
-    text,
-    logprobs: nullish(list(Logprob))
-  })
-)
-
 /**
  * The whole text of a refusal.
  *
@@ -971,10 +835,6 @@ export interface RefusalDone extends ItemEvent {
   readonly content_index?: number | null
   readonly refusal?: string | null
 }
-
-const RefusalDone: Exact<RefusalDone> = exactly(
-  itemEvent("response.refusal.done")({ content_index: number, refusal: text })
-)
 
 /**
  * What the text cites.
@@ -989,14 +849,6 @@ export interface AnnotationAdded extends ItemEvent {
   readonly annotation?: Annotation | null
 }
 
-const AnnotationAdded: Exact<AnnotationAdded> = exactly(
-  itemEvent("response.output_text.annotation.added")({
-    content_index: number,
-    annotation_index: number,
-    annotation: nullish(Annotation)
-  })
-)
-
 /**
  * A part of the summary of the reasoning begins or is complete.
  *
@@ -1008,13 +860,6 @@ export interface SummaryPartEvent extends ItemEvent {
   readonly summary_index?: number | null
   readonly part?: ContentPart | null
 }
-
-const SummaryPartEvent: Exact<SummaryPartEvent> = exactly(
-  itemEvent("response.reasoning_summary_part.added", "response.reasoning_summary_part.done")({
-    summary_index: number,
-    part: nullish(ContentPart)
-  })
-)
 
 /**
  * The whole text of a part of the summary.
@@ -1028,10 +873,6 @@ export interface SummaryTextDone extends ItemEvent {
   readonly text?: string | null
 }
 
-const SummaryTextDone: Exact<SummaryTextDone> = exactly(
-  itemEvent("response.reasoning_summary_text.done")({ summary_index: number, text })
-)
-
 /**
  * The whole input of a tool.
  *
@@ -1044,13 +885,6 @@ export interface ArgumentsDone extends ItemEvent {
   readonly arguments?: string | null
 }
 
-const ArgumentsDone: Exact<ArgumentsDone> = exactly(
-  itemEvent("response.function_call_arguments.done", "response.mcp_call_arguments.done")({
-    name: text,
-    arguments: text
-  })
-)
-
 /**
  * The whole input of a custom tool.
  *
@@ -1061,8 +895,6 @@ export interface InputDone extends ItemEvent {
   readonly type: "response.custom_tool_call_input.done"
   readonly input?: string | null
 }
-
-const InputDone: Exact<InputDone> = exactly(itemEvent("response.custom_tool_call_input.done")({ input: text }))
 
 /**
  * The whole code that the provider runs.
@@ -1075,8 +907,6 @@ export interface CodeDone extends ItemEvent {
   readonly code?: string | null
 }
 
-const CodeDone: Exact<CodeDone> = exactly(itemEvent("response.code_interpreter_call_code.done")({ code: text }))
-
 /**
  * The whole change of a file.
  *
@@ -1087,8 +917,6 @@ export interface DiffDone extends ItemEvent {
   readonly type: "response.apply_patch_call_operation_diff.done"
   readonly diff?: string | null
 }
-
-const DiffDone: Exact<DiffDone> = exactly(itemEvent("response.apply_patch_call_operation_diff.done")({ diff: text }))
 
 const responseEvents = [
   "response.created",
@@ -1109,8 +937,6 @@ export interface ResponseEvent extends Event {
   readonly type: (typeof responseEvents)[number]
   readonly response?: Response | null
 }
-
-const ResponseEvent: Exact<ResponseEvent> = exactly(event(...responseEvents)({ response: nullish(Response) }))
 
 const toolProgress = [
   "response.web_search_call.in_progress",
@@ -1143,8 +969,6 @@ export interface ToolProgress extends ItemEvent {
   readonly type: (typeof toolProgress)[number]
 }
 
-const ToolProgress: Exact<ToolProgress> = exactly(itemEvent(...toolProgress)({}))
-
 /**
  * An image that is not finished.
  *
@@ -1161,17 +985,6 @@ export interface PartialImage extends ItemEvent {
   readonly quality?: string | null
   readonly background?: string | null
 }
-
-const PartialImage: Exact<PartialImage> = exactly(
-  itemEvent("response.image_generation_call.partial_image")({
-    partial_image_index: number,
-    partial_image_b64: text,
-    output_format: text,
-    size: text,
-    quality: text,
-    background: text
-  })
-)
 
 const shellCommands = [
   "response.shell_call_command.added",
@@ -1195,16 +1008,6 @@ export interface ShellCommandEvent extends Event {
   readonly obfuscation?: string | null
 }
 
-const ShellCommandEvent: Exact<ShellCommandEvent> = exactly(
-  event(...shellCommands)({
-    output_index: number,
-    command_index: number,
-    command: text,
-    delta: text,
-    obfuscation: text
-  })
-)
-
 /**
  * What a command of a shell call gives.
  *
@@ -1217,14 +1020,6 @@ export interface ShellOutputEvent extends ItemEvent {
   readonly delta?: unknown
   readonly output?: ReadonlyArray<unknown> | null
 }
-
-const ShellOutputEvent: Exact<ShellOutputEvent> = exactly(
-  itemEvent("response.shell_call_output_content.delta", "response.shell_call_output_content.done")({
-    command_index: number,
-    delta: anything,
-    output: things
-  })
-)
 
 const audioEvents = [
   "response.audio.delta",
@@ -1245,8 +1040,6 @@ export interface AudioEvent extends Event {
   readonly delta?: string | null
 }
 
-const AudioEvent: Exact<AudioEvent> = exactly(event(...audioEvents)({ response_id: text, delta: text }))
-
 /**
  * The conversation is being compacted.
  *
@@ -1256,8 +1049,6 @@ const AudioEvent: Exact<AudioEvent> = exactly(event(...audioEvents)({ response_i
 export interface CompactionEvent extends ItemEvent {
   readonly type: "response.compaction.compacting"
 }
-
-const CompactionEvent: Exact<CompactionEvent> = exactly(itemEvent("response.compaction.compacting")({}))
 
 /**
  * The stream failed. The fields of the error are in `error`, or beside the type.
@@ -1273,10 +1064,6 @@ export interface ErrorEvent extends Event {
   readonly error?: unknown
 }
 
-const ErrorEvent: Exact<ErrorEvent> = exactly(
-  event("error")({ code: anything, message: anything, param: anything, error: anything })
-)
-
 /**
  * Keeps the connection open.
  *
@@ -1286,8 +1073,6 @@ const ErrorEvent: Exact<ErrorEvent> = exactly(
 export interface KeepAlive extends Event {
   readonly type: "keepalive"
 }
-
-const KeepAlive: Exact<KeepAlive> = exactly(event("keepalive")({}))
 
 /**
  * The data of an event, told apart by `type`.
@@ -1331,29 +1116,72 @@ export type Payload =
  * @since 0.2.0
  */
 export const Payload: Exact<Payload> = exactly(openUnion([
-  TextDelta,
-  ArgumentsDelta,
-  SummaryTextDelta,
-  OutputItemEvent,
-  ContentPartEvent,
-  TextDone,
-  RefusalDone,
-  AnnotationAdded,
-  SummaryPartEvent,
-  SummaryTextDone,
-  ArgumentsDone,
-  InputDone,
-  CodeDone,
-  DiffDone,
-  ResponseEvent,
-  ToolProgress,
-  PartialImage,
-  ShellCommandEvent,
-  ShellOutputEvent,
-  AudioEvent,
-  CompactionEvent,
-  ErrorEvent,
-  KeepAlive
+  itemEvent("response.output_text.delta", "response.refusal.delta", "response.reasoning_text.delta")({
+    content_index: number,
+    delta: Schema.String,
+    logprobs: nullish(list(Logprob)),
+    obfuscation: text
+  }),
+  itemEvent(...argumentsDeltas)({ delta: Schema.String, obfuscation: text }),
+  itemEvent("response.reasoning_summary_text.delta")({
+    summary_index: number,
+    delta: Schema.String,
+    obfuscation: text
+  }),
+  event("response.output_item.added", "response.output_item.done")({ output_index: number, item: nullish(OutputItem) }),
+  itemEvent("response.content_part.added", "response.content_part.done")({
+    content_index: number,
+    part: nullish(ContentPart)
+  }),
+  itemEvent("response.output_text.done", "response.reasoning_text.done")({
+    content_index: number,
+    text,
+    logprobs: nullish(list(Logprob))
+  }),
+  itemEvent("response.refusal.done")({ content_index: number, refusal: text }),
+  itemEvent("response.output_text.annotation.added")({
+    content_index: number,
+    annotation_index: number,
+    annotation: nullish(Annotation)
+  }),
+  itemEvent("response.reasoning_summary_part.added", "response.reasoning_summary_part.done")({
+    summary_index: number,
+    part: nullish(ContentPart)
+  }),
+  itemEvent("response.reasoning_summary_text.done")({ summary_index: number, text }),
+  itemEvent("response.function_call_arguments.done", "response.mcp_call_arguments.done")({
+    name: text,
+    arguments: text
+  }),
+  itemEvent("response.custom_tool_call_input.done")({ input: text }),
+  itemEvent("response.code_interpreter_call_code.done")({ code: text }),
+  itemEvent("response.apply_patch_call_operation_diff.done")({ diff: text }),
+  event(...responseEvents)({ response: nullish(Response) }),
+  itemEvent(...toolProgress)({}),
+  itemEvent("response.image_generation_call.partial_image")({
+    partial_image_index: number,
+    partial_image_b64: text,
+    output_format: text,
+    size: text,
+    quality: text,
+    background: text
+  }),
+  event(...shellCommands)({
+    output_index: number,
+    command_index: number,
+    command: text,
+    delta: text,
+    obfuscation: text
+  }),
+  itemEvent("response.shell_call_output_content.delta", "response.shell_call_output_content.done")({
+    command_index: number,
+    delta: anything,
+    output: things
+  }),
+  event(...audioEvents)({ response_id: text, delta: text }),
+  itemEvent("response.compaction.compacting")({}),
+  event("error")({ code: anything, message: anything, param: anything, error: anything }),
+  event("keepalive")({})
 ]))
 
 /**

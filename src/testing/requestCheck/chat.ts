@@ -155,6 +155,8 @@ const openAiFields = {
     voice: Schema.Union([Schema.String, Schema.Struct({ id: Schema.String })]),
     format: Schema.Literals(["wav", "aac", "mp3", "flac", "opus", "pcm16"])
   })),
+  function_call: nullish(Schema.Unknown),
+  functions: nullish(Schema.Unknown),
   logit_bias: nullish(Schema.Record(Schema.String, Schema.Finite)),
   logprobs: nullish(Schema.Boolean),
   max_completion_tokens: nullish(Schema.Int),

@@ -211,6 +211,7 @@ const fields = {
   metadata: nullish(Schema.Struct({ user_id: nullish(Schema.String.check(Schema.isMaxLength(512))) })),
   context_management: nullish(Schema.Unknown),
   diagnostics: nullish(Schema.Unknown),
+  fallback_credit_token: nullish(Schema.Unknown),
   fallbacks: nullish(Schema.Unknown),
   output_format: nullish(Schema.Unknown),
   safeguards: nullish(Schema.Unknown),
@@ -225,10 +226,12 @@ const anthropicBody = shape(
     model: Schema.String.check(Schema.isNonEmpty()),
     stream: nullish(Schema.Boolean),
     service_tier: nullish(Schema.Literals(["auto", "standard_only"])),
+    billing_policy: nullish(Schema.Unknown),
     container: nullish(Schema.Unknown),
     inference_geo: nullish(Schema.String),
     mcp_servers: nullish(Schema.Array(JsonObject)),
-    speed: nullish(Schema.Literals(["standard", "fast"]))
+    speed: nullish(Schema.Literals(["standard", "fast"])),
+    thread: nullish(Schema.Unknown)
   }),
   "error"
 )

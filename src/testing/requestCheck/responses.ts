@@ -114,6 +114,7 @@ const Body = Schema.Struct({
   model: nullish(Schema.String.check(Schema.isNonEmpty())),
   input: nullish(Schema.Union([Schema.String, Schema.Array(JsonObject)])),
   instructions: nullish(Schema.String),
+  access_programs: nullish(Schema.Unknown),
   background: nullish(Schema.Boolean),
   client_metadata: nullish(Schema.Unknown),
   context_management: nullish(Schema.Array(Schema.Unknown)),

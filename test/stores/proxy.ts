@@ -1,0 +1,54 @@
+/**
+ * A way to a server that can be closed, and that can go silent.
+ */
+import { Effect } from "effect"
+import * as Net from "node:net"
+
+export interface Proxy {
+  /** The URL of the server, by way of the proxy. */
+  readonly url: string
+  /** Ends all connections, and refuses new ones. */
+  readonly close: Effect.Effect<void>
+  /** Lets connections in again. */
+  readonly open: Effect.Effect<void>
+  /** Passes nothing on any more, and leaves connections open. */
+  readonly silence: Effect.Effect<void>
+}
+
+export const proxy = Effect.fnUntraced(function*(url: string) {
+  const target = new URL(url)
+  const sockets = new Set<Net.Socket>()
+  let isSilent = false
+  const server = Net.createServer((socket) => {
+    const upstream = Net.connect(Number(target.port), target.hostname)
+    for (const [from, to] of [[socket, upstream], [upstream, socket]] as const) {
+      sockets.add(from)
+      from.on("data", (bytes) => isSilent || to.write(bytes))
+      from.on("error", () => to.destroy())
+      from.on("close", () => {
+        sockets.delete(from)
+        to.destroy()
+      })
+    }
+  })
+  const listen = (port: number) =>
+    Effect.callback<void>((resume) => {
+      server.listen(port, "127.0.0.1", () => resume(Effect.void))
+    })
+  const close = Effect.callback<void>((resume) => {
+    server.close(() => resume(Effect.void))
+    for (const socket of sockets) socket.destroy()
+  })
+  yield* listen(0)
+  yield* Effect.addFinalizer(() => close)
+  const address = server.address()
+  const port = typeof address === "object" && address !== null ? address.port : 0
+  return {
+    url: Object.assign(new URL(url), { host: `127.0.0.1:${port}` }).href,
+    close,
+    open: listen(port),
+    silence: Effect.sync(() => {
+      isSilent = true
+    })
+  } satisfies Proxy
+})
