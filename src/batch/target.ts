@@ -185,7 +185,7 @@ export const bounds = (
     ...(model === undefined ? undefined : { model })
   }
   const estimate = isBudgeted ? Result.getOrUndefined(CostEstimate.atMost(request, options, pricing)) : undefined
-  const counted = isMetered ? Result.getOrUndefined(Tokens.count(request, options)) : undefined
+  const counted = isMetered ? Result.getOrUndefined(Tokens.count(request, {})) : undefined
   return {
     model,
     most: estimate?.outputTokens === undefined ? undefined : estimate.cost.total,
