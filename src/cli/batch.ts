@@ -23,6 +23,7 @@ import type * as Session from "../batch/session.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Store from "../stores/Store.ts"
 import * as Input from "./batch/input.ts"
+import { keepSmall } from "./batch/memory.ts"
 import * as Output from "./batch/output.ts"
 import { onSignal } from "./batch/signals.ts"
 import * as BatchStore from "./batch/store.ts"
@@ -77,6 +78,7 @@ const grace = Duration.seconds(5)
 export const batch = Effect.fn("cli.batch")(function*(
   input: Arguments
 ): Effect.fn.Return<void, Failed | PlatformError, Environment> {
+  yield* keepSmall
   let session: Session.Session<Failed> | undefined
   const program = Effect.scoped(run(input, (opened) => {
     session = opened
