@@ -24,7 +24,7 @@ const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   ["stores", /^stores\//],
   ["middleware", /^middleware\//],
   ["interop", /^Telemetry$|^ai\//],
-  ["apps", /^(ServerSentEvents|StructuredOutput|ToolLoop)$/],
+  ["apps", /^(Batch|ServerSentEvents|StructuredOutput|ToolLoop)$|^batch\//],
   ["testing, command line, barrel", /^testing$|^testing\/|^cli\/|^bin$|^index$/]
 ]
 
