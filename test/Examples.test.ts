@@ -1,7 +1,7 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Console, Effect, Layer, Metric, Redacted, Stream } from "effect"
-import { type Chunk, ChunkStream, Groq, OpenAi, Pricing, type Provider, ProviderError } from "effect-llm-stream"
+import { ChunkStream, Groq, OpenAi, Pricing, type Provider } from "effect-llm-stream"
 import * as Budget from "effect-llm-stream/middleware/Budget"
 import * as Store from "effect-llm-stream/stores/Store"
 import { Answer, ReplayServer, TestProvider, Wire } from "effect-llm-stream/testing"
