@@ -19,6 +19,7 @@ const integration = [
   "test/bedrock/Bedrock.test.ts",
   "test/bedrock/BedrockInvoke.test.ts",
   "test/cli/*.test.ts",
+  "test/middleware/{Budget,Cache,Faults,Ledger,Processes}.test.ts",
   "test/pricing/Views.test.ts",
   "test/log/Laws.test.ts",
   "test/log/ProviderRpc.test.ts",

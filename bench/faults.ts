@@ -23,7 +23,7 @@ import {
 import { Answer, ReplayServer, Wire } from "../src/testing.ts"
 import * as NodeReplayServer from "../src/testing/NodeReplayServer.ts"
 
-const clients = {
+export const clients = {
   fetch: FetchHttpClient.layer,
   undici: NodeHttpClient.layerUndici,
   "node:http": NodeHttpClient.layerNodeHttpOptions({ keepAlive: true })
@@ -37,7 +37,7 @@ const apiKey = Redacted.make("sk-faults")
 // Only what never comes is waited for as long.
 const policy = { maxRetries: 0, idleTimeout: "2 seconds", firstByteTimeout: "2 seconds" } as const
 
-interface Row {
+export interface Row {
   readonly make: (url: string) => Effect.Effect<Provider.Service<Chunk.Chunk>, never, HttpClient.HttpClient>
   readonly reply: (fault?: ReplayServer.Fault) => ReplayServer.Reply
 }
@@ -50,7 +50,7 @@ const row = <C extends Chunk.Chunk>(
 
 const aws = { ...policy, region: "us-east-1", apiKey } as const
 
-const providers: Readonly<Record<string, Row>> = {
+export const providers: Readonly<Record<string, Row>> = {
   OpenAI: row(Wire.openai, Answer.openai(answer), (url) => OpenAi.make({ ...policy, apiKey, baseUrl: url })),
   Anthropic: row(
     Wire.anthropic,
@@ -79,7 +79,7 @@ const providers: Readonly<Record<string, Row>> = {
 
 const after = { events: 3 }
 
-const faults: Readonly<Record<string, (row: Row) => ReplayServer.Reply>> = {
+export const faults: Readonly<Record<string, (row: Row) => ReplayServer.Reply>> = {
   "none": ({ reply }) => reply(),
   "the socket stays open after the end": ({ reply }) => reply({ kind: "hang" }),
   "connection reset in the middle": ({ reply }) => reply({ kind: "reset", after }),

@@ -8,8 +8,11 @@
  */
 import { Effect, Layer, Schema, Stream } from "effect"
 import { Prompt, Tool, Toolkit } from "effect/ai"
+import { TestClock } from "effect/testing"
 import * as Fs from "node:fs"
-import { ChunkStream, CostLedger, CostMetadata, Pricing, ProviderError, ToolLoop } from "../src/index.ts"
+import { ChunkStream, CostMetadata, Pricing, ProviderError, ToolLoop } from "../src/index.ts"
+import * as Ledger from "../src/middleware/Ledger.ts"
+import * as Store from "../src/stores/Store.ts"
 import { Answer, TestProvider } from "../src/testing.ts"
 import { stored } from "../test/support/stored.ts"
 
@@ -60,10 +63,11 @@ const program = Effect.gen(function*() {
     ],
     events,
     ledger: yield* Effect.gen(function*() {
-      const ledger = yield* CostLedger.CostLedger
-      yield* ledger.record(metadata)
-      return yield* ledger.entries
-    }).pipe(Effect.provide(CostLedger.layer)),
+      const kept = yield* Ledger.make({ attempt: Effect.succeed("attempt-1") })
+      const { stream } = kept({ name: "openai", stream: () => Stream.fromIterable(Answer.openai(said)) })
+      yield* Stream.runDrain(stream({ prompt: "Say hello", user: "ada" }))
+      return yield* Stream.runCollect(Ledger.rows())
+    }).pipe(Effect.provide([Store.layerMemory, TestClock.layer()])),
     prompts: [
       Prompt.make("Say hello"),
       ...events.flatMap((event) => event._tag === "Done" || event._tag === "Step" ? [event.prompt] : [])

@@ -804,7 +804,7 @@ const isAmount = (limit: Limit): limit is BigDecimal.BigDecimal | string =>
  * Fails the stream with {@link BudgetExceeded} as soon as its stated cost passes a limit in USD, after the chunk that
  * states it; the provider's socket is closed. Most providers state usage only at the end: the budget then reports the
  * excess, but saves nothing. Given what the request may cost at most, the stream fails before anything is sent. For a
- * budget that several streams share, see `CostBudget`.
+ * budget that several streams share, see `middleware/Budget`.
  *
  * Fails with `UnknownModel` when the price of the model is not known: a budget without costs would guard nothing. A
  * limit given as text is a decimal (`"0.05"`). Fails with an `InvalidRequest` when the limit is not an amount of 0 or more, or

@@ -5,15 +5,7 @@
  * @since 0.2.0
  */
 import type { CostMetadata } from "./CostMetadata.ts"
-import {
-  type CountField,
-  type Pool,
-  type Rates,
-  type TokenComponent,
-  tokenComponentNames,
-  type TokenComponentRow,
-  tokenComponents
-} from "./Price.ts"
+import * as Price from "./Price.ts"
 import { count } from "./Usage.ts"
 
 /**
@@ -39,7 +31,7 @@ export type Report = (kind: Problem, subject: string) => void
  * @category models
  * @since 0.2.0
  */
-export type Buckets = Readonly<Record<TokenComponent, number>>
+export type Buckets = Readonly<Record<Price.TokenComponent, number>>
 
 /**
  * A stated count as a valid one: 0 when it was not stated; clamped, and reported, when it is negative, fractional, not
@@ -80,14 +72,14 @@ export const clean = (subject: string, stated: number | undefined, report: Repor
  * @category conversions
  * @since 0.2.0
  */
-export const split = (metadata: CostMetadata, rates: Rates, report: Report): Buckets => {
+export const split = (metadata: CostMetadata, rates: Price.Rates, report: Report): Buckets => {
   for (const field of ["inputTokens", "outputTokens"] as const) {
     if (metadata[field] === undefined) report("missingCount", field)
   }
   const left = poolsOf(metadata, rates, report)
   const buckets: Record<string, number> = {}
   for (const name of drawn) {
-    const { count, pools }: TokenComponentRow = tokenComponents[name]
+    const { count, pools }: Price.TokenComponentRow = Price.tokenComponents[name]
     const own = pools[pools.length - 1] ?? pools[0]
     const field = count ?? poolFields[own]
     const stated = count === undefined ? left[own] : clean(count, metadata[count], report)
@@ -97,19 +89,19 @@ export const split = (metadata: CostMetadata, rates: Rates, report: Report): Buc
     for (const pool of pools) left[pool] -= tokens
     buckets[name] = tokens
   }
-  return buckets as Record<TokenComponent, number>
+  return buckets as Record<Price.TokenComponent, number>
 }
 
 // Stated parts first, then what they leave of the smaller pools, last what is left of a whole side.
-const drawn: ReadonlyArray<TokenComponent> = tokenComponentNames
+const drawn: ReadonlyArray<Price.TokenComponent> = Price.tokenComponentNames
   .map((name) => {
-    const { count, pools }: TokenComponentRow = tokenComponents[name]
+    const { count, pools }: Price.TokenComponentRow = Price.tokenComponents[name]
     return { name, turn: count !== undefined ? 0 : pools.length > 1 ? 1 : 2 }
   })
   .sort((a, b) => a.turn - b.turn)
   .map(({ name }) => name)
 
-const poolFields: Readonly<Record<Pool, CountField>> = {
+const poolFields: Readonly<Record<Price.Pool, Price.CountField>> = {
   input: "inputTokens",
   cached: "cachedTokens",
   cacheWrite: "cacheWriteTokens",
@@ -122,14 +114,14 @@ const poolFields: Readonly<Record<Pool, CountField>> = {
 
 const lifetimes = ["cacheWrite5mTokens", "cacheWrite30mTokens", "cacheWrite1hTokens", "cacheWrite12hTokens"] as const
 
-const poolsOf = (metadata: CostMetadata, rates: Rates, report: Report): Record<Pool, number> => {
-  const read = (field: CountField): number => clean(field, metadata[field], report)
-  const part = (field: CountField, tokens: number, of: number): number => {
+const poolsOf = (metadata: CostMetadata, rates: Price.Rates, report: Report): Record<Price.Pool, number> => {
+  const read = (field: Price.CountField): number => clean(field, metadata[field], report)
+  const part = (field: Price.CountField, tokens: number, of: number): number => {
     if (tokens > of) report("inconsistentCounts", field)
     return Math.min(tokens, of)
   }
   // Pieces that do not state their tokens count as text, which the report says.
-  const readOrSum = (field: CountField, pieces: "audio" | "audioOutput" | "images"): number => {
+  const readOrSum = (field: Price.CountField, pieces: "audio" | "audioOutput" | "images"): number => {
     if (metadata[field] !== undefined) return read(field)
     const parts = metadata[pieces] ?? []
     if (parts.some(({ tokens }) => tokens === undefined)) report("missingCount", pieces)

@@ -761,8 +761,8 @@ export const layer = <Self, C extends Chunk>(
 ): Layer.Layer<Self | Provider, never, HttpClient.HttpClient> => layerOf(service, make(definition))
 
 /**
- * What makes a provider's layer from configuration: of a function that gives the config of its options, and of its
- * `layer`. The policy among the options is checked, see {@link checkPolicy}.
+ * Makes the `layerConfig` of a provider, from the function that gives the config of its options and from its `layer`.
+ * The policy among the options is checked, see {@link checkPolicy}.
  *
  * @example
  * ```ts

@@ -89,7 +89,7 @@ export class ContextLengthExceeded
  */
 export class ContentFiltered extends Schema.TaggedError<ContentFiltered>()("ContentFiltered", {
   ...common,
-  /** What the filter found, as the provider states it (Azure's `innererror`); `undefined` when it does not. */
+  /** The findings of the filter, as the provider states them (Azure's `innererror`); `undefined` when it does not. */
   details: Schema.optionalKey(Schema.Unknown)
 }) {}
 
@@ -316,7 +316,7 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
   override get message(): string {
     const own = `${this.provider}: `
     const { message } = this.reason
-    // What a request format says begins with the provider's name already.
+    // The message of a request format begins with the provider's name already.
     return `${own}${this.reason._tag}: ${message.startsWith(own) ? message.slice(own.length) : message}`
   }
 
@@ -427,7 +427,7 @@ export interface Failure {
   readonly shouldRetry?: boolean | undefined
   readonly body?: string | undefined
   readonly failedGeneration?: string | undefined
-  /** What a content filter found, in the provider's own structure. */
+  /** The findings of a content filter, in the provider's own structure. */
   readonly details?: unknown
 }
 
@@ -459,7 +459,7 @@ export interface Table {
 }
 
 /**
- * What an HTTP status means where the provider says nothing more precise.
+ * The meaning of an HTTP status where the provider says nothing more precise.
  *
  * @category constructors
  * @since 0.1.0

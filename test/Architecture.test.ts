@@ -19,12 +19,12 @@ const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   ["providers", /^(AnyChunk|Providers)$|^(anthropic|azure|bedrock|groq|openai)\//],
   [
     "downstream",
-    /^(Chat(Event|Response)|ChunkStream|Cost(Budget|Estimate|Ledger)|PartialJson|Parts|PriceOverrides|Pricing(Refresh)?|ResponseParts|StreamedObject)$|^pricing\//
+    /^(Chat(Event|Response)|ChunkStream|CostEstimate|PartialJson|Parts|PriceOverrides|Pricing(Refresh)?|ResponseParts|StreamedObject)$|^pricing\//
   ],
   ["stores", /^stores\//],
   ["middleware", /^middleware\//],
   ["interop", /^Telemetry$|^(ai|log)\//],
-  ["apps", /^(ServerSentEvents|StructuredOutput|ToolLoop)$/],
+  ["apps", /^(Batch|ServerSentEvents|StructuredOutput|ToolLoop)$|^batch\//],
   ["testing, command line, barrel", /^testing$|^testing\/|^cli\/|^bin$|^index$/]
 ]
 

@@ -171,6 +171,12 @@ describe("ChunkStream.events", () => {
       ])
     }))
 
+  it("has a JSON Schema in which each event goes by its own name", () => {
+    const { definitions } = Schema.toJsonSchemaDocument(ChatEvent.ChatEvent)
+    const names = ChatEvent.ChatEvent.members.map(({ fields }) => `ChatEvent${fields._tag.schema.literal}`)
+    assert.deepStrictEqual(Object.keys(definitions).filter((name) => name.startsWith("ChatEvent")).sort(), names.sort())
+  })
+
   it("is read and written as JSON", () => {
     const codec = Schema.toCodecJson(ChatEvent.ChatEvent)
     const events: ReadonlyArray<Events.ChatEvent> = [

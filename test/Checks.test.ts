@@ -6,7 +6,6 @@ import {
   Bedrock,
   BedrockInvoke,
   ChunkStream,
-  CostBudget,
   CostEstimate,
   OpenAi,
   Pricing,
@@ -16,6 +15,8 @@ import {
   Telemetry,
   ToolLoop
 } from "../src/index.ts"
+import * as Budget from "../src/middleware/Budget.ts"
+import * as Store from "../src/stores/Store.ts"
 import { Answer, TestProvider } from "../src/testing.ts"
 
 const toolkit = Toolkit.make(Tool.make("now", { success: Schema.String }))
@@ -50,6 +51,10 @@ const loop = (options: object): Run => (value) =>
   Effect.provide(
     ToolLoop.answer(ToolLoop.stream({ prompt: "Hi", tools: toolkit }, withValue(options, value))),
     handlers
+  )
+const guarded = (options: Budget.GuardOptions) =>
+  Provider.Provider.use(({ stream }) => Stream.runDrain(Budget.guard(stream({ prompt: "Hi" }), options))).pipe(
+    Effect.provide(Store.layerMemory)
   )
 const object = (request: object): Run => (value) =>
   StructuredOutput.generate({ prompt: "Hi", schema: Person, ...withValue(request, value) })
@@ -94,9 +99,8 @@ const rows: ReadonlyArray<readonly [name: string, run: Run, wrong: ReadonlyArray
   ["repairs", streamed({ repairs: here }), [...noCounts, Number.POSITIVE_INFINITY]],
   ["mode", object({ mode: here }), noWords],
   ["prompt", object({ prompt: here }), noPrompts],
-  ["limit", (value) => CostBudget.make(value as never), noAmounts],
-  ["limit", (value) => Effect.flatMap(CostBudget.keyed(() => value as never), (of) => of("a")), noAmounts],
-  ["atMost", (value) => Effect.flatMap(CostBudget.make("1"), (budget) => budget.reserve(value as never)), noAmounts],
+  ["limit", (value) => guarded({ limit: value as never, atMost: "0.1" }), [...noAmounts, "0"]],
+  ["atMost", (value) => guarded({ limit: "1", atMost: value as never }), noAmounts],
   [
     "prompt",
     (value) => Effect.fromResult(CostEstimate.atMost(value as never, { provider: "openai" }, Pricing.makeUnsafe())),
@@ -130,18 +134,6 @@ describe("an option that is none", () => {
         Effect.provide(TestProvider.layer(() => ({ chunks: Answer.openai(Answer.make({ content: "{}" })) })))
       ))
   }
-
-  it.effect("gives room to no budget", () =>
-    Effect.gen(function*() {
-      for (const value of noAmounts) {
-        const budget = yield* CostBudget.make("1")
-        const half = BigDecimal.fromStringUnsafe("0.5")
-        const [first, second] = [yield* budget.reserve(half), yield* budget.reserve(half)]
-        yield* first.settle(value as never)
-        yield* second.settleUnknown(value as never)
-        assert.strictEqual(BigDecimal.format((yield* budget.balance).remaining), "0", String(value))
-      }
-    }))
 })
 
 describe("telemetry", () => {

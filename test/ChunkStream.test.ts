@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { Effect, Exit, Fiber, Logger, Schema, Stream } from "effect"
 import { ChatResponse, ChunkStream, OpenAiChunk, ProviderError } from "../src/index.ts"
 
 const text = (content: string) => new OpenAiChunk({ chunk: { id: "r1", choices: [{ index: 0, delta: { content } }] } })
@@ -71,6 +71,18 @@ describe("ChunkStream", () => {
       Effect.gen(function*() {
         const exit = yield* Effect.exit(Stream.runDrain(ChunkStream.onResponse(answer, () => Effect.fail("disk full"))))
         assert.deepStrictEqual(exit, Exit.fail("disk full"))
+      }))
+
+    it.effect("keeps the error of the stream where what is done with a part of it fails, which is logged", () =>
+      Effect.gen(function*() {
+        const lines: Array<unknown> = []
+        const cut = Stream.concat(answer, Stream.fail("cut off"))
+        const exit = yield* Stream.runDrain(ChunkStream.onResponse(cut, () => Effect.fail("disk full"))).pipe(
+          Effect.exit,
+          Effect.provide(Logger.layer([Logger.make(({ logLevel, message }) => void lines.push([logLevel, message]))]))
+        )
+        assert.deepStrictEqual(exit, Exit.fail("cut off"))
+        assert.deepStrictEqual(lines, [["Error", ["The response could not be handled"]]])
       }))
   })
 

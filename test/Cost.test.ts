@@ -542,6 +542,17 @@ describe("calculate", () => {
 })
 
 describe("sum", () => {
+  it.prop("counts all that was left unpriced, once a subject", [
+    Schema.NonEmptyArray(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })))
+  ], ([counts]) => {
+    const costs = counts.map((code_execution) =>
+      costOf({ inputTokens: 0, outputTokens: 0, serverToolRequests: { code_execution } }, sonnet)
+    )
+    assert.deepStrictEqual(Cost.sumAll(costs).flags, [
+      { kind: "unpriced", subject: "code_execution", quantity: counts.reduce((a, b) => a + b, 0) }
+    ])
+  })
+
   it("adds component by component", () => {
     const cost = Cost.sum(
       costOf({ inputTokens: 1000, outputTokens: 100 }, gpt4o),

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Effect, Exit, Fiber, FileSystem, Metric, Option, Result, Schema, Stream } from "effect"
+import { BigDecimal, Effect, Exit, FileSystem, Option, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as CliCost from "../src/cli/cost.ts"
 import * as CliPrices from "../src/cli/prices.ts"
-import { ChatResponse, ChunkStream, Cost, CostLedger, CostMetadata, OpenAiChunk, Pricing } from "../src/index.ts"
+import { ChatResponse, ChunkStream, Cost, CostMetadata, OpenAiChunk, Pricing } from "../src/index.ts"
 
 // gpt-4o: 2.50 USD per million input tokens, 1.25 cached, 10 output.
 const chunk = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: { model: "gpt-4o", ...payload } })
@@ -147,134 +147,6 @@ describe("Counts on the wire that are none", () => {
       ])
       assert.deepStrictEqual(yield* flags(odd, stated), [])
     }))
-})
-
-describe("CostLedger", () => {
-  const spent = Effect.map(CostLedger.CostLedger.use((ledger) => ledger.total), usd)
-
-  it.effect("adds exactly under concurrency", () =>
-    Effect.gen(function*() {
-      const one = Stream.make(text("a"), stated).pipe(
-        Stream.tap(() => Effect.yieldNow),
-        CostLedger.track,
-        Stream.runDrain
-      )
-      yield* Effect.all(Array.from({ length: 1000 }, () => one), { concurrency: "unbounded" })
-      assert.strictEqual(yield* spent, "3.25")
-      const entries = yield* CostLedger.CostLedger.use((ledger) => ledger.entries)
-      assert.deepStrictEqual(
-        entries.map(({ incomplete, model, provider, responses, unknown, unpriced }) => ({
-          unknown,
-          provider,
-          model,
-          responses,
-          unpriced,
-          incomplete
-        })),
-        [{ provider: "openai", model: "gpt-4o", responses: 1000, unpriced: 0, unknown: 0, incomplete: 0 }]
-      )
-    }).pipe(Effect.provide(CostLedger.layer)))
-
-  it.effect("records what was stated by a stream that fails or is interrupted", () =>
-    Effect.gen(function*() {
-      yield* Stream.concat(Stream.make(stated), Stream.fail("broken")).pipe(
-        CostLedger.track,
-        Stream.runDrain,
-        Effect.ignore
-      )
-      const fiber = yield* Stream.concat(Stream.make(stated), Stream.never).pipe(
-        CostLedger.track,
-        Stream.runDrain,
-        Effect.forkChild({ startImmediately: true })
-      )
-      yield* Fiber.interrupt(fiber)
-      assert.strictEqual(yield* spent, "0.0065")
-    }).pipe(Effect.provide(CostLedger.layer)))
-
-  it.effect("counts responses without a known price or usage instead of pricing them at 0", () =>
-    Effect.gen(function*() {
-      yield* Stream.make(stranger).pipe(CostLedger.track, Stream.runDrain)
-      yield* Stream.make(text("no usage")).pipe(CostLedger.track, Stream.runDrain)
-      const entries = yield* CostLedger.CostLedger.use((ledger) => ledger.entries)
-      assert.deepStrictEqual(
-        entries.map(({ model, responses, unknown, unpriced }) => [model, responses, unpriced, unknown]),
-        [["gpt-4o", 1, 0, 1], ["nobody-knows", 1, 1, 0]]
-      )
-    }).pipe(Effect.provide(CostLedger.layer)))
-
-  it.effect("counts responses that are not wholly priced, and says what the sums leave out", () =>
-    Effect.gen(function*() {
-      const flagged = chunk({ usage: { prompt_tokens: 1, completion_tokens: 1 }, service_tier: "unheard-of" })
-      yield* Stream.make(flagged).pipe(CostLedger.track, Stream.runDrain)
-      yield* Stream.make(flagged).pipe(CostLedger.track, Stream.runDrain)
-      const ledger = yield* CostLedger.CostLedger
-      const tier: Cost.Flag = { kind: "unknownServiceTier", subject: "unheard-of" }
-      const entries = yield* ledger.entries
-      assert.deepStrictEqual(entries.map(({ cost, incomplete }) => [incomplete, cost.flags]), [[2, [tier]]])
-      yield* Stream.make(stranger).pipe(CostLedger.track, Stream.runDrain)
-      yield* Stream.make(text("no usage")).pipe(CostLedger.track, Stream.runDrain)
-      const total = yield* ledger.total
-      assert.isFalse(total.isComplete)
-      assert.deepStrictEqual(
-        total.flags.map(({ kind, subject }) => [kind, subject]),
-        [["missingCount", "usage"], [tier.kind, tier.subject], ["unpriced", "nobody-knows"]]
-      )
-    }).pipe(Effect.provide(CostLedger.layer)))
-
-  it.effect("says so of a stream that was stopped, and stays small whatever a host states", () =>
-    Effect.gen(function*() {
-      const ledger = yield* CostLedger.CostLedger
-      yield* ledger.record(
-        new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1 }),
-        false
-      )
-      assert.deepStrictEqual((yield* ledger.total).flags.filter(({ subject }) => subject === "usage").length, 1)
-      for (let n = 0; n < 100; n++) {
-        yield* ledger.record(
-          new CostMetadata.CostMetadata({
-            provider: "openai",
-            model: "gpt-4o",
-            inputTokens: 1,
-            serviceTier: `tier-${n}`
-          })
-        )
-      }
-      assert.isBelow((yield* ledger.total).flags.length, 30)
-    }).pipe(Effect.provide(CostLedger.layer)))
-
-  it.effect("takes what is no metadata for a response that stated nothing", () =>
-    Effect.gen(function*() {
-      const ledger = yield* CostLedger.CostLedger
-      const nothing = JSON.parse("null")
-      yield* ledger.record(nothing)
-      assert.deepStrictEqual((yield* ledger.entries).map(({ responses, unknown }) => [responses, unknown]), [[1, 1]])
-    }).pipe(Effect.provide(CostLedger.layer)))
-
-  it.effect("keeps the sum as a metric, by provider and model", () =>
-    Effect.gen(function*() {
-      const metric = Metric.withAttributes(CostLedger.costMetric, { provider: "openai", model: "gpt-4o" })
-      const before = (yield* Metric.value(metric)).count
-      yield* Stream.make(stated).pipe(CostLedger.track, Stream.runDrain)
-      const after = (yield* Metric.value(metric)).count
-      assert.approximately(Number(after) - Number(before), 0.00325, 1e-12)
-    }).pipe(Effect.provide(CostLedger.layer)))
-
-  it("has entries that cross a wire as JSON", () => {
-    const codec = Schema.toCodecJson(CostLedger.Entry)
-    const entry = new CostLedger.Entry({
-      provider: "openai",
-      model: "gpt-4o",
-      responses: 1,
-      unpriced: 0,
-      unknown: 0,
-      incomplete: 0,
-      cost: Cost.zero
-    })
-    const json: unknown = JSON.parse(JSON.stringify(Schema.encodeSync(codec)(entry)))
-    const back = Schema.decodeUnknownSync(codec)(json)
-    assert.instanceOf(back, CostLedger.Entry)
-    assert.deepStrictEqual(Schema.encodeSync(codec)(back), Schema.encodeSync(codec)(entry))
-  })
 })
 
 describe("The command line", () => {

@@ -9,7 +9,7 @@ import { root, run } from "./support/process.ts"
 describe("Documentation", () => {
   const examples = [...Documentation.guides(), ...Documentation.sources()].flatMap(Documentation.examples)
 
-  it("has examples that all compile, each as a module of its own", { timeout: 60_000 }, async () => {
+  it("has examples that all compile, each as a module of its own", { timeout: 180_000 }, async () => {
     assert.deepStrictEqual(await Documentation.typeCheck(examples), [])
   })
 

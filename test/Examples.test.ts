@@ -1,14 +1,13 @@
-import { NodeHttpServer, NodeServices } from "@effect/platform-node"
+import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Console, Effect, Layer, Metric, Redacted, Stream } from "effect"
-import { type Chunk, ChunkStream, Groq, OpenAi, Pricing, type Provider, ProviderError } from "effect-llm-stream"
+import { ChunkStream, Groq, OpenAi, Pricing, type Provider } from "effect-llm-stream"
+import * as Budget from "effect-llm-stream/middleware/Budget"
+import * as Store from "effect-llm-stream/stores/Store"
 import { Answer, ReplayServer, TestProvider, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
-import * as Fs from "node:fs"
 import { createServer } from "node:http"
-import * as Os from "node:os"
-import * as Path from "node:path"
 import { goOn, start } from "../examples/approval.ts"
 import { makeAsk } from "../examples/async-iterable.ts"
 import { batch } from "../examples/batch.ts"
@@ -20,10 +19,11 @@ import { recipe } from "../examples/growing-object.ts"
 import { hello } from "../examples/hello.ts"
 import { fastest } from "../examples/race.ts"
 import * as TelemetryExample from "../examples/telemetry.ts"
-import { ask, Budgets } from "../examples/tenant-budget.ts"
+import { ask, layer as budgeted, left } from "../examples/tenant-budget.ts"
 import { answer as toolLoop } from "../examples/tool-loop.ts"
 import { otlpReceiver } from "./support/otlp.ts"
 import { hosts } from "./support/providers.ts"
+import { upstream } from "./support/upstream.ts"
 
 // Its own tests.
 await import("../examples/properties.test.ts")
@@ -315,53 +315,32 @@ describe("examples/race", () => {
 })
 
 describe("examples/batch", () => {
-  const questions = new Map(Array.from({ length: 250 }, (_, n) => [`${n}`, `Question ${n}`]))
-  const run = Effect.fnUntraced(function*(path: string, script: (prompt: string) => TestProvider.Reply<Chunk.Chunk>) {
-    const logged: Array<unknown> = []
-    const summary = yield* batch(questions, path).pipe(
-      Effect.provideService(Console.Console, { ...console, log: (line: unknown) => logged.push(line) }),
-      Effect.provide([NodeServices.layer, TestProvider.layer(({ prompt }) => script(String(prompt)))])
-    )
-    return { logged, summary }
-  })
-  const right = (prompt: string) => ({ chunks: Answer.openai(Answer.make({ content: `Answer to ${prompt}` })) })
-  const file = Effect.acquireRelease(
-    Effect.sync(() => Path.join(Fs.mkdtempSync(Path.join(Os.tmpdir(), "batch-")), "answers.jsonl")),
-    (path) => Effect.sync(() => Fs.rmSync(Path.dirname(path), { recursive: true }))
-  )
-  const linesOf = (path: string): ReadonlyArray<{ readonly id: string; readonly content: string }> =>
-    Fs.readFileSync(path, "utf8").split("\n").filter((line) => line !== "").map((line) => JSON.parse(line))
+  const questions = new Map(Array.from({ length: 60 }, (_, n) => [`${n}`, `line:${n} Is it a prime number?`]))
 
-  it.live("answers every question once, with progress", () =>
+  it.live("answers every question once, by another vendor where the first one can't, and goes on after a stop", () =>
     Effect.gen(function*() {
-      const path = yield* file
-      const { logged, summary } = yield* run(path, right)
-      assert.deepStrictEqual(summary, { done: 250, left: 0 })
-      assert.deepStrictEqual(logged, ["100 of 250", "200 of 250"])
-      assert.deepStrictEqual(
-        new Map(linesOf(path).map(({ content, id }) => [id, content])),
-        new Map(Array.from(questions, ([id, prompt]) => [id, `Answer to ${prompt}`]))
+      const up = yield* Effect.acquireRelease(Effect.promise(() => upstream()), (up) => Effect.sync(() => up.close()))
+      const env = {
+        GROQ_API_KEY: "gsk-key",
+        GROQ_BASE_URL: up.url,
+        OPENAI_API_KEY: "sk-key",
+        OPENAI_BASE_URL: up.url
+      }
+      const logged: Array<string> = []
+      const run = batch(questions).pipe(
+        Effect.provideService(Console.Console, { ...console, log: (line: string) => logged.push(line) }),
+        Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(ConfigProvider.fromEnv({ env }))])
       )
-    }))
-
-  it.live("goes on where a run was stopped", () =>
-    Effect.gen(function*() {
-      const path = yield* file
-      const limited = (prompt: string) =>
-        Number(prompt.slice(9)) < 120
-          ? right(prompt)
-          : { error: new ProviderError.RateLimited({ message: "Slow down" }) }
-      assert.deepStrictEqual((yield* run(path, limited)).summary, { done: 120, left: 130 })
-      // The process was killed in the middle of a line.
-      Fs.appendFileSync(path, "{\"id\":\"120\",\"cont")
-      const asked: Array<string> = []
-      const { summary } = yield* run(path, (prompt) => {
-        asked.push(prompt)
-        return right(prompt)
-      })
-      assert.deepStrictEqual(summary, { done: 250, left: 0 })
-      assert.strictEqual(asked.length, 130)
-      assert.include(asked, "Question 120")
+      yield* Effect.gen(function*() {
+        up.behave = () => ({ status: 401 })
+        assert.deepInclude(yield* run, { status: "stopped", left: 60, failures: 0 })
+        const refused = up.calls.length
+        up.behave = ({ id, nth }) => Number(id) % 10 === 9 && nth === 0 ? { status: 404 } : {}
+        assert.deepInclude(yield* run, { status: "done", answers: 60, left: 0 })
+        assert.strictEqual(logged.length, 60)
+        assert.isTrue(logged.every((line) => /^(\d+): (\d+): answer to \2$/.test(line.replace(/^\d+/, "0"))))
+        assert.isAtLeast(up.calls.length, refused + 60)
+      }).pipe(Effect.provide(Store.layerMemory))
     }))
 })
 
@@ -373,11 +352,17 @@ describe("examples/tenant-budget", () => {
       yield* Effect.gen(function*() {
         yield* ask("trial", "Write a poem.")
         const refused = yield* Effect.flip(ask("trial", "Write a poem."))
-        assert.strictEqual(refused._tag, "BudgetRefused")
+        assert.isTrue(Budget.isRefused(refused))
+        assert.strictEqual(yield* left("trial"), "0.0004")
         assert.strictEqual((yield* ask("acme", "Write a poem.")).content, "A poem")
         const { requests } = yield* TestProvider.TestProvider
         assert.strictEqual((yield* requests).length, 2)
-      }).pipe(Effect.provide([Budgets.layer, TestProvider.layer([{ chunks }], { name: "openai" })]))
+      }).pipe(Effect.provide(
+        budgeted.pipe(
+          Layer.provideMerge(TestProvider.layer([{ chunks }], { name: "openai" })),
+          Layer.provideMerge(Store.layerMemory)
+        )
+      ))
     }))
 })
 

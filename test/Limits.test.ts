@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import { LanguageModel } from "effect/ai"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import {
   Anthropic,
   AnthropicChunk,
@@ -16,6 +18,10 @@ import {
   Protocol,
   ProviderError
 } from "../src/index.ts"
+import * as PricingRefresh from "../src/PricingRefresh.ts"
+import * as EventStream from "../src/wire/EventStream.ts"
+import * as Sse from "../src/wire/Sse.ts"
+import * as Cpu from "./support/cpu.ts"
 import { delta, finish, sse } from "./support/host.ts"
 
 const utf8 = new TextEncoder()
@@ -29,7 +35,35 @@ const decode = <C>(protocol: Protocol.Protocol<C>, body: string) => {
   return { chunks, failure: decoder.failure }
 }
 
+const binary: Readonly<Record<string, number>> = { "": 1, Ki: 2 ** 10, Mi: 2 ** 20 }
+
+/** The limits with a name, as docs/reliability.md states them. */
+const documented = readFileSync(fileURLToPath(new URL("../docs/reliability.md", import.meta.url)), "utf8")
+  .split("\n")
+  .flatMap((line) => {
+    const [, , value = "", place = ""] = line.split("|")
+    const [, count, unit = ""] = /^ ([\d,]+) ?([KM]i)?(?:B| characters)/.exec(value) ?? []
+    const [, name] = /`(\w+\.[mM]ax\w+)`/.exec(place) ?? []
+    return count === undefined || name === undefined
+      ? []
+      : [[name, Number(count.replaceAll(",", "")) * (binary[unit] ?? NaN)]]
+  })
+
 describe("limits", () => {
+  it.effect("are what docs/reliability.md says they are", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(Object.fromEntries(documented), {
+        "Sse.maxEventSize": Sse.maxEventSize,
+        "EventStream.maxFrameSize": EventStream.maxFrameSize,
+        "EventStream.maxHeadersSize": EventStream.maxHeadersSize,
+        "Protocol.maxLineSize": Protocol.maxLineSize,
+        "ProviderError.maxMessageLength": ProviderError.maxMessageLength,
+        "ProviderError.maxCodeLength": ProviderError.maxCodeLength,
+        "ChatResponse.MaxSize": yield* ChatResponse.MaxSize,
+        "PricingRefresh.maxSize": PricingRefresh.maxSize
+      })
+    }))
+
   it("a status that is no status is not one, and the chunks before the error count", () => {
     for (const code of [450.5, 1e300, 99, 600, -429]) {
       const { chunks, failure } = decode(OpenAi.protocol(), sse(first, { error: { message: "m", code } }))
@@ -58,13 +92,17 @@ describe("limits", () => {
     )
   })
 
-  it("no pattern looks at more than that", { timeout: 2_000 }, () => {
-    for (const { errors } of [OpenAi.protocol(), AzureOpenAi.protocol(), Bedrock.protocol()]) {
-      for (const word of ["triggering ", "input is too long ", "exceeds the model's ", "prompt is "]) {
-        assert.isDefined(ProviderError.classify({ message: word.repeat(100_000) }, errors))
+  it(
+    "no pattern looks at more than that",
+    Cpu.patient,
+    Cpu.within(2, () => {
+      for (const { errors } of [OpenAi.protocol(), AzureOpenAi.protocol(), Bedrock.protocol()]) {
+        for (const word of ["triggering ", "input is too long ", "exceeds the model's ", "prompt is "]) {
+          assert.isDefined(ProviderError.classify({ message: word.repeat(100_000) }, errors))
+        }
       }
-    }
-  })
+    })
+  )
 
   it("whatever a decoder throws is a malformed event after the chunks before it", () => {
     const chunk = new OpenAiChunk({ chunk: {} })
@@ -190,6 +228,7 @@ describe("limits", () => {
         Stream.runForEach(ChunkStream.events(chunks), ({ _tag }) => Effect.sync(() => seen.push(_tag)))
       )
       isTooLarge(events._tag === "Failure" ? events.failure : undefined)
+      assert.propertyVal(events._tag === "Failure" && events.failure.reason, "event", 1)
       assert.deepStrictEqual(seen, ["Text"])
       const paired: Array<unknown> = []
       const calls = await run(

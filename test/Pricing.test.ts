@@ -306,6 +306,18 @@ describe("lookup", () => {
       )
     assert.deepInclude(replaced(false), { input: 1, output: 10 })
     assert.isUndefined(replaced(true).output)
+    // The day of the table is no price: it says how old the ids and the other prices are.
+    const dated = { provider: "openai", model: "gpt-4o", date: "2026-06-01", input: 2.5, output: 10 }
+    assert.deepStrictEqual(
+      PriceOverrides.apply({ "gpt-4o": { replace: true, input: 1 } }, "gpt-4o", dated, undefined),
+      {
+        provider: "openai",
+        model: "gpt-4o",
+        date: "2026-06-01",
+        input: 1,
+        overridden: true
+      }
+    )
   })
 
   it("applies an override on its days only", () => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Schema, Stream, Tracer } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, Metric, Option, Redacted, Schema, Stream, Tracer } from "effect"
 import {
   Anthropic,
   AnthropicChunk,
@@ -348,6 +348,22 @@ describe("Telemetry", () => {
         })
       }))
   })
+
+  it.effect("goes on without the attributes of options that throw, and says so", () =>
+    Effect.gen(function*() {
+      const lines: Array<unknown> = []
+      const { exit, spans } = yield* watched({ chunks }, drain, {
+        attributes: () => {
+          throw new Error("no conversation")
+        }
+      }).pipe(
+        Effect.provide(Logger.layer([Logger.make(({ logLevel, message }) => void lines.push([logLevel, message]))]))
+      )
+      assert.isTrue(Exit.isSuccess(exit))
+      assert.strictEqual(attributesOf(only(spans))["gen_ai.response.id"], "chatcmpl-1")
+      assert.lengthOf(lines, 1)
+      assert.include(JSON.stringify(lines), "`attributes` of the telemetry failed:")
+    }))
 
   describe("spans of the bundled providers", () => {
     const client = Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.never))
@@ -721,7 +737,8 @@ describe("Telemetry", () => {
           Effect.forkChild
         )
         yield* TestClock.adjust("1 minute")
-        const { metrics } = yield* Fiber.join(fiber)
+        const { metrics, spans } = yield* Fiber.join(fiber)
+        assert.strictEqual(only(spans).attributes.get("gen_ai.usage.audio.input_tokens"), 300)
         const attributes = {
           "gen_ai.operation.name": "chat",
           "gen_ai.provider.name": "openai",

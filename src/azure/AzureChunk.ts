@@ -51,7 +51,7 @@ export class AzureChunk extends ChatCompletionChunk.extend<AzureChunk>("effect-l
   deploymentType: Schema.optionalKey(Schema.String)
 }) {
   /**
-   * What the content filter found in the prompts; `[]` when this chunk does not say.
+   * The content filter's findings in the prompts; `[]` when this chunk does not say.
    *
    * @since 0.1.0
    */
@@ -81,7 +81,7 @@ export class AzureChunk extends ChatCompletionChunk.extend<AzureChunk>("effect-l
   }
 
   /**
-   * What the content filter found in choice 0; `undefined` when this chunk does not say. With an asynchronous filter it
+   * The content filter's findings in choice 0; `undefined` when this chunk does not say. With an asynchronous filter it
    * is about text that came earlier: `content_filter_offsets` of the choice in `chunk` says which.
    *
    * @since 0.1.0

@@ -6,14 +6,7 @@
 import * as Schema from "effect/Schema"
 import { type Exact, exactly } from "../internal/exact.ts"
 import { anything, list, nullish, number, type Open, open, text } from "../internal/open.ts"
-import {
-  type Choice,
-  choiceFields,
-  chunkFields,
-  type Delta,
-  deltaFields,
-  type Payload
-} from "../protocols/ChatCompletions.ts"
+import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 
 /**
  * How severe the content of one category is.
@@ -74,7 +67,7 @@ export interface FilterError extends Open {
 }
 
 /**
- * What Azure's content filter found, by category.
+ * The findings of Azure's content filter, by category.
  *
  * @category models
  * @since 0.1.0
@@ -130,7 +123,7 @@ export const ContentFilterResults: Exact<ContentFilterResults> = exactly(open({
 }))
 
 /**
- * What Azure's content filter found in one of the prompts.
+ * The findings of Azure's content filter in one of the prompts.
  *
  * @category models
  * @since 0.1.0
@@ -151,14 +144,14 @@ export const PromptFilterResult: Exact<PromptFilterResult> = exactly(
 )
 
 /**
- * What "on your data" looked up for the answer.
+ * The documents and searches of "on your data".
  *
  * @category models
  * @since 0.2.0
  */
 export interface Context extends Open {
   readonly citations?: ReadonlyArray<Citation | null> | null
-  /** What was searched for. */
+  /** The searches. */
   readonly intent?: string | ReadonlyArray<string> | null
 }
 
@@ -190,12 +183,12 @@ const Context: Exact<Context> = exactly(open({
 }))
 
 /**
- * What a chunk adds to a choice: the delta of all chat completions, with the context of "on your data".
+ * The piece that a chunk adds to a choice: the delta of all chat completions, with the context of "on your data".
  *
  * @category models
  * @since 0.2.0
  */
-export interface AzureDelta extends Delta {
+export interface AzureDelta extends ChatCompletions.Delta {
   readonly context?: Context | null
 }
 
@@ -212,12 +205,12 @@ export interface ContentFilterOffsets extends Open {
 }
 
 /**
- * What a chunk says of one choice.
+ * The part of a chunk that is about one choice.
  *
  * @category models
  * @since 0.2.0
  */
-export interface AzureChoice extends Choice {
+export interface AzureChoice extends ChatCompletions.Choice {
   readonly delta?: AzureDelta | null
   readonly content_filter_results?: ContentFilterResults | null
   readonly content_filter_offsets?: ContentFilterOffsets | null
@@ -229,7 +222,7 @@ export interface AzureChoice extends Choice {
 }
 
 const AzureChoice: Exact<AzureChoice> = exactly(open({
-  ...choiceFields(open({ ...deltaFields, context: nullish(Context) })),
+  ...ChatCompletions.choiceFields(open({ ...ChatCompletions.deltaFields, context: nullish(Context) })),
   content_filter_results: nullish(ContentFilterResults),
   content_filter_offsets: nullish(open({ check_offset: number, start_offset: number, end_offset: number })),
   content_filter_raw: anything,
@@ -243,7 +236,7 @@ const AzureChoice: Exact<AzureChoice> = exactly(open({
  * @category models
  * @since 0.1.0
  */
-export interface AzurePayload extends Payload {
+export interface AzurePayload extends ChatCompletions.Payload {
   readonly choices?: ReadonlyArray<AzureChoice | null> | null
   readonly prompt_filter_results?: ReadonlyArray<PromptFilterResult | null> | null
   /** The name of `prompt_filter_results` in versions of the API before 2023-06-01. */
@@ -259,7 +252,7 @@ export interface AzurePayload extends Payload {
  * @since 0.1.0
  */
 export const AzurePayload: Exact<AzurePayload> = exactly(open({
-  ...chunkFields(AzureChoice),
+  ...ChatCompletions.chunkFields(AzureChoice),
   prompt_filter_results: nullish(list(PromptFilterResult)),
   prompt_annotations: nullish(list(PromptFilterResult)),
   latency_checkpoint: nullish(Schema.Record(Schema.String, Schema.Unknown))

@@ -143,7 +143,7 @@ export const sign = Effect.fnUntraced(function*(
 })
 
 /**
- * What authorizes a request: the API key as it is, or a signature.
+ * The authorization of a request: the API key as it is, or a signature.
  *
  * @example
  * ```ts

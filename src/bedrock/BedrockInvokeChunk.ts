@@ -15,7 +15,7 @@ import { contentEvents } from "../protocols/messages/content.ts"
 import * as Usage from "../Usage.ts"
 
 /**
- * What AWS adds to the last event of a stream (`amazon-bedrock-invocationMetrics`).
+ * AWS's addition to the last event of a stream (`amazon-bedrock-invocationMetrics`).
  *
  * @category models
  * @since 0.1.0

@@ -1,4 +1,5 @@
 import * as Array from "effect/Array"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Argument from "effect/cli/Argument"
 import * as CliConfig from "effect/cli/CliConfig"
 import type * as CliError from "effect/cli/CliError"
@@ -46,56 +47,90 @@ const duration = (text: string): Option.Option<Duration.Duration> => {
 
 const expectedDuration = () => "a duration above 0 such as 500ms, 30s or \"2 minutes\""
 
+/** So much in a time: `500/1m`. */
+const rate = (text: string) => {
+  const [, amount = "", every = ""] = /^(\d+)\/(.+)$/.exec(text) ?? []
+  const count = Number(amount)
+  return Option.map(
+    Option.filter(duration(every), () => Number.isSafeInteger(count) && count > 0),
+    (every) => ({ amount: count, every })
+  )
+}
+
+type Breaker = "off" | { readonly failures: number; readonly openFor: Duration.Duration }
+
+const breaker = (text: string): Option.Option<Breaker> =>
+  text === "off"
+    ? Option.some("off")
+    : Option.map(rate(text), ({ amount, every }) => ({ failures: amount, openFor: every }))
+
+const fallback = (text: string) => {
+  const [, id = "", model = ""] = /^([^:]*):(.*)$/s.exec(text) ?? []
+  return Option.map(
+    Option.filter(Option.fromUndefinedOr(Providers.find(id)), () => model.trim() !== ""),
+    (row) => ({ row, model })
+  )
+}
+
+const usd = (text: string) =>
+  Option.filter(BigDecimal.fromString(/^\d*\.?\d+$/.test(text) ? text : ""), BigDecimal.isPositive)
+
+/** Of a flag that is given several times, the last one counts. */
+const latest = <A>(flag: Flag.Flag<A>): Flag.Flag<Option.Option<A>> => Flag.map(Flag.atLeast(flag, 0), Array.last)
+
+const or = <A>(byDefault: A) => (flag: Flag.Flag<A>): Flag.Flag<A> =>
+  Flag.map(latest(flag), Option.getOrElse(() => byDefault))
+
 const prices = Flag.String("prices").pipe(
   Flag.withMetavar("FILE"),
   Flag.withDescription("Prices to use before the bundled ones: a price list, or overrides by provider and model"),
-  Flag.optional
+  latest
 )
 
 /** Who is asked, and how. */
 const asking = {
-  provider: provider.pipe(Flag.optional),
+  provider: provider.pipe(latest),
   model: Flag.String("model").pipe(
     Flag.withAlias("m"),
     Flag.withMetavar("M"),
     Flag.withDescription("The provider's model id. Default: depends on the provider"),
     Flag.filter((model) => model.trim() !== "", () => "the id of a model"),
-    Flag.optional
+    latest
   ),
   maxTokens: Flag.Int("max-tokens").pipe(
     Flag.withMetavar("N"),
     Flag.withDescription("Maximum number of tokens to generate, reasoning included"),
     Flag.filter((tokens) => tokens > 0, () => "above 0"),
-    Flag.optional
+    latest
   ),
   temperature: Flag.Finite("temperature").pipe(
     Flag.withMetavar("T"),
     Flag.withDescription("Sampling temperature, 0 to 2"),
     Flag.filter((temperature) => temperature >= 0 && temperature <= 2, () => "0 to 2"),
-    Flag.optional
+    latest
   ),
   baseUrl: Flag.String("base-url").pipe(
     Flag.withMetavar("U"),
     Flag.withDescription("Address of the provider, or of a host that speaks its format"),
-    Flag.optional
+    latest
   ),
   system: Flag.String("system").pipe(
     Flag.withAlias("s"),
     Flag.withMetavar("S"),
     Flag.withDescription("Instructions to the model"),
-    Flag.optional
+    latest
   ),
   idleTimeout: Flag.String("idle-timeout").pipe(
     Flag.withMetavar("D"),
     Flag.withDescription("Longest wait between two reads, such as 30s or \"2 minutes\". Default: 2 minutes"),
     Flag.filterMap(duration, expectedDuration),
-    Flag.optional
+    latest
   ),
   maxRetries: Flag.Int("max-retries").pipe(
     Flag.withMetavar("N"),
     Flag.withDescription("Further attempts while no chunk has arrived. Default: 2"),
     Flag.filter((retries) => retries >= 0, () => "0 or more"),
-    Flag.optional
+    latest
   ),
   prices,
   tools: Flag.String("tools").pipe(
@@ -239,7 +274,147 @@ const demoCommand = Command.make(
   )
 )
 
-const subcommands = [askCommand, chatCommand, decodeCommand, pricesCommand, demoCommand] as const
+const store = Flag.String("store").pipe(Flag.withMetavar("S"))
+
+const perMinute = (name: string, what: string) =>
+  Flag.Int(name).pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription(`The same, ${what} a minute`),
+    Flag.filter((count) => count > 0, () => "above 0"),
+    latest
+  )
+
+const time = (name: string, description: string, byDefault: Duration.Duration) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("D"),
+    Flag.withDescription(description),
+    Flag.filterMap(duration, expectedDuration),
+    or(byDefault)
+  )
+
+const { baseUrl, idleTimeout, maxTokens, model, system, temperature } = asking
+
+const batchCommand = Command.make("batch", {
+  provider: asking.provider,
+  model,
+  maxTokens,
+  temperature,
+  baseUrl,
+  system,
+  idleTimeout,
+  prices,
+  fallbacks: Flag.String("fallback").pipe(
+    Flag.withMetavar("P:M"),
+    Flag.withDescription("Provider and model to ask when those before can't answer; may be repeated"),
+    Flag.filterMap(fallback, () => `PROVIDER:MODEL, with ${Providers.expected()}`),
+    Flag.atLeast(0)
+  ),
+  concurrency: Flag.Int("concurrency").pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription("Requests at a time, of each process. Default: 8"),
+    Flag.filter((count) => count > 0, () => "above 0"),
+    or(8)
+  ),
+  maxRetries: Flag.Int("max-retries").pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription("Attempts of a line after one at each target, before its first content. Default: 2"),
+    Flag.filter((retries) => retries >= 0, () => "0 or more"),
+    latest
+  ),
+  attemptTimeout: time(
+    "attempt-timeout",
+    "Longest attempt, the first byte included. Default: 10m",
+    Duration.minutes(10)
+  ),
+  rate: Flag.String("rate").pipe(
+    Flag.withMetavar("N/D"),
+    Flag.withDescription("Requests to a target in any time so long, such as 500/1m, from all processes"),
+    Flag.filterMap(rate, () => "a whole number above 0 and a duration, such as 500/1m"),
+    latest
+  ),
+  rpm: perMinute("rpm", "requests"),
+  tokenRate: Flag.String("token-rate").pipe(
+    Flag.withMetavar("N/D"),
+    Flag.withDescription("Tokens at a target in any time so long, such as 90000/1m, from all processes"),
+    Flag.filterMap(rate, () => "a whole number above 0 and a duration, such as 90000/1m"),
+    latest
+  ),
+  tpm: perMinute("tpm", "tokens"),
+  maxWait: time(
+    "max-wait",
+    "Longest pause that a provider may ask for; one that asks for more is not asked again. Default: 10m",
+    Duration.minutes(10)
+  ),
+  maxCost: Flag.String("max-cost").pipe(
+    Flag.withMetavar("USD"),
+    Flag.withDescription("What the batch may cost, in all runs and processes"),
+    Flag.filterMap(usd, () => "an amount of USD above 0, such as 2.50"),
+    latest
+  ),
+  breaker: Flag.String("breaker").pipe(
+    Flag.withMetavar("N/D"),
+    Flag.withDescription("Failures in a row that stop a target, and for how long; or off. Default: 5/30s"),
+    Flag.filterMap(breaker, () => "a whole number above 0 and a duration, such as 5/30s, or off"),
+    or<Breaker>({ failures: 5, openFor: Duration.seconds(30) })
+  ),
+  cache: Flag.Boolean("cache").pipe(
+    Flag.withDescription("Ask equal requests once, in all batches of the store"),
+    Flag.withDefault(false)
+  ),
+  store: store.pipe(
+    Flag.withDescription("sqlite:FILE, redis://…, postgres://… or memory:. Default: sqlite:OUT.store"),
+    latest
+  ),
+  batch: Flag.String("batch").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("Names the batch in the store. Default: the name of the file IN"),
+    Flag.filter((name) => name !== "", () => "a name"),
+    latest
+  ),
+  lease: time("lease", "How long a process that died keeps its lines. Default: 30s", Duration.seconds(30)),
+  ordered: Flag.Boolean("ordered").pipe(
+    Flag.withDescription("Put OUT into the order of IN at the end"),
+    Flag.withDefault(false)
+  ),
+  retryFailed: Flag.Boolean("retry-failed").pipe(
+    Flag.withDescription("Ask the lines again that failed in earlier runs"),
+    Flag.withDefault(false)
+  ),
+  json: Flag.Boolean("json").pipe(
+    Flag.withDescription("Print the report as one line of JSON"),
+    Flag.withDefault(false)
+  ),
+  input: Argument.String("IN").pipe(
+    Argument.withDescription("File of lines {\"id\": …, \"request\": …}, with requests as --request of ask reads them")
+  ),
+  output: Argument.String("OUT").pipe(
+    Argument.withDescription("File that the answers are added to, one line of JSON for each id")
+  )
+}, (input) => Effect.flatMap(Effect.promise(() => import("./batch.ts")), ({ batch }) => batch(input))).pipe(
+  Command.withDescription("Ask thousands of requests from a file; the same command again goes on where it stopped")
+)
+
+const ledgerCommand = Command.make("ledger", {
+  store: store.pipe(Flag.withDescription("sqlite:FILE, redis://… or postgres://…")),
+  batch: Flag.String("batch").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("Only the attempts of this batch"),
+    Flag.optional
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDescription("Print one JSON object per line"), Flag.withDefault(false))
+}, (input) => Effect.flatMap(Effect.promise(() => import("./ledger.ts")), ({ ledger }) => ledger(input))).pipe(
+  Command.withDescription("Show every attempt of the batches in a store, and what they cost")
+)
+
+const subcommands = [
+  askCommand,
+  chatCommand,
+  batchCommand,
+  ledgerCommand,
+  decodeCommand,
+  pricesCommand,
+  demoCommand
+] as const
 
 /** @internal */
 export const commands: ReadonlyArray<string> = subcommands.map(({ name }) => name)

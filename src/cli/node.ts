@@ -25,12 +25,17 @@ export const start = (version: string): void => {
   process.stdout.on("error", (error) => {
     lost = error
   })
+  let signal: NodeJS.Signals | undefined
+  process.on("SIGTERM", (name) => {
+    signal = name
+  })
   main(version).pipe(
     Effect.provide(platform),
     NodeRuntime.runMain({
       teardown: (exit, onExit) => {
         // Standard input that was read and that nobody closes would keep the process alive.
         process.stdin.destroy()
+        if (signal !== undefined && Exit.hasInterrupts(exit)) return onExit(143)
         if (!Exit.isSuccess(exit) || typeof exit.value !== "number") return Runtime.defaultTeardown(exit, onExit)
         const status = exit.value
         // A stream reports a failed write in a later turn of the event loop.

@@ -183,8 +183,10 @@ export const schemaOf = (json: unknown): Result.Result<Schema.JsonObject, Provid
   return Result.match(checked.success, {
     onSuccess: () => Result.succeed(json),
     onFailure: (error) => {
-      const [issue] = schemaIssues(error)
-      return refuse(`${place(issue?.path ?? [])}: ${Text.excerpt(issue?.message ?? "not a JSON Schema")}`)
+      const [{ message, path } = { message: "not a JSON Schema", path: [] }] = schemaIssues(error)
+      const given = path.reduce<unknown>((value, key) => Object(value)[key], json)
+      const not = given === undefined ? "" : `, not ${Text.excerpt(JSON.stringify(given))}`
+      return refuse(`${place(path)}: ${Text.excerpt(message)}${not}`)
     }
   })
 }

@@ -1,5 +1,5 @@
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
 import type { Chunk } from "../Chunk.ts"
@@ -16,6 +16,8 @@ export interface Watcher {
   retries: number | undefined
   /** Requests that may have been billed without a chunk: they were sent, and no error status came. */
   readonly open: Set<Sent>
+  /** Whether middleware answered or refused, and sent nothing. */
+  isUnsent?: boolean
 }
 
 /** @internal */
@@ -33,6 +35,15 @@ export const CurrentWatchers: Context.Reference<ReadonlyArray<Watcher>> = Contex
   "effect-llm-stream/engine/CurrentWatchers",
   { defaultValue: () => [] }
 )
+
+/**
+ * Tells whoever watches that middleware answers or refuses by itself, without a request.
+ *
+ * @internal
+ */
+export const tellUnsent: Effect.Effect<void> = Effect.map(CurrentWatchers, (watchers) => {
+  for (const watcher of watchers) watcher.isUnsent = true
+})
 
 /**
  * The head of a response, refusals included, as it came.

@@ -71,6 +71,20 @@ export const amount = (name: string, value: unknown): Checked<BigDecimal.BigDeci
 }
 
 /**
+ * An amount of USD above 0.
+ *
+ * @internal
+ */
+export const positiveAmount = (name: string, value: unknown): Checked<BigDecimal.BigDecimal> =>
+  Result.flatMap(
+    amount(name, value),
+    (known) =>
+      BigDecimal.isPositive(known)
+        ? Result.succeed(known)
+        : wrong(name, "an amount of USD above 0", BigDecimal.format(known))
+  )
+
+/**
  * One of some words.
  *
  * @internal

@@ -1,6 +1,9 @@
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import type { ChatRequest } from "../ChatRequest.ts"
+import { defined } from "../internal/defined.ts"
 import * as Checks from "./checks.ts"
+import { plainRequest } from "./requestJson.ts"
 
 /**
  * What of a request is counted.
@@ -53,9 +56,16 @@ export const count = (request: Request, options: Options): Result.Result<Counts,
   Result.gen(function*() {
     const { maxTokens, prompt, responseFormat, system, tools }: Partial<Request> = { ...request }
     if (prompt === undefined || prompt === null) return yield* Result.fail("`prompt` is missing")
-    const { maxTokens: longest, tokens = approximate }: Partial<Options> = { ...options }
-    const found = textsOf([system, prompt], [tools, responseFormat])
-    const counted = found.texts.reduce((sum, text) => sum + Math.ceil(tokens(text)), 0)
+    const { maxTokens: longest, tokens: tokensOf = approximate }: Partial<Options> = { ...options }
+    // Toolkits and schemas have more in them than what is sent.
+    const { responseFormat: format, tools: declared } = tools === undefined && responseFormat === undefined
+      ? {}
+      : yield* Result.mapError(
+        plainRequest({ prompt: "-", ...defined({ tools, responseFormat }) } as ChatRequest),
+        ({ message }) => message
+      )
+    const found = textsOf([system, prompt], [declared, format])
+    const counted = found.texts.reduce((sum, text) => sum + Math.ceil(tokensOf(text)), 0)
     const outputTokens = maxTokens ?? longest
     return {
       found,

@@ -6,16 +6,7 @@
 import * as Schema from "effect/Schema"
 import { type Exact, exactly } from "../internal/exact.ts"
 import { anything, list, nullish, number, type Open, open, text, texts, things } from "../internal/open.ts"
-import {
-  type Choice,
-  choiceFields,
-  chunkFields,
-  type Delta,
-  deltaFields,
-  type Payload,
-  usageFields,
-  type WireUsage
-} from "../protocols/ChatCompletions.ts"
+import * as ChatCompletions from "../protocols/ChatCompletions.ts"
 
 /**
  * A source that the text cites: a document of the request, or the result of a tool.
@@ -88,7 +79,7 @@ export interface ExecutedTool extends Open {
 }
 
 /**
- * What a web search found.
+ * The results of a web search.
  *
  * @category models
  * @since 0.2.0
@@ -126,7 +117,7 @@ export interface BrowserResult extends Open {
 }
 
 /**
- * What a run of code gave.
+ * The output of a run of code.
  *
  * @category models
  * @since 0.2.0
@@ -143,8 +134,6 @@ const SearchResult: Exact<SearchResult> = exactly(open({ title: text, url: text,
 
 const SearchResults: Exact<SearchResults> = exactly(open({ images: things, results: nullish(list(SearchResult)) }))
 
-const CodeResult: Exact<CodeResult> = exactly(open({ text, png: text, chart: anything, charts: things }))
-
 const ExecutedTool: Exact<ExecutedTool> = exactly(open({
   index: number,
   type: text,
@@ -152,7 +141,7 @@ const ExecutedTool: Exact<ExecutedTool> = exactly(open({
   output: nullish(Schema.Union([Schema.String, open({}), Schema.Array(Schema.Unknown)])),
   search_results: nullish(SearchResults),
   browser_results: nullish(list(open({ title: text, url: text, content: text, live_view_url: text }))),
-  code_results: nullish(list(CodeResult))
+  code_results: nullish(list(open({ text, png: text, chart: anything, charts: things })))
 }))
 
 /**
@@ -161,7 +150,7 @@ const ExecutedTool: Exact<ExecutedTool> = exactly(open({
  * @category models
  * @since 0.2.0
  */
-export interface GroqUsage extends WireUsage {
+export interface GroqUsage extends ChatCompletions.WireUsage {
   /** Seconds. */
   readonly queue_time?: number | null
   /** Seconds. */
@@ -173,11 +162,17 @@ export interface GroqUsage extends WireUsage {
 }
 
 const GroqUsage: Exact<GroqUsage> = exactly(
-  open({ ...usageFields, queue_time: number, prompt_time: number, completion_time: number, total_time: number })
+  open({
+    ...ChatCompletions.usageFields,
+    queue_time: number,
+    prompt_time: number,
+    completion_time: number,
+    total_time: number
+  })
 )
 
 /**
- * What Groq adds to the first and the last chunk, in `x_groq`.
+ * Groq's additions to the first and the last chunk, in `x_groq`.
  *
  * @category models
  * @since 0.2.0
@@ -258,31 +253,32 @@ const XGroq: Exact<XGroq> = exactly(open({
 }))
 
 /**
- * What a chunk adds to a choice: the delta of all chat completions, with reasoning channels and tools that Groq ran.
+ * The piece that a chunk adds to a choice: the delta of all chat completions, with reasoning channels and tools that
+ * Groq ran.
  *
  * @category models
  * @since 0.2.0
  */
-export interface GroqDelta extends Delta {
+export interface GroqDelta extends ChatCompletions.Delta {
   readonly channel?: string | null
   readonly annotations?: ReadonlyArray<Annotation | null> | null
   readonly executed_tools?: ReadonlyArray<ExecutedTool | null> | null
 }
 
 const GroqDelta: Exact<GroqDelta> = exactly(open({
-  ...deltaFields,
+  ...ChatCompletions.deltaFields,
   channel: text,
   annotations: nullish(list(Annotation)),
   executed_tools: nullish(list(ExecutedTool))
 }))
 
 /**
- * What a chunk says of one choice.
+ * The part of a chunk that is about one choice.
  *
  * @category models
  * @since 0.2.0
  */
-export interface GroqChoice extends Choice {
+export interface GroqChoice extends ChatCompletions.Choice {
   readonly delta?: GroqDelta | null
 }
 
@@ -292,7 +288,7 @@ export interface GroqChoice extends Choice {
  * @category models
  * @since 0.1.0
  */
-export interface GroqPayload extends Payload {
+export interface GroqPayload extends ChatCompletions.Payload {
   readonly choices?: ReadonlyArray<GroqChoice | null> | null
   readonly usage?: GroqUsage | null
   readonly x_groq?: XGroq | null
@@ -306,7 +302,7 @@ export interface GroqPayload extends Payload {
  * @since 0.1.0
  */
 export const GroqPayload: Exact<GroqPayload> = exactly(open({
-  ...chunkFields(open(choiceFields(GroqDelta))),
+  ...ChatCompletions.chunkFields(open(ChatCompletions.choiceFields(GroqDelta))),
   usage: nullish(GroqUsage),
   x_groq: nullish(XGroq)
 }))

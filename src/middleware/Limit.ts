@@ -267,9 +267,9 @@ const turnOf = Effect.fnUntraced(function*<C extends Chunk>(
         : Effect.succeed(wait)
     })
 
-  const wait = yield* waiting(yield* once(false))
-  if (wait === undefined) return
-  yield* Effect.logDebug(`${self.name}: the limit lets the request start in ${Math.ceil(wait)} ms`)
+  // Who comes now does not overtake those who wait.
+  if (queue.isEmpty(cell.key) && (yield* waiting(yield* once(false))) === undefined) return
+  yield* Effect.logDebug(`${self.name}: the request waits for its turn, as the limit is reached`)
   yield* queue.enter(
     cell.key,
     Effect.gen(function*() {
@@ -415,6 +415,7 @@ const pauseOf = (head: Call.Head, now: number): number => {
 interface Queue {
   /** A name that no other waiter has, in any process. */
   readonly name: () => string
+  readonly isEmpty: (key: string) => boolean
   /** Runs the effects of a key one after the other, as they came. */
   readonly enter: <A, E, R>(key: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
@@ -425,6 +426,7 @@ const queues = (): Queue => {
   let names = 0
   return {
     name: () => `${process}/${names++}`,
+    isEmpty: (key) => !open.has(key),
     enter: (key, effect) =>
       Effect.acquireUseRelease(
         Effect.sync(() => {
@@ -451,10 +453,12 @@ const State = Schema.Struct({
   tokens: Schema.optionalKey(Machine.Window),
   hold: Schema.optionalKey(Machine.Hold),
   /**
-   * Who starts next, one of each process, as long as it asks again by then: a large request must not wait for ever behind small
-   * ones, nor a process behind another.
+   * Who starts next, one of each process, with the tokens that it needs, as long as it asks again by then. Who came later leaves
+   * room for them: a large request must not wait for ever behind small ones, nor a process behind another.
    */
-  line: Schema.optionalKey(Schema.Array(Schema.Struct({ by: Schema.String, until: Schema.Natural })))
+  line: Schema.optionalKey(
+    Schema.Array(Schema.Struct({ by: Schema.String, tokens: Schema.Natural, until: Schema.Natural }))
+  )
 })
 
 type State = typeof State.Type
@@ -483,51 +487,72 @@ interface Asked {
 const admit = (
   { line: stored = [], ...state }: State,
   now: number,
-  { amount, by, isNext, ...rates }: Asked
+  { amount, by, isNext, requests, tokens }: Asked
 ): { readonly admission: Admission; readonly next: State | undefined } => {
-  const requests = rates.requests && Machine.take(state.requests, rates.requests, now, 1)
-  const tokens = rates.tokens && Machine.take(state.tokens, rates.tokens, now, amount)
-  const room = Math.max(untilOf(requests, now), untilOf(tokens, now))
-  const until = Math.max(state.hold?.until ?? now, room)
   const line = stored.filter((place) => place.until > now)
-  const isFirst = line.length === 0 || line[0]?.by === by
-  if (isFirst && until <= now) {
+  const own = line.findIndex((place) => place.by === by)
+  const ahead = own === -1 ? line : line.slice(0, own)
+  const tokensAhead = ahead.reduce((sum, place) => sum + place.tokens, 0)
+  const room = Math.max(
+    roomAt(state.requests, requests, now, ahead.length, 1),
+    roomAt(state.tokens, tokens, now, tokensAhead, amount)
+  )
+  const until = Math.max(state.hold?.until ?? now, room)
+  if (until <= now) {
+    const [request, used] = [taken(state.requests, requests, now, 1), taken(state.tokens, tokens, now, amount)]
     return {
-      admission: {
-        _tag: "Started",
-        slot: tokens !== undefined && Result.isSuccess(tokens) ? tokens.success.slot : undefined
-      },
+      admission: { _tag: "Started", slot: used?.slot },
       next: {
         ...state,
-        ...(requests !== undefined && Result.isSuccess(requests) ? { requests: requests.success.window } : undefined),
-        ...(tokens !== undefined && Result.isSuccess(tokens) ? { tokens: tokens.success.window } : undefined),
-        ...lineOf(line.slice(1))
+        ...(request === undefined ? undefined : { requests: request.window }),
+        ...(used === undefined ? undefined : { tokens: used.window }),
+        ...lineOf(line.filter((place) => place.by !== by))
       }
     }
   }
-  const wait = Math.max(until - now, isFirst ? 0 : turnAgain)
-  const place = { by, until: Math.ceil(now + Math.min(wait, longestSleep) + placeLasts) }
+  const wait = until - now
+  const place = { by, tokens: amount, until: Math.ceil(now + Math.min(wait, longestSleep) + placeLasts) }
   return {
     admission: { _tag: "Waits", wait, isAsked: until > room },
     next: !isNext
       ? undefined
-      : line.some((other) => other.by === by)
-      ? { ...state, ...lineOf(line.map((other) => other.by === by ? place : other)) }
+      : own !== -1
+      ? { ...state, ...lineOf(line.with(own, place)) }
       : line.length < longestLine
       ? { ...state, ...lineOf([...line, place]) }
       : undefined
   }
 }
 
-const untilOf = (taken: Result.Result<Machine.Taken, Machine.Full> | undefined, now: number): number =>
-  taken !== undefined && Result.isFailure(taken) ? taken.failure.until : now
+const taken = (
+  window: Machine.Window | undefined,
+  rate: Machine.Rate | undefined,
+  now: number,
+  amount: number
+): Machine.Taken | undefined =>
+  rate === undefined ? undefined : Result.getOrUndefined(Machine.take(window, rate, now, amount))
+
+/** When there is room for an amount, and for what those ahead want; now, when there is. */
+const roomAt = (
+  window: Machine.Window | undefined,
+  rate: Machine.Rate | undefined,
+  now: number,
+  ahead: number,
+  amount: number
+): number => {
+  if (rate === undefined) return now
+  const room = Machine.take(window, rate, now, Math.min(ahead + amount, rate.amount))
+  const until = Result.isFailure(room) ? room.failure.until : now
+  // Both never fit at once: it starts some time after those ahead have.
+  return ahead + amount <= rate.amount ? until : Math.max(until, now + turnAgain)
+}
 
 const lineOf = (line: NonNullable<State["line"]>): Pick<State, "line"> => line.length === 0 ? {} : { line }
 
 /** How long the place of a process that does not ask again is kept for it, in ms: it may have died. */
 const placeLasts = 1000
 
-/** When to ask again while another is first, in ms. */
+/** When to ask again while those ahead have not started, in ms. */
 const turnAgain = 10
 
 /** As many stand in line, so that the entry stays small; others ask again until they can. */

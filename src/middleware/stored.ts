@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Result from "effect/Result"
 import type { Chunk } from "../Chunk.ts"
+import { tellUnsent } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
 import type * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -74,14 +75,17 @@ export const orElse = <A, B>(
   Effect.catch(self, (error) =>
     Effect.andThen(
       tellFailure(middleware, error),
-      onStoreFailure === "pass" ? Effect.succeed(otherwise) : Effect.fail(
-        new ProviderError.ProviderError({
-          provider,
-          reason: new ProviderError.Unknown({
-            message: `The store of the ${middleware} failed, so nothing was sent: ${error.message}`,
-            code: "store_failed"
-          }),
-          emitted: false
-        })
+      onStoreFailure === "pass" ? Effect.succeed(otherwise) : Effect.andThen(
+        tellUnsent,
+        Effect.fail(
+          new ProviderError.ProviderError({
+            provider,
+            reason: new ProviderError.Unknown({
+              message: `The store of the ${middleware} failed, so nothing was sent: ${error.message}`,
+              code: "store_failed"
+            }),
+            emitted: false
+          })
+        )
       )
     ))

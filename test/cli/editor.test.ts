@@ -1,7 +1,9 @@
+import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Schema, type Terminal } from "effect"
+import { Effect, Schema, Terminal } from "effect"
+import { Prompt } from "effect/cli"
 import * as Editor from "../../src/cli/editor.ts"
-import { ctrl, enter, keysOf, press } from "./harness.ts"
+import { ctrl, enter, keysOf, press, typist } from "./harness.ts"
 
 const said = ["first", "second"]
 const empty: Editor.State = { before: "", after: "", at: said.length, draft: "" }
@@ -20,6 +22,19 @@ const after = (...keys: ReadonlyArray<Terminal.UserInput>): Editor.State | strin
 const line = (before: string, rest = "") => ({ before, after: rest })
 
 describe("Editor", () => {
+  it.effect("shows what is typed, all of it, in as many lines as it takes", () =>
+    Effect.gen(function*() {
+      const text = "a line of fifty characters, which is wider than 40."
+      const { options, screen } = yield* typist([["", keysOf(text)], [".", [enter]]])
+      const sent = yield* Prompt.run(Editor.ask([])).pipe(
+        Effect.provideService(Terminal.Terminal, options.terminal),
+        Effect.provide(NodeServices.layer)
+      )
+      assert.strictEqual(sent, text)
+      const shown = screen().replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/g, "").replaceAll(/[\s>]+/g, "")
+      assert.include(shown, text.replaceAll(" ", ""))
+    }))
+
   it("inserts where the cursor is, and deletes whole characters", () => {
     assert.deepInclude(after(...keysOf("helo"), press("left"), ...keysOf("l")), line("hell", "o"))
     assert.deepInclude(after(...keysOf("a"), press("x", {}, "👩‍🚀"), press("backspace")), line("a"))

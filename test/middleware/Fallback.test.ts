@@ -23,7 +23,6 @@ import {
   type Bedrock,
   type BedrockChunk,
   ChunkStream,
-  CostLedger,
   EffectAi,
   OpenAi,
   OpenAiChunk,
@@ -35,6 +34,8 @@ import {
 } from "../../src/index.ts"
 import { maxHeld } from "../../src/middleware/attempts.ts"
 import * as Fallback from "../../src/middleware/Fallback.ts"
+import * as Ledger from "../../src/middleware/Ledger.ts"
+import * as Store from "../../src/stores/Store.ts"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as Client from "../support/client.ts"
@@ -422,13 +423,13 @@ describe("Fallback", () => {
           service("openai", [chunk("openai", "")], network),
           service("b", [chunk("b", "text", 5)])
         ])
-        yield* fallback.stream(request).pipe(CostLedger.track, Stream.runDrain)
-        const entries = yield* CostLedger.CostLedger.use(({ entries }) => entries)
-        assert.deepStrictEqual(entries.map(({ model, provider, unknown }) => [provider, model, unknown]), [
+        yield* fallback.stream(request).pipe(Ledger.track(), Stream.runDrain)
+        const entries = yield* Ledger.entries()
+        assert.deepStrictEqual(entries.map(({ model, open, provider }) => [provider, model, open]), [
           ["b", "gpt-4o", 0],
           ["openai", "gpt-4o", 1]
         ])
-      }).pipe(Effect.provide(Layer.fresh(CostLedger.layer))))
+      }).pipe(Effect.provide(Layer.fresh(Store.layerMemory))))
 
     it.effect("delivers an answer that has no content for long, and stays with it", () =>
       Effect.gen(function*() {

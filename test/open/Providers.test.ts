@@ -1,15 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, Exit, Layer, Redacted, Result, Schema, Stream } from "effect"
-import {
-  type ChatRequest,
-  ChatResponse,
-  ChunkStream,
-  CostBudget,
-  CostLedger,
-  Pricing,
-  Protocol,
-  Provider
-} from "effect-llm-stream"
+import { type ChatRequest, ChatResponse, ChunkStream, Pricing, Protocol, Provider } from "effect-llm-stream"
+import * as Budget from "effect-llm-stream/middleware/Budget"
+import * as Ledger from "effect-llm-stream/middleware/Ledger"
+import * as Store from "effect-llm-stream/stores/Store"
 import { Answer, Arbitraries, ReplayServer, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
 import { LanguageModel, Prompt, Tool, Toolkit } from "effect/ai"
@@ -336,7 +330,7 @@ describe("a provider of another package, with payload, wire, chunk class, reques
         assert.deepStrictEqual([content, error?.reason._tag, error?.emitted], ["Let me ", "IncompleteStream", true])
       })))
 
-  it.live("works with ChunkStream.withCost, withBudget, CostLedger, CostBudget and Pricing.priced", () =>
+  it.live("works with ChunkStream.withCost, withBudget, Ledger, Budget and Pricing.priced", () =>
     withServer([answer()], () =>
       Effect.gen(function*() {
         const costs = yield* Stream.runCollect(ChunkStream.withCost(chunks))
@@ -348,18 +342,16 @@ describe("a provider of another package, with payload, wire, chunk class, reques
         const over = yield* Effect.exit(Stream.runDrain(ChunkStream.withBudget(chunks, "0.0002")))
         assert.isTrue(Exit.isFailure(over))
 
-        yield* Stream.runDrain(CostLedger.track(chunks))
-        const ledger = yield* CostLedger.CostLedger
-        assert.isTrue(BigDecimal.equals((yield* ledger.total).total, expected))
+        yield* Stream.runDrain(Ledger.track(chunks))
+        assert.isTrue(BigDecimal.equals((yield* Ledger.total()).cost, expected))
 
-        const shared = yield* CostBudget.make("1")
-        yield* Stream.runDrain(CostBudget.guard(chunks, shared, BigDecimal.fromStringUnsafe("0.5")))
-        assert.isTrue(BigDecimal.equals((yield* shared.balance).spent, expected))
+        yield* Stream.runDrain(Budget.guard(chunks, { limit: "1", atMost: "0.5" }))
+        assert.isTrue(BigDecimal.equals((yield* Budget.balance({ limit: "1" })).spent, expected))
 
         const { cost: priced } = yield* Effect.flatMap(ChunkStream.response(chunks), Pricing.priced)
         assert.isTrue(priced !== undefined && BigDecimal.equals(priced.total, expected))
       }).pipe(Effect.provide([
-        CostLedger.layer,
+        Store.layerMemory,
         Pricing.layer({ overrides: { gemini: { "gemini-3-flash-001": { input: 1, cached: 0.1, output: 4 } } } })
       ]))))
 

@@ -239,6 +239,16 @@ describe("OpenAiResponses.resuming", () => {
       }
     })))
 
+  it.live("says that chunks came before, also where the last resuming broke before its first event", () =>
+    live(Effect.gen(function*() {
+      const { openai } = yield* connect(
+        serving((index) => ({ kind: "reset", after: { events: index === 0 ? 4 : 0 } }))
+      )
+      const { outcome } = yield* gather(openai.resuming({ times: 1, ...soon }).stream(request))
+      assert.strictEqual(outcome.error?.reason._tag, "Network")
+      assert.isTrue(outcome.error?.emitted)
+    })))
+
   it.live("goes on when the provider falls silent, or when a resuming breaks before its first event", () =>
     live(Effect.gen(function*() {
       const faults: ReadonlyArray<ReplayServer.Fault> = [

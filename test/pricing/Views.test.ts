@@ -2,7 +2,7 @@
  * Every view of a call states one usage and one cost, over all recorded streams.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Option, Predicate, Result, Stream } from "effect"
+import { BigDecimal, Effect, FileSystem, Layer, Option, Predicate, Result, Stream } from "effect"
 import * as EffectAi from "../../src/ai/EffectAi.ts"
 import * as ChatResponse from "../../src/ChatResponse.ts"
 import * as ChunkStream from "../../src/ChunkStream.ts"
@@ -10,10 +10,11 @@ import * as Json from "../../src/cli/json.ts"
 import * as CliPrices from "../../src/cli/prices.ts"
 import { providers } from "../../src/cli/providers.ts"
 import * as Cost from "../../src/Cost.ts"
-import * as CostLedger from "../../src/CostLedger.ts"
 import * as CostMetadata from "../../src/CostMetadata.ts"
+import * as Ledger from "../../src/middleware/Ledger.ts"
 import * as Pricing from "../../src/Pricing.ts"
 import * as Protocol from "../../src/Protocol.ts"
+import * as Store from "../../src/stores/Store.ts"
 import * as Telemetry from "../../src/Telemetry.ts"
 import * as Corpus from "../support/corpus.ts"
 import * as Spans from "../support/tracer.ts"
@@ -51,13 +52,12 @@ for (const row of providers) {
             const fromChunks = yield* Effect.option(Pricing.cost(accumulator.metadata()))
             const response = ChatResponse.fromChunks(chunks)
             const running = yield* Stream.fromIterable(chunks).pipe(ChunkStream.withCost, Stream.runLast)
-            const entries = yield* Effect.provide(
+            const booked = yield* Effect.provide(
               Effect.gen(function*() {
-                const ledger = yield* CostLedger.CostLedger
-                yield* Stream.fromIterable(chunks).pipe(CostLedger.track, Stream.runDrain)
-                return yield* ledger.entries
+                yield* Stream.fromIterable(chunks).pipe(Ledger.track(), Stream.runDrain)
+                return yield* Ledger.total()
               }),
-              CostLedger.layer
+              Layer.fresh(Store.layerMemory)
             )
             const events = yield* Stream.fromIterable(chunks).pipe(ChunkStream.events, Stream.runCollect)
             const finish = events.find((event) => event._tag === "Finish")
@@ -89,7 +89,7 @@ for (const row of providers) {
                 commandLine: Json.fromResponse(response, protocol.provider, pricing).cost,
                 finish: finish === undefined ? cost : jsonOf(finish.cost),
                 effectAi: last === undefined ? cost : costIn(last.metadata[EffectAi.metadataKey]),
-                ledger: entries.reduce((sum, { cost }) => sum + Cost.toJson(cost).total, 0)
+                ledger: Number(BigDecimal.format(booked.cost))
               },
               {
                 response: cost,

@@ -247,6 +247,25 @@ describe("ChatCompletions requests", () => {
       assert.include(url({ mediaType: "image/jpg", data: jpeg }), "data:image/jpeg;base64,")
     })
 
+    it("say where a prefix that is to be cached ends, as texts do, and are refused by who has no such mark", () => {
+      const options = { openai: { promptCacheBreakpoint: { mode: "explicit" } } } as const
+      const parts: ReadonlyArray<Prompt.UserMessagePartEncoded> = [
+        { type: "text", text: "Hi", options },
+        { type: "file", mediaType: "image/png", data: png, options },
+        { type: "file", mediaType: "audio/wav", data: "UklGRg==", options },
+        { type: "file", mediaType: "application/pdf", data: "JVBERi0x", options }
+      ]
+      for (const part of parts) {
+        const said = JSON.stringify(bodyOf({ prompt: asking(part, { type: "text", text: "." }) })["messages"])
+        assert.include(said, "\"prompt_cache_breakpoint\":{\"mode\":\"explicit\"}", JSON.stringify(part))
+        const elsewhere = JSON.stringify(part).replace("\"openai\"", "\"acme\"")
+        assert.match(
+          refusal({ prompt: asking(JSON.parse(elsewhere)) }, acme),
+          /^acme: prompt\[0\]\.content\[0\]\.options\.acme\.promptCacheBreakpoint: |mediaType: /
+        )
+      }
+    })
+
     it("state an image's detail, and refuse another option of the provider", () => {
       const part = (options: Prompt.ProviderOptions): Prompt.FilePartEncoded => ({
         type: "file",
@@ -354,6 +373,10 @@ describe("ChatCompletions requests", () => {
       ]
       for (const [schema, message] of loose) {
         assert.match(refusal(tools(schema, true)), message)
+        assert.match(
+          refusal({ prompt: "Hi", responseFormat: { schema, strict: true } }),
+          /^openai: responseFormat\.schema/
+        )
         assert.isTrue(Result.isSuccess(encode(tools(schema, false))))
       }
     })

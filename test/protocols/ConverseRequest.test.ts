@@ -137,6 +137,40 @@ describe("the request body of Converse", () => {
     })
   })
 
+  // The formats of AWS's ImageBlock, DocumentBlock and VideoBlock, by the media types that IANA or their makers give them.
+  for (
+    const [kind, format, mediaType] of [
+      ["image", "gif", "image/gif"],
+      ["image", "jpeg", "image/jpeg"],
+      ["image", "png", "image/png"],
+      ["image", "webp", "image/webp"],
+      ["document", "csv", "text/csv"],
+      ["document", "doc", "application/msword"],
+      ["document", "docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"],
+      ["document", "html", "text/html"],
+      ["document", "md", "text/markdown"],
+      ["document", "pdf", "application/pdf"],
+      ["document", "txt", "text/plain"],
+      ["document", "xls", "application/vnd.ms-excel"],
+      ["document", "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"],
+      ["video", "flv", "video/x-flv"],
+      ["video", "mkv", "video/x-matroska"],
+      ["video", "mov", "video/quicktime"],
+      ["video", "mp4", "video/mp4"],
+      ["video", "mpeg", "video/mpeg"],
+      ["video", "three_gp", "video/3gpp"],
+      ["video", "webm", "video/webm"],
+      ["video", "wmv", "video/x-ms-wmv"]
+    ] as const
+  ) {
+    it(`sends ${mediaType} as a ${kind} of the format ${format}`, () => {
+      const file = { type: "file", mediaType, data: "AAEC", fileName: "a" } as const
+      const { body } = encoded({ prompt: [{ role: "user", content: [{ type: "text", text: "a" }, file] }] }, nova)
+      const [, block] = Object(body["messages"])[0].content
+      assert.deepInclude(block[kind], { format, source: { bytes: "AAEC" } })
+    })
+  }
+
   it("puts cache points behind what they mark", () => {
     const cachePoint = { type: "default" } as const
     const options = { bedrock: { cachePoint } }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { OpenAiResponses } from "../../src/index.ts"
+import { ChatResponse, OpenAiResponses } from "../../src/index.ts"
+import * as ResponseParts from "../../src/ResponseParts.ts"
 import * as Host from "../support/host.ts"
 
 const decode = (...events: ReadonlyArray<object>) => Host.decode(OpenAiResponses.protocol(), ...events)
@@ -119,5 +120,24 @@ describe("texts of a response", () => {
         chunks.map(({ call }) => call),
         [undefined, undefined, undefined, undefined, "search_1", undefined, undefined, "search_2", undefined]
       )
+    }))
+
+  it.effect("of a search for tools do so, too, where the end of the response states all items at once", () =>
+    Effect.gen(function*() {
+      const items = [
+        { type: "tool_search_output", id: "out_0" },
+        { type: "tool_search_call", id: "search_1" },
+        { type: "tool_search_output", id: "out_1" },
+        { type: "tool_search_call", id: "search_2" },
+        { type: "tool_search_output", id: "out_2", call_id: "search_1" },
+        { type: "tool_search_output", id: "out_3", call_id: null }
+      ]
+      const { chunks } = yield* decode(created, {
+        type: "response.completed",
+        response: { id: "resp_1", status: "completed", output: items }
+      })
+      const results = ResponseParts.encoded(ChatResponse.fromChunks(chunks))
+        .flatMap((part) => part.type === "tool-result" ? [part.id] : [])
+      assert.deepStrictEqual(results, ["out_0", "search_1", "search_1", "search_2"])
     }))
 })

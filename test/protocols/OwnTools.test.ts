@@ -194,6 +194,23 @@ describe("a choice of a tool of the provider's own", () => {
     }
   })
 
+  it.each([
+    "apply_patch",
+    "code_interpreter",
+    "computer",
+    "computer_use",
+    "computer_use_preview",
+    "file_search",
+    "image_generation",
+    "programmatic_tool_calling",
+    "shell",
+    "web_search_preview",
+    "web_search_preview_2025_03_11"
+  ])("is its type in the Responses API: %s", (type) => {
+    const { body } = Result.getOrThrow(encode("openai-responses", of("openai", type, { type })))
+    assert.deepStrictEqual(body["tool_choice"], { type })
+  })
+
   it("is refused where the API can't be asked for one, or has no tool of that name", () => {
     assert.match(
       refusal("groq", of("groq", "browser_search", { type: "browser_search" })),

@@ -6,7 +6,7 @@ import {
   ChatResponse,
   ChunkStream,
   OpenAiResponses,
-  type OpenAiResponsesChunk,
+  OpenAiResponsesChunk,
   Pricing,
   Protocol,
   Responses
@@ -37,6 +37,56 @@ const completed = (sequence_number: number, more: object = {}) => ({
 })
 
 const message = { type: "message", id: "msg_1", role: "assistant", content: [{ type: "output_text", text: "Hi" }] }
+
+describe("the end of a response", () => {
+  const ends = [
+    ["response.completed", {}, "message", "completed", "stop"],
+    ["response.completed", {}, "web_search_call", "completed", "stop"],
+    ["response.completed", {}, "function_call", "completed", "tool_calls"],
+    ["response.completed", {}, "custom_tool_call", "completed", "tool_calls"],
+    ["response.incomplete", { reason: "max_output_tokens" }, "function_call", "max_output_tokens", "length"],
+    ["response.incomplete", { reason: "content_filter" }, "message", "content_filter", "content_filter"],
+    ["response.failed", null, "function_call", "failed", "error"]
+  ] as const
+  for (const [type, incomplete_details, item, raw, reason] of ends) {
+    it(`is ${reason} when it is ${raw} with a ${item}`, () => {
+      const chunk = new OpenAiResponsesChunk({
+        chunk: { type, response: { id: "resp_1", incomplete_details, output: [{ type: item, id: "item_1" }] } }
+      })
+      assert.deepStrictEqual([chunk.finishReasons, chunk.commonFinishReasons], [[raw], [reason]])
+    })
+  }
+})
+
+describe("the usage of a response", () => {
+  it("has every count that the API states", () => {
+    const usage = {
+      input_tokens: 100,
+      input_tokens_details: {
+        cached_tokens: 1,
+        cache_write_tokens: 2,
+        text_tokens: 3,
+        audio_tokens: 4,
+        image_tokens: 5
+      },
+      output_tokens: 50,
+      output_tokens_details: { reasoning_tokens: 6, text_tokens: 7, audio_tokens: 8 }
+    }
+    const chunk = new OpenAiResponsesChunk({ chunk: { type: "response.completed", response: { id: "resp_1", usage } } })
+    assert.deepInclude(chunk.usage, {
+      inputTokens: 100,
+      cachedTokens: 1,
+      cacheWriteTokens: 2,
+      inputTextTokens: 3,
+      inputAudioTokens: 4,
+      inputImageTokens: 5,
+      outputTokens: 50,
+      reasoningTokens: 6,
+      outputTextTokens: 7,
+      outputAudioTokens: 8
+    })
+  })
+})
 
 describe("the stream of a response", () => {
   it.effect.prop("says what was answered, wherever the body is split", {

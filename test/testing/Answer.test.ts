@@ -199,4 +199,36 @@ describe("Answer", () => {
       )
     })
   })
+
+  it("streams a refusal that is cut short as OpenAI's Responses API does", () => {
+    const response = { id: "answer-1", object: "response", created_at: 1767225600, model: "test-model" }
+    const at = { item_id: "msg_0", output_index: 0, content_index: 0 }
+    const message = { type: "message", id: "msg_0", role: "assistant" }
+    const said = { ...message, status: "completed", content: [{ type: "refusal", refusal: "I can't" }] }
+    const chunks = Answer.openaiResponses(Answer.make({ refusal: "I can't", finishReason: "length" }))
+    assert.deepStrictEqual<ReadonlyArray<unknown>>(
+      chunks.slice(2).map(({ chunk }) => chunk),
+      [
+        {
+          type: "response.output_item.added",
+          output_index: 0,
+          item: { ...message, status: "in_progress", content: [] }
+        },
+        { type: "response.refusal.delta", ...at, delta: "I" },
+        { type: "response.refusal.delta", ...at, delta: " can't" },
+        { type: "response.refusal.done", ...at, refusal: "I can't" },
+        { type: "response.output_item.done", output_index: 0, item: said },
+        {
+          type: "response.incomplete",
+          response: {
+            ...response,
+            status: "incomplete",
+            incomplete_details: { reason: "max_output_tokens" },
+            output: [said],
+            usage: null
+          }
+        }
+      ].map((event, index) => ({ ...event, sequence_number: index + 2 }))
+    )
+  })
 })

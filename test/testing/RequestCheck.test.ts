@@ -102,17 +102,160 @@ const image = (media_type: string, data = "R0lGODlhAQABAAAAACw=") => ({
 const document = (name: string) => ({ document: { format: "pdf", name, source: { bytes: "JVBERi0x" } } })
 const strict = { type: "object", properties: { a: { type: "string" } }, additionalProperties: false }
 
+const cache_control = { type: "ephemeral", ttl: "1h" }
+const citations = { enabled: true }
+const pdf = { type: "base64", media_type: "application/pdf", data: "JVBERi0x" }
+const url = { type: "url", url: "https://example.com/a" }
+const file = { type: "file", file_id: "file_1" }
+const text = { type: "text", text: "a" }
+const cited = {
+  type: "char_location",
+  cited_text: "a",
+  document_index: 0,
+  document_title: null,
+  start_char_index: 0,
+  end_char_index: 1
+}
+
+/** Every field of a message or a tool that Anthropic documents. */
+const wholeMessages = {
+  ...messages,
+  messages: [
+    said(
+      text,
+      image("image/gif"),
+      { type: "image", source: url },
+      { type: "image", source: file },
+      { type: "document", source: pdf, title: "t", context: "c", citations, cache_control },
+      { type: "document", source: { type: "text", media_type: "text/plain", data: "a" } },
+      { type: "document", source: { type: "content", content: [text, image("image/gif")] } },
+      { type: "document", source: { type: "content", content: "a" } },
+      { type: "document", source: url },
+      { type: "document", source: file },
+      { type: "search_result", source: "s", title: "t", content: [text], citations }
+    ),
+    {
+      role: "assistant",
+      content: [
+        { type: "thinking", thinking: "Hm", signature: "S" },
+        { type: "redacted_thinking", data: "S" },
+        { ...text, citations: [cited] },
+        { type: "tool_use", id: "call_1", name: "now", input: {}, caller: { type: "direct" }, cache_control }
+      ]
+    },
+    said({
+      type: "tool_result",
+      tool_use_id: "call_1",
+      content: [
+        text,
+        image("image/gif"),
+        { type: "document", source: pdf },
+        { type: "search_result", source: "s", title: "t", content: [text] }
+      ],
+      is_error: false,
+      cache_control
+    })
+  ],
+  tools: [{
+    name: "now",
+    description: "d",
+    input_schema: { type: "object", properties: {} },
+    type: "custom",
+    strict: false,
+    allowed_callers: ["direct"],
+    defer_loading: false,
+    eager_input_streaming: true,
+    input_examples: [{}],
+    cache_control
+  }],
+  metadata: { user_id: "u".repeat(512) }
+}
+
+const bytes = { source: { bytes: "AAEC" } }
+const cachePoint = { type: "default" }
+
+/** Every kind of block of a message, and every field of a tool, that Converse documents. */
+const wholeConverse = {
+  messages: [
+    said(
+      { text: "a" },
+      { image: { format: "png", ...bytes } },
+      { document: { format: "pdf", name: "a", ...bytes, context: "c", citations } },
+      { video: { format: "mp4", ...bytes } },
+      { audio: { format: "wav", ...bytes } },
+      { guardContent: { text: { text: "a" } } },
+      { searchResult: { source: "s", title: "t", content: [{ text: "a" }], citations } },
+      { cachePoint }
+    ),
+    {
+      role: "assistant",
+      content: [
+        { reasoningContent: { reasoningText: { text: "Hm", signature: "S" } } },
+        { reasoningContent: { redactedContent: "AAEC" } },
+        { citationsContent: { content: [{ text: "a" }], citations: [] } },
+        ...called.content
+      ]
+    },
+    said({
+      toolResult: {
+        toolUseId: "call_1",
+        content: [
+          { text: "a" },
+          { json: { a: 1 } },
+          { image: { format: "png", ...bytes } },
+          { document: { format: "pdf", name: "b", ...bytes } },
+          { video: { format: "mp4", ...bytes } },
+          { searchResult: { source: "s", title: "t", content: [{ text: "a" }], citations } }
+        ],
+        status: "success"
+      }
+    })
+  ],
+  system: [{ text: "a" }, { guardContent: { text: { text: "a" } } }, { cachePoint }],
+  toolConfig: {
+    tools: [
+      {
+        toolSpec: {
+          name: "now",
+          description: "d",
+          inputSchema: { json: { type: "object", properties: {} } },
+          strict: false
+        }
+      },
+      { cachePoint }
+    ],
+    toolChoice: { auto: {} }
+  }
+}
+
 const good: ReadonlyArray<readonly [RequestCheck.Api, object]> = [
   ["openai", chat],
   ["groq", chat],
   ["azure", chat],
   ["azure-inference", chat],
+  [
+    "azure-inference",
+    {
+      ...chat,
+      messages: [{
+        role: "user",
+        content: [
+          { type: "text", text: "a" },
+          { type: "image_url", image_url: { url: "https://example.com/a.png" } },
+          { type: "input_audio", input_audio: { data: "AAEC", format: "wav" } },
+          { type: "audio_url", audio_url: { url: "https://example.com/a.wav" } }
+        ]
+      }]
+    }
+  ],
   ["compatible", { ...chat, top_k: 5 }],
   ["openai-responses", responses],
   ["azure-responses", responses],
   ["anthropic", messages],
+  ["anthropic", wholeMessages],
   ["bedrock-invoke", invoke],
   ["bedrock", converse],
+  ["bedrock", wholeConverse],
   ["bedrock", { ...converse, unknown: true }],
   ...["hidden", "parsed"].map((reasoning_format) =>
     ["groq", { model: "m", messages: [user], reasoning_format }] as const
@@ -134,6 +277,7 @@ const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.
   ["openai", { ...chat, messages: [{ role: "model", content: "Hi" }] }, "invalid", "messages[0]"],
   ["openai", { ...chat, messages: [user, assistant, user] }, "invalid", "messages[1]"],
   ["openai", { ...chat, messages: [user, tool] }, "invalid", "messages[1].tool_call_id"],
+  ["openai", { ...chat, messages: [user, assistant, user, tool] }, "invalid", "messages[3].tool_call_id"],
   ["openai", { ...chat, messages: [user, { role: "assistant", content: null }] }, "missing", "messages[1].content"],
   ["openai", { ...chat, tools: [], tool_choice: "auto" }, "missing", "tools[0]"],
   ["openai", { model: "m", messages: [user], tool_choice: "auto" }, "invalid", "tool_choice"],
@@ -196,6 +340,7 @@ const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.
   ],
   ["anthropic", { ...messages, max_tokens: undefined }, "missing", "max_tokens"],
   ["anthropic", { ...messages, seed: 1 }, "unknown", "seed"],
+  ["anthropic", { ...messages, metadata: { user_id: "u".repeat(513) } }, "invalid", "metadata.user_id"],
   ["anthropic", { ...messages, messages: [hello, toolUse, hello] }, "invalid", "messages[1].content[0]"],
   ["anthropic", { ...messages, messages: [toolResult] }, "invalid", "messages[0].content[0].tool_use_id"],
   ["anthropic", { ...messages, messages: [hello, toolUse, hello, toolResult] }, "invalid", "messages[3].content[0]"],
@@ -247,6 +392,22 @@ const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.
     "tool_choice"
   ],
   ["groq", { ...chat, reasoning_format: "hidden", include_reasoning: true }, "invalid", "reasoning_format"],
+  ...["guardContent", "citationsContent", "searchResult", "toolAddition", "toolRemoval"].map((name) =>
+    ["bedrock", { messages: [said({ [name]: "a" })] }, "invalid", `messages[0].content[0].${name}`] as const
+  ),
+  [
+    "bedrock",
+    {
+      ...converse,
+      messages: [
+        said({ text: "a" }),
+        { role: "assistant", content: [{ toolUse: { toolUseId: "call_1", name: "now", input: "{}" } }] },
+        answered
+      ]
+    },
+    "invalid",
+    "messages[1].content[0].toolUse.input"
+  ],
   ["bedrock", { messages: converse.messages }, "missing", "toolConfig"],
   ["bedrock", { messages: [said({ text: "a" }), said({ text: "b" })] }, "invalid", "messages[1].role"],
   [
@@ -291,6 +452,70 @@ describe("RequestCheck", () => {
       assert.deepInclude(findings.map(({ kind, path }) => ({ kind, path })), { kind, path })
     })
   }
+
+  const longest: ReadonlyArray<
+    readonly [RequestCheck.Api, limit: number, body: (name: string) => object, path: string]
+  > = [
+    ...(["openai", "azure", "groq", "azure-inference"] as const).map((api) =>
+      [
+        api,
+        64,
+        (name: string) => ({ ...chat, messages: [user], tools: [{ type: "function", function: { name } }] }),
+        "tools[0].function.name"
+      ] as const
+    ),
+    ...(["openai", "azure", "groq"] as const).map((api) =>
+      [
+        api,
+        64,
+        (name: string) => ({
+          model: "m",
+          messages: [user],
+          response_format: { type: "json_schema", json_schema: { name, schema: strict } }
+        }),
+        "response_format.json_schema.name"
+      ] as const
+    ),
+    ...(["anthropic", "bedrock-invoke"] as const).map((api) =>
+      [
+        api,
+        128,
+        (name: string) => ({
+          ...(api === "anthropic" ? messages : invoke),
+          messages: [hello],
+          tools: [{ ...messages.tools[0], name }]
+        }),
+        "tools[0].name"
+      ] as const
+    ),
+    [
+      "bedrock",
+      64,
+      (name) => ({
+        messages: [said({ text: "a" })],
+        toolConfig: { tools: [{ toolSpec: { name, inputSchema: { json: { type: "object" } } } }] }
+      }),
+      "toolConfig.tools[0].toolSpec.name"
+    ]
+  ]
+  for (const [api, limit, body, path] of longest) {
+    it(`takes names of up to ${limit} characters on ${api}: ${path}`, () => {
+      const findings = (length: number) =>
+        RequestCheck.findings(api, { body: body("n".repeat(length)) }).map((finding) => finding.path)
+      assert.deepStrictEqual([findings(1), findings(limit), findings(limit + 1)], [[], [], [path]])
+      assert.include(findings(0), path)
+    })
+  }
+
+  it("finds all that is wrong", () => {
+    const body = { ...chat, temperature: 3, top_p: 2, seed: "a", top_k: 5 }
+    assert.sameMembers(RequestCheck.findings("openai", { body }).map(({ path }) => path), [
+      "temperature",
+      "top_p",
+      "seed",
+      "top_k"
+    ])
+  })
 
   it("refuses in the words of OpenAI", () => {
     const words = ([

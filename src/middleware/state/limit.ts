@@ -17,12 +17,15 @@ export interface Rate {
 }
 
 /**
- * What was taken, in slices of time: the end of a slice in ms since 1970, how much was taken in it, the end of the next, …
- * Ends ascend. One flat array, as a store decodes it at each request.
+ * What was taken, in slices of time: `end:count,` of each, where the end is in ms since 1970, and ends ascend. One text, with
+ * its sum beside it, as a store decodes it at each request, of which most change the last slice alone.
  *
  * @internal
  */
-export const Window = Schema.Struct({ slices: Schema.Array(Schema.Natural) })
+export const Window = Schema.Struct({
+  used: Schema.Natural,
+  slices: Schema.String.check(Schema.isPattern(/^(?:\d+:\d+,)*$/))
+})
 
 /** @internal */
 export type Window = typeof Window.Type
@@ -55,27 +58,43 @@ interface Slice {
   readonly count: number
 }
 
-/**
- * The slices that count at a time. Nothing was taken later than now: a slice that ends after the current one was made by
- * another rate, or before the clock was set back.
- */
-const live = (
-  window: Window | undefined,
-  { every }: Rate,
-  now: number
-): { readonly past: ReadonlyArray<Slice>; readonly current: Slice } => {
+/** The slice that begins at an index of the text, and where the next one does. */
+const sliceAt = (text: string, index: number): Slice & { readonly next: number } => {
+  const middle = text.indexOf(":", index)
+  const next = text.indexOf(",", middle) + 1
+  return { end: Number(text.slice(index, middle)), count: Number(text.slice(middle + 1, next - 1)), next }
+}
+
+const lastOf = (text: string): Slice & { readonly index: number } => {
+  const index = text.lastIndexOf(",", text.length - 2) + 1
+  return { ...sliceAt(text, index), index }
+}
+
+const textOf = ({ count, end }: Slice): string => `${end}:${count},`
+
+/** The window at a time: what no longer counts is gone, and the current slice is the last. */
+const live = (window: Window | undefined, { every }: Rate, now: number): Window & { readonly current: number } => {
   const width = Math.max(1, Math.ceil(every / slicesPerWindow))
   const current = (Math.floor(now / width) + 1) * width
-  const past: Array<Slice> = []
-  const stored = window?.slices ?? []
-  let count = 0
-  for (let index = 0; index + 1 < stored.length; index += 2) {
-    const end = stored[index] ?? 0
-    const taken = stored[index + 1] ?? 0
-    if (end >= current) count += taken
-    else if (end + every > now) past.push({ end, count: taken })
+  let { slices, used }: Window = window ?? { used: 0, slices: "" }
+  let start = 0
+  while (start < slices.length) {
+    const { count, end, next } = sliceAt(slices, start)
+    if (end + every > now) break
+    used -= count
+    start = next
   }
-  return { past, current: { end: current, count } }
+  slices = slices.slice(start)
+  // Nothing was taken later than now: a slice that ends after the current one was made by another rate, or before the clock
+  // was set back.
+  let count = 0
+  while (slices !== "") {
+    const last = lastOf(slices)
+    if (last.end < current) break
+    count += last.count
+    slices = slices.slice(0, last.index)
+  }
+  return { used, slices: `${slices}${textOf({ end: current, count })}`, current }
 }
 
 /**
@@ -90,20 +109,15 @@ export const take = (
   amount: number
 ): Result.Result<Taken, Full> => {
   if (amount > rate.amount) return Result.fail({ until: Number.POSITIVE_INFINITY })
-  const { current, past } = live(window, rate, now)
-  let over = amount - rate.amount
-  for (const { count } of [...past, current]) over += count
-  if (over <= 0) {
-    return Result.succeed({
-      window: { slices: [...past.flatMap(({ count, end }) => [end, count]), current.end, current.count + amount] },
-      slot: current.end
-    })
-  }
+  const { current, ...counted } = live(window, rate, now)
+  let over = counted.used + amount - rate.amount
+  if (over <= 0) return Result.succeed({ window: settle(counted, current, amount), slot: current })
   let until = now
-  for (const { count, end } of [...past, current]) {
-    if (over <= 0) break
+  for (let index = 0; over > 0 && index < counted.slices.length;) {
+    const { count, end, next } = sliceAt(counted.slices, index)
     over -= count
     until = end + rate.every
+    index = next
   }
   return Result.fail({ until })
 }
@@ -113,16 +127,24 @@ export const take = (
  *
  * @internal
  */
-export const settle = ({ slices }: Window, slot: number, by: number): Window => ({
-  slices: slices.map((value, index) => index % 2 === 1 && slices[index - 1] === slot ? Math.max(0, value + by) : value)
-})
+export const settle = (window: Window, slot: number, by: number): Window => {
+  const { slices, used } = window
+  const index = slices.startsWith(`${slot}:`) ? 0 : slices.lastIndexOf(`,${slot}:`) + 1
+  if (index === 0 && !slices.startsWith(`${slot}:`)) return window
+  const { count, next } = sliceAt(slices, index)
+  const settled = Math.max(0, count + by)
+  return {
+    used: used + settled - count,
+    slices: `${slices.slice(0, index)}${textOf({ end: slot, count: settled })}${slices.slice(next)}`
+  }
+}
 
 /**
  * When nothing that was taken counts any longer, in ms since 1970.
  *
  * @internal
  */
-export const expiry = ({ slices }: Window, { every }: Rate): number => (slices.at(-2) ?? 0) + every
+export const expiry = ({ slices }: Window, { every }: Rate): number => (slices === "" ? 0 : lastOf(slices).end) + every
 
 /**
  * Until when, in ms since 1970, the provider wants no request.

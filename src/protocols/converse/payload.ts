@@ -85,20 +85,14 @@ export interface Citation extends Open {
   readonly location?: CitationLocation | null
 }
 
-const WebLocation: Exact<WebLocation> = exactly(open({ url: text, domain: text }))
-
 const DocumentLocation: Exact<DocumentLocation> = exactly(open({ documentIndex: number, start: number, end: number }))
 
-const SearchResultLocation: Exact<SearchResultLocation> = exactly(
-  open({ searchResultIndex: number, start: number, end: number })
-)
-
 const CitationLocation: Exact<CitationLocation> = exactly(open({
-  web: nullish(WebLocation),
+  web: nullish(open({ url: text, domain: text })),
   documentChar: nullish(DocumentLocation),
   documentPage: nullish(DocumentLocation),
   documentChunk: nullish(DocumentLocation),
-  searchResultLocation: nullish(SearchResultLocation)
+  searchResultLocation: nullish(open({ searchResultIndex: number, start: number, end: number }))
 }))
 
 /**
@@ -163,11 +157,9 @@ export interface ContentBlockStart extends Open {
   readonly image?: ImageStart | null
 }
 
-const ToolResultStart: Exact<ToolResultStart> = exactly(open({ toolUseId: text, type: text, status: text }))
-
 const ContentBlockStart: Exact<ContentBlockStart> = exactly(open({
   toolUse: nullish(open({ toolUseId: text, name: text, type: text })),
-  toolResult: nullish(ToolResultStart),
+  toolResult: nullish(open({ toolUseId: text, type: text, status: text })),
   image: nullish(open({ format: text }))
 }))
 
@@ -265,21 +257,17 @@ export interface ContentBlockDelta extends Open {
   readonly image?: ImageDelta | null
 }
 
-const ToolResultDelta: Exact<ToolResultDelta> = exactly(open({ text, json: anything }))
-
 const S3Location: Exact<S3Location> = exactly(open({ uri: text, bucketOwner: text }))
 
 const ImageSource: Exact<ImageSource> = exactly(open({ bytes: text, s3Location: nullish(S3Location) }))
 
-const ImageError: Exact<ImageError> = exactly(open({ message: text }))
-
 const ContentBlockDelta: Exact<ContentBlockDelta> = exactly(open({
   text,
   toolUse: nullish(open({ input: text })),
-  toolResult: nullish(list(ToolResultDelta)),
+  toolResult: nullish(list(open({ text, json: anything }))),
   reasoningContent: nullish(open({ text, signature: text, redactedContent: text })),
   citation: nullish(Citation),
-  image: nullish(open({ source: nullish(ImageSource), error: nullish(ImageError) }))
+  image: nullish(open({ source: nullish(ImageSource), error: nullish(open({ message: text })) }))
 }))
 
 /**
@@ -500,13 +488,11 @@ const ContentBlockStop: Exact<ContentBlockStop> = exactly(open({ contentBlockInd
 
 const MessageStop: Exact<MessageStop> = exactly(open({ stopReason: text, additionalModelResponseFields: anything }))
 
-const PerformanceConfig: Exact<PerformanceConfig> = exactly(open({ latency: text }))
-
 const Metadata: Exact<Metadata> = exactly(open({
   usage: nullish(TokenUsage),
   metrics: nullish(open({ latencyMs: number })),
   trace: nullish(Trace),
-  performanceConfig: nullish(PerformanceConfig),
+  performanceConfig: nullish(open({ latency: text })),
   serviceTier: nullish(open({ type: text }))
 }))
 

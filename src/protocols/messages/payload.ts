@@ -102,7 +102,7 @@ export interface RedactedThinkingBlock extends Open {
 }
 
 /**
- * What called a tool: the model itself, or code that it ran.
+ * The caller of a tool: the model itself, or code that it ran.
  *
  * @category models
  * @since 0.2.0
@@ -115,7 +115,7 @@ export interface Caller extends Open {
 const Caller: Exact<Caller> = exactly(open({ type: text, tool_id: text }))
 
 /**
- * What all calls of tools state.
+ * The fields that all calls of tools have.
  *
  * @category models
  * @since 0.2.0
@@ -167,7 +167,7 @@ export interface McpToolUseBlock extends ToolUse {
 }
 
 /**
- * What all results of tools state that the provider ran: an object or a list, as documented for each tool. Hosts with
+ * The fields of all results of tools that the provider ran: an object or a list, as documented for each tool. Hosts with
  * tools of their own send any of these, or a string.
  *
  * @category models
@@ -204,7 +204,7 @@ const ResultPart: Exact<ResultPart> = exactly(open({ type: text, text }))
 const resultFields = { type: text, error_code: text }
 
 /**
- * What a tool's result is, or why the tool failed.
+ * The kind of a tool's result, or why the tool failed.
  *
  * @category models
  * @since 0.2.0
@@ -263,7 +263,7 @@ export interface ExecutionFile extends Open {
 }
 
 /**
- * What a run of code gave.
+ * The output of a run of code.
  *
  * @category models
  * @since 0.2.0
@@ -297,7 +297,7 @@ export interface ToolReference extends Open {
 }
 
 /**
- * What a search for tools found.
+ * The results of a search for tools.
  *
  * @category models
  * @since 0.2.0
@@ -311,7 +311,7 @@ const ToolSearchResult: Exact<ToolSearchResult> = exactly(
 )
 
 /**
- * What the advisor model answered.
+ * The answer of the advisor model.
  *
  * @category models
  * @since 0.2.0
@@ -562,7 +562,7 @@ export interface CompactionDelta extends Open {
 }
 
 /**
- * What a `content_block_delta` adds to its block.
+ * The piece that a `content_block_delta` adds to its block.
  *
  * @category models
  * @since 0.1.0
@@ -607,7 +607,7 @@ const CacheCreation: Exact<CacheCreation> = exactly(
 )
 
 /**
- * What the output tokens are.
+ * The output tokens by kind.
  *
  * @category models
  * @since 0.2.0
@@ -766,10 +766,8 @@ export interface AppliedEdit extends Open {
   readonly type?: string | null
 }
 
-const AppliedEdit: Exact<AppliedEdit> = exactly(open({ type: text }))
-
 /**
- * What the provider cut out of the conversation.
+ * The parts of the conversation that the provider cut out.
  *
  * @category models
  * @since 0.2.0
@@ -778,7 +776,9 @@ export interface ContextManagement extends Open {
   readonly applied_edits?: ReadonlyArray<AppliedEdit | null> | null
 }
 
-const ContextManagement: Exact<ContextManagement> = exactly(open({ applied_edits: nullish(list(AppliedEdit)) }))
+const ContextManagement: Exact<ContextManagement> = exactly(
+  open({ applied_edits: nullish(list(open({ type: text }))) })
+)
 
 /**
  * The answer as it starts.

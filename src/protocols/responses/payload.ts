@@ -42,7 +42,7 @@ const itemEvent = <const Types extends ReadonlyArray<string>>(...types: Types) =
   event(...types)({ item_id: text, output_index: number, ...fields })
 
 /**
- * What a piece of text cites: the fields of all kinds of citation, told apart by `type`.
+ * A source that a piece of text cites: the fields of all kinds of citation, told apart by `type`.
  *
  * @category models
  * @since 0.2.0
@@ -156,7 +156,7 @@ const ContentPart: Exact<ContentPart> = exactly(openUnion([
 ]))
 
 /**
- * What a search in the web did.
+ * The action of a search in the web.
  *
  * @category models
  * @since 0.2.0
@@ -374,7 +374,7 @@ export interface ShellCall extends Item {
 }
 
 /**
- * What the commands in the provider's container gave.
+ * The output of the commands in the provider's container.
  *
  * @category models
  * @since 0.2.0
@@ -652,7 +652,7 @@ const ImageUsage: Exact<ImageUsage> = exactly(open({
 }))
 
 /**
- * What the provider's tools used.
+ * The usage of the provider's tools.
  *
  * @category models
  * @since 0.2.0
@@ -837,7 +837,7 @@ export interface RefusalDone extends ItemEvent {
 }
 
 /**
- * What the text cites.
+ * A source that the text cites.
  *
  * @category models
  * @since 0.2.0
@@ -1009,7 +1009,7 @@ export interface ShellCommandEvent extends Event {
 }
 
 /**
- * What a command of a shell call gives.
+ * The output of a command of a shell call.
  *
  * @category models
  * @since 0.2.0

@@ -1,0 +1,61 @@
+import * as Effect from "effect/Effect"
+import * as Base64Url from "effect/encoding/Base64Url"
+import * as Hash from "effect/Hash"
+import * as Predicate from "effect/Predicate"
+import { lazy } from "../internal/lazy.ts"
+
+const utf8 = new TextEncoder()
+
+/**
+ * The SHA-256 of a text.
+ *
+ * @internal
+ */
+export const ofText = (text: string): Effect.Effect<string> =>
+  Effect.promise(async () => {
+    const { Sha256 } = await checksum()
+    const hash = new Sha256()
+    hash.update(utf8.encode(text))
+    return Base64Url.encode(await hash.digest())
+  })
+
+// The platform's own, and without a thread for each text, as Web Crypto has it.
+const checksum = lazy(() => import("@smithy/core/checksum"))
+
+/**
+ * Tells two texts apart that are not made to be alike.
+ *
+ * @internal
+ */
+export const mark = (text: string): string => `${text.length}.${(Hash.string(text) >>> 0).toString(36)}`
+
+/**
+ * The digest of a JSON value. Spaces, escapes and the order of keys don't count.
+ *
+ * @internal
+ */
+export const ofJson = (value: unknown): Effect.Effect<string> => Effect.suspend(() => ofText(canonical(value)))
+
+const canonical = (value: unknown): string => {
+  try {
+    return JSON.stringify(value, (_, field: unknown) =>
+      Predicate.isObject(field)
+        ? Object.fromEntries(Object.keys(field).sort().map((key) => [key, field[key]]))
+        : field) ?? ""
+  } catch (error) {
+    // Nested too deeply to be written, so no provider gets it: it only has to be told from the others.
+    if (error instanceof RangeError) return outline(value)
+    throw error
+  }
+}
+
+/** How deep a value is, and what is at its bottom. */
+const outline = (value: unknown): string => {
+  let depth = 0
+  let inner = value
+  while (typeof inner === "object" && inner !== null) {
+    depth++
+    inner = Object.values(inner)[0]
+  }
+  return `${depth} ${String(inner)}`
+}

@@ -1,0 +1,557 @@
+/**
+ * One row for each attempt: who asked, who answered, what became of it, and what it cost.
+ *
+ * The rows are in a `Store`, so several processes share a ledger, and it outlives them.
+ *
+ * @since 0.2.0
+ */
+import * as BigDecimal from "effect/BigDecimal"
+import type * as Context from "effect/Context"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import type * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import type { ChatRequest } from "../ChatRequest.ts"
+import type { Chunk } from "../Chunk.ts"
+import * as Cost from "../Cost.ts"
+import * as CostMetadata from "../CostMetadata.ts"
+import { names } from "../internal/names.ts"
+import { trusted } from "../internal/trusted.ts"
+import * as Pricing from "../Pricing.ts"
+import * as Provider from "../Provider.ts"
+import type { ProviderError } from "../ProviderError.ts"
+import * as Store from "../stores/Store.ts"
+import * as Usage from "../Usage.ts"
+import * as Lifetime from "./lifetime.ts"
+import * as Retry from "./Retry.ts"
+import * as State from "./state/ledger.ts"
+import * as Stored from "./stored.ts"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * Schema of an attempt: one request that may have reached a provider.
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const Row: typeof State.Row = State.Row
+
+/**
+ * An attempt. Its `outcome` is `running`, or one end: `done`, `failed` (with the `reason`), `cancelled`, or `lost` when its
+ * process died. `cost` is in USD, as a plain decimal, and `null` when it is not known; `stated` says whether the usage is
+ * whole, `open` whether it may have cost more than `cost` says. Times are the store's, in ms since 1970.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Row = State.Row
+
+/**
+ * Whose rows: those of a user, of nobody (`{ user: undefined }`), or of a batch.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Scope = State.Scope
+
+/**
+ * What rows come to together. `cost` is in USD, exact; `unstated` is the number of rows without a complete usage.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Total = State.Total
+
+/**
+ * The rows of a ledger, or of a scope; those of one user or batch in the order in which they were written. A row that runs
+ * over its lease is read as `lost`.
+ *
+ * @example
+ * ```ts
+ * import { Console, Stream } from "effect"
+ * import * as Ledger from "effect-llm-stream/middleware/Ledger"
+ *
+ * const program = Ledger.rows({ user: "ada" }).pipe(
+ *   Stream.runForEach(({ cost, model, outcome }) => Console.log(model, outcome, cost))
+ * )
+ * ```
+ *
+ * @category getters
+ * @since 0.2.0
+ */
+export const rows = (scope?: Scope): Stream.Stream<Row, Store.StoreError, Store.Store> =>
+  Stream.unwrap(Store.Store.use((store) =>
+    Effect.map(nowOf(store), (now) =>
+      Stream.mapEffect(
+        store.scan(State.prefix(scope)),
+        ({ key, value }) =>
+          Effect.fromResult(Result.map(State.cells(key).read(value), (row) => row && State.seen(row, now)))
+      ).pipe(Stream.filter(Predicate.isNotUndefined)))
+  ))
+
+const nowOf = (store: Store.Service): Effect.Effect<number, Store.StoreError> =>
+  store.transact([], (_, now) => Result.succeed({ result: now, writes: [] }))
+
+/**
+ * What the rows of a ledger, or of a scope, come to together.
+ *
+ * @example
+ * ```ts
+ * import { BigDecimal, Effect } from "effect"
+ * import * as Ledger from "effect-llm-stream/middleware/Ledger"
+ *
+ * const spent = Effect.map(Ledger.total({ user: "ada" }), ({ cost }) => BigDecimal.format(cost))
+ * ```
+ *
+ * @category getters
+ * @since 0.2.0
+ */
+export const total = (scope?: Scope): Effect.Effect<Total, Store.StoreError, Store.Store> =>
+  Stream.runFold(rows(scope), () => State.nothing, State.add)
+
+/**
+ * What the attempts at one model of one provider come to together.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Entry extends Total {
+  readonly provider: string
+  /** `""` where nobody named a model; `"other"` for all that came after the first 1,000 names of a provider. */
+  readonly model: string
+  /** Number of attempts with a usage whose price is not known: they are not in `cost`. */
+  readonly unpriced: number
+  /** Number of attempts that may have cost more than is in `cost`: they were stopped, failed, lost, or stated no usage. */
+  readonly open: number
+  /** Number of attempts in whose cost something could not be priced: `cost` has the rest. */
+  readonly incomplete: number
+  /** What `cost` leaves out. After the first 20 subjects of a model the subject is `"other"`. */
+  readonly flags: ReadonlyArray<Cost.Flag>
+}
+
+/**
+ * What the rows of a ledger, or of a scope, come to by provider and model, in this order.
+ *
+ * @example
+ * ```ts
+ * import { BigDecimal, Effect } from "effect"
+ * import * as Ledger from "effect-llm-stream/middleware/Ledger"
+ *
+ * const dearest = Effect.map(
+ *   Ledger.entries(),
+ *   (entries) => entries.toSorted((a, b) => BigDecimal.Order(b.cost, a.cost))[0]?.model
+ * )
+ * ```
+ *
+ * @category getters
+ * @since 0.2.0
+ */
+export const entries = (scope?: Scope): Effect.Effect<ReadonlyArray<Entry>, Store.StoreError, Store.Store> =>
+  Effect.suspend(() => {
+    // Hosts state what they like.
+    const nameOf = names(1000)
+    const subjectOf = names(20)
+    const byModel = new Map<string, Entry>()
+    return Stream.runForEach(rows(scope), (row) =>
+      Effect.sync(() => {
+        const { cost, flags = [], open, provider, usage } = row
+        const model = nameOf(row.model ?? "", provider)
+        const key = JSON.stringify([provider, model])
+        const before = byModel.get(key) ??
+          { ...State.nothing, provider, model, unpriced: 0, open: 0, incomplete: 0, flags: [] }
+        byModel.set(key, {
+          ...before,
+          ...State.add(before, row),
+          unpriced: before.unpriced + (usage !== null && cost === null ? 1 : 0),
+          open: before.open + (open ? 1 : 0),
+          incomplete: before.incomplete + (cost !== null && flags.length > 0 ? 1 : 0),
+          flags: merged([
+            ...before.flags,
+            ...[...flags, ...leftOut(row)].map((flag) => ({ ...flag, subject: subjectOf(flag.subject, key) }))
+          ])
+        })
+      })).pipe(
+        Effect.as(byModel),
+        Effect.map((byModel) =>
+          Array.from(byModel.values()).sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model))
+        )
+      )
+  })
+
+const merged = (flags: ReadonlyArray<Cost.Flag>): ReadonlyArray<Cost.Flag> =>
+  Cost.sum(Cost.zero, trusted(Cost.Cost, { ...Cost.zero, flags })).flags
+
+/** What the whole of a row is left out for. */
+const leftOut = ({ cost, model, open, usage }: Row): ReadonlyArray<Cost.Flag> => [
+  ...(usage === null || cost !== null
+    ? []
+    : Cost.unpriced(
+      trusted(CostMetadata.CostMetadata, {
+        ...(model === null ? undefined : { model }),
+        ...CostMetadata.usageFields(usage)
+      })
+    ).flags),
+  ...(open ? Cost.unpriced(trusted(CostMetadata.CostMetadata, {})).flags : [])
+]
+
+const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
+
+/**
+ * Writes down as `lost` what runs over its lease, and gives how many rows that were. Rows are read as lost without it.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schedule } from "effect"
+ * import * as Ledger from "effect-llm-stream/middleware/Ledger"
+ *
+ * const janitor = Ledger.sweep().pipe(Effect.repeat(Schedule.spaced("1 hour")))
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const sweep = (scope?: Scope): Effect.Effect<number, Store.StoreError, Store.Store> =>
+  rows(scope).pipe(
+    Stream.filter(({ outcome }) => outcome === "lost"),
+    Stream.mapEffect((row) => {
+      const cell = State.cell(row)
+      return Store.modify({ cell }, ({ cell: before }, now) => {
+        const lost = before === undefined ? undefined : State.seen(before, now)
+        return lost === undefined || lost === before
+          ? { result: 0, writes: [] }
+          : { result: 1, writes: [cell.put(lost)] }
+      })
+    }),
+    Stream.runFold(() => 0, (sum, one) => sum + one)
+  )
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Attempts
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * How the rows of attempts are written.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface RowOptions {
+  /** The ids of attempts, which have to be unique. Default: UUIDs that sort by time. */
+  readonly attempt?: Effect.Effect<string> | undefined
+  /** How long a process may be silent until its attempts are lost. Default: 1 minute. */
+  readonly lease?: Duration.Input | undefined
+  /** How long a row is kept after its end. Default: for ever. */
+  readonly expiresAfter?: Duration.Input | undefined
+  /**
+   * What becomes of a request when the store is down: it fails as `Unknown` with the code `store_failed`, or is sent without
+   * a row, and the log and the metric `llm_stream_store_failures` say so. Default: `refuse`.
+   */
+  readonly onStoreFailure?: "refuse" | "pass" | undefined
+}
+
+/**
+ * How a ledger is kept.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface Options extends RowOptions {
+  /** Whose request it is; `undefined` for nobody's. Default: the `user` of the request. */
+  readonly user?: ((request: ChatRequest) => string | undefined) | undefined
+}
+
+/**
+ * USD spent, with the attributes `provider` and `model`, of which a store has at most 1,000 a provider in a process. A metric
+ * holds the nearest double; the ledger itself is exact.
+ *
+ * @category metrics
+ * @since 0.2.0
+ */
+export const costMetric = Metric.counter("llm_stream_cost_usd", {
+  description: "Cost of streamed completions in US dollars",
+  incremental: true
+})
+
+/**
+ * Makes middleware that writes a row for each attempt: `running` before the request is sent, and its end in one step, also
+ * when it fails or is interrupted. What is answered from a cache, or refused before it is sent, has no row.
+ *
+ * The outermost of the middlewares that act on attempts makes the retries, as `Retry` does; so each has a row.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { OpenAi } from "effect-llm-stream"
+ * import * as Ledger from "effect-llm-stream/middleware/Ledger"
+ *
+ * const provider = Effect.gen(function*() {
+ *   const kept = yield* Ledger.make({ expiresAfter: "90 days" })
+ *   return kept(yield* OpenAi.OpenAi)
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const make = Effect.fnUntraced(function*(
+  options: Options = {}
+): Effect.fn.Return<
+  <C extends Chunk>(self: Provider.Service<C>) => Provider.Service<C>,
+  ProviderError,
+  Store.Store
+> {
+  const store = yield* Store.Store
+  const settings = yield* checked(options)
+  const { user: userOf = ({ user }: ChatRequest) => user } = options
+  return <C extends Chunk>(self: Provider.Service<C>) =>
+    Retry.owned(self, (request) =>
+      Stream.suspend(() =>
+        kept(self.stream(request), store, settings, {
+          user: userOf(request),
+          provider: self.name,
+          model: self.target?.(request)?.model ?? request.model
+        })
+      ))
+})
+
+/**
+ * Keeps a ledger of the common `Provider` that is provided to it.
+ *
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { OpenAi } from "effect-llm-stream"
+ * import * as Ledger from "effect-llm-stream/middleware/Ledger"
+ * import * as Store from "effect-llm-stream/stores/Store"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const layer = Ledger.layer().pipe(
+ *   Layer.provide(OpenAi.layerConfig()),
+ *   Layer.provide(FetchHttpClient.layer),
+ *   Layer.provideMerge(Store.layerMemory)
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer = (
+  options?: Options
+): Layer.Layer<Provider.Provider, ProviderError, Provider.Provider | Store.Store> =>
+  layerService(Provider.Provider, options)
+
+/**
+ * Keeps a ledger of the provider's own service that is provided to it, such as `OpenAi.OpenAi`.
+ *
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { OpenAi } from "effect-llm-stream"
+ * import * as Ledger from "effect-llm-stream/middleware/Ledger"
+ * import * as Store from "effect-llm-stream/stores/Store"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const layer = Ledger.layerService(OpenAi.OpenAi, { user: ({ metadata }) => metadata?.["tenant"] }).pipe(
+ *   Layer.provide(OpenAi.layerConfig()),
+ *   Layer.provide(FetchHttpClient.layer),
+ *   Layer.provideMerge(Store.layerMemory)
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerService = <Self, C extends Chunk>(
+  service: Context.Key<Self, Provider.Service<C>>,
+  options?: Options
+): Layer.Layer<Self, ProviderError, Self | Store.Store> => Stored.layerService(service, make(options))
+
+/**
+ * How the rows of a stream are written.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface TrackOptions extends RowOptions {
+  /** Whose stream it is. Default: nobody's. */
+  readonly user?: string | undefined
+}
+
+/**
+ * Writes the rows of a stream: one for each response in it, and one for each request that was sent for it and may be billed
+ * without an answer, attempts of the provider's own retries included. A row names the provider and the model as the chunks
+ * state them.
+ *
+ * Where a program has the provider, {@link make} tells more: each attempt has its row from the start.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Provider } from "effect-llm-stream"
+ * import * as Ledger from "effect-llm-stream/middleware/Ledger"
+ * import * as Store from "effect-llm-stream/stores/Store"
+ *
+ * const program = Effect.gen(function*() {
+ *   const provider = yield* Provider.Provider
+ *   yield* provider.stream({ model: "gpt-4o-mini", prompt: "Say hello" }).pipe(
+ *     Ledger.track({ user: "ada" }),
+ *     Stream.runDrain
+ *   )
+ *   return yield* Ledger.total({ user: "ada" })
+ * }).pipe(Effect.provide(Store.layerMemory))
+ * ```
+ *
+ * @category combinators
+ * @since 0.2.0
+ */
+export const track: {
+  (
+    options?: TrackOptions
+  ): <C extends Chunk, E, R>(self: Stream.Stream<C, E, R>) => Stream.Stream<C, E | ProviderError, R | Store.Store>
+  <C extends Chunk, E, R>(
+    self: Stream.Stream<C, E, R>,
+    options?: TrackOptions
+  ): Stream.Stream<C, E | ProviderError, R | Store.Store>
+} = dual(
+  (args) => Stream.isStream(args[0]),
+  <C extends Chunk, E, R>(
+    self: Stream.Stream<C, E, R>,
+    options: TrackOptions = {}
+  ): Stream.Stream<C, E | ProviderError, R | Store.Store> =>
+    Stream.unwrap(Effect.gen(function*() {
+      return kept(self, yield* Store.Store, yield* checked(options), {
+        user: options.user,
+        provider: "",
+        model: undefined
+      })
+    }))
+)
+
+interface Settings {
+  readonly attempt: Effect.Effect<string>
+  readonly lease: number
+  readonly expiresAfter: number | undefined
+  readonly onStoreFailure: Stored.OnStoreFailure
+}
+
+const uuid = Effect.sync(() => SecureRandom.uuidV7Unsafe())
+
+const checked = ({ attempt = uuid, expiresAfter, lease = "1 minute", onStoreFailure }: RowOptions) =>
+  Effect.all({
+    attempt: Effect.succeed(attempt),
+    lease: Lifetime.millisOf("Ledger", "lease", lease),
+    expiresAfter: expiresAfter === undefined
+      ? Effect.succeed(undefined)
+      : Lifetime.millisOf("Ledger", "expiresAfter", expiresAfter),
+    onStoreFailure: Stored.checked("Ledger", Stored.checkStoreFailure(onStoreFailure))
+  })
+
+const kept = <C extends Chunk, E, R>(
+  self: Stream.Stream<C, E, R>,
+  store: Store.Service,
+  { attempt, expiresAfter, lease, onStoreFailure }: Settings,
+  start: Omit<State.Start, "attempt">
+): Stream.Stream<C, E | ProviderError, R> =>
+  Stream.unwrap(Effect.map(attempt, (id) => {
+    const row = State.started({ ...start, attempt: id }, 0, 0)
+    const cell = State.cell(row)
+    const expiry = (now: number) => expiresAfter === undefined ? undefined : now + expiresAfter
+    const put = (row: Row, now: number) => State.cell(row).put(row, expiry(Math.max(now, row.until ?? now)))
+    return Lifetime.between(self, {
+      start: Stored.orElse(
+        Store.modifyIn(store, { cell }, (_, now) => ({
+          result: undefined,
+          writes: [put({ ...row, startedAt: now, until: now + lease }, now)]
+        })),
+        { middleware: "Ledger", provider: start.provider, onStoreFailure, otherwise: undefined }
+      ).pipe(Effect.andThen(Lifetime.renewed(
+        Lifetime.after(
+          "Ledger",
+          Store.modifyIn(store, { cell }, ({ cell: before }, now) => ({
+            result: undefined,
+            writes: before === undefined ? [] : [put(State.renew(before, now + lease), now)]
+          }))
+        ),
+        lease
+      ))),
+      end: Effect.fnUntraced(function*(ended) {
+        const ends = ended.outcome === "unsent" ? [] : yield* endsOf(ended)
+        yield* Lifetime.after(
+          "Ledger",
+          Store.modifyIn(store, { cell }, ({ cell: before }, now) => {
+            // Without a row from the start there is none at the end, or one that was lost.
+            if (before?.outcome !== "running") return { result: undefined, writes: [] }
+            const rows = ends.map((end, index) =>
+              end(index === ends.length - 1 ? before : { ...before, attempt: `${id}.${index + 1}` }, now)
+            )
+            return {
+              result: undefined,
+              writes: rows.length === 0 ? [cell.remove] : rows.map((row) => put(row, now))
+            }
+          })
+        )
+        yield* count(store, ended.responses)
+      })
+    })
+  }))
+
+type End = (row: Row, now: number) => Row
+
+/** How the rows of a stream end: of the requests that gave nothing, of its responses, the last one last. */
+const endsOf = Effect.fnUntraced(function*({ isUntold, lost, outcome, reason, responses, usage }: Lifetime.Ended) {
+  const last = (stated: State.Stated, isOpen: boolean): End => (row, now) =>
+    outcome === "done"
+      ? State.done(row, now, stated)
+      : outcome === "failed"
+      ? State.failed(row, now, reason ?? "Unknown", stated, isOpen)
+      : State.cancelled(row, now, stated, isOpen)
+  const stated = yield* Effect.forEach(
+    responses,
+    (metadata) =>
+      Effect.map(Pricing.costOf(metadata), (cost): State.Stated => ({
+        provider: metadata.provider,
+        model: metadata.model ?? metadata.requestedModel,
+        usage: responses.length === 1 ? usage : usageOf(metadata),
+        cost
+      }))
+  )
+  const sent: ReadonlyArray<State.Stated> = Array.from(lost)
+  const all = [...sent, ...stated]
+  const final = all.at(-1)
+  return final === undefined ? [last({}, isUntold)] : [
+    ...all.slice(0, -1).map((stated, index): End => (row, now) =>
+      index < sent.length
+        ? { ...State.lost(row, now), provider: stated.provider ?? row.provider, model: stated.model ?? row.model }
+        // Another response followed it.
+        : State.cancelled(row, now, stated, true)
+    ),
+    last(final, true)
+  ]
+})
+
+const usageOf = ({ iterations: _, ...counts }: CostMetadata.CostMetadata): Usage.Usage | undefined =>
+  Usage.fromStated(counts)
+
+// By store, as a program may have several.
+const modelNames = new WeakMap<Store.Service, ReturnType<typeof names>>()
+
+const count = (store: Store.Service, responses: ReadonlyArray<CostMetadata.CostMetadata>): Effect.Effect<void> =>
+  Effect.forEach(responses, (metadata) =>
+    Effect.flatMap(Pricing.costOf(metadata), (cost) => {
+      if (cost === undefined) return Effect.void
+      const nameOf = modelNames.get(store) ?? names(1000)
+      modelNames.set(store, nameOf)
+      const { model, provider = "", requestedModel } = metadata
+      return Metric.update(
+        Metric.withAttributes(costMetric, { provider, model: nameOf(model ?? requestedModel ?? "", provider) }),
+        BigDecimal.toNumberUnsafe(cost.total)
+      )
+    }), { discard: true })

@@ -1,0 +1,213 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { root, run as runProcess } from "../support/process.ts"
+import { describeShared } from "../support/shared.ts"
+import { answerOf, type Upstream, upstream } from "../support/upstream.ts"
+import { lines, run, start } from "./harness.ts"
+
+interface Place {
+  readonly up: Upstream
+  readonly input: string
+  readonly output: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+const place = (count: number) =>
+  Effect.acquireRelease(
+    Effect.promise(async (): Promise<Place> => {
+      const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "batch-"))
+      const up = await upstream()
+      const input = Path.join(folder, "in.jsonl")
+      Fs.writeFileSync(input, inputOf(count))
+      return {
+        up,
+        input,
+        output: Path.join(folder, "out.jsonl"),
+        env: { OPENAI_API_KEY: "sk-the-secret-key", OPENAI_BASE_URL: up.url }
+      }
+    }),
+    ({ input, up }) =>
+      Effect.sync(() => {
+        up.close()
+        Fs.rmSync(Path.dirname(input), { recursive: true, force: true, maxRetries: 3 })
+      })
+  )
+
+const inputOf = (count: number): string =>
+  Array.from(
+    { length: count },
+    (_, n) => `${JSON.stringify({ id: `q${n}`, request: { prompt: `line:q${n} hello` } })}\n`
+  )
+    .join("")
+
+const argsOf = (
+  { input, output }: Place,
+  more: ReadonlyArray<string> = []
+) => ["batch", input, output, "--provider", "openai", "--model", "gpt-4o-mini", "--lease", "2s", "--json", ...more]
+
+const outOf = ({ output }: Place) => lines(Fs.readFileSync(output, "utf8"))
+
+/** Each id once, with its own answer. */
+const assertAnswered = (at: Place, count: number): void => {
+  const rows = outOf(at)
+  assert.deepStrictEqual(
+    rows.map(({ id }) => String(id)).sort(),
+    Array.from({ length: count }, (_, n) => `q${n}`).sort()
+  )
+  for (const { content, error, id } of rows) assert.deepStrictEqual([content, error], [answerOf(String(id)), null])
+}
+
+const until = (isSo: () => boolean) =>
+  Effect.repeat(Effect.sync(isSo), { until: (so) => so, schedule: Schedule.spaced("5 millis") })
+
+describe("llm-stream batch", () => {
+  it.live("answers each line once, and writes a lost output again without a call", () =>
+    Effect.gen(function*() {
+      const at = yield* place(30)
+      const { status, stdout } = yield* run(argsOf(at), { env: at.env })
+      assert.strictEqual(status, 0)
+      assert.deepInclude(lines(stdout)[0], { type: "report", status: "done", lines: 30, answers: 30, attempts: 30 })
+      assertAnswered(at, 30)
+      Fs.rmSync(at.output)
+      assert.strictEqual((yield* run(argsOf(at), { env: at.env })).status, 0)
+      assertAnswered(at, 30)
+      Fs.rmSync(`${at.output}.store`)
+      assert.strictEqual((yield* run(argsOf(at), { env: at.env })).status, 0)
+      assertAnswered(at, 30)
+      assert.strictEqual(at.up.calls.length, 30)
+    }))
+
+  it.live("survives kill -9: each line is answered once, and each call has its row", () =>
+    Effect.gen(function*() {
+      const at = yield* place(120)
+      at.up.behave = () => ({ delay: 40 })
+      const kills = 3
+      for (let kill = 0; kill < kills; kill++) {
+        const before = at.up.calls.length
+        const { child, exited } = start(argsOf(at, ["--concurrency", "4"]), at.env)
+        yield* until(() => at.up.calls.length > before + 10)
+        child.kill("SIGKILL")
+        yield* exited
+        Fs.appendFileSync(at.output, "{\"id\":\"q3\",\"provi")
+      }
+      const { status } = yield* run(argsOf(at), { env: at.env })
+      assert.strictEqual(status, 0)
+      assertAnswered(at, 120)
+      assert.isAtMost(at.up.calls.length, 120 + kills * 4)
+      const ledger = yield* run(["ledger", "--store", `sqlite:${at.output}.store`, "--json"])
+      const rows = lines(ledger.stdout)
+      const total = rows.at(-1)
+      assert.deepInclude(total, { type: "total", done: 120, running: 0, attempts: rows.length - 1 })
+      assert.isAtLeast(Number(total?.["lost"]), at.up.calls.length - 120)
+    }))
+
+  it.live("is shared by processes: no line is asked twice", () =>
+    Effect.gen(function*() {
+      const at = yield* place(80)
+      at.up.behave = () => ({ delay: 30 })
+      const outcomes = yield* Effect.all(
+        [1, 2, 3].map(() => start(argsOf(at, ["--concurrency", "3"]), at.env).exited),
+        {
+          concurrency: "unbounded"
+        }
+      )
+      assert.deepStrictEqual(outcomes.map(({ status }) => status), [0, 0, 0])
+      assertAnswered(at, 80)
+      assert.strictEqual(at.up.calls.length, 80)
+    }))
+
+  it.live("ends at a signal with 130: requests that hang are cancelled, and their sockets closed", () =>
+    Effect.gen(function*() {
+      const at = yield* place(20)
+      at.up.behave = ({ id }) => ({ hangs: id !== "q0" })
+      const { child, exited } = start(argsOf(at, ["--concurrency", "4"]), at.env)
+      yield* until(() => at.up.calls.length >= 5)
+      child.kill("SIGINT")
+      yield* Effect.sleep("100 millis")
+      child.kill("SIGINT")
+      const { status, stdout } = yield* exited
+      assert.strictEqual(status, 130)
+      assert.deepInclude(lines(stdout)[0], { status: "interrupted", answers: 1, failures: 0, left: 19 })
+      yield* until(() => at.up.open() === 0)
+      at.up.behave = () => ({})
+      assert.strictEqual((yield* run(argsOf(at), { env: at.env })).status, 0)
+      assertAnswered(at, 20)
+    }))
+
+  const wrong: ReadonlyArray<readonly [what: string, text: string, says: RegExp]> = [
+    ["no JSON", `${inputOf(1)}{"id": "b", \n`, /line 2: not JSON/],
+    ["a line of OpenAI's batches", "{\"custom_id\":\"a\",\"body\":{}}\n", /custom_id/],
+    ["an id twice", inputOf(2) + inputOf(1), /line 3/]
+  ]
+  for (const [what, text, says] of wrong) {
+    it.live(`sends nothing when the file has ${what}`, () =>
+      Effect.gen(function*() {
+        const at = yield* place(1)
+        Fs.writeFileSync(at.input, text)
+        const { status, stderr } = yield* run(argsOf(at), { env: at.env })
+        assert.strictEqual(status, 2)
+        assert.match(stderr, says)
+        assert.strictEqual(at.up.calls.length, 0)
+        assert.isFalse(Fs.existsSync(at.output) || Fs.existsSync(`${at.output}.store`))
+      }))
+  }
+
+  it.live("changes nothing when the requests are others than before", () =>
+    Effect.gen(function*() {
+      const at = yield* place(3)
+      yield* run(argsOf(at), { env: at.env })
+      const before = Fs.readFileSync(at.output)
+      Fs.writeFileSync(at.input, inputOf(3).replace("q1 hello", "q1 HELLO"))
+      const { status, stderr } = yield* run(argsOf(at), { env: at.env })
+      assert.strictEqual(status, 2)
+      assert.match(stderr, /"q1" has another request/)
+      assert.deepStrictEqual(Fs.readFileSync(at.output), before)
+    }))
+
+  it.live("takes the last of a flag that is given twice, and refuses wrong ones", () =>
+    Effect.gen(function*() {
+      const at = yield* place(2)
+      for (
+        const flags of [
+          ["--max-cost", "0"],
+          ["--max-cost", "NaN"],
+          ["--rate", "10"],
+          ["--rate", "5/0s"],
+          ["--rate", "5/1s", "--rpm", "5"],
+          ["--fallback", "anthropic"],
+          ["--fallback", "nobody:x"],
+          ["--breaker", "0/1s"],
+          ["--store", "mongodb://x"],
+          ["--max-cost", "1"]
+        ]
+      ) {
+        const { status } = yield* run(argsOf(at, flags), { env: at.env })
+        assert.strictEqual(status, 2, flags.join(" "))
+      }
+      assert.strictEqual(at.up.calls.length, 0)
+      const { status } = yield* run(argsOf(at, ["--concurrency", "4", "--concurrency", "1"]), { env: at.env })
+      assert.strictEqual(status, 0)
+    }))
+
+  it.live("a ledger of a store that is not there is none, and makes none", () =>
+    Effect.gen(function*() {
+      const at = yield* place(1)
+      const { status } = yield* run(["ledger", "--store", `sqlite:${at.output}.none`])
+      assert.strictEqual(status, 2)
+      assert.isFalse(Fs.existsSync(`${at.output}.none`))
+    }))
+})
+
+const kit = Path.join(root, "../shared/batch/kit.mjs")
+
+describeShared(Fs.existsSync(kit), "the batch kit", () => {
+  it("holds what the contract says of lines, kills and outputs", async () => {
+    const { output, status } = await runProcess(process.execPath, [kit, "--only", "^2 bad lines|^2 IN changes"], {
+      timeout: 170_000
+    })
+    assert.strictEqual(status, 0, output)
+  }, 180_000)
+})

@@ -1,0 +1,79 @@
+/**
+ * Every fault of `docs/reliability.md`, at the bottom of a whole stack: whatever happens, the answer is that of one provider.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Layer, pipe, Schedule, Stream } from "effect"
+import { clients, faults, providers, type Row } from "../../bench/faults.ts"
+import { OpenAiChunk, type Provider } from "../../src/index.ts"
+import * as Breaker from "../../src/middleware/Breaker.ts"
+import * as Fallback from "../../src/middleware/Fallback.ts"
+import * as Limit from "../../src/middleware/Limit.ts"
+import * as Retry from "../../src/middleware/Retry.ts"
+import * as Store from "../../src/stores/Store.ts"
+import type { ReplayServer } from "../../src/testing.ts"
+import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
+import { byTurns } from "../support/clock.ts"
+
+const first = "Hello, big world!"
+const second = "Another answer"
+
+const healthy: Provider.Service<OpenAiChunk> = {
+  name: "healthy",
+  stream: () =>
+    Stream.fromIterable(
+      second.split(/(?= )/).map((content) =>
+        new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content } }] } })
+      )
+    )
+}
+
+/** The text of an answer that a stack has made of a fault, whether it ended well, and how many requests that took. */
+const answer = (row: Row, reply: ReplayServer.Reply) =>
+  Effect.scoped(Effect.gen(function*() {
+    const server = yield* Effect.orDie(NodeReplayServer.make([reply, reply, reply]))
+    const limit = yield* Limit.make({
+      requests: { limit: 1000, every: "1 minute" },
+      tokens: { limit: 1_000_000, every: "1 minute" }
+    })
+    const breaker = yield* Breaker.make({ failures: 1000 })
+    const retry = Retry.retried({ schedule: Schedule.recurs(5) })
+    const faulty = pipe(yield* row.make(server.url), breaker, limit, retry)
+    let text = ""
+    const exit = yield* Fallback.make([{ provider: faulty, maxRetries: 1 }, healthy])
+      .stream({ model: "some-model", prompt: "Hello", maxTokens: 100 })
+      .pipe(
+        Stream.runForEach((chunk) =>
+          Effect.sync(() => {
+            text += chunk.content
+          })
+        ),
+        Effect.exit
+      )
+    const requests = (yield* server.requests).length
+    return { isComplete: Exit.isSuccess(exit), requests, text }
+  })).pipe(Effect.provide(Store.layerMemory))
+
+describe("a stack of middleware", () => {
+  for (const [fault, replyOf] of Object.entries(faults)) {
+    it.live(`never mixes two answers: ${fault}`, () =>
+      byTurns(Effect.forEach(
+        Object.entries(providers).flatMap(([provider, row]) =>
+          Object.entries(clients).map(([name, client]) => ({ client, label: `${provider}, ${name}`, row }))
+        ),
+        ({ client, label, row }) =>
+          Effect.map(
+            Effect.provide(answer(row, replyOf(row)), Layer.fresh(client)),
+            ({ isComplete, requests, text }) => {
+              if (text === second) assert.isTrue(isComplete, label)
+              else {
+                // What has begun goes on with nobody else, to its end or its failure.
+                assert.isTrue(isComplete ? text === first : text !== "" && first.startsWith(text), `${label}: ${text}`)
+                assert.strictEqual(requests, 1, label)
+              }
+              assert.isAtMost(requests, 2, label)
+            }
+          ),
+        { concurrency: "unbounded", discard: true }
+      )))
+  }
+})
