@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Predicate, Scope, Stream } from "effect"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
 import { afterAll, beforeAll, vi } from "vitest"
 import * as Documentation from "./support/documentation.ts"
 import { services, world } from "./support/world.ts"
@@ -10,6 +13,7 @@ import { services, world } from "./support/world.ts"
 /** Programs that can't end well here, and why. */
 const exceptions: Readonly<Record<string, string>> = {
   "docs/providers/openai-compatible.md: A local server": "This test has no network",
+  "docs/resumable.md: In a program": "This test has no network",
   "docs/telemetry.md: Agents and tools": "its handlers are left out",
   "docs/tools.md: Tools of an MCP server": "This test has no network"
 }
@@ -39,13 +43,20 @@ const scope = Scope.makeUnsafe()
 const { environment } = await Effect.runPromise(Scope.provide(world, scope))
 const complaints: Array<unknown> = []
 
+// Where they write their files.
+const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "guides-"))
+const home = process.cwd()
+
 beforeAll(() => {
+  process.chdir(folder)
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
   vi.spyOn(process.stdout, "write").mockReturnValue(true)
   vi.spyOn(console, "log").mockReturnValue()
   vi.spyOn(console, "error").mockImplementation((...complaint) => complaints.push(...complaint))
 })
 afterAll(() => {
+  process.chdir(home)
+  Fs.rmSync(folder, { recursive: true, force: true })
   vi.restoreAllMocks()
   vi.unstubAllEnvs()
   return Effect.runPromise(Scope.close(scope, Exit.void))

@@ -40,7 +40,7 @@ export const layer = (url: Redacted.Redacted): Layer.Layer<Store.Store, Store.St
     Effect.fail(
       new Store.StoreError({
         reason: "Unavailable",
-        message: "a store is one of sqlite:FILE, redis://…, postgres://… and memory"
+        message: "a store is one of sqlite:FILE, redis://…, postgres://… and memory:"
       })
     )
   )

@@ -17,6 +17,7 @@ import {
   OpenAiLanguageModel,
   OpenAiResponses
 } from "../../src/index.ts"
+import * as Store from "../../src/stores/Store.ts"
 import { Answer, RequestCheck } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import { hosts } from "./providers.ts"
@@ -123,6 +124,7 @@ export const services = (environment: Readonly<Record<string, string>>) =>
     OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") })
   ).pipe(
     (layers) => Layer.provideMerge(OpenAiLanguageModel.layer({ model: "gpt-4o-mini" }), layers),
+    Layer.provideMerge(Store.layerMemory),
     Layer.provideMerge(NodeServices.layer),
     Layer.provideMerge(FetchHttpClient.layer),
     Layer.provideMerge(Layer.succeed(FetchHttpClient.Fetch, local)),
