@@ -328,7 +328,7 @@ const render = (provider: Provider, table: Table): string => {
  *
  * @since 0.1.0
  */
-import { namesOf, rows } from "../internal/priceTable.ts"
+import { namesOf, rows } from "./table.ts"
 import type { PriceTable } from "../Price.ts"
 ${others.map((other) => `import { table as ${other} } from "./${other}.ts"\n`).join("")}
 ${Array.from(shared, ([value, name]) => `const ${name} = ${value}\n`).join("")}

@@ -9,10 +9,10 @@
  *
  * @since 0.1.0
  */
-import { namesOf, rows } from "../internal/priceTable.ts"
 import type { PriceTable } from "../Price.ts"
 import { table as anthropic } from "./anthropic.ts"
 import { table as openai } from "./openai.ts"
+import { namesOf, rows } from "./table.ts"
 
 const deploymentTypes = { global: 1, dataZone: 1.1, regional: 1.1 }
 const longContext = { above: 272000, input: 8, cached: 0.8, cacheWrite: 10, output: 30 }

@@ -9,8 +9,8 @@
  *
  * @since 0.1.0
  */
-import { namesOf, rows } from "../internal/priceTable.ts"
 import type { PriceTable } from "../Price.ts"
+import { namesOf, rows } from "./table.ts"
 
 const regions = ["us-east-1", "us-east-2", "us-west-2"]
 const serverTools = { web_search: 0.01 }

@@ -9,8 +9,8 @@
  *
  * @since 0.1.0
  */
-import { namesOf, rows } from "../internal/priceTable.ts"
 import type { PriceTable } from "../Price.ts"
+import { namesOf, rows } from "./table.ts"
 
 /**
  * Prices of Groq, as of 2026-11-10.

@@ -9,8 +9,8 @@
  *
  * @since 0.1.0
  */
-import { namesOf, rows } from "../internal/priceTable.ts"
 import type { PriceTable } from "../Price.ts"
+import { namesOf, rows } from "./table.ts"
 
 const longContext = { above: 272000, input: 8, cached: 0.8, cacheWrite: 10, output: 30 }
 const serviceTiers = { priority: 1.75, fast: 1.75 }
