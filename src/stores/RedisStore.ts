@@ -74,7 +74,8 @@ export const make = Effect.fnUntraced(function*(
           ...writes.flatMap(({ expiresAt, key, value }) => [
             key,
             value === undefined ? "" : `=${value}`,
-            expiresAt === undefined || expiresAt === Infinity ? "" : String(Math.max(1, Math.ceil(expiresAt)))
+            // Redis keeps a key through the millisecond in which it expires.
+            expiresAt === undefined || expiresAt === Infinity ? "" : String(Math.max(1, Math.ceil(expiresAt) - 1))
           ])
         ]
       )
