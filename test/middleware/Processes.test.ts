@@ -7,7 +7,7 @@ import { root, run } from "../support/process.ts"
 const worker = Path.join(root, "test/middleware/worker.ts")
 const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Schema.Number)))
 
-const [limit, every, requests] = [20, 2000, 12]
+const [limit, every, requests] = [20, 1500, 10]
 const clocks = [0, 3_600_000, -3_600_000, 0]
 
 const stores: ReadonlyArray<{
