@@ -7,7 +7,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Account } from "../middleware/state/budget.ts"
 import * as Store from "../stores/Store.ts"
-import { Fields } from "./answer.ts"
+import { type Answer, Fields } from "./answer.ts"
+import * as Digest from "./digest.ts"
 
 const Pending = Schema.Struct({ state: Schema.Literal("pending"), digest: Schema.String })
 
@@ -50,6 +51,26 @@ export type Running = typeof Running.Type
 
 /** @internal */
 export type Ended = typeof Ended.Type
+
+/**
+ * A line that has ended with an answer, and the text of it.
+ *
+ * @internal
+ */
+export const endedWith = (
+  { attempts, cached, error, model, provider }: Omit<Answer, "id">,
+  digest: string,
+  text: string
+): Ended => ({
+  state: "ended",
+  digest,
+  reason: error === null ? null : error.reason,
+  provider,
+  model,
+  attempts,
+  cached,
+  mark: Digest.mark(text)
+})
 
 /**
  * Schema of what a cache has for a request: who asks for it, and until when that is waited for, or the answer.

@@ -286,19 +286,10 @@ export const make = Effect.fnUntraced(function*<E>(
             const ended: Array<{ readonly index: number; readonly line: Entries.Ended }> = []
             const writes: Array<Store.Write> = []
             for (const { answer, index, text } of found) {
-              const { attempts, cached, error, id, model, provider } = answer
+              const { error, id } = answer
               const before = yield* read(entries.line(id))
               if (before !== undefined && (before.state !== "pending" || error !== null)) continue
-              const line: Entries.Ended = {
-                state: "ended",
-                digest: lines.digests[index] ?? "",
-                reason: error === null ? null : error.reason,
-                provider,
-                model,
-                attempts,
-                cached,
-                mark: Digest.mark(text)
-              }
+              const line = Entries.endedWith(answer, lines.digests[index] ?? "", text)
               ended.push({ index, line })
               writes.push(entries.line(id).put(line), entries.answer(id).put(text))
             }

@@ -13,7 +13,6 @@ import * as Limit from "../middleware/state/limit.ts"
 import type { Reason } from "../ProviderError.ts"
 import type * as Store from "../stores/Store.ts"
 import * as Answer from "./answer.ts"
-import * as Digest from "./digest.ts"
 import * as Entries from "./entries.ts"
 import type { Choice, Target } from "./target.ts"
 
@@ -240,17 +239,7 @@ const ended = (
   answer: Omit<Answer.Answer, "id">
 ) => {
   const text = Answer.text({ id, ...answer })
-  const { attempts, cached, error, model, provider } = answer
-  const line: Entries.Ended = {
-    state: "ended",
-    digest,
-    reason: error === null ? null : error.reason,
-    provider,
-    model,
-    attempts,
-    cached,
-    mark: Digest.mark(text)
-  }
+  const line = Entries.endedWith(answer, digest, text)
   return { line, text, writes: [entries.line(id).put(line), entries.answer(id).put(text)] }
 }
 
