@@ -68,8 +68,12 @@ for (const row of providers) {
           )
           const json = payloads(recording)
           const encoded = chunks.map((chunk) => encode(chunk))
-          assert.deepStrictEqual(encoded, json.slice(0, chunks.length), recording.path)
-          assert.deepStrictEqual(encoded.map((payload) => encode(decode(payload))), encoded, recording.path)
+          const stated = json.slice(0, chunks.length)
+          // Much quicker than the assertion, which is for the report.
+          if (!isDeepStrictEqual(encoded, stated)) assert.deepStrictEqual(encoded, stated, recording.path)
+          for (const payload of Corpus.shapes(encoded, (payload) => payload)) {
+            assert.deepStrictEqual(encode(decode(payload)), payload, recording.path)
+          }
           if (recording.expected.error === null) assert.strictEqual(chunks.length, json.length, recording.path)
         }
       }))

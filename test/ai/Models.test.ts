@@ -141,7 +141,8 @@ for (const [id, { at, name, provider }] of Object.entries(models)) {
             )
             assert.deepStrictEqual(sent, expected)
           }
-        })
+        }),
+      { arbitrary: { runs: 40 } }
     )
 
     it.effect("ask for an object as StructuredOutput does", () =>

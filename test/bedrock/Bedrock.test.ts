@@ -97,7 +97,7 @@ describe("Bedrock.protocol", () => {
 
   it("gives the same chunks wherever the body is cut", () => {
     const whole = JSON.stringify(Wire.decode(protocol, [body]).chunks)
-    for (let at = 0; at <= body.length; at++) {
+    for (const at of Wire.places(frames)) {
       const halves = Wire.decode(protocol, Wire.cut(body, at))
       assert.isUndefined(halves.reason)
       assert.strictEqual(JSON.stringify(halves.chunks), whole, `cut at ${at}`)
@@ -135,7 +135,7 @@ describe("Bedrock.protocol", () => {
 
   it("does not let a flipped byte pass", () => {
     const whole = Wire.decode(protocol, [body]).chunks.map((chunk) => JSON.stringify(chunk))
-    for (let at = 0; at < body.length; at++) {
+    for (const at of Wire.places(frames)) {
       const flipped = body.slice()
       flipped[at] = (flipped[at] ?? 0) ^ (1 << (at % 8))
       const result = Wire.decode(protocol, [flipped])
@@ -158,7 +158,7 @@ describe("Bedrock.protocol", () => {
   it("does not take a body that is cut off for a complete one", () => {
     const ends = frames.reduce<Array<number>>((ends, frame) => [...ends, (ends.at(-1) ?? 0) + frame.length], [0])
     const stopped = ends.at(-2) ?? 0
-    for (let length = 0; length < body.length; length++) {
+    for (const length of Wire.places(frames)) {
       const { reason } = Wire.decode(protocol, [body.subarray(0, length)])
       const expected = !ends.includes(length) ? "MalformedEvent" : length < stopped ? "IncompleteStream" : undefined
       assert.strictEqual(reason?._tag, expected, `cut off at ${length}`)

@@ -38,6 +38,14 @@ export const concat = (frames: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffe
   return bytes
 }
 
+/** Where a body of these frames is cut or changed: at every byte about the ends of frames, and at every fifth of the rest. */
+export const places = (frames: ReadonlyArray<Uint8Array>): ReadonlyArray<number> =>
+  frames.flatMap(({ length }, index) => {
+    const start = concat(frames.slice(0, index)).length
+    return Array.from({ length }, (_, at) => at).filter((at) => at < 14 || at >= length - 5 || at % 5 === 0)
+      .map((at) => start + at)
+  })
+
 export const start: Event = { messageStart: { role: "assistant", p: "abcdefg" } }
 
 export const delta = (contentBlockIndex: number, delta: Payload): Event => ({

@@ -3,8 +3,6 @@ import { Effect, Schedule } from "effect"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { root, run as runProcess } from "../support/process.ts"
-import { describeShared } from "../support/shared.ts"
 import { answerOf, type Upstream, upstream } from "../support/upstream.ts"
 import { lines, run, start } from "./harness.ts"
 
@@ -199,15 +197,4 @@ describe("llm-stream batch", () => {
       assert.strictEqual(status, 2)
       assert.isFalse(Fs.existsSync(`${at.output}.none`))
     }))
-})
-
-const kit = Path.join(root, "../shared/batch/kit.mjs")
-
-describeShared(Fs.existsSync(kit), "the batch kit", () => {
-  it("holds what the contract says of lines, kills and outputs", async () => {
-    const { output, status } = await runProcess(process.execPath, [kit, "--only", "^2 bad lines|^2 IN changes"], {
-      timeout: 170_000
-    })
-    assert.strictEqual(status, 0, output)
-  }, 180_000)
 })

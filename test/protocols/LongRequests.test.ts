@@ -11,11 +11,12 @@ const formats = {
   Bedrock: Bedrock.define({ region: "us-east-1", apiKey }).format
 }
 
+const parts = Array.from({ length: 200_000 }, () => Prompt.textPart({ text: "a" }))
+const details = Array.from({ length: 200_000 }, (_, i) => ({ type: "reasoning.text", text: String(i) }))
+
 describe("requests", () => {
   for (const [name, format] of Object.entries(formats)) {
     it(`of any length are encoded: ${name}`, () => {
-      const parts = Array.from({ length: 200_000 }, () => Prompt.textPart({ text: "a" }))
-      const details = Array.from({ length: 200_000 }, (_, i) => ({ type: "reasoning.text", text: String(i) }))
       const reasoning = Prompt.reasoningPart({ text: "b", options: { openai: { reasoningDetails: details } } })
       const messages = [
         Prompt.makeMessage("user", { content: [Prompt.textPart({ text: "a" })] }),

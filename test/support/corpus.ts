@@ -57,6 +57,16 @@ export const recordings = (api: string): ReadonlyArray<Recording> =>
     expected: json(`${file}.expected.json`)
   }))
 
+/** The first payload of each shape: the others differ from it in the values of numbers and texts. */
+export const shapes = <A>(values: ReadonlyArray<A>, payload: (value: A) => unknown): ReadonlyArray<A> => {
+  const names = /^(?:type|object|role|status|phase|\w*reason)$/
+  const shape = (key: string, value: unknown) =>
+    typeof value === "number" ? 0 : typeof value === "string" && !names.test(key) ? "" : value
+  return Array.from(
+    new Map(values.toReversed().map((value) => [JSON.stringify(payload(value), shape), value])).values()
+  )
+}
+
 /** The recorded error responses of a provider. */
 export const errors = (provider: string): ReadonlyArray<{
   readonly path: string

@@ -88,8 +88,8 @@ export const typeCheck = async (examples: ReadonlyArray<Example>): Promise<Reado
       rootDir: root,
       types: ["node"],
       paths: {
-        "effect-llm-stream": [Path.join(root, "src/index.ts")],
-        "effect-llm-stream/*": [Path.join(root, "src/*.ts")]
+        "effect-llm-stream": [Path.join(root, "dist/index.d.ts")],
+        "effect-llm-stream/*": [Path.join(root, "dist/*.d.ts")]
       }
     },
     include: ["*.ts"]

