@@ -140,6 +140,34 @@ describe("linearDecoder", () => {
       yield* Effect.exit(decode(value))
       assert.strictEqual(runs, 4 * 101)
     }))
+
+  it.effect("tries no pattern that can take exponential time, and says so", () =>
+    Effect.gen(function*() {
+      const Slow = Schema.String.check(Schema.isPattern(/^(a+)+$/))
+      const text = `${"a".repeat(200)}!`
+      const messages = (schema: Schema.Codec<unknown, unknown>, value: unknown) =>
+        Effect.map(
+          Effect.flip(linearDecoder(schema, { errors: "all" })(value)),
+          (issue) => schemaIssues({ issue }).map(({ message, path }) => `${path.join(".")}: ${message}`)
+        )
+      const says = /which is not tried: it can take exponential time/
+      for (
+        const [schema, value] of [
+          [Slow, text],
+          [Schema.Struct({ a: Schema.optionalKey(Slow.check(Schema.isMinLength(1), Schema.isMaxLength(1000))) }), {
+            a: text
+          }],
+          [Schema.Array(Schema.Union([Schema.Finite, Slow])), [1, text]],
+          [Schema.Trim.pipe(Schema.decodeTo(Slow)), text]
+        ] as const
+      ) {
+        assert.match((yield* messages(schema, value)).join(), says)
+      }
+      const Records = Schema.Record(Slow, Schema.Finite)
+      yield* Effect.exit(linearDecoder(Records, { errors: "all" })({ [text]: 1 }))
+      const fast = Schema.String.check(Schema.isPattern(/^a+$/))
+      assert.strictEqual(yield* linearDecoder(fast, { errors: "all" })("aaa"), "aaa")
+    }))
 })
 
 describe("partialFit", () => {

@@ -5,11 +5,13 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
+import { isExponential } from "./backtracking.ts"
 
 /**
  * Decodes JSON in linear time, at any depth of nesting. Effect tries the members of a union one after another, and
  * again on each level: for a recursive union without tags that is members to the power of levels. Here a value is looked at
- * once by each union and each recursive schema, so issues that several members share are one object.
+ * once by each union and each recursive schema, so issues that several members share are one object. A pattern that can
+ * take exponential time matches nothing, and the issue says so.
  *
  * @internal
  */
@@ -19,7 +21,7 @@ export const linearDecoder = <T, RD>(
 ): (json: unknown) => Effect.Effect<T, SchemaIssue.Issue, RD> => {
   const rebuilder = new Rebuilder()
   const ast = rebuilder.rebuilt(schema.ast)
-  if (!rebuilder.hasMemory) return SchemaParser.decodeUnknownEffect(schema, options)
+  if (!rebuilder.isChanged) return SchemaParser.decodeUnknownEffect(schema, options)
   const decode = SchemaParser.decodeUnknownEffect(Schema.make<Schema.ConstraintDecoder<T, RD>>(ast), options)
   return (json) =>
     Effect.suspend(() => {
@@ -33,10 +35,39 @@ type Result = Effect.Effect<unknown, SchemaIssue.Issue>
 /** How many levels are decoded by recursion before the stack is left. */
 const maxRecursion = 32
 
+const Pattern = Schema.Struct({
+  id: Schema.Literal("effect/schema/isPattern"),
+  payload: Schema.Struct({ source: Schema.String, flags: Schema.String })
+})
+
+const isPattern = Schema.is(Pattern)
+
+/** What is known of patterns, which take longer to look through than to match. */
+const knownPatterns = new WeakMap<SchemaAST.Filter<string>, boolean>()
+
+const isUnbounded = (check: SchemaAST.Check<string>): boolean => {
+  if (check._tag === "FilterGroup") return check.checks.some(isUnbounded)
+  const known = knownPatterns.get(check)
+  if (known !== undefined) return known
+  const representation = check.annotations?.["representation"]
+  const found = isPattern(representation) &&
+    isExponential(new RegExp(representation.payload.source, representation.payload.flags))
+  knownPatterns.set(check, found)
+  return found
+}
+
+const bounded = (check: SchemaAST.Check<string>): SchemaAST.Check<string> => {
+  if (!isUnbounded(check)) return check
+  if (check._tag === "FilterGroup") return new SchemaAST.FilterGroup(Arr.map(check.checks, bounded), check.annotations)
+  const expected = `${check.annotations?.expected ?? "a pattern"}, which is not tried: it can take exponential time`
+  return Schema.makeFilter<string>(() => false, { ...check.annotations, expected })
+}
+
 /** Makes a schema again, with unions and recursive schemas that remember their results. */
 class Rebuilder {
   results = new WeakMap<object, Map<SchemaAST.AST, Result>>()
-  hasMemory = false
+  /** Whether the schema needs to be made again. */
+  isChanged = false
   private depth = 0
   private readonly known = {
     alone: new Map<SchemaAST.AST, SchemaAST.AST>(),
@@ -60,7 +91,7 @@ class Rebuilder {
       : Arr.map(ast.encoding, ({ to, transformation }) => new SchemaAST.Link(this.rebuiltAs(place, to), transformation))
     switch (ast._tag) {
       case "Suspend": {
-        this.hasMemory = true
+        this.isChanged = true
         const run = () => this.remembered(this.rebuilt(ast.thunk()))
         return new SchemaAST.Declaration([], run, annotations, checks, encoding, context)
       }
@@ -74,7 +105,10 @@ class Rebuilder {
           new SchemaAST.PropertySignature(name, this.rebuilt(type))
         )
         const indexes = ast.indexSignatures.map(({ parameter, type }) =>
-          new SchemaAST.IndexSignature(parameter, this.rebuilt(type))
+          new SchemaAST.IndexSignature(
+            SchemaAST.isString(parameter) ? this.bounded(parameter) : parameter,
+            this.rebuilt(type)
+          )
         )
         return new SchemaAST.Objects(properties, indexes, annotations, checks, encoding, context, ast.encodingChecks)
       }
@@ -91,13 +125,23 @@ class Rebuilder {
         if (place === "member" || inside.length < 2) {
           return new SchemaAST.Union(types, options, annotations, checks, encoding, context, encodingChecks)
         }
-        this.hasMemory = true
+        this.isChanged = true
         const run = () => this.remembered(new SchemaAST.Union(types, options, annotations))
         return new SchemaAST.Declaration([], run, annotations, checks, encoding, context, encodingChecks)
       }
+      case "String":
+        return this.bounded(ast)
       default:
         return ast
     }
+  }
+
+  /** A text whose patterns take no exponential time. */
+  private bounded(ast: SchemaAST.String): SchemaAST.String {
+    if (!ast.checks?.some(isUnbounded)) return ast
+    this.isChanged = true
+    const { annotations, checks, context, encoding } = ast
+    return new SchemaAST.String(annotations, Arr.map(checks, bounded), encoding, context)
   }
 
   private remembered(ast: SchemaAST.AST) {
