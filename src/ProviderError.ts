@@ -309,7 +309,9 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
   spent: Schema.optionalKey(Schema.Struct({
     usage: Usage,
     /** USD; absent where the cost of one of the responses is not known. */
-    cost: Schema.optionalKey(Schema.BigDecimalFromString)
+    cost: Schema.optionalKey(Schema.BigDecimalFromString),
+    /** Whether all of it was priced as stated: `cost` may be too low otherwise. Absent where `cost` is. */
+    isComplete: Schema.optionalKey(Schema.Boolean)
   }))
 }) {
   /** @since 0.1.0 */
@@ -390,7 +392,7 @@ export const withSpent = (
   error: ProviderError,
   { cost, usage }: {
     readonly usage?: Usage | undefined
-    readonly cost?: { readonly total: BigDecimal.BigDecimal } | undefined
+    readonly cost?: { readonly total: BigDecimal.BigDecimal; readonly isComplete: boolean } | undefined
   }
 ): ProviderError => {
   if (usage === undefined) return error
@@ -404,7 +406,9 @@ export const withSpent = (
     emitted: error.emitted,
     spent: {
       usage: spent === undefined ? usage : sum(spent.usage, usage),
-      ...(total === undefined ? undefined : { cost: total })
+      ...(total === undefined || cost === undefined
+        ? undefined
+        : { cost: total, isComplete: cost.isComplete && spent?.isComplete !== false })
     }
   })
 }

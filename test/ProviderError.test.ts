@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Schema } from "effect"
-import { ChatCompletions, ProviderError } from "../src/index.ts"
+import { BigDecimal, Duration, Effect, Schema } from "effect"
+import { ChatCompletions, ProviderError, Usage } from "../src/index.ts"
 
 const failed = (reason: ProviderError.Reason) =>
   new ProviderError.ProviderError({ provider: "openai", reason, emitted: false })
@@ -81,6 +81,18 @@ describe("ProviderError", () => {
       )
       assert.strictEqual(caught, "busy")
     }))
+
+  it("states what was spent until it happened, and whether all of that could be priced", () => {
+    const usage = new Usage.Usage({ inputTokens: 1, outputTokens: 1 })
+    const cost = (isComplete: boolean) => ({ usage, cost: { total: BigDecimal.fromStringUnsafe("0.5"), isComplete } })
+    const after = (...responses: ReadonlyArray<Parameters<typeof ProviderError.withSpent>[1]>) =>
+      responses.reduce(ProviderError.withSpent, failed(new ProviderError.Overloaded({ message: "busy" }))).spent
+    const one = BigDecimal.sum(BigDecimal.fromStringUnsafe("0.5"), BigDecimal.fromStringUnsafe("0.5"))
+    assert.deepInclude(after(cost(true), cost(true)), { cost: one, isComplete: true })
+    assert.deepInclude(after(cost(false), cost(true)), { cost: one, isComplete: false })
+    assert.deepInclude(after(cost(true), cost(false)), { cost: one, isComplete: false })
+    assert.notProperty(after(cost(true), { usage }), "isComplete")
+  })
 
   it.prop("crosses a wire as JSON", [ProviderError.ProviderError], ([error]) => {
     const codec = Schema.toCodecJson(ProviderError.ProviderError)

@@ -331,6 +331,7 @@ describe("StructuredOutput", () => {
         const spent = failure._tag === "ProviderError" ? failure.spent : undefined
         assert.strictEqual(spent?.usage.inputTokens, 2000)
         assert.strictEqual(spent?.cost === undefined ? undefined : BigDecimal.format(spent.cost), "0.007")
+        assert.isTrue(spent?.isComplete)
       }
     }))
 

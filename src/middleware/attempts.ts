@@ -68,7 +68,7 @@ export interface Plan<out C extends Chunk> {
 
 interface Spent {
   readonly usage: Usage
-  readonly cost: Effect.Effect<{ readonly total: BigDecimal.BigDecimal } | undefined>
+  readonly cost: Effect.Effect<{ readonly total: BigDecimal.BigDecimal; readonly isComplete: boolean } | undefined>
 }
 
 // Loaded when an error has to say what was spent: a program whose attempts cost nobody anything needs no prices.
@@ -108,8 +108,8 @@ const channel = <C extends Chunk>({ first, next, onFailure }: Plan<C>, policy: P
         held: ReadonlyArray<C>
       ): void => {
         if (error.spent !== undefined) {
-          const { cost, usage } = error.spent
-          spent.push({ usage, cost: Effect.succeed(cost === undefined ? undefined : { total: cost }) })
+          const { cost: total, isComplete = false, usage } = error.spent
+          spent.push({ usage, cost: Effect.succeed(total && { total, isComplete }) })
         }
         if (held.length === 0) return
         // Whoever counts outside saw none of its chunks, and it may be paid for.

@@ -331,6 +331,9 @@ const bad: ReadonlyArray<readonly [RequestCheck.Api, object, kind: RequestCheck.
   ],
   ["azure-responses", { ...responses, top_logprobs: 2 }, "invalid", "top_logprobs"],
   ["openai-responses", { ...responses, model: undefined }, "missing", "model"],
+  ["openai-responses", { ...responses, metadata: { a: "t".repeat(513) } }, "invalid", "metadata.a"],
+  ["openai", { ...chat, metadata: { a: "t".repeat(513) } }, "invalid", "metadata.a"],
+  ["openai", { ...chat, metadata: { ["l".repeat(65)]: "t" } }, "invalid", `metadata.${"l".repeat(65)}`],
   ["openai-responses", { ...responses, tools: [...responses.tools, ...responses.tools] }, "invalid", "tools[1].name"],
   [
     "openai-responses",

@@ -2,7 +2,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { nullish, open } from "../../internal/open.ts"
 import * as JsonSchema from "./jsonSchema.ts"
-import { Base64, between, type Finding, invalid, JsonObject, kinds, Name, repeated, shape } from "./shape.ts"
+import { Base64, between, type Finding, invalid, JsonObject, kinds, Labels, Name, repeated, shape } from "./shape.ts"
 
 // OpenAI's chat completions and those who speak them: https://platform.openai.com/docs/api-reference/chat/create
 
@@ -160,7 +160,7 @@ const openAiFields = {
   logit_bias: nullish(Schema.Record(Schema.String, Schema.Finite)),
   logprobs: nullish(Schema.Boolean),
   max_completion_tokens: nullish(Schema.Int),
-  metadata: nullish(Schema.Record(Schema.String, Schema.String).check(Schema.isMaxProperties(16))),
+  metadata: nullish(Labels),
   modalities: nullish(Schema.Array(Schema.Literals(["text", "audio"]))),
   moderation: nullish(Schema.Unknown),
   n: nullish(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 128 }))),

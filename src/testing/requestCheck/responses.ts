@@ -2,7 +2,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { nullish } from "../../internal/open.ts"
 import * as JsonSchema from "./jsonSchema.ts"
-import { between, type Finding, invalid, JsonObject, kinds, Name, repeated, shape } from "./shape.ts"
+import { between, type Finding, invalid, JsonObject, kinds, Labels, Name, repeated, shape } from "./shape.ts"
 
 // https://platform.openai.com/docs/api-reference/responses/create
 
@@ -131,7 +131,7 @@ const Body = Schema.Struct({
   ]))),
   max_output_tokens: nullish(Schema.Int.check(Schema.isGreaterThanOrEqualTo(16))),
   max_tool_calls: nullish(Schema.Int),
-  metadata: nullish(Schema.Record(Schema.String, Schema.String).check(Schema.isMaxProperties(16))),
+  metadata: nullish(Labels),
   moderation: nullish(Schema.Unknown),
   parallel_tool_calls: nullish(Schema.Boolean),
   previous_response_id: nullish(Schema.String),

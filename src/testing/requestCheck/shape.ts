@@ -22,6 +22,16 @@ export interface Finding {
  */
 export const invalid = (path: string, message: string): Finding => ({ kind: "invalid", path, message })
 
+/**
+ * The labels that OpenAI takes for a request.
+ *
+ * @internal
+ */
+export const Labels = Schema.Record(Schema.String, Schema.String.check(Schema.isMaxLength(512))).check(
+  Schema.isPropertyNames(Schema.String.check(Schema.isMaxLength(64))),
+  Schema.isMaxProperties(16)
+)
+
 const messages = { missing: "is required", unknown: "is not a field of this API" }
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1({
