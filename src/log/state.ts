@@ -3,8 +3,11 @@
  *
  * @since 0.2.0
  */
+import type * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
+import * as Ledger from "../middleware/state/ledger.ts"
 import * as Store from "../stores/Store.ts"
 import { Usage } from "../Usage.ts"
 
@@ -23,17 +26,13 @@ export const End = Schema.Union([
 export type End = typeof End.Type
 
 /**
- * What an answer has stated so far: the bill of an answer that ends now.
+ * What an answer has stated so far, as a row of `middleware/Ledger` has it: the bill of an answer that ends now.
  *
  * @internal
  */
-export const Stated = Schema.Struct({
-  provider: Schema.String,
-  model: Schema.NullOr(Schema.String),
-  usage: Schema.NullOr(Usage),
-  /** USD in plain decimal digits. */
-  cost: Schema.NullOr(Schema.String)
-})
+export const Stated = Schema.Struct(
+  Struct.pick(Ledger.Row.fields, ["provider", "model", "usage", "cost", "flags"])
+)
 
 /** @internal */
 export type Stated = typeof Stated.Type
@@ -135,6 +134,9 @@ export const expiringMark = (id: string, epoch: string, at: number) =>
 
 /** @internal */
 export const markOf = ({ key, value }: Store.Entry) => marks(key).read(value)
+
+/** @internal */
+export const batchesKey = Store.key("log-batch")
 
 /** @internal */
 export const batchesOf = (epoch: string): string => Store.key("log-batch", epoch)
@@ -335,6 +337,17 @@ export const cancel = (id: string, user: string) =>
   const ended = ending(id, head, { _tag: "Cancelled" }, now)
   return { result: { ...known(ended.head, now), isNew: true }, writes: ended.writes }
 }
+
+/**
+ * Reads entries, and changes nothing.
+ *
+ * @internal
+ */
+export const peek = (
+  store: Store.Service,
+  keys: ReadonlyArray<string>
+): Effect.Effect<Store.Peeked, Store.StoreError> =>
+  store.peek?.(keys) ?? store.transact(keys, (values, now) => Result.succeed({ result: { values, now }, writes: [] }))
 
 /** The transition of {@link Store.Service.transact} over one head. */
 export const over = <A>(id: string, f: (before: Head | undefined, now: number) => Step<A>): Store.Transition<A> => {
