@@ -125,7 +125,7 @@ const free = (connections: Connections, rest: Effect.Effect<boolean>): Effect.Ef
       Effect.flatMap(rest, (isRead) => {
         connections.areFreed = isRead
         // Clients take a connection back in a later turn of the event loop.
-        return isRead ? Effect.sleep(Duration.millis(1)) : Effect.void
+        return isRead ? Effect.yieldNow : Effect.void
       }).pipe(Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
     )
     connections.freeing = fiber
