@@ -159,7 +159,15 @@ const readRest = <E>(reads: Reads<E>): Effect.Effect<boolean> => {
       onSuccess: (read) => rest(bytes + read.reduce((size, { length }) => size + length, 0)),
       onFailure: (error) => Effect.succeed(Cause.isDone(error))
     })
-  return Effect.timeoutOrElse(rest(0), { duration: drain.time, orElse: () => Effect.succeed(false) })
+  return Effect.gen(function*() {
+    const reading = yield* Effect.forkChild(rest(0), { startImmediately: true })
+    // Mostly it came together with the signal, and no timer is needed.
+    yield* Effect.yieldNow
+    const read = Fiber.join(reading)
+    return reading.pollUnsafe() === undefined
+      ? yield* Effect.timeoutOrElse(read, { duration: drain.time, orElse: () => Effect.succeed(false) })
+      : yield* read
+  })
 }
 
 const fromStream = <E>(
@@ -257,13 +265,11 @@ const fromWeb = <E>(
           reason: new HttpClientError.DecodeError({ request: response.request, response, cause })
         })
       )))
-    const watchdog = Effect.gen(function*() {
-      while (true) {
-        // While nobody waits for a read it is the consumer that is slow, not the provider.
-        const left = waiting === undefined || !hasRead ? limit : since + limit - now()
-        if (left <= 0) return settle(Effect.fail(onIdle()))
-        yield* Effect.sleep(Duration.millis(left))
-      }
+    const watchdog: Effect.Effect<void> = Effect.suspend(() => {
+      // While nobody waits for a read it is the consumer that is slow, not the provider.
+      const left = waiting === undefined || !hasRead ? limit : since + limit - now()
+      if (left <= 0) return Effect.sync(() => settle(Effect.fail(onIdle())))
+      return Effect.andThen(Effect.sleep(Duration.millis(left)), watchdog)
     })
     const nextArrival = Effect.callback<Arr.NonEmptyReadonlyArray<Uint8Array>, E | Cause.Done>((resume) => {
       waiting = resume
