@@ -3,6 +3,7 @@
  * file costs Node more than what is in it, and the barrel reaches some 160. Bundlers take the modules, of which they can
  * leave out more. Part of `npm run build`; by itself: `node scripts/bundle.ts`.
  */
+import { groupBy } from "effect/Array"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { rolldown } from "rolldown"
@@ -37,31 +38,33 @@ const barrel = loadedBy("index")
 const providers = modules.filter((name) => /^(?:anthropic|azure|bedrock|groq|openai)\//.test(name)).map(loadedBy)
   .filter((files) => files.has(Path.join(dist, "Provider.js")))
 const streams = loadedBy("ChunkStream")
-const sets: Array<string> = []
 
 /**
- * The file for a module of the barrel: one for what every provider needs, one for what the same providers need, one for
- * what the operators of streams need beside, and one for the rest.
+ * The files that the modules of the barrel are joined in: one for what the same providers need, one for what the
+ * operators of streams need beside, and one for the rest. Those that most need come first, as a file takes along what its
+ * modules need and no file before it has.
  */
-const joined = (file: string): string | null => {
-  if (!barrel.has(file) || file === Path.join(dist, "index.js")) return null
-  const users = providers.flatMap((files, index) => files.has(file) ? [index] : []).join()
-  if (users === Array.from(providers.keys()).join()) return "core"
-  if (users === "") return streams.has(file) ? "streams" : "barrel"
-  if (!sets.includes(users)) sets.push(users)
-  return `providers-${sets.indexOf(users)}`
-}
+const groups = groupBy(Array.from(barrel).slice(1), (file) => {
+  const users = providers.flatMap((files, index) => files.has(file) ? [index] : [])
+  return users.length > 0 ? users.join() : streams.has(file) ? "streams" : "barrel"
+})
+const rank = (users: string): number => users === "barrel" ? 0 : users === "streams" ? 1 : 1 + users.split(",").length
 
 const bundle = await rolldown({
   input: Object.fromEntries(modules.map((name) => [name, Path.join(dist, `${name}.js`)])),
   external: /^[^./]/,
   platform: "neutral",
-  preserveEntrySignatures: "allow-extension",
   treeshake: false
 })
 await bundle.write({
   dir: Path.join(dist, "node"),
   chunkFileNames: "internal/[name]-[hash].js",
   comments: false,
-  codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: joined, debugName: "joined" }] }
+  codeSplitting: {
+    groups: Object.entries(groups).map(([users, files], index) => ({
+      name: rank(users) > 1 ? `providers-${index}` : users,
+      test: (file: string) => files.includes(file),
+      priority: rank(users)
+    }))
+  }
 })
