@@ -1,12 +1,16 @@
 /**
- * Writes `dist/node`: the built modules joined into few files, which Node takes in place of them. Finding and linking a
- * file costs Node more than what is in it, and the barrel reaches some 160. Bundlers take the modules, of which they can
- * leave out more. Part of `npm run build`; by itself: `node scripts/bundle.ts`.
+ * Makes the built modules ready for those who load them, as a part of `npm run build`:
+ *
+ * - For bundlers, it marks the calls at the top of a module as pure. They only make values, such as schemas, and those that
+ *   a program does not use can be left out with all that they refer to.
+ * - For Node, it writes `dist/node`: the modules joined into few files. Finding and linking a file costs Node more than what
+ *   is in it, and the barrel reaches some 160.
  */
 import { groupBy } from "effect/Array"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { rolldown } from "rolldown"
+import { parseAst } from "rolldown/parseAst"
 
 const dist = Path.join(import.meta.dirname, "../dist")
 Fs.rmSync(Path.join(dist, "node"), { recursive: true, force: true })
@@ -18,10 +22,30 @@ const hidden = Object.keys(exports).filter((path) => exports[path] === null).map
   new RegExp(`^${path.replace("./", "").replace("*", ".*")}$`)
 )
 
-const modules = Fs.readdirSync(dist, { recursive: true, encoding: "utf8" })
+const built = Fs.readdirSync(dist, { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".js"))
   .map((file) => file.replaceAll(Path.sep, "/").slice(0, -3))
-  .filter((name) => name === "index" || hidden.every((path) => !path.test(name)))
+const modules = built.filter((name) => name === "index" || hidden.every((path) => !path.test(name)))
+
+/** Where the calls begin that run when a module is loaded, and only make a value. */
+const pureCalls = (node: unknown): ReadonlyArray<number> => {
+  if (Array.isArray(node)) return node.flatMap(pureCalls)
+  if (typeof node !== "object" || node === null || !("type" in node) || !("start" in node)) return []
+  const { start, type, ...parts } = node
+  if (/Function|Statement|MethodDefinition/.test(String(type))) return []
+  const inside = Object.values(parts).flatMap(pureCalls)
+  return /^(?:Call|New)Expression$/.test(String(type)) ? [Number(start), ...inside] : inside
+}
+
+for (const name of built.filter((name) => !/^(?:bin$|cli\/)/.test(name))) {
+  const file = Path.join(dist, `${name}.js`)
+  const code = Fs.readFileSync(file, "utf8")
+  const starts = Array.from(new Set(pureCalls(parseAst(code).body))).sort((one, other) => one - other)
+  Fs.writeFileSync(
+    file,
+    [0, ...starts].map((start, index) => code.slice(start, starts[index])).join("/*#__PURE__*/ ")
+  )
+}
 
 /** The files that a module loads, itself included. */
 const loadedBy = (name: string): ReadonlySet<string> => {
