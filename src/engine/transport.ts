@@ -368,7 +368,7 @@ const calling =
         ...secretHeaders
       ])
     )
-    // This tracer keeps no span, so making one is of use only to the provider.
+    // It exports no span: one would be of use only in the headers to the provider.
     return propagateTrace || Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer
       ? own
       : Context.add(own, HttpClient.TracerDisabledWhen, constTrue)
