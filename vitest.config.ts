@@ -29,6 +29,7 @@ const integration = [
   "test/stores/*.test.ts",
   "test/testing/Arbitraries.test.ts",
   "test/open/*.test.ts",
+  "test/package/*.test.ts",
   "test/testing/ReplayServer.test.ts"
 ]
 

@@ -5,9 +5,10 @@ import * as Result from "effect/Result"
 import * as Cost from "../src/Cost.ts"
 import * as CostMetadata from "../src/CostMetadata.ts"
 import * as Pricing from "../src/Pricing.ts"
+import { snapshot } from "../src/pricing/snapshot.ts"
 
 const rounds = 15
-const pricing = Pricing.makeUnsafe()
+const pricing = Pricing.makeUnsafe({ tables: snapshot })
 const metadata = new CostMetadata.CostMetadata({
   provider: "anthropic",
   model: "claude-sonnet-4-5-20250929",
@@ -31,7 +32,12 @@ const subjects: ReadonlyArray<
   ["look-up by rule: a fine-tuned model", 1, 50_000, () => pricing.lookup("openai", "ft:gpt-4o-2024-08-06:acme::1a2b")],
   ["look-up by rule: an inference-profile ARN", 1, 50_000, () => pricing.lookup("bedrock", arn)],
   ["look-up of an unknown model", 1, 50_000, () => pricing.lookup("openai", "nobody-knows-this-model-2026-01-01")],
-  ["first look-up: table indexed", 1, undefined, () => Pricing.makeUnsafe().lookup("bedrock", "amazon.nova-pro-v1:0")],
+  [
+    "first look-up: table indexed",
+    1,
+    undefined,
+    () => Pricing.makeUnsafe({ tables: snapshot }).lookup("bedrock", "amazon.nova-pro-v1:0")
+  ],
   ["calculate, 5 components", 1, undefined, () => Cost.calculate(metadata, price)],
   ["look-up and calculate", 1, undefined, () => Pricing.costWith(metadata, pricing)],
   ["sumAll, per cost", thousand.length, undefined, () => Cost.sumAll(thousand)]

@@ -65,7 +65,7 @@ const draw = (bars: ReadonlyArray<Bar>): string => {
 
 const program = Effect.gen(function*() {
   const bars: Array<Bar> = []
-  const pricing = yield* Pricing.Pricing
+  const pricing = yield* Pricing.current
   yield* playAll(({ response, row }) => {
     const cost = Pricing.costWith(response.costMetadata, pricing)
     if (Result.isSuccess(cost)) bars.push({ label: row.id, cost: cost.success })

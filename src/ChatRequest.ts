@@ -20,6 +20,7 @@ import { nearest } from "./internal/nearest.ts"
 import { place } from "./internal/place.ts"
 import * as PromptArbitrary from "./internal/promptArbitrary.ts"
 import { schemaIssues } from "./internal/schemaIssues.ts"
+import { validator } from "./internal/validator.ts"
 import { documentOf, isTooLarge, maxWritten } from "./internal/writtenSize.ts"
 import * as ProviderError from "./ProviderError.ts"
 
@@ -387,14 +388,13 @@ export const normalize = (request: ChatRequest): Result.Result<Normalized, Provi
   total(() =>
     Result.gen(function*() {
       const { prompt, responseFormat, tools, ...rest } = yield* knownFields(request)
-      return yield* checkForAny(
-        yield* decoded(decodeType({
-          ...definedFields(rest),
-          prompt: yield* promptOf(prompt),
-          ...(tools === undefined ? {} : { tools: yield* toolsOf(tools) }),
-          ...(responseFormat === undefined ? {} : { responseFormat: formatOf(responseFormat) })
-        }))
-      )
+      const read = yield* promptOf(prompt)
+      const others = {
+        ...definedFields(rest),
+        ...(tools === undefined ? {} : { tools: yield* toolsOf(tools) }),
+        ...(responseFormat === undefined ? {} : { responseFormat: formatOf(responseFormat) })
+      }
+      return yield* checkForAny({ ...(isPlain(others) ? others : yield* decoded(decodeOthers(others))), prompt: read })
     })
   )
 
@@ -530,7 +530,13 @@ const knownFields = (request: unknown): Result.Result<Record<string, unknown>, P
   return Result.succeed({ ...request })
 }
 
-const decodeType = Schema.decodeUnknownResult(Schema.toType(Normalized), { onExcessProperty: "error" })
+const { prompt: _prompt, ...otherFields } = fields
+const Others = Schema.toType(Schema.Struct(otherFields))
+const decodeOthers = Schema.decodeUnknownResult(Others, { onExcessProperty: "error" })
+const isOthers = validator(Others)
+// Most requests have nothing in these fields that could hold a field too many.
+const isPlain = (others: Record<string, unknown>): others is typeof Others.Type =>
+  Object.values(others).every((value) => typeof value !== "object") && isOthers(others)
 const decodeJson = Schema.decodeUnknownResult(Normalized, { onExcessProperty: "error" })
 const decodeMessages = Schema.decodeUnknownResult(Schema.Array(Prompt.Message))
 const decodeMessagesType = Schema.decodeUnknownResult(Schema.toType(Schema.Array(Prompt.Message)))

@@ -318,9 +318,10 @@ export const calculate: {
  * @example
  * ```ts
  * import { Cost, CostMetadata, Pricing } from "effect-llm-stream"
+ * import { snapshot } from "effect-llm-stream/pricing/snapshot"
  * import { Result } from "effect"
  *
- * const pricing = Pricing.makeUnsafe()
+ * const pricing = Pricing.makeUnsafe({ tables: snapshot })
  * const metadata = new CostMetadata.CostMetadata({ provider: "groq", model: "llama-3.1-8b-instant", outputTokens: 1 })
  * const cost = Cost.calculateEach(
  *   metadata,

@@ -111,11 +111,12 @@ export const approximateTokens: (text: string) => number = Tokens.approximate
  * ```ts
  * import { BigDecimal, Result } from "effect"
  * import { CostEstimate, Pricing } from "effect-llm-stream"
+ * import { snapshot } from "effect-llm-stream/pricing/snapshot"
  *
  * const estimate = Result.getOrThrow(CostEstimate.atMost(
  *   { model: "gpt-4o-mini", prompt: "Say hello", maxTokens: 1000 },
  *   { provider: "openai", tokens: () => 2 },
- *   Pricing.makeUnsafe()
+ *   Pricing.makeUnsafe({ tables: snapshot })
  * ))
  * // (2 + 8) × $0.15 + 1000 × $0.60, per million
  * BigDecimal.format(estimate.cost.total) // "0.0006015"

@@ -19,11 +19,6 @@ import { defined } from "./internal/defined.ts"
 import { trusted } from "./internal/trusted.ts"
 import { type ModelPrice, patch, type Price, type PriceTable } from "./Price.ts"
 import { apply, check, type InvalidPrices, type Overrides } from "./PriceOverrides.ts"
-import { table as anthropic } from "./pricing/anthropic.ts"
-import { table as azure } from "./pricing/azure.ts"
-import { table as bedrock } from "./pricing/bedrock.ts"
-import { table as groq } from "./pricing/groq.ts"
-import { table as openai } from "./pricing/openai.ts"
 import * as ResponseParts from "./ResponseParts.ts"
 
 /**
@@ -50,9 +45,12 @@ export class UnknownModel extends Schema.TaggedError<UnknownModel>()("UnknownMod
   /** The id that was looked up; `undefined` when the cost metadata named no model. */
   model: Schema.optionalKey(Schema.String),
   /**
-   * The missing fact: the usage, the provider, the model's name, any price of the provider, or the price of the model.
+   * The missing fact: the usage, the provider, the model's name, any price of the provider, the price of the model, or the
+   * bundled prices of the provider, which are loaded before they are looked up.
    */
-  reason: Schema.optionalKey(Schema.Literals(["noUsage", "noProvider", "noModel", "unknownProvider", "unknownModel"]))
+  reason: Schema.optionalKey(
+    Schema.Literals(["noUsage", "noProvider", "noModel", "unknownProvider", "unknownModel", "notLoaded"])
+  )
 }) {
   override get message(): string {
     const model = this.model === undefined ? "an unnamed model" : `the model "${excerpt(this.model)}"`
@@ -67,7 +65,8 @@ const hints = {
   noProvider: ": the response does not say who answered",
   noModel: ": the response does not name its model; say which model was asked for",
   unknownProvider: ": no price table has this provider; give its prices as overrides or tables",
-  unknownModel: ""
+  unknownModel: "",
+  notLoaded: ": the provider's prices are not loaded; take the service from `Pricing.current`, or give it `tables`"
 }
 
 const excerpt = (id: string): string => id.length > 200 ? `${id.slice(0, 200)}â€¦` : id
@@ -79,7 +78,10 @@ const excerpt = (id: string): string => id.length > 200 ? `${id.slice(0, 200)}â€
  * @since 0.1.0
  */
 export interface Options {
-  /** The price tables; the bundled {@link snapshot} when `undefined`, no table at all when empty. */
+  /**
+   * The price tables, no table at all when empty. When `undefined`, the bundled ones, each loaded when a price of its
+   * provider is first asked for; `pricing/snapshot` has them all for those who can't wait.
+   */
   readonly tables?: ReadonlyArray<PriceTable> | undefined
   /** Azure: the model behind each deployment name, and how it is deployed. */
   readonly deployments?: Readonly<Record<string, string | Deployment>> | undefined
@@ -118,19 +120,16 @@ export interface Service {
   readonly lookup: (provider: string, model: string, date?: string) => Result.Result<Price, UnknownModel>
   /** Adds what the program knows of a response beside what it states: how its model is deployed, and where. */
   readonly complete?: ((metadata: CostMetadata) => CostMetadata) | undefined
+  /**
+   * Loads the prices of a provider, of all when `undefined`, before they are looked up. {@link current} and what
+   * computes a cost run it. A look-up of what could not be loaded fails.
+   */
+  readonly load?: ((provider: string | undefined) => Effect.Effect<void>) | undefined
   /** Brings the prices up to date, where that is cheap; it runs before a cost is computed, and never fails. */
   readonly refresh?: Effect.Effect<void> | undefined
   /** The tables in use, for those who list or compare prices. */
   readonly tables?: ReadonlyArray<PriceTable> | undefined
 }
-
-/**
- * The bundled prices of OpenAI, Anthropic, AWS Bedrock, Groq and Azure.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const snapshot: ReadonlyArray<PriceTable> = [openai, anthropic, bedrock, groq, azure]
 
 // Without GovCloud, which has prices of its own.
 const arn = /^arn:(?!aws-us-gov)[^:]*:bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)\/(.+)$/
@@ -194,9 +193,11 @@ export const make = (options: Options = {}): Result.Result<Service, InvalidPrice
  * @example
  * ```ts
  * import { Pricing } from "effect-llm-stream"
+ * import { snapshot } from "effect-llm-stream/pricing/snapshot"
  * import { Result } from "effect"
  *
  * const pricing = Pricing.makeUnsafe({
+ *   tables: snapshot,
  *   deployments: { "prod-chat": "gpt-4o" },
  *   overrides: { azure: { "*": { factor: 0.8 } } }
  * })
@@ -208,8 +209,18 @@ export const make = (options: Options = {}): Result.Result<Service, InvalidPrice
  */
 export const makeUnsafe = (options: Options = {}): Service => Result.getOrThrow(make(options))
 
+// One module a provider, so that a program loads the prices of those it asks.
+const bundled: Readonly<Record<string, () => Promise<{ readonly table: PriceTable }>>> = {
+  openai: () => import("./pricing/openai.ts"),
+  anthropic: () => import("./pricing/anthropic.ts"),
+  bedrock: () => import("./pricing/bedrock.ts"),
+  groq: () => import("./pricing/groq.ts"),
+  azure: () => import("./pricing/azure.ts")
+}
+
 const makeChecked = (options: Options): Service => {
-  const tables = options.tables ?? snapshot
+  const loads = options.tables === undefined
+  const tables = [...(options.tables ?? [])]
   const indices = new Map<string, ReadonlyMap<string, Price>>()
   const indexOf = (provider: string): ReadonlyMap<string, Price> => {
     let index = indices.get(provider)
@@ -244,9 +255,27 @@ const makeChecked = (options: Options): Service => {
     }
     return undefined
   }
+  const isMissing = (provider: string): boolean =>
+    loads && own(bundled, provider) !== undefined && tables.every((table) => table.provider !== provider)
+  const add = ({ table }: { readonly table: PriceTable }): void => {
+    if (!isMissing(table.provider)) return
+    tables.push(table)
+    indices.delete(table.provider)
+  }
   return {
     tables,
+    load: loads
+      ? (provider) =>
+        Effect.suspend(() => {
+          const missing = Object.entries(bundled).filter(([name]) => isMissing(name) && (provider ?? name) === name)
+          return missing.length === 0
+            ? Effect.void
+            : Effect.ignore(Effect.tryPromise(() => Promise.all(missing.map(([, load]) => load().then(add)))))
+        })
+      : undefined,
     lookup: (provider, model, date) => {
+      // An override alone would be half a price.
+      if (isMissing(provider)) return Result.fail(new UnknownModel({ provider, model, reason: "notLoaded" }))
       const id = aliasOf(provider, model)
       const listed = find(provider, id)
       const overrides = own(options.overrides, provider)
@@ -349,7 +378,7 @@ const ratesOnly = ({ later, ...price }: ModelPrice): ModelPrice => ({
 })
 
 /**
- * The source of prices: the bundled snapshot, unless a layer says otherwise.
+ * The source of prices: the bundled ones, unless a layer says otherwise. Take it from {@link current} to look prices up.
  *
  * @example
  * ```ts
@@ -357,7 +386,7 @@ const ratesOnly = ({ later, ...price }: ModelPrice): ModelPrice => ({
  * import { Effect, Result } from "effect"
  *
  * const inputPrice = Effect.map(
- *   Pricing.Pricing,
+ *   Pricing.current,
  *   (pricing) => Result.getOrThrow(pricing.lookup("openai", "gpt-4o-2024-08-06")).input
  * )
  * await Effect.runPromise(inputPrice) // 2.5
@@ -394,7 +423,7 @@ export const layer = (options: Options): Layer.Layer<never, InvalidPrices> =>
   Layer.effect(Pricing, Effect.suspend(() => Effect.fromResult(make(options))))
 
 /**
- * The {@link Pricing} in context, up to date.
+ * The {@link Pricing} in context, with all its prices loaded and up to date.
  *
  * @example
  * ```ts
@@ -407,10 +436,14 @@ export const layer = (options: Options): Layer.Layer<never, InvalidPrices> =>
  * @category services
  * @since 0.2.0
  */
-export const current: Effect.Effect<Service> = Effect.flatMap(
-  Pricing,
-  (pricing) => pricing.refresh === undefined ? Effect.succeed(pricing) : Effect.as(pricing.refresh, pricing)
-)
+export const current: Effect.Effect<Service> = Effect.suspend(() => ready(undefined))
+
+const ready = (provider: string | undefined): Effect.Effect<Service> =>
+  Effect.flatMap(
+    Pricing,
+    (pricing) =>
+      Effect.as(Effect.andThen(pricing.load?.(provider) ?? Effect.void, pricing.refresh ?? Effect.void), pricing)
+  )
 
 /**
  * The price of a model, from the {@link Pricing} in context. Fails with {@link UnknownModel}.
@@ -428,7 +461,7 @@ export const current: Effect.Effect<Service> = Effect.flatMap(
  * @since 0.1.0
  */
 export const lookup = (provider: string, model: string): Effect.Effect<Price, UnknownModel> =>
-  Effect.flatMap(current, (pricing) => Effect.fromResult(pricing.lookup(provider, model)))
+  Effect.flatMap(ready(provider), (pricing) => Effect.fromResult(pricing.lookup(provider, model)))
 
 /**
  * The cost of a completion at the prices of `pricing`. Fails with {@link UnknownModel} when the metadata names no model
@@ -438,10 +471,11 @@ export const lookup = (provider: string, model: string): Effect.Effect<Price, Un
  * @example
  * ```ts
  * import { CostMetadata, Pricing } from "effect-llm-stream"
+ * import { snapshot } from "effect-llm-stream/pricing/snapshot"
  * import { Result } from "effect"
  *
  * const metadata = new CostMetadata.CostMetadata({ provider: "groq", model: "nobody-knows", inputTokens: 1, outputTokens: 1 })
- * Result.isFailure(Pricing.costWith(metadata, Pricing.makeUnsafe())) // true
+ * Result.isFailure(Pricing.costWith(metadata, Pricing.makeUnsafe({ tables: snapshot }))) // true
  * ```
  *
  * @category combinators
@@ -532,7 +566,7 @@ export const onDay = (metadata: CostMetadata, day: string): CostMetadata =>
  */
 export const cost = (metadata: CostMetadata): Effect.Effect<Cost, UnknownModel> =>
   Effect.flatMap(
-    current,
+    ready(metadata.provider ?? ""),
     (pricing) => Effect.flatMap(today(metadata), (dated) => Effect.fromResult(costWith(dated, pricing)))
   )
 

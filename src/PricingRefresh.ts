@@ -25,6 +25,7 @@ import { clean } from "./engine/redaction.ts"
 import { PriceTable } from "./Price.ts"
 import { check, type InvalidPrices } from "./PriceOverrides.ts"
 import * as Pricing from "./Pricing.ts"
+import { snapshot } from "./pricing/snapshot.ts"
 
 /**
  * Schema of a price list: what a file or a server states. Tables of a provider come before the bundled ones, model by
@@ -387,8 +388,8 @@ const make = <R>(
 /** The prices in use, and how they are replaced. Overrides are checked once, lists when they are read. */
 const holder = ({ allowOlder = false, ...options }: FileOptions) =>
   Effect.map(Effect.fromResult(check(options.overrides ?? {})), () => {
-    let current = Pricing.makeUnsafe(options)
-    let date = Pricing.snapshot.reduce((newest, table) => newest > table.date ? newest : table.date, "")
+    let current = Pricing.makeUnsafe({ ...options, tables: snapshot })
+    let date = snapshot.reduce((newest, table) => newest > table.date ? newest : table.date, "")
     const use = Effect.fnUntraced(function*(list: PriceList | undefined) {
       if (list === undefined) return
       // A list with a day to come must not keep out those that follow it.
@@ -400,7 +401,7 @@ const holder = ({ allowOlder = false, ...options }: FileOptions) =>
           reason: `older than the prices in use, of ${date}; \`allowOlder\` takes it`
         })
       }
-      current = Pricing.makeUnsafe({ ...options, tables: [...list.tables, ...Pricing.snapshot] })
+      current = Pricing.makeUnsafe({ ...options, tables: [...list.tables, ...snapshot] })
       date = list.date
     })
     return {

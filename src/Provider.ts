@@ -11,7 +11,6 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -572,9 +571,8 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
   definition: Definition<C>
 ): Effect.fn.Return<Caller<C>, never, HttpClient.HttpClient> {
   const { auth, options = {}, protocol } = definition
-  const client = withoutRedirects(
-    (options.transformClient ?? ((client: HttpClient.HttpClient): Client => client))(yield* HttpClient.HttpClient)
-  )
+  const { transformClient = (client: HttpClient.HttpClient): Client => client } = options
+  const client = transformClient(yield* HttpClient.HttpClient)
   const authorize = yield* auth.make
   const layerPolicy = toPolicy(options)
   const connections = ResponseBody.connections()
@@ -695,19 +693,6 @@ const concealed = (headers: Headers.Headers, secretNames: ReadonlyArray<string>)
   const prototype = Object.create(Headers.empty, { [Redactable.symbolRedactable]: { value: () => shown } })
   return Object.assign(Object.create(prototype), headers)
 }
-
-// Fetch would carry keys in custom headers along.
-const withoutRedirects = (client: Client): Client => ({
-  execute: (request) =>
-    Effect.flatMap(
-      Effect.serviceOption(FetchHttpClient.RequestInit),
-      (init) =>
-        Effect.provideService(client.execute(request), FetchHttpClient.RequestInit, {
-          redirect: "manual",
-          ...Option.getOrUndefined(init)
-        })
-    )
-})
 
 const durations = {
   firstByteTimeout: Duration.minutes(4),

@@ -16,6 +16,7 @@ import {
   ToolLoop
 } from "../src/index.ts"
 import * as Budget from "../src/middleware/Budget.ts"
+import { snapshot } from "../src/pricing/snapshot.ts"
 import * as Store from "../src/stores/Store.ts"
 import { Answer, TestProvider } from "../src/testing.ts"
 
@@ -71,7 +72,7 @@ const estimate = (request: object, options: object): Run => (value) =>
     CostEstimate.atMost(
       { model: "gpt-4o", prompt: "Hi", maxTokens: 1, ...withValue(request, value) },
       { provider: "openai", ...withValue(options, value) },
-      Pricing.makeUnsafe()
+      Pricing.makeUnsafe({ tables: snapshot })
     )
   )
 
@@ -103,7 +104,10 @@ const rows: ReadonlyArray<readonly [name: string, run: Run, wrong: ReadonlyArray
   ["atMost", (value) => guarded({ limit: "1", atMost: value as never }), noAmounts],
   [
     "prompt",
-    (value) => Effect.fromResult(CostEstimate.atMost(value as never, { provider: "openai" }, Pricing.makeUnsafe())),
+    (value) =>
+      Effect.fromResult(
+        CostEstimate.atMost(value as never, { provider: "openai" }, Pricing.makeUnsafe({ tables: snapshot }))
+      ),
     [
       null,
       undefined,

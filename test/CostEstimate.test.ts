@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, BigDecimal, Effect, Result, Schema, Stream } from "effect"
 import { ChatRequest, ChunkStream, CostEstimate, OpenAiChunk, Pricing } from "../src/index.ts"
+import { snapshot } from "../src/pricing/snapshot.ts"
 
 const chunk = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: { model: "gpt-4o", ...payload } })
 // 800 × 2.50 + 200 × 1.25 + 100 × 10 = 3250 USD per million
@@ -9,7 +10,7 @@ const stated = chunk({
 })
 
 describe("CostEstimate", () => {
-  const pricing = Pricing.makeUnsafe()
+  const pricing = Pricing.makeUnsafe({ tables: snapshot })
   const estimate = (request: CostEstimate.Request, options?: Partial<CostEstimate.Options>) =>
     Result.getOrThrow(CostEstimate.atMost(request, { provider: "openai", model: "gpt-4o", ...options }, pricing))
 

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import * as CliCost from "../src/cli/cost.ts"
 import * as CliPrices from "../src/cli/prices.ts"
 import { ChatResponse, ChunkStream, Cost, CostMetadata, OpenAiChunk, Pricing } from "../src/index.ts"
+import { snapshot } from "../src/pricing/snapshot.ts"
 
 // gpt-4o: 2.50 USD per million input tokens, 1.25 cached, 10 output.
 const chunk = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: { model: "gpt-4o", ...payload } })
@@ -153,7 +154,7 @@ describe("The command line", () => {
   const known = ChatResponse.fromChunks([stated])
   const unpriced = ChatResponse.fromChunks([stranger])
   const uncounted = ChatResponse.fromChunks([text("a")])
-  const pricing = Pricing.makeUnsafe()
+  const pricing = Pricing.makeUnsafe({ tables: snapshot })
 
   it("says when a total leaves a step out", () => {
     assert.strictEqual(CliCost.text([known, known], pricing), "$0.0065")

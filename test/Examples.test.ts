@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Console, Effect, Layer, Metric, Redacted, Stream } from "effect"
 import { ChunkStream, Groq, OpenAi, Pricing, type Provider } from "effect-llm-stream"
 import * as Budget from "effect-llm-stream/middleware/Budget"
+import { snapshot } from "effect-llm-stream/pricing/snapshot"
 import * as Store from "effect-llm-stream/stores/Store"
 import { Answer, ReplayServer, TestProvider, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
@@ -150,7 +151,7 @@ describe("examples/chat-tools", () => {
 describe("examples/tool-loop", () => {
   // Its budget wants to know what each response costs.
   const usage = { inputTokens: 100, cachedTokens: 0, outputTokens: 10 }
-  const known = Pricing.makeUnsafe()
+  const known = Pricing.makeUnsafe({ tables: snapshot })
   const priced = Effect.provideService(Pricing.Pricing, { ...known, lookup: () => known.lookup("openai", "gpt-4o") })
   const weather = (...cities: ReadonlyArray<string>) =>
     Answer.make({

@@ -10,8 +10,9 @@ import * as Price from "../src/Price.ts"
 import * as PriceOverrides from "../src/PriceOverrides.ts"
 import * as Pricing from "../src/Pricing.ts"
 import { table as groq } from "../src/pricing/groq.ts"
+import { snapshot } from "../src/pricing/snapshot.ts"
 
-const pricing = Pricing.makeUnsafe()
+const pricing = Pricing.makeUnsafe({ tables: snapshot })
 
 const word = Schema.String.check(Schema.isPattern(/^[a-z][a-z0-9]{0,9}$/))
 const name = Arbitrary.map(
@@ -199,7 +200,7 @@ describe("lookup", () => {
   })
 
   it("gives Azure no fee, tier or region of the makers, neither now nor later", () => {
-    for (const { fallback = [], provider } of Pricing.snapshot) {
+    for (const { fallback = [], provider } of snapshot) {
       for (const { models } of fallback) {
         for (const model of Object.keys(models)) {
           const price = Result.getOrUndefined(pricing.lookup(provider, model))
@@ -230,6 +231,7 @@ describe("lookup", () => {
 
   it("maps Azure deployments and Bedrock application profiles that the program names", () => {
     const mapped = Pricing.makeUnsafe({
+      tables: snapshot,
       deployments: { "Prod-Chat": "gpt-4o", "gpt-4o": "gpt-4o-mini" },
       applicationProfiles: {
         abc123: "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
@@ -251,6 +253,7 @@ describe("lookup", () => {
 
   it("lets overrides come before tables, for all ids of an entry or for one", () => {
     const overridden = Pricing.makeUnsafe({
+      tables: snapshot,
       overrides: {
         openai: { "gpt-4o": { input: 2, output: 8 }, "gpt-4.1-2025-04-14": { input: 1 } },
         local: { "My-Model": { input: 0, output: 0 } }
@@ -271,7 +274,7 @@ describe("lookup", () => {
   })
 
   it("patches one rate and keeps the long-context price", () => {
-    const overridden = Pricing.makeUnsafe({ overrides: { openai: { "gpt-5.4": { cached: 0.1 } } } })
+    const overridden = Pricing.makeUnsafe({ tables: snapshot, overrides: { openai: { "gpt-5.4": { cached: 0.1 } } } })
     const price = Result.getOrThrow(overridden.lookup("openai", "gpt-5.4-2026-03-05"))
     assert.deepInclude(price, { input: 2.5, cached: 0.1, output: 15 })
     assert.deepInclude(price.longContext, { above: 272_000, input: 5, output: 22.5 })
@@ -279,6 +282,7 @@ describe("lookup", () => {
 
   it("multiplies the rates of a whole provider, then those of one model", () => {
     const overridden = Pricing.makeUnsafe({
+      tables: snapshot,
       overrides: { anthropic: { "*": { factor: 0.85 }, "claude-haiku-4-5": { output: 4 } } }
     })
     // 3 × 0.85, 15 × 0.85
@@ -302,7 +306,10 @@ describe("lookup", () => {
   it("forgets what the table says where an override replaces it, and only there", () => {
     const replaced = (replace: boolean) =>
       Result.getOrThrow(
-        Pricing.makeUnsafe({ overrides: { openai: { "gpt-4o": { replace, input: 1 } } } }).lookup("openai", "gpt-4o")
+        Pricing.makeUnsafe({ tables: snapshot, overrides: { openai: { "gpt-4o": { replace, input: 1 } } } }).lookup(
+          "openai",
+          "gpt-4o"
+        )
       )
     assert.deepInclude(replaced(false), { input: 1, output: 10 })
     assert.isUndefined(replaced(true).output)
@@ -322,6 +329,7 @@ describe("lookup", () => {
 
   it("applies an override on its days only", () => {
     const overridden = Pricing.makeUnsafe({
+      tables: snapshot,
       overrides: { openai: { "gpt-4o": [{ input: 2, since: "2026-06-01", until: "2026-06-30" }] } }
     })
     const on = (date?: string) => Result.getOrThrow(overridden.lookup("openai", "gpt-4o", date)).input
@@ -342,7 +350,7 @@ describe("lookup", () => {
     assert.match(refused({ openai: { "gpt-4o": { factor: -0.5 } } }), /openai gpt-4o/)
     assert.match(refused({ openai: { "gpt-4o": { since: "June" } } }), /openai gpt-4o/)
     assert.strictEqual(refused({ openai: { "gpt-4o": { input: 0, output: 0.005 } } }), "")
-    assert.throws(() => Pricing.makeUnsafe({ overrides: { openai: { "gpt-4o": { input: -1 } } } }))
+    assert.throws(() => Pricing.makeUnsafe({ tables: snapshot, overrides: { openai: { "gpt-4o": { input: -1 } } } }))
   })
 
   it.effect("fails the layer for overrides that can't be right", () =>
@@ -471,7 +479,7 @@ describe("cost", () => {
     assert.strictEqual(
       costOf(
         { provider: "azure", model: "prod-chat", inputTokens: 1000, outputTokens: 100 },
-        Pricing.makeUnsafe({ deployments: { "prod-chat": "gpt-4o" } })
+        Pricing.makeUnsafe({ tables: snapshot, deployments: { "prod-chat": "gpt-4o" } })
       ),
       "0.0035"
     )
@@ -509,6 +517,7 @@ describe("cost", () => {
 
   it("knows data zones of Azure and regional hosts of OpenAI from the program", () => {
     const service = Pricing.makeUnsafe({
+      tables: snapshot,
       deployments: { "eu-chat": { model: "gpt-4o", type: "dataZone" }, "chat": { model: "gpt-4o", type: "global" } },
       regions: { openai: "eu" }
     })
@@ -563,13 +572,13 @@ describe("cost", () => {
   })
 
   it("says which prices the program changed", () => {
-    const service = Pricing.makeUnsafe({ overrides: { openai: { "gpt-4o": { input: 2 } } } })
+    const service = Pricing.makeUnsafe({ tables: snapshot, overrides: { openai: { "gpt-4o": { input: 2 } } } })
     const cost = Result.getOrThrow(Pricing.costWith(
       new CostMetadata.CostMetadata({ provider: "openai", model: "gpt-4o", inputTokens: 1, outputTokens: 0 }),
       service
     ))
     assert.deepStrictEqual(cost.overridden, ["openai/gpt-4o"])
-    assert.strictEqual(cost.priceDate, Pricing.snapshot[0]?.date)
+    assert.strictEqual(cost.priceDate, snapshot[0]?.date)
   })
 
   it("says why there is none", () => {
@@ -671,9 +680,32 @@ const tablesIn = async (program: string): Promise<ReadonlyArray<string>> => {
     .sort()
 }
 
+describe("load", () => {
+  const made = Pricing.makeUnsafe({ overrides: { openai: { "gpt-4o": { input: 1 } } } })
+  const loaded = () => made.tables?.map(({ provider }) => provider)
+  const reason = (provider: string) =>
+    Result.match(made.lookup(provider, "gpt-4o"), {
+      onFailure: ({ reason }) => reason,
+      onSuccess: ({ input, output }) => [input, output]
+    })
+
+  it.effect("happens for the provider that is asked for, and for all by `current`", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual([loaded(), reason("openai"), reason("nobody")], [[], "notLoaded", "unknownProvider"])
+      yield* Pricing.lookup("openai", "gpt-4o")
+      assert.deepStrictEqual([loaded(), reason("openai"), reason("azure")], [["openai"], [1, 10], "notLoaded"])
+      yield* Pricing.cost(
+        new CostMetadata.CostMetadata({ provider: "groq", model: "llama-3.1-8b-instant", inputTokens: 1 })
+      )
+      assert.deepStrictEqual(loaded(), ["openai", "groq"])
+      yield* Pricing.current
+      assert.sameMembers(loaded() ?? [], snapshot.map(({ provider }) => provider))
+    }).pipe(Effect.provideService(Pricing.Pricing, made)))
+})
+
 describe("snapshot", () => {
   it("is made of valid prices", () => {
-    for (const { defaults, models, names } of Pricing.snapshot) {
+    for (const { defaults, models, names } of snapshot) {
       for (const price of [defaults, ...Object.values(models)]) Schema.asserts(Price.ModelPrice, price)
       for (const [alias, model] of Object.entries(names)) assert.property(models, model, alias)
       for (const id of [...Object.keys(models), ...Object.keys(names)]) assert.strictEqual(id, id.toLowerCase())
@@ -682,7 +714,7 @@ describe("snapshot", () => {
 
   it("is what the generator makes of the lists today", { timeout: 30_000 }, async () => {
     const { disagreements, suspects, tables } = await generate()
-    for (const { fallback: _, ...table } of Pricing.snapshot) {
+    for (const { fallback: _, ...table } of snapshot) {
       assert.deepStrictEqual(table, Object.values(tables).find(({ provider }) => provider === table.provider))
     }
     const written = readFileSync(new URL("../scripts/price-disagreements.md", import.meta.url), "utf8")
@@ -693,7 +725,15 @@ describe("snapshot", () => {
   it("adds at most 10 KB gzipped a provider", () => {
     const folder = new URL("../src/pricing/", import.meta.url)
     const modules = readdirSync(folder).filter((file) => file.endsWith(".ts"))
-    assert.deepStrictEqual(modules, ["anthropic.ts", "azure.ts", "bedrock.ts", "groq.ts", "openai.ts", "table.ts"])
+    assert.deepStrictEqual(modules, [
+      "anthropic.ts",
+      "azure.ts",
+      "bedrock.ts",
+      "groq.ts",
+      "openai.ts",
+      "snapshot.ts",
+      "table.ts"
+    ])
     for (const module of modules) {
       const code = stripTypeScriptTypes(readFileSync(new URL(module, folder), "utf8"))
       assert.isAtMost(gzipSync(code).byteLength, 10 * 1024, module)

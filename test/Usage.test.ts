@@ -10,6 +10,7 @@ import {
   type Responses,
   Usage
 } from "../src/index.ts"
+import { snapshot } from "../src/pricing/snapshot.ts"
 
 const Stated = Schema.NullOr(Schema.Finite)
 
@@ -94,7 +95,7 @@ describe("Usage", () => {
       })
       assert.deepInclude(usage, { cacheWriteTokens: 100_000, cacheWrite30mTokens: 1000, cacheWrite12hTokens: 99_000 })
       // 1000 × 2.50 + 99000 × 5
-      const cost = Result.getOrThrow(Pricing.costWith(costMetadata, Pricing.makeUnsafe()))
+      const cost = Result.getOrThrow(Pricing.costWith(costMetadata, Pricing.makeUnsafe({ tables: snapshot })))
       assert.strictEqual(BigDecimal.format(cost.total), "0.4975")
       assert.isTrue(cost.isComplete)
     })

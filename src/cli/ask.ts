@@ -77,7 +77,7 @@ const refused = (
 ): Effect.Effect<never, Failed | PlatformError, Stdio.Stdio> =>
   Effect.gen(function*() {
     if (json || dryRun) {
-      const pricing = yield* Pricing.Pricing
+      const pricing = yield* Pricing.current
       const response = Json.fromResponse(ChatResponse.accumulator().response(error), error.provider, pricing)
       yield* print(Json.line({ type: "error", error: response.error, response }))
     } else {
@@ -125,7 +125,7 @@ const answer = Effect.fnUntraced(function*(
   request: ChatRequest.Normalized
 ): Effect.fn.Return<void, Failed | PlatformError, Environment | Scope.Scope> {
   const stdio = yield* Stdio.Stdio
-  const pricing = yield* Pricing.Pricing
+  const pricing = yield* Pricing.current
   const hasTools = input.tools.length > 0
   const confirm = yield* Typing.confirm
   const ask = yield* Toolbox.open(input)

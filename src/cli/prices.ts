@@ -12,6 +12,7 @@ import { trusted } from "../internal/trusted.ts"
 import { type ModelPrice, patch, type PriceTable, tokenComponentNames } from "../Price.ts"
 import { check } from "../PriceOverrides.ts"
 import * as Pricing from "../Pricing.ts"
+import { snapshot } from "../pricing/snapshot.ts"
 import * as PricingRefresh from "../PricingRefresh.ts"
 import * as Files from "./files.ts"
 import * as Json from "./json.ts"
@@ -59,10 +60,10 @@ const fromFile = Effect.fnUntraced(function*(path: string) {
       Effect.fromResult(check(json)),
       (error) => wrongUsage(`${path}: ${error.message}`)
     )
-    return Pricing.makeUnsafe({ overrides })
+    return Pricing.makeUnsafe({ tables: snapshot, overrides })
   }
   const { tables } = yield* list(PricingRefresh.parse(text, path))
-  return Pricing.makeUnsafe({ tables: [...tables, ...Pricing.snapshot] })
+  return Pricing.makeUnsafe({ tables: [...tables, ...snapshot] })
 })
 
 const list = <R>(
@@ -101,7 +102,7 @@ export const prices = Effect.fn("cli.prices")(function*(
       onNone: () => true,
       onSome: (search) => `${row.provider}/${row.model}`.includes(search.toLowerCase())
     })
-  const bundled = rowsOf(Pricing.snapshot)
+  const bundled = rowsOf(snapshot)
   if (Option.isSome(input.diff)) {
     const path = input.diff.value
     const { tables } = yield* list(read(path))

@@ -125,7 +125,7 @@ const free = (connections: Connections, rest: Effect.Effect<boolean>): Effect.Ef
       Effect.flatMap(rest, (isRead) => {
         connections.areFreed = isRead
         // Clients take a connection back in a later turn of the event loop.
-        return isRead ? Effect.sleep(Duration.millis(1)) : Effect.void
+        return isRead ? Effect.yieldNow : Effect.void
       }).pipe(Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
     )
     connections.freeing = fiber
@@ -159,7 +159,15 @@ const readRest = <E>(reads: Reads<E>): Effect.Effect<boolean> => {
       onSuccess: (read) => rest(bytes + read.reduce((size, { length }) => size + length, 0)),
       onFailure: (error) => Effect.succeed(Cause.isDone(error))
     })
-  return Effect.timeoutOrElse(rest(0), { duration: drain.time, orElse: () => Effect.succeed(false) })
+  return Effect.gen(function*() {
+    const reading = yield* Effect.forkChild(rest(0), { startImmediately: true })
+    // Mostly it came together with the signal, and no timer is needed.
+    yield* Effect.yieldNow
+    const read = Fiber.join(reading)
+    return reading.pollUnsafe() === undefined
+      ? yield* Effect.timeoutOrElse(read, { duration: drain.time, orElse: () => Effect.succeed(false) })
+      : yield* read
+  })
 }
 
 const fromStream = <E>(
@@ -257,13 +265,11 @@ const fromWeb = <E>(
           reason: new HttpClientError.DecodeError({ request: response.request, response, cause })
         })
       )))
-    const watchdog = Effect.gen(function*() {
-      while (true) {
-        // While nobody waits for a read it is the consumer that is slow, not the provider.
-        const left = waiting === undefined || !hasRead ? limit : since + limit - now()
-        if (left <= 0) return settle(Effect.fail(onIdle()))
-        yield* Effect.sleep(Duration.millis(left))
-      }
+    const watchdog: Effect.Effect<void> = Effect.suspend(() => {
+      // While nobody waits for a read it is the consumer that is slow, not the provider.
+      const left = waiting === undefined || !hasRead ? limit : since + limit - now()
+      if (left <= 0) return Effect.sync(() => settle(Effect.fail(onIdle())))
+      return Effect.andThen(Effect.sleep(Duration.millis(left)), watchdog)
     })
     const nextArrival = Effect.callback<Arr.NonEmptyReadonlyArray<Uint8Array>, E | Cause.Done>((resume) => {
       waiting = resume

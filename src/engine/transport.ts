@@ -2,19 +2,24 @@ import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { constTrue } from "effect/Function"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
@@ -270,8 +275,7 @@ const openOnce = Effect.fnUntraced(function*<C>(
     secrets = attempt.secrets
     if (route.isPaid) { for (const { open } of watchers) open.add(sent) }
     const response = yield* client.execute(attempt.request).pipe(
-      Effect.provideService(HttpClient.TracerPropagationEnabled, policy.propagateTrace),
-      Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, ...attempt.secretHeaders]),
+      Effect.updateContext(calling(attempt, policy)),
       Effect.mapError((error) => {
         const reason = fromClient(error)
         if (isUnsent(reason)) close()
@@ -348,6 +352,27 @@ const openOnce = Effect.fnUntraced(function*<C>(
   close()
   return { first, pull }
 })
+
+const calling =
+  ({ secretHeaders }: Attempt, { propagateTrace }: Policy) =>
+  (context: Context.Context<never>): Context.Context<never> => {
+    const own = context.pipe(
+      // Fetch would carry keys in custom headers along.
+      Context.add(FetchHttpClient.RequestInit, {
+        redirect: "manual",
+        ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit))
+      }),
+      Context.add(HttpClient.TracerPropagationEnabled, propagateTrace),
+      Context.add(Headers.CurrentRedactedNames, [
+        ...Context.get(context, Headers.CurrentRedactedNames),
+        ...secretHeaders
+      ])
+    )
+    // It exports no span: one would be of use only in the headers to the provider.
+    return propagateTrace || Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer
+      ? own
+      : Context.add(own, HttpClient.TracerDisabledWhen, constTrue)
+  }
 
 // Errors of the client itself, and of connections that could not be made.
 const isUnsent = (reason: ProviderError.Reason): boolean =>

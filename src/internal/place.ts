@@ -3,13 +3,14 @@
  *
  * @internal
  */
-export const place = (path: ReadonlyArray<string | number>): string =>
-  path.reduce<string>(
-    (text, segment) =>
-      typeof segment === "number"
-        ? `${text}[${segment}]`
-        : /^[A-Za-z_$][\w$]*$/.test(segment)
-        ? text === "" ? segment : `${text}.${segment}`
-        : `${text}[${JSON.stringify(segment)}]`,
-    ""
-  )
+export const place = (path: ReadonlyArray<string | number>): string => {
+  let text = ""
+  for (const segment of path) {
+    text += typeof segment === "number"
+      ? `[${segment}]`
+      : /^[A-Za-z_$][\w$]*$/.test(segment)
+      ? text === "" ? segment : `.${segment}`
+      : `[${JSON.stringify(segment)}]`
+  }
+  return text
+}

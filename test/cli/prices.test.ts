@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Option, Path } from "effect"
 import { service } from "../../src/cli/prices.ts"
 import { CostMetadata, Pricing } from "../../src/index.ts"
+import { snapshot } from "../../src/pricing/snapshot.ts"
 import { lines, run } from "./harness.ts"
 
 const usage = `data: {"model":"gpt-4o","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],` +
@@ -151,7 +152,7 @@ describe("decode with prices", () => {
         ["asked", "stated", "asked", "asked"]
       )
       const completing = {
-        ...Pricing.makeUnsafe(),
+        ...Pricing.makeUnsafe({ tables: snapshot }),
         complete: () => new CostMetadata.CostMetadata({ model: "completed" })
       }
       const own = yield* Effect.provideService(service(Option.none(), Option.none()), Pricing.Pricing, completing)

@@ -269,7 +269,7 @@ export const format = (options: FormatOptions): RequestFormat.RequestFormat => {
         const functions = yield* OpenAi.functionTools(request, { key, isPlain: dialect.plainParameters, maxName: 64 })
         const tools = functions.map((tool) => ({ type: "function", function: tool }))
         const hasTools = tools.length > 0 || Tools.rawTools(raw).length > 0
-        const asked = yield* OpenAi.reasoning(request, model, dialect.efforts?.(model))
+        const asked = yield* OpenAi.reasoning(request, model, dialect.efforts)
         const ignored = [
           ...asked.ignored,
           ...(request.reasoning?.summary === undefined ? [] : ["reasoning.summary: the API gives none"]),

@@ -89,13 +89,15 @@ export const metadataProblem = (
  * @internal
  */
 export const reasoning = (
-  { reasoning = {} }: ChatRequest.Normalized,
+  { reasoning }: ChatRequest.Normalized,
   model: string,
-  taken: ReadonlyArray<string> | undefined
+  taken: ((model: string) => ReadonlyArray<string> | undefined) | undefined
 ): Encoding<Effort> =>
-  reasoning.budgetTokens !== undefined && reasoning.effort === undefined && knownToReason(model) === false
+  reasoning === undefined
+    ? Result.succeed({ ignored: [] })
+    : reasoning.budgetTokens !== undefined && reasoning.effort === undefined && knownToReason(model) === false
     ? Result.fail(`reasoning.budgetTokens: ${model} does not reason`)
-    : Result.succeed(asEffort(reasoning, model, taken))
+    : Result.succeed(asEffort(reasoning, model, taken?.(model)))
 
 const noOptions = ownOptions(Schema.Struct({}))
 

@@ -102,7 +102,7 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
         const tools = functions.map((tool) => ({ type: "function", ...tool, strict: tool.strict ?? false }))
         const hasTools = tools.length > 0 || Tools.rawTools(raw).length > 0
         const { maxTokens, reasoning: { summary } = {} } = request
-        const asked = yield* OpenAi.reasoning(request, model, effortsByName(model))
+        const asked = yield* OpenAi.reasoning(request, model, effortsByName)
         const ignored = [...asked.ignored, ...(hasTools ? [] : Tools.withoutTools(request))]
         yield* unless(
           maxTokens !== undefined && maxTokens < 16

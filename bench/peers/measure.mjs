@@ -1,0 +1,103 @@
+/** One measurement of one subject, in a process of its own: prints a number. */
+import { registerHooks } from "node:module"
+
+const [subject, wire, kind, size] = process.argv.slice(2)
+const cpu = () => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1000
+}
+const load = () => import(`./subjects/${subject}.mjs`)
+const print = (value) => process.stdout.write(String(value))
+
+const kinds = {
+  // What a process costs until it has the first text: milliseconds of CPU since it began.
+  cold: async () => {
+    const { respond } = await import("./bodies.mjs")
+    const { events } = await cached()
+    const { open } = await load()
+    await open(async () => respond(wire, events))((text) => {
+      if (text === "") return
+      print(cpu())
+      process.exit()
+    })
+  },
+  // Files that are evaluated by the import.
+  modules: async () => {
+    let count = 0
+    registerHooks({
+      load: (url, context, next) => {
+        if (!url.startsWith("node:")) count++
+        return next(url, context)
+      }
+    })
+    await load()
+    // Without the subject's own file.
+    print(count - 1)
+  },
+  // Microseconds of CPU of a request whose answer is one text.
+  request: async () => {
+    const { events, respond } = await import("./bodies.mjs")
+    const { open } = await load()
+    const reads = events(wire, 1)
+    const ask = open(async () => respond(wire, reads))
+    const many = async (count) => {
+      for (let at = 0; at < count; at++) await ask(() => undefined)
+    }
+    await many(1500)
+    let best = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 5; round++) {
+      const since = cpu()
+      await many(400)
+      best = Math.min(best, 1000 * (cpu() - since) / 400)
+    }
+    print(best)
+  },
+  // Bytes of heap of a stream that has had its first text and waits.
+  idle: async () => {
+    const { events, respond } = await import("./bodies.mjs")
+    const { open } = await load()
+    const reads = events(wire, 1).slice(0, wire === "messages" ? 3 : wire === "converse" ? 2 : 1)
+    const ask = open(async () => respond(wire, reads, true))
+    const start = (count) =>
+      Promise.all(Array.from({ length: count }, () => new Promise((resolve) => void ask((text) => text && resolve()))))
+    const heap = async () => {
+      for (let turn = 0; turn < 5; turn++) {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        globalThis.gc()
+      }
+      return process.memoryUsage().heapUsed
+    }
+    await start(100)
+    const before = await heap()
+    await start(Number(size))
+    print((await heap() - before) / Number(size))
+    process.exit()
+  },
+  // Microseconds of CPU an event, one event a read or in reads of 64 KiB.
+  stream: async () => {
+    const { events, large, respond } = await import("./bodies.mjs")
+    const { open } = await load()
+    const count = 10_000
+    const single = events(wire, count)
+    const reads = size === "large" ? large(single) : single
+    const ask = open(async () => respond(wire, reads))
+    let best = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 8; round++) {
+      const since = cpu()
+      let length = 0
+      await ask((text) => length += text.length)
+      if (length < 5 * count) throw new Error(`${subject} gave ${length} characters`)
+      best = Math.min(best, 1000 * (cpu() - since) / count)
+    }
+    print(best)
+  }
+}
+
+// What the cold process reads itself is made before it.
+const cached = async () => {
+  const { readFileSync } = await import("node:fs")
+  const bytes = readFileSync(size)
+  return { events: [bytes] }
+}
+
+await kinds[kind]()

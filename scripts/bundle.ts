@@ -1,0 +1,94 @@
+/**
+ * Makes the built modules ready for those who load them, as a part of `npm run build`:
+ *
+ * - For bundlers, it marks the calls at the top of a module as pure. They only make values, such as schemas, and those that
+ *   a program does not use can be left out with all that they refer to.
+ * - For Node, it writes `dist/node`: the modules joined into few files. Finding and linking a file costs Node more than what
+ *   is in it, and the barrel reaches some 160.
+ */
+import { groupBy } from "effect/Array"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { rolldown } from "rolldown"
+import { parseAst } from "rolldown/parseAst"
+
+const dist = Path.join(import.meta.dirname, "../dist")
+Fs.rmSync(Path.join(dist, "node"), { recursive: true, force: true })
+
+const { exports }: { readonly exports: Readonly<Record<string, unknown>> } = JSON.parse(
+  Fs.readFileSync(Path.join(dist, "../package.json"), "utf8")
+)
+const hidden = Object.keys(exports).filter((path) => exports[path] === null).map((path) =>
+  new RegExp(`^${path.replace("./", "").replace("*", ".*")}$`)
+)
+
+const built = Fs.readdirSync(dist, { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".js"))
+  .map((file) => file.replaceAll(Path.sep, "/").slice(0, -3))
+const modules = built.filter((name) => name === "index" || hidden.every((path) => !path.test(name)))
+
+/** Where the calls begin that run when a module is loaded, and only make a value. */
+const pureCalls = (node: unknown): ReadonlyArray<number> => {
+  if (Array.isArray(node)) return node.flatMap(pureCalls)
+  if (typeof node !== "object" || node === null || !("type" in node) || !("start" in node)) return []
+  const { start, type, ...parts } = node
+  if (/Function|Statement|MethodDefinition/.test(String(type))) return []
+  const inside = Object.values(parts).flatMap(pureCalls)
+  return /^(?:Call|New)Expression$/.test(String(type)) ? [Number(start), ...inside] : inside
+}
+
+for (const name of built.filter((name) => !/^(?:bin$|cli\/)/.test(name))) {
+  const file = Path.join(dist, `${name}.js`)
+  const code = Fs.readFileSync(file, "utf8")
+  const starts = Array.from(new Set(pureCalls(parseAst(code).body))).sort((one, other) => one - other)
+  Fs.writeFileSync(
+    file,
+    [0, ...starts].map((start, index) => code.slice(start, starts[index])).join("/*#__PURE__*/ ")
+  )
+}
+
+/** The files that a module loads, itself included. */
+const loadedBy = (name: string): ReadonlySet<string> => {
+  const files = new Set([Path.join(dist, `${name}.js`)])
+  for (const file of files) {
+    for (const [, target = ""] of Fs.readFileSync(file, "utf8").matchAll(/^(?:import|export)\b.* from "(\..*)";$/gm)) {
+      files.add(Path.join(Path.dirname(file), target))
+    }
+  }
+  return files
+}
+
+const barrel = loadedBy("index")
+const providers = modules.filter((name) => /^(?:anthropic|azure|bedrock|groq|openai)\//.test(name)).map(loadedBy)
+  .filter((files) => files.has(Path.join(dist, "Provider.js")))
+const streams = loadedBy("ChunkStream")
+
+/**
+ * The files that the modules of the barrel are joined in: one for what the same providers need, one for what the
+ * operators of streams need beside, and one for the rest. Those that most need come first, as a file takes along what its
+ * modules need and no file before it has.
+ */
+const groups = groupBy(Array.from(barrel).slice(1), (file) => {
+  const users = providers.flatMap((files, index) => files.has(file) ? [index] : [])
+  return users.length > 0 ? users.join() : streams.has(file) ? "streams" : "barrel"
+})
+const rank = (users: string): number => users === "barrel" ? 0 : users === "streams" ? 1 : 1 + users.split(",").length
+
+const bundle = await rolldown({
+  input: Object.fromEntries(modules.map((name) => [name, Path.join(dist, `${name}.js`)])),
+  external: /^[^./]/,
+  platform: "neutral",
+  treeshake: false
+})
+await bundle.write({
+  dir: Path.join(dist, "node"),
+  chunkFileNames: "internal/[name]-[hash].js",
+  comments: false,
+  codeSplitting: {
+    groups: Object.entries(groups).map(([users, files], index) => ({
+      name: rank(users) > 1 ? `providers-${index}` : users,
+      test: (file: string) => files.includes(file),
+      priority: rank(users)
+    }))
+  }
+})

@@ -1,0 +1,90 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { gzipSync } from "node:zlib"
+import { rolldown } from "rolldown"
+import { root, run } from "../support/process.ts"
+
+const dist = Path.join(root, "dist")
+
+/** What a program prints as JSON, in a process of its own. */
+const printed = async (script: string): Promise<ReadonlyArray<string>> => {
+  const { output, status } = await run(process.execPath, ["--input-type=module", "-e", script])
+  assert.strictEqual(status, 0, output)
+  return JSON.parse(output)
+}
+
+/** The files that a module loads: those of this package, and those of others. */
+const loadedBy = async (module: string) => {
+  const files = await printed(`
+    import { registerHooks } from "node:module"
+    const files = []
+    registerHooks({ load: (url, context, next) => (files.push(url), next(url, context)) })
+    await import(${JSON.stringify(module)})
+    console.log(JSON.stringify(files))`)
+  const own = files.filter((file) => file.startsWith(`file://${dist}/`))
+  return { own, others: files.filter((file) => !own.includes(file)) }
+}
+
+/** The size of a program's own code in kilobytes after gzip, without Effect: what it loads at its start. */
+const bundled = async (source: string): Promise<number> => {
+  const bundle = await rolldown({
+    input: "program",
+    external: /^(?:effect|@smithy)(?:\/|$)/,
+    platform: "browser",
+    logLevel: "silent",
+    resolve: { conditionNames: ["module", "import", "default"] },
+    plugins: [{
+      name: "program",
+      resolveId: (id) => id === "program" ? Path.join(root, "program.js") : undefined,
+      load: (id) => id === Path.join(root, "program.js") ? source : undefined
+    }]
+  })
+  const { output: [entry] } = await bundle.generate({ format: "esm", minify: true })
+  return gzipSync(entry.code).length / 1000
+}
+
+describe("what a program loads", () => {
+  it("is few files in Node, and of others only Effect's", async () => {
+    const [barrel, path, core] = await Promise.all([
+      loadedBy("effect-llm-stream"),
+      loadedBy("effect-llm-stream/openai/OpenAi"),
+      loadedBy("effect-llm-stream/Provider")
+    ])
+    assert.isAtMost(path.own.length, 15)
+    assert.isAtMost(barrel.own.length, 40)
+    assert.deepStrictEqual(barrel.own.filter((file) => file.includes("/pricing/")), [])
+    assert.deepStrictEqual(barrel.others.filter((file) => !file.includes("/node_modules/effect/")), [])
+    assert.sameMembers([...path.others], [...core.others])
+    assert.isAtMost(barrel.others.length / path.others.length, 1.1)
+  })
+
+  it("is in Node what it is elsewhere", async () => {
+    const modules = Fs.readdirSync(Path.join(dist, "node"), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".js") && !file.startsWith("internal"))
+    assert.isAbove(modules.length, 100)
+    const different = await printed(`
+      const names = async (file) => Object.keys(await import(${JSON.stringify(`file://${dist}/`)} + file)).sort().join()
+      const different = []
+      for (const file of ${JSON.stringify(modules)}) {
+        if (await names(file) !== await names("node/" + file)) different.push(file)
+      }
+      console.log(JSON.stringify(different))`)
+    assert.deepStrictEqual(different, [])
+  })
+
+  it("is as small in a bundle by the barrel as by paths, without prices", async () => {
+    const program = (imports: string) => `${imports}\nconsole.log(OpenAi.layer, ChunkStream.text, Provider.Provider)`
+    const [barrel, paths, provider] = await Promise.all([
+      bundled(program(`import { ChunkStream, OpenAi, Provider } from "effect-llm-stream"`)),
+      bundled(program(
+        ["ChunkStream", "Provider", "openai/OpenAi"]
+          .map((path) => `import * as ${Path.basename(path)} from "effect-llm-stream/${path}"`).join("\n")
+      )),
+      bundled(`import { layer } from "effect-llm-stream/openai/OpenAi"\nconsole.log(layer)`)
+    ])
+    assert.isAtMost(barrel / paths, 1.02)
+    assert.isAtMost(paths / provider, 1.05)
+    assert.isAtMost(provider, 36)
+  })
+})
