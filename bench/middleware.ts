@@ -1,20 +1,58 @@
 /**
- * What middleware costs: a request through none, through each and through five, and each of their chunks. The requests are
- * those of OpenAI's layer with an HTTP client in memory; the store is in memory too.
+ * What middleware costs: the CPU time that it adds to a request of OpenAI's layer, with an HTTP client and a store in memory.
  *
- * Run: `node bench/middleware.ts`. It prints CPU time, as others may use the machine.
+ * Run: `node bench/middleware.ts`, with names of rows for these alone. Each row has a process of its own, as a program has
+ * one stack and not all of them. There, requests with and without the middleware take turns, so that both meet the same
+ * machine; a figure is the median of the differences of the rounds.
  */
 import { Effect, Layer, pipe, Redacted, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
-import { OpenAi, type Provider } from "../src/index.ts"
+import { spawnSync } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { type Chunk, OpenAi, type Provider } from "../src/index.ts"
 import * as Breaker from "../src/middleware/Breaker.ts"
+import * as Budget from "../src/middleware/Budget.ts"
+import * as Cache from "../src/middleware/Cache.ts"
 import * as Fallback from "../src/middleware/Fallback.ts"
+import * as Ledger from "../src/middleware/Ledger.ts"
 import * as Limit from "../src/middleware/Limit.ts"
 import * as ResponseHead from "../src/middleware/ResponseHead.ts"
 import * as Retry from "../src/middleware/Retry.ts"
 import * as Store from "../src/stores/Store.ts"
 
 type Wrap = (self: Provider.Service) => Provider.Service
+
+const head = ResponseHead.tapped(() => Effect.void)
+const retry = Retry.retried()
+const fallback: Wrap = (self) => Fallback.make([self])
+const breaker = Breaker.make()
+const limit = Limit.make({
+  requests: { limit: 1_000_000_000, every: "1 minute" },
+  tokens: { limit: 1_000_000_000_000, every: "1 minute" }
+})
+const budget = Budget.make({ limit: "1000000000" })
+// Rows that are kept would make later requests slower than earlier ones.
+const ledger = Ledger.make({ expiresAfter: "1 second" })
+const cache = Cache.make({ timeToLive: "1 second" })
+
+const rows: Readonly<Record<string, Effect.Effect<Wrap, unknown, Store.Store>>> = {
+  ResponseHead: Effect.succeed(head),
+  Retry: Effect.succeed(retry),
+  Fallback: Effect.succeed(fallback),
+  Breaker: breaker,
+  Limit: limit,
+  Budget: budget,
+  Ledger: ledger,
+  Cache: cache,
+  "ResponseHead, Breaker, Limit, Retry, Fallback": Effect.map(
+    Effect.all([breaker, limit]),
+    ([breaker, limit]): Wrap => (self) => pipe(self, head, breaker, limit, retry, fallback)
+  ),
+  "Ledger, Budget, Limit, Breaker, Fallback": Effect.map(
+    Effect.all([ledger, budget, limit, breaker]),
+    ([ledger, budget, limit, breaker]): Wrap => (self) => pipe(self, ledger, budget, limit, breaker, fallback)
+  )
+}
 
 const chunkOf = (content: string, finish: string | null) =>
   `data: ${
@@ -65,67 +103,81 @@ const clientOf = (body: ReadonlyArray<Uint8Array>) =>
     )
   )
 
+const openai = (chunks: number): Effect.Effect<Provider.Service, unknown> =>
+  Effect.provide(OpenAi.make({ apiKey: Redacted.make("key") }), clientOf(bodyOf(chunks)))
+
+/** OpenAI as far as middleware can tell, with the chunks of an answer ready. */
+const ready: Effect.Effect<Provider.Service, unknown> = Effect.gen(function*() {
+  const provider = yield* openai(2)
+  const chunks: ReadonlyArray<Chunk.Chunk> = yield* Stream.runCollect(provider.stream({ model: "gpt-4o", prompt: "-" }))
+  return { ...provider, stream: () => Stream.fromArray(chunks) }
+})
+
 const cpu = (): number => {
   const { system, user } = process.cpuUsage()
   return user + system
 }
 
-/** The CPU time of a request in µs: the least of several rounds. */
-const measure = (provider: Provider.Service, requests: number) =>
-  Effect.gen(function*() {
-    let least = Number.POSITIVE_INFINITY
-    for (let round = 0; round < 5; round++) {
-      const start = cpu()
-      for (let n = 0; n < requests; n++) {
-        yield* Stream.runDrain(provider.stream({ model: "gpt-4o", prompt: "Say hello", maxTokens: 1000 }))
-      }
-      least = Math.min(least, (cpu() - start) / requests)
-    }
-    return least
-  })
+let asked = 0
 
-const program = Effect.gen(function*() {
-  const limit = yield* Limit.make({
-    requests: { limit: 1_000_000, every: "1 minute" },
-    tokens: { limit: 1_000_000_000, every: "1 minute" }
-  })
-  const breaker = yield* Breaker.make()
-  const head = ResponseHead.tapped(() => Effect.void)
-  const retry = Retry.retried()
-  const fallback: Wrap = (self) => Fallback.make([self])
-  const stacks: Readonly<Record<string, Wrap>> = {
-    none: (self) => self,
-    ResponseHead: head,
-    Retry: retry,
-    Fallback: fallback,
-    Breaker: (self) => fallback(breaker(self)),
-    Limit: (self) => fallback(limit(self)),
-    "all five": (self) => pipe(self, head, breaker, limit, retry, fallback)
-  }
-  for (const [chunks, requests] of [[200, 100], [20_000, 2]] as const) {
-    const openai: Provider.Service = yield* OpenAi.make({ apiKey: Redacted.make("key") }).pipe(
-      Effect.provide(clientOf(bodyOf(chunks)))
-    )
-    // Warm, so that the first is not the slowest.
-    yield* measure(stacks["all five"]?.(openai) ?? openai, requests)
-    let alone = 0
-    for (const [name, wrap] of Object.entries(stacks)) {
-      const took = yield* measure(wrap(openai), requests)
-      if (name === "none") alone = took
-      console.log(
-        `${chunks} chunks, ${name}: ${took.toFixed(0)} µs a request, ${((took / alone - 1) * 100).toFixed(1)} % more, ${
-          ((took - alone) / chunks).toFixed(3)
-        } µs a chunk more`
+/** The CPU time of a request, in µs. No two requests are equal. */
+const timed = (provider: Provider.Service, requests: number) =>
+  Effect.gen(function*() {
+    const start = cpu()
+    for (let n = 0; n < requests; n++) {
+      yield* Stream.runDrain(
+        provider.stream({ model: "gpt-4o", prompt: `Say hello to ${asked++} people`, maxTokens: 1000 })
       )
     }
-  }
-  // What the store's steps of a request take, around a provider that does nothing.
-  const nothing: Provider.Service = { name: "nothing", stream: () => Stream.empty }
-  const alone = yield* measure(fallback(nothing), 3000)
-  for (const [name, wrap] of [["Limit", limit], ["Breaker", breaker]] as const) {
-    const took = yield* measure(fallback(wrap(nothing)), 3000)
-    console.log(`${name} with the memory store: ${(took - alone).toFixed(1)} µs a request`)
-  }
-})
+    return (cpu() - start) / requests
+  })
 
-await Effect.runPromise(Effect.provide(program, Store.layerMemory))
+const median = (times: ReadonlyArray<number>): number => times.toSorted((a, b) => a - b)[times.length >>> 1] ?? 0
+
+/** What a request takes alone, and what is added to it, in µs. */
+const compared = (self: Provider.Service, wrap: Wrap, requests: number) =>
+  Effect.gen(function*() {
+    const wrapped = wrap(self)
+    const alone: Array<number> = []
+    const added: Array<number> = []
+    for (let round = -10; round < 31; round++) {
+      // Whoever comes second may pay for the garbage of the first.
+      const isFirst = round % 2 === 0
+      const before = isFirst ? yield* timed(self, requests) : 0
+      const both = yield* timed(wrapped, requests)
+      const took = isFirst ? before : yield* timed(self, requests)
+      // The first rounds are those of cold code.
+      if (round < 0) continue
+      alone.push(took)
+      added.push(both - took)
+    }
+    return { alone: median(alone), added: median(added) }
+  })
+
+const measured = (name: string) =>
+  Effect.gen(function*() {
+    const wrap = yield* rows[name] ?? Effect.fail(`no row ${name}`)
+    const step = yield* compared(yield* ready, wrap, 200)
+    const request = yield* compared(yield* openai(200), wrap, 25)
+    const long = yield* compared(yield* openai(10_000), wrap, 1)
+    return [
+      name,
+      step.added.toFixed(0),
+      `${request.added.toFixed(0)} of ${request.alone.toFixed(0)}`,
+      `${(request.added / request.alone * 100).toFixed(0)} %`,
+      ((long.added - step.added) / 10_000).toFixed(2)
+    ]
+  }).pipe(Effect.provide(Store.layerMemory))
+
+const [flag, name = "", ...others] = process.argv.slice(2)
+if (flag === "--row") {
+  console.log(`| ${(await Effect.runPromise(measured(name))).join(" | ")} |`)
+} else {
+  console.log(
+    "| middleware | short answer, µs | 200 chunks, µs | more | a chunk, µs |\n| --- | ---: | ---: | ---: | ---: |"
+  )
+  const chosen = flag === undefined ? Object.keys(rows) : [flag, name, ...others].filter((row) => row !== "")
+  for (const row of chosen) {
+    spawnSync(process.execPath, [fileURLToPath(import.meta.url), "--row", row], { stdio: "inherit" })
+  }
+}

@@ -11,6 +11,7 @@ import { CostMetadata } from "./CostMetadata.ts"
 import * as Checks from "./engine/checks.ts"
 import * as Tokens from "./engine/tokens.ts"
 import { defined } from "./internal/defined.ts"
+import { trusted } from "./internal/trusted.ts"
 import type { Price } from "./Price.ts"
 import * as Pricing from "./Pricing.ts"
 import type { ProviderError } from "./ProviderError.ts"
@@ -128,9 +129,21 @@ export const atMost = (
   request: Request,
   options: Options,
   pricing: Pricing.Service
+): Result.Result<Estimate, Pricing.UnknownModel | ProviderError> => atMostOf(request, options, pricing)
+
+/**
+ * {@link atMost} of a request in which somebody else has found the texts, or will.
+ *
+ * @internal
+ */
+export const atMostOf = (
+  request: Request,
+  options: Options,
+  pricing: Pricing.Service,
+  texts?: Tokens.Found
 ): Result.Result<Estimate, Pricing.UnknownModel | ProviderError> =>
   Result.flatMap(
-    Result.mapError(Tokens.count(request, options), (message) => Checks.refused("CostEstimate", message)),
+    Result.mapError(Tokens.count(request, options, texts), (message) => Checks.refused("CostEstimate", message)),
     (counts) => priced(request, options, pricing, counts)
   )
 
@@ -158,12 +171,12 @@ const priced = (
     .map(({ counts, lifetime }) => ({
       lifetime,
       cost: Result.filterOrFail(
-        Pricing.costWith(new CostMetadata({ ...stated, ...counts }), pricing),
+        Pricing.costWith(trusted(CostMetadata, { ...stated, ...counts }), pricing),
         ({ flags }) => !flags.some(({ kind, subject }) => kind === "unpriced" && subject.startsWith("cacheWrite")),
         () => lifetime
       )
     }))
-  return Result.map(Pricing.costWith(new CostMetadata(stated), pricing), (plain): Estimate => ({
+  return Result.map(Pricing.costWith(trusted(CostMetadata, stated), pricing), (plain): Estimate => ({
     cost: writes.reduce(
       (dearest, { cost }) =>
         Result.isSuccess(cost) && BigDecimal.isGreaterThan(cost.success.total, dearest.total) ? cost.success : dearest,

@@ -48,25 +48,45 @@ export interface Counts {
 }
 
 /**
+ * Finds what of a request is counted, when it is first asked for.
+ *
+ * @internal
+ */
+export type Found = () => Result.Result<Texts, string>
+
+/** @internal */
+export const found = (request: Request): Found => {
+  let known: Result.Result<Texts, string> | undefined
+  return () => known ??= find(request)
+}
+
+const find = (request: Request): Result.Result<Texts, string> => {
+  const { prompt, responseFormat, system, tools }: Partial<Request> = { ...request }
+  if (prompt === undefined || prompt === null) return Result.fail("`prompt` is missing")
+  // Toolkits and schemas have more in them than what is sent.
+  return tools === undefined && responseFormat === undefined
+    ? Result.succeed(textsOf([system, prompt], []))
+    : Result.mapBoth(plainRequest({ prompt: "-", ...defined({ tools, responseFormat }) } as ChatRequest), {
+      onFailure: ({ message }) => message,
+      onSuccess: ({ responseFormat: format, tools: declared }) => textsOf([system, prompt], [declared, format])
+    })
+}
+
+/**
  * Counts what a request is made of; a sentence when a number is wrong.
  *
  * @internal
  */
-export const count = (request: Request, options: Options): Result.Result<Counts, string> =>
+export const count = (
+  request: Request,
+  options: Options,
+  texts: Found = found(request)
+): Result.Result<Counts, string> =>
   Result.gen(function*() {
-    const { maxTokens, prompt, responseFormat, system, tools }: Partial<Request> = { ...request }
-    if (prompt === undefined || prompt === null) return yield* Result.fail("`prompt` is missing")
+    const found = yield* texts()
     const { maxTokens: longest, tokens: tokensOf = approximate }: Partial<Options> = { ...options }
-    // Toolkits and schemas have more in them than what is sent.
-    const { responseFormat: format, tools: declared } = tools === undefined && responseFormat === undefined
-      ? {}
-      : yield* Result.mapError(
-        plainRequest({ prompt: "-", ...defined({ tools, responseFormat }) } as ChatRequest),
-        ({ message }) => message
-      )
-    const found = textsOf([system, prompt], [declared, format])
     const counted = found.texts.reduce((sum, text) => sum + Math.ceil(tokensOf(text)), 0)
-    const outputTokens = maxTokens ?? longest
+    const outputTokens = request.maxTokens ?? longest
     return {
       found,
       inputTokens: (yield* Checks.count("tokens", counted)) + found.items * tokensPerItem,

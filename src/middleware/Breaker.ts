@@ -3,23 +3,20 @@
  *
  * @since 0.2.0
  */
-import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Checks from "../engine/checks.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
-import { owned } from "./Retry.ts"
+import * as Stack from "./stack.ts"
 import * as Machine from "./state/breaker.ts"
 import * as Stored from "./stored.ts"
 
@@ -86,15 +83,11 @@ export const make: (options?: Options) => Effect.Effect<
   const settings = yield* Stored.checked(name, settingsOf(options))
   const store = yield* Store.Store
   return <C extends Chunk>(self: Provider.Service<C>): Provider.Service<C> =>
-    owned(self, (request) => attempt({ self, request, store, cell: cellOf(self, request, options), settings }))
+    Stack.around(self, (asked) => (call) => attempt({ asked, call, store, cell: cellOf(asked, options), settings }))
 })
 
-const cellOf = (self: Provider.Service, request: ChatRequest, { key }: Options) =>
-  cells(
-    key === undefined
-      ? Store.key(name, self.name, self.target?.(request)?.model ?? request.model ?? "")
-      : Store.key(name, key(request))
-  )
+const cellOf = ({ model = "", provider, request }: Stack.Asked, { key }: Options) =>
+  cells(key === undefined ? Store.key(name, provider.name, model) : Store.key(name, key(request)))
 
 /**
  * Puts a breaker around the common `Provider` that is provided to it.
@@ -148,53 +141,47 @@ export const layerService = <Self, C extends Chunk>(
 
 const cells = Store.cells(Machine.Circuit)
 
-interface Task<out C extends Chunk> {
-  readonly self: Provider.Service<C>
-  readonly request: ChatRequest
+interface Task {
+  readonly asked: Stack.Asked
+  readonly call: Stack.Call
   readonly store: Store.Service
   readonly cell: Store.Cell<Machine.Circuit>
   readonly settings: Settings
 }
 
-const attempt = <C extends Chunk>(task: Task<C>): Stream.Stream<C, ProviderError.ProviderError> =>
-  Stream.unwrap(Effect.gen(function*() {
+const attempt = Effect.fnUntraced(
+  function*(task: Task): Effect.fn.Return<void, ProviderError.ProviderError, Scope.Scope> {
     const by = globalThis.crypto.randomUUID()
-    const call: { outcome: Machine.Outcome } = { outcome: "ignored" }
-    const admission = yield* entered(task, by, call)
-    if (admission._tag === "Open") return Stream.fail(isOpen(task.self.name, admission.wait))
+    const admission = yield* entered(task, by)
+    if (admission._tag === "Open") return yield* isOpen(task.asked.provider.name, admission.wait)
     if (admission._tag === "Probe") yield* Effect.forkScoped(stayed(task, by))
-    return task.self.stream(task.request).pipe(
-      Stream.onExit((exit) =>
-        Effect.sync(() => {
-          call.outcome = outcomeOf(exit)
-        })
-      )
-    )
-  }))
+  }
+)
 
 type Admission =
   | { readonly _tag: "Closed" | "Probe" }
   | { readonly _tag: "Open"; readonly wait: number }
 
 /** Asks to start. How the call that may start has ended is recorded when the scope ends. */
-const entered = <C extends Chunk>(
-  task: Task<C>,
-  by: string,
-  call: { readonly outcome: Machine.Outcome }
+const entered = (
+  task: Task,
+  by: string
 ): Effect.Effect<Admission, ProviderError.ProviderError, Scope.Scope> =>
   Effect.uninterruptible(Effect.tap(
-    Stored.orElse(asked(task, by), {
+    Stored.orElse(admitted(task, by), {
       middleware: name,
-      provider: task.self.name,
+      provider: task.asked.provider.name,
       onStoreFailure: task.settings.onStoreFailure,
       otherwise: { _tag: "Closed" } satisfies Admission
     }),
     ({ _tag }) =>
-      _tag === "Open" ? Effect.void : Effect.addFinalizer(() => recorded(task, by, call.outcome, _tag === "Probe"))
+      _tag === "Open" ?
+        Effect.void :
+        Effect.addFinalizer((exit) => recorded(task, by, outcomeOf(task.call, exit), _tag === "Probe"))
   ))
 
-const asked = <C extends Chunk>(
-  { cell, store }: Task<C>,
+const admitted = (
+  { cell, store }: Task,
   by: string
 ): Effect.Effect<Admission, Store.StoreError> =>
   Store.modifyIn(store, { circuit: cell }, ({ circuit }, now): Store.Step<Admission> => {
@@ -213,14 +200,14 @@ const asked = <C extends Chunk>(
 const probeLasts = 10_000
 
 /** Keeps the place of a probe as long as it runs. */
-const stayed = <C extends Chunk>(task: Task<C>, by: string): Effect.Effect<void> =>
+const stayed = (task: Task, by: string): Effect.Effect<void> =>
   Effect.forever(Effect.andThen(
     Effect.sleep(probeLasts / 4),
-    Effect.catch(Effect.asVoid(asked(task, by)), (error) => Stored.tellFailure(name, error))
+    Effect.catch(Effect.asVoid(admitted(task, by)), (error) => Stored.tellFailure(name, error))
   ))
 
-const recorded = <C extends Chunk>(
-  { cell, settings, store }: Task<C>,
+const recorded = (
+  { cell, settings, store }: Task,
   by: string,
   outcome: Machine.Outcome,
   isProbe: boolean
@@ -242,12 +229,13 @@ const put = (cell: Store.Cell<Machine.Circuit>, circuit: Machine.Circuit, now: n
 /** What nobody has asked for in a day is forgotten, in ms, as a key may be made of what is not asked for again. */
 const forgottenAfter = 86_400_000
 
-const outcomeOf = (exit: Exit.Exit<unknown, ProviderError.ProviderError>): Machine.Outcome => {
-  if (Exit.isSuccess(exit)) return "success"
-  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-  // Another breaker, below this one, has told nothing about the provider.
-  return error === undefined || error.code === code ? "ignored" : Machine.outcomeOf(error.reason._tag)
-}
+const outcomeOf = ({ error }: Stack.Call, exit: Exit.Exit<unknown, unknown>): Machine.Outcome =>
+  error === undefined
+    ? Exit.isSuccess(exit) ? "success" : "ignored"
+    // Another breaker, below this one, has told nothing about the provider.
+    : error.code === code
+    ? "ignored"
+    : Machine.outcomeOf(error.reason._tag)
 
 const code = "breaker_open"
 

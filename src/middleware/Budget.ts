@@ -10,10 +10,9 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
-import * as SecureRandom from "effect/crypto/SecureRandom"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { dual } from "effect/Function"
+import * as Function from "effect/Function"
 import type * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -30,7 +29,7 @@ import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
 import * as Lifetime from "./lifetime.ts"
-import * as Retry from "./Retry.ts"
+import * as Stack from "./stack.ts"
 import * as State from "./state/budget.ts"
 import { isWhole } from "./state/ledger.ts"
 import * as Stored from "./stored.ts"
@@ -243,33 +242,35 @@ export const make = Effect.fnUntraced(function*(
   const store = yield* Store.Store
   const { key: keyOf = ({ user }: ChatRequest) => user, limit, name } = options
   const settings = yield* checked(options)
-  if (typeof limit !== "function") yield* limitOf(limit)
+  const usdOf = typeof limit === "function"
+    ? (key = "") => limitOf(limit(key))
+    : Function.constant(Effect.succeed(yield* limitOf(limit)))
   return <C extends Chunk>(self: Provider.Service<C>) =>
-    Retry.owned(self, (request) =>
-      Stream.unwrap(Effect.gen(function*() {
-        const key = keyOf(request, yield* Clock.currentTimeMillis)
-        const usd = yield* limitOf(typeof limit === "function" ? limit(key ?? "") : limit)
-        const amount = yield* largestOf(self, request, options)
-        return within(self.stream(request), store, settings, {
+    Stack.around(self, (asked) =>
+      Effect.fnUntraced(function*(call) {
+        const now = yield* Clock.currentTimeMillis
+        const key = keyOf(asked.request, now)
+        const stage = within(store, settings, {
           cell: cellOf({ name, key }),
-          limit: usd,
-          amount,
-          provider: self.name
+          limit: yield* usdOf(key),
+          amount: yield* largestOf(asked, options, now),
+          provider: asked.provider.name
         })
-      })))
+        yield* stage(call)
+      }))
 })
 
 const largestOf = Effect.fnUntraced(function*(
-  { name, target }: Provider.Service,
-  request: ChatRequest,
-  { maxTokens, region, tokens }: Options
+  { model, provider: { name }, request, texts }: Stack.Asked,
+  { maxTokens, region, tokens }: Options,
+  now: number
 ) {
   const refuse = (message: string) => Effect.andThen(tellUnsent, Effect.fail(Checks.refused(name, message)))
-  const model = target?.(request)?.model ?? request.model
-  const estimate = CostEstimate.atMost(
+  const estimate = CostEstimate.atMostOf(
     request,
-    { provider: name, model, maxTokens, region, tokens, date: Pricing.dayOf(yield* Clock.currentTimeMillis) },
-    yield* Pricing.current
+    { provider: name, model, maxTokens, region, tokens, date: Pricing.dayOf(now) },
+    yield* Pricing.current,
+    texts
   )
   if (Result.isFailure(estimate)) {
     const error = estimate.failure
@@ -380,19 +381,20 @@ export const guard: {
     self: Stream.Stream<C, E, R>,
     options: GuardOptions
   ): Stream.Stream<C, E | ProviderError.ProviderError, R | Store.Store>
-} = dual(
+} = Function.dual(
   2,
   <C extends Chunk, E, R>(
     self: Stream.Stream<C, E, R>,
     options: GuardOptions
   ): Stream.Stream<C, E | ProviderError.ProviderError, R | Store.Store> =>
     Stream.unwrap(Effect.gen(function*() {
-      return within(self, yield* Store.Store, yield* checked(options), {
+      const stage = within(yield* Store.Store, yield* checked(options), {
         cell: cellOf(options),
         limit: yield* limitOf(options.limit),
         amount: yield* Stored.checked("Budget", Checks.amount("atMost", options.atMost)),
         provider: "Budget"
       })
+      return Stack.through(self, [stage])
     }))
 )
 
@@ -409,63 +411,61 @@ interface Reservation {
   readonly provider: string
 }
 
-const within = <C extends Chunk, E, R>(
-  self: Stream.Stream<C, E, R>,
+const within = (
   store: Store.Service,
   { lease, onStoreFailure }: Effect.Success<ReturnType<typeof checked>>,
   { amount, cell, limit, provider }: Reservation
-): Stream.Stream<C, E | ProviderError.ProviderError, R> =>
-  Stream.suspend(() => {
-    const attempt = SecureRandom.uuidV4Unsafe()
-    const change = (f: (account: State.Account, now: number) => State.Account) =>
-      Lifetime.after(
-        "Budget",
-        Store.modifyIn(store, { cell }, ({ cell: before }, now) => {
-          const after = before === undefined ? undefined : f(before, now)
-          return { result: undefined, writes: after === undefined || after === before ? [] : [cell.put(after)] }
-        })
-      )
-    return Lifetime.between(self, {
-      start: Stored.orElse(
-        Store.modifyIn(store, { cell }, ({ cell: before = State.empty }, now) =>
+): Stack.Stage => {
+  const attempt = globalThis.crypto.randomUUID()
+  const change = (f: (account: State.Account, now: number) => State.Account) =>
+    Lifetime.after(
+      "Budget",
+      Store.modifyIn(store, { cell }, ({ cell: before }, now) => {
+        const after = before === undefined ? undefined : f(before, now)
+        return { result: undefined, writes: after === undefined || after === before ? [] : [cell.put(after)] }
+      })
+    )
+  return Lifetime.stage({
+    start: Stored.orElse(
+      Store.modifyIn(
+        store,
+        { cell },
+        ({ cell: before = State.empty }, now) =>
           Result.match(State.reserve(before, limit, attempt, amount, now, now + lease), {
             onFailure: (): Store.Step<Balance | undefined> => ({
               result: balanceOf(State.expired(before, now), limit),
               writes: []
             }),
             onSuccess: (account) => ({ result: undefined, writes: [cell.put(account)] })
-          })),
-        { middleware: "Budget", provider, onStoreFailure, otherwise: undefined }
-      ).pipe(
-        Effect.flatMap((balance) =>
-          balance === undefined
-            ? Lifetime.renewed(
-              change((account, now) =>
-                State.renew(account, attempt, now + lease)
-              ),
-              lease
-            )
-            : Effect.andThen(tellUnsent, Effect.fail(refusal(provider, amount, balance)))
-        )
+          })
       ),
-      end: Effect.fnUntraced(function*({ isUntold, lost, metadata, outcome, responses, usage }) {
-        const cost = responses.length === 0 || !isStated(metadata) ? undefined : yield* Pricing.costOf(metadata)
-        const spent = cost?.total ?? zero
-        const forLost = BigDecimal.multiply(amount, BigDecimal.fromBigInt(BigInt(lost.length)))
-        const isStatedWhole = isWhole(usage) || metadata.statedCost !== undefined
-        // What another response followed did not come to its end.
-        const isKnown = outcome === "done" && cost !== undefined && isStatedWhole && responses.length === 1
-        const isFree = responses.length === 0 && !isUntold
-        const unknown = outcome === "unsent" ? zero : BigDecimal.sum(
-          forLost,
-          isKnown || isFree ? zero : State.rest(amount, spent)
-        )
-        yield* change((account) =>
-          State.settle(account, attempt, outcome === "unsent" ? zero : spent, unknown)
-        )
-      })
+      { middleware: "Budget", provider, onStoreFailure, otherwise: undefined }
+    ).pipe(
+      Effect.flatMap((balance) =>
+        balance === undefined
+          ? Effect.void
+          : Effect.andThen(tellUnsent, Effect.fail(refusal(provider, amount, balance)))
+      )
+    ),
+    lease,
+    renew: change((account, now) => State.renew(account, attempt, now + lease)),
+    end: Effect.fnUntraced(function*({ costs, isUntold, lost, metadata, outcome, responses, usage }) {
+      const [first, ...others] = isStated(metadata) ? yield* costs : []
+      const cost = others.length === 0 ? first : yield* Pricing.costOf(metadata)
+      const spent = cost?.total ?? zero
+      const forLost = BigDecimal.multiply(amount, BigDecimal.fromBigInt(BigInt(lost.length)))
+      const isStatedWhole = isWhole(usage) || metadata.statedCost !== undefined
+      // What another response followed did not come to its end.
+      const isKnown = outcome === "done" && cost !== undefined && isStatedWhole && responses.length === 1
+      const isFree = responses.length === 0 && !isUntold
+      const unknown = outcome === "unsent" ? zero : BigDecimal.sum(
+        forLost,
+        isKnown || isFree ? zero : State.rest(amount, spent)
+      )
+      yield* change((account) => State.settle(account, attempt, outcome === "unsent" ? zero : spent, unknown))
     })
   })
+}
 
 const refusal = (
   provider: string,

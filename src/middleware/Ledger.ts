@@ -22,13 +22,12 @@ import * as Cost from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
 import { names } from "../internal/names.ts"
 import { trusted } from "../internal/trusted.ts"
-import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
 import * as Usage from "../Usage.ts"
 import * as Lifetime from "./lifetime.ts"
-import * as Retry from "./Retry.ts"
+import * as Stack from "./stack.ts"
 import * as State from "./state/ledger.ts"
 import * as Stored from "./stored.ts"
 
@@ -312,14 +311,10 @@ export const make = Effect.fnUntraced(function*(
   const settings = yield* checked(options)
   const { user: userOf = ({ user }: ChatRequest) => user } = options
   return <C extends Chunk>(self: Provider.Service<C>) =>
-    Retry.owned(self, (request) =>
-      Stream.suspend(() =>
-        kept(self.stream(request), store, settings, {
-          user: userOf(request),
-          provider: self.name,
-          model: self.target?.(request)?.model ?? request.model
-        })
-      ))
+    Stack.around(
+      self,
+      ({ model, provider, request }) => kept(store, settings, { user: userOf(request), provider: provider.name, model })
+    )
 })
 
 /**
@@ -427,11 +422,12 @@ export const track: {
     options: TrackOptions = {}
   ): Stream.Stream<C, E | ProviderError, R | Store.Store> =>
     Stream.unwrap(Effect.gen(function*() {
-      return kept(self, yield* Store.Store, yield* checked(options), {
+      const stage = kept(yield* Store.Store, yield* checked(options), {
         user: options.user,
         provider: "",
         model: undefined
       })
+      return Stack.through(self, [stage])
     }))
 )
 
@@ -454,75 +450,77 @@ const checked = ({ attempt = uuid, expiresAfter, lease = "1 minute", onStoreFail
     onStoreFailure: Stored.checked("Ledger", Stored.checkStoreFailure(onStoreFailure))
   })
 
-const kept = <C extends Chunk, E, R>(
-  self: Stream.Stream<C, E, R>,
+const kept = (
   store: Store.Service,
   { attempt, expiresAfter, lease, onStoreFailure }: Settings,
   start: Omit<State.Start, "attempt">
-): Stream.Stream<C, E | ProviderError, R> =>
-  Stream.unwrap(Effect.map(attempt, (id) => {
+): Stack.Stage =>
+(call) =>
+  Effect.flatMap(attempt, (id) => {
     const row = State.started({ ...start, attempt: id }, 0, 0)
     const cell = State.cell(row)
     const expiry = (now: number) => expiresAfter === undefined ? undefined : now + expiresAfter
-    const put = (row: Row, now: number) => State.cell(row).put(row, expiry(Math.max(now, row.until ?? now)))
-    return Lifetime.between(self, {
+    const put = (row: Row, now: number, at = cell) => at.put(row, expiry(Math.max(now, row.until ?? now)))
+    return Lifetime.stage({
       start: Stored.orElse(
         Store.modifyIn(store, { cell }, (_, now) => ({
           result: undefined,
           writes: [put({ ...row, startedAt: now, until: now + lease }, now)]
         })),
         { middleware: "Ledger", provider: start.provider, onStoreFailure, otherwise: undefined }
-      ).pipe(Effect.andThen(Lifetime.renewed(
-        Lifetime.after(
-          "Ledger",
-          Store.modifyIn(store, { cell }, ({ cell: before }, now) => ({
-            result: undefined,
-            writes: before === undefined ? [] : [put(State.renew(before, now + lease), now)]
-          }))
-        ),
-        lease
-      ))),
+      ),
+      lease,
+      renew: Lifetime.after(
+        "Ledger",
+        Store.modifyIn(store, { cell }, ({ cell: before }, now) => ({
+          result: undefined,
+          writes: before === undefined ? [] : [put(State.renew(before, now + lease), now)]
+        }))
+      ),
       end: Effect.fnUntraced(function*(ended) {
-        const ends = ended.outcome === "unsent" ? [] : yield* endsOf(ended)
+        const costs = yield* ended.costs
+        const ends = endsOf(ended, costs)
         yield* Lifetime.after(
           "Ledger",
           Store.modifyIn(store, { cell }, ({ cell: before }, now) => {
             // Without a row from the start there is none at the end, or one that was lost.
             if (before?.outcome !== "running") return { result: undefined, writes: [] }
-            const rows = ends.map((end, index) =>
-              end(index === ends.length - 1 ? before : { ...before, attempt: `${id}.${index + 1}` }, now)
-            )
+            const earlier = ends.slice(0, -1).map((end, index) => {
+              const row = end({ ...before, attempt: `${id}.${index + 1}` }, now)
+              return put(row, now, State.cell(row))
+            })
+            const last = ends.at(-1)
             return {
               result: undefined,
-              writes: rows.length === 0 ? [cell.remove] : rows.map((row) => put(row, now))
+              writes: [...earlier, last === undefined ? cell.remove : put(last(before, now), now)]
             }
           })
         )
-        yield* count(store, ended.responses)
+        yield* count(store, ended.responses, costs)
       })
-    })
-  }))
+    })(call)
+  })
 
 type End = (row: Row, now: number) => Row
 
 /** How the rows of a stream end: of the requests that gave nothing, of its responses, the last one last. */
-const endsOf = Effect.fnUntraced(function*({ isUntold, lost, outcome, reason, responses, usage }: Lifetime.Ended) {
+const endsOf = (
+  { isUntold, lost, outcome, reason, responses, usage }: Lifetime.Ended,
+  costs: ReadonlyArray<Cost.Cost | undefined>
+): ReadonlyArray<End> => {
+  if (outcome === "unsent") return []
   const last = (stated: State.Stated, isOpen: boolean): End => (row, now) =>
     outcome === "done"
       ? State.done(row, now, stated)
       : outcome === "failed"
       ? State.failed(row, now, reason ?? "Unknown", stated, isOpen)
       : State.cancelled(row, now, stated, isOpen)
-  const stated = yield* Effect.forEach(
-    responses,
-    (metadata) =>
-      Effect.map(Pricing.costOf(metadata), (cost): State.Stated => ({
-        provider: metadata.provider,
-        model: metadata.model ?? metadata.requestedModel,
-        usage: responses.length === 1 ? usage : usageOf(metadata),
-        cost
-      }))
-  )
+  const stated = responses.map((metadata, index): State.Stated => ({
+    provider: metadata.provider,
+    model: metadata.model ?? metadata.requestedModel,
+    usage: responses.length === 1 ? usage : usageOf(metadata),
+    cost: costs[index]
+  }))
   const sent: ReadonlyArray<State.Stated> = Array.from(lost)
   const all = [...sent, ...stated]
   const final = all.at(-1)
@@ -535,7 +533,7 @@ const endsOf = Effect.fnUntraced(function*({ isUntold, lost, outcome, reason, re
     ),
     last(final, true)
   ]
-})
+}
 
 const usageOf = ({ iterations: _, ...counts }: CostMetadata.CostMetadata): Usage.Usage | undefined =>
   Usage.fromStated(counts)
@@ -543,15 +541,18 @@ const usageOf = ({ iterations: _, ...counts }: CostMetadata.CostMetadata): Usage
 // By store, as a program may have several.
 const modelNames = new WeakMap<Store.Service, ReturnType<typeof names>>()
 
-const count = (store: Store.Service, responses: ReadonlyArray<CostMetadata.CostMetadata>): Effect.Effect<void> =>
-  Effect.forEach(responses, (metadata) =>
-    Effect.flatMap(Pricing.costOf(metadata), (cost) => {
-      if (cost === undefined) return Effect.void
-      const nameOf = modelNames.get(store) ?? names(1000)
-      modelNames.set(store, nameOf)
-      const { model, provider = "", requestedModel } = metadata
-      return Metric.update(
-        Metric.withAttributes(costMetric, { provider, model: nameOf(model ?? requestedModel ?? "", provider) }),
-        BigDecimal.toNumberUnsafe(cost.total)
-      )
-    }), { discard: true })
+const count = (
+  store: Store.Service,
+  responses: ReadonlyArray<CostMetadata.CostMetadata>,
+  costs: ReadonlyArray<Cost.Cost | undefined>
+): Effect.Effect<void> =>
+  Effect.forEach(responses, ({ model, provider = "", requestedModel }, index) => {
+    const cost = costs[index]
+    if (cost === undefined) return Effect.void
+    const nameOf = modelNames.get(store) ?? names(1000)
+    modelNames.set(store, nameOf)
+    return Metric.update(
+      Metric.withAttributes(costMetric, { provider, model: nameOf(model ?? requestedModel ?? "", provider) }),
+      BigDecimal.toNumberUnsafe(cost.total)
+    )
+  }, { discard: true })

@@ -12,20 +12,18 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
-import * as Call from "../engine/call.ts"
+import type * as Engine from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
 import { retryAfter } from "../engine/refusal.ts"
 import * as Tokens from "../engine/tokens.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
-import type { Usage } from "../Usage.ts"
 import * as Attempts from "./attempts.ts"
 import { limitsOf } from "./ResponseHead.ts"
-import { owned } from "./Retry.ts"
+import * as Stack from "./stack.ts"
 import * as Machine from "./state/limit.ts"
 import * as Stored from "./stored.ts"
 
@@ -140,14 +138,14 @@ export const make: (options: Options) => Effect.Effect<
   const store = yield* Store.Store
   const queue = queues()
   return <C extends Chunk>(self: Provider.Service<C>): Provider.Service<C> =>
-    owned(
+    Stack.around(
       self,
-      (request) => {
-        const model = self.target?.(request)?.model ?? request.model ?? ""
+      (asked) => {
+        const { model = "", provider, request } = asked
         const cell = cells(
-          options.key === undefined ? Store.key(name, self.name, model) : Store.key(name, options.key(request))
+          options.key === undefined ? Store.key(name, provider.name, model) : Store.key(name, options.key(request))
         )
-        return attempt({ self, request, store, cell, queue, settings, options })
+        return (call) => attempt({ asked, call, store, cell, queue, settings, options })
       },
       { maxRetryDelay: settings.maxRetryAfter }
     )
@@ -203,9 +201,9 @@ export const layerService = <Self, C extends Chunk>(
 // An attempt
 // ---------------------------------------------------------------------------------------------------------------------
 
-interface Task<out C extends Chunk> {
-  readonly self: Provider.Service<C>
-  readonly request: ChatRequest
+interface Task {
+  readonly asked: Stack.Asked
+  readonly call: Stack.Call
   readonly store: Store.Service
   readonly cell: Store.Cell<State>
   readonly queue: Queue
@@ -213,79 +211,68 @@ interface Task<out C extends Chunk> {
   readonly options: Options
 }
 
-const attempt = <C extends Chunk>(task: Task<C>): Stream.Stream<C, ProviderError.ProviderError> =>
-  Stream.unwrap(Effect.gen(function*() {
-    const { request, self } = task
-    const run = Call.watched(self.stream(request))
-    const policy = yield* Provider.CurrentPolicy
-    const left = Attempts.timeLeft(yield* Clock.Clock, policy)
-    yield* turnOf(task, left, run.metadata.usage)
-    return learning(task, run.stream).pipe(
-      Stream.provideService(Provider.CurrentPolicy, Attempts.withTimeLeft(policy, left))
+/** Waits for the turn of the task. What it learns and what was taken for it is settled when the scope ends. */
+const attempt = Effect.fnUntraced(
+  function*(task: Task): Effect.fn.Return<void, ProviderError.ProviderError, Scope.Scope> {
+    const { asked: { provider }, cell, queue, settings, store } = task
+    const amount = settings.tokens === undefined ? 0 : yield* tokensOf(task, settings.tokens)
+    const by = queue.name()
+    const clock = yield* Clock.Clock
+    const left = Attempts.timeLeft(clock, yield* Provider.CurrentPolicy)
+    const end = clock.currentTimeMillisUnsafe() + settings.maxWait
+    const patience = () => Math.min(end - clock.currentTimeMillisUnsafe(), left())
+    const asked = { by, amount, requests: settings.requests, tokens: settings.tokens }
+    const isTold = learning(task)
+
+    const once = (isNext: boolean) =>
+      Effect.uninterruptible(Effect.tap(
+        Stored.orElse(
+          Store.modifyIn(store, { state: cell }, ({ state = {} }, now) => {
+            const { admission, next } = admit(state, now, { ...asked, isNext })
+            return { result: admission, writes: next === undefined ? [] : [cell.put(next, expiryOf(next, settings))] }
+          }),
+          { middleware: name, provider: provider.name, onStoreFailure: settings.onStoreFailure, otherwise: passed }
+        ),
+        (admission) => {
+          return admission._tag === "Waits"
+            ? Effect.void
+            : Effect.addFinalizer(() => settle(task, admission.slot, amount, isTold()))
+        }
+      ))
+
+    const waiting = (admission: Admission) =>
+      Effect.suspend(() => {
+        if (admission._tag === "Started") return Effect.undefined
+        const { isAsked, wait } = admission
+        return isAsked && wait > Duration.toMillis(settings.maxRetryAfter)
+          ? Effect.fail(
+            tooLong(provider.name, wait, "the provider has asked for a pause, which is longer than `maxRetryAfter`")
+          )
+          : wait > patience()
+          ? Effect.fail(tooLong(provider.name, wait, "its turn comes later than it may wait"))
+          : Effect.succeed(wait)
+      })
+
+    // Who comes now does not overtake those who wait.
+    if (queue.isEmpty(cell.key) && (yield* waiting(yield* once(false))) === undefined) return
+    yield* Effect.logDebug(`${provider.name}: the request waits for its turn, as the limit is reached`)
+    yield* queue.enter(
+      cell.key,
+      Effect.gen(function*() {
+        for (;;) {
+          const wait = yield* waiting(yield* once(true))
+          if (wait === undefined) return
+          yield* Effect.sleep(Math.min(wait, longestSleep))
+        }
+      }).pipe(Effect.onError(() => leave(task, by)))
+    ).pipe(
+      Effect.timeoutOrElse({
+        duration: patience(),
+        orElse: () => Effect.fail(tooLong(provider.name, undefined, "its turn did not come in time"))
+      })
     )
-  }))
-
-/** Waits for the turn of the task. What was taken for it is settled when the scope ends. */
-const turnOf = Effect.fnUntraced(function*<C extends Chunk>(
-  task: Task<C>,
-  left: () => number,
-  usage: () => Usage | undefined
-): Effect.fn.Return<void, ProviderError.ProviderError, Scope.Scope> {
-  const { cell, options, queue, request, self, settings, store } = task
-  const amount = settings.tokens === undefined ? 0 : yield* tokensOf(self.name, request, options, settings.tokens)
-  const by = queue.name()
-  const clock = yield* Clock.Clock
-  const end = clock.currentTimeMillisUnsafe() + settings.maxWait
-  const patience = () => Math.min(end - clock.currentTimeMillisUnsafe(), left())
-  const asked = { by, amount, requests: settings.requests, tokens: settings.tokens }
-
-  const once = (isNext: boolean) =>
-    Effect.uninterruptible(Effect.tap(
-      Stored.orElse(
-        Store.modifyIn(store, { state: cell }, ({ state = {} }, now) => {
-          const { admission, next } = admit(state, now, { ...asked, isNext })
-          return { result: admission, writes: next === undefined ? [] : [cell.put(next, expiryOf(next, settings))] }
-        }),
-        { middleware: name, provider: self.name, onStoreFailure: settings.onStoreFailure, otherwise: passed }
-      ),
-      (admission) => {
-        const slot = admission._tag === "Started" ? admission.slot : undefined
-        return slot === undefined ? Effect.void : Effect.addFinalizer(() => settle(task, slot, amount, usage()))
-      }
-    ))
-
-  const waiting = (admission: Admission) =>
-    Effect.suspend(() => {
-      if (admission._tag === "Started") return Effect.undefined
-      const { isAsked, wait } = admission
-      return isAsked && wait > Duration.toMillis(settings.maxRetryAfter)
-        ? Effect.fail(
-          tooLong(self.name, wait, "the provider has asked for a pause, which is longer than `maxRetryAfter`")
-        )
-        : wait > patience()
-        ? Effect.fail(tooLong(self.name, wait, "its turn comes later than it may wait"))
-        : Effect.succeed(wait)
-    })
-
-  // Who comes now does not overtake those who wait.
-  if (queue.isEmpty(cell.key) && (yield* waiting(yield* once(false))) === undefined) return
-  yield* Effect.logDebug(`${self.name}: the request waits for its turn, as the limit is reached`)
-  yield* queue.enter(
-    cell.key,
-    Effect.gen(function*() {
-      for (;;) {
-        const wait = yield* waiting(yield* once(true))
-        if (wait === undefined) return
-        yield* Effect.sleep(Math.min(wait, longestSleep))
-      }
-    }).pipe(Effect.onError(() => leave(task, by)))
-  ).pipe(
-    Effect.timeoutOrElse({
-      duration: patience(),
-      orElse: () => Effect.fail(tooLong(self.name, undefined, "its turn did not come in time"))
-    })
-  )
-})
+  }
+)
 
 /** Room may come earlier than it was expected, as requests use less than was taken for them. */
 const longestSleep = 1000
@@ -306,13 +293,11 @@ const tooLong = (provider: string, wait: number | undefined, why: string): Provi
 const code = "own_limit"
 
 const tokensOf = (
-  provider: string,
-  request: ChatRequest,
-  { maxTokens, tokensOf: tokens }: Options,
+  { asked: { provider, request, texts }, options: { maxTokens, tokensOf: tokens } }: Task,
   { amount, every }: Machine.Rate
 ): Effect.Effect<number, ProviderError.ProviderError> =>
   Effect.fromResult(Result.mapError(
-    Result.flatMap(Tokens.count(request, { maxTokens, tokens }), ({ inputTokens, outputTokens = 0 }) => {
+    Result.flatMap(Tokens.count(request, { maxTokens, tokens }, texts), ({ inputTokens, outputTokens = 0 }) => {
       const needed = inputTokens + outputTokens
       return needed > amount
         ? Result.fail(
@@ -322,85 +307,77 @@ const tokensOf = (
         )
         : Result.succeed(needed)
     }),
-    (message) => Checks.refused(provider, message)
+    (message) => Checks.refused(provider.name, message)
   ))
 
-/** What the response states takes the place of what was taken for it; without a word of it, that stays. */
-const settle = <C extends Chunk>(
-  task: Task<C>,
-  slot: number,
-  taken: number,
-  usage: Usage | undefined
-): Effect.Effect<void> => {
-  const { inputTokens, outputTokens } = usage ?? {}
-  if (inputTokens === undefined && outputTokens === undefined) return Effect.void
-  const by = (inputTokens ?? 0) + (outputTokens ?? 0) - taken
-  return by === 0 ?
-    Effect.void :
-    change(
-      task,
-      (state) => state.tokens === undefined ? undefined : { ...state, tokens: Machine.settle(state.tokens, slot, by) }
-    )
+/**
+ * What the response states takes the place of what was taken for it; without a word of it, that stays. A pause that an
+ * error asks for holds the key, unless its head has told it.
+ */
+const settle = (task: Task, slot: number | undefined, taken: number, isTold: boolean): Effect.Effect<void> => {
+  const { error, metadata } = task.call
+  const { inputTokens, outputTokens } = metadata.usage() ?? {}
+  const by = inputTokens === undefined && outputTokens === undefined
+    ? 0
+    : (inputTokens ?? 0) + (outputTokens ?? 0) - taken
+  const pause = error?.reason._tag === "RateLimited" && !isTold && error.code !== code ? error.retryAfter : undefined
+  const isUsed = by !== 0 && slot !== undefined && task.settings.tokens !== undefined
+  return !isUsed && pause === undefined ? Effect.void : change(task, (state, now) => ({
+    ...(pause === undefined ? state : held(state, now, Duration.toMillis(pause))),
+    ...(isUsed && state.tokens !== undefined ? { tokens: Machine.settle(state.tokens, slot, by) } : undefined)
+  }))
 }
 
 /** Who no longer waits leaves the line. */
-const leave = <C extends Chunk>(task: Task<C>, by: string): Effect.Effect<void> =>
+const leave = (task: Task, by: string): Effect.Effect<void> =>
   change(task, ({ line = [], ...state }) =>
     line.some((place) => place.by === by)
       ? { ...state, ...lineOf(line.filter((place) => place.by !== by)) }
       : undefined)
 
 /** Changes the state, for no request: when the store fails, it is told. */
-const change = <C extends Chunk>(
-  { cell, settings, store }: Task<C>,
+const change = (
+  { cell, settings, store }: Task,
   f: (state: State, now: number) => State | undefined
 ): Effect.Effect<void> =>
   Effect.catch(
     Store.modifyIn(store, { state: cell }, ({ state = {} }, now) => {
       const next = f(state, now)
-      return { result: undefined, writes: next === undefined ? [] : [cell.put(next, expiryOf(next, settings))] }
+      return {
+        result: undefined,
+        writes: next === undefined || next === state ? [] : [cell.put(next, expiryOf(next, settings))]
+      }
     }),
     (error) => Stored.tellFailure(name, error)
   )
 
-/** Holds the key when a response says that nothing is left. */
-const learning = <C extends Chunk>(
-  task: Task<C>,
-  self: Stream.Stream<C, ProviderError.ProviderError>
-): Stream.Stream<C, ProviderError.ProviderError> => {
+/** Holds the key when a head says that nothing is left; gives whether one has asked for a pause. */
+const learning = (task: Task): () => boolean => {
   let isTold = false
-  const hold = (pauseAt: (now: number) => number) =>
-    change(task, (state, now) => {
-      const pause = pauseAt(now)
-      // What is no time, or years away, is no statement about a limit.
-      return pause > 0 && pause <= longestHold
-        ? { ...state, hold: Machine.hold(state.hold, now + pause) }
-        : undefined
-    })
-  const onHead = (head: Call.Head) => {
+  task.call.heads.push((head) => {
     isTold = head.response.status === 429
-    return isTold || isExhausted(head, 0) ? hold((now) => pauseOf(head, now)) : Effect.void
-  }
-  return self.pipe(
-    Stream.updateService(Call.CurrentHeads, (heads) => [...heads, onHead]),
-    Stream.tapError((error) => {
-      const asked = error.reason._tag === "RateLimited" && !isTold && error.code !== code ? error.retryAfter : undefined
-      return asked === undefined ? Effect.void : hold(() => Duration.toMillis(asked))
-    })
-  )
+    return isTold || isExhausted(head, 0)
+      ? change(task, (state, now) => held(state, now, pauseOf(head, now)))
+      : Effect.void
+  })
+  return () => isTold
 }
+
+// What is no time, or years away, is no statement about a limit.
+const held = (state: State, now: number, pause: number): State =>
+  pause > 0 && pause <= longestHold ? { ...state, hold: Machine.hold(state.hold, now + pause) } : state
 
 const longestHold = Duration.toMillis(Duration.days(1))
 
-const exhausted = ({ names, response }: Call.Head, now: number) =>
+const exhausted = ({ names, response }: Engine.Head, now: number) =>
   limitsOf(response.headers, names, now).filter(({ kind, remaining }) =>
     remaining === 0 && /^(requests|(input-|output-)?tokens)$/.test(kind)
   )
 
-const isExhausted = (head: Call.Head, now: number): boolean => exhausted(head, now).length > 0
+const isExhausted = (head: Engine.Head, now: number): boolean => exhausted(head, now).length > 0
 
 /** How long the head wants no request, in ms, measured from the store's time where it states a date. */
-const pauseOf = (head: Call.Head, now: number): number => {
+const pauseOf = (head: Engine.Head, now: number): number => {
   const asked = head.response.status === 429 ? retryAfter(head.response.headers, now) : undefined
   return [asked, ...exhausted(head, now).map(({ resetAfter }) => resetAfter)]
     .map((pause) => pause === undefined ? 0 : Duration.toMillis(pause))

@@ -105,7 +105,7 @@ export const retried: {
           ),
           (message) => Checks.refused(self.name, message)
         )
-        const step = yield* Schedule.toStep(schedule)
+        let step: Effect.Success<ReturnType<typeof Schedule.toStep<unknown, ProviderError, never, never, never>>> | undefined
         const attempt = { provider: self, request, maxRetries: 0 }
         return {
           first: attempt,
@@ -114,6 +114,7 @@ export const retried: {
             if (failures > (policy.maxRetries ?? Number.POSITIVE_INFINITY) || !isWorth(error)) return undefined
             const asked = error.retryAfter ?? Duration.zero
             if (Duration.isGreaterThan(asked, longest)) return undefined
+            step ??= yield* Schedule.toStep(schedule)
             const pause = yield* step(yield* Clock.currentTimeMillis, error).pipe(
               Effect.map(([, pause]) => Math.max(Duration.toMillis(pause), Duration.toMillis(asked))),
               Pull.catchDone(() => Effect.succeed(undefined))
@@ -146,7 +147,7 @@ export const owned = <C extends Chunk>(
       Stream.unwrap(Effect.map(Provider.CurrentPolicy, ({ maxRetries = 2 }) =>
         maxRetries === 0
           ? attempt(request)
-          : retried(one, { schedule: pauses(maxRetries), ...options }).stream(request)))
+          : retried(one, { schedule: maxRetries === 2 ? twice : pauses(maxRetries), ...options }).stream(request)))
   }
 }
 

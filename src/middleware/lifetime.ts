@@ -2,14 +2,15 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import type { Chunk } from "../Chunk.ts"
+import type { Cost } from "../Cost.ts"
 import type { CostMetadata } from "../CostMetadata.ts"
-import * as Call from "../engine/call.ts"
+import type * as Engine from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
-import * as ProviderError from "../ProviderError.ts"
+import * as Pricing from "../Pricing.ts"
+import type * as ProviderError from "../ProviderError.ts"
 import type * as Store from "../stores/Store.ts"
 import type { Usage } from "../Usage.ts"
+import type * as Stack from "./stack.ts"
 import * as Stored from "./stored.ts"
 
 /**
@@ -30,6 +31,34 @@ export const renewed = (renew: Effect.Effect<void>, lease: number): Effect.Effec
     Effect.forkScoped(Effect.forever(Effect.delay(renew, Duration.millis(lease / 3))))
   )
 
+/** What all stages of a call come to know of it, once. */
+interface Shared {
+  readonly renewals: Array<Effect.Effect<void>>
+  /** The shortest lease that the fiber which runs `renewals` keeps, in ms. */
+  lease: number
+  costs: ReadonlyArray<Cost | undefined> | undefined
+}
+
+const shared = new WeakMap<Stack.Call, Shared>()
+
+const sharedOf = (call: Stack.Call): Shared => {
+  const known = shared.get(call) ?? { renewals: [], lease: Number.POSITIVE_INFINITY, costs: undefined }
+  shared.set(call, known)
+  return known
+}
+
+/** Renews a lease as long as the call runs: all leases of a call in one fiber, if it is as fast as they need. */
+const renewedWith = (call: Stack.Call, renew: Effect.Effect<void>, lease: number) => {
+  const known = sharedOf(call)
+  if (known.lease <= lease) {
+    known.renewals.push(renew)
+    return Effect.void
+  }
+  const renewals = [renew]
+  shared.set(call, Object.assign(known, { lease, renewals }))
+  return renewed(Effect.suspend(() => Effect.all(renewals, { discard: true })), lease)
+}
+
 /**
  * How a stream has ended.
  *
@@ -41,9 +70,11 @@ export interface Ended {
   /** The tag of the error's reason; `undefined` without one. */
   readonly reason: string | undefined
   /** Requests that may be billed, and gave no chunk. */
-  readonly lost: ReadonlyArray<Call.Sent>
+  readonly lost: ReadonlyArray<Engine.Sent>
   /** What the responses stated, those before the last one not to their end; empty when no chunk came. */
   readonly responses: ReadonlyArray<CostMetadata>
+  /** What each of them did cost; `undefined` without a known price. */
+  readonly costs: Effect.Effect<ReadonlyArray<Cost | undefined>>
   /** What all responses stated, as one. */
   readonly metadata: CostMetadata
   readonly usage: Usage | undefined
@@ -60,52 +91,50 @@ const isRefusal = ({ reason, status }: ProviderError.ProviderError): boolean =>
   reason._tag === "Authentication"
 
 /**
- * Runs a stream between `start` and `end`. `end` is run however it ends, also when `start` is interrupted.
+ * The stage that runs `start`, and `end` however the call ends, also when `start` is interrupted. Until then it renews its
+ * lease.
  *
  * @internal
  */
-export const between = <C extends Chunk, E, E2, R, R2, R3>(
-  self: Stream.Stream<C, E, R>,
-  { end, start }: {
-    readonly start: Effect.Effect<unknown, E2, R2 | Scope.Scope>
-    readonly end: (ended: Ended) => Effect.Effect<void, never, R3>
-  }
-): Stream.Stream<C, E | E2, R | Exclude<R2 | R3, Scope.Scope>> =>
-  Stream.unwrap(Effect.gen(function*() {
-    const { isEnded, isSeen, metadata, stream, watcher } = Call.watched(self)
-    let error: ProviderError.ProviderError | undefined
+export const stage = <E>({ end, lease, renew, start }: {
+  readonly start: Effect.Effect<unknown, E>
+  readonly renew: Effect.Effect<void>
+  /** In ms. */
+  readonly lease: number
+  readonly end: (ended: Ended) => Effect.Effect<void>
+}): Stack.Stage<E> =>
+  Effect.fnUntraced(function*(call) {
     let isStarted = false
-    let hasFailed = false
-    yield* Effect.addFinalizer(() =>
-      Effect.suspend(() => {
-        const isTold = watcher.retries !== undefined
-        const isRefused = error !== undefined && isRefusal(error)
-        return end({
-          outcome: !isStarted || watcher.isUnsent === true && !isTold ||
-              isRefused && error?.status === undefined && !isSeen() && watcher.open.size === 0
-            ? "unsent"
-            : isEnded()
-            ? "done"
-            : hasFailed
-            ? "failed"
-            : "cancelled",
-          reason: error?.reason._tag,
-          lost: Array.from(watcher.open),
-          responses: isSeen() ? metadata.responses() : [],
-          metadata: metadata.metadata(),
-          usage: metadata.usage(),
-          isUntold: !isSeen() && !isTold && !isRefused
-        })
-      })
-    )
+    yield* Effect.addFinalizer(() => Effect.suspend(() => end(endedOf(call, isStarted))))
     yield* start
     isStarted = true
-    return Stream.tapError(stream, (failure) =>
-      Effect.sync(() => {
-        hasFailed = true
-        if (ProviderError.isProviderError(failure)) error = failure
-      }))
-  }))
+    yield* renewedWith(call, renew, lease)
+  })
+
+const endedOf = (call: Stack.Call, isStarted: boolean): Ended => {
+  const { end = "cancelled", error, isSeen, metadata, watcher } = call
+  const isTold = watcher.retries !== undefined
+  const isRefused = error !== undefined && isRefusal(error)
+  const responses = isSeen ? metadata.responses() : []
+  return {
+    outcome: !isStarted || watcher.isUnsent === true && !isTold ||
+        isRefused && error.status === undefined && !isSeen && watcher.open.size === 0
+      ? "unsent"
+      : end,
+    reason: error?.reason._tag,
+    lost: Array.from(watcher.open),
+    responses,
+    costs: Effect.suspend(() => {
+      const known = sharedOf(call)
+      return known.costs !== undefined
+        ? Effect.succeed(known.costs)
+        : Effect.map(Effect.forEach(responses, Pricing.costOf), (costs) => known.costs = costs)
+    }),
+    metadata: metadata.metadata(),
+    usage: metadata.usage(),
+    isUntold: !isSeen && !isTold && !isRefused
+  }
+}
 
 /**
  * The duration of an option, in milliseconds.

@@ -225,17 +225,30 @@ export const cells = <S>(schema: Schema.Codec<S, unknown>): (key: string) => Cel
   const json = Schema.fromJsonString(Schema.toCodecJson(schema))
   const decode = Schema.decodeResult(json)
   const encode = Schema.encodeSync(json)
+  // What one transaction writes, the next one mostly reads.
+  const written = new Map<string, Result.Result<S, never>>()
+  const remember = (text: string, value: S): string => {
+    if (text.length > longestWritten) return text
+    if (written.size >= mostWritten) written.clear()
+    written.set(text, Result.succeed(value))
+    return text
+  }
   return (key) => ({
     key,
     read: (value) =>
       value === undefined
         ? Result.succeed(undefined)
-        : Result.mapError(decode(value), () =>
+        : written.get(value) ?? Result.mapError(decode(value), () =>
           new StoreError({ reason: "Corrupt", message: `the entry ${key} of the store is not what was written` })),
-    put: (value, expiresAt) => ({ key, value: encode(value), expiresAt }),
+    put: (value, expiresAt) => ({ key, value: remember(encode(value), value), expiresAt }),
     remove: { key, value: undefined }
   })
 }
+
+const mostWritten = 100
+
+/** In characters. */
+const longestWritten = 4096
 
 /**
  * Reads cells, and writes what a function makes of their values, in one step. The function is pure, as a store may run it

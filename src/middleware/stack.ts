@@ -1,0 +1,167 @@
+import type * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Pull from "effect/Pull"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { ChatRequest } from "../ChatRequest.ts"
+import type { Chunk } from "../Chunk.ts"
+import * as CostMetadata from "../CostMetadata.ts"
+import * as Engine from "../engine/call.ts"
+import * as Tokens from "../engine/tokens.ts"
+import * as Provider from "../Provider.ts"
+import * as ProviderError from "../ProviderError.ts"
+import * as Attempts from "./attempts.ts"
+import * as Retry from "./Retry.ts"
+
+/**
+ * A call of a provider, as all middleware around it sees it.
+ *
+ * @internal
+ */
+export interface Call {
+  readonly watcher: Engine.Watcher
+  readonly metadata: CostMetadata.Accumulator
+  /** Whether a chunk came. */
+  isSeen: boolean
+  /** How it has ended; `undefined` as long as it runs, and when its consumer had enough. */
+  end: "done" | "failed" | undefined
+  error: ProviderError.ProviderError | undefined
+  /** Run for the head of each response. */
+  readonly heads: Array<(head: Engine.Head) => Effect.Effect<void>>
+}
+
+/**
+ * What one middleware does before a request is sent. What it does afterwards is a finalizer of the scope.
+ *
+ * @internal
+ */
+export type Stage<out E = ProviderError.ProviderError, out R = never> = (
+  call: Call
+) => Effect.Effect<void, E, R | Scope.Scope>
+
+/**
+ * A request, and the provider that it goes to.
+ *
+ * @internal
+ */
+export interface Asked {
+  readonly provider: Provider.Service
+  readonly request: ChatRequest
+  /** The model asked for; `undefined` where nobody names one. */
+  readonly model: string | undefined
+  /** What of the request is counted, found once for all. */
+  readonly texts: Tokens.Found
+}
+
+const stack: unique symbol = Symbol("effect-llm-stream/middleware/stack")
+
+interface Stacked<out C extends Chunk> extends Provider.Service<C> {
+  readonly [stack]: {
+    readonly base: Provider.Service<C>
+    readonly stages: ReadonlyArray<(asked: Asked) => Stage>
+    readonly stream: unknown
+  }
+}
+
+// Whoever makes a provider of another one may take its symbols along, and streams by itself.
+const isStacked = <C extends Chunk>(self: Provider.Service<C> | Stacked<C>): self is Stacked<C> =>
+  stack in self && self[stack].stream === self.stream
+
+/**
+ * Puts a middleware that acts on attempts around a provider. Those that stand directly around each other are one stack: it
+ * is one stream, and goes through the chunks once. The outermost makes the retries.
+ *
+ * @internal
+ */
+export const around = <C extends Chunk>(
+  self: Provider.Service<C>,
+  stage: (asked: Asked) => Stage,
+  options?: Retry.Options
+): Provider.Service<C> => {
+  const { base, stages: inner } = isStacked(self) ? self[stack] : { base: self, stages: [] }
+  const stages = [stage, ...inner]
+  const service = Retry.owned(base, (request) =>
+    Stream.suspend(() => {
+      const asked = {
+        provider: base,
+        request,
+        model: base.target?.(request)?.model ?? request.model,
+        texts: Tokens.found(request)
+      }
+      return through(base.stream(request), stages.map((stage) => stage(asked)))
+    }), options)
+  const stacked: Stacked<C> = { ...service, [stack]: { base, stages, stream: service.stream } }
+  return stacked
+}
+
+/**
+ * Runs a stream when all stages have let it start, the first one first.
+ *
+ * @internal
+ */
+export const through = <C extends Chunk, E, R, E2 = never, R2 = never>(
+  self: Stream.Stream<C, E, R>,
+  stages: ReadonlyArray<Stage<E2, R2>>
+): Stream.Stream<C, E | E2, R | Exclude<R2, Scope.Scope>> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const call: Call = {
+      watcher: Engine.watcher(),
+      metadata: CostMetadata.accumulator(),
+      isSeen: false,
+      end: undefined,
+      error: undefined,
+      heads: []
+    }
+    const policy = yield* Provider.CurrentPolicy
+    const left = Attempts.timeLeft(yield* Clock.Clock, policy)
+    yield* started(stages, call)
+    return Stream.updateContext(
+      Stream.transformPull(self, (pull) => Effect.succeed(observed(pull, call))),
+      (context: Context.Context<R>) =>
+        context.pipe(
+          Context.add(Engine.CurrentWatchers, [...Context.get(context, Engine.CurrentWatchers), call.watcher]),
+          Context.add(Engine.CurrentHeads, [...Context.get(context, Engine.CurrentHeads), ...call.heads]),
+          Context.add(Provider.CurrentPolicy, Attempts.withTimeLeft(policy, left))
+        )
+    )
+  }))
+
+const started = <E, R>(
+  stages: ReadonlyArray<Stage<E, R>>,
+  call: Call
+): Effect.Effect<void, E, R | Scope.Scope> =>
+  Effect.gen(function*() {
+    for (const stage of stages) yield* stage(call)
+  }).pipe(
+    Effect.tapError((error) => Effect.sync(() => failed(call, error))),
+    // An inner one tells the outer ones that it answers or refuses.
+    Effect.updateService(Engine.CurrentWatchers, (watchers) => [...watchers, call.watcher])
+  )
+
+const failed = (call: Call, error: unknown): void => {
+  call.end = "failed"
+  if (ProviderError.isProviderError(error)) call.error = error
+}
+
+/** Once for all stages. */
+const observed = <C extends Chunk, E, R>(
+  pull: Pull.Pull<Arr.NonEmptyReadonlyArray<C>, E, void, R>,
+  call: Call
+): typeof pull =>
+  Effect.onExit(pull, (exit) => {
+    if (Exit.isSuccess(exit)) {
+      call.isSeen = true
+      for (const chunk of exit.value) call.metadata.add(chunk)
+    } else {
+      for (const reason of exit.cause.reasons) {
+        if (!Cause.isFailReason(reason)) continue
+        if (Cause.isDone(reason.error)) call.end = "done"
+        else failed(call, reason.error)
+      }
+    }
+    return Effect.void
+  })
