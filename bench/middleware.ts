@@ -138,16 +138,16 @@ const median = (times: ReadonlyArray<number>): number => times.toSorted((a, b) =
 const compared = (self: Provider.Service, wrap: Wrap, requests: number) =>
   Effect.gen(function*() {
     const wrapped = wrap(self)
+    // Cold code takes some thousand requests.
+    for (const provider of [self, wrapped]) yield* timed(provider, requests * 60)
     const alone: Array<number> = []
     const added: Array<number> = []
-    for (let round = -10; round < 31; round++) {
+    for (let round = 0; round < 21; round++) {
       // Whoever comes second may pay for the garbage of the first.
       const isFirst = round % 2 === 0
       const before = isFirst ? yield* timed(self, requests) : 0
       const both = yield* timed(wrapped, requests)
       const took = isFirst ? before : yield* timed(self, requests)
-      // The first rounds are those of cold code.
-      if (round < 0) continue
       alone.push(took)
       added.push(both - took)
     }
@@ -158,7 +158,7 @@ const measured = (name: string) =>
   Effect.gen(function*() {
     const wrap = yield* rows[name] ?? Effect.fail(`no row ${name}`)
     const step = yield* compared(yield* ready, wrap, 200)
-    const request = yield* compared(yield* openai(200), wrap, 25)
+    const request = yield* compared(yield* openai(200), wrap, 30)
     const long = yield* compared(yield* openai(10_000), wrap, 1)
     return [
       name,

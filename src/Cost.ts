@@ -410,7 +410,9 @@ const costOfCall = (metadata: CostMetadata, table: Price, isOneCall: boolean): C
     })
   }
 
-  for (const name of tokenComponentNames) add(name, buckets[name], perToken(rates[name], multiplier))
+  for (const name of tokenComponentNames) {
+    if (buckets[name] !== 0) add(name, buckets[name], perToken(rates[name], multiplier))
+  }
   // Images have no fee of their own unless the price says so: their tokens are in the input.
   if (price.image !== undefined) add("image", metadata.images?.length ?? 0, usd(price.image))
   if (price.request !== undefined) add("request", 1, usd(price.request))

@@ -139,7 +139,7 @@ export const layerService = <Self, C extends Chunk>(
 // An attempt
 // ---------------------------------------------------------------------------------------------------------------------
 
-const cells = Store.cells(Machine.Circuit)
+const cells = Store.cells(Machine.Circuit, JSON.stringify)
 
 interface Task {
   readonly asked: Stack.Asked

@@ -195,10 +195,8 @@ const balanceOf = (account: State.Account, limit: BigDecimal.BigDecimal): Balanc
     reserved: State.reservedOf(account)
   })
 
-const accounts = Store.cells(State.Account)
-
 const cellOf = ({ key, name = "" }: Omit<Account, "limit">): Store.Cell<State.Account> =>
-  accounts(Store.key("budget", name, ...(key === undefined ? [] : [key])))
+  State.cells(Store.key("budget", name, ...(key === undefined ? [] : [key])))
 
 const limitOf = (limit: unknown) => Stored.checked("Budget", Checks.positiveAmount("limit", limit))
 

@@ -440,7 +440,7 @@ const State = Schema.Struct({
 
 type State = typeof State.Type
 
-const cells = Store.cells(State)
+const cells = Store.cells(State, JSON.stringify)
 
 type Admission =
   /** `slot` is where its tokens are counted; `undefined` when they are not. */

@@ -60,6 +60,8 @@ const pauses = (times: number) =>
 
 const twice = pauses(2)
 
+const stepOf = (schedule: Schedule.Schedule<unknown, ProviderError>) => Schedule.toStep(schedule)
+
 /**
  * A provider whose requests are sent again by a schedule, until the first content (text, reasoning, a piece of a call, of
  * audio or of a refusal) is there; never after that.
@@ -105,7 +107,7 @@ export const retried: {
           ),
           (message) => Checks.refused(self.name, message)
         )
-        let step: Effect.Success<ReturnType<typeof Schedule.toStep<unknown, ProviderError, never, never, never>>> | undefined
+        let step: Effect.Success<ReturnType<typeof stepOf>> | undefined
         const attempt = { provider: self, request, maxRetries: 0 }
         return {
           first: attempt,
@@ -114,7 +116,7 @@ export const retried: {
             if (failures > (policy.maxRetries ?? Number.POSITIVE_INFINITY) || !isWorth(error)) return undefined
             const asked = error.retryAfter ?? Duration.zero
             if (Duration.isGreaterThan(asked, longest)) return undefined
-            step ??= yield* Schedule.toStep(schedule)
+            step ??= yield* stepOf(schedule)
             const pause = yield* step(yield* Clock.currentTimeMillis, error).pipe(
               Effect.map(([, pause]) => Math.max(Duration.toMillis(pause), Duration.toMillis(asked))),
               Pull.catchDone(() => Effect.succeed(undefined))

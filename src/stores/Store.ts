@@ -202,7 +202,8 @@ export interface Cell<S> {
 }
 
 /**
- * Makes the cells of a schema, one for each key.
+ * Makes the cells of a schema, one for each key. `write` makes the JSON of a value where there is a faster way than the
+ * schema's, such as `JSON.stringify` for what is plain JSON.
  *
  * @example
  * ```ts
@@ -221,10 +222,11 @@ export interface Cell<S> {
  * @category constructors
  * @since 0.2.0
  */
-export const cells = <S>(schema: Schema.Codec<S, unknown>): (key: string) => Cell<S> => {
-  const json = Schema.fromJsonString(Schema.toCodecJson(schema))
-  const decode = Schema.decodeResult(json)
-  const encode = Schema.encodeSync(json)
+export const cells = <S>(
+  schema: Schema.Codec<S, unknown>,
+  write: (value: S) => string = Schema.encodeSync(Schema.fromJsonString(Schema.toCodecJson(schema)))
+): (key: string) => Cell<S> => {
+  const decode = Schema.decodeResult(Schema.fromJsonString(Schema.toCodecJson(schema)))
   // What one transaction writes, the next one mostly reads.
   const written = new Map<string, Result.Result<S, never>>()
   const remember = (text: string, value: S): string => {
@@ -240,7 +242,7 @@ export const cells = <S>(schema: Schema.Codec<S, unknown>): (key: string) => Cel
         ? Result.succeed(undefined)
         : written.get(value) ?? Result.mapError(decode(value), () =>
           new StoreError({ reason: "Corrupt", message: `the entry ${key} of the store is not what was written` })),
-    put: (value, expiresAt) => ({ key, value: remember(encode(value), value), expiresAt }),
+    put: (value, expiresAt) => ({ key, value: remember(write(value), value), expiresAt }),
     remove: { key, value: undefined }
   })
 }

@@ -1,7 +1,9 @@
 import * as BigDecimal from "effect/BigDecimal"
+import * as Record from "effect/Record"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { zero } from "../../internal/amount.ts"
+import * as Store from "../../stores/Store.ts"
 
 /**
  * Schema of what a budget has spent, in USD. A reservation is gone when its attempt has ended; one that is over its time
@@ -23,6 +25,18 @@ export const Account = Schema.Struct({
 
 /** @internal */
 export type Account = typeof Account.Type
+
+/**
+ * The entry of an account.
+ *
+ * @internal
+ */
+export const cells: (key: string) => Store.Cell<Account> = Store.cells(Account, ({ reserved, spent, unknown }) =>
+  JSON.stringify({
+    spent: BigDecimal.format(spent),
+    unknown: BigDecimal.format(unknown),
+    reserved: Record.map(reserved, ({ amount, until }) => ({ amount: BigDecimal.format(amount), until }))
+  }))
 
 /** @internal */
 export const empty: Account = { spent: zero, unknown: zero, reserved: {} }

@@ -69,7 +69,7 @@ const parts = (scope: Scope): ReadonlyArray<string> =>
     : ["user", scope.user]
 
 /** @internal */
-export const cells: (key: string) => Store.Cell<Row> = Store.cells(Row)
+export const cells: (key: string) => Store.Cell<Row> = Store.cells(Row, JSON.stringify)
 
 /** @internal */
 export const cell = (row: Pick<Row, "attempt" | "batch" | "user">): Store.Cell<Row> =>
