@@ -9,7 +9,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { ChatRequest } from "../ChatRequest.ts"
@@ -69,9 +68,7 @@ export interface Options {
   readonly onStoreFailure?: "refuse" | "pass" | undefined
 }
 
-interface Settings {
-  readonly requests: Machine.Rate | undefined
-  readonly tokens: Machine.Rate | undefined
+interface Settings extends Machine.Rates {
   /** In milliseconds. */
   readonly maxWait: number
   readonly maxRetryAfter: Duration.Duration
@@ -79,6 +76,8 @@ interface Settings {
 }
 
 const name = "limit"
+
+const cells = Store.cells(Machine.State, JSON.stringify)
 
 const rateOf = (option: string, rate: Rate | undefined): Result.Result<Machine.Rate | undefined, string> =>
   rate === undefined ? Result.succeed(undefined) : Result.gen(function*() {
@@ -205,7 +204,7 @@ interface Task {
   readonly asked: Stack.Asked
   readonly call: Stack.Call
   readonly store: Store.Service
-  readonly cell: Store.Cell<State>
+  readonly cell: Store.Cell<Machine.State>
   readonly queue: Queue
   readonly settings: Settings
   readonly options: Options
@@ -216,31 +215,43 @@ const attempt = Effect.fnUntraced(
   function*(task: Task): Effect.fn.Return<void, ProviderError.ProviderError, Scope.Scope> {
     const { asked: { provider }, cell, queue, settings, store } = task
     const amount = settings.tokens === undefined ? 0 : yield* tokensOf(task, settings.tokens)
-    const by = queue.name()
     const clock = yield* Clock.Clock
     const left = Attempts.timeLeft(clock, yield* Provider.CurrentPolicy)
     const end = clock.currentTimeMillisUnsafe() + settings.maxWait
     const patience = () => Math.min(end - clock.currentTimeMillisUnsafe(), left())
-    const asked = { by, amount, requests: settings.requests, tokens: settings.tokens }
+    const waiter: Waiter = { by: queue.name(), amount, granted: undefined }
     const isTold = learning(task)
+
+    const stepped = (isNext: boolean) => {
+      const behind = queue.behind(cell.key, waiter)
+      return Stored.orElse(
+        Effect.map(
+          Store.modifyIn(store, { state: cell }, ({ state = {} }, now) => {
+            const { next, ...result } = Machine.admit(state, now, settings, { ...waiter, isNext }, behind)
+            return {
+              result,
+              writes: next === undefined ? [] : [cell.put(next, Machine.expiryOf(next, settings))]
+            }
+          }),
+          (result) => {
+            for (const [index, other] of behind.entries()) other.granted = result.behind[index]
+            return result.admission
+          }
+        ),
+        { middleware: name, provider: provider.name, onStoreFailure: settings.onStoreFailure, otherwise: passed }
+      )
+    }
 
     const once = (isNext: boolean) =>
       Effect.uninterruptible(Effect.tap(
-        Stored.orElse(
-          Store.modifyIn(store, { state: cell }, ({ state = {} }, now) => {
-            const { admission, next } = admit(state, now, { ...asked, isNext })
-            return { result: admission, writes: next === undefined ? [] : [cell.put(next, expiryOf(next, settings))] }
-          }),
-          { middleware: name, provider: provider.name, onStoreFailure: settings.onStoreFailure, otherwise: passed }
-        ),
-        (admission) => {
-          return admission._tag === "Waits"
+        Effect.suspend(() => waiter.granted === undefined ? stepped(isNext) : Effect.succeed(waiter.granted)),
+        (admission) =>
+          admission._tag === "Waits"
             ? Effect.void
             : Effect.addFinalizer(() => settle(task, admission.slot, amount, isTold()))
-        }
       ))
 
-    const waiting = (admission: Admission) =>
+    const waiting = (admission: Machine.Admission) =>
       Effect.suspend(() => {
         if (admission._tag === "Started") return Effect.undefined
         const { isAsked, wait } = admission
@@ -254,28 +265,28 @@ const attempt = Effect.fnUntraced(
       })
 
     // Who comes now does not overtake those who wait.
-    if (queue.isEmpty(cell.key) && (yield* waiting(yield* once(false))) === undefined) return
-    yield* Effect.logDebug(`${provider.name}: the request waits for its turn, as the limit is reached`)
-    yield* queue.enter(
+    const isFirst = queue.isEmpty(cell.key)
+    const turn = queue.enter(
       cell.key,
+      waiter,
       Effect.gen(function*() {
+        if (isFirst && (yield* waiting(yield* once(false))) === undefined) return
+        yield* Effect.logDebug(`${provider.name}: the request waits for its turn, as the limit is reached`)
         for (;;) {
           const wait = yield* waiting(yield* once(true))
           if (wait === undefined) return
-          yield* Effect.sleep(Math.min(wait, longestSleep))
+          yield* Effect.sleep(Math.min(wait, Machine.longestSleep))
         }
-      }).pipe(Effect.onError(() => leave(task, by)))
-    ).pipe(
-      Effect.timeoutOrElse({
-        duration: patience(),
-        orElse: () => Effect.fail(tooLong(provider.name, undefined, "its turn did not come in time"))
-      })
+      }).pipe(Effect.onError(() => leave(task, waiter.by)))
     )
+    yield* isFirst ? turn : Effect.timeoutOrElse(turn, {
+      duration: patience(),
+      orElse: () => Effect.fail(tooLong(provider.name, undefined, "its turn did not come in time"))
+    })
   }
 )
 
-/** Room may come earlier than it was expected, as requests use less than was taken for them. */
-const longestSleep = 1000
+const passed: Machine.Started = { _tag: "Started", slot: undefined }
 
 const tooLong = (provider: string, wait: number | undefined, why: string): ProviderError.ProviderError =>
   new ProviderError.ProviderError({
@@ -332,20 +343,20 @@ const settle = (task: Task, slot: number | undefined, taken: number, isTold: boo
 const leave = (task: Task, by: string): Effect.Effect<void> =>
   change(task, ({ line = [], ...state }) =>
     line.some((place) => place.by === by)
-      ? { ...state, ...lineOf(line.filter((place) => place.by !== by)) }
+      ? { ...state, ...Machine.lineOf(line.filter((place) => place.by !== by)) }
       : undefined)
 
 /** Changes the state, for no request: when the store fails, it is told. */
 const change = (
   { cell, settings, store }: Task,
-  f: (state: State, now: number) => State | undefined
+  f: (state: Machine.State, now: number) => Machine.State | undefined
 ): Effect.Effect<void> =>
   Effect.catch(
     Store.modifyIn(store, { state: cell }, ({ state = {} }, now) => {
       const next = f(state, now)
       return {
         result: undefined,
-        writes: next === undefined || next === state ? [] : [cell.put(next, expiryOf(next, settings))]
+        writes: next === undefined || next === state ? [] : [cell.put(next, Machine.expiryOf(next, settings))]
       }
     }),
     (error) => Stored.tellFailure(name, error)
@@ -364,7 +375,7 @@ const learning = (task: Task): () => boolean => {
 }
 
 // What is no time, or years away, is no statement about a limit.
-const held = (state: State, now: number, pause: number): State =>
+const held = (state: Machine.State, now: number, pause: number): Machine.State =>
   pause > 0 && pause <= longestHold ? { ...state, hold: Machine.hold(state.hold, now + pause) } : state
 
 const longestHold = Duration.toMillis(Duration.days(1))
@@ -389,156 +400,48 @@ const pauseOf = (head: Engine.Head, now: number): number => {
 // Those who wait in this process
 // ---------------------------------------------------------------------------------------------------------------------
 
+interface Waiter extends Machine.Asked {
+  /** What one before it was granted for it. */
+  granted: Machine.Started | undefined
+}
+
 interface Queue {
   /** A name that no other waiter has, in any process. */
   readonly name: () => string
   readonly isEmpty: (key: string) => boolean
+  readonly behind: (key: string, waiter: Waiter) => ReadonlyArray<Waiter>
   /** Runs the effects of a key one after the other, as they came. */
-  readonly enter: <A, E, R>(key: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly enter: <A, E, R>(key: string, waiter: Waiter, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 const queues = (): Queue => {
-  const open = new Map<string, { readonly semaphore: Semaphore.Semaphore; waiting: number }>()
+  const open = new Map<string, { readonly semaphore: Semaphore.Semaphore; readonly waiting: Set<Waiter> }>()
   const process = globalThis.crypto.randomUUID()
   let names = 0
   return {
     name: () => `${process}/${names++}`,
     isEmpty: (key) => !open.has(key),
-    enter: (key, effect) =>
+    behind: (key, waiter) => {
+      const waiting = Array.from(open.get(key)?.waiting ?? [])
+      return waiting.slice(waiting.indexOf(waiter) + 1).slice(0, mostStarted)
+    },
+    enter: (key, waiter, effect) =>
       Effect.acquireUseRelease(
         Effect.sync(() => {
-          const queue = open.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), waiting: 0 }
+          const queue = open.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), waiting: new Set() }
           open.set(key, queue)
-          queue.waiting++
+          queue.waiting.add(waiter)
           return queue
         }),
         ({ semaphore }) => semaphore.withPermit(effect),
-        (queue) =>
+        ({ waiting }) =>
           Effect.sync(() => {
-            if (--queue.waiting === 0) open.delete(key)
+            waiting.delete(waiter)
+            if (waiting.size === 0) open.delete(key)
           })
       )
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The state that processes share
-// ---------------------------------------------------------------------------------------------------------------------
-
-const State = Schema.Struct({
-  requests: Schema.optionalKey(Machine.Window),
-  tokens: Schema.optionalKey(Machine.Window),
-  hold: Schema.optionalKey(Machine.Hold),
-  /**
-   * Who starts next, one of each process, with the tokens that it needs, as long as it asks again by then. Who came later leaves
-   * room for them: a large request must not wait for ever behind small ones, nor a process behind another.
-   */
-  line: Schema.optionalKey(
-    Schema.Array(Schema.Struct({ by: Schema.String, tokens: Schema.Natural, until: Schema.Natural }))
-  )
-})
-
-type State = typeof State.Type
-
-const cells = Store.cells(State, JSON.stringify)
-
-type Admission =
-  /** `slot` is where its tokens are counted; `undefined` when they are not. */
-  | { readonly _tag: "Started"; readonly slot: number | undefined }
-  /** When to ask again, in ms, and whether the provider has asked for the pause. */
-  | { readonly _tag: "Waits"; readonly wait: number; readonly isAsked: boolean }
-
-const passed: Admission = { _tag: "Started", slot: undefined }
-
-interface Asked {
-  readonly by: string
-  /** Tokens. */
-  readonly amount: number
-  readonly requests: Machine.Rate | undefined
-  readonly tokens: Machine.Rate | undefined
-  /** Whether it stands in line, if it can't start. */
-  readonly isNext: boolean
-}
-
-/** Starts a request, or says when to ask again; with the state that follows, `undefined` when it is the same. */
-const admit = (
-  { line: stored = [], ...state }: State,
-  now: number,
-  { amount, by, isNext, requests, tokens }: Asked
-): { readonly admission: Admission; readonly next: State | undefined } => {
-  const line = stored.filter((place) => place.until > now)
-  const own = line.findIndex((place) => place.by === by)
-  const ahead = own === -1 ? line : line.slice(0, own)
-  const tokensAhead = ahead.reduce((sum, place) => sum + place.tokens, 0)
-  const room = Math.max(
-    roomAt(state.requests, requests, now, ahead.length, 1),
-    roomAt(state.tokens, tokens, now, tokensAhead, amount)
-  )
-  const until = Math.max(state.hold?.until ?? now, room)
-  if (until <= now) {
-    const [request, used] = [taken(state.requests, requests, now, 1), taken(state.tokens, tokens, now, amount)]
-    return {
-      admission: { _tag: "Started", slot: used?.slot },
-      next: {
-        ...state,
-        ...(request === undefined ? undefined : { requests: request.window }),
-        ...(used === undefined ? undefined : { tokens: used.window }),
-        ...lineOf(line.filter((place) => place.by !== by))
-      }
-    }
-  }
-  const wait = until - now
-  const place = { by, tokens: amount, until: Math.ceil(now + Math.min(wait, longestSleep) + placeLasts) }
-  return {
-    admission: { _tag: "Waits", wait, isAsked: until > room },
-    next: !isNext
-      ? undefined
-      : own !== -1
-      ? { ...state, ...lineOf(line.with(own, place)) }
-      : line.length < longestLine
-      ? { ...state, ...lineOf([...line, place]) }
-      : undefined
-  }
-}
-
-const taken = (
-  window: Machine.Window | undefined,
-  rate: Machine.Rate | undefined,
-  now: number,
-  amount: number
-): Machine.Taken | undefined =>
-  rate === undefined ? undefined : Result.getOrUndefined(Machine.take(window, rate, now, amount))
-
-/** When there is room for an amount, and for what those ahead want; now, when there is. */
-const roomAt = (
-  window: Machine.Window | undefined,
-  rate: Machine.Rate | undefined,
-  now: number,
-  ahead: number,
-  amount: number
-): number => {
-  if (rate === undefined) return now
-  const room = Machine.take(window, rate, now, Math.min(ahead + amount, rate.amount))
-  const until = Result.isFailure(room) ? room.failure.until : now
-  // Both never fit at once: it starts some time after those ahead have.
-  return ahead + amount <= rate.amount ? until : Math.max(until, now + turnAgain)
-}
-
-const lineOf = (line: NonNullable<State["line"]>): Pick<State, "line"> => line.length === 0 ? {} : { line }
-
-/** How long the place of a process that does not ask again is kept for it, in ms: it may have died. */
-const placeLasts = 1000
-
-/** When to ask again while those ahead have not started, in ms. */
-const turnAgain = 10
-
-/** As many stand in line, so that the entry stays small; others ask again until they can. */
-const longestLine = 50
-
-const expiryOf = ({ hold, line = [], requests, tokens }: State, settings: Settings): number =>
-  Math.max(
-    hold?.until ?? 0,
-    ...line.map(({ until }) => until),
-    requests === undefined || settings.requests === undefined ? 0 : Machine.expiry(requests, settings.requests),
-    tokens === undefined || settings.tokens === undefined ? 0 : Machine.expiry(tokens, settings.tokens)
-  )
+/** As many start in one step, so that it stays short. */
+const mostStarted = 100

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Fiber, Layer, Schedule, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer, Schedule, Semaphore, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import {
@@ -88,6 +88,24 @@ describe("Limit", () => {
       // 20 windows of 10, of which the first begins at once.
       assert.isAtMost((times().at(-1) ?? 0) - (times()[0] ?? 0), 19 * 1000 / 0.97)
     }).pipe(Effect.provide(Store.layerMemory)))
+
+  it.effect("uses at least 95 % of it where every step of the store takes long", () =>
+    Effect.gen(function*() {
+      const memory = yield* Store.memory
+      const turns = yield* Semaphore.make(1)
+      const slow: Store.Service = {
+        ...memory,
+        transact: (keys, transition) => turns.withPermit(Effect.delay(memory.transact(keys, transition), "10 millis"))
+      }
+      const { service, times } = scripted()
+      const processes = yield* all(
+        Array.from({ length: 4 }, () => Limit.make({ requests: { limit: 50, every: "1 second" } }))
+      ).pipe(Effect.provideService(Store.Store, slow))
+      yield* later(all(processes.flatMap((limit) => Array.from({ length: 150 }, () => ask(limit(service))))))
+      assert.isTrue(isWithin(times(), 50, 990))
+      // 12 windows of 50.
+      assert.isAtMost((times().at(-1) ?? 0) - (times()[0] ?? 0), 11 * 1000 / 0.95)
+    }))
 
   it.effect("serves those of a process in the order in which they came", () =>
     Effect.gen(function*() {

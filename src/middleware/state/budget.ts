@@ -31,12 +31,15 @@ export type Account = typeof Account.Type
  *
  * @internal
  */
-export const cells: (key: string) => Store.Cell<Account> = Store.cells(Account, ({ reserved, spent, unknown }) =>
-  JSON.stringify({
-    spent: BigDecimal.format(spent),
-    unknown: BigDecimal.format(unknown),
-    reserved: Record.map(reserved, ({ amount, until }) => ({ amount: BigDecimal.format(amount), until }))
-  }))
+export const cells: (key: string) => Store.Cell<Account> = Store.cells(
+  Account,
+  ({ reserved, spent, unknown }) =>
+    JSON.stringify({
+      spent: BigDecimal.format(spent),
+      unknown: BigDecimal.format(unknown),
+      reserved: Record.map(reserved, ({ amount, until }) => ({ amount: BigDecimal.format(amount), until }))
+    })
+)
 
 /** @internal */
 export const empty: Account = { spent: zero, unknown: zero, reserved: {} }

@@ -164,3 +164,193 @@ export type Hold = typeof Hold.Type
 export const hold = (held: Hold | undefined, until: number): Hold => ({
   until: Math.max(held?.until ?? 0, Math.ceil(until))
 })
+
+/**
+ * Schema of what all processes know of a limit.
+ *
+ * @internal
+ */
+export const State = Schema.Struct({
+  requests: Schema.optionalKey(Window),
+  tokens: Schema.optionalKey(Window),
+  hold: Schema.optionalKey(Hold),
+  /**
+   * Who starts next, one of each process, with the tokens that it needs, as long as it asks again by then. Who came later leaves
+   * room for them: a large request must not wait for ever behind small ones, nor a process behind another.
+   */
+  line: Schema.optionalKey(
+    Schema.Array(Schema.Struct({ by: Schema.String, tokens: Schema.Natural, until: Schema.Natural }))
+  )
+})
+
+/** @internal */
+export type State = typeof State.Type
+
+/**
+ * A request that starts. `slot` is where its tokens are counted; `undefined` when they are not.
+ *
+ * @internal
+ */
+export interface Started {
+  readonly _tag: "Started"
+  readonly slot: number | undefined
+}
+
+/**
+ * A request that asks again after `wait` ms; `isAsked` says whether the provider has asked for the pause.
+ *
+ * @internal
+ */
+export interface Waits {
+  readonly _tag: "Waits"
+  readonly wait: number
+  readonly isAsked: boolean
+}
+
+/** @internal */
+export type Admission = Started | Waits
+
+/** @internal */
+export interface Rates {
+  readonly requests: Rate | undefined
+  readonly tokens: Rate | undefined
+}
+
+/** @internal */
+export interface Asked {
+  readonly by: string
+  /** Tokens. */
+  readonly amount: number
+}
+
+/**
+ * Starts a request, and with it those `behind` it in its process that there is room for; or says when to ask again. Gives the
+ * state that follows, `undefined` when it is the same. Without `isNext` a request that can't start does not stand in line.
+ *
+ * @internal
+ */
+export const admit = (
+  { line: stored = [], ...state }: State,
+  now: number,
+  rates: Rates,
+  { isNext, ...asked }: Asked & { readonly isNext: boolean },
+  behind: ReadonlyArray<Asked>
+): { readonly admission: Admission; readonly behind: ReadonlyArray<Started>; readonly next: State | undefined } => {
+  const line = stored.filter((place) => place.until > now)
+  const own = line.findIndex((place) => place.by === asked.by)
+  const ahead = own === -1 ? line : line.slice(0, own)
+  const room = roomFor(state, now, rates, ahead, asked.amount)
+  const until = Math.max(state.hold?.until ?? now, room)
+  if (until <= now) {
+    let { next, slot } = started(state, now, rates, asked.amount)
+    const granted: Array<Started> = []
+    // A process that has started them stands behind the others with its next one.
+    for (const { amount } of behind) {
+      if (roomFor(next, now, rates, ahead, amount) > now) break
+      const one = started(next, now, rates, amount)
+      granted.push({ _tag: "Started", slot: one.slot })
+      next = one.next
+    }
+    return {
+      admission: { _tag: "Started", slot },
+      behind: granted,
+      next: { ...next, ...lineOf(line.filter(({ by }) => by !== asked.by)) }
+    }
+  }
+  const wait = until - now
+  const place = {
+    by: asked.by,
+    tokens: asked.amount,
+    until: Math.ceil(now + Math.min(wait, longestSleep) + placeLasts)
+  }
+  return {
+    admission: { _tag: "Waits", wait, isAsked: until > room },
+    behind: [],
+    next: !isNext
+      ? undefined
+      : own !== -1
+      ? { ...state, ...lineOf(line.with(own, place)) }
+      : line.length < longestLine
+      ? { ...state, ...lineOf([...line, place]) }
+      : undefined
+  }
+}
+
+/** When there is room for an amount of tokens. */
+const roomFor = (
+  { requests, tokens }: State,
+  now: number,
+  rates: Rates,
+  ahead: NonNullable<State["line"]>,
+  amount: number
+): number =>
+  Math.max(
+    roomAt(requests, rates.requests, now, ahead.length, 1),
+    roomAt(tokens, rates.tokens, now, ahead.reduce((sum, place) => sum + place.tokens, 0), amount)
+  )
+
+const started = (state: State, now: number, rates: Rates, amount: number) => {
+  const request = taken(state.requests, rates.requests, now, 1)
+  const used = taken(state.tokens, rates.tokens, now, amount)
+  return {
+    slot: used?.slot,
+    next: {
+      ...state,
+      ...(request === undefined ? undefined : { requests: request.window }),
+      ...(used === undefined ? undefined : { tokens: used.window })
+    }
+  }
+}
+
+const taken = (
+  window: Window | undefined,
+  rate: Rate | undefined,
+  now: number,
+  amount: number
+): Taken | undefined => rate === undefined ? undefined : Result.getOrUndefined(take(window, rate, now, amount))
+
+/** When there is room for an amount, and for what those ahead want; now, when there is. */
+const roomAt = (
+  window: Window | undefined,
+  rate: Rate | undefined,
+  now: number,
+  ahead: number,
+  amount: number
+): number => {
+  if (rate === undefined) return now
+  const room = take(window, rate, now, Math.min(ahead + amount, rate.amount))
+  const until = Result.isFailure(room) ? room.failure.until : now
+  // Both never fit at once: it starts some time after those ahead have.
+  return ahead + amount <= rate.amount ? until : Math.max(until, now + turnAgain)
+}
+
+/** @internal */
+export const lineOf = (line: NonNullable<State["line"]>): Pick<State, "line"> => line.length === 0 ? {} : { line }
+
+/** Room may come earlier than it was expected, as requests use less than was taken for them. In ms.
+ *
+ * @internal
+ */
+export const longestSleep = 1000
+
+/** How long the place of a process that does not ask again is kept for it, in ms: it may have died. */
+const placeLasts = 1000
+
+/** When to ask again while those ahead have not started, in ms. */
+const turnAgain = 10
+
+/** As many stand in line, so that the entry stays small; others ask again until they can. */
+const longestLine = 50
+
+/**
+ * When nothing of a state counts any longer, in ms since 1970.
+ *
+ * @internal
+ */
+export const expiryOf = ({ hold, line = [], requests, tokens }: State, rates: Rates): number =>
+  Math.max(
+    hold?.until ?? 0,
+    ...line.map(({ until }) => until),
+    requests === undefined || rates.requests === undefined ? 0 : expiry(requests, rates.requests),
+    tokens === undefined || rates.tokens === undefined ? 0 : expiry(tokens, rates.tokens)
+  )
