@@ -1,63 +1,146 @@
+/** Processes with one store and a stack of middleware each, their clocks hours apart. One of them is killed in the middle. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema, type Scope } from "effect"
+import { BigDecimal, Effect, Schedule, Schema, type Scope, Stream } from "effect"
+import { spawn } from "node:child_process"
 import * as Path from "node:path"
-import { dropPostgres, dropRedis, folder, hasPostgres, hasRedis, hasSqlite, unique } from "../stores/stores.ts"
-import { root, run } from "../support/process.ts"
+import * as Readline from "node:readline"
+import { CostEstimate, Pricing } from "../../src/index.ts"
+import * as Budget from "../../src/middleware/Budget.ts"
+import * as Ledger from "../../src/middleware/Ledger.ts"
+import * as NodeRedisStore from "../../src/stores/NodeRedisStore.ts"
+import * as PostgresStore from "../../src/stores/PostgresStore.ts"
+import * as SqliteStore from "../../src/stores/SqliteStore.ts"
+import * as Store from "../../src/stores/Store.ts"
+import {
+  dropPostgres,
+  dropRedis,
+  folder,
+  hasPostgres,
+  hasRedis,
+  hasSqlite,
+  postgres,
+  redis,
+  unique
+} from "../stores/stores.ts"
+import { root } from "../support/process.ts"
 
 const worker = Path.join(root, "test/middleware/worker.ts")
-const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Schema.Number)))
 
-const [limit, every, requests] = [20, 1500, 10]
-const clocks = [0, 3_600_000, -3_600_000, 0]
+const [limit, every, requests] = [10, 1000, 12]
+const hangsAfter = 3
+const killed = { CLOCK_OFF: "0", HANGS_AFTER: String(hangsAfter) }
+const processes = [killed, ...["3600000", "-3600000"].map((CLOCK_OFF) => ({ CLOCK_OFF }))]
 
 const stores: ReadonlyArray<{
   readonly kind: string
   readonly isAbsent: boolean
   readonly name: Effect.Effect<string, never, Scope.Scope>
+  readonly open: (name: string) => Effect.Effect<Store.Service, Store.StoreError, Scope.Scope>
 }> = [
-  { kind: "sqlite", isAbsent: !hasSqlite, name: Effect.map(folder, (path) => Path.join(path, "store")) },
+  {
+    kind: "sqlite",
+    isAbsent: !hasSqlite,
+    name: Effect.map(folder, (path) => Path.join(path, "store")),
+    open: (filename) => SqliteStore.make({ filename })
+  },
   {
     kind: "postgres",
     isAbsent: !hasPostgres,
-    name: Effect.acquireRelease(Effect.sync(unique), (name) => Effect.orDie(dropPostgres(name)))
+    name: Effect.acquireRelease(Effect.sync(unique), (name) => Effect.orDie(dropPostgres(name))),
+    open: (table) => PostgresStore.make({ url: postgres, table })
   },
   {
     kind: "redis",
     isAbsent: !hasRedis,
-    name: Effect.acquireRelease(Effect.sync(unique), (name) => Effect.orDie(dropRedis(name)))
+    name: Effect.acquireRelease(Effect.sync(unique), (name) => Effect.orDie(dropRedis(name))),
+    open: (prefix) => NodeRedisStore.make({ url: redis, prefix })
   }
 ]
+
+/** What a request of the worker may cost, in USD. */
+const atMost = Effect.gen(function*() {
+  const request = { model: "gpt-4o", prompt: "1 10", maxTokens: 10 }
+  const estimate = CostEstimate.atMost(request, { provider: "openai", date: "2026-11-22" }, yield* Pricing.current)
+  return BigDecimal.toNumberUnsafe((yield* Effect.fromResult(estimate)).cost.total)
+}).pipe(Effect.runSync)
+
+const Asked = Schema.Struct({ at: Schema.FiniteFromString, prompt: Schema.String })
+type Asked = typeof Asked.Type
+const decode = Schema.decodeUnknownSync(Asked)
+
+/** What reaches the provider of a process. One that hangs is killed when it does. */
+const run = (kind: string, name: string, env: typeof killed | Omit<typeof killed, "HANGS_AFTER">, index: number) =>
+  Effect.promise(() =>
+    new Promise<ReadonlyArray<Asked>>((resolve, reject) => {
+      const asked: Array<Asked> = []
+      const child = spawn(process.execPath, [worker, kind, name, ...[requests, limit, every].map(String)], {
+        env: { ...process.env, ...env, PROCESS: String(index) },
+        stdio: ["ignore", "pipe", "inherit"]
+      })
+      Readline.createInterface(child.stdout).on("line", (line) => {
+        const [, at, prompt] = /^(\d+) (.*)$/.exec(line) ?? []
+        asked.push(decode({ at, prompt }))
+        if ("HANGS_AFTER" in env && asked.length > hangsAfter) child.kill("SIGKILL")
+      })
+      child.once("close", (code, signal) =>
+        code === 0 || signal === "SIGKILL" ? resolve(asked) : reject(new Error(`exit ${code}`)))
+    })
+  )
 
 /** The most that is in an interval of a length. */
 const mostIn = (times: ReadonlyArray<number>, length: number): number =>
   times.reduce((most, end) => Math.max(most, times.filter((time) => time <= end && time > end - length).length), 0)
 
-for (const { isAbsent, kind, name } of stores) {
-  describe.skipIf(isAbsent)(`processes with one limit in ${kind}`, () => {
-    it.live("pass it in no interval, and use it, whatever their clocks say", () =>
+for (const { isAbsent, kind, name, open } of stores) {
+  describe.skipIf(isAbsent)(`processes that share a store in ${kind}`, () => {
+    it.live("keep one limit, one budget, one ledger and one cache, also when one of them is killed", () =>
       Effect.gen(function*() {
         const shared = yield* name
-        const times = (yield* Effect.all(
-          clocks.map((clockOff) =>
-            Effect.promise(async () => {
-              const { output, status } = await run(
-                process.execPath,
-                [worker, kind, shared, String(requests), String(limit), String(every)],
-                { env: { ...process.env, CLOCK_OFF: String(clockOff) } }
-              )
-              assert.strictEqual(status, 0, output)
-              return decode(output)
-            })
-          ),
+        const all = (yield* Effect.all(
+          processes.map((env, index) => run(kind, shared, env, index)),
           { concurrency: "unbounded" }
-        )).flat().sort((a, b) => a - b)
-        assert.strictEqual(times.length, clocks.length * requests)
+        )).flat()
+        const times = all.map(({ at }) => at).sort((a, b) => a - b)
         // What was let start at a time does so some milliseconds later, on a busy machine.
-        assert.isAtMost(mostIn(times, every * 0.9), limit)
-        const took = (times.at(-1) ?? 0) - (times[0] ?? 0)
-        const least = (times.length / limit - 1) * every
-        // How much of it is used with time to spare, `Limit.test.ts` says by a clock of its own.
-        assert.isAtLeast(least / took, 0.5)
+        assert.isAtMost(mostIn(times, every * 0.8), limit)
+
+        const store = yield* open(shared)
+        const [balance, rows] = yield* Effect.all([
+          Budget.balance({ limit: "1" }),
+          Stream.runCollect(Ledger.rows())
+        ]).pipe(
+          // The last word on a process that was killed is spoken when its lease is over.
+          Effect.repeat({
+            schedule: Schedule.spaced("50 millis"),
+            until: ([{ reserved }, rows]) =>
+              BigDecimal.isZero(reserved) && rows.every(({ outcome }) => outcome !== "running")
+          }),
+          Effect.provideService(Store.Store, store)
+        )
+
+        // A row for each request, and for what was killed between its row and its request.
+        const lost = rows.filter(({ outcome }) => outcome === "lost")
+        const done = rows.filter(({ outcome }) => outcome === "done")
+        assert.strictEqual(lost.length + done.length, rows.length)
+        assert.isAtLeast(lost.length, 1)
+        assert.isAtLeast(rows.length, all.length)
+        assert.isAtMost(rows.length - all.length, requests)
+
+        // A budget counts each attempt once: what it did cost, or what it had reserved, when that was not known in time.
+        const counted = BigDecimal.toNumberUnsafe(balance.spent) / 0.000125 +
+          BigDecimal.toNumberUnsafe(balance.unknown) / atMost
+        assert.approximately(counted, Math.round(counted), 1e-6)
+        assert.isAtLeast(Math.round(counted), rows.length)
+        assert.isAtMost(Math.round(counted) - all.length, requests)
+        assert.isTrue(done.every(({ cost }) => cost === "0.000125"))
+
+        const asked = (prompt: string) => all.filter((one) => one.prompt === prompt).length
+        for (let index = 0; index < requests; index++) {
+          if (index % 4 !== 3) {
+            for (const process of [1, 2]) assert.strictEqual(asked(`${process} ${10 + index}`), 1)
+          } // One for all; again where the one who asked was killed.
+          else assert.include([1, 2], asked(`a ${10 + index}`))
+        }
       }))
   })
 }

@@ -1,8 +1,14 @@
 /**
- * A process that asks within a limit: `worker.ts KIND NAME REQUESTS LIMIT EVERY`. It prints when each request has started. Its
- * clock goes wrong by `CLOCK_OFF` ms.
+ * A process that asks through a whole stack: `worker.ts KIND NAME REQUESTS LIMIT EVERY`. It prints a line for each request that
+ * reaches its provider: when, and the prompt. Prompts begin with the number of the process, `PROCESS`; every fourth begins with
+ * an `a`, and all processes ask it. The clock goes wrong by `CLOCK_OFF` ms, and after `HANGS_AFTER` requests the provider
+ * says no more.
  */
-import { Duration, Effect, Stream } from "effect"
+import { Duration, Effect, pipe, Stream } from "effect"
+import { OpenAiChunk } from "../../src/index.ts"
+import * as Budget from "../../src/middleware/Budget.ts"
+import * as Cache from "../../src/middleware/Cache.ts"
+import * as Ledger from "../../src/middleware/Ledger.ts"
 import * as Limit from "../../src/middleware/Limit.ts"
 import type * as Provider from "../../src/Provider.ts"
 import * as NodeRedisStore from "../../src/stores/NodeRedisStore.ts"
@@ -11,9 +17,9 @@ import * as SqliteStore from "../../src/stores/SqliteStore.ts"
 import * as Store from "../../src/stores/Store.ts"
 import { postgres, redis } from "../stores/stores.ts"
 
-const off = Number(process.env["CLOCK_OFF"] ?? 0)
+const { CLOCK_OFF = "0", HANGS_AFTER = "Infinity", PROCESS = "" } = process.env
 const { now: machineTime } = Date
-Date.now = () => machineTime() + off
+Date.now = () => machineTime() + Number(CLOCK_OFF)
 
 const [kind = "", name = "", requests = "", limit = "", every = ""] = process.argv.slice(2)
 
@@ -23,24 +29,41 @@ const open = kind === "sqlite"
   ? PostgresStore.make({ url: postgres, table: name })
   : NodeRedisStore.make({ url: redis, prefix: name })
 
-const times: Array<number> = []
-const provider: Provider.Service = {
-  name: "noted",
-  stream: () =>
-    Stream.fromEffectDrain(Effect.sync(() => {
-      times.push(machineTime())
-    }))
+let asked = 0
+const provider: Provider.Service<OpenAiChunk> = {
+  name: "openai",
+  stream: ({ prompt }) =>
+    Stream.suspend(() => {
+      process.stdout.write(`${machineTime()} ${String(prompt)}\n`)
+      return asked++ < Number(HANGS_AFTER)
+        ? Stream.make(
+          new OpenAiChunk({
+            chunk: {
+              model: "gpt-4o",
+              choices: [{ index: 0, delta: { content: "Hello" }, finish_reason: "stop" }],
+              usage: { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 }
+            }
+          })
+        )
+        : Stream.never
+    })
 }
 
 const program = Effect.gen(function*() {
   const rate = { limit: Number(limit), every: Duration.millis(Number(every)) }
-  const limited = (yield* Effect.provideServiceEffect(Limit.make({ requests: rate }), Store.Store, open))(provider)
+  const within = yield* Effect.all([
+    Ledger.make({ lease: "3 seconds" }),
+    Budget.make({ limit: "1", lease: "3 seconds" }),
+    Limit.make({ requests: rate }),
+    Cache.make({ lease: "3 seconds" })
+  ])
+  const [ledger, budget, limited, cache] = within
+  const service = pipe(provider, limited, ledger, budget, cache)
   yield* Effect.forEach(
-    Array.from({ length: Number(requests) }),
-    () => Stream.runDrain(limited.stream({ model: "m", prompt: "Hi" })),
+    Array.from({ length: Number(requests) }, (_, index) => `${index % 4 === 3 ? "a" : PROCESS} ${10 + index}`),
+    (prompt) => Stream.runDrain(service.stream({ model: "gpt-4o", prompt, maxTokens: 10 })),
     { concurrency: 16 }
   )
-  process.stdout.write(JSON.stringify(times))
-})
+}).pipe(Effect.provideServiceEffect(Store.Store, open))
 
 await Effect.runPromise(Effect.scoped(program))
