@@ -1,27 +1,14 @@
 /** Processes with one store and a stack of middleware each, their clocks hours apart. One of them is killed in the middle. */
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Effect, Schedule, Schema, type Scope, Stream } from "effect"
+import { BigDecimal, Effect, Schedule, Schema, Stream } from "effect"
 import { spawn } from "node:child_process"
 import * as Path from "node:path"
 import * as Readline from "node:readline"
 import { CostEstimate, Pricing } from "../../src/index.ts"
 import * as Budget from "../../src/middleware/Budget.ts"
 import * as Ledger from "../../src/middleware/Ledger.ts"
-import * as NodeRedisStore from "../../src/stores/NodeRedisStore.ts"
-import * as PostgresStore from "../../src/stores/PostgresStore.ts"
-import * as SqliteStore from "../../src/stores/SqliteStore.ts"
 import * as Store from "../../src/stores/Store.ts"
-import {
-  dropPostgres,
-  dropRedis,
-  folder,
-  hasPostgres,
-  hasRedis,
-  hasSqlite,
-  postgres,
-  redis,
-  unique
-} from "../stores/stores.ts"
+import { kinds } from "../stores/shared.ts"
 import { root } from "../support/process.ts"
 
 const worker = Path.join(root, "test/middleware/worker.ts")
@@ -30,32 +17,6 @@ const [limit, every, requests] = [10, 1000, 12]
 const hangsAfter = 3
 const killed = { CLOCK_OFF: "0", HANGS_AFTER: String(hangsAfter) }
 const processes = [killed, ...["3600000", "-3600000"].map((CLOCK_OFF) => ({ CLOCK_OFF }))]
-
-const stores: ReadonlyArray<{
-  readonly kind: string
-  readonly isAbsent: boolean
-  readonly name: Effect.Effect<string, never, Scope.Scope>
-  readonly open: (name: string) => Effect.Effect<Store.Service, Store.StoreError, Scope.Scope>
-}> = [
-  {
-    kind: "sqlite",
-    isAbsent: !hasSqlite,
-    name: Effect.map(folder, (path) => Path.join(path, "store")),
-    open: (filename) => SqliteStore.make({ filename })
-  },
-  {
-    kind: "postgres",
-    isAbsent: !hasPostgres,
-    name: Effect.acquireRelease(Effect.sync(unique), (name) => Effect.orDie(dropPostgres(name))),
-    open: (table) => PostgresStore.make({ url: postgres, table })
-  },
-  {
-    kind: "redis",
-    isAbsent: !hasRedis,
-    name: Effect.acquireRelease(Effect.sync(unique), (name) => Effect.orDie(dropRedis(name))),
-    open: (prefix) => NodeRedisStore.make({ url: redis, prefix })
-  }
-]
 
 /** What a request of the worker may cost, in USD. */
 const atMost = Effect.gen(function*() {
@@ -91,7 +52,7 @@ const run = (kind: string, name: string, env: typeof killed | Omit<typeof killed
 const mostIn = (times: ReadonlyArray<number>, length: number): number =>
   times.reduce((most, end) => Math.max(most, times.filter((time) => time <= end && time > end - length).length), 0)
 
-for (const { isAbsent, kind, name, open } of stores) {
+for (const [kind, { isAbsent, name, open }] of Object.entries(kinds)) {
   describe.skipIf(isAbsent)(`processes that share a store in ${kind}`, () => {
     it.live("keep one limit, one budget, one ledger and one cache, also when one of them is killed", () =>
       Effect.gen(function*() {

@@ -11,23 +11,14 @@ import * as Cache from "../../src/middleware/Cache.ts"
 import * as Ledger from "../../src/middleware/Ledger.ts"
 import * as Limit from "../../src/middleware/Limit.ts"
 import type * as Provider from "../../src/Provider.ts"
-import * as NodeRedisStore from "../../src/stores/NodeRedisStore.ts"
-import * as PostgresStore from "../../src/stores/PostgresStore.ts"
-import * as SqliteStore from "../../src/stores/SqliteStore.ts"
 import * as Store from "../../src/stores/Store.ts"
-import { postgres, redis } from "../stores/stores.ts"
+import { open } from "../stores/shared.ts"
 
 const { CLOCK_OFF = "0", HANGS_AFTER = "Infinity", PROCESS = "" } = process.env
 const { now: machineTime } = Date
 Date.now = () => machineTime() + Number(CLOCK_OFF)
 
 const [kind = "", name = "", requests = "", limit = "", every = ""] = process.argv.slice(2)
-
-const open = kind === "sqlite"
-  ? SqliteStore.make({ filename: name })
-  : kind === "postgres"
-  ? PostgresStore.make({ url: postgres, table: name })
-  : NodeRedisStore.make({ url: redis, prefix: name })
 
 let asked = 0
 const provider: Provider.Service<OpenAiChunk> = {
@@ -64,6 +55,6 @@ const program = Effect.gen(function*() {
     (prompt) => Stream.runDrain(service.stream({ model: "gpt-4o", prompt, maxTokens: 10 })),
     { concurrency: 16 }
   )
-}).pipe(Effect.provideServiceEffect(Store.Store, open))
+}).pipe(Effect.provideServiceEffect(Store.Store, open(kind, name)))
 
 await Effect.runPromise(Effect.scoped(program))

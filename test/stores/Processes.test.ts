@@ -1,14 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Result, Schema, type Scope } from "effect"
+import { Effect, Result, Schema } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Path from "node:path"
-import * as NodeRedisStore from "../../src/stores/NodeRedisStore.ts"
-import * as PostgresStore from "../../src/stores/PostgresStore.ts"
-import * as SqliteStore from "../../src/stores/SqliteStore.ts"
 import * as Store from "../../src/stores/Store.ts"
 import { root, run } from "../support/process.ts"
-import { dropPostgres, dropRedis, folder, hasPostgres, hasRedis, hasSqlite, postgres, redis, unique } from "./stores.ts"
+import { kinds } from "./shared.ts"
 
 const worker = Path.join(root, "test/stores/worker.ts")
 
@@ -24,39 +21,12 @@ const count = (kind: string, name: string, options: { readonly times: number; re
     return Schema.decodeUnknownSync(Counted)(JSON.parse(output))
   })
 
-const stores: ReadonlyArray<{
-  readonly kind: string
-  readonly isAbsent: boolean
-  /** A name that no other test has, and what is kept under it is removed at the end. */
-  readonly name: Effect.Effect<string, never, Scope.Scope>
-  readonly open: (name: string) => Effect.Effect<Store.Service, Store.StoreError, Scope.Scope>
-}> = [
-  {
-    kind: "sqlite",
-    isAbsent: !hasSqlite,
-    name: Effect.map(folder, (path) => Path.join(path, "store")),
-    open: (filename) => SqliteStore.make({ filename })
-  },
-  {
-    kind: "postgres",
-    isAbsent: !hasPostgres,
-    name: Effect.acquireRelease(Effect.sync(unique), dropPostgres),
-    open: (table) => PostgresStore.make({ url: postgres, table })
-  },
-  {
-    kind: "redis",
-    isAbsent: !hasRedis,
-    name: Effect.acquireRelease(Effect.sync(unique), dropRedis),
-    open: (prefix) => NodeRedisStore.make({ url: redis, prefix })
-  }
-]
-
 const [key, twin] = [Store.key("counter"), Store.key("twin")]
 
 const read = (store: Store.Service) =>
   store.transact([key, twin], (values, now) => Result.succeed({ result: { values, now }, writes: [] }))
 
-for (const { isAbsent, kind, name, open } of stores) {
+for (const [kind, { isAbsent, name, open }] of Object.entries(kinds)) {
   describe.skipIf(isAbsent)(`processes that share a store in ${kind}`, () => {
     it.live("make it at the same time and lose no increment, whatever their clocks say", () =>
       Effect.gen(function*() {
