@@ -11,7 +11,7 @@ import * as Redis from "effect/persistence/Redis"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
-import { at, loadPeer, scopeOfConnections, shown } from "./peer.ts"
+import { at, loadPeer, shown } from "./peer.ts"
 import * as RedisStore from "./RedisStore.ts"
 import * as Store from "./Store.ts"
 
@@ -54,11 +54,14 @@ export const make = Effect.fnUntraced(function*(
     )
     // A command that waits for a connection would be sent when its transaction has long failed.
     const client = NodeRedis.layer({ url: Redacted.value(url), disableOfflineQueue: true })
-    const context = yield* Layer.buildWithScope(client, yield* scopeOfConnections).pipe(
+    const context = yield* Layer.build(client).pipe(
       // What the client warns of, transactions fail with.
       Effect.provideService(References.MinimumLogLevel, "Error"),
       Effect.mapError(RedisStore.toStoreError)
     )
+    // Closing would wait for answers, and for ever if the server is silent.
+    const connection = Context.get(context, NodeRedis.NodeRedis).client
+    yield* Effect.addFinalizer(() => Effect.sync(() => connection.isOpen && connection.destroy()))
     return yield* Effect.provideService(RedisStore.make({ prefix }), Redis.Redis, Context.get(context, Redis.Redis))
   }).pipe(Effect.mapError(at(server)))
 })

@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Redacted, Result, Schedule } from "effect"
+import { Effect, Fiber, Redacted, Result, Schedule, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import * as Path from "node:path"
 import * as NodeRedisStore from "../../src/stores/NodeRedisStore.ts"
 import * as PostgresStore from "../../src/stores/PostgresStore.ts"
 import * as Store from "../../src/stores/Store.ts"
+import { root, run } from "../support/process.ts"
+import { cluster, hasCluster } from "./cluster.ts"
 import { proxy } from "./proxy.ts"
 import { dropPostgres, dropRedis, hasPostgres, hasRedis, postgresUrl, redisUrl, unique } from "./stores.ts"
 
@@ -69,6 +72,12 @@ for (const { drop, isAbsent, kind, open, url } of servers) {
               )
             )
           )
+          assert.isAtLeast(server.connections(), 1)
+        }))
+        // The connection that is silent stays no longer than its store.
+        yield* TestClock.withLive(Effect.repeat(Effect.sync(server.connections), {
+          schedule: Schedule.spaced("20 millis"),
+          until: (connections) => connections === 0
         }))
       }))
 
@@ -83,3 +92,35 @@ for (const { drop, isAbsent, kind, open, url } of servers) {
       }))
   })
 }
+
+it.live("stores whose client is not installed say what to install", () =>
+  Effect.gen(function*() {
+    const { output, status } = yield* Effect.promise(() =>
+      run(process.execPath, [Path.join(root, "test/stores/absent.ts")])
+    )
+    assert.strictEqual(status, 0, output)
+    const [postgres, redis] = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Store.StoreError)))(output)
+    for (const [error, names] of [[postgres, "@effect/sql-pg"], [redis, "@effect/platform-node redis"]] as const) {
+      assert.strictEqual(error?.reason, "Unavailable")
+      assert.include(error?.message, `(npm install ${names})`)
+      assert.notInclude(error?.message, "hunter2")
+    }
+  }))
+
+it.live.skipIf(!hasCluster)(
+  "a store in a Redis Cluster keeps all of its keys in one slot",
+  () =>
+    Effect.gen(function*() {
+      const store = yield* NodeRedisStore.make({ url: Redacted.make(yield* cluster) })
+      const keys = Array.from({ length: 20 }, (_, index) => Store.key("counter", String(index)))
+      const writes = keys.map((key, index) => ({
+        key,
+        value: String(index),
+        ...(index % 2 === 0 ? undefined : { expiresAt: Date.now() + 60_000 })
+      }))
+      yield* store.transact([], () => Result.succeed({ result: undefined, writes }))
+      const values = yield* store.transact(keys, (values) => Result.succeed({ result: values, writes: [] }))
+      assert.deepStrictEqual(values, keys.map((_, index) => String(index)))
+      assert.lengthOf(yield* Stream.runCollect(store.scan(Store.key("counter"))), keys.length)
+    })
+)

@@ -13,6 +13,8 @@ export interface Proxy {
   readonly open: Effect.Effect<void>
   /** Passes nothing on any more, and leaves connections open. */
   readonly silence: Effect.Effect<void>
+  /** How many connections are open, on both sides of it. */
+  readonly connections: () => number
 }
 
 export const proxy = Effect.fnUntraced(function*(url: string) {
@@ -49,6 +51,7 @@ export const proxy = Effect.fnUntraced(function*(url: string) {
     open: listen(port),
     silence: Effect.sync(() => {
       isSilent = true
-    })
+    }),
+    connections: () => sockets.size
   } satisfies Proxy
 })
