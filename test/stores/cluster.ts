@@ -33,7 +33,7 @@ export const cluster = Effect.gen(function*() {
     Effect.sync(() =>
       spawn(
         "redis-server",
-        ["--port", String(port), "--bind", "127.0.0.1", "--save", "", ...["--cluster-enabled", "yes"]],
+        ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--cluster-enabled", "yes"],
         { cwd, stdio: "ignore" }
       )
     ),
