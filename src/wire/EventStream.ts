@@ -9,11 +9,10 @@
  * @stability unstable
  * @since 0.1.0
  */
+import { Crc32 } from "@smithy/core/checksum"
+import { EventStreamCodec, HeaderMarshaller } from "@smithy/core/event-streams"
 import * as Base64 from "effect/encoding/Base64"
-import * as Hex from "effect/encoding/Hex"
 import * as Schema from "effect/Schema"
-import { concat } from "../internal/bytes.ts"
-import { lazy } from "../internal/lazy.ts"
 
 /**
  * One message: the headers and the body of a frame.
@@ -139,12 +138,19 @@ export interface Options {
 const PRELUDE = 12
 const CHECKSUM = 4
 const OVERHEAD = PRELUDE + CHECKSUM
-// The type of a header whose value is text.
-const STRING = 7
 
 const utf8Encoder = new TextEncoder()
 // Fatal: invalid UTF-8 in headers is an error, not replacement characters. A byte-order mark is part of the value.
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+type Utf8Decode = ConstructorParameters<typeof HeaderMarshaller>[0]
+type Utf8Encode = ConstructorParameters<typeof HeaderMarshaller>[1]
+type HeaderValue = ReturnType<HeaderMarshaller["parse"]>[string]
+
+const toUtf8: Utf8Decode = (bytes) => typeof bytes === "string" ? bytes : utf8Decoder.decode(bytes)
+const fromUtf8: Utf8Encode = (text) => utf8Encoder.encode(text)
+const marshaller = new HeaderMarshaller(toUtf8, fromUtf8)
+const codec = new EventStreamCodec(toUtf8, fromUtf8)
 
 /**
  * Makes a decoder for one response body.
@@ -341,49 +347,20 @@ export const decodeAll = (bytes: Uint8Array, options?: Options): {
  * @category encoding
  * @since 0.1.0
  */
-export const encodeUnsafe = ({ body, headers }: Message): Uint8Array => {
-  const pieces = Object.entries(headers).flatMap(([name, value]) => [
-    counted(utf8Encoder.encode(name), 1, 0xff),
-    Uint8Array.of(STRING),
-    counted(utf8Encoder.encode(value), 2, 0x7fff)
-  ])
-  const encoded = concat(pieces)
-  const frame = new Uint8Array(OVERHEAD + encoded.length + body.length)
-  const view = viewOf(frame)
-  view.setUint32(0, frame.length)
-  view.setUint32(4, encoded.length)
-  view.setUint32(8, crc32(frame.subarray(0, 8)))
-  frame.set(encoded, PRELUDE)
-  frame.set(body, PRELUDE + encoded.length)
-  view.setUint32(frame.length - CHECKSUM, crc32(frame.subarray(0, -CHECKSUM)))
-  return frame
-}
-
-/** Bytes after their number, which takes one byte or two. */
-const counted = (bytes: Uint8Array, size: 1 | 2, most: number): Uint8Array => {
-  if (bytes.length > most) throw new RangeError(`a header of ${bytes.length} bytes; at most ${most} fit`)
-  const all = new Uint8Array(size + bytes.length)
-  all.set(size === 1 ? [bytes.length] : [bytes.length >> 8, bytes.length & 0xff])
-  all.set(bytes, size)
-  return all
-}
+export const encodeUnsafe = (message: Message): Uint8Array =>
+  codec.encode({
+    headers: Object.fromEntries(
+      Object.entries(message.headers).map(([name, value]) => [name, { type: "string" as const, value }])
+    ),
+    body: message.body
+  })
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-// The reversed polynomial of CRC-32, for each byte.
-const crcTable = lazy(() =>
-  Uint32Array.from({ length: 256 }, (_, byte) => {
-    let crc = byte
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? crc >>> 1 ^ 0xedb88320 : crc >>> 1
-    return crc
-  })
-)
-
 const crc32 = (bytes: Uint8Array): number => {
-  const table = crcTable()
-  let crc = -1
-  for (let at = 0; at < bytes.length; at++) crc = (table[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0) ^ crc >>> 8
-  return ~crc >>> 0
+  const checksum = new Crc32()
+  checksum.update(bytes)
+  return checksum.digestSync()
 }
 
 /** Whether the headers of a frame, which end at `end`, are these bytes. */
@@ -396,40 +373,20 @@ const isAt = (headers: Uint8Array, frame: Uint8Array, end: number): boolean => {
 
 // The bytes are a copy, with exactly the headers in its buffer: a length that points past their end throws instead of
 // reading on. Frames share the result.
-const decodeHeaders = (bytes: Uint8Array): Readonly<Record<string, string>> => {
-  const view = viewOf(bytes)
-  const headers: Array<readonly [string, string]> = []
-  let at = 0
-  const skip = (size: number): number => (at += size) - size
-  const take = (size: number): Uint8Array => new Uint8Array(bytes.buffer, skip(size), size)
-  const render = (type: number): string => {
-    switch (type) {
-      case 0:
-      case 1:
-        return String(type === 0)
-      case 2:
-        return String(view.getInt8(skip(1)))
-      case 3:
-        return String(view.getInt16(skip(2)))
-      case 4:
-        return String(view.getInt32(skip(4)))
-      case 5:
-        return String(view.getBigInt64(skip(8)))
-      case 6:
-        return Base64.encode(take(view.getUint16(skip(2))))
-      case STRING:
-        return utf8Decoder.decode(take(view.getUint16(skip(2))))
-      case 8:
-        return new Date(Number(view.getBigInt64(skip(8)))).toISOString()
-      case 9:
-        return Hex.encode(take(16)).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
-      default:
-        throw new RangeError(`a header of the type ${type}`)
-    }
+const decodeHeaders = (bytes: Uint8Array): Readonly<Record<string, string>> =>
+  Object.freeze(Object.fromEntries(
+    Object.entries(marshaller.parse(viewOf(bytes))).map(([name, header]) => [name, render(header)])
+  ))
+
+const render = (header: HeaderValue): string => {
+  switch (header.type) {
+    case "binary":
+      return Base64.encode(header.value)
+    case "long":
+      return viewOf(header.value.bytes).getBigInt64(0).toString()
+    case "timestamp":
+      return header.value.toISOString()
+    default:
+      return String(header.value)
   }
-  while (at < bytes.length) {
-    const name = utf8Decoder.decode(take(view.getUint8(skip(1))))
-    headers.push([name, render(view.getUint8(skip(1)))])
-  }
-  return Object.freeze(Object.fromEntries(headers))
 }
