@@ -7,6 +7,7 @@ import { clients, faults, providers, type Row } from "../../bench/faults.ts"
 import { OpenAiChunk, type Provider } from "../../src/index.ts"
 import * as Breaker from "../../src/middleware/Breaker.ts"
 import * as Fallback from "../../src/middleware/Fallback.ts"
+import * as Ledger from "../../src/middleware/Ledger.ts"
 import * as Limit from "../../src/middleware/Limit.ts"
 import * as Retry from "../../src/middleware/Retry.ts"
 import * as Store from "../../src/stores/Store.ts"
@@ -37,7 +38,8 @@ const answer = (row: Row, reply: ReplayServer.Reply) =>
     })
     const breaker = yield* Breaker.make({ failures: 1000 })
     const retry = Retry.retried({ schedule: Schedule.recurs(5) })
-    const faulty = pipe(yield* row.make(server.url), breaker, limit, retry)
+    const ledger = yield* Ledger.make()
+    const faulty = pipe(yield* row.make(server.url), ledger, breaker, limit, retry)
     let text = ""
     const exit = yield* Fallback.make([{ provider: faulty, maxRetries: 1 }, healthy])
       .stream({ model: "some-model", prompt: "Hello", maxTokens: 100 })
@@ -50,6 +52,8 @@ const answer = (row: Row, reply: ReplayServer.Reply) =>
         Effect.exit
       )
     const requests = (yield* server.requests).length
+    // A request that a client refuses by itself has a row, and never arrives.
+    assert.isAtLeast((yield* Ledger.total()).attempts, requests)
     return { isComplete: Exit.isSuccess(exit), requests, text }
   })).pipe(Effect.provide(Store.layerMemory))
 
