@@ -25,9 +25,8 @@ export type Item =
   | { readonly type: "assistant"; readonly path: Path }
   /** A response begins. What comes before the first one of a message is of a response, too. */
   | { readonly type: "step" }
-  | { readonly type: "text"; readonly text: string; readonly options?: Prompt.ProviderOptions | undefined }
   | {
-    readonly type: "reasoning"
+    readonly type: "text" | "reasoning"
     readonly path: Path
     readonly text: string
     readonly options?: Prompt.ProviderOptions | undefined
@@ -88,7 +87,7 @@ export interface History {
  */
 export interface Shown {
   readonly input: (params: unknown) => unknown
-  readonly result: (part: Prompt.ToolResultPart) => unknown
+  readonly result: (part: Pick<Prompt.ToolResultPart, "isFailure" | "result">) => unknown
 }
 
 /**
@@ -414,7 +413,12 @@ const conversation = (
     }
     const sealed = step.flatMap((item) => records.get(item)?.message ?? [])
     if (sealed.length === 0 && !isTrusted) {
-      for (const item of step) if (item.type === "reasoning") ignore(item.path, "reasoning without a seal is left out")
+      for (const item of step) {
+        if (item.type === "reasoning") ignore(item.path, "reasoning without a seal is left out")
+        else if (item.type === "text" && item.options !== undefined) {
+          ignore(item.path, "data for the provider without a seal are left out")
+        }
+      }
     }
     const content = sealed.length > 0
       ? sealed.flatMap(({ content }) => content)

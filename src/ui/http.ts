@@ -41,6 +41,7 @@ export const bytes = <E, R>(
       return frame
     })
     const comments = Stream.tick(half).pipe(
+      Stream.drop(1),
       Stream.filter(() => {
         isSilent = !isSilent
         return !isSilent
@@ -55,11 +56,14 @@ export const bytes = <E, R>(
  *
  * @internal
  */
-export const respond = <A, E, R>(
-  handled: Effect.Effect<HttpServerResponse.HttpServerResponse, E | InvalidRequest, R>
-): Effect.Effect<HttpServerResponse.HttpServerResponse, Exclude<E, InvalidRequest>, R> =>
-  Effect.catchTag(handled, "InvalidRequest", ({ message }) =>
-    Effect.succeed(HttpServerResponse.text(message, { status: message.startsWith("body: larger") ? 413 : 400 })))
+export const respond = <R>(
+  handled: Effect.Effect<HttpServerResponse.HttpServerResponse, InvalidRequest, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
+  Effect.catch(
+    handled,
+    ({ message }) =>
+      Effect.succeed(HttpServerResponse.text(message, { status: message.startsWith("body: larger") ? 413 : 400 }))
+  )
 
 /**
  * The body of the request, as far as it is not too large.
