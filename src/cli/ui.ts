@@ -1,4 +1,5 @@
 import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -52,7 +53,8 @@ export const encoder = (
 > =>
   Effect.map(
     trust(Trust.trusted),
-    (mode) => (events) => Stream.provideService(encoders[format](events), Trust.Trust, mode)
+    (mode) => (events) =>
+      Stream.provideService(encoders[format](events, { heartbeat: Duration.infinity }), Trust.Trust, mode)
   )
 
 /** A turn of a client, or why it is refused. */

@@ -202,7 +202,12 @@ const chunkOf = (
       const input = shown(block.params)
       return input === block.params
         ? { type: "tool-input-available", ...callOf(block, isDynamic), input }
-        : { type: "tool-input-error", ...callOf(block, isDynamic), input, errorText: "UnreadableToolCall" }
+        : {
+          type: "tool-input-error",
+          ...callOf(block, isDynamic),
+          input,
+          errorText: "UnreadableToolCall" satisfies Blocks.CallProblem
+        }
     }
     case "call-error": {
       const { error, input = "" } = block
@@ -425,6 +430,13 @@ const toolStates = [
   "output-denied"
 ] as const
 
+/** A client is shown why there is nothing to answer; that is no answer. */
+const unanswerable: ReadonlySet<string> = new Set<Blocks.CallProblem>([
+  "IncompleteToolCall",
+  "InvalidToolCall",
+  "UnreadableToolCall"
+])
+
 const isState = Schema.is(Schema.Literals(toolStates))
 
 const isOptions = Schema.is(Schema.Record(Schema.String, Schema.NullOr(Schema.JsonObject)))
@@ -490,7 +502,9 @@ const toolPart = (name: string, fields: Body.Fields, at: Body.Path): Body.Read<I
           : [call, { type: "result", path: at, id, shown: { output }, result: output, isFailure: false }]
       case "output-error": {
         const error = yield* Body.text(fields, at, "errorText")
-        return [call, { type: "result", path: at, id, shown: { error }, result: error, isFailure: true }]
+        return unanswerable.has(error)
+          ? [call]
+          : [call, { type: "result", path: at, id, shown: { error }, result: error, isFailure: true }]
       }
       case "output-denied":
         return [

@@ -31,6 +31,13 @@ interface Call {
   readonly providerExecuted: boolean
 }
 
+/**
+ * Why a call can't be answered: its arguments end too early, are no JSON, or can't be read by the client.
+ *
+ * @internal
+ */
+export type CallProblem = "IncompleteToolCall" | "InvalidToolCall" | "UnreadableToolCall"
+
 interface Totals {
   /** Absent until a response has stated it. */
   readonly model: string | undefined
@@ -130,7 +137,7 @@ class Fold {
       case "InvalidToolCall": {
         const call = this.begin(event, out)
         call.state = "over"
-        const error = event.problem === "incomplete" ? "IncompleteToolCall" : "InvalidToolCall"
+        const error: CallProblem = event.problem === "incomplete" ? "IncompleteToolCall" : "InvalidToolCall"
         out.push({ type: "call-error", ...callOf(call), input: event.arguments, error })
         return
       }
