@@ -97,10 +97,13 @@ export const encode = <E, R>(
   self: Stream.Stream<Blocks.Event, E, R>,
   { heartbeat, isDynamic = () => false, messageId, scope }: EncodeOptions = {}
 ): Stream.Stream<Uint8Array, never, R> =>
-  Stream.make(frame({ type: "start", ...defined({ messageId }) })).pipe(
-    Stream.concat(Stream.map(Blocks.blocks(self, scope), (block) => chunks(block, isDynamic).map(frame).join(""))),
-    Stream.concat(Stream.make("data: [DONE]\n\n")),
-    (frames) => Http.bytes(frames, heartbeat)
+  Http.bytes(
+    Stream.concat(Stream.make(undefined), Blocks.blocks(self, scope)),
+    (block) =>
+      block === undefined
+        ? frame({ type: "start", ...defined({ messageId }) })
+        : frames(block, isDynamic),
+    heartbeat
   )
 
 const frame = (chunk: object): string => `data: ${JSON.stringify(chunk)}\n\n`
@@ -174,26 +177,29 @@ const finishReasons: Readonly<Record<FinishReason, string>> = {
   other: "other"
 }
 
-const chunks = (block: Blocks.Block, isDynamic: (tool: string) => boolean): ReadonlyArray<object> => {
+const done = "data: [DONE]\n\n"
+
+const frames = (block: Blocks.Block, isDynamic: (tool: string) => boolean): string => {
   switch (block.type) {
-    case "step-start":
-      return [{ type: "start-step" }]
-    case "step-end":
-      return [{ type: "finish-step" }]
     case "finish":
-      return [{ type: "finish", finishReason: finishReasons[block.reason], messageMetadata: totals(block) }]
+      return frame({ type: "finish", finishReason: finishReasons[block.reason], messageMetadata: totals(block) }) + done
     case "failure":
-      return [{ type: "message-metadata", messageMetadata: totals(block) }, { type: "error", errorText: block.reason }]
+      return frame({ type: "message-metadata", messageMetadata: totals(block) }) +
+        frame({ type: "error", errorText: block.reason }) + done
     default:
-      return [chunkOf(block, isDynamic)]
+      return frame(chunkOf(block, isDynamic))
   }
 }
 
 const chunkOf = (
-  block: Exclude<Blocks.Block, { readonly type: "step-start" | "step-end" | "finish" | "failure" }>,
+  block: Exclude<Blocks.Block, { readonly type: "finish" | "failure" }>,
   isDynamic: (tool: string) => boolean
 ): object => {
   switch (block.type) {
+    case "step-start":
+      return { type: "start-step" }
+    case "step-end":
+      return { type: "finish-step" }
     case "call-start":
       return { type: "tool-input-start", ...callOf(block, isDynamic) }
     case "call-delta":
@@ -339,8 +345,9 @@ export const decode = Effect.fn("AiSdk.decode")(function*(
   const items = (yield* Effect.fromResult(
     Result.all(messages.map((message) => itemsOf(message, limits.maxFileSize, ignored)))
   )).flat()
+  const chatId = yield* Effect.fromResult(Body.optionalText(fields, [], "id"))
   const turn = yield* History.turn({ items, ignored }, { input: shown, result: shownResult }, options)
-  return { ...turn, chatId: typeof fields["id"] === "string" ? fields["id"] : undefined }
+  return { ...turn, chatId }
 })
 
 type Items = ReadonlyArray<History.Item>
@@ -411,6 +418,7 @@ const userPart = (
           )
         }
         const mediaType = yield* Body.text(fields, at, "mediaType")
+        if (!/^[\w.+-]+\/[\w.+*-]+/.test(mediaType)) return yield* Body.refuse([...at, "mediaType"], "not a media type")
         const url = yield* Body.text(fields, at, "url")
         const data = yield* Body.fileUrl(url, [...at, "url"], maxFileSize)
         return Prompt.filePart({ mediaType, data, fileName: yield* Body.optionalText(fields, at, "filename") })
@@ -460,11 +468,13 @@ const assistantPart = ({ at, fields, type }: Part): Body.Read<Items> => {
       return Result.succeed([{ type: "step" }])
     case sealType:
       return Result.map(Body.text(fields, at, "data"), (seal) => [{ type: "seal", path: at, seal }])
+    // What is shown beside the words. Files of an answer are under its seal.
     case "source-url":
     case "source-document":
     case "file":
     case "reasoning-file":
     case "custom":
+    case "steering-message":
       return Result.succeed([])
     case "tool-invocation":
       return Body.refuse(at, "a call of AI SDK 4 or older, which can't be taken")

@@ -133,6 +133,8 @@ class Known {
   readonly results = new Map<string, Array<Prompt.ToolResultPart>>()
   /** The calls of approvals. */
   readonly approvals = new Map<string, string>()
+  /** Calls that wait for consent, and not for a result. */
+  readonly asked = new Set<string>()
   readonly shown = new Set<string>()
 
   message({ content }: Prompt.AssistantMessage, isLoop: boolean): void {
@@ -141,8 +143,13 @@ class Known {
         const { id, name, params, providerExecuted } = part
         this.calls.set(id, { name, input: params, providerExecuted, isLoop })
       } else if (part.type === "tool-result") this.result(part)
-      else if (part.type === "tool-approval-request") this.approvals.set(part.approvalId, part.toolCallId)
+      else if (part.type === "tool-approval-request") this.ask(part)
     }
+  }
+
+  ask({ approvalId, toolCallId }: Pick<Prompt.ToolApprovalRequestPart, "approvalId" | "toolCallId">): void {
+    this.approvals.set(approvalId, toolCallId)
+    this.asked.add(toolCallId)
   }
 
   result(part: Prompt.ToolResultPart): void {
@@ -154,15 +161,14 @@ class Known {
   record({ approvals = [], isLoop, message, results = [], shown = [] }: Seal.Record): void {
     if (message !== undefined) this.message(message, isLoop === true)
     for (const part of results) this.result(part)
-    for (const { approvalId, toolCallId } of approvals) this.approvals.set(approvalId, toolCallId)
+    for (const part of approvals) this.ask(part)
     for (const id of shown) this.shown.add(id)
   }
 
   /** Whether the client gives the result of a call, and not only its consent. */
   isClients(id: string): boolean {
     const call = this.calls.get(id)
-    return call !== undefined && !call.isLoop && !call.providerExecuted &&
-      !Array.from(this.approvals.values()).includes(id)
+    return call !== undefined && !call.isLoop && !call.providerExecuted && !this.asked.has(id)
   }
 
   prompt({ content: messages }: Prompt.Prompt): void {
@@ -251,7 +257,7 @@ const believe = (items: ReadonlyArray<Item>, known: Known): void => {
       known.calls.set(item.id, { ...item, isLoop: false })
       ids.add(item.id)
     } else if (item.type === "approval" && item.id !== undefined && ids.has(item.id)) {
-      known.approvals.set(item.approvalId, item.id)
+      known.ask({ approvalId: item.approvalId, toolCallId: item.id })
     } else if (item.type === "result" && known.calls.get(item.id)?.providerExecuted === true && ids.has(item.id)) {
       const { id, isFailure, result } = item
       const name = known.calls.get(id)?.name ?? ""
@@ -425,8 +431,14 @@ const conversation = (
       : step.flatMap((item) => isTrusted ? shownPart(item, evidence.known) : wordsOf(item))
     return answered(content, evidence, evidence.isTail && index === steps.length - 1)
   })
+  // A history that was shortened: most providers begin with the user.
+  const first = steps.findIndex(([item]) => item?.type === "user")
+  const begin = items.find(({ type }) => type === "assistant")
+  if (first > 0 && begin?.type === "assistant") {
+    ignore(begin.path, "what comes before the first message of the user is left out")
+  }
   return {
-    messages: composed.flatMap(({ messages }) => messages),
+    messages: composed.slice(Math.max(first, 0)).flatMap(({ messages }) => messages),
     isOpen: composed.some(({ isOpen }) => isOpen),
     used: composed.flatMap(({ used }) => used)
   }

@@ -3,8 +3,10 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { concat } from "../internal/bytes.ts"
 import { InvalidRequest } from "../ProviderError.ts"
@@ -24,32 +26,45 @@ export interface Options {
 }
 
 /**
- * Frames as bytes, and a comment whenever nothing has been sent for the time of a heartbeat.
+ * The frames of an answer as bytes, those of a read together, and a comment whenever nothing has come for the time of a
+ * heartbeat.
  *
  * @internal
  */
-export const bytes = <E, R>(
-  frames: Stream.Stream<string, E, R>,
+export const bytes = <A, E, R>(
+  self: Stream.Stream<A, E, R>,
+  frame: (element: A) => string,
   heartbeat: Duration.Input = Duration.seconds(15)
-): Stream.Stream<Uint8Array, E, R> =>
-  Stream.suspend(() => {
-    const half = Duration.divideUnsafe(Duration.fromInputUnsafe(heartbeat), 2)
-    if (!Duration.isFinite(half)) return Stream.encodeText(frames)
-    let isSilent = false
-    const sent = Stream.map(frames, (frame) => {
-      isSilent = false
-      return frame
-    })
-    const comments = Stream.tick(half).pipe(
-      Stream.drop(1),
-      Stream.filter(() => {
-        isSilent = !isSilent
-        return !isSilent
-      }),
-      Stream.as(": keep-alive\n\n")
-    )
-    return Stream.encodeText(Stream.merge(sent, comments, { haltStrategy: "left" }))
+): Stream.Stream<Uint8Array, E, R> => {
+  const utf8 = new TextEncoder()
+  const comment: readonly [Uint8Array] = [utf8.encode(": keep-alive\n\n")]
+  const written = Stream.mapArray(self, (elements): readonly [Uint8Array] => {
+    let text = ""
+    for (const element of elements) text += frame(element)
+    return [utf8.encode(text)]
   })
+  // A merge with a clock would hand each read from fiber to fiber.
+  return Stream.transformPull(written, (pull, scope) =>
+    Effect.sync(() => {
+      type Read = Effect.Success<typeof pull>
+      let waiting: Fiber.Fiber<Read, Effect.Error<typeof pull>> | undefined
+      const next = (fiber: NonNullable<typeof waiting>): typeof pull => {
+        waiting = undefined
+        return fiber.pollUnsafe() ?? Effect.flatMap(
+          Effect.timeoutOption(Fiber.await(fiber), heartbeat),
+          Option.getOrElse((): typeof pull => {
+            waiting = fiber
+            return Effect.succeed(comment)
+          })
+        )
+      }
+      return Effect.suspend(() =>
+        waiting === undefined
+          ? Effect.flatMap(Effect.forkIn(pull, scope, { startImmediately: true }), next)
+          : next(waiting)
+      )
+    }))
+}
 
 /**
  * The response to what a client has sent. A refusal is told with its place, before anybody is asked.
