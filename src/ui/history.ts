@@ -5,6 +5,7 @@ import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { place } from "../internal/place.ts"
 import { InvalidRequest } from "../ProviderError.ts"
@@ -296,14 +297,17 @@ const checked = (
           // at by itself.
           if (!known.results.has(item.id)) ignore(item.path, "a call that nothing vouches for is left out")
         } else if (call.name !== item.name) yield* refuse(item.path, "the tool is not the one that was called")
-        else if (item.input !== undefined && !Equal.equals(shown.input(call.input), item.input)) {
+        else if (
+          item.input !== undefined && !isBroken(call.input) && !Equal.equals(shown.input(call.input), item.input)
+        ) {
           yield* refuse(item.path, "the arguments are not those that were sent")
         }
       } else if (item.type === "result") {
         if (answered.size === answered.add(item.id).size) yield* refuse(item.path, "the call is answered twice")
         const call = known.calls.get(item.id)
-        const results = known.results.get(item.id)
-        if (results !== undefined) {
+        // Only the results of a provider may come without their calls.
+        const results = known.results.get(item.id)?.filter((part) => call !== undefined || part.providerExecuted) ?? []
+        if (results.length > 0) {
           if (!results.some((part) => Equal.equals(shown.result(part), item.shown))) {
             yield* refuse(item.path, "the result is not the one that was sent")
           }
@@ -328,6 +332,9 @@ const checked = (
     if (isStored) { for (const id of known.results.keys()) approvals.delete(id) }
     return { answers, approvals }
   })
+
+/** What stands for arguments that are no object: nobody runs the call with what a client shows. */
+const isBroken = (params: unknown): boolean => Predicate.hasProperty(params, "INVALID_JSON")
 
 /** The messages of a conversation. */
 interface Composed {
@@ -361,12 +368,15 @@ const answered = (
   const asked = new Set(
     content.flatMap((part) => part.type === "tool-approval-request" ? [part.approvalId] : [])
   )
+  const own = new Set(
+    content.flatMap((part) => part.type === "tool-call" && !part.providerExecuted ? [part.id] : [])
+  )
   const requests: Array<Prompt.ToolApprovalRequestPart> = []
   const results: Array<Prompt.ToolMessagePart> = []
   const used: Array<ApprovalItem & { readonly id: string }> = []
   let isOpen = false
   for (const part of content) {
-    if (part.type === "tool-approval-request") {
+    if (part.type === "tool-approval-request" && !own.has(part.toolCallId)) {
       // That of a provider, which keeps the answer in its history.
       const approval = approvals.get(part.toolCallId)
       if (approval !== undefined) results.push(responseOf(approval))
