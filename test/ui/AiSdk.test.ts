@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { UIMessage } from "ai"
-import { Arbitrary, Effect, Fiber, Layer, Queue, Redacted, Result, Schema, Stream } from "effect"
+import { Effect, Fiber, Layer, Queue, Redacted, Result, Schema, Stream } from "effect"
 import { Prompt, Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
 import { ChatRequest, ChatResponse, type Chunk, ChunkStream, ProviderError, ToolLoop } from "../../src/index.ts"
@@ -109,7 +109,7 @@ describe("AiSdk", () => {
           // Every call has a result, so that the conversation can go on.
           assert.isTrue(Result.isSuccess(ChatRequest.normalize({ prompt })))
         }).pipe(withSecret("a")),
-      { arbitrary: { runs: 25 } }
+      { arbitrary: { runs: 15 } }
     )
 
     it.effect.prop(
@@ -136,27 +136,22 @@ describe("AiSdk", () => {
           const { prompt } = yield* AiSdk.decode(Client.post([Client.user("u1"), message, Client.user("u2")]))
           assert.strictEqual(prompt.content.at(-1)?.role, "user")
         }).pipe(withSecret("a")),
-      { arbitrary: { runs: 25 } }
+      { arbitrary: { runs: 15 } }
     )
   }
 
-  it.effect.prop(
-    "takes no change of a sealed history, or takes it without effect",
-    { at: Schema.Natural },
-    ({ at }) =>
-      Effect.gen(function*() {
-        const { turn } = chat(weather, said)
-        const messages = [Client.user("u1"), yield* turn([Client.user("u1")]), Client.user("u2")]
-        const honest = yield* AiSdk.decode(Client.post(messages))
-        const changed = JSON.parse(JSON.stringify(messages))
-        const leaves = leavesOf(changed[1].parts)
-        leaves[at % leaves.length]?.()
+  it.effect("takes no change of a sealed history, or takes it without effect", () =>
+    Effect.gen(function*() {
+      const messages = [Client.user("u1"), yield* chat(weather, said).turn([Client.user("u1")]), Client.user("u2")]
+      const honest = contentOf(yield* AiSdk.decode(Client.post(messages)))
+      for (let at = 0; at < leavesOf(messages[1]?.parts).length; at++) {
+        const changed = structuredClone(messages)
+        leavesOf(changed[1]?.parts)[at]?.()
         const result = yield* decoded(changed)
         if (Result.isFailure(result)) assert.match(result.failure, /^messages\[1\]/)
-        else assert.deepStrictEqual(contentOf(result.success), contentOf(honest), JSON.stringify(changed[1].parts))
-      }).pipe(withSecret("a")),
-    { arbitrary: { runs: 60 } }
-  )
+        else assert.deepStrictEqual(contentOf(result.success), honest, JSON.stringify(changed[1]))
+      }
+    }).pipe(withSecret("a")))
 
   it.effect("shows a loop as one message, with a part for each call and its result", () =>
     Effect.gen(function*() {
