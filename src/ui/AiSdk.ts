@@ -350,6 +350,58 @@ export const decode = Effect.fn("AiSdk.decode")(function*(
   return { ...turn, chatId }
 })
 
+/**
+ * Seals a history that the server has kept itself, such as one from before it had seals, so that a client may send it from
+ * now on. Everything in it is believed: it must not come from a client. Fails with an `InvalidRequest` where a message can't
+ * be read.
+ *
+ * @example
+ * ```ts
+ * import * as AiSdk from "effect-llm-stream/ui/AiSdk"
+ * import type { UIMessage } from "ai"
+ *
+ * const migrate = (chat: { readonly user: string; readonly messages: ReadonlyArray<UIMessage> }) =>
+ *   AiSdk.reseal(chat.messages, { scope: chat.user })
+ * ```
+ *
+ * @category encoding
+ * @since 0.2.0
+ */
+export const reseal = Effect.fnUntraced(function*<
+  M extends { readonly id: string; readonly role: string; readonly parts: ReadonlyArray<{ readonly type: string }> }
+>(
+  messages: ReadonlyArray<M>,
+  { scope }: Pick<EncodeOptions, "scope"> = {}
+): Effect.fn.Return<ReadonlyArray<M>, InvalidRequest> {
+  const seal = yield* Blocks.sealer(scope)
+  return yield* Effect.forEach(
+    messages,
+    (message, index) =>
+      message.role !== "assistant" ? Effect.succeed(message) : Effect.map(
+        Effect.forEach(stepsOf(message.parts), (parts) =>
+          Effect.gen(function*() {
+            const path = ["messages", index]
+            const { id, role } = message
+            const items = yield* Effect.fromResult(itemsOf({ path, id, role, fields: { parts } }, Infinity, []))
+            const kept = parts.filter(({ type }) => type !== sealType)
+            const data = kept.length === 0 ? undefined : yield* seal(History.vouch(items))
+            return data === undefined ? kept : [...kept, { type: sealType, data }]
+          })),
+        (steps): M => ({ ...message, parts: steps.flat() })
+      )
+  )
+})
+
+/** The parts of a message, those of a response together. */
+const stepsOf = <P extends { readonly type: string }>(parts: ReadonlyArray<P>): ReadonlyArray<ReadonlyArray<P>> => {
+  const steps: Array<Array<P>> = [[]]
+  for (const part of parts) {
+    if (part.type === "step-start") steps.push([part])
+    else steps.at(-1)?.push(part)
+  }
+  return steps
+}
+
 type Items = ReadonlyArray<History.Item>
 
 const itemsOf = (

@@ -329,6 +329,20 @@ class Fold {
 const callOf = ({ id, name, providerExecuted }: Call): Call => ({ id, name, providerExecuted })
 
 /**
+ * Seals records in the mode of the server.
+ *
+ * @internal
+ */
+export const sealer = (
+  scope: string | undefined
+): Effect.Effect<(record: Seal.Record) => Effect.Effect<string | undefined>> =>
+  Effect.gen(function*() {
+    const trust = yield* Trust.Trust
+    const key = trust._tag === "Sealed" ? (yield* trust.keys)[0] : undefined
+    return (record) => Seal.seal(record, key, scope)
+  })
+
+/**
  * The blocks of an answer. It never fails: a failure is the last block. What is shown and can come back with an effect is
  * sealed before it is shown.
  *
@@ -339,8 +353,7 @@ export const blocks = <E, R>(
   scope: string | undefined
 ): Stream.Stream<Block, never, R> =>
   Stream.unwrap(Effect.gen(function*() {
-    const trust = yield* Trust.Trust
-    const key = trust._tag === "Sealed" ? (yield* trust.keys)[0] : undefined
+    const seal = yield* sealer(scope)
     const fold = new Fold()
     const collect = (f: (out: Out) => void): Out => {
       const out: Out = []
@@ -353,7 +366,7 @@ export const blocks = <E, R>(
           block.type !== "record"
             ? Effect.succeed<ReadonlyArray<Block>>([block])
             : Effect.map(
-              Seal.seal(block.record, key, scope),
+              seal(block.record),
               (seal): ReadonlyArray<Block> => seal === undefined ? [] : [{ type: "seal", seal }]
             )),
         (blocks) => blocks.flat()

@@ -267,6 +267,37 @@ const believe = (items: ReadonlyArray<Item>, known: Known): void => {
   }
 }
 
+/**
+ * The record of a response that the server has in a history of its own: that of its seals, whoever made them, or what it
+ * shows. Its calls count as answered by the server.
+ *
+ * @internal
+ */
+export const vouch = (items: ReadonlyArray<Item>): Seal.Record => {
+  const known = new Known()
+  const records = items.flatMap((item) => item.type === "seal" ? Option.toArray(Seal.read(item.seal)) : [])
+  for (const record of records) known.record(record)
+  believe(items, known)
+  const results = items.flatMap((item): ReadonlyArray<Prompt.ToolResultPart> => {
+    const call = item.type === "result" ? known.calls.get(item.id) : undefined
+    if (item.type !== "result" || call === undefined || call.providerExecuted || known.results.has(item.id)) return []
+    const { id, isFailure, result } = item
+    return [Prompt.toolResultPart({ id, name: call.name, result, isFailure, providerExecuted: false })]
+  })
+  const messages = records.flatMap(({ message }) => message ?? [])
+  const approvals = records.flatMap(({ approvals = [] }) => approvals)
+  return {
+    message: Prompt.assistantMessage({
+      content: messages.length > 0
+        ? messages.flatMap(({ content }) => content)
+        : items.flatMap((item) => shownPart(item, known))
+    }),
+    isLoop: true,
+    results: [...records.flatMap(({ results = [] }) => results), ...results],
+    ...(approvals.length === 0 ? undefined : { approvals })
+  }
+}
+
 interface Answers {
   /** The client's, by the ids of their calls. */
   readonly answers: ReadonlyMap<string, ResultItem>

@@ -282,6 +282,29 @@ describe("Trust", () => {
       assert.notInclude(error.message, "xx")
     }))
 
+  it.effect("seals a history of the server's own, with its calls and results", () =>
+    Effect.gen(function*() {
+      const parts = [
+        { type: "step-start" },
+        { type: "text", text: "Let me see." },
+        { type: "tool-weather", toolCallId: "c1", state: "output-available", input: { city: "Rome" }, output: 5 },
+        { type: "step-start" },
+        { type: "text", text: "It is warm." }
+      ]
+      const old = [Client.user("u1"), { id: "a1", role: "assistant", parts }, Client.user("u2")]
+      assert.match(yield* refusal(old), /^messages\[1\]\.parts\[2\]/)
+      const { prompt } = yield* AiSdk.decode(Client.post(yield* AiSdk.reseal(old)))
+      assert.deepStrictEqual(
+        prompt.content.map(({ role }) => role),
+        ["user", "assistant", "tool", "assistant", "user"]
+      )
+      // Another secret takes over.
+      const kept = yield* weatherHistory().pipe(withSecret("old"))
+      const honest = yield* AiSdk.decode(Client.post(kept)).pipe(withSecret("old"))
+      const moved = yield* AiSdk.decode(Client.post(yield* AiSdk.reseal(kept)))
+      assert.deepStrictEqual(contentOf(moved), contentOf(honest))
+    }).pipe(withSecret("a")))
+
   it.effect("believes a trusted client, with and without seals", () =>
     Effect.gen(function*() {
       const history = yield* weatherHistory().pipe(withSecret("a"))
