@@ -32,9 +32,12 @@ export interface Input {
 export const decode = Effect.fn("cli.decode")(function*(
   input: Input
 ): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | FileSystem.FileSystem> {
-  if (Number(input.chunks) + Number(input.parts) + Number(Option.isSome(input.ui)) > 1) {
-    return yield* wrongUsage("--chunks, --parts and --ui exclude each other")
-  }
+  const forms = [
+    ...(input.chunks ? ["--chunks"] : []),
+    ...(input.parts ? ["--parts"] : []),
+    ...(Option.isSome(input.ui) ? ["--ui"] : [])
+  ]
+  if (forms.length > 1) return yield* wrongUsage(`${forms.join(" and ")} exclude each other`)
   const stdio = yield* Stdio.Stdio
   const fileSystem = yield* FileSystem.FileSystem
   const { protocol } = yield* Effect.promise(input.provider.load)
