@@ -99,6 +99,8 @@ interface OpenCall extends Call {
 class Fold {
   private readonly calls = new Map<string, OpenCall>()
   private text: { readonly kind: "text" | "reasoning"; readonly block: string; readonly id: string } | undefined
+  /** The calls whose results are sealed. */
+  private readonly answered = new Set<string>()
   private readonly sound: Array<Uint8Array> = []
   /** Approvals that the provider asks for, before the response is sealed. */
   private readonly asked: Array<Extract<Block, { readonly type: "approval" }>> = []
@@ -267,6 +269,7 @@ class Fold {
       this.show(call, out)
       if (!preliminary) out.push({ type: "record", record: { shown: [id] } })
     } else if (!preliminary) {
+      this.answered.add(id)
       const part = Prompt.toolResultPart({ id, name, result, isFailure, providerExecuted })
       out.push({ type: "record", record: { results: [part] } })
     }
@@ -296,15 +299,15 @@ class Fold {
     if (cost !== undefined) this.cost = Cost.sum(this.cost ?? Cost.zero, cost)
   }
 
-  /** Results that the model sees in another form than the user. */
+  /** Results that the user does not see, or sees in another form than the model. */
   private shownToModel({ prompt }: ToolLoop.Step, out: Out): void {
     const last = prompt.content.at(-1)
-    const results = last?.role === "tool"
-      ? last.content.filter((part) => part.type === "tool-result" && part.modelOutput !== undefined)
-      : []
-    if (results.length > 0) {
-      out.push({ type: "record", record: { results: results.filter((part) => part.type === "tool-result") } })
-    }
+    const results = last?.role !== "tool" ?
+      [] :
+      last.content.flatMap((part) =>
+        part.type === "tool-result" && (part.modelOutput !== undefined || !this.answered.has(part.id)) ? [part] : []
+      )
+    if (results.length > 0) out.push({ type: "record", record: { results } })
   }
 
   /** Closes what is half. */
@@ -375,13 +378,11 @@ export const blocks = <E, R>(
     return self.pipe(
       Stream.provideService(ChatEvent.Accounted, true),
       Stream.mapAccumArrayEffect(() => undefined, (_, events) => {
-        const out = collect((out) => {
-          for (const event of events) fold.push(event, out)
-        })
-        return Effect.map(
-          isPlain(out) ? Effect.succeed(out) : sealed(out),
-          (blocks): readonly [undefined, ReadonlyArray<Block>] => [undefined, blocks]
-        )
+        const out: Out = []
+        for (const event of events) fold.push(event, out)
+        return isPlain(out)
+          ? Effect.succeed<readonly [undefined, ReadonlyArray<Block>]>([undefined, out])
+          : Effect.map(sealed(out), (blocks): readonly [undefined, ReadonlyArray<Block>] => [undefined, blocks])
       }),
       Stream.concat(Stream.suspend(() => Stream.fromArrayEffect(sealed(collect((out) => fold.end(out)))))),
       Stream.catchCause((cause) =>

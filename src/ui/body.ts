@@ -156,8 +156,8 @@ export const fileUrl = (url: string, path: Path, maxFileSize: number): Read<stri
   if (data !== undefined) {
     return Result.map(fileData(url.slice(data.length), path, maxFileSize), () => url)
   }
-  const parsed = URL.parse(url)
-  return parsed !== null && /^https?:$/.test(parsed.protocol)
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  return parsed !== undefined && /^https?:$/.test(parsed.protocol)
     ? Result.succeed(parsed)
     : refuse(path, "neither an address of the web nor base64 data")
 }

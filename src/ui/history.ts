@@ -202,8 +202,10 @@ export const turn = Effect.fnUntraced(function*(
   const records = new Map<Item, Seal.Record>()
   if (thread !== undefined) known.prompt(thread)
   else {
+    const seals = new Set<string>()
     for (const item of items) {
       if (item.type !== "seal") continue
+      if (seals.size === seals.add(item.seal).size) return yield* failed(item.path, "the seal of something before")
       const record = trust._tag === "Trusted"
         ? Seal.read(item.seal)
         : yield* Seal.open(item.seal, yield* trust.keys, scope)
@@ -218,20 +220,20 @@ export const turn = Effect.fnUntraced(function*(
   }
   const isTrusted = thread === undefined && trust._tag === "Trusted"
   if (isTrusted) believe(items, known)
+  const latest = items.slice(items.findLastIndex(({ type }) => type === "user" || type === "assistant"))
   const { answers, approvals } = yield* Effect.fromResult(
-    checked(thread === undefined ? items : items.slice(lastMessage(items)), known, shown, thread !== undefined, ignore)
+    checked(thread === undefined ? items : latest, known, shown, thread !== undefined, ignore)
   )
   // What the user has gone on from is over.
-  const last = items.findLastIndex(({ type }) => type === "user" || type === "assistant")
-  const isTail = items[last]?.type === "assistant"
+  const [tail] = latest
+  const isTail = tail?.type === "assistant"
   const composed = thread === undefined
     ? conversation(items, { records, known, answers, approvals, isTail, isTrusted, ignore })
-    : continued(thread, items.slice(lastMessage(items)), { known, answers, approvals, isTail })
-  const tail = items[last]
-  if (isTail && tail?.type === "assistant" && composed.messages.at(-1)?.role !== "tool") {
+    : continued(thread, latest, { known, answers, approvals, isTail })
+  if (isTail && composed.messages.at(-1)?.role !== "tool") {
     return yield* failed(tail.path, "the last message is the assistant's, and there is nothing to be answered")
   }
-  if (isTail && tail?.type === "assistant" && composed.isOpen) {
+  if (isTail && composed.isOpen) {
     return yield* failed(tail.path, "the last message is the assistant's, and a call of it has no answer")
   }
   if (trust._tag === "Sealed" && trust.use !== undefined) {
@@ -245,10 +247,6 @@ export const turn = Effect.fnUntraced(function*(
   }
   return { prompt: Prompt.fromMessages(composed.messages), ignored }
 })
-
-/** The last message, and what comes with it. */
-const lastMessage = (items: ReadonlyArray<Item>): number =>
-  items.findLastIndex(({ type }) => type === "user" || type === "assistant")
 
 /** A trusted client vouches for what it shows. */
 const believe = (items: ReadonlyArray<Item>, known: Known): void => {
