@@ -1,9 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { UIMessage } from "ai"
-import { Effect, Fiber, Layer, Queue, Redacted, Result, Schema, Stream } from "effect"
+import { Effect, Fiber, Queue, Redacted, Result, Schema, Stream } from "effect"
 import { Prompt, Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
-import { ChatRequest, ChatResponse, type Chunk, ChunkStream, ProviderError, ToolLoop } from "../../src/index.ts"
+import {
+  AnthropicChunk,
+  ChatRequest,
+  ChatResponse,
+  type Chunk,
+  ChunkStream,
+  ProviderError,
+  ToolLoop
+} from "../../src/index.ts"
 import * as Store from "../../src/stores/Store.ts"
 import { Answer, Arbitraries, TestProvider } from "../../src/testing.ts"
 import * as AiSdk from "../../src/ui/AiSdk.ts"
@@ -65,28 +73,58 @@ const chat = (...answers: ReadonlyArray<Answer.Answer>) => {
   const provider = TestProvider.layer(() => ({
     chunks: Answer.openai(answers[at++] ?? Answer.make({ content: "Bye" }))
   }))
+  /** What the server sends when the client has sent its messages. */
+  const body = (messages: ReadonlyArray<UIMessage>, options: AiSdk.DecodeOptions & AiSdk.EncodeOptions = {}) =>
+    Effect.flatMap(
+      AiSdk.decode(Client.post(messages), options),
+      ({ prompt }) => Stream.mkUint8Array(AiSdk.encode(ToolLoop.stream({ prompt, tools }), options))
+    ).pipe(Effect.provide([handlers, provider]))
   return {
     mails,
-    /** What the client shows when it has sent its messages. */
-    turn: (messages: ReadonlyArray<UIMessage>, options: AiSdk.DecodeOptions & AiSdk.EncodeOptions = {}) =>
+    body,
+    /** What the client shows then. */
+    turn: (messages: ReadonlyArray<UIMessage>, options?: AiSdk.DecodeOptions & AiSdk.EncodeOptions) =>
       Effect.gen(function*() {
-        const { prompt } = yield* AiSdk.decode(Client.post(messages), options)
         const last = messages.at(-1)
-        const body = AiSdk.encode(ToolLoop.stream({ prompt, tools }), options)
-        const { errors, message } = yield* Effect.scoped(
-          Effect.gen(function*() {
-            const context = yield* Layer.build(Layer.mergeAll(handlers, provider))
-            return yield* Client.show(
-              Stream.provideContext(body, context),
-              last?.role === "assistant" ? last : undefined
-            )
-          })
+        const { errors, message } = yield* Client.show(
+          Stream.fromEffect(body(messages, options)),
+          last?.role === "assistant" ? last : undefined
         )
         assert.deepStrictEqual(errors, [])
         return message ?? { id: "none", role: "assistant", parts: [] } satisfies UIMessage
       })
   }
 }
+
+/** A response in which the provider has run a tool. */
+const searched = [
+  { type: "message_start", message: { id: "msg_1", model: "claude-haiku-4-5", role: "assistant", content: [] } },
+  { type: "content_block_start", index: 0, content_block: { type: "thinking", thinking: "", signature: "" } },
+  { type: "content_block_delta", index: 0, delta: { type: "thinking_delta", thinking: "Hm." } },
+  { type: "content_block_delta", index: 0, delta: { type: "signature_delta", signature: "signed" } },
+  { type: "content_block_stop", index: 0 },
+  { type: "content_block_start", index: 1, content_block: { type: "server_tool_use", id: "s1", name: "web_search" } },
+  { type: "content_block_delta", index: 1, delta: { type: "input_json_delta", partial_json: `{"query":"x"}` } },
+  { type: "content_block_stop", index: 1 },
+  {
+    type: "content_block_start",
+    index: 2,
+    content_block: {
+      type: "web_search_tool_result",
+      tool_use_id: "s1",
+      content: [{ type: "web_search_result", url: "https://x.test", title: "X", encrypted_content: "e" }]
+    }
+  },
+  { type: "content_block_stop", index: 2 },
+  { type: "content_block_start", index: 3, content_block: { type: "text", text: "" } },
+  { type: "content_block_delta", index: 3, delta: { type: "text_delta", text: "Here it is" } },
+  { type: "content_block_stop", index: 3 },
+  { type: "content_block_start", index: 4, content_block: { type: "text", text: "" } },
+  { type: "content_block_delta", index: 4, delta: { type: "text_delta", text: ", in X." } },
+  { type: "content_block_stop", index: 4 },
+  { type: "message_delta", delta: { stop_reason: "end_turn" }, usage: { output_tokens: 9 } },
+  { type: "message_stop" }
+].map((chunk) => new AnthropicChunk({ chunk }))
 
 const weather = Answer.make({ content: "Let me see.", toolCalls: [{ name: "weather", arguments: `{"city":"Paris"}` }] })
 const mail = Answer.make({ toolCalls: [{ name: "mail", arguments: `{"to":"ann"}` }] })
@@ -150,6 +188,35 @@ describe("AiSdk", () => {
         const result = yield* decoded(changed)
         if (Result.isFailure(result)) assert.match(result.failure, /^messages\[1\]/)
         else assert.deepStrictEqual(contentOf(result.success), honest, JSON.stringify(changed[1]))
+      }
+    }).pipe(withSecret("a")))
+
+  it.effect("shows each block as a part of its own", () =>
+    Effect.gen(function*() {
+      const { message } = yield* Client.show(encoded(Stream.fromIterable(searched)))
+      assert.deepStrictEqual(
+        message?.parts.flatMap((part) => part.type === "text" || part.type === "reasoning" ? [part.text] : []),
+        ["Hm.", "Here it is", ", in X."]
+      )
+      const events = yield* Stream.runCollect(ChunkStream.events(Stream.fromIterable(searched)))
+      assert.isFalse(events.some((event) => "block" in event || "account" in event))
+    }).pipe(withSecret("a")))
+
+  it.effect("takes an answer back wherever the user has stopped it", () =>
+    Effect.gen(function*() {
+      const bodies = [
+        yield* Stream.mkUint8Array(encoded(Stream.fromIterable(searched))),
+        ...(yield* Effect.forEach([[weather, said], [mail]], (answers) => chat(...answers).body([Client.user("u1")])))
+      ]
+      for (const body of bodies) {
+        const frames = new TextDecoder().decode(body).split(/(?<=\n\n)/)
+        for (let at = 1; at < frames.length; at++) {
+          const prefix = Stream.encodeText(Stream.make(frames.slice(0, at).join("")))
+          const { message } = yield* Client.show(prefix)
+          const history = [Client.user("u1"), ...(message === undefined ? [] : [message]), Client.user("u2")]
+          const { prompt } = yield* AiSdk.decode(Client.post(history))
+          assert.isTrue(Result.isSuccess(ChatRequest.normalize({ prompt })), frames[at - 1])
+        }
       }
     }).pipe(withSecret("a")))
 
