@@ -99,6 +99,8 @@ interface OpenCall extends Call {
 class Fold {
   private readonly calls = new Map<string, OpenCall>()
   private text: { readonly kind: "text" | "reasoning"; readonly block: string; readonly id: string } | undefined
+  /** The calls of the last response. */
+  private owed: ReadonlySet<string> = new Set()
   /** The calls whose results are sealed. */
   private readonly answered = new Set<string>()
   private readonly sound: Array<Uint8Array> = []
@@ -288,6 +290,7 @@ class Fold {
     if (this.sound.length > 0) this.file("audio/pcm", concat(this.sound.splice(0)), out)
     if (account !== undefined && account.message.content.length > 0) {
       out.push({ type: "record", record: account })
+      this.owed = new Set(account.message.content.flatMap((part) => part.type === "tool-call" ? [part.id] : []))
     }
     for (const call of this.calls.values()) if (call.state === "held") this.show(call, out)
     out.push(...this.asked.splice(0))
@@ -302,11 +305,14 @@ class Fold {
   /** Results that the user does not see, or sees in another form than the model. */
   private shownToModel({ prompt }: ToolLoop.Step, out: Out): void {
     const last = prompt.content.at(-1)
-    const results = last?.role !== "tool" ?
-      [] :
-      last.content.flatMap((part) =>
-        part.type === "tool-result" && (part.modelOutput !== undefined || !this.answered.has(part.id)) ? [part] : []
-      )
+    const results = last?.role !== "tool" ? [] : last.content.flatMap((part) => {
+      if (part.type !== "tool-result") return []
+      return this.answered.has(part.id)
+        ? part.modelOutput === undefined ? [] : [part]
+        : this.owed.has(part.id)
+        ? [part]
+        : []
+    })
     if (results.length > 0) out.push({ type: "record", record: { results } })
   }
 

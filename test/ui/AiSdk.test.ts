@@ -97,7 +97,7 @@ const chat = (...answers: ReadonlyArray<Answer.Answer>) => {
 }
 
 /** A response in which the provider has run a tool. */
-const searched = [
+const payloads: ReadonlyArray<AnthropicChunk["chunk"]> = [
   { type: "message_start", message: { id: "msg_1", model: "claude-haiku-4-5", role: "assistant", content: [] } },
   { type: "content_block_start", index: 0, content_block: { type: "thinking", thinking: "", signature: "" } },
   { type: "content_block_delta", index: 0, delta: { type: "thinking_delta", thinking: "Hm." } },
@@ -124,10 +124,17 @@ const searched = [
   { type: "content_block_stop", index: 4 },
   { type: "message_delta", delta: { stop_reason: "end_turn" }, usage: { output_tokens: 9 } },
   { type: "message_stop" }
-].map((chunk) => new AnthropicChunk({ chunk }))
+]
+const searched = payloads.map((chunk) => new AnthropicChunk({ chunk }))
 
 const weather = Answer.make({ content: "Let me see.", toolCalls: [{ name: "weather", arguments: `{"city":"Paris"}` }] })
 const mail = Answer.make({ toolCalls: [{ name: "mail", arguments: `{"to":"ann"}` }] })
+const both = Answer.make({
+  toolCalls: [
+    { name: "weather", arguments: `{"city":"Rome"}` },
+    { name: "mail", arguments: `{"to":"ann"}` }
+  ]
+})
 const said = Answer.make({ content: "It is warm." })
 
 describe("AiSdk", () => {
@@ -241,6 +248,26 @@ describe("AiSdk", () => {
       // And the history is one to go on with.
       const { prompt } = yield* AiSdk.decode(Client.post([Client.user("u1"), done, Client.user("u2")]))
       assert.deepStrictEqual(prompt.content.map(({ role }) => role), ["user", "assistant", "tool", "assistant", "user"])
+    }).pipe(withSecret("a")))
+
+  it.effect("goes on when one of two calls had to be approved", () =>
+    Effect.gen(function*() {
+      const { mails, turn } = chat(both, said)
+      const asked = yield* turn([Client.user("u1")])
+      const done = yield* turn([Client.user("u1"), Client.consented(asked, true)])
+      const { prompt } = yield* AiSdk.decode(Client.post([Client.user("u1"), done, Client.user("u2")]))
+      assert.deepStrictEqual(
+        prompt.content.flatMap(({ role, content }) => role === "tool" ? content.map(({ type }) => type) : []),
+        ["tool-result", "tool-result"]
+      )
+      assert.deepStrictEqual(mails, ["ann"])
+    }).pipe(withSecret("a")))
+
+  it.effect("takes the seal of a response once", () =>
+    Effect.gen(function*() {
+      const message = yield* chat(said).turn([Client.user("u1")])
+      const again = { ...message, id: "another" }
+      assert.match(yield* refusal([Client.user("u1"), message, again, Client.user("u2")]), /^messages\[2\]\.parts/)
     }).pipe(withSecret("a")))
 
   it.effect("tells the model that a tool was denied, or did not run as the user went on", () =>
