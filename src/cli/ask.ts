@@ -59,7 +59,7 @@ export const ask = Effect.fn("cli.ask")(function*(
   const fail = (reason: ProviderError.Reason) =>
     refused(input, new ProviderError.ProviderError({ provider: name, reason, emitted: false }))
   const turns = Option.isNone(input.uiMessages) ? [] : yield* fromClient(input.uiMessages.value, input)
-  if (turns.length > 0 && input.dryRun) {
+  if (Option.isSome(input.uiMessages) && input.dryRun) {
     const shown = yield* Effect.forEach(turns, (turn) =>
       Effect.gen(function*() {
         const { ignored, prompt } = yield* Effect.fromResult(turn)
