@@ -1,32 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { UIMessage } from "ai"
 import { Effect, Fiber, Layer, Queue, Redacted, Result, Schema, Stream } from "effect"
-import { Prompt, Tool, Toolkit } from "effect/ai"
+import { Prompt } from "effect/ai"
 import { TestClock } from "effect/testing"
 import { ChatRequest, ChatResponse, type Chunk, ChunkStream, ProviderError, ToolLoop } from "../../src/index.ts"
 import * as Store from "../../src/stores/Store.ts"
-import { Answer, Arbitraries, TestProvider } from "../../src/testing.ts"
+import { Answer, Arbitraries } from "../../src/testing.ts"
 import * as AiSdk from "../../src/ui/AiSdk.ts"
 import * as Trust from "../../src/ui/Trust.ts"
 import * as Client from "./client.ts"
-
-const secretOf = (text: string) => Redacted.make(text.padEnd(32, "."))
-const sealed = (...secrets: readonly [string, ...ReadonlyArray<string>]) => {
-  const [first, ...others] = secrets
-  return Effect.orDie(Trust.sealed({ secret: [secretOf(first), ...others.map(secretOf)] }))
-}
-
-/** Runs with the seals of a secret. */
-const withSecret =
-  (...secrets: readonly [string, ...ReadonlyArray<string>]) => <A, E, R>(self: Effect.Effect<A, E, R>) =>
-    Effect.flatMap(sealed(...secrets), (trust) => Effect.provideService(self, Trust.Trust, trust))
-
-const wires: ReadonlyArray<readonly [string, (answer: Answer.Answer) => ReadonlyArray<Chunk.Chunk>]> = [
-  ["openai", Answer.openai],
-  ["openai-responses", Answer.openaiResponses],
-  ["anthropic", Answer.anthropic],
-  ["bedrock", Answer.bedrock]
-]
+import { json, leavesOf, mail, said, secretOf, serverOf, tools, weather, wires, withSecret } from "./support.ts"
 
 const encoded = (chunks: Stream.Stream<Chunk.Chunk, ProviderError.ProviderError>) =>
   AiSdk.encode(ChunkStream.events(chunks))
@@ -38,33 +21,11 @@ const decoded = (messages: ReadonlyArray<unknown>, options?: AiSdk.DecodeOptions
 const refusal = (messages: ReadonlyArray<unknown>, options?: AiSdk.DecodeOptions) =>
   Effect.map(decoded(messages, options), Result.match({ onFailure: (text) => text, onSuccess: () => "taken" }))
 
-const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
-
 const contentOf = (turn: Pick<AiSdk.Turn, "prompt">) => json(turn.prompt.content)
-
-const tools = Toolkit.make(
-  Tool.make("weather", {
-    parameters: Schema.Struct({ city: Schema.String }),
-    success: Schema.Struct({ celsius: Schema.Finite })
-  }),
-  Tool.make("mail", {
-    parameters: Schema.Struct({ to: Schema.String }),
-    success: Schema.Struct({ sent: Schema.Boolean }),
-    needsApproval: true
-  })
-)
 
 /** A chat with a server, whose provider gives the answers in turn. */
 const chat = (...answers: ReadonlyArray<Answer.Answer>) => {
-  const mails: Array<string> = []
-  const handlers = tools.toLayer({
-    weather: ({ city }) => Effect.succeed({ celsius: city.length }),
-    mail: ({ to }) => Effect.sync(() => ({ sent: mails.push(to) > 0 }))
-  })
-  let at = 0
-  const provider = TestProvider.layer(() => ({
-    chunks: Answer.openai(answers[at++] ?? Answer.make({ content: "Bye" }))
-  }))
+  const { live, mails } = serverOf(answers)
   return {
     mails,
     /** What the client shows when it has sent its messages. */
@@ -75,7 +36,7 @@ const chat = (...answers: ReadonlyArray<Answer.Answer>) => {
         const body = AiSdk.encode(ToolLoop.stream({ prompt, tools }), options)
         const { errors, message } = yield* Effect.scoped(
           Effect.gen(function*() {
-            const context = yield* Layer.build(Layer.mergeAll(handlers, provider))
+            const context = yield* Layer.build(live)
             return yield* Client.show(
               Stream.provideContext(body, context),
               last?.role === "assistant" ? last : undefined
@@ -87,10 +48,6 @@ const chat = (...answers: ReadonlyArray<Answer.Answer>) => {
       })
   }
 }
-
-const weather = Answer.make({ content: "Let me see.", toolCalls: [{ name: "weather", arguments: `{"city":"Paris"}` }] })
-const mail = Answer.make({ toolCalls: [{ name: "mail", arguments: `{"to":"ann"}` }] })
-const said = Answer.make({ content: "It is warm." })
 
 describe("AiSdk", () => {
   for (const [wire, write] of wires) {
@@ -376,20 +333,6 @@ describe("Trust", () => {
       }).pipe(Effect.provideService(Trust.Trust, trust))
     }).pipe(Effect.provide(Store.layerMemory)))
 })
-
-/** Changes of the leaves of a value, one each. */
-const leavesOf = (value: unknown): ReadonlyArray<() => void> =>
-  typeof value !== "object" || value === null ?
-    [] :
-    Object.entries(value).flatMap(([key, leaf]) =>
-      typeof leaf === "object" && leaf !== null
-        ? leavesOf(leaf)
-        : [() => {
-          Object.assign(value, {
-            [key]: typeof leaf === "number" ? leaf + 1 : typeof leaf === "boolean" ? !leaf : `${leaf}x`
-          })
-        }]
-    )
 
 const part = (part: unknown) => [{ id: "u1", role: "user", parts: [part] }]
 const assistant = (...parts: ReadonlyArray<unknown>) => [
