@@ -14,6 +14,7 @@ import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { defined } from "../internal/defined.ts"
@@ -507,6 +508,69 @@ export const decode = Effect.fn("AgUi.decode")(function*(
   const messageId = messages.findLast(({ role }) => role === "assistant")?.id
   return { ...turn, threadId, runId, messageId, tools, context }
 })
+
+/**
+ * Seals a history that the server has kept itself, such as one from before it had seals, so that a client may send it from
+ * now on. Everything in it is believed: it must not come from a client. Fails with an `InvalidRequest` where a message can't
+ * be read.
+ *
+ * @example
+ * ```ts
+ * import * as AgUi from "effect-llm-stream/ui/AgUi"
+ *
+ * const old = [
+ *   { id: "u1", role: "user", content: "Hi" },
+ *   { id: "a1", role: "assistant", content: "Hello" }
+ * ]
+ * const migrated = AgUi.reseal(old, { scope: "ann" })
+ * ```
+ *
+ * @category encoding
+ * @since 0.2.0
+ */
+export const reseal = Effect.fnUntraced(function*<
+  M extends { readonly id: string; readonly role: string; readonly metadata?: Readonly<Record<string, unknown>> }
+>(
+  messages: ReadonlyArray<M>,
+  { scope }: Pick<EncodeOptions, "scope"> = {}
+): Effect.fn.Return<ReadonlyArray<M>, InvalidRequest> {
+  const seal = yield* Blocks.sealer(scope)
+  const limits = Body.limits({ maxDepth: Infinity, maxFileSize: Infinity })
+  const read = yield* Effect.fromResult(Result.all(
+    messages.map(({ id, role, ...fields }, index) =>
+      itemsOf({ id, role, path: ["messages", index], fields }, limits, [])
+    )
+  ))
+  const sealed = messages.map(withoutSeals)
+  let from = 0
+  for (let to = 1; to <= read.length; to++) {
+    const response = read.slice(from, to)
+    if (!isWhole(response, read[to])) continue
+    const last = response.findLastIndex(({ role }) => role === "assistant")
+    const message = sealed[from + last]
+    if (last !== -1 && message !== undefined) {
+      const data = yield* seal(History.vouch(joined(response)))
+      sealed[from + last] = {
+        ...message,
+        metadata: { ...message.metadata, ...defined({ [sealKey + message.id]: data }) }
+      }
+    }
+    from = to
+  }
+  return sealed
+})
+
+const withoutSeals = <M extends { readonly metadata?: Readonly<Record<string, unknown>> }>(message: M): M =>
+  message.metadata === undefined ? message : {
+    ...message,
+    metadata: Record.filter(message.metadata, (_, key) => !key.startsWith(sealKey))
+  }
+
+/** Whether nothing that follows belongs to the response, or to the message of the user. */
+const isWhole = (response: ReadonlyArray<Read>, next: Read | undefined): boolean =>
+  next === undefined || next.role === "user" || response[0]?.role === "user" ||
+  next.role !== "tool" && !(next.role === "assistant" && next.continues) &&
+    response.some(({ role }) => role === "assistant")
 
 type Limits = ReturnType<typeof Body.limits>
 

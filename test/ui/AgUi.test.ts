@@ -271,6 +271,20 @@ describe("AgUi", () => {
       }
     }).pipe(withSecret("a")))
 
+  it.effect("seals a history of the server's own, with its calls and results", () =>
+    Effect.gen(function*() {
+      const { messages } = yield* chat(weather, said).turn([Client.user("u1")]).pipe(withSecret("old"))
+      const sent = [...messages, Client.user("u2")]
+      const honest = yield* AgUi.decode(Client.post(sent)).pipe(withSecret("old"))
+      const bare = sent.map(({ metadata: _, ...message }): Client.Message => message)
+      for (const history of [sent, bare]) {
+        assert.match(yield* refusal(Client.post(history)), /^messages\[[12]\]/)
+        const turn = yield* AgUi.decode(Client.post(yield* AgUi.reseal(history)))
+        assert.deepStrictEqual(rolesOf(turn.prompt.content), "user assistant tool assistant user")
+        assert.deepStrictEqual(contentOf(turn), contentOf(honest))
+      }
+    }).pipe(withSecret("a")))
+
   it.effect("answers what can't be taken with 400, or 413 where it is too large, and asks nobody", () =>
     Effect.gen(function*() {
       const post = (body: string) =>
