@@ -68,7 +68,7 @@ describe("Package", { timeout: 60_000 }, () => {
 
   it("holds sources, what they compile to, what is written about them, and nothing else", () => {
     const strange = filesOf(installed).filter((file) =>
-      !/^(LICENSE|package\.json|llms\.txt|\w+\.md|docs\/.*\.(md|svg)|examples\/.*\.(md|ts|json|html)|src\/.*\.ts|src\/pricing\/LICENSE-.*\.txt|dist\/help\.json|dist\/.*\.(js|d\.ts)(\.map)?)$/
+      !/^(LICENSE|package\.json|llms\.txt|\w+\.md|docs\/.*\.(md|svg|png)|examples\/.*\.(md|ts|json|html)|src\/.*\.ts|src\/pricing\/LICENSE-.*\.txt|dist\/help\.json|dist\/.*\.(js|d\.ts)(\.map)?)$/
         .test(file)
     )
     assert.deepStrictEqual(strange, [])
