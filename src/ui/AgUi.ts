@@ -203,6 +203,8 @@ const frame = (event: object): string => `data: ${JSON.stringify(event)}\n\n`
 
 interface Message {
   readonly id: string
+  /** Whether it is of the same response as the one before. */
+  readonly continues: boolean
   /** Whether it has been sent. */
   isShown: boolean
   isOpen: boolean
@@ -221,7 +223,6 @@ class Writer {
   private count = 0
   private steps = 0
   private message: Message | undefined
-  private isFirst = true
   private reasoning: string | undefined
   private isNextReasoning = false
   /** The calls whose arguments are still coming, and whether some have come. */
@@ -241,7 +242,6 @@ class Writer {
       case "step-start":
         this.steps++
         this.message = undefined
-        this.isFirst = true
         return frame({ type: "STEP_STARTED", stepName: this.stepName() })
       case "step-end":
         return this.close() + frame({ type: "STEP_FINISHED", stepName: this.stepName() })
@@ -329,9 +329,9 @@ class Writer {
     const isOver = message !== undefined && !message.isLast &&
       (kind === "reasoning" && message.hasText || kind !== "call" && message.hasCalls)
     if (message !== undefined && !isOver) return message
-    this.isFirst = message === undefined
     return this.message = {
       id: this.nextId(),
+      continues: message !== undefined,
       isShown: false,
       isOpen: false,
       hasText: false,
@@ -342,10 +342,9 @@ class Writer {
 
   private open(message: Message, metadata?: object): string {
     if (message.isOpen) return ""
-    const continues = message.isShown || this.isFirst ? undefined : { [continuesKey]: true }
+    const all = { ...(message.continues && !message.isShown ? { [continuesKey]: true } : undefined), ...metadata }
     message.isShown = true
     message.isOpen = true
-    const all = { ...continues, ...metadata }
     return frame({
       type: "TEXT_MESSAGE_START",
       messageId: message.id,
@@ -398,14 +397,14 @@ class Writer {
   }
 
   private endCall(toolCallId: string, params: unknown): string {
-    const delta = this.calls.get(toolCallId) === true ? "" : contentOf(params)
+    const delta = this.calls.get(toolCallId) === true || params === undefined ? "" : contentOf(params)
     this.calls.delete(toolCallId)
     return (delta === "" ? "" : frame({ type: "TOOL_CALL_ARGS", toolCallId, delta })) +
       frame({ type: "TOOL_CALL_END", toolCallId })
   }
 
   private result(toolCallId: string, content: string, isFailure: boolean): string {
-    return this.closeText() + frame({
+    return this.close() + frame({
       type: "TOOL_CALL_RESULT",
       messageId: this.nextId(),
       toolCallId,
@@ -426,7 +425,8 @@ class Writer {
     if (this.message?.isOpen === true) return thought + this.closeText(metadata)
     const { messageId } = this.run
     if (this.message === undefined && this.steps === 0 && messageId !== undefined) {
-      this.message = { id: messageId, isShown: true, isOpen: false, hasText: true, hasCalls: true, isLast: true }
+      const of = { continues: false, isShown: true, isOpen: false, hasText: true, hasCalls: true, isLast: true }
+      this.message = { id: messageId, ...of }
     }
     return thought + this.open(this.message ?? this.messageOf("text"), metadata) + this.closeText()
   }
