@@ -205,13 +205,14 @@ export const turn = Effect.fnUntraced(function*(
     const seals = new Set<string>()
     for (const item of items) {
       if (item.type !== "seal") continue
-      if (seals.size === seals.add(item.seal).size) return yield* failed(item.path, "the seal of something before")
       const record = trust._tag === "Trusted"
         ? Seal.read(item.seal)
         : yield* Seal.open(item.seal, yield* trust.keys, scope)
       if (Option.isNone(record)) {
         if (trust._tag === "Trusted") ignore(item.path, "the seal can't be read")
         else return yield* failed(item.path, "its seal is broken, or that of another server, user or secret")
+      } else if (record.value.message !== undefined && seals.size === seals.add(item.seal).size) {
+        return yield* failed(item.path, "the seal of a response before")
       } else {
         records.set(item, record.value)
         known.record(record.value)

@@ -16,7 +16,7 @@ import { Answer, Arbitraries } from "../../src/testing.ts"
 import * as AgUi from "../../src/ui/AgUi.ts"
 import * as Trust from "../../src/ui/Trust.ts"
 import * as Client from "./agUiClient.ts"
-import { json, leavesOf, mail, said, serverOf, tools, weather, wires, withSecret } from "./support.ts"
+import { json, leavesOf, mail, said, searched, serverOf, tools, weather, wires, withSecret } from "./support.ts"
 
 const run = { threadId: "thread", runId: "run" }
 
@@ -45,8 +45,8 @@ const chat = (...answers: ReadonlyArray<Answer.Answer>) => {
   let runs = 0
   return {
     mails,
-    /** The events that the client gets, and the conversation with them, or with the first so many. */
-    turn: Effect.fnUntraced(function*(messages: ReadonlyArray<Client.Message>, resume?: unknown, until?: string) {
+    /** The events that the client gets, and the conversation with them. */
+    turn: Effect.fnUntraced(function*(messages: ReadonlyArray<Client.Message>, resume?: unknown) {
       const body = Client.post(messages, { runId: `run-${runs++}`, ...(resume === undefined ? undefined : { resume }) })
       const { prompt, ...turn } = yield* AgUi.decode(body)
       const events = yield* Effect.scoped(
@@ -57,8 +57,7 @@ const chat = (...answers: ReadonlyArray<Answer.Answer>) => {
         )
       )
       assert.deepStrictEqual(Client.disorder(events), [])
-      const end = events.findIndex(({ type }) => type === until)
-      return { events, messages: Client.show(end === -1 ? events : events.slice(0, end + 1), messages) }
+      return { events, messages: Client.show(events, messages) }
     })
   }
 }
@@ -169,14 +168,28 @@ describe("AgUi", () => {
       }
     }).pipe(withSecret("a")))
 
-  it.effect("believes what a tool gave, though the user stopped the answer before the model's word", () =>
+  it.effect("takes an answer back wherever the user has stopped it", () =>
     Effect.gen(function*() {
       const { mails, turn } = chat(mail, said)
       const asked = yield* turn([Client.user("u1")])
-      const stopped = yield* turn(asked.messages, consent(asked.events, { approved: true }), "TOOL_CALL_RESULT")
-      assert.strictEqual(rolesOf(stopped.messages), "user assistant tool")
-      const { prompt } = yield* AgUi.decode(Client.post([...stopped.messages, Client.user("u2")]))
-      assert.match(JSON.stringify(prompt.content), /"sent":true/)
+      const first = [Client.user("u1")]
+      for (
+        const [before, events] of [
+          [first, yield* encoded(Stream.fromIterable(searched))],
+          [first, (yield* chat(weather, said).turn(first)).events],
+          [first, asked.events],
+          [asked.messages, (yield* turn(asked.messages, consent(asked.events, { approved: true }))).events]
+        ] as const
+      ) {
+        for (let at = 1; at < events.length; at++) {
+          const messages = Client.show(events.slice(0, at), before)
+          const { prompt } = yield* AgUi.decode(Client.post([...messages, Client.user("u2")]))
+          assert.isTrue(Result.isSuccess(ChatRequest.normalize({ prompt })), JSON.stringify(events[at - 1]))
+          // What a tool gave is not forgotten.
+          const isDone = messages.some(({ content }) => content === `{"sent":true}`)
+          if (isDone) assert.include(JSON.stringify(prompt.content), `"sent":true`)
+        }
+      }
       assert.deepStrictEqual(mails, ["ann"])
     }).pipe(withSecret("a")))
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { UIMessage } from "ai"
-import { Effect, Fiber, Layer, Queue, Redacted, Result, Schema, Stream } from "effect"
+import { Effect, Fiber, Queue, Redacted, Result, Schema, Stream } from "effect"
 import { Prompt } from "effect/ai"
 import { TestClock } from "effect/testing"
 import { ChatRequest, ChatResponse, type Chunk, ChunkStream, ProviderError, ToolLoop } from "../../src/index.ts"
@@ -9,7 +9,19 @@ import { Answer, Arbitraries } from "../../src/testing.ts"
 import * as AiSdk from "../../src/ui/AiSdk.ts"
 import * as Trust from "../../src/ui/Trust.ts"
 import * as Client from "./client.ts"
-import { json, leavesOf, mail, said, secretOf, serverOf, tools, weather, wires, withSecret } from "./support.ts"
+import {
+  json,
+  leavesOf,
+  mail,
+  said,
+  searched,
+  secretOf,
+  serverOf,
+  tools,
+  weather,
+  wires,
+  withSecret
+} from "./support.ts"
 
 const encoded = (chunks: Stream.Stream<Chunk.Chunk, ProviderError.ProviderError>) =>
   AiSdk.encode(ChunkStream.events(chunks))
@@ -26,22 +38,22 @@ const contentOf = (turn: Pick<AiSdk.Turn, "prompt">) => json(turn.prompt.content
 /** A chat with a server, whose provider gives the answers in turn. */
 const chat = (...answers: ReadonlyArray<Answer.Answer>) => {
   const { live, mails } = serverOf(answers)
+  /** What the server sends when the client has sent its messages. */
+  const body = (messages: ReadonlyArray<UIMessage>, options: AiSdk.DecodeOptions & AiSdk.EncodeOptions = {}) =>
+    Effect.flatMap(
+      AiSdk.decode(Client.post(messages), options),
+      ({ prompt }) => Stream.mkUint8Array(AiSdk.encode(ToolLoop.stream({ prompt, tools }), options))
+    ).pipe(Effect.provide(live))
   return {
     mails,
-    /** What the client shows when it has sent its messages. */
-    turn: (messages: ReadonlyArray<UIMessage>, options: AiSdk.DecodeOptions & AiSdk.EncodeOptions = {}) =>
+    body,
+    /** What the client shows then. */
+    turn: (messages: ReadonlyArray<UIMessage>, options?: AiSdk.DecodeOptions & AiSdk.EncodeOptions) =>
       Effect.gen(function*() {
-        const { prompt } = yield* AiSdk.decode(Client.post(messages), options)
         const last = messages.at(-1)
-        const body = AiSdk.encode(ToolLoop.stream({ prompt, tools }), options)
-        const { errors, message } = yield* Effect.scoped(
-          Effect.gen(function*() {
-            const context = yield* Layer.build(live)
-            return yield* Client.show(
-              Stream.provideContext(body, context),
-              last?.role === "assistant" ? last : undefined
-            )
-          })
+        const { errors, message } = yield* Client.show(
+          Stream.fromEffect(body(messages, options)),
+          last?.role === "assistant" ? last : undefined
         )
         assert.deepStrictEqual(errors, [])
         return message ?? { id: "none", role: "assistant", parts: [] } satisfies UIMessage
@@ -107,6 +119,35 @@ describe("AiSdk", () => {
         const result = yield* decoded(changed)
         if (Result.isFailure(result)) assert.match(result.failure, /^messages\[1\]/)
         else assert.deepStrictEqual(contentOf(result.success), honest, JSON.stringify(changed[1]))
+      }
+    }).pipe(withSecret("a")))
+
+  it.effect("shows each block as a part of its own", () =>
+    Effect.gen(function*() {
+      const { message } = yield* Client.show(encoded(Stream.fromIterable(searched)))
+      assert.deepStrictEqual(
+        message?.parts.flatMap((part) => part.type === "text" || part.type === "reasoning" ? [part.text] : []),
+        ["Hm.", "Here it is", ", in X."]
+      )
+      const events = yield* Stream.runCollect(ChunkStream.events(Stream.fromIterable(searched)))
+      assert.isFalse(events.some((event) => "block" in event || "account" in event))
+    }).pipe(withSecret("a")))
+
+  it.effect("takes an answer back wherever the user has stopped it", () =>
+    Effect.gen(function*() {
+      const bodies = [
+        yield* Stream.mkUint8Array(encoded(Stream.fromIterable(searched))),
+        ...(yield* Effect.forEach([[weather, said], [mail]], (answers) => chat(...answers).body([Client.user("u1")])))
+      ]
+      for (const body of bodies) {
+        const frames = new TextDecoder().decode(body).split(/(?<=\n\n)/)
+        for (let at = 1; at < frames.length; at++) {
+          const prefix = Stream.encodeText(Stream.make(frames.slice(0, at).join("")))
+          const { message } = yield* Client.show(prefix)
+          const history = [Client.user("u1"), ...(message === undefined ? [] : [message]), Client.user("u2")]
+          const { prompt } = yield* AiSdk.decode(Client.post(history))
+          assert.isTrue(Result.isSuccess(ChatRequest.normalize({ prompt })), frames[at - 1])
+        }
       }
     }).pipe(withSecret("a")))
 

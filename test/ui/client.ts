@@ -8,7 +8,7 @@ export interface Shown {
 }
 
 /** The message that a body shows, or what becomes of a message by it. */
-export const show = (body: Stream.Stream<Uint8Array>, message?: UIMessage): Effect.Effect<Shown> =>
+export const show = <E, R>(body: Stream.Stream<Uint8Array, E, R>, message?: UIMessage): Effect.Effect<Shown, E, R> =>
   Effect.flatMap(Stream.mkUint8Array(body), (bytes) =>
     Effect.promise(async () => {
       const errors: Array<string> = []
