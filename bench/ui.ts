@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
 import { build } from "rolldown"
 import type { ChatEvent } from "../src/index.ts"
+import * as AgUi from "../src/ui/AgUi.ts"
 import * as AiSdk from "../src/ui/AiSdk.ts"
 import * as Trust from "../src/ui/Trust.ts"
 
@@ -36,14 +37,22 @@ const measure = async (run: (self: Stream.Stream<ChatEvent.ChatEvent>) => Stream
   return best
 }
 
+const run = { threadId: "thread", runId: "run" }
+
 for (const size of [1, 16]) {
   const base = await measure((self) => self, size)
-  const cost = await measure(AiSdk.encode, size) - base
-  console.log(`AiSdk.encode, ${size} events a read: ${(cost / 1e3).toFixed(2)} µs an event`)
+  for (
+    const [name, cost] of [
+      ["AiSdk", await measure(AiSdk.encode, size) - base],
+      ["AgUi", await measure((self) => AgUi.encode(self, run), size) - base]
+    ] as const
+  ) {
+    console.log(`${name}.encode, ${size} events a read: ${(cost / 1e3).toFixed(2)} µs an event`)
+  }
 }
 
 /** What a program loads for a protocol beside what the library has without it, as a bundler leaves it, compressed. */
-for (const module of ["AiSdk"]) {
+for (const module of ["AiSdk", "AgUi"]) {
   const input = fileURLToPath(new URL(`../src/ui/${module}.ts`, import.meta.url))
   const { output } = await build({
     input,

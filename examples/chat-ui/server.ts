@@ -1,5 +1,5 @@
 /**
- * The backend of a chat: front ends of the AI SDK (`useChat`) talk to it, tools run on it, and one of them only with the
+ * The backend of a chat: front ends of the AI SDK (`useChat`) and of AG-UI talk to it, tools run on it, and one of them only with the
  * user's consent.
  *
  *     API_KEY=… LLM_STREAM_UI_SECRET=… node examples/chat-ui/server.ts
@@ -12,6 +12,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, ConfigProvider, Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { ToolLoop } from "effect-llm-stream"
 import * as Providers from "effect-llm-stream/Providers"
+import * as AgUi from "effect-llm-stream/ui/AgUi"
 import * as AiSdk from "effect-llm-stream/ui/AiSdk"
 import * as Trust from "effect-llm-stream/ui/Trust"
 import { Tool, Toolkit } from "effect/ai"
@@ -51,12 +52,13 @@ const program = Effect.gen(function*() {
   // Without a secret the chats end with the process, as a warning says.
   const trust = Redacted.value(secret) === "" ? yield* Trust.Trust : yield* Trust.sealed({ secret })
 
-  const answer = ({ prompt }: AiSdk.Turn) =>
+  const answer = ({ prompt }: AiSdk.Turn | AgUi.Turn) =>
     ToolLoop.stream({ prompt, tools }).pipe(Stream.tapError((error) => Effect.logError(error.message)))
 
   const routes = Layer.mergeAll(
     HttpRouter.add("GET", "/", page),
-    HttpRouter.add("POST", "/api/chat", Effect.provideService(AiSdk.route(answer, { heartbeat }), Trust.Trust, trust))
+    HttpRouter.add("POST", "/api/chat", Effect.provideService(AiSdk.route(answer, { heartbeat }), Trust.Trust, trust)),
+    HttpRouter.add("POST", "/api/ag-ui", Effect.provideService(AgUi.route(answer, { heartbeat }), Trust.Trust, trust))
   )
 
   const handlers = tools.toLayer({

@@ -235,7 +235,7 @@ const decodeCommand = Command.make("decode", {
     Flag.withDescription("Print one line per part of the content, as effect/ai encodes it"),
     Flag.withDefault(false)
   ),
-  ui: Flag.Literals("ui", ["ai-sdk"]).pipe(
+  ui: Flag.Literals("ui", ["ai-sdk", "ag-ui"]).pipe(
     Flag.withDescription("Print the body that a server sends to a chat client"),
     Flag.optional
   ),

@@ -16,7 +16,6 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as ChatEvent from "../ChatEvent.ts"
-import type { FinishReason } from "../FinishReason.ts"
 import { defined } from "../internal/defined.ts"
 import { place } from "../internal/place.ts"
 import { plain } from "../internal/sent.ts"
@@ -167,22 +166,13 @@ export const route = <E, R>(
 // To the client
 // ---------------------------------------------------------------------------------------------------------------------
 
-const finishReasons: Readonly<Record<FinishReason, string>> = {
-  stop: "stop",
-  length: "length",
-  tool_calls: "tool-calls",
-  content_filter: "content-filter",
-  pause: "other",
-  error: "error",
-  other: "other"
-}
-
 const done = "data: [DONE]\n\n"
 
 const frames = (block: Blocks.Block, isDynamic: (tool: string) => boolean): string => {
   switch (block.type) {
     case "finish":
-      return frame({ type: "finish", finishReason: finishReasons[block.reason], messageMetadata: totals(block) }) + done
+      return frame({ type: "finish", finishReason: Blocks.finishWords[block.reason], messageMetadata: totals(block) }) +
+        done
     case "failure":
       return frame({ type: "message-metadata", messageMetadata: totals(block) }) +
         frame({ type: "error", errorText: block.reason }) + done
@@ -469,8 +459,7 @@ const userPart = (
             "the id of a file at a provider, which may be anybody's"
           )
         }
-        const mediaType = yield* Body.text(fields, at, "mediaType")
-        if (!/^[\w.+-]+\/[\w.+*-]+/.test(mediaType)) return yield* Body.refuse([...at, "mediaType"], "not a media type")
+        const mediaType = yield* Body.mediaType(fields, at, "mediaType")
         const url = yield* Body.text(fields, at, "url")
         const data = yield* Body.fileUrl(url, [...at, "url"], maxFileSize)
         return Prompt.filePart({ mediaType, data, fileName: yield* Body.optionalText(fields, at, "filename") })
@@ -489,13 +478,6 @@ const toolStates = [
   "output-error",
   "output-denied"
 ] as const
-
-/** A client is shown why there is nothing to answer; that is no answer. */
-const unanswerable: ReadonlySet<string> = new Set<Blocks.CallProblem>([
-  "IncompleteToolCall",
-  "InvalidToolCall",
-  "UnreadableToolCall"
-])
 
 const isState = Schema.is(Schema.Literals(toolStates))
 
@@ -564,7 +546,7 @@ const toolPart = (name: string, fields: Body.Fields, at: Body.Path): Body.Read<I
           : [call, { type: "result", path: at, id, shown: { output }, result: output, isFailure: false }]
       case "output-error": {
         const error = yield* Body.text(fields, at, "errorText")
-        return unanswerable.has(error)
+        return Blocks.callProblems.has(error)
           ? [call]
           : [call, { type: "result", path: at, id, shown: { error }, result: error, isFailure: true }]
       }

@@ -38,11 +38,29 @@ interface Call {
  */
 export type CallProblem = "IncompleteToolCall" | "InvalidToolCall" | "UnreadableToolCall"
 
+/**
+ * A client is shown why there is nothing to answer; that is no answer.
+ *
+ * @internal
+ */
+export const callProblems: ReadonlySet<string> = new Set<CallProblem>([
+  "IncompleteToolCall",
+  "InvalidToolCall",
+  "UnreadableToolCall"
+])
+
+interface ModelUsage {
+  readonly model: string | undefined
+  readonly usage: Usage.Usage
+}
+
 interface Totals {
   /** Absent until a response has stated it. */
   readonly model: string | undefined
   /** Of all responses; absent where none stated it. */
   readonly usage: Usage.Usage | undefined
+  /** The same, for each model. */
+  readonly usages: ReadonlyArray<ModelUsage>
   /** Of all responses, in USD; absent where that of one is not known. */
   readonly cost: number | undefined
 }
@@ -86,6 +104,21 @@ export type Block =
   /** `reason` is a tag, and nothing else of the error. */
   | ({ readonly type: "failure"; readonly reason: string } & Totals)
 
+/**
+ * The words of front ends for why an answer has ended.
+ *
+ * @internal
+ */
+export const finishWords: Readonly<Record<FinishReason, string>> = {
+  stop: "stop",
+  length: "length",
+  tool_calls: "tool-calls",
+  content_filter: "content-filter",
+  pause: "other",
+  error: "error",
+  other: "other"
+}
+
 type Sealed = { readonly type: "record"; readonly record: Seal.Record }
 type Out = Array<Block | Sealed>
 
@@ -110,7 +143,7 @@ class Fold {
   private step: "none" | "open" | "finished" = "none"
   private reason: FinishReason = "other"
   private model: string | undefined
-  private usage: Usage.Usage | undefined
+  private readonly usages = new Map<string | undefined, Usage.Usage>()
   private cost: Cost.Cost | undefined
   private isPriced = true
 
@@ -203,13 +236,18 @@ class Fold {
     }
     this.endStep(out)
     const spent = isProviderError(error) ? error.spent : undefined
+    const totals = this.totals()
     out.push({
       type: "failure",
       reason,
-      ...this.totals(),
+      ...totals,
       ...(spent === undefined
         ? undefined
-        : { usage: spent.usage, cost: spent.cost && Number(spent.cost) })
+        : {
+          usage: spent.usage,
+          usages: [{ model: totals.model, usage: spent.usage }],
+          cost: spent.cost && Number(spent.cost)
+        })
     })
   }
 
@@ -297,7 +335,10 @@ class Fold {
     this.step = "finished"
     this.reason = reason
     this.model = model ?? this.model
-    if (usage !== undefined) this.usage = this.usage === undefined ? usage : Usage.sum(this.usage, usage)
+    if (usage !== undefined) {
+      const before = this.usages.get(model)
+      this.usages.set(model, before === undefined ? usage : Usage.sum(before, usage))
+    }
     this.isPriced &&= cost !== undefined
     if (cost !== undefined) this.cost = Cost.sum(this.cost ?? Cost.zero, cost)
   }
@@ -327,9 +368,13 @@ class Fold {
   }
 
   private totals(): Totals {
+    const usages = Array.from(this.usages, ([model, usage]) => ({ model, usage }))
     return {
       model: this.model,
-      usage: this.usage,
+      usage: usages.length === 0
+        ? undefined
+        : usages.map(({ usage }) => usage).reduce((all, one) => Usage.sum(all, one)),
+      usages,
       cost: this.isPriced && this.cost !== undefined ? Cost.toJson(this.cost).total : undefined
     }
   }

@@ -74,6 +74,13 @@ export const optionalText = (object: Fields, path: Path, name: string): Read<str
   field(object, path, name)[0] === undefined ? Result.succeed(undefined) : text(object, path, name)
 
 /** @internal */
+export const mediaType = (object: Fields, path: Path, name: string): Read<string> =>
+  Result.flatMap(
+    text(object, path, name),
+    (type) => /^[\w.+-]+\/[\w.+*-]+/.test(type) ? Result.succeed(type) : refuse([...path, name], "not a media type")
+  )
+
+/** @internal */
 export const list = (object: Fields, path: Path, name: string): Read<ReadonlyArray<unknown>> => {
   const [value, at] = field(object, path, name)
   return Array.isArray(value) ? Result.succeed(value) : refuse(at, value === undefined ? "missing" : "not a list")

@@ -211,11 +211,9 @@ export const turn = Effect.fnUntraced(function*(
       if (Option.isNone(record)) {
         if (trust._tag === "Trusted") ignore(item.path, "the seal can't be read")
         else return yield* failed(item.path, "its seal is broken, or that of another server, user or secret")
+      } else if (record.value.message !== undefined && seals.size === seals.add(item.seal).size) {
+        return yield* failed(item.path, "the seal of a response before")
       } else {
-        const { message } = record.value
-        if (message !== undefined && seals.size === seals.add(item.seal).size) {
-          return yield* failed(item.path, "the seal of a response before")
-        }
         records.set(item, record.value)
         known.record(record.value)
       }

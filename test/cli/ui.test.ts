@@ -11,6 +11,8 @@ const hello = sse(
 )
 const body = (text: string) =>
   JSON.stringify({ id: "c", messages: [{ id: "u", role: "user", parts: [{ type: "text", text }] }] })
+const agUi = (content: string) =>
+  JSON.stringify({ threadId: "t", runId: "r", messages: [{ id: "u", role: "user", content }] })
 
 const within = <A, E>(
   files: Readonly<Record<string, string>>,
@@ -37,6 +39,14 @@ describe("decode --ui", () => {
         assert.match(two.stdout, /"errorText":"IncompleteStream"\}\n\ndata: \[DONE\]\n\n$/)
       })))
 
+  it.effect("prints the events of AG-UI, too", () =>
+    within({ "a.sse": hello }, (path) =>
+      Effect.gen(function*() {
+        const { status, stdout } = yield* run(["decode", "--provider", "openai", "--ui", "ag-ui", path("a.sse")])
+        assert.strictEqual(status, 0)
+        assert.match(stdout, /^data: \{"type":"RUN_STARTED",[^]*"type":"RUN_FINISHED",.*\}\n\n$/)
+      })))
+
   it.effect("refuses a secret that could be guessed, and other forms beside it", () =>
     within({ "a.sse": hello }, (path) =>
       Effect.gen(function*() {
@@ -53,13 +63,15 @@ describe("decode --ui", () => {
 describe("ask --ui-messages", () => {
   it.effect("shows the request of each body, and 1 when one is refused", () =>
     within(
-      { "one.json": body("Hello"), "two.jsonl": `${body("Hello")}\n{"messages":[]}\n` },
+      { "one.json": body("Hello"), "ag-ui.json": agUi("Hello"), "two.jsonl": `${body("Hello")}\n{"messages":[]}\n` },
       (path) =>
         Effect.gen(function*() {
           const ask = (...args: ReadonlyArray<string>) => run(["ask", "--provider", "openai", "--model", "m", ...args])
           const one = yield* ask("--ui-messages", path("one.json"), "--dry-run")
           assert.strictEqual(one.status, 0)
           assert.deepInclude(JSON.parse(one.stdout), { type: "request", ignored: [] })
+          const agUi = yield* ask("--ui-messages", path("ag-ui.json"), "--dry-run")
+          assert.strictEqual(agUi.stdout, one.stdout)
           const two = yield* ask("--ui-messages", path("two.jsonl"), "--dry-run")
           const lines = two.stdout.trim().split("\n").map((line): unknown => JSON.parse(line))
           assert.deepStrictEqual([two.status, lines.length, JSON.stringify(lines[0])], [

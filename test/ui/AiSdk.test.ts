@@ -1,40 +1,28 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { UIMessage } from "ai"
 import { Effect, Fiber, Queue, Redacted, Result, Schema, Stream } from "effect"
-import { Prompt, Tool, Toolkit } from "effect/ai"
+import { Prompt } from "effect/ai"
 import { TestClock } from "effect/testing"
-import {
-  AnthropicChunk,
-  ChatRequest,
-  ChatResponse,
-  type Chunk,
-  ChunkStream,
-  ProviderError,
-  ToolLoop
-} from "../../src/index.ts"
+import { ChatRequest, ChatResponse, type Chunk, ChunkStream, ProviderError, ToolLoop } from "../../src/index.ts"
 import * as Store from "../../src/stores/Store.ts"
-import { Answer, Arbitraries, TestProvider } from "../../src/testing.ts"
+import { Answer, Arbitraries } from "../../src/testing.ts"
 import * as AiSdk from "../../src/ui/AiSdk.ts"
 import * as Trust from "../../src/ui/Trust.ts"
 import * as Client from "./client.ts"
-
-const secretOf = (text: string) => Redacted.make(text.padEnd(32, "."))
-const sealed = (...secrets: readonly [string, ...ReadonlyArray<string>]) => {
-  const [first, ...others] = secrets
-  return Effect.orDie(Trust.sealed({ secret: [secretOf(first), ...others.map(secretOf)] }))
-}
-
-/** Runs with the seals of a secret. */
-const withSecret =
-  (...secrets: readonly [string, ...ReadonlyArray<string>]) => <A, E, R>(self: Effect.Effect<A, E, R>) =>
-    Effect.flatMap(sealed(...secrets), (trust) => Effect.provideService(self, Trust.Trust, trust))
-
-const wires: ReadonlyArray<readonly [string, (answer: Answer.Answer) => ReadonlyArray<Chunk.Chunk>]> = [
-  ["openai", Answer.openai],
-  ["openai-responses", Answer.openaiResponses],
-  ["anthropic", Answer.anthropic],
-  ["bedrock", Answer.bedrock]
-]
+import {
+  both,
+  json,
+  leavesOf,
+  mail,
+  said,
+  searched,
+  secretOf,
+  serverOf,
+  tools,
+  weather,
+  wires,
+  withSecret
+} from "./support.ts"
 
 const encoded = (chunks: Stream.Stream<Chunk.Chunk, ProviderError.ProviderError>) =>
   AiSdk.encode(ChunkStream.events(chunks))
@@ -46,39 +34,17 @@ const decoded = (messages: ReadonlyArray<unknown>, options?: AiSdk.DecodeOptions
 const refusal = (messages: ReadonlyArray<unknown>, options?: AiSdk.DecodeOptions) =>
   Effect.map(decoded(messages, options), Result.match({ onFailure: (text) => text, onSuccess: () => "taken" }))
 
-const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
-
 const contentOf = (turn: Pick<AiSdk.Turn, "prompt">) => json(turn.prompt.content)
-
-const tools = Toolkit.make(
-  Tool.make("weather", {
-    parameters: Schema.Struct({ city: Schema.String }),
-    success: Schema.Struct({ celsius: Schema.Finite })
-  }),
-  Tool.make("mail", {
-    parameters: Schema.Struct({ to: Schema.String }),
-    success: Schema.Struct({ sent: Schema.Boolean }),
-    needsApproval: true
-  })
-)
 
 /** A chat with a server, whose provider gives the answers in turn. */
 const chat = (...answers: ReadonlyArray<Answer.Answer>) => {
-  const mails: Array<string> = []
-  const handlers = tools.toLayer({
-    weather: ({ city }) => Effect.succeed({ celsius: city.length }),
-    mail: ({ to }) => Effect.sync(() => ({ sent: mails.push(to) > 0 }))
-  })
-  let at = 0
-  const provider = TestProvider.layer(() => ({
-    chunks: Answer.openai(answers[at++] ?? Answer.make({ content: "Bye" }))
-  }))
+  const { live, mails } = serverOf(answers)
   /** What the server sends when the client has sent its messages. */
   const body = (messages: ReadonlyArray<UIMessage>, options: AiSdk.DecodeOptions & AiSdk.EncodeOptions = {}) =>
     Effect.flatMap(
       AiSdk.decode(Client.post(messages), options),
       ({ prompt }) => Stream.mkUint8Array(AiSdk.encode(ToolLoop.stream({ prompt, tools }), options))
-    ).pipe(Effect.provide([handlers, provider]))
+    ).pipe(Effect.provide(live))
   return {
     mails,
     body,
@@ -95,47 +61,6 @@ const chat = (...answers: ReadonlyArray<Answer.Answer>) => {
       })
   }
 }
-
-/** A response in which the provider has run a tool. */
-const payloads: ReadonlyArray<AnthropicChunk["chunk"]> = [
-  { type: "message_start", message: { id: "msg_1", model: "claude-haiku-4-5", role: "assistant", content: [] } },
-  { type: "content_block_start", index: 0, content_block: { type: "thinking", thinking: "", signature: "" } },
-  { type: "content_block_delta", index: 0, delta: { type: "thinking_delta", thinking: "Hm." } },
-  { type: "content_block_delta", index: 0, delta: { type: "signature_delta", signature: "signed" } },
-  { type: "content_block_stop", index: 0 },
-  { type: "content_block_start", index: 1, content_block: { type: "server_tool_use", id: "s1", name: "web_search" } },
-  { type: "content_block_delta", index: 1, delta: { type: "input_json_delta", partial_json: `{"query":"x"}` } },
-  { type: "content_block_stop", index: 1 },
-  {
-    type: "content_block_start",
-    index: 2,
-    content_block: {
-      type: "web_search_tool_result",
-      tool_use_id: "s1",
-      content: [{ type: "web_search_result", url: "https://x.test", title: "X", encrypted_content: "e" }]
-    }
-  },
-  { type: "content_block_stop", index: 2 },
-  { type: "content_block_start", index: 3, content_block: { type: "text", text: "" } },
-  { type: "content_block_delta", index: 3, delta: { type: "text_delta", text: "Here it is" } },
-  { type: "content_block_stop", index: 3 },
-  { type: "content_block_start", index: 4, content_block: { type: "text", text: "" } },
-  { type: "content_block_delta", index: 4, delta: { type: "text_delta", text: ", in X." } },
-  { type: "content_block_stop", index: 4 },
-  { type: "message_delta", delta: { stop_reason: "end_turn" }, usage: { output_tokens: 9 } },
-  { type: "message_stop" }
-]
-const searched = payloads.map((chunk) => new AnthropicChunk({ chunk }))
-
-const weather = Answer.make({ content: "Let me see.", toolCalls: [{ name: "weather", arguments: `{"city":"Paris"}` }] })
-const mail = Answer.make({ toolCalls: [{ name: "mail", arguments: `{"to":"ann"}` }] })
-const both = Answer.make({
-  toolCalls: [
-    { name: "weather", arguments: `{"city":"Rome"}` },
-    { name: "mail", arguments: `{"to":"ann"}` }
-  ]
-})
-const said = Answer.make({ content: "It is warm." })
 
 describe("AiSdk", () => {
   for (const [wire, write] of wires) {
@@ -470,20 +395,6 @@ describe("Trust", () => {
       }).pipe(Effect.provideService(Trust.Trust, trust))
     }).pipe(Effect.provide(Store.layerMemory)))
 })
-
-/** Changes of the leaves of a value, one each. */
-const leavesOf = (value: unknown): ReadonlyArray<() => void> =>
-  typeof value !== "object" || value === null ?
-    [] :
-    Object.entries(value).flatMap(([key, leaf]) =>
-      typeof leaf === "object" && leaf !== null
-        ? leavesOf(leaf)
-        : [() => {
-          Object.assign(value, {
-            [key]: typeof leaf === "number" ? leaf + 1 : typeof leaf === "boolean" ? !leaf : `${leaf}x`
-          })
-        }]
-    )
 
 const part = (part: unknown) => [{ id: "u1", role: "user", parts: [part] }]
 const assistant = (...parts: ReadonlyArray<unknown>) => [
