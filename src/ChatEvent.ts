@@ -6,7 +6,9 @@
  *
  * @since 0.2.0
  */
+import type * as Prompt from "effect/ai/Prompt"
 import type * as AiResponse from "effect/ai/Response"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
@@ -21,6 +23,7 @@ import {
   choiceOf,
   type ContentEvent,
   type Finish as ContentFinish,
+  type Key,
   type Source as ContentSource
 } from "./ContentEvent.ts"
 import { Cost } from "./Cost.ts"
@@ -32,6 +35,39 @@ import * as Parts from "./Parts.ts"
 import * as Pricing from "./Pricing.ts"
 import type { ProviderError } from "./ProviderError.ts"
 import { Usage } from "./Usage.ts"
+
+/**
+ * Whether events carry their account as well: which block a piece belongs to, and what a response is in the next
+ * request. Front ends ask for it, as they have to show the one and to give back the other. Default: `false`.
+ *
+ * @internal
+ */
+export const Accounted: Context.Reference<boolean> = Context.Reference<boolean>(
+  "effect-llm-stream/ChatEvent/Accounted",
+  {
+    defaultValue: () => false
+  }
+)
+
+/**
+ * What a response is in the next request.
+ *
+ * @internal
+ */
+export interface Account {
+  readonly message: Prompt.AssistantMessage
+  /** A loop answers its calls. Without one they are the client's to answer. */
+  readonly isLoop?: true
+}
+
+interface OfBlock {
+  /**
+   * The block of its response; absent unless {@link Accounted} asks for it.
+   *
+   * @internal
+   */
+  readonly block?: string
+}
 
 /**
  * Schema of a piece of the answer's text.
@@ -47,7 +83,7 @@ export const Text = Schema.TaggedStruct("Text", { delta: Schema.String }).annota
  * @category models
  * @since 0.2.0
  */
-export interface Text extends Schema.Schema.Type<typeof Text> {}
+export interface Text extends Schema.Schema.Type<typeof Text>, OfBlock {}
 
 /**
  * Schema of a piece of the model's reasoning.
@@ -65,7 +101,7 @@ export const Reasoning = Schema.TaggedStruct("Reasoning", { delta: Schema.String
  * @category models
  * @since 0.2.0
  */
-export interface Reasoning extends Schema.Schema.Type<typeof Reasoning> {}
+export interface Reasoning extends Schema.Schema.Type<typeof Reasoning>, OfBlock {}
 
 /**
  * Schema of a piece of the text by which the model refuses to answer.
@@ -83,7 +119,7 @@ export const Refusal = Schema.TaggedStruct("Refusal", { delta: Schema.String }).
  * @category models
  * @since 0.2.0
  */
-export interface Refusal extends Schema.Schema.Type<typeof Refusal> {}
+export interface Refusal extends Schema.Schema.Type<typeof Refusal>, OfBlock {}
 
 /**
  * Schema of a piece of a spoken answer.
@@ -349,7 +385,14 @@ export const Finish = Schema.TaggedStruct("Finish", {
  * @category models
  * @since 0.2.0
  */
-export interface Finish extends Schema.Schema.Type<typeof Finish> {}
+export interface Finish extends Schema.Schema.Type<typeof Finish> {
+  /**
+   * Absent unless {@link Accounted} asks for it.
+   *
+   * @internal
+   */
+  readonly account?: Account
+}
 
 /**
  * Schema of the events of a response.
@@ -484,8 +527,11 @@ export interface Decoder {
 export const decoder = (options?: {
   /** How much of the arguments of calls is kept. Default: 256 Mi characters. */
   readonly maxSize?: number | undefined
+  /** @internal */
+  readonly isAccounted?: boolean | undefined
 }): Decoder => {
-  const { maxSize = SizeLimit.maxSize } = options ?? {}
+  const { isAccounted = false, maxSize = SizeLimit.maxSize } = options ?? {}
+  const blocks = isAccounted ? new Blocks() : undefined
   const reader = new Reader()
   // Calls whose arguments are broken are told at once, as `InvalidToolCall`.
   const parts = new Parts.State(null)
@@ -586,7 +632,11 @@ export const decoder = (options?: {
         // It ends the call under its key.
         if (open.size > 0) parts.push({ type: "end", key: event.key }, encoded)
         flush(out)
-        out.push({ _tag: tagOf[event.type], delta: event.delta })
+        out.push(
+          blocks === undefined
+            ? { _tag: tagOf[event.type], delta: event.delta }
+            : { _tag: tagOf[event.type], delta: event.delta, block: blocks.of(event.type, event.key) }
+        )
         return
       case "audio": {
         const { data, transcript } = event
@@ -620,6 +670,7 @@ export const decoder = (options?: {
       case "details":
         return
       default:
+        if ("key" in event) blocks?.end(event.key)
         parts.push(event, encoded)
     }
   }
@@ -658,6 +709,24 @@ const sourceOf = ({ citedText, document, place, title, url }: ContentSource): So
 }
 
 const tagOf = { text: "Text", reasoning: "Reasoning", refusal: "Refusal" } as const
+
+/** Tells the blocks of texts apart: a key is used again after its block has ended. */
+class Blocks {
+  private readonly open = new Map<Key, { readonly type: string; readonly id: string }>()
+  private count = 0
+
+  of(type: string, key: Key): string {
+    const known = this.open.get(key)
+    if (known?.type === type) return known.id
+    const id = String(this.count++)
+    this.open.set(key, { type, id })
+    return id
+  }
+
+  end(key: Key): void {
+    this.open.delete(key)
+  }
+}
 
 /** Text and sound are passed on. */
 const isKept = ({ type }: ContentEvent): boolean =>
@@ -701,10 +770,14 @@ class Ending {
  */
 export const fromChunks = <C extends Chunk, E, R>(
   self: Stream.Stream<C, E, R>,
-  options: { readonly maxSize?: number | undefined; readonly accumulator?: ChatResponse.Accumulator | undefined } = {}
+  options: {
+    readonly maxSize?: number | undefined
+    readonly accumulator?: ChatResponse.Accumulator | undefined
+    readonly isAccounted?: boolean | undefined
+  } = {}
 ): Stream.Stream<ChatEvent, E | ProviderError, R> =>
   Stream.suspend(() => {
-    const { accumulator } = options
+    const { accumulator, isAccounted = false } = options
     const reader = new Reader()
     const events = decoder(options)
     const ending = new Ending()
@@ -730,10 +803,12 @@ export const fromChunks = <C extends Chunk, E, R>(
         const last = collect(events.end)
         const finished = accumulator === undefined
           ? ending.finish()
-          : Effect.map(Pricing.priced(accumulator.response()), finish)
+          : Effect.map(Pricing.priced(accumulator.response()), (response): Finish =>
+            isAccounted ? { ...finish(response), account: { message: response.message } } : finish(response))
         return Effect.map(finished, (event) => [...last, event])
       }),
-      cut: () => collect(events.cut),
+      cut: () =>
+        collect(events.cut),
       failure
     })
   })

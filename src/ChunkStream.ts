@@ -211,10 +211,17 @@ const decodeParts = <C extends Chunk.Chunk, E, R, P>(
 export const events = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<ChatEvent.ChatEvent, E | ProviderError.ProviderError, R> =>
-  Stream.unwrap(Effect.map(
-    ChatResponse.MaxSize,
-    (maxSize) => ChatEvent.fromChunks(self, { maxSize })
-  ))
+  Stream.unwrap(Effect.gen(function*() {
+    const maxSize = yield* ChatResponse.MaxSize
+    if (!(yield* ChatEvent.Accounted)) return ChatEvent.fromChunks(self, { maxSize })
+    const accumulator = ChatResponse.accumulator({ maxSize })
+    return ChatEvent.fromChunks(self, { maxSize, accumulator, isAccounted: true }).pipe(
+      Stream.catch((error) =>
+        Stream.fromEffect(Effect.flatMap(Pricing.priced(accumulator.response()), (response) =>
+          Effect.fail(ProviderError.isProviderError(error) ? ProviderError.withSpent(error, response) : error)))
+      )
+    )
+  }))
 
 /**
  * Each chunk with the tool calls that it completed. Most wire formats show only with the next chunk that a call is

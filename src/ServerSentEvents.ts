@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import * as ChatEvent from "./ChatEvent.ts"
 import { type Cost, toJson } from "./Cost.ts"
 import { lazy } from "./internal/lazy.ts"
+import { plain, tagOf } from "./internal/sent.ts"
 import { isProviderError } from "./ProviderError.ts"
 import type * as StreamedObject from "./StreamedObject.ts"
 import type * as StructuredOutput from "./StructuredOutput.ts"
@@ -234,26 +235,8 @@ const failureOf = (error: unknown): Failure => {
   const retryAfter = isProviderError(error) ? error.retryAfter : undefined
   return {
     _tag: "Failure",
-    reason: isProviderError(error)
-      ? error.reason._tag
-      : Predicate.hasProperty(error, "_tag")
-      ? String(error._tag)
-      : "Unknown",
+    reason: tagOf(error),
     ...(retryAfter === undefined ? undefined : { retryAfter: Duration.toSeconds(retryAfter) })
-  }
-}
-
-/** The value as JSON; `null` where there is none, as in circles. */
-const plain = (value: unknown): unknown => {
-  try {
-    const json = JSON.stringify(
-      value,
-      (_, item: unknown) =>
-        typeof item === "bigint" || typeof item === "number" && !Number.isFinite(item) ? String(item) : item
-    )
-    return json === undefined ? null : JSON.parse(json)
-  } catch {
-    return null
   }
 }
 

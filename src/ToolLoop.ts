@@ -455,7 +455,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
         let finish: ChatEvent.Finish | undefined
         return ChatEvent.fromChunks(
           limit === undefined ? chunks : ChunkStream.withBudget(chunks, { limit, spent }),
-          { accumulator }
+          { accumulator, isAccounted: yield* ChatEvent.Accounted }
         ).pipe(
           Stream.mapAccum(() => undefined, (_, stated) => {
             const event = ids.event(stated)
@@ -975,6 +975,13 @@ const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
     given.set(stated, id)
     return id
   }
+  const message = ({ content, options }: Prompt.AssistantMessage): Prompt.AssistantMessage =>
+    Prompt.assistantMessage({
+      options,
+      content: content.map((part) =>
+        part.type === "tool-call" && !part.providerExecuted ? { ...part, id: idOf(part.id) } : part
+      )
+    })
   return {
     event: (event) => {
       switch (event._tag) {
@@ -984,17 +991,15 @@ const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
           return event.providerExecuted ? event : { ...event, id: idOf(event.id) }
         case "ToolCallDelta":
           return { ...event, id: given.get(event.id) ?? event.id }
+        case "Finish":
+          return event.account === undefined
+            ? event
+            : { ...event, account: { message: message(event.account.message), isLoop: true } }
         default:
           return event
       }
     },
-    message: ({ content, options }) =>
-      Prompt.assistantMessage({
-        options,
-        content: content.map((part) =>
-          part.type === "tool-call" && !part.providerExecuted ? { ...part, id: idOf(part.id) } : part
-        )
-      })
+    message
   }
 }
 

@@ -25,6 +25,7 @@ const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   ["middleware", /^middleware\//],
   ["interop", /^Telemetry$|^(ai|log)\//],
   ["apps", /^(Batch|ServerSentEvents|StructuredOutput|ToolLoop)$|^batch\//],
+  ["front ends", /^ui\//],
   ["testing, command line, barrel", /^testing$|^testing\/|^cli\/|^bin$|^index$/]
 ]
 

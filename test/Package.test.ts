@@ -68,7 +68,7 @@ describe("Package", { timeout: 60_000 }, () => {
 
   it("holds sources, what they compile to, what is written about them, and nothing else", () => {
     const strange = filesOf(installed).filter((file) =>
-      !/^(LICENSE|package\.json|llms\.txt|\w+\.md|docs\/.*\.(md|svg)|examples\/.*\.(md|ts|json|html)|src\/.*\.ts|src\/pricing\/LICENSE-.*\.txt|dist\/help\.json|dist\/.*\.(js|d\.ts)(\.map)?)$/
+      !/^(LICENSE|package\.json|llms\.txt|\w+\.md|docs\/.*\.(md|svg|png)|examples\/.*\.(md|ts|json|html)|src\/.*\.ts|src\/pricing\/LICENSE-.*\.txt|dist\/help\.json|dist\/.*\.(js|d\.ts)(\.map)?)$/
         .test(file)
     )
     assert.deepStrictEqual(strange, [])
@@ -127,7 +127,7 @@ describe("Package", { timeout: 60_000 }, () => {
     const sum = (files: typeof sizes) => files.reduce((sum, { size }) => sum + size, 0)
     // What a program imports by its path alone is read by those who do.
     assert.isBelow(
-      sum(sizes.filter(({ file }) => !/^(?:batch|log|middleware|stores|testing)\/|^Batch\./.test(file))),
+      sum(sizes.filter(({ file }) => !/^(?:batch|log|middleware|stores|testing|ui)\/|^Batch\./.test(file))),
       350_000
     )
     assert.isBelow(sum(sizes), 500_000)

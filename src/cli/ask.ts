@@ -33,6 +33,8 @@ import * as Typing from "./typing.ts"
 export interface Input extends Request.Input, Selected.Input, Toolbox.Input {
   readonly json: boolean
   readonly dryRun: boolean
+  readonly uiMessages: Option.Option<string>
+  readonly trustClient: boolean
   readonly model: Option.Option<string>
   readonly prices: Option.Option<string>
 }
@@ -53,10 +55,24 @@ export const ask = Effect.fn("cli.ask")(function*(
   Environment | HttpClient.HttpClient
 > {
   const { definition, name, row } = yield* Selected.selected(input)
+  const model = { asked: Option.getOrUndefined(input.model), fallback: row.model }
   const fail = (reason: ProviderError.Reason) =>
     refused(input, new ProviderError.ProviderError({ provider: name, reason, emitted: false }))
+  const turns = Option.isNone(input.uiMessages) ? [] : yield* fromClient(input.uiMessages.value, input)
+  if (Option.isSome(input.uiMessages) && input.dryRun) {
+    const shown = yield* Effect.forEach(turns, (turn) =>
+      Effect.gen(function*() {
+        const { ignored, prompt } = yield* Effect.fromResult(turn)
+        return yield* show(input, definition, yield* Request.complete({ prompt }, input, model), ignored)
+      }).pipe(Effect.catchTag("InvalidRequest", fail), Effect.catchTag("Failed", Effect.succeed)))
+    const failed = shown.find((status) => status !== undefined)
+    return failed === undefined ? undefined : yield* failed
+  }
+  const [turn] = turns
   const request = yield* Effect.catchTag(
-    Request.make(input, { asked: Option.getOrUndefined(input.model), fallback: row.model }),
+    turn === undefined
+      ? Request.make(input, model)
+      : Effect.flatMap(Effect.fromResult(turn), ({ prompt }) => Request.complete({ prompt }, input, model)),
     "InvalidRequest",
     fail
   )
@@ -68,6 +84,18 @@ export const ask = Effect.fn("cli.ask")(function*(
   const pricing = yield* Prices.service(input.prices, Option.none())
   const provider = yield* Provider.make(definition)
   yield* Effect.scoped(Effect.provideService(answer(input, provider, request), Pricing.Pricing, pricing))
+})
+
+const fromClient = Effect.fnUntraced(function*(file: string, input: Input) {
+  const { files, images, prompt, request, trustClient } = input
+  if (Option.isSome(prompt) || Option.isSome(request) || images.length > 0 || files.length > 0) {
+    return yield* wrongUsage(
+      "--ui-messages holds the whole conversation: leave out PROMPT, --request, --image and --file"
+    )
+  }
+  const Ui = yield* Effect.promise(() => import("./ui.ts"))
+  if (Ui.isLines(file) && !input.dryRun) return yield* wrongUsage("--ui-messages with several bodies needs --dry-run")
+  return yield* Ui.turns(file, trustClient)
 })
 
 /** What is said of a request that was not sent. */
@@ -89,12 +117,13 @@ const refused = (
 const show = (
   input: Input,
   definition: Provider.Definition<Chunk.Chunk>,
-  request: ChatRequest.Normalized
+  request: ChatRequest.Normalized,
+  before: ReadonlyArray<string> = []
 ): Effect.Effect<void, Failed | PlatformError, Stdio.Stdio> => {
   const prepared = Provider.prepare(definition, request)
   if (Result.isFailure(prepared)) return refused(input, prepared.failure)
   const { ignored, ...sent } = prepared.success
-  return print(Json.line({ type: "request", request: sent, ignored }))
+  return print(Json.line({ type: "request", request: sent, ignored: [...before, ...ignored] }))
 }
 
 /** The lines of `--json`, except the last ones. */

@@ -1,10 +1,11 @@
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as ChunkStream from "../ChunkStream.ts"
+import * as Pricing from "../Pricing.ts"
 import * as Protocol from "../Protocol.ts"
 import type { ProviderError } from "../ProviderError.ts"
 import * as Files from "./files.ts"
@@ -14,12 +15,14 @@ import { printable } from "./printable.ts"
 import type * as Providers from "./providers.ts"
 import { Failed, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
+import type * as Ui from "./ui.ts"
 
 /** @internal */
 export interface Input {
   readonly provider: Providers.Row
   readonly chunks: boolean
   readonly parts: boolean
+  readonly ui: Option.Option<Ui.Format>
   readonly files: ReadonlyArray<string>
   readonly model: Option.Option<string>
   readonly prices: Option.Option<string>
@@ -29,7 +32,12 @@ export interface Input {
 export const decode = Effect.fn("cli.decode")(function*(
   input: Input
 ): Effect.fn.Return<void, Failed | PlatformError, Stdio.Stdio | FileSystem.FileSystem> {
-  if (input.chunks && input.parts) return yield* wrongUsage("--chunks and --parts exclude each other")
+  const forms = [
+    ...(input.chunks ? ["--chunks"] : []),
+    ...(input.parts ? ["--parts"] : []),
+    ...(Option.isSome(input.ui) ? ["--ui"] : [])
+  ]
+  if (forms.length > 1) return yield* wrongUsage(`${forms.join(" and ")} exclude each other`)
   const stdio = yield* Stdio.Stdio
   const fileSystem = yield* FileSystem.FileSystem
   const { protocol } = yield* Effect.promise(input.provider.load)
@@ -44,10 +52,26 @@ export const decode = Effect.fn("cli.decode")(function*(
       ? Effect.void
       : complain(`llm-stream decode: ${file}: no chunk in it; is it a recording of ${input.provider.id}?\n`)
 
-  const lines = (file: string): Stream.Stream<string> => {
+  const { ui } = input
+  const encode = Option.isNone(ui)
+    ? undefined
+    : yield* Effect.flatMap(Effect.promise(() => import("./ui.ts")), ({ encoder }) => encoder(ui.value))
+
+  const lines = (file: string): Stream.Stream<string | Uint8Array> => {
     const bytes = file === "-" ? stdio.stdin : Files.stream(fileSystem, file)
-    const chunks = bytes.pipe(Protocol.decode(protocol, { framing: file.endsWith(".jsonl") ? "lines" : "body" }))
-    const output = input.parts
+    const decoded = Protocol.decode(protocol, { framing: file.endsWith(".jsonl") ? "lines" : "body" })
+    const chunks = decoded(bytes)
+    const output: Stream.Stream<string | Uint8Array, PlatformError> = encode !== undefined
+      // Read first: a client is told of failures of the provider, not of the file.
+      ? Stream.unwrap(Effect.map(Stream.runCollect(bytes), (pieces) =>
+        decoded(Stream.fromArray(pieces)).pipe(
+          ChunkStream.events,
+          Stream.tapError(() => Effect.sync(() => (status = status === 2 ? 2 : 1))),
+          encode,
+          Stream.provideService(Pricing.Pricing, pricing),
+          (body) => input.files.length === 1 ? body : Stream.concat(Stream.make(`: ${file}\n\n`), body)
+        )))
+      : input.parts
       ? ChunkStream.encodedParts(chunks).pipe(
         Stream.mapArray((parts): readonly [string] => {
           if (parts.some((part) => part.type === "error")) status = status === 2 ? 2 : 1

@@ -164,6 +164,17 @@ const askCommand = Command.make("ask", {
     Flag.withDescription("The whole request as JSON, instead of PROMPT; - is standard input"),
     Flag.optional
   ),
+  uiMessages: Flag.String("ui-messages").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription(
+      "What a chat client has sent, instead of PROMPT: AI SDK or AG-UI; - is standard input, and .jsonl has one in each line"
+    ),
+    Flag.optional
+  ),
+  trustClient: Flag.Boolean("trust-client").pipe(
+    Flag.withDescription("Believe all of --ui-messages, also what no server has sealed"),
+    Flag.withDefault(false)
+  ),
   dryRun: Flag.Boolean("dry-run").pipe(
     Flag.withDescription("Print the request that would be sent, and send nothing"),
     Flag.withDefault(false)
@@ -223,6 +234,10 @@ const decodeCommand = Command.make("decode", {
   parts: Flag.Boolean("parts").pipe(
     Flag.withDescription("Print one line per part of the content, as effect/ai encodes it"),
     Flag.withDefault(false)
+  ),
+  ui: Flag.Literals("ui", ["ai-sdk", "ag-ui"]).pipe(
+    Flag.withDescription("Print the body that a server sends to a chat client"),
+    Flag.optional
   ),
   files: Argument.String("FILE").pipe(
     Argument.withDescription(

@@ -44,6 +44,23 @@ export const make = Effect.fnUntraced(function*(
     onNone: () => fromPrompt(input),
     onSome: (file) => fromFile(file, input)
   })
+  return yield* complete(own, input, model)
+})
+
+/**
+ * A request with what the flags say.
+ *
+ * @internal
+ */
+export const complete = Effect.fnUntraced(function*(
+  own: ChatRequest.Normalized,
+  input: Input,
+  model: { readonly asked: string | undefined; readonly fallback: string | undefined }
+): Effect.fn.Return<
+  ChatRequest.Normalized,
+  Failed | ProviderError.InvalidRequest,
+  Stdio.Stdio | FileSystem.FileSystem | Path.Path
+> {
   const asked = model.asked ?? own.model ?? model.fallback
   const responseFormat = Option.isNone(input.schema) ? undefined : yield* schemaOf(input.schema.value)
   return {

@@ -1,0 +1,32 @@
+import * as Predicate from "effect/Predicate"
+import { isProviderError } from "../ProviderError.ts"
+
+/**
+ * What a user is told of an error: the tag of its reason. Messages stay on the server, as they may not be meant for users.
+ *
+ * @internal
+ */
+export const tagOf = (error: unknown): string =>
+  isProviderError(error)
+    ? error.reason._tag
+    : Predicate.hasProperty(error, "_tag")
+    ? String(error._tag)
+    : "Unknown"
+
+/**
+ * The value as JSON; `null` where there is none, as in circles.
+ *
+ * @internal
+ */
+export const plain = (value: unknown): unknown => {
+  try {
+    const json = JSON.stringify(
+      value,
+      (_, item: unknown) =>
+        typeof item === "bigint" || typeof item === "number" && !Number.isFinite(item) ? String(item) : item
+    )
+    return json === undefined ? null : JSON.parse(json)
+  } catch {
+    return null
+  }
+}
