@@ -24,6 +24,7 @@ import * as Pages from "./pages.ts"
 import * as Requests from "./requests.ts"
 import * as State from "./state.ts"
 import * as Tails from "./tail.ts"
+import * as Watch from "./watch.ts"
 
 export { hash, toJson as jsonOf, token } from "./requests.ts"
 
@@ -46,11 +47,8 @@ export interface Options {
   readonly chunk: Schema.Codec<Chunk, unknown>
 }
 
-/** How often a server that waits for news of another looks for them, in ms, where the store gives no hints. */
-const lookEvery = 10
-
-/** How often a producer with nothing to store looks whether its answer was stopped elsewhere, in ms. */
-const checkEvery = 150
+/** How long a tail rests after a look, in ms: what comes meanwhile is one page. */
+const restAfterLook = 5
 
 /** How long one operation of a store may take before it is tried again, in ms. */
 const longestOperation = 2_500
@@ -96,14 +94,31 @@ export const make = Effect.fnUntraced(function*(
 
   /** Changes nothing, and waits for nobody, unless the answer is lost. */
   const look = (id: string): Effect.Effect<State.Known | undefined, Store.StoreError> =>
-    store.peek === undefined ? transact(id, State.look(id)) : Effect.flatMap(
-      store.peek([State.head(id).key]),
+    Effect.flatMap(
+      State.peek(store, [State.head(id).key]),
       ({ now, values }) =>
         Effect.flatMap(
           Effect.fromResult(State.over(id, State.look(id))(values, now)),
           ({ result, writes }) => writes.length === 0 ? Effect.succeed(result) : transact(id, State.look(id))
         )
     )
+
+  const watch = yield* Watch.make(store, {
+    me: yield* Requests.token,
+    patience: longestOperation,
+    watched: () => [...tails.keys(), ...recordings.keys()],
+    changed: (id, found) => {
+      const goesOn = (epoch: string) => found?.head?.epoch === epoch && found.head.ended === null
+      const tail = tails.get(id)
+      if (tail !== undefined && !(goesOn(tail.epoch) && found?.head?.tail === tail.known())) tail.nudge.ring()
+      const recording = recordings.get(id)
+      if (recording !== undefined && !goesOn(recording.epoch)) recording.check()
+    },
+    // A tail finds out by itself what the store has to say.
+    failed: () => {
+      for (const { nudge } of tails.values()) nudge.ring()
+    }
+  }).pipe(Scope.provide(scope))
 
   // -------------------------------------------------------------------------------------------------------------------
   // Readers
@@ -123,9 +138,8 @@ export const make = Effect.fnUntraced(function*(
         }
         const { ended } = known.head
         if (ended !== null) return tail.finish({ _tag: "Ended", epoch: tail.epoch, end: ended.end })
-        // A producer in this process tells what it stores.
-        const every = recordings.get(tail.id)?.epoch === tail.epoch ? 500 : lookEvery
-        yield* Effect.raceFirst(nudged, Effect.sleep(Math.max(1, Math.min(every, known.left + 1))))
+        yield* Effect.sleep(restAfterLook)
+        yield* Effect.raceFirst(nudged, Effect.sleep(Math.max(1, known.left + 1 - restAfterLook)))
       }
     }).pipe(Effect.catch((error) => Effect.sync(() => tail.finish({ _tag: "Unavailable", error }))))
 
@@ -138,6 +152,7 @@ export const make = Effect.fnUntraced(function*(
         tail.readers += 1
         if (isUsable) return Effect.succeed(tail)
         tails.set(id, tail)
+        watch.begin()
         return Effect.map(Effect.forkIn(drive(tail), scope), (fiber) => {
           tail.fiber = fiber
           return tail
@@ -273,6 +288,7 @@ export const make = Effect.fnUntraced(function*(
       }
     }
     recordings.set(id, recording)
+    watch.begin()
 
     const write = Effect.gen(function*() {
       const clock = yield* Clock.Clock
@@ -284,14 +300,7 @@ export const make = Effect.fnUntraced(function*(
         const rung = news.next()
         const now = clock.currentTimeMillisUnsafe()
         if (pending.length === 0 && end === undefined && !mustLook && now - reached < lease / 5) {
-          const isRung = yield* Effect.raceFirst(
-            Effect.as(rung, true),
-            Effect.as(Effect.sleep(Math.min(checkEvery, lease / 5)), false)
-          )
-          if (isRung) continue
-          // In a silence the answer may be stopped elsewhere.
-          const known = yield* Effect.option(Effect.timeout(look(id), longestOperation))
-          if (known._tag === "Some" && (known.value?.head.epoch !== epoch || known.value.head.ended !== null)) return
+          yield* Effect.raceFirst(rung, Effect.sleep(lease / 5))
           continue
         }
         mustLook = false
@@ -320,6 +329,7 @@ export const make = Effect.fnUntraced(function*(
           for (const page of Pages.pages(epoch, taken.batches)) shared.push(page)
           if (last !== undefined && shared.known() === tail) shared.finish({ _tag: "Ended", epoch, end: last })
         }
+        if (taken.count > 0 || last !== undefined) watch.tell(id)
         if (last !== undefined) return
       }
     })
@@ -366,6 +376,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.sync(() => {
         recordings.get(id)?.check()
         tails.get(id)?.nudge.ring()
+        watch.tell(id)
       }))
 
   const shutdown = Effect.suspend(() => {

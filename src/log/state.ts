@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import type * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Store from "../stores/Store.ts"
@@ -335,6 +336,14 @@ export const cancel = (id: string, user: string) =>
   const ended = ending(id, head, { _tag: "Cancelled" }, now)
   return { result: { ...known(ended.head, now), isNew: true }, writes: ended.writes }
 }
+
+/**
+ * Reads entries, and changes nothing.
+ *
+ * @internal
+ */
+export const peek = (store: Store.Service, keys: ReadonlyArray<string>): Effect.Effect<Store.Peeked, Store.StoreError> =>
+  store.peek?.(keys) ?? store.transact(keys, (values, now) => Result.succeed({ result: { values, now }, writes: [] }))
 
 /** The transition of {@link Store.Service.transact} over one head. */
 export const over = <A>(id: string, f: (before: Head | undefined, now: number) => Step<A>): Store.Transition<A> => {

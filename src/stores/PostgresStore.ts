@@ -10,6 +10,7 @@ import * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
+import * as Stream from "effect/Stream"
 import { at, loadPeer, scopeOfConnections, shown } from "./peer.ts"
 import { toStoreError } from "./sqlErrors.ts"
 import * as SqlStore from "./SqlStore.ts"
@@ -60,7 +61,18 @@ export const make = Effect.fnUntraced(function*(
       maxMessageSize: 256 * 1024 * 1024,
       keepAlive: "10 seconds"
     }).pipe(Scope.provide(yield* scopeOfConnections))
-    return yield* Effect.provideService(SqlStore.make({ table }), SqlClient.SqlClient, sql)
+    const store = yield* Effect.provideService(SqlStore.make({ table }), SqlClient.SqlClient, sql)
+    const channel = table ?? "llm_stream"
+    const hints: Store.Hints = {
+      tell: (hint) => Effect.ignore(sql.notify(channel, hint)),
+      heard: scopeOfConnections.pipe(
+        Effect.flatMap((scope) => Scope.provide(sql.listen(channel), scope)),
+        Effect.map((told) => Store.hintsOf(Stream.map(Stream.fromQueue(told), ({ payload }) => payload))),
+        Stream.unwrap,
+        Stream.mapError(toStoreError)
+      )
+    }
+    return { ...store, hints }
   }).pipe(
     Effect.provide(Reactivity.layer),
     Effect.mapError((error) => at(server)(toStoreError(error)))

@@ -56,7 +56,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Store.Service, Store.StoreError, Redis.Redis | Scope.Scope> {
   const redis = yield* Redis.Redis
   const name = (rest: string) => `{${options?.prefix ?? "llm_stream"}}:${rest}`
-  const [index, expiry, layout] = [name("keys"), name("expiry"), name("layout")]
+  const [index, expiry, layout, hints] = [name("keys"), name("expiry"), name("layout"), name("hints")]
   const entry = (key: string) => name(`entry:${key}`)
 
   const read = (keys: ReadonlyArray<string>) => inTime(redis.eval(readScript)(keys.map(entry)))
@@ -160,6 +160,13 @@ export const make = Effect.fnUntraced(function*(
         }))
       ),
     page: (prefix, { from, limit }) => Effect.map(page(`[${from}`, endOf(prefix), limit), ({ entries }) => entries),
+    hints: {
+      tell: (hint) => Effect.ignore(inTime(redis.send("PUBLISH", hints, hint))),
+      heard: Stream.unwrap(Effect.map(
+        redis.subscribe(hints),
+        (messages) => Store.hintsOf(Stream.map(Stream.fromQueue(messages), ({ message }) => message))
+      )).pipe(Stream.mapError(toStoreError))
+    },
     scan: (prefix) => {
       const end = endOf(prefix)
       return Stream.paginate(`[${prefix}`, (from) =>

@@ -11,6 +11,7 @@ import * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
+import * as Stream from "effect/Stream"
 import { toStoreError, whileLocked } from "./sqlErrors.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import * as SqlStore from "./SqlStore.ts"
@@ -57,7 +58,15 @@ export const make = ({ filename }: Options): Effect.Effect<Store.Service, Store.
     // With a log, what is written survives the end of the process without a wait for the disk, and no reader stops a writer.
     yield* whileLocked(sql`PRAGMA journal_mode = WAL`)
     yield* sql`PRAGMA synchronous = NORMAL`
-    return store
+    const { heard, tell } = yield* Store.hintsInProcess
+    // The number changes when another connection has written.
+    const version = Effect.map(sql<{ readonly data_version: number }>`PRAGMA data_version`, ([row]) => row?.data_version)
+    const others = Stream.fromEffectRepeat(Effect.delay(version, 10)).pipe(
+      Stream.changes,
+      Stream.map(() => undefined),
+      Stream.mapError(toStoreError)
+    )
+    return { ...store, hints: { tell, heard: Stream.merge(heard, others) } }
   }).pipe(
     Effect.provide(Reactivity.layer),
     Effect.mapError((error) => {

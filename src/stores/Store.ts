@@ -11,6 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -116,6 +117,25 @@ export interface Service {
       options: { readonly from: string; readonly limit: number }
     ) => Effect.Effect<ReadonlyArray<Entry>, StoreError>)
     | undefined
+  /** How processes tell each other to look at an entry. Without it, who waits for a change looks again and again. */
+  readonly hints?: Hints | undefined
+}
+
+/**
+ * Texts from one process to all that share a store. They only save waiting: any of them may be lost, and what counts is what
+ * is in the store.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Hints {
+  /** Says a text of at most 7,000 bytes, without control characters. It succeeds as well when nobody hears it. */
+  readonly tell: (hint: string) => Effect.Effect<void>
+  /**
+   * What is told from now on, by this process too. `undefined` says that anything may have changed: it comes once as soon as
+   * hints do, and where a store only knows that. Fails when the connection is lost.
+   */
+  readonly heard: Stream.Stream<string | undefined, StoreError>
 }
 
 /**
@@ -320,6 +340,29 @@ export const modifyIn = <const Cells extends Readonly<Record<string, Pick<Cell<u
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
+ * Hints that stay in the process.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import * as Store from "effect-llm-stream/stores/Store"
+ *
+ * const first = Effect.flatMap(Store.hintsInProcess, ({ heard }) => Stream.runHead(heard)) // Option.some(undefined)
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const hintsInProcess: Effect.Effect<Hints> = Effect.map(PubSub.unbounded<string>(), (told) => ({
+  tell: (hint) => Effect.asVoid(PubSub.publish(told, hint)),
+  heard: Stream.unwrap(Effect.map(PubSub.subscribe(told), (hints) => hintsOf(Stream.fromSubscription(hints))))
+}))
+
+/** @internal */
+export const hintsOf = <E>(told: Stream.Stream<string, E>): Stream.Stream<string | undefined, E> =>
+  Stream.concat(Stream.succeed(undefined), told)
+
+/**
  * Makes a store in the memory of the process. Its clock is Effect's `Clock`.
  *
  * @example
@@ -333,7 +376,7 @@ export const modifyIn = <const Cells extends Readonly<Record<string, Pick<Cell<u
  * @category constructors
  * @since 0.2.0
  */
-export const memory: Effect.Effect<Service> = Effect.sync(() => {
+export const memory: Effect.Effect<Service> = Effect.map(hintsInProcess, (hints) => {
   const entries = new Map<string, Omit<Write, "key">>()
   // In order, so that a scan begins where it has to.
   const keys: Array<string> = []
@@ -399,7 +442,8 @@ export const memory: Effect.Effect<Service> = Effect.sync(() => {
       ),
     peek: (keys) =>
       Effect.map(Clock.currentTimeMillis, (now) => ({ values: keys.map((key) => valueOf(key, now)), now })),
-    page: (prefix, { from, limit }) => Effect.map(Clock.currentTimeMillis, (now) => page(prefix, from, limit, now))
+    page: (prefix, { from, limit }) => Effect.map(Clock.currentTimeMillis, (now) => page(prefix, from, limit, now)),
+    hints
   }
 })
 
