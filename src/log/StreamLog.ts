@@ -16,7 +16,6 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { AnyChunk } from "../AnyChunk.ts"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Checks from "../engine/checks.ts"
@@ -351,7 +350,7 @@ export const make = Effect.fnUntraced(function*(
     ttl: yield* millis("timeToLive", options.timeToLive ?? "1 hour"),
     patience: yield* millis("patience", options.patience ?? "8 seconds"),
     maxPending: yield* checked(Checks.count("maxPending", options.maxPending ?? 4 * 1024 * 1024, { least: 1 })),
-    chunk: Schema.toCodecJson(options.chunk ?? AnyChunk)
+    chunk: options.chunk
   })
   const known = (id: string, { user = "" }: Caller) =>
     Effect.flatMap(

@@ -44,7 +44,8 @@ export interface Options {
   readonly patience: number
   /** In UTF-16 code units. */
   readonly maxPending: number
-  readonly chunk: Schema.Codec<Chunk, unknown>
+  /** Default: `AnyChunk`. */
+  readonly chunk: Schema.Codec<Chunk, unknown> | undefined
 }
 
 /** How long a tail rests after a look, in ms: what comes meanwhile is one page. */
@@ -84,7 +85,7 @@ export const make = Effect.fnUntraced(function*(
   const scope = yield* Scope.make()
   const recordings = new Map<string, Recording>()
   const tails = new Map<string, Tails.Tail>()
-  const encode = Schema.encodeSync(chunk)
+  const textOf = Requests.chunkText(chunk)
   // How long readers wait for a store that is away: a producer that is alive may be as long.
   const awaited = Math.max(lease, patience)
   let isClosing = false
@@ -213,7 +214,7 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const text = Effect.fnUntraced(function*(head: State.Head) {
-    const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(chunk)))
+    const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Requests.chunkCodec(chunk))))
     let all = ""
     for (let at = 0; at < head.tail;) {
       const page = yield* trying(patience)(Pages.read(store, head.epoch, at, head.tail))
@@ -245,7 +246,7 @@ export const make = Effect.fnUntraced(function*(
 
     const take = (chunks: ReadonlyArray<Chunk>): Effect.Effect<void> => {
       for (const chunk of chunks) {
-        const json = JSON.stringify(encode(chunk))
+        const json = textOf(chunk)
         pending.push(json)
         pendingSize += json.length
         isStated = metadata.add(chunk) || isStated

@@ -2,7 +2,9 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { AnyChunk } from "../AnyChunk.ts"
 import * as ChatRequest from "../ChatRequest.ts"
+import type { Chunk } from "../Chunk.ts"
 import type * as ProviderError from "../ProviderError.ts"
 
 /**
@@ -41,3 +43,20 @@ export const hash = (id: string, json: unknown): Effect.Effect<string> =>
   Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonical([id, json])))).pipe(
     Effect.map((digest) => hex(new Uint8Array(digest)))
   )
+
+const bundled: ReadonlySet<unknown> = new Set(AnyChunk.members)
+
+/** @internal */
+export const chunkCodec = (schema: Schema.Codec<Chunk, unknown> = AnyChunk): Schema.Codec<Chunk, unknown> =>
+  Schema.toCodecJson(schema)
+
+/**
+ * Writes chunks as JSON. What a chunk of `AnyChunk` holds is what it is encoded to, so it needs no schema, which would take ten
+ * times as long.
+ *
+ * @internal
+ */
+export const chunkText = (schema: Schema.Codec<Chunk, unknown> | undefined): (chunk: Chunk) => string => {
+  const encode = Schema.encodeSync(chunkCodec(schema))
+  return (chunk) => JSON.stringify(schema === undefined && bundled.has(chunk.constructor) ? chunk : encode(chunk))
+}
