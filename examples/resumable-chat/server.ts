@@ -4,7 +4,7 @@
  *     OPENAI_API_KEY=… node examples/resumable-chat/server.ts
  *
  * It keeps the answers in memory. Another `STORE` keeps them where several servers share them, and where they survive the
- * end of one: `sqlite:FILE`, `redis://…`, `postgres://…`.
+ * end of one: `sqlite:FILE`, `redis://…`, `postgres://…`. With `RUNNER=cluster`, servers on SQLite or Postgres share the answers out.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -29,7 +29,8 @@ const settings = Config.all({
   ),
   lease: milliseconds("LEASE_MS", 10_000),
   timeToLive: milliseconds("TTL_MS", 3_600_000),
-  heartbeat: milliseconds("HEARTBEAT_MS", 15_000)
+  heartbeat: milliseconds("HEARTBEAT_MS", 15_000),
+  runner: Config.Literals(["local", "cluster"], "RUNNER").pipe(Config.withDefault("local"))
 })
 
 /** The header stands for a session: in your app, look up who asks, and refuse who may not. */
@@ -57,9 +58,12 @@ const routes = (heartbeat: number) =>
   )
 
 const program = Effect.gen(function*() {
-  const { apiKey, baseUrl, heartbeat, lease, port, store, timeToLive } = yield* settings
-  const log = StreamLog.layer({ lease, timeToLive }).pipe(
-    Layer.provide([Stores.layer(store), OpenAi.layer({ apiKey, baseUrl, model: "gpt-4o-mini" })]),
+  const { apiKey, baseUrl, heartbeat, lease, port, runner, store, timeToLive } = yield* settings
+  const logs = runner === "cluster"
+    ? (yield* Effect.promise(() => import("./cluster.ts"))).layer(store, { lease, timeToLive })
+    : Layer.provide(StreamLog.layer({ lease, timeToLive }), Stores.layer(store))
+  const log = logs.pipe(
+    Layer.provide(OpenAi.layer({ apiKey, baseUrl, model: "gpt-4o-mini" })),
     Layer.provide(FetchHttpClient.layer)
   )
   const node = createServer()

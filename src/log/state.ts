@@ -342,7 +342,10 @@ export const cancel = (id: string, user: string) =>
  *
  * @internal
  */
-export const peek = (store: Store.Service, keys: ReadonlyArray<string>): Effect.Effect<Store.Peeked, Store.StoreError> =>
+export const peek = (
+  store: Store.Service,
+  keys: ReadonlyArray<string>
+): Effect.Effect<Store.Peeked, Store.StoreError> =>
   store.peek?.(keys) ?? store.transact(keys, (values, now) => Result.succeed({ result: { values, now }, writes: [] }))
 
 /** The transition of {@link Store.Service.transact} over one head. */

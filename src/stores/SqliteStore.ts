@@ -60,7 +60,10 @@ export const make = ({ filename }: Options): Effect.Effect<Store.Service, Store.
     yield* sql`PRAGMA synchronous = NORMAL`
     const { heard, tell } = yield* Store.hintsInProcess
     // The number changes when another connection has written.
-    const version = Effect.map(sql<{ readonly data_version: number }>`PRAGMA data_version`, ([row]) => row?.data_version)
+    const version = Effect.map(
+      sql<{ readonly data_version: number }>`PRAGMA data_version`,
+      ([row]) => row?.data_version
+    )
     const others = Stream.fromEffectRepeat(Effect.delay(version, 10)).pipe(
       Stream.changes,
       Stream.map(() => undefined),
