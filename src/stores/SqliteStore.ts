@@ -64,12 +64,16 @@ export const make = ({ filename }: Options): Effect.Effect<Store.Service, Store.
       sql<{ readonly data_version: number }>`PRAGMA data_version`,
       ([row]) => row?.data_version
     )
-    const others = Stream.fromEffectRepeat(Effect.delay(version, 10)).pipe(
+    const written = Stream.concat(Stream.fromEffect(version), Stream.fromEffectRepeat(Effect.delay(version, 10))).pipe(
       Stream.changes,
-      Stream.map(() => undefined),
       Stream.mapError(toStoreError)
     )
-    return { ...store, hints: { tell, heard: Stream.merge(heard, others) } }
+    // The first number is that before all changes: hints come from here on.
+    const hints: Store.Hints = {
+      tell,
+      heard: Stream.merge(Stream.drop(heard, 1), Stream.map(written, () => undefined))
+    }
+    return { ...store, hints }
   }).pipe(
     Effect.provide(Reactivity.layer),
     Effect.mapError((error) => {

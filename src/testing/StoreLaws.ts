@@ -10,6 +10,7 @@
 import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -342,6 +343,32 @@ const checks: Readonly<Record<string, Check>> = {
       )
       const all = yield* scan(other, key())
       yield* hold(all.length === expected.length + beside.length, () => `all entries were ${all.length}`)
+    }
+  ),
+
+  "hints at what one handle has written, if it hints at all, to all that listen": Effect.fnUntraced(
+    function*({ first, key, others }) {
+      const hint = key("hint")
+      const told = yield* Effect.forEach([first, ...others], ({ hints }) =>
+        Effect.gen(function*() {
+          const heard = yield* Queue.unbounded<string | undefined>()
+          if (hints === undefined) return heard
+          yield* Effect.forkChild(Stream.runForEach(hints.heard, (hint) => Queue.offer(heard, hint)))
+          const begin = yield* Queue.take(heard)
+          yield* hold(begin === undefined, () => `the first hint was ${begin}`)
+          return heard
+        }))
+      if (first.hints === undefined) return
+      yield* put(first, [{ key: key("hinted"), value: "1" }])
+      yield* first.hints.tell(hint)
+      yield* Effect.forEach(told, (heard) =>
+        Queue.take(heard).pipe(
+          Effect.repeat({ until: (heard) => heard === hint || heard === undefined }),
+          Effect.timeoutOrElse({
+            duration: "10 seconds",
+            orElse: () => new LawBroken({ message: "a handle heard no hint for 10 seconds" })
+          })
+        ))
     }
   ),
 

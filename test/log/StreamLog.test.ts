@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Cause, Effect, Exit, Fiber, Queue, Ref, Result, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { OpenAiChunk, Provider, ProviderError } from "../../src/index.ts"
+import * as State from "../../src/log/state.ts"
 import * as StreamLog from "../../src/log/StreamLog.ts"
 import * as Store from "../../src/stores/Store.ts"
 
@@ -59,9 +60,10 @@ const setup = Effect.fnUntraced(function*(options?: StreamLog.Options) {
   return { store, ...script, ...(yield* server(store, script.provider, options)) }
 })
 
+const away = new Store.StoreError({ reason: "Unavailable", message: "no route" })
+
 /** A store that can be cut off from one server, and lose its acknowledgements. */
 const behind = (store: Store.Service) => {
-  const away = new Store.StoreError({ reason: "Unavailable", message: "no route" })
   const state = { isAway: false, forgets: false }
   const through = <A>(effect: Effect.Effect<A, Store.StoreError>) =>
     Effect.suspend(() => state.isAway ? Effect.fail(away) : effect)
@@ -76,9 +78,8 @@ const behind = (store: Store.Service) => {
   return { service, state }
 }
 
-/** Reads to the end: the text, and the end's tag. */
-const read = Effect.fnUntraced(function*(log: StreamLog.Service, id: string, options?: StreamLog.FollowOptions) {
-  const items = yield* log.follow(id, options).pipe(Effect.flatMap(Stream.runCollect))
+/** What a reader has got: the text, and the end's tag. */
+const summary = (items: ReadonlyArray<StreamLog.Item>) => {
   const chunks = items.flatMap((item) =>
     item._tag === "Page" ? JSON.parse(item.json) as ReadonlyArray<OpenAiChunk> : []
   )
@@ -88,6 +89,18 @@ const read = Effect.fnUntraced(function*(log: StreamLog.Service, id: string, opt
     end: last?._tag === "Ended" ? last.end._tag : undefined,
     pages: items.filter(({ _tag }) => _tag === "Page").length
   }
+}
+
+/** Reads to the end. */
+const read = (log: StreamLog.Service, id: string, options?: StreamLog.FollowOptions) =>
+  log.follow(id, options).pipe(Effect.flatMap(Stream.runCollect), Effect.map(summary))
+
+/** Reads for the rest of the test: what there is so far. */
+const collecting = Effect.fnUntraced(function*(log: StreamLog.Service, id: string) {
+  const items: Array<StreamLog.Item> = []
+  const all = yield* log.follow(id)
+  yield* Effect.forkScoped(Stream.runForEach(all, (item) => Effect.sync(() => items.push(item))))
+  return { found: () => summary(items) }
 })
 
 const reading = (log: StreamLog.Service, id: string, options?: StreamLog.FollowOptions) =>
@@ -183,6 +196,50 @@ describe("StreamLog", () => {
       assert.deepInclude(yield* Fiber.join(stays), { text: "Hello", end: "Cancelled" })
       assert.deepStrictEqual(yield* other.log.cancel(id), { _tag: "Cancelled" })
       assert.deepInclude((yield* log.ledger())[0], { end: "Cancelled", unstated: true, usage: null, cost: null })
+    }))
+
+  it.effect("is read on another server at once, which looks rarely while nothing comes", () =>
+    Effect.gen(function*() {
+      const { log, provider, queue, store } = yield* setup()
+      let looks = 0
+      const counted: Store.Service = {
+        ...store,
+        peek: (keys) => Effect.suspend(() => (looks++, State.peek(store, keys)))
+      }
+      const other = yield* server(counted, provider)
+      const { id } = yield* log.start(request)
+      const { found } = yield* collecting(other.log, id)
+      yield* TestClock.adjust("10 seconds")
+      assert.isBelow(looks, 50)
+      yield* Queue.offer(queue, chunk("Hello"))
+      yield* TestClock.adjust("10 millis")
+      assert.strictEqual(found().text, "Hello")
+      yield* Queue.end(queue)
+      yield* TestClock.adjust("10 millis")
+      assert.strictEqual(found().end, "Done")
+    }))
+
+  it.effect.each<{ readonly hints: string; readonly of: Store.Hints | undefined }>([
+    { hints: "every hint is lost", of: { tell: () => Effect.void, heard: Store.hintsOf(Stream.never) } },
+    { hints: "hints fail", of: { tell: () => Effect.void, heard: Stream.fail(away) } },
+    { hints: "the store has none", of: undefined }
+  ])("is read and stopped on another server a little later when $hints", ({ of }) =>
+    Effect.gen(function*() {
+      const store = { ...yield* Store.memory, hints: of }
+      const { open, provider, queue } = yield* scripted
+      const { log } = yield* server(store, provider)
+      const other = yield* server(store, provider)
+      const { id } = yield* log.start(request)
+      const { found } = yield* collecting(other.log, id)
+      for (const text of ["H", "He", "Hel"]) {
+        yield* Queue.offer(queue, chunk(text.slice(-1)))
+        yield* TestClock.adjust("400 millis")
+        assert.strictEqual(found().text, text)
+      }
+      yield* other.log.cancel(id)
+      yield* TestClock.adjust("400 millis")
+      assert.strictEqual(found().end, "Cancelled")
+      assert.strictEqual(yield* open, 0)
     }))
 
   it.effect("ends as failed when the provider fails, after all that came", () =>
