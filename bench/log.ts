@@ -8,6 +8,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { OpenAiChunk, type Provider } from "../src/index.ts"
+import * as State from "../src/log/state.ts"
 import * as StreamLog from "../src/log/StreamLog.ts"
 import * as Store from "../src/stores/Store.ts"
 import * as Stores from "../src/stores/Stores.ts"
@@ -15,8 +16,7 @@ import * as Stores from "../src/stores/Stores.ts"
 const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "bench-log-"))
 const urls = ["memory:", `sqlite:${Path.join(folder, "store")}`, ...process.argv.slice(2)]
 const batches = 500
-const idle = Number(process.env.IDLE ?? 1000)
-const seconds = 10
+const many = 1_000
 
 /** As OpenAI sends them. */
 const chunks = Array.from({ length: 8 }, (_, index) =>
@@ -75,24 +75,33 @@ const recording = Effect.fnUntraced(function*(store: Store.Service) {
   }
 })
 
-/** Answers of one server whose provider says nothing, and a reader of each on another server. */
-const waiting = (first: Store.Service, second: Store.Service) =>
+/** What a server does whose answers say nothing. */
+const silent = (store: Store.Service) =>
   Effect.scoped(Effect.gen(function*() {
-    const producer = yield* logOf(first, () => Stream.never)
-    const reader = yield* logOf(second, () => Stream.never)
-    yield* Effect.forEach(
-      Array.from({ length: idle }),
-      () =>
-        Effect.gen(function*() {
-          const { id } = yield* producer.start({ prompt: "Say nothing" })
-          yield* Effect.forkScoped(Stream.runDrain(yield* reader.follow(id)))
-        }),
-      { concurrency: 8 }
-    )
-    yield* Effect.sleep("5 seconds")
-    const { cpu, wall } = yield* measured(Effect.sleep(seconds * 1_000))
-    return { [`${idle} silent answers and readers, % of a core`]: round(cpu / wall / 10) }
+    const log = yield* logOf(store, () => Stream.never)
+    yield* Effect.forEach(Array.from({ length: many }), () => log.start({ prompt: "Say nothing" }), { concurrency: 8 })
+    return { [`${many} silent answers, % of a core`]: yield* load }
   }))
+
+/** What a server does whose readers wait for what others produce, who say nothing. */
+const waiting = (store: Store.Service) =>
+  Effect.scoped(Effect.gen(function*() {
+    const log = yield* logOf(store, () => Stream.never)
+    const stated = { provider: "bench", model: null, usage: null, cost: null }
+    yield* Effect.forEach(Array.from({ length: many }, (_, index) => `waiting-${index}`), (id) => {
+      const opening: State.Opening = { epoch: id, hash: "", user: "", lease: 60_000, ttl: 60_000, stated }
+      return store.transact([State.head(id).key], State.over(id, State.open(id, opening))).pipe(
+        Effect.andThen(log.follow(id)),
+        Effect.flatMap((items) => Effect.forkScoped(Stream.runDrain(items)))
+      )
+    }, { concurrency: 8 })
+    return { [`${many} waiting readers, % of a core`]: yield* load }
+  }))
+
+const load = Effect.andThen(
+  Effect.sleep("5 seconds"),
+  Effect.map(measured(Effect.sleep("10 seconds")), ({ cpu, wall }) => round(cpu / wall / 10))
+)
 
 const round = (n: number): number => Number(n.toPrecision(3))
 
@@ -116,9 +125,9 @@ for (const url of urls) {
       const results = {
         store: url.replace(/:.*/s, ""),
         ...yield* Effect.scoped(recording(store)),
-        ...yield* waiting(store, yield* open)
+        ...yield* waiting(store),
+        ...yield* silent(store)
       }
-      console.log(results)
       yield* clear(store)
       return results
     }).pipe(Effect.scoped, Effect.runPromise)

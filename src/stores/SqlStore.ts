@@ -378,6 +378,8 @@ const postgres = (sql: SqlClient.SqlClient, names: Names): Dialect => {
       FROM json_array_elements_text(${JSON.stringify(keys)}::json) AS wanted (key)
       ORDER BY lock) AS locks`
   const owner = sql`hashtext(${text(names.entries)})`
+  // A process that is frozen in the midst of a transaction would keep its locks. The database ends that session instead.
+  const noIdling = sql.literal("set_config('idle_in_transaction_session_timeout', '1000', true)")
   const ids = (keys: string) =>
     sql`ANY (ARRAY(
       SELECT sha256(convert_to(wanted.key, 'UTF8')) FROM json_array_elements_text(${keys}::json) AS wanted (key)
@@ -388,14 +390,14 @@ const postgres = (sql: SqlClient.SqlClient, names: Names): Dialect => {
     lock: (keys) =>
       keys.length === 0
         ? Effect.void
-        : Effect.asVoid(sql`SELECT pg_advisory_xact_lock(${owner}, lock) FROM ${locks(keys)}`),
+        : Effect.asVoid(sql`SELECT ${noIdling}, pg_advisory_xact_lock(${owner}, lock) FROM ${locks(keys)}`),
     tryLock: (keys) =>
       keys.length === 0
         ? Effect.succeed(true)
         : Effect.map(
-          sql<{ readonly taken: boolean }>`SELECT pg_try_advisory_xact_lock(${owner}, lock) AS taken FROM ${
-            locks(keys)
-          }`,
+          sql<
+            { readonly taken: boolean }
+          >`SELECT ${noIdling}, pg_try_advisory_xact_lock(${owner}, lock) AS taken FROM ${locks(keys)}`,
           (rows) => rows.every(({ taken }) => taken)
         ),
     migrations: [

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Result, Schema, type Scope } from "effect"
+import { Effect, Result, Schedule, Schema, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Path from "node:path"
@@ -89,5 +89,23 @@ for (const { isAbsent, kind, name, open } of stores) {
         const { values } = yield* read(store)
         assert.strictEqual(values[0], values[1])
       }))
+
+    // Who is frozen in the midst of a write to a file keeps its lock.
+    it.live.skipIf(kind === "sqlite")(
+      "don't wait for one that is frozen in the midst of a transaction",
+      () =>
+        Effect.gen(function*() {
+          const shared = yield* name
+          const store = yield* open(shared)
+          const child = spawn(process.execPath, [worker, kind, shared, "1000000", "1"], { stdio: "ignore" })
+          yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
+          yield* Effect.repeat(read(store), {
+            schedule: Schedule.spaced("20 millis"),
+            until: ({ values }) => Number(values[0] ?? 0) > 20
+          })
+          child.kill("SIGSTOP")
+          yield* Effect.timeout(read(store), "20 seconds")
+        })
+    )
   })
 }
