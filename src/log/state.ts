@@ -138,6 +138,9 @@ export const expiringMark = (id: string, epoch: string, at: number) =>
 export const markOf = ({ key, value }: Store.Entry) => marks(key).read(value)
 
 /** @internal */
+export const batchesKey = Store.key("log-batch")
+
+/** @internal */
 export const batchesOf = (epoch: string): string => Store.key("log-batch", epoch)
 
 /**

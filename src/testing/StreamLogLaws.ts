@@ -48,7 +48,14 @@ export const laws = (
     name: "keeps what a model of a log keeps, whoever does what",
     check: Effect.scoped(Effect.gen(function*() {
       const stores = [yield* open, yield* open, yield* open]
-      const result = yield* Arbitrary.checkEffect(history, (steps) => holds(stores, steps), { runs: histories })
+      const ids = new Set<string>()
+      yield* Effect.addFinalizer(() => Effect.ignore(clear(stores[0], ids)))
+      const result = yield* Arbitrary.checkEffect(history, (steps) =>
+        Effect.flatMap(Random.nextInt, (n) => {
+          const id = `history-${n}`
+          ids.add(id)
+          return holds(stores, id, steps)
+        }), { runs: histories, concurrency: 8 })
       const failure = Arbitrary.formatCheckFailure(result)
       if (failure !== undefined) return yield* new LawBroken({ message: failure })
     }))
@@ -58,13 +65,14 @@ export const laws = (
     check: Effect.scoped(Effect.gen(function*() {
       const stores = [yield* open, yield* open, yield* open]
       const id = `once-${yield* Random.nextInt}`
+      yield* Effect.addFinalizer(() => Effect.ignore(clear(stores[0], new Set([id]))))
       const all = Array.from(
         { length: 12 },
         (_, index) => ({ index, store: stores[index % stores.length] ?? stores[0] })
       )
       const opened = yield* Effect.forEach(
         all,
-        ({ index, store }) => run(store, id, State.open(id, opening({ epoch: `e${index}`, lease: hour }))),
+        ({ index, store }) => run(store, id, State.open(id, opening({ epoch: `${id}e${index}`, lease: hour }))),
         { concurrency: "unbounded" }
       )
       const begun = opened.filter(({ isNew }) => isNew)
@@ -81,7 +89,6 @@ export const laws = (
       )
       const ends = stopped.filter((known) => known?.isNew).length
       const bills = yield* bill(stores[0], id)
-      yield* clear(stores[0], [id], Array.from(epochs))
       if (ends !== 1 || bills.length !== 1) {
         return yield* new LawBroken({ message: `12 that stopped it made ${ends} ends and ${bills.length} bills` })
       }
@@ -152,9 +159,9 @@ const bill = (store: Store.Service | undefined, id: string) =>
 
 const holds = Effect.fnUntraced(function*(
   stores: ReadonlyArray<Store.Service>,
+  id: string,
   steps: ReadonlyArray<Step>
 ): Effect.fn.Return<boolean, Store.StoreError> {
-  const id = `history-${yield* Random.nextInt}`
   let model: Model | undefined
   let epochs = 0
   const settled = (): Model | undefined =>
@@ -230,34 +237,27 @@ const holds = Effect.fnUntraced(function*(
   for (const step of steps) isWhole = isWhole && (yield* isRight(step))
   const bills = yield* bill(stores[0], id)
   const rows = bills.map((entry) => Result.getOrThrow(State.rowAt(entry.key).read(entry.value)))
-  yield* clear(stores[0], [id], Array.from({ length: epochs }, (_, index) => `${id}e${index + 1}`))
   return isWhole && (model?.end === undefined ? rows.length === 0 : rows.length === 1 && rows[0]?.end === model.end)
 })
 
 const agrees = ({ ended, epoch, tail }: State.Head, model: Model): boolean =>
   epoch === model.epoch && tail === model.chunks.length && ended?.end._tag === model.end
 
-/** Leaves nothing of the histories in the store. */
-const clear = Effect.fnUntraced(function*(
-  store: Store.Service | undefined,
-  ids: ReadonlyArray<string>,
-  epochs: ReadonlyArray<string>
-) {
-  if (store === undefined) return
-  const entries = yield* Stream.runCollect(Stream.flatMap(
-    Stream.fromIterable([
-      ...ids.flatMap((id) => [State.head(id).key, State.rowsOf(user, id), State.runningOf(id)]),
-      ...epochs.map(State.batchesOf),
-      State.expiringKey
-    ]),
-    (prefix) => store.scan(prefix),
-    { concurrency: "unbounded" }
-  ))
-  const keys = entries.map(({ key }) => key).filter((key) =>
-    !key.startsWith(State.expiringKey) || ids.some((id) => key.includes(Store.key(id)))
+/** Leaves nothing of answers in the store, whose epochs begin with their ids. */
+const clear = (store: Store.Service | undefined, ids: ReadonlySet<string>) => {
+  if (store === undefined) return Effect.void
+  const remove = (keys: ReadonlyArray<string>) =>
+    store.transact(
+      [],
+      () => Result.succeed({ result: undefined, writes: keys.map((key) => ({ key, value: undefined })) })
+    )
+  const heads = Stream.map(Stream.fromIterable(ids), (id) => State.head(id).key)
+  const others = Stream.fromIterable([State.rowsOf(user), State.runningKey, State.batchesKey, State.expiringKey]).pipe(
+    Stream.flatMap((prefix) => store.scan(prefix)),
+    Stream.map(({ key }) => key),
+    Stream.filter((key) =>
+      Array.from(key.matchAll(/"((?:history|once)-[^"e]+)/g), ([, id = ""]) => id).some((id) => ids.has(id))
+    )
   )
-  yield* store.transact(
-    [],
-    () => Result.succeed({ result: undefined, writes: keys.map((key) => ({ key, value: undefined })) })
-  )
-})
+  return Stream.runForEachArray(Stream.rechunk(Stream.concat(heads, others), 500), remove)
+}
