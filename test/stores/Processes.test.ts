@@ -3,12 +3,9 @@ import { Effect, Result, Schedule, Schema, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Path from "node:path"
-import * as NodeRedisStore from "../../src/stores/NodeRedisStore.ts"
-import * as PostgresStore from "../../src/stores/PostgresStore.ts"
-import * as SqliteStore from "../../src/stores/SqliteStore.ts"
 import * as Store from "../../src/stores/Store.ts"
 import { root, run } from "../support/process.ts"
-import { dropPostgres, dropRedis, folder, hasPostgres, hasRedis, hasSqlite, postgres, redis, unique } from "./stores.ts"
+import { dropPostgres, dropRedis, folder, hasPostgres, hasRedis, hasSqlite, openStore, unique } from "./stores.ts"
 
 const worker = Path.join(root, "test/stores/worker.ts")
 
@@ -29,25 +26,21 @@ const stores: ReadonlyArray<{
   readonly isAbsent: boolean
   /** A name that no other test has, and what is kept under it is removed at the end. */
   readonly name: Effect.Effect<string, never, Scope.Scope>
-  readonly open: (name: string) => Effect.Effect<Store.Service, Store.StoreError, Scope.Scope>
 }> = [
   {
     kind: "sqlite",
     isAbsent: !hasSqlite,
-    name: Effect.map(folder, (path) => Path.join(path, "store")),
-    open: (filename) => SqliteStore.make({ filename })
+    name: Effect.map(folder, (path) => Path.join(path, "store"))
   },
   {
     kind: "postgres",
     isAbsent: !hasPostgres,
-    name: Effect.acquireRelease(Effect.sync(unique), dropPostgres),
-    open: (table) => PostgresStore.make({ url: postgres, table })
+    name: Effect.acquireRelease(Effect.sync(unique), dropPostgres)
   },
   {
     kind: "redis",
     isAbsent: !hasRedis,
-    name: Effect.acquireRelease(Effect.sync(unique), dropRedis),
-    open: (prefix) => NodeRedisStore.make({ url: redis, prefix })
+    name: Effect.acquireRelease(Effect.sync(unique), dropRedis)
   }
 ]
 
@@ -56,7 +49,7 @@ const [key, twin] = [Store.key("counter"), Store.key("twin")]
 const read = (store: Store.Service) =>
   store.transact([key, twin], (values, now) => Result.succeed({ result: { values, now }, writes: [] }))
 
-for (const { isAbsent, kind, name, open } of stores) {
+for (const { isAbsent, kind, name } of stores) {
   describe.skipIf(isAbsent)(`processes that share a store in ${kind}`, () => {
     it.live("make it at the same time and lose no increment, whatever their clocks say", () =>
       Effect.gen(function*() {
@@ -80,7 +73,7 @@ for (const { isAbsent, kind, name, open } of stores) {
     it.live("see all of a transaction of one that was killed, or nothing", () =>
       Effect.gen(function*() {
         const shared = yield* name
-        const store = yield* open(shared)
+        const store = yield* openStore(kind, shared)
         const child = spawn(process.execPath, [worker, kind, shared, "1000000", "8"], { stdio: "ignore" })
         // Killed in the midst of its work, which a busy machine may begin late.
         yield* Effect.repeat(read(store), { until: ({ values }) => Number(values[0] ?? 0) > 20 })
@@ -96,7 +89,7 @@ for (const { isAbsent, kind, name, open } of stores) {
       () =>
         Effect.gen(function*() {
           const shared = yield* name
-          const store = yield* open(shared)
+          const store = yield* openStore(kind, shared)
           const child = spawn(process.execPath, [worker, kind, shared, "1000000", "1"], { stdio: "ignore" })
           yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
           yield* Effect.repeat(read(store), {

@@ -3,13 +3,17 @@
  */
 import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Effect, Redacted } from "effect"
+import { Effect, Redacted, type Scope } from "effect"
 import { Redis } from "effect/persistence"
 import { randomUUID } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import * as NodeRedisStore from "../../src/stores/NodeRedisStore.ts"
+import * as PostgresStore from "../../src/stores/PostgresStore.ts"
+import * as SqliteStore from "../../src/stores/SqliteStore.ts"
+import type * as Store from "../../src/stores/Store.ts"
 
 /** Whether somebody listens at a port of this machine. */
 const listens = (port: number): Promise<boolean> =>
@@ -36,6 +40,17 @@ export const unique = (): string => `test_${randomUUID().replaceAll("-", "")}`
 
 export const redis = Redacted.make(redisUrl)
 export const postgres = Redacted.make(postgresUrl)
+
+/** Opens the store of a process: in SQLite a file, in Postgres a table, in Redis a prefix. */
+export const openStore = (
+  kind: string,
+  name: string
+): Effect.Effect<Store.Service, Store.StoreError, Scope.Scope> =>
+  kind === "sqlite"
+    ? SqliteStore.make({ filename: name })
+    : kind === "postgres"
+    ? PostgresStore.make({ url: postgres, table: name })
+    : NodeRedisStore.make({ url: redis, prefix: name })
 
 /** A folder that is removed at the end of the scope. */
 export const folder = Effect.acquireRelease(

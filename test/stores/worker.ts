@@ -3,11 +3,8 @@
  * wrong by `CLOCK_OFF` ms.
  */
 import { Effect, Result } from "effect"
-import * as NodeRedisStore from "../../src/stores/NodeRedisStore.ts"
-import * as PostgresStore from "../../src/stores/PostgresStore.ts"
-import * as SqliteStore from "../../src/stores/SqliteStore.ts"
 import * as Store from "../../src/stores/Store.ts"
-import { postgres, redis } from "./stores.ts"
+import { openStore } from "./stores.ts"
 
 const off = Number(process.env["CLOCK_OFF"] ?? 0)
 const { now: machineTime } = Date
@@ -15,16 +12,10 @@ Date.now = () => machineTime() + off
 
 const [kind = "", name = "", times = "", fibers = ""] = process.argv.slice(2)
 
-const open = kind === "sqlite"
-  ? SqliteStore.make({ filename: name })
-  : kind === "postgres"
-  ? PostgresStore.make({ url: postgres, table: name })
-  : NodeRedisStore.make({ url: redis, prefix: name })
-
 const [key, twin] = [Store.key("counter"), Store.key("twin")]
 
 const program = Effect.gen(function*() {
-  const store = yield* open
+  const store = yield* openStore(kind, name)
   const results = yield* Effect.forEach(
     Array.from({ length: Number(times) }),
     () =>

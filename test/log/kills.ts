@@ -1,0 +1,3 @@
+/** What the process that is killed and the test have in common. */
+export const lease = "600 millis"
+export const request = { model: "gpt-4o-mini", prompt: "Count" }
