@@ -9,20 +9,11 @@ import * as Path from "node:path"
 import type { OpenAiChunk } from "../../src/index.ts"
 import * as StreamLog from "../../src/log/StreamLog.ts"
 import * as Store from "../../src/stores/Store.ts"
-import {
-  dropPostgres,
-  dropRedis,
-  folder,
-  hasPostgres,
-  hasRedis,
-  hasSqlite,
-  openStore,
-  unique
-} from "../stores/stores.ts"
+import { dropRedis, folder, hasRedis, hasSqlite, openStore, unique } from "../stores/stores.ts"
 import { lease, request } from "./kills.ts"
 
-const kills = Number(process.env["LLM_STREAM_KILLS"] ?? 2)
-const answers = 4
+const kills = Number(process.env["LLM_STREAM_KILLS"] ?? 1)
+const answers = 6
 const readers = 3
 
 const stores: ReadonlyArray<{
