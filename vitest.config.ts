@@ -15,6 +15,7 @@ const integration = [
   "test/Pricing.test.ts",
   "test/PricingRefreshServer.test.ts",
   "test/Recipes.test.ts",
+  "test/ResumableChat.test.ts",
   "test/Validator.test.ts",
   "test/bedrock/Bedrock.test.ts",
   "test/bedrock/BedrockInvoke.test.ts",

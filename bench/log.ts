@@ -75,14 +75,6 @@ const recording = Effect.fnUntraced(function*(store: Store.Service) {
   }
 })
 
-/** What a server does whose answers say nothing. */
-const silent = (store: Store.Service) =>
-  Effect.scoped(Effect.gen(function*() {
-    const log = yield* logOf(store, () => Stream.never)
-    yield* Effect.forEach(Array.from({ length: many }), () => log.start({ prompt: "Say nothing" }), { concurrency: 8 })
-    return { [`${many} silent answers, % of a core`]: yield* load }
-  }))
-
 /** What a server does whose readers wait for what others produce, who say nothing. */
 const waiting = (store: Store.Service) =>
   Effect.scoped(Effect.gen(function*() {
@@ -125,8 +117,7 @@ for (const url of urls) {
       const results = {
         store: url.replace(/:.*/s, ""),
         ...yield* Effect.scoped(recording(store)),
-        ...yield* waiting(store),
-        ...yield* silent(store)
+        ...yield* waiting(store)
       }
       yield* clear(store)
       return results
