@@ -1,4 +1,3 @@
-import * as BigDecimal from "effect/BigDecimal"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -15,6 +14,7 @@ import * as Stream from "effect/Stream"
 import * as ChatRequest from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as CostMetadata from "../CostMetadata.ts"
+import { plain } from "../internal/amount.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
@@ -487,7 +487,9 @@ const statedOf = (metadata: CostMetadata.Accumulator, before: State.Stated): Eff
       provider: provider ?? before.provider,
       model: model ?? before.model,
       usage,
-      cost: usage === null || cost === undefined ? null : BigDecimal.format(cost.total)
+      ...(usage === null || cost === undefined
+        ? { cost: null }
+        : { cost: plain(cost.total), ...(cost.flags.length === 0 ? undefined : { flags: cost.flags }) })
     }
   })
 

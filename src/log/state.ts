@@ -6,6 +6,8 @@
 import type * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
+import * as Ledger from "../middleware/state/ledger.ts"
 import * as Store from "../stores/Store.ts"
 import { Usage } from "../Usage.ts"
 
@@ -24,17 +26,13 @@ export const End = Schema.Union([
 export type End = typeof End.Type
 
 /**
- * What an answer has stated so far: the bill of an answer that ends now.
+ * What an answer has stated so far, as a row of `middleware/Ledger` has it: the bill of an answer that ends now.
  *
  * @internal
  */
-export const Stated = Schema.Struct({
-  provider: Schema.String,
-  model: Schema.NullOr(Schema.String),
-  usage: Schema.NullOr(Usage),
-  /** USD in plain decimal digits. */
-  cost: Schema.NullOr(Schema.String)
-})
+export const Stated = Schema.Struct(
+  Struct.pick(Ledger.Row.fields, ["provider", "model", "usage", "cost", "flags"])
+)
 
 /** @internal */
 export type Stated = typeof Stated.Type
