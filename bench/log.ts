@@ -80,7 +80,7 @@ const waiting = (store: Store.Service) =>
   Effect.scoped(Effect.gen(function*() {
     const log = yield* logOf(store, () => Stream.never)
     const stated = { provider: "bench", model: null, usage: null, cost: null }
-    yield* Effect.forEach(Array.from({ length: many }, (_, index) => `waiting-${index}`), (id) => {
+    yield* Effect.forEach(Array.from({ length: many }, (_, index) => `${Date.now()}-${index}`), (id) => {
       const opening: State.Opening = { epoch: id, hash: "", user: "", lease: 60_000, ttl: 60_000, stated }
       return store.transact([State.head(id).key], State.over(id, State.open(id, opening))).pipe(
         Effect.andThen(log.follow(id)),
