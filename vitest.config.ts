@@ -22,7 +22,7 @@ const integration = [
   "test/cli/*.test.ts",
   "test/middleware/{Budget,Cache,Faults,Ledger,Processes}.test.ts",
   "test/pricing/Views.test.ts",
-  "test/log/{Kills,Laws}.test.ts",
+  "test/log/{Kills,Laws,NaiveEntity}.test.ts",
   "test/log/ProviderRpc.test.ts",
   "test/log/StreamLogHttp.test.ts",
   "test/protocols/*Request.test.ts",

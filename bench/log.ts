@@ -15,7 +15,7 @@ import * as Stores from "../src/stores/Stores.ts"
 
 const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "bench-log-"))
 const urls = ["memory:", `sqlite:${Path.join(folder, "store")}`, ...process.argv.slice(2)]
-const batches = 500
+const batches = 300
 const many = 1_000
 
 /** As OpenAI sends them. */
@@ -66,7 +66,7 @@ const recording = Effect.fnUntraced(function*(store: Store.Service) {
     const { id } = yield* log.start({ prompt: "Say hello" })
     yield* Effect.repeat(Effect.andThen(Effect.sleep(100), log.find(id)), { until: ({ end }) => end !== null })
   })
-  const rounds = yield* Effect.replicateEffect(measured(record), 6)
+  const rounds = yield* Effect.replicateEffect(measured(record), 5)
   const least = (of: (round: { readonly cpu: number; readonly wall: number }) => number) =>
     round(Math.min(...rounds.map(of)) / (batches * chunks.length))
   return {
@@ -80,7 +80,7 @@ const waiting = (store: Store.Service) =>
   Effect.scoped(Effect.gen(function*() {
     const log = yield* logOf(store, () => Stream.never)
     const stated = { provider: "bench", model: null, usage: null, cost: null }
-    yield* Effect.forEach(Array.from({ length: many }, (_, index) => `waiting-${index}`), (id) => {
+    yield* Effect.forEach(Array.from({ length: many }, (_, index) => `${Date.now()}-${index}`), (id) => {
       const opening: State.Opening = { epoch: id, hash: "", user: "", lease: 60_000, ttl: 60_000, stated }
       return store.transact([State.head(id).key], State.over(id, State.open(id, opening))).pipe(
         Effect.andThen(log.follow(id)),

@@ -8,10 +8,9 @@ import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs"
-import * as Net from "node:net"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { root } from "./support/process.ts"
+import { freePort, root } from "./support/process.ts"
 
 const answer = Array.from({ length: 120 }, (_, index) => `word ${index}`).join(" ")
 
@@ -33,13 +32,6 @@ const start = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv = {}, command
     }),
     ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
   )
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = Net.createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" ? address?.port ?? 0 : 0)))
-  })
-})
 
 const until = (is: () => boolean) =>
   Effect.repeat(Effect.sync(is), { until: (is) => is, schedule: Schedule.spaced("10 millis") })

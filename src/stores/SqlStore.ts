@@ -81,7 +81,9 @@ export const make = Effect.fnUntraced(function*(
     locked: ReadonlyArray<string>
   ): Effect.Effect<A, Store.StoreError | SqlError.SqlError> => {
     const lockedKeys = new Set(locked)
+    let isOpen = true
     return Effect.gen(function*() {
+      isOpen = true
       yield* dialect.lock(locked)
       const rows = yield* dialect.read(JSON.stringify(keys))
       const values = new Map(rows.map(({ key, value }) => [key, value]))
@@ -93,9 +95,12 @@ export const make = Effect.fnUntraced(function*(
       const others = Array.from(changes.keys()).filter((key) => !lockedKeys.has(key))
       if (!(yield* dialect.tryLock(others))) return yield* new OthersLocked({ keys: others })
       yield* write(dialect, Array.from(changes.values()))
+      isOpen = false
       return result
     }).pipe(
       transaction,
+      // Before the commit nothing is written: who stood still for so long that the database has ended the session begins again.
+      Effect.retry({ times: 1, while: (error) => isOpen && SqlError.isSqlError(error) }),
       Effect.catchTag("OthersLocked", ({ keys: others }) => transact(keys, transition, [...locked, ...others]))
     )
   }

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Cause, Effect, Exit, Fiber, Queue, Ref, Result, Scope, Stream } from "effect"
+import { Arbitrary, type Cause, Effect, Exit, Fiber, Queue, Ref, Result, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { OpenAiChunk, Provider, ProviderError } from "../../src/index.ts"
+import { AnyChunk, OpenAiChunk, Provider, ProviderError } from "../../src/index.ts"
+import * as Requests from "../../src/log/requests.ts"
 import * as State from "../../src/log/state.ts"
 import * as StreamLog from "../../src/log/StreamLog.ts"
 import * as Store from "../../src/stores/Store.ts"
@@ -121,6 +122,15 @@ const byTurns = Effect.fnUntraced(function*<A, E>(effect: Effect.Effect<A, E>) {
 
 /** Lets the fibers of a server do what they have to, and no lease pass. */
 const settle = TestClock.adjust("200 millis")
+
+describe("the text of a chunk in a log", () => {
+  const encode = Schema.encodeSync(Requests.chunkCodec())
+  const text = Requests.chunkText(undefined)
+
+  it.prop("is what the schema makes of it, whatever its class", [Arbitrary.schema(AnyChunk.AnyChunk)], ([chunk]) => {
+    assert.deepStrictEqual(JSON.parse(text(chunk)), JSON.parse(JSON.stringify(encode(chunk))))
+  })
+})
 
 describe("StreamLog", () => {
   it.effect("stores an answer once, for all who read it, with its bill", () =>

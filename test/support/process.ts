@@ -1,8 +1,10 @@
 /**
  * Programs that tests run.
  */
+import { Effect } from "effect"
 import { execFile } from "node:child_process"
 import * as Fs from "node:fs"
+import * as Net from "node:net"
 import * as Path from "node:path"
 
 export const root = Path.resolve(import.meta.dirname, "../..")
@@ -27,3 +29,11 @@ export const run = (
         resolve({ status: error === null ? 0 : error.code ?? error.signal ?? 1, output: stdout + stderr })
     )
   })
+
+/** A port of this machine that nobody listens at. */
+export const freePort = Effect.callback<number>((resume) => {
+  const server = Net.createServer().listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" ? address?.port ?? 0 : 0)))
+  })
+})
