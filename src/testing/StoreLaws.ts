@@ -353,7 +353,7 @@ const checks: Readonly<Record<string, Check>> = {
         Effect.gen(function*() {
           const heard = yield* Queue.unbounded<string | undefined>()
           if (hints === undefined) return heard
-          yield* Effect.forkChild(Stream.runForEach(hints.heard, (hint) => Queue.offer(heard, hint)))
+          yield* Effect.forkScoped(Stream.runForEach(hints.heard, (hint) => Queue.offer(heard, hint)))
           const begin = yield* Queue.take(heard)
           yield* hold(begin === undefined, () => `the first hint was ${begin}`)
           return heard
@@ -369,7 +369,8 @@ const checks: Readonly<Record<string, Check>> = {
             orElse: () => new LawBroken({ message: "a handle heard no hint for 10 seconds" })
           })
         ))
-    }
+    },
+    Effect.scoped
   ),
 
   "writes all of a transaction that is interrupted, or nothing": Effect.fnUntraced(
