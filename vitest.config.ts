@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 // What needs sockets, processes, a bundler, recordings or the packed package, and what tries every cut of a body or
@@ -10,11 +11,9 @@ const integration = [
   "test/FaultTable.test.ts",
   "test/Faults.test.ts",
   "test/Growth.test.ts",
-  "test/Guides.test.ts",
   "test/Package.test.ts",
   "test/Pricing.test.ts",
   "test/PricingRefreshServer.test.ts",
-  "test/Recipes.test.ts",
   "test/ResumableChat.test.ts",
   "test/Validator.test.ts",
   "test/bedrock/Bedrock.test.ts",
@@ -33,19 +32,25 @@ const integration = [
   "test/testing/ReplayServer.test.ts"
 ]
 
+// Programs that read the environment, which Effect does once.
+const programs = ["test/{Guides,Recipes}.test.ts"]
+
 export default defineConfig({
   test: {
     // Limits for what hangs, not for what is slow: they have to hold on a machine that is busy with other things.
     testTimeout: 60_000,
     setupFiles: "test/support/seed.ts",
     hookTimeout: 180_000,
-    // The default leaves a core free for watching.
-    maxWorkers: "100%",
+    // The default leaves a core free for watching. Some tests wait for processes.
+    maxWorkers: "150%",
+    // For the processes that tests start.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/node", import.meta.url)) },
     // A third of the time would go into loading the same modules for each file.
     isolate: false,
     projects: [
-      { extends: true, test: { name: "unit", include: ["test/**/*.test.ts"], exclude: integration } },
-      { extends: true, test: { name: "integration", include: integration } }
+      { extends: true, test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...integration, ...programs] } },
+      { extends: true, test: { name: "integration", include: integration } },
+      { extends: true, test: { name: "programs", include: programs, isolate: true } }
     ]
   }
 })

@@ -551,8 +551,8 @@ export const exponent = ({ prepare, size }: Case, multiple: number): number => {
   const small = prepare(size)
   const large = prepare(size * multiple)
   // Compiled before it is measured.
-  for (let i = 0; i < 6; i++) small()
-  return Math.log(cost(large, 2) / cost(small, 10)) / Math.log(multiple)
+  for (let i = 0; i < 5; i++) small()
+  return Math.log(cost(large, 2) / cost(small, 8)) / Math.log(multiple)
 }
 
 /** What an exponent may be: sorting, garbage and caches count for something, but no work is quadratic. */

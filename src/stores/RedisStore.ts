@@ -213,9 +213,9 @@ const time = (seconds: string, microseconds: string): number =>
 const readScript = Redis.script((keys: ReadonlyArray<string>) => keys, {
   numberOfKeys: (keys) => keys.length,
   lua: `
-local values = {}
+local now, values = redis.call('TIME'), {}
 for i = 1, #KEYS do values[i] = redis.call('GET', KEYS[i]) end
-return { redis.call('TIME'), values }`
+return { now, values }`
 }).withReturnType<
   readonly [now: readonly [seconds: string, microseconds: string], values: ReadonlyArray<string | null>]
 >()

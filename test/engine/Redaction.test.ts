@@ -76,9 +76,9 @@ describe("Redaction", () => {
   it(
     "takes time linear in the text",
     Cpu.patient,
-    Cpu.within(5, () => {
+    Cpu.within(3, () => {
       for (const text of ["\\", "%", "%25", "&", "&#1", "a", "\\u", "sk-"]) {
-        const long = text.repeat(200_000 / text.length)
+        const long = text.repeat(100_000 / text.length)
         assert.isAtMost(clean(long, secrets(`sk-${"a".repeat(50)}`, "\\".repeat(20))).length, long.length)
       }
     })
