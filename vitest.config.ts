@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -42,7 +43,7 @@ export default defineConfig({
     setupFiles: "test/support/seed.ts",
     hookTimeout: 180_000,
     // The default leaves a core free for watching. Some tests wait for processes.
-    maxWorkers: "150%",
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     // For the processes that tests start.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/node", import.meta.url)) },
     // A third of the time would go into loading the same modules for each file.

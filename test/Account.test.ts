@@ -60,7 +60,7 @@ describe("the accounts of an answer", () => {
       toolCalls.map(({ arguments: text, name }) => [name, text.trim()]),
       answer.calls.map(({ name, text }) => [name, text.trim()])
     )
-  }, { arbitrary: { runs: 1_000 } })
+  }, { arbitrary: { runs: 500 } })
 
   it.prop("are answered on every wire", [Arbitrary.schema(Answer), Arbitrary.schema(Host)], ([answer, host]) => {
     const response = ChatResponse.fromChunks(sent(answer, host))
