@@ -11,7 +11,7 @@ import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
@@ -151,13 +151,7 @@ export const encode = <E, R>(
 export const response = <E, R>(
   self: Stream.Stream<Blocks.Event, E, R>,
   options: EncodeOptions
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
-  Effect.contextWith((context) =>
-    Effect.succeed(HttpServerResponse.stream(
-      Stream.provideContext(encode(self, options), context),
-      { contentType: "text/event-stream", headers }
-    ))
-  )
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => Http.streamed(encode(self, options), headers)
 
 /**
  * A route for agents: reads what the client has posted, and sends the answer. A body that can't be taken is answered with

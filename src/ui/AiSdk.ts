@@ -10,7 +10,7 @@ import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -125,13 +125,7 @@ const frame = (chunk: object): string => `data: ${JSON.stringify(chunk)}\n\n`
 export const response = <E, R>(
   self: Stream.Stream<Blocks.Event, E, R>,
   options: EncodeOptions = {}
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
-  Effect.contextWith((context) =>
-    Effect.succeed(HttpServerResponse.stream(
-      Stream.provideContext(encode(self, options), context),
-      { contentType: "text/event-stream", headers }
-    ))
-  )
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => Http.streamed(encode(self, options), headers)
 
 /**
  * A chat route: reads what the client has posted, and sends the answer. A body that can't be taken is answered with 400,

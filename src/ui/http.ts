@@ -67,6 +67,21 @@ export const bytes = <A, E, R>(
 }
 
 /**
+ * A body of server-sent events as a response.
+ *
+ * @internal
+ */
+export const streamed = <R>(
+  body: Stream.Stream<Uint8Array, never, R>,
+  headers: Readonly<Record<string, string>>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
+  Effect.contextWith((context) =>
+    Effect.succeed(
+      HttpServerResponse.stream(Stream.provideContext(body, context), { contentType: "text/event-stream", headers })
+    )
+  )
+
+/**
  * The response to what a client has sent. A refusal is told with its place, before anybody is asked.
  *
  * @internal
