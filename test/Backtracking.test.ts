@@ -21,7 +21,8 @@ describe("isExponential", () => {
       /^([a-zA-Z0-9]+[.-]?)+@example$/,
       /^(a{1,3})+$/,
       /^(a{2,}b?)*$/,
-      /^([ſ]|s)+$/iu
+      /^([ſ]|s)+$/iu,
+      new RegExp("^([\\p{L}--[a-z]]+)+$", "v")
     ]
   ) {
     it(`finds ${pattern}`, () => assert.isTrue(isExponential(pattern)))
@@ -43,7 +44,9 @@ describe("isExponential", () => {
       /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/,
       /^(?!.*\.\.)[\w.]+@(\w+\.)+\w{2,}$/,
       /^(\p{Lu}\p{Ll}*)+$/u,
-      /^[a-z]{0,500}$/
+      /^[a-z]{0,500}$/,
+      new RegExp("^([[a-z]&&[[aeiou]x]][^[a-z]])+$", "v"),
+      /^(?:[[]|[\]\\])+$/
     ]
   ) {
     it(`lets ${pattern} pass`, () => assert.isFalse(isExponential(pattern)))

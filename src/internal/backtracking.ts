@@ -28,14 +28,25 @@ type Node =
 const empty: Node = { _tag: "Sequence", nodes: [] }
 const condition: Node = { _tag: "Condition", body: empty }
 
-// In order: what opens a group, a class, an escape or any other character, a quantifier.
+// What opens a group, a condition, an escape or any other character outside of a class, a quantifier.
 const opening = /^\((?:\?(?:(?<look><?[=!])|[\w-]*:|<[^>]*>))?/
 const conditions = /^(?:[$^]|\\[bB]|\\[1-9]\d*|\\k<[^>]*>)/
 const atom =
-  /^(?:\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|c[a-zA-Z]|[^])|\[(?:\\[^]|[^\]\\])*\]|[\uD800-\uDBFF][\uDC00-\uDFFF]|[^])/
+  /^(?:\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|c[a-zA-Z]|[^])|[\uD800-\uDBFF][\uDC00-\uDFFF]|[^])/
 const quantifier = /^(?:[*+?]|\{(?<least>\d+)(?<open>,(?<most>\d*))?\})\??/
 
-const parse = ({ source }: RegExp): Node => {
+/** The class that a text begins with. By the flag `v`, a class may have others in it. */
+const classOf = (text: string, isNested: boolean): string => {
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === "\\") at++
+    else if (text[at] === "[" && (depth === 0 || isNested)) depth++
+    else if (text[at] === "]" && --depth === 0) return text.slice(0, at + 1)
+  }
+  return text
+}
+
+const parse = ({ flags, source }: RegExp): Node => {
   let rest = source
   const take = (token: RegExp): RegExpExecArray | undefined => {
     const found = token.exec(rest) ?? undefined
@@ -55,7 +66,11 @@ const parse = ({ source }: RegExp): Node => {
   const single = (): Node => {
     if (take(conditions) !== undefined) return condition
     const group = take(opening)
-    if (group === undefined) return { _tag: "Atom", source: take(atom)?.[0] ?? "" }
+    if (group === undefined) {
+      const read = rest.startsWith("[") ? classOf(rest, flags.includes("v")) : atom.exec(rest)?.[0] ?? ""
+      rest = rest.slice(read.length)
+      return { _tag: "Atom", source: read }
+    }
     const body = choice()
     take(/^\)/)
     return group.groups?.["look"] === undefined ? body : { _tag: "Condition", body }
