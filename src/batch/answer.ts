@@ -5,6 +5,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { Usage } from "../Usage.ts"
 
 const Tokens = Schema.NullOr(Schema.Number)
 
@@ -32,6 +33,20 @@ export const Fields = Schema.Struct({
 
 /** @internal */
 export type Fields = typeof Fields.Type
+
+/**
+ * Tokens as the lines of the command line have them.
+ *
+ * @internal
+ */
+export const tokensOf = (usage: Usage | undefined): Fields["usage"] =>
+  usage === undefined ? null : {
+    inputTokens: usage.inputTokens ?? null,
+    cachedTokens: usage.cachedTokens ?? null,
+    cacheWriteTokens: usage.cacheWriteTokens ?? null,
+    outputTokens: usage.outputTokens ?? null,
+    reasoningTokens: usage.reasoningTokens ?? null
+  }
 
 /**
  * Schema of the end of a line.

@@ -31,7 +31,6 @@ import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
-import type * as Usage from "../Usage.ts"
 import * as After from "./after.ts"
 import * as Answer from "./answer.ts"
 import * as Digest from "./digest.ts"
@@ -496,7 +495,7 @@ export const make = Effect.fnUntraced(function*<E>(
             arguments: clean(call.arguments)
           })),
           finishReason: response.commonFinishReasons[0] ?? null,
-          usage: usageOf(response.usage)
+          usage: Answer.tokensOf(response.usage)
         }
         const end: Steps.End = {
           outcome: isCancelled ? "cancelled" : error === undefined ? "done" : "failed",
@@ -957,12 +956,3 @@ const errorOf = (
       reason: new ProviderError.Unknown({ message: "the request failed within this program" }),
       emitted: false
     }))
-
-const usageOf = (usage: Usage.Usage | undefined): Answer.Fields["usage"] =>
-  usage === undefined ? null : {
-    inputTokens: usage.inputTokens ?? null,
-    cachedTokens: usage.cachedTokens ?? null,
-    cacheWriteTokens: usage.cacheWriteTokens ?? null,
-    outputTokens: usage.outputTokens ?? null,
-    reasoningTokens: usage.reasoningTokens ?? null
-  }

@@ -1,12 +1,12 @@
 import * as Duration from "effect/Duration"
 import * as Base64 from "effect/encoding/Base64"
+import { tokensOf } from "../batch/answer.ts"
 import type { ChatResponse } from "../ChatResponse.ts"
 import type * as Chunk from "../Chunk.ts"
 import * as Cost from "../Cost.ts"
 import { CostMetadata } from "../CostMetadata.ts"
 import type * as Pricing from "../Pricing.ts"
 import type { ProviderError } from "../ProviderError.ts"
-import type * as Usage from "../Usage.ts"
 import { type Responses, usageOf } from "./answer.ts"
 import * as CliCost from "./cost.ts"
 
@@ -51,7 +51,7 @@ export const fromChunk = (chunk: Chunk.Chunk) => {
     commonFinishReasons: chunk.commonFinishReasons,
     id: chunk.id ?? null,
     model: chunk.model ?? null,
-    usage: fromUsage(usage),
+    usage: tokensOf(usage),
     inputTokens: usage?.inputTokens ?? null,
     cachedTokens: usage?.cachedTokens ?? null,
     outputTokens: usage?.outputTokens ?? null,
@@ -84,7 +84,7 @@ export const fromResponse = (response: ChatResponse, provider: string, pricing: 
     toolCalls: response.toolCalls.map((call) => ({ id: call.id, name: call.name, arguments: call.arguments })),
     finishReasons: response.finishReasons,
     commonFinishReasons: response.commonFinishReasons,
-    usage: fromUsage(response.usage),
+    usage: tokensOf(response.usage),
     audio: response.audio === undefined
       ? null
       : { byteLength: response.audio.data.byteLength, transcript: response.audio.transcript },
@@ -105,7 +105,7 @@ export const total = ({ all }: Responses, isOutOfSteps: boolean, pricing: Pricin
   return {
     steps: all.length,
     isOutOfSteps,
-    usage: fromUsage(usageOf(all)),
+    usage: tokensOf(usageOf(all)),
     cost: cost === undefined ? null : Cost.toJson(cost),
     stepsWithoutCost: unknown.length
   }
@@ -123,15 +123,6 @@ export const fromError = (error: ProviderError) => ({
   retryable: error.isRetryable,
   emitted: error.emitted
 })
-
-const fromUsage = (usage: Usage.Usage | undefined) =>
-  usage === undefined ? null : {
-    inputTokens: usage.inputTokens ?? null,
-    cachedTokens: usage.cachedTokens ?? null,
-    cacheWriteTokens: usage.cacheWriteTokens ?? null,
-    outputTokens: usage.outputTokens ?? null,
-    reasoningTokens: usage.reasoningTokens ?? null
-  }
 
 const costMetadataKeys = Object.keys(CostMetadata.fields) as ReadonlyArray<keyof typeof CostMetadata.fields>
 

@@ -25,6 +25,12 @@ export interface Input {
   readonly prompt: Option.Option<string>
 }
 
+type Made = Effect.fn.Return<
+  ChatRequest.Normalized,
+  Failed | ProviderError.InvalidRequest,
+  Stdio.Stdio | FileSystem.FileSystem | Path.Path
+>
+
 type Read<A> = Effect.Effect<A, Failed | ProviderError.InvalidRequest, Stdio.Stdio | FileSystem.FileSystem | Path.Path>
 
 /**
@@ -35,11 +41,7 @@ type Read<A> = Effect.Effect<A, Failed | ProviderError.InvalidRequest, Stdio.Std
 export const make = Effect.fnUntraced(function*(
   input: Input,
   model: { readonly asked: string | undefined; readonly fallback: string | undefined }
-): Effect.fn.Return<
-  ChatRequest.Normalized,
-  Failed | ProviderError.InvalidRequest,
-  Stdio.Stdio | FileSystem.FileSystem | Path.Path
-> {
+): Made {
   const own = yield* Option.match(input.request, {
     onNone: () => fromPrompt(input),
     onSome: (file) => fromFile(file, input)
@@ -56,11 +58,7 @@ export const complete = Effect.fnUntraced(function*(
   own: ChatRequest.Normalized,
   input: Input,
   model: { readonly asked: string | undefined; readonly fallback: string | undefined }
-): Effect.fn.Return<
-  ChatRequest.Normalized,
-  Failed | ProviderError.InvalidRequest,
-  Stdio.Stdio | FileSystem.FileSystem | Path.Path
-> {
+): Made {
   const asked = model.asked ?? own.model ?? model.fallback
   const responseFormat = Option.isNone(input.schema) ? undefined : yield* schemaOf(input.schema.value)
   return {
