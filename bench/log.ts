@@ -66,7 +66,7 @@ const recording = Effect.fnUntraced(function*(store: Store.Service) {
     const { id } = yield* log.start({ prompt: "Say hello" })
     yield* Effect.repeat(Effect.andThen(Effect.sleep(100), log.find(id)), { until: ({ end }) => end !== null })
   })
-  const rounds = yield* Effect.replicateEffect(measured(record), 5)
+  const rounds = yield* Effect.replicateEffect(measured(record), 25)
   const least = (of: (round: { readonly cpu: number; readonly wall: number }) => number) =>
     round(Math.min(...rounds.map(of)) / (batches * chunks.length))
   return {

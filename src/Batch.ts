@@ -10,6 +10,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -159,17 +160,17 @@ export interface Ends<E> {
  * @internal
  */
 export const open = Effect.fnUntraced(function*<E>(
-  options: Options,
+  stated: Options,
   { onEnded, source }: Ends<E>
 ): Effect.fn.Return<
   { readonly session: Effect.Effect<Session.Session<E>, never, Store.Store>; readonly lines: Lines.Lines<E> },
   ProviderError.ProviderError | Lines.Refused | E,
   HttpClient.HttpClient
 > {
-  const checked = yield* Effect.mapError(
-    Effect.fromResult(check(options)),
-    (message) => Checks.refused("batch", message)
-  )
+  const refusing = <A>(result: Result.Result<A, string>) =>
+    Effect.mapError(Effect.fromResult(result), (message) => Checks.refused("batch", message))
+  const options = yield* refusing(Checks.copied(stated))
+  const checked = yield* refusing(check(options))
   const pricing = yield* Pricing.current
   const day = Pricing.dayOf(yield* Clock.currentTimeMillis)
   const defaults: Partial<Normalized> = options.defaults ?? {}
@@ -230,15 +231,33 @@ const unbounded = (request: unknown, settings: BatchTarget.Settings): string | u
   return undefined
 }
 
+const areTargets = (targets: unknown): boolean =>
+  Array.isArray(targets) && targets.length > 0 &&
+  targets.every(({ model, provider: { auth, endpoint, format, protocol } }: Target) =>
+    Predicate.isFunction(endpoint) && Predicate.isString(protocol.provider) && Effect.isEffect(auth.make) &&
+    Predicate.isFunction(format.encode) && (model === undefined || Predicate.isString(model))
+  )
+
+const areSecrets = (secrets: unknown): boolean =>
+  Array.isArray(secrets) &&
+  secrets.every((secret) => Redacted.isRedacted(secret) && Predicate.isString(Redacted.value(secret)))
+
 const check = (options: Options) =>
   Result.gen(function*() {
-    const breaker = options.breaker ?? { failures: 5, openFor: "30 seconds" }
+    yield* Checks.given("name", "a text", () => options.name, Predicate.isString)
+    yield* Checks.given("targets", "a list of providers' definitions", () => options.targets, areTargets)
+    yield* Checks.given("secrets", "a list of redacted texts", () => options.secrets ?? [], areSecrets)
+    yield* Checks.copied(options.defaults ?? {}, "defaults")
+    const breaker = options.breaker === "off"
+      ? options.breaker
+      : yield* Checks.copied(options.breaker ?? { failures: 5, openFor: Duration.seconds(30) }, "breaker")
     const duration = (name: string, value: Duration.Input) => Checks.duration(name, value)
     const rate = (name: string, value: Rate | undefined) =>
       value === undefined ? Result.succeed(undefined) : Result.gen(function*() {
+        const { amount, every } = yield* Checks.copied(value, name)
         return {
-          amount: yield* Checks.count(`${name}.amount`, value.amount, { least: 1 }),
-          every: Duration.toMillis(yield* duration(`${name}.every`, value.every))
+          amount: yield* Checks.count(`${name}.amount`, amount, { least: 1 }),
+          every: Duration.toMillis(yield* Checks.duration(`${name}.every`, every, { finite: true }))
         }
       })
     const maxCost = options.maxCost === undefined ? undefined : yield* Checks.amount("maxCost", options.maxCost)
@@ -256,7 +275,7 @@ const check = (options: Options) =>
       maxCost,
       breaker: breaker === "off" ? undefined : {
         failures: yield* Checks.count("breaker.failures", breaker.failures, { least: 1 }),
-        openFor: Duration.toMillis(yield* duration("breaker.openFor", breaker.openFor))
+        openFor: Duration.toMillis(yield* Checks.duration("breaker.openFor", breaker.openFor, { finite: true }))
       }
     }
   })
@@ -321,17 +340,34 @@ export const run = Effect.fn("Batch.run")(function*<E = never, R = never>(
   Store.Store | HttpClient.HttpClient | R
 > {
   const context = yield* Effect.context<R>()
-  const opened = yield* open<E>(options, {
+  const all = yield* Effect.mapError(
+    Effect.fromResult(
+      Checks.given(
+        "lines",
+        "a list of lines",
+        () => Array.from(lines, (line) => Predicate.isObject(line) ? { ...line } : line),
+        () => Array.isArray(lines)
+      )
+    ),
+    (message) => Checks.refused("batch", message)
+  )
+  const opened = yield* open<E | ProviderError.ProviderError>(options, {
     source: {
-      all: Stream.fromIterable(lines.map((value, index) => ({ number: index + 1, value: Result.succeed(value) }))),
-      at: (index) => Effect.succeed(lines[index]),
+      all: Stream.fromIterable(all.map((value, index) => ({ number: index + 1, value: Result.succeed(value) }))),
+      at: (index) => Effect.succeed(all[index]),
       sizeOf: () => 0
     },
     onEnded: (text) => {
       const answer = options.onEnded === undefined ? undefined : BatchAnswer.fromText(text)
-      return answer === undefined || options.onEnded === undefined
+      const { onEnded } = options
+      return answer === undefined || onEnded === undefined
         ? Effect.void
-        : Effect.provide(options.onEnded(answer), context)
+        : Effect.fromResult(
+          Checks.given("onEnded", "a function that gives an effect", () => onEnded(answer), Effect.isEffect)
+        ).pipe(
+          Effect.mapError((message) => Checks.refused("batch", message)),
+          Effect.flatMap(Effect.provide(context))
+        )
     }
   })
   const session = yield* opened.session

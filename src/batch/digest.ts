@@ -43,9 +43,8 @@ const canonical = (value: unknown): string => {
         ? Object.fromEntries(Object.keys(field).sort().map((key) => [key, field[key]]))
         : field) ?? ""
   } catch (error) {
-    // Nested too deeply to be written, so no provider gets it: it only has to be told from the others.
-    if (error instanceof RangeError) return outline(value)
-    throw error
+    // No provider gets what can't be written: it only has to be told from the others.
+    return error instanceof RangeError ? outline(value) : ""
   }
 }
 
@@ -53,7 +52,9 @@ const canonical = (value: unknown): string => {
 const outline = (value: unknown): string => {
   let depth = 0
   let inner = value
-  while (typeof inner === "object" && inner !== null) {
+  const seen = new Set<object>()
+  while (typeof inner === "object" && inner !== null && !seen.has(inner)) {
+    seen.add(inner)
     depth++
     inner = Object.values(inner)[0]
   }

@@ -411,7 +411,10 @@ export const make = Effect.fnUntraced(function*<E>(
     if (line.reason === null) run.answers++
     else run.failures++
     if (line.cached) run.cached++
-    yield* Effect.catchCause(settings.onEnded(text), (cause) => Effect.sync(() => failWith(cause)))
+    yield* Effect.catchCause(
+      Effect.suspend(() => settings.onEnded(text)),
+      (cause) => Effect.sync(() => failWith(cause))
+    )
   })
 
   const clean = (text: string): string => Redaction.clean(text, settings.secrets)

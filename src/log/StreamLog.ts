@@ -12,10 +12,12 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { writer } from "../AnyChunk.ts"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Checks from "../engine/checks.ts"
@@ -24,6 +26,7 @@ import type { ProviderError } from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
 import * as Engine from "./engine.ts"
 import type * as Pages from "./pages.ts"
+import * as Source from "./source.ts"
 import * as State from "./state.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -322,6 +325,26 @@ export interface Options {
   readonly chunk?: Schema.Codec<Chunk, unknown> | undefined
 }
 
+/** @internal */
+export const engine = (name: string, options: Options) => Effect.flatMap(settingsOf(name, options), Engine.make)
+
+const settingsOf = Effect.fnUntraced(function*(name: string, stated: Options) {
+  const checked = <A>(value: Result.Result<A, string>) =>
+    Effect.mapError(Effect.fromResult(value), (message) => Checks.refused(name, message))
+  const options = yield* checked(Checks.copied(stated))
+  const millis = (name: string, value: Duration.Input) =>
+    Effect.map(checked(Checks.duration(name, value, { finite: true })), Duration.toMillis)
+  return {
+    lease: yield* millis("lease", options.lease ?? "10 seconds"),
+    ttl: yield* millis("timeToLive", options.timeToLive ?? "1 hour"),
+    patience: yield* millis("patience", options.patience ?? "8 seconds"),
+    maxPending: yield* checked(Checks.count("maxPending", options.maxPending ?? 4 * 1024 * 1024, { least: 1 })),
+    chunk: options.chunk === undefined
+      ? undefined
+      : yield* checked(Checks.given("chunk", "a schema", () => options.chunk, Schema.isSchema))
+  }
+})
+
 /**
  * The logs of a store, whose answers come from a provider.
  *
@@ -339,19 +362,15 @@ export interface Options {
  */
 export const make = Effect.fnUntraced(function*(
   provider: Provider.Service,
-  options: Options = {}
+  stated: Options = {}
 ): Effect.fn.Return<Service, ProviderError, Store.Store | Scope.Scope> {
-  const checked = <A>(value: Result.Result<A, string>) =>
-    Effect.mapError(Effect.fromResult(value), (message) => Checks.refused(provider.name, message))
-  const millis = (name: string, value: Duration.Input) =>
-    Effect.map(checked(Checks.duration(name, value)), Duration.toMillis)
-  const log = yield* Engine.make(provider, {
-    lease: yield* millis("lease", options.lease ?? "10 seconds"),
-    ttl: yield* millis("timeToLive", options.timeToLive ?? "1 hour"),
-    patience: yield* millis("patience", options.patience ?? "8 seconds"),
-    maxPending: yield* checked(Checks.count("maxPending", options.maxPending ?? 4 * 1024 * 1024, { least: 1 })),
-    chunk: options.chunk
-  })
+  yield* Effect.mapError(
+    Effect.fromResult(Checks.given("provider", "a provider", () => provider.stream, Predicate.isFunction)),
+    (message) => Checks.refused("stream-log", message)
+  )
+  const settings = yield* settingsOf("stream-log", stated)
+  const log = yield* Engine.make(settings)
+  const sourceOf = Source.ofProvider(provider, writer(settings.chunk))
   const known = (id: string, { user = "" }: Caller) =>
     Effect.flatMap(
       idOf(id),
@@ -364,7 +383,7 @@ export const make = Effect.fnUntraced(function*(
   /** The head of an answer whose chunks are there. */
   const there = Effect.fnUntraced(function*(id: string, { json, ...caller }: FindOptions) {
     const { head, isExpired } = yield* known(id, caller)
-    if (json !== undefined && head.hash !== (yield* Engine.hash(id, json))) return yield* conflict
+    if (json !== undefined && head.hash !== (yield* hashOf(id, json))) return yield* conflict
     return isExpired ? yield* expired(head) : head
   })
   const found = (id: string, { ended, epoch, tail }: State.Head): Found => ({
@@ -375,11 +394,12 @@ export const make = Effect.fnUntraced(function*(
   })
 
   return {
-    start: Effect.fn("StreamLog.start")(function*(request, { id: given, json, user = "" } = {}) {
+    start: Effect.fn("StreamLog.start")(function*(request, options = {}) {
+      const { id: given, json, user } = yield* statedBy(options)
       const id = given === undefined ? yield* Engine.token : yield* idOf(given)
       const normalized = yield* invalid(Engine.requestOf(request))
-      const hash = yield* Engine.hash(id, json === undefined ? yield* invalid(Engine.jsonOf(request)) : json)
-      const { head, isExpired, isNew } = yield* failing(log.start({ id, user, hash, request: normalized }))
+      const hash = yield* hashOf(id, json === undefined ? yield* invalid(Engine.jsonOf(request)) : json)
+      const { head, isExpired, isNew } = yield* failing(log.start({ id, user, hash, source: sourceOf(normalized) }))
       if (!isNew) {
         if (head.user !== user) return yield* notFound
         if (head.hash !== hash) return yield* conflict
@@ -389,34 +409,48 @@ export const make = Effect.fnUntraced(function*(
     }),
 
     follow: Effect.fn("StreamLog.follow")(function*(id, options = {}) {
-      const { from = { count: 0 }, heartbeat, maxPage } = options
-      const silence = heartbeat === undefined
-        ? undefined
-        : Duration.toMillis(Duration.fromInputUnsafe(heartbeat))
-      const head = yield* there(id, options)
-      if (from.epoch !== undefined && from.epoch !== head.epoch) return yield* gap
-      if (from.count > head.tail) return yield* gap
-      return Stream.mapError(log.follow(id, head, from.count, { silence, maxPage }), failed)
+      const { from, heartbeat, maxPage, ...of } = yield* statedBy(options)
+      const { count, epoch, ...how } = yield* right(Result.gen(function*() {
+        const { count, epoch } = from === undefined ? { count: 0 } : yield* Checks.copied(from, "from")
+        return {
+          epoch,
+          count: yield* Checks.count("from.count", count),
+          silence: heartbeat === undefined
+            ? undefined
+            : Duration.toMillis(yield* Checks.duration("heartbeat", heartbeat)),
+          maxPage: maxPage === undefined ? undefined : yield* Checks.count("maxPage", maxPage)
+        }
+      }))
+      const head = yield* there(id, of)
+      if (epoch !== undefined && epoch !== head.epoch) return yield* gap
+      if (count > head.tail) return yield* gap
+      return Stream.mapError(log.follow(id, head, count, how), failed)
     }),
 
     find: Effect.fn("StreamLog.find")(function*(id, options = {}) {
-      return found(id, yield* there(id, options))
+      return found(id, yield* there(id, yield* statedBy(options)))
     }),
 
     snapshot: Effect.fn("StreamLog.snapshot")(function*(id, caller = {}) {
-      const head = yield* there(id, caller)
+      const head = yield* there(id, yield* statedBy(caller))
       return { ...found(id, head), text: yield* failing(log.text(head)) }
     }),
 
-    cancel: Effect.fn("StreamLog.cancel")(function*(id, { user = "" } = {}) {
+    cancel: Effect.fn("StreamLog.cancel")(function*(id, options = {}) {
       yield* idOf(id)
+      const { user } = yield* statedBy(options)
       const known = yield* failing(log.cancel(id, user))
       if (known === undefined) return yield* notFound
       if (known.isExpired) return yield* expired(known.head)
       return known.isNew ? undefined : known.head.ended?.end
     }),
 
-    ledger: ({ id, user = "" } = {}) => failing(log.rows(user, id)),
+    ledger: (options = {}) =>
+      Effect.flatMap(
+        statedBy(options),
+        ({ id, user }) =>
+          Effect.flatMap(id === undefined ? Effect.undefined : idOf(id), (id) => failing(log.rows(user, id)))
+      ),
     ready: failing(log.ready),
     shutdown: log.shutdown
   }
@@ -465,11 +499,30 @@ const expired = ({ ended }: State.Head) =>
 const idPattern = /^[A-Za-z0-9._~-]{1,128}$/
 
 const idOf = (id: string): Effect.Effect<string, StreamLogError> =>
-  idPattern.test(id)
+  typeof id === "string" && idPattern.test(id)
     ? Effect.succeed(id)
     : Effect.suspend(() => Effect.fail(error("BadId", "an id is 1 to 128 letters, digits, and . _ ~ -")))
 
-const failed = (failure: Store.StoreError | Engine.Gone): StreamLogError =>
+const right = <A>(result: Result.Result<A, string>): Effect.Effect<A, StreamLogError> =>
+  Effect.mapError(Effect.fromResult(result), (message) => error("InvalidRequest", message))
+
+/** Options of a caller, who may have no types. */
+const statedBy = <O extends Caller>(options: O): Effect.Effect<O & { readonly user: string }, StreamLogError> =>
+  right(Result.flatMap(
+    Checks.copied(options),
+    (options) =>
+      Result.map(
+        Checks.given("user", "a text", () => options.user ?? "", Predicate.isString),
+        (user) => ({ ...options, user })
+      )
+  ))
+
+/** The JSON of a caller may be no JSON. */
+const hashOf = (id: string, json: unknown): Effect.Effect<string, StreamLogError> =>
+  Effect.flatten(right(Checks.given("json", "JSON", () => Engine.hash(id, json))))
+
+/** @internal */
+export const failed = (failure: Store.StoreError | Engine.Gone): StreamLogError =>
   failure._tag === "Gone"
     ? error("NotFound", "the log of this answer is not there any more")
     : error("StoreUnavailable", failure.message)

@@ -5,14 +5,17 @@
  * @stability unstable
  * @since 0.2.0
  */
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Sse from "effect/encoding/Sse"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
@@ -20,6 +23,8 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { AnyChunk } from "../AnyChunk.ts"
 import type { ChatRequest } from "../ChatRequest.ts"
+import * as Checks from "../engine/checks.ts"
+import { fromClient } from "../engine/clientError.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { maxEventSize } from "../wire/Sse.ts"
@@ -96,12 +101,11 @@ export interface Options {
  */
 export const follow = (
   url: string,
-  { headers, idleTimeout = "45 seconds", maxAttempts = 10, offset, request }: Options & {
-    readonly request?: ChatRequest | undefined
-  } = {}
+  options: Options & { readonly request?: ChatRequest | undefined } = {}
 ): Stream.Stream<Received, ClientError, HttpClient.HttpClient> =>
   Stream.unwrap(Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
+    const { headers, idleTimeout, maxAttempts, offset, request } = yield* settingsOf(url, options)
     const json = request === undefined
       ? undefined
       : yield* Effect.mapError(
@@ -115,7 +119,7 @@ export const follow = (
     let page = 1024 * 1024
     const asked = (): HttpClientRequest.HttpClientRequest => {
       const fields = {
-        ...revealed(headers),
+        ...headers,
         accept: "text/event-stream",
         ...(last === undefined ? undefined : { "last-event-id": last })
       }
@@ -140,7 +144,8 @@ export const follow = (
           return
         }
         const received = decode(event)
-        if (received === undefined) return
+        // What came before brings nothing.
+        if (received === undefined || received._tag === "Chunks" && received.offset === last) return
         if (received._tag === "Chunks") last = received.offset
         failures = 0
         found.push(received)
@@ -163,7 +168,9 @@ export const follow = (
         if (failures > 0) yield* Effect.sleep(Math.min(5000, pause * 2 ** (failures - 1)))
         // What brings nothing counts, until it brings something.
         const before = last
-        const response = yield* client.execute(asked())
+        const head = yield* Effect.timeoutOption(calling(url, headers, client.execute(asked())), idleTimeout)
+        if (Option.isNone(head)) return broken("the server does not answer")
+        const response = head.value
         if (response.status === 200 || response.status === 201) {
           return Stream.concat(
             read(response),
@@ -176,7 +183,7 @@ export const follow = (
         }
         const refused = yield* refusal(response)
         return isAway(response.status) ? broken(refused.message) : Stream.fail(refused)
-      }).pipe(Effect.catchTag("HttpClientError", (error) => Effect.sync(() => broken(error.message))))
+      }).pipe(Effect.catchTag("HttpClientError", (error) => Effect.sync(() => broken(fromClient(error).message))))
     )
     return attempt.pipe(
       Stream.repeat(Schedule.forever),
@@ -199,19 +206,71 @@ export const follow = (
  */
 export const cancel = Effect.fn("StreamLogClient.cancel")(function*(
   url: string,
-  { headers }: Pick<Options, "headers"> = {}
+  options: Pick<Options, "headers"> = {}
 ): Effect.fn.Return<typeof End.Type | undefined, ClientError, HttpClient.HttpClient> {
-  const response = yield* Effect.mapError(
-    HttpClient.del(url, { headers: revealed(headers) }),
-    ({ message }) => new ClientError({ reason: "GaveUp", message })
+  const { headers, idleTimeout } = yield* settingsOf(url, options)
+  const silent = () => Effect.fail(new ClientError({ reason: "GaveUp", message: "the server does not answer" }))
+  const response = yield* calling(url, headers, HttpClient.del(url, { headers })).pipe(
+    Effect.mapError((error) => new ClientError({ reason: "GaveUp", message: fromClient(error).message })),
+    Effect.timeoutOrElse({ duration: idleTimeout, orElse: silent })
   )
   if (response.status !== 200 && response.status !== 202) return yield* Effect.flatMap(refusal(response), Effect.fail)
   const { end } = yield* Effect.mapError(
-    Effect.flatMap(response.json, Schema.decodeUnknownEffect(Stopped)),
+    Effect.flatMap(bodyOf(response), Schema.decodeEffect(Schema.fromJsonString(Stopped))),
     () => malformed
   )
   return end === null ? undefined : end
 })
+
+const settingsOf = (url: string, stated: Options & { readonly request?: ChatRequest | undefined }) =>
+  Effect.mapError(
+    Effect.fromResult(Result.gen(function*() {
+      yield* Checks.given("url", "a text", () => url, Predicate.isString)
+      if (hasPassword(url)) return yield* Result.fail("`url` has a user name or password in it: send them in a header")
+      const { headers, idleTimeout = "45 seconds", maxAttempts = 10, offset, request } = yield* Checks.copied(stated)
+      return {
+        headers: yield* Checks.given("headers", "texts or redacted texts", () => revealed(headers), areTexts),
+        idleTimeout: yield* Checks.duration("idleTimeout", idleTimeout),
+        maxAttempts: yield* Checks.count("maxAttempts", maxAttempts, { least: 1, unlimited: true }),
+        offset: yield* Checks.given("offset", "a text", () => offset, (offset) => areTexts([offset ?? ""])),
+        request
+      }
+    })),
+    (message) => new ClientError({ reason: "Refused", code: "InvalidRequest", message })
+  )
+
+// The client would show them in its errors.
+const hasPassword = (url: string): boolean => {
+  const { password = "", username = "" } = URL.canParse(url) ? new URL(url) : {}
+  return username !== "" || password !== ""
+}
+
+// No other text can be the value of a header.
+const areTexts = (values: unknown): boolean =>
+  Predicate.isObjectOrArray(values) &&
+  Object.values(values).every((value) => Predicate.isString(value) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value))
+
+/** What authorizes a request goes to no other server, and into no span: those of the client keep the request. */
+const calling = <A, E, R>(url: string, headers: Readonly<Record<string, string>>, self: Effect.Effect<A, E, R>) =>
+  Effect.updateContext(self, (context: Context.Context<R>) =>
+    context.pipe(
+      Context.add(FetchHttpClient.RequestInit, {
+        redirect: "manual",
+        ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit))
+      }),
+      Context.add(HttpClient.TracerDisabledWhen, () => Object.keys(headers).length > 0 || url.includes("?"))
+    ))
+
+/** A body that is no stream of events is short, and does not take long. */
+const bodyOf = (response: HttpClientResponse.HttpClientResponse) => {
+  let size = 0
+  return response.stream.pipe(
+    Stream.decodeText(),
+    Stream.takeWhile((text) => (size += text.length) <= 64 * 1024),
+    Stream.mkString,
+    Effect.timeout("5 seconds")
+  )
+}
 
 /**
  * A provider whose answers a log keeps: each stream begins an answer under a random id and follows it to its end.
@@ -300,8 +359,8 @@ const Stopped = Schema.Struct({ end: Schema.NullOr(Schema.toCodecJson(End)) })
 
 const decodeChunks = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Array(Schema.toCodecJson(AnyChunk))))
 const decodeEnd = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.toCodecJson(End)))
-const decodeRefusal = Schema.decodeUnknownOption(
-  Schema.Struct({ error: Schema.Struct({ _tag: Schema.String, message: Schema.String }) })
+const decodeRefusal = Schema.decodeOption(
+  Schema.fromJsonString(Schema.Struct({ error: Schema.Struct({ _tag: Schema.String, message: Schema.String }) }))
 )
 
 const malformed = new ClientError({ reason: "Malformed", message: "the server sent what is no event of a log" })
@@ -330,10 +389,10 @@ const revealed = (headers: Options["headers"] = {}): Record<string, string> =>
 const isAway = (status: number): boolean => status === 408 || status === 425 || status === 429 || status >= 500
 
 const refusal = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<ClientError> =>
-  response.json.pipe(
+  bodyOf(response).pipe(
     Effect.option,
-    Effect.map((json) => {
-      const error = Option.getOrUndefined(Option.flatMap(json, (json) => decodeRefusal(json)))?.error
+    Effect.map((text) => {
+      const error = Option.getOrUndefined(Option.flatMap(text, decodeRefusal))?.error
       return new ClientError({
         reason: "Refused",
         status: response.status,

@@ -17,6 +17,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as ChatRequest from "../ChatRequest.ts"
+import * as Checks from "../engine/checks.ts"
 import * as StreamLog from "./StreamLog.ts"
 
 /**
@@ -95,7 +96,11 @@ export const layer = <R = never>(
     const { authorize, heartbeat = "15 seconds", ledgerPath = "/ledger", path = "/answers", retry = 100 } = options
     const log = yield* StreamLog.StreamLog
     const context = yield* Effect.context<R>()
-    const opening = utf8.encode(`retry: ${Math.round(Duration.toMillis(Duration.fromInputUnsafe(retry)))}\n\n`)
+    const pause = Result.getOrElse(
+      Checks.duration("retry", retry, { finite: true, zero: true }),
+      () => Duration.millis(100)
+    )
+    const opening = utf8.encode(`retry: ${Math.round(Duration.toMillis(pause))}\n\n`)
 
     /** Runs a handler for who asks, on the id and what follows it in the path. */
     const handled = (

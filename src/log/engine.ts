@@ -1,3 +1,4 @@
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -13,15 +14,13 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ChatRequest from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
-import * as CostMetadata from "../CostMetadata.ts"
-import { plain } from "../internal/amount.ts"
-import * as Pricing from "../Pricing.ts"
+import { tagOf } from "../internal/sent.ts"
 import * as Provider from "../Provider.ts"
-import type { ProviderError } from "../ProviderError.ts"
+import { isProviderError } from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
-import type { Usage } from "../Usage.ts"
 import * as Pages from "./pages.ts"
 import * as Requests from "./requests.ts"
+import type { Source } from "./source.ts"
 import * as State from "./state.ts"
 import * as Tails from "./tail.ts"
 import * as Watch from "./watch.ts"
@@ -54,10 +53,14 @@ const restAfterLook = 5
 /** How long one operation of a store may take before it is tried again, in ms. */
 const longestOperation = 2_500
 
+/** How many leases one step renews. */
+const mostRenewed = 200
+
 /** The most that one write takes, in UTF-16 code units. */
 const maxCommit = 512 * 1024
 
-type Item = Pages.Page | Tails.Ended | { readonly _tag: "Idle" }
+/** @internal */
+export type Item = Pages.Page | Tails.Ended | { readonly _tag: "Idle" }
 
 /** What a reader gets, and where it is then; `undefined` after the end. */
 type Next = readonly [Item, number] | undefined
@@ -73,19 +76,20 @@ interface Recording {
   readonly interrupt: () => void
   /** Has it look at the store. */
   readonly check: () => void
+  /** When it last began what reached the store, in ms by the clock of this process. */
+  reached: number
 }
 
 /** @internal */
 export const make = Effect.fnUntraced(function*(
-  provider: Provider.Service,
   { chunk, lease, maxPending, patience, ttl }: Options
 ) {
   const store = yield* Store.Store
+  const clock = yield* Clock.Clock
   // Of readers' and producers' fibers: it closes after the answers have ended.
   const scope = yield* Scope.make()
   const recordings = new Map<string, Recording>()
   const tails = new Map<string, Tails.Tail>()
-  const textOf = Requests.chunkText(chunk)
   // How long readers wait for a store that is away: a producer that is alive may be as long.
   const awaited = Math.max(lease, patience)
   let isClosing = false
@@ -232,25 +236,24 @@ export const make = Effect.fnUntraced(function*(
   const record = Effect.fnUntraced(function*(
     { epoch, stated: stated0 }: State.Head,
     id: string,
-    request: ChatRequest.Normalized
+    { bill, texts }: Source
   ) {
     const news = Tails.bell()
     const room = Tails.bell()
-    const metadata = CostMetadata.accumulator()
     let pending: Array<string> = []
     let pendingSize = 0
     let isStated = false
-    let finishReason: string | null = null
     let end: State.End | undefined
     let mustLook = false
+    bill.listen(() => {
+      isStated = true
+      news.ring()
+    })
 
-    const take = (chunks: ReadonlyArray<Chunk>): Effect.Effect<void> => {
-      for (const chunk of chunks) {
-        const json = textOf(chunk)
+    const take = (texts: ReadonlyArray<string>): Effect.Effect<void> => {
+      for (const json of texts) {
         pending.push(json)
         pendingSize += json.length
-        isStated = metadata.add(chunk) || isStated
-        finishReason = chunk.commonFinishReasons[0] ?? finishReason
       }
       news.ring()
       return pendingSize < maxPending ? Effect.void : waitForRoom
@@ -259,13 +262,13 @@ export const make = Effect.fnUntraced(function*(
       pendingSize < maxPending ? Effect.void : Effect.andThen(room.next(), waitForRoom)
     )
 
-    const source = yield* provider.stream(request).pipe(
+    const source = yield* texts.pipe(
       Stream.runForEachArray(take),
       // An answer is one attempt, and has one bill.
       Effect.updateService(Provider.CurrentPolicy, (policy) => ({ ...policy, maxRetries: 0 })),
       Effect.onExit((exit) =>
         Effect.sync(() => {
-          end ??= endOf(exit, () => metadata.usage(), finishReason)
+          end ??= endOf(exit, bill.ended)
           news.ring()
         })
       ),
@@ -286,22 +289,22 @@ export const make = Effect.fnUntraced(function*(
       check: () => {
         mustLook = true
         news.ring()
-      }
+      },
+      reached: clock.currentTimeMillisUnsafe()
     }
     recordings.set(id, recording)
     watch.begin()
 
     const write = Effect.gen(function*() {
-      const clock = yield* Clock.Clock
       let stated = stated0
       let tail = 0
       let commit = 0
-      let reached = clock.currentTimeMillisUnsafe()
       while (true) {
         const rung = news.next()
-        const now = clock.currentTimeMillisUnsafe()
-        if (pending.length === 0 && end === undefined && !mustLook && now - reached < lease / 5) {
-          yield* Effect.raceFirst(rung, Effect.sleep(lease / 5))
+        const begun = clock.currentTimeMillisUnsafe()
+        const left = recording.reached + lease - begun
+        if (pending.length === 0 && end === undefined && !mustLook && !isStated && left > 0) {
+          yield* Effect.raceFirst(rung, Effect.sleep(left))
           continue
         }
         mustLook = false
@@ -311,18 +314,14 @@ export const make = Effect.fnUntraced(function*(
         const last = pending.length === 0 ? end : undefined
         if (isStated) {
           isStated = false
-          stated = yield* statedOf(metadata, stated)
+          stated = yield* bill.stated(stated)
         }
         commit += 1
         const change: State.Commit = { epoch, commit, batches: taken.batches, stated, end: last }
-        const begun = clock.currentTimeMillisUnsafe()
-        const done = yield* transact(id, State.append(id, change)).pipe(
-          trying(Math.max(1, lease - (begun - reached))),
-          Effect.option
-        )
+        const done = yield* transact(id, State.append(id, change)).pipe(trying(Math.max(1, left)), Effect.option)
         // Out of reach for as long as the lease: whoever reaches the store says that the answer is lost.
         if (done._tag === "None" || done.value._tag === "Fenced") return
-        reached = begun
+        recording.reached = begun
         tail = done.value.head.tail
         room.ring()
         const shared = tails.get(id)
@@ -345,30 +344,48 @@ export const make = Effect.fnUntraced(function*(
     )
   })
 
+  /** Renews the leases of those who have had nothing to store, all in one step. Nobody else does, and who writes does it too. */
+  const renew = Effect.suspend(() => {
+    const begun = clock.currentTimeMillisUnsafe()
+    const silent = Array.from(recordings.values()).filter(({ reached }) => begun - reached >= lease / 10)
+    return Effect.forEach(
+      Arr.chunksOf(silent, mostRenewed),
+      (some) =>
+        store.transact(some.map(({ id }) => State.head(id).key), State.renew(some)).pipe(
+          trying(lease),
+          Effect.map((renewed) => {
+            for (const recording of some) {
+              if (renewed.has(recording.id)) recording.reached = Math.max(recording.reached, begun)
+              else recording.check()
+            }
+          }),
+          // Each finds out by itself when its lease is over.
+          Effect.ignore
+        ),
+      { discard: true }
+    )
+  })
+  yield* Effect.forkIn(Effect.forever(Effect.delay(renew, lease / 5)), scope)
+
   /** No request owns it: whoever asked may leave, also while it begins. */
   const start = (options: {
     readonly id: string
     readonly user: string
     readonly hash: string
-    readonly request: ChatRequest.Normalized
+    readonly source: Source
   }): Effect.Effect<State.Known & { readonly isNew: boolean }, Store.StoreError> =>
     isClosing ? unavailable("the server is shutting down") : Effect.gen(function*() {
-      const { hash, id, request, user } = options
+      const { hash, id, source, user } = options
       const opening: State.Opening = {
         epoch: yield* Requests.token,
         hash,
         user,
         lease,
         ttl,
-        stated: {
-          provider: provider.name,
-          model: provider.target?.(request)?.model ?? request.model ?? null,
-          usage: null,
-          cost: null
-        }
+        stated: { provider: source.provider, model: source.model, usage: null, cost: null }
       }
       const opened = yield* trying(patience)(transact(id, State.open(id, opening)))
-      if (opened.isNew) yield* Effect.forkIn(record(opened.head, id, request), scope)
+      if (opened.isNew) yield* Effect.forkIn(record(opened.head, id, source), scope)
       return opened
     }).pipe(Effect.forkIn(scope), Effect.flatMap(Fiber.join))
 
@@ -445,14 +462,11 @@ export const make = Effect.fnUntraced(function*(
     text,
     cancel,
     shutdown,
+    ttl,
+    /** Waits for a store that is away. */
+    patiently: trying(patience),
     look: (id: string) => trying(patience)(look(id)),
-    rows: (user: string, id: string | undefined) =>
-      store.scan(State.rowsOf(user, id)).pipe(
-        Stream.mapEffect(({ key, value }) => Effect.fromResult(State.rowAt(key).read(value))),
-        Stream.filter((row) => row !== undefined),
-        Stream.runCollect,
-        trying(patience)
-      ),
+    rows: (user: string, id: string | undefined) => trying(patience)(Stream.runCollect(State.rows(store, user, id))),
     ready: Effect.suspend(() =>
       isClosing
         ? unavailable("the server is shutting down")
@@ -465,33 +479,13 @@ export const make = Effect.fnUntraced(function*(
 
 const interrupted: State.End = { _tag: "Failed", reason: "Interrupted", message: "the server was shut down" }
 
-const endOf = (
-  exit: Exit.Exit<void, ProviderError>,
-  usage: () => Usage | undefined,
-  finishReason: string | null
-): State.End => {
-  if (exit._tag === "Success") return { _tag: "Done", usage: usage() ?? null, finishReason }
+const endOf = (exit: Exit.Exit<void, unknown>, ended: Source["bill"]["ended"]): State.End => {
+  if (exit._tag === "Success") return { _tag: "Done", ...ended() }
   if (Cause.hasInterruptsOnly(exit.cause)) return interrupted
-  const error = Cause.findErrorOption(exit.cause)
-  return Option.isSome(error)
-    ? { _tag: "Failed", reason: error.value.reason._tag, message: error.value.message }
-    // What a defect says may be anything.
-    : { _tag: "Failed", reason: "Unknown", message: "the provider broke" }
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  // What others than providers say may be anything.
+  return { _tag: "Failed", reason: tagOf(error), message: isProviderError(error) ? error.message : "the answer broke" }
 }
-
-const statedOf = (metadata: CostMetadata.Accumulator, before: State.Stated): Effect.Effect<State.Stated> =>
-  Effect.map(Pricing.costOf(metadata.metadata()), (cost) => {
-    const { model, provider } = metadata.metadata()
-    const usage = metadata.usage() ?? null
-    return {
-      provider: provider ?? before.provider,
-      model: model ?? before.model,
-      usage,
-      ...(usage === null || cost === undefined
-        ? { cost: null }
-        : { cost: plain(cost.total), ...(cost.flags.length === 0 ? undefined : { flags: cost.flags }) })
-    }
-  })
 
 /** As many of the texts as one write takes, as batches that follow `tail`. */
 const takeBatches = (
@@ -527,26 +521,34 @@ const unavailable = (message: string) => Effect.fail(new Store.StoreError({ reas
 /** Tries an operation again while the store is away, for so many ms. */
 const trying =
   (forMillis: number) =>
-  <A, E>(effect: Effect.Effect<A, E | Store.StoreError>): Effect.Effect<A, E | Store.StoreError> => {
-    let last = new Store.StoreError({ reason: "Unavailable", message: "the store does not answer" })
-    return effect.pipe(
-      Effect.tapError((error) =>
-        Effect.sync(() => {
-          if (error instanceof Store.StoreError) last = error
-        })
-      ),
+  <A, E>(effect: Effect.Effect<A, E | Store.StoreError>): Effect.Effect<A, E | Store.StoreError> =>
+    Effect.clockWith((clock) => {
+      const end = clock.currentTimeMillisUnsafe() + forMillis
+      const left = () => end - clock.currentTimeMillisUnsafe()
       // A connection that was lost may not say so: there has to be time for another.
-      Effect.timeoutOrElse({
-        duration: Math.min(Math.max(forMillis / 3, 400), forMillis, longestOperation),
-        orElse: () => Effect.fail(last)
-      }),
-      Effect.retry({
-        schedule: Schedule.spaced(50),
-        while: (error) => error instanceof Store.StoreError && error.reason === "Unavailable"
-      }),
-      Effect.timeoutOrElse({ duration: forMillis, orElse: () => Effect.fail(last) })
-    )
-  }
+      const longest = Math.min(Math.max(forMillis / 3, 400), longestOperation)
+      let last: Store.StoreError | undefined
+      const attempt = Effect.suspend(() =>
+        effect.pipe(
+          Effect.tapError((error) =>
+            Effect.sync(() => {
+              if (error instanceof Store.StoreError) last = error
+            })
+          ),
+          Effect.timeoutOrElse({
+            duration: Math.max(1, Math.min(longest, left())),
+            orElse: () => last === undefined ? unavailable("the store does not answer") : Effect.fail(last)
+          })
+        )
+      )
+      return Effect.retry(attempt, {
+        schedule: Schedule.spaced(pauseOfStore),
+        while: (error) => error instanceof Store.StoreError && error.reason === "Unavailable" && left() > pauseOfStore
+      })
+    })
+
+/** How long a store that is away is left alone, in ms. */
+const pauseOfStore = 50
 
 const atEnd = -1
 const idle = { _tag: "Idle" } as const

@@ -39,24 +39,14 @@ export const toJson = (request: ChatRequest.ChatRequest): Result.Result<unknown,
  *
  * @internal
  */
-export const hash = (id: string, json: unknown): Effect.Effect<string> =>
-  Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonical([id, json])))).pipe(
-    Effect.map((digest) => hex(new Uint8Array(digest)))
+export const hash = (id: string, json: unknown): Effect.Effect<string> => {
+  const text = new TextEncoder().encode(canonical([id, json]))
+  return Effect.map(
+    Effect.promise(() => crypto.subtle.digest("SHA-256", text)),
+    (digest) => hex(new Uint8Array(digest))
   )
-
-const bundled: ReadonlySet<unknown> = new Set(AnyChunk.members)
+}
 
 /** @internal */
 export const chunkCodec = (schema: Schema.Codec<Chunk, unknown> = AnyChunk): Schema.Codec<Chunk, unknown> =>
   Schema.toCodecJson(schema)
-
-/**
- * Writes chunks as JSON. What a chunk of `AnyChunk` holds is what it is encoded to, so it needs no schema, which would take ten
- * times as long.
- *
- * @internal
- */
-export const chunkText = (schema: Schema.Codec<Chunk, unknown> | undefined): (chunk: Chunk) => string => {
-  const encode = Schema.encodeSync(chunkCodec(schema))
-  return (chunk) => JSON.stringify(schema === undefined && bundled.has(chunk.constructor) ? chunk : encode(chunk))
-}

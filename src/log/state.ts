@@ -3,9 +3,10 @@
  *
  * @since 0.2.0
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import * as Ledger from "../middleware/state/ledger.ts"
 import * as Store from "../stores/Store.ts"
@@ -97,11 +98,22 @@ export const head = (id: string): Store.Cell<Head> => heads(Store.key("log", id)
 const heads = Store.cells(Head)
 
 /** @internal */
-export const rowsOf = (user: string, id?: string): string =>
-  id === undefined ? Store.key("log-bill", user) : Store.key("log-bill", user, id)
+export const rowsOf = (user?: string, id?: string): string =>
+  Store.key("log-bill", ...[user, id].filter((part) => part !== undefined))
 
 /** @internal */
 export const rowAt: (key: string) => Store.Cell<Row> = Store.cells(Row)
+
+/**
+ * The bills of all answers, of those of a user, or of one.
+ *
+ * @internal
+ */
+export const rows = (store: Store.Service, user?: string, id?: string): Stream.Stream<Row, Store.StoreError> =>
+  store.scan(rowsOf(user, id)).pipe(
+    Stream.mapEffect(({ key, value }) => Effect.fromResult(rowAt(key).read(value))),
+    Stream.filter((row) => row !== undefined)
+  )
 
 /** @internal */
 export const row = (of: { readonly user: string; readonly id: string; readonly epoch: string }): Store.Cell<Row> =>
@@ -206,7 +218,7 @@ const ending = (
         id,
         user,
         end: end._tag,
-        unstated: end._tag !== "Done" || stated.usage === null,
+        unstated: end._tag !== "Done" || end.usage === null || stated.usage === null,
         startedAt,
         endedAt: now
       })
@@ -291,7 +303,7 @@ export type Committed =
   | { readonly _tag: "Fenced"; readonly head: Head | undefined }
 
 /**
- * Adds batches, the end, or only renews the lease. It succeeds once, and whoever has lost the answer is told so.
+ * Adds batches or the end, and renews the lease. It succeeds once, and whoever has lost the answer is told so.
  *
  * @internal
  */
@@ -318,6 +330,26 @@ export const append =
     }
     const ended = ending(id, next, end, now)
     return { result: { _tag: "Committed", head: ended.head }, writes: [...stored, ...ended.writes] }
+  }
+
+/**
+ * Only renews the leases of answers. Gives the ids of those that still run.
+ *
+ * @internal
+ */
+export const renew =
+  (answers: ReadonlyArray<{ readonly id: string; readonly epoch: string }>): Store.Transition<ReadonlySet<string>> =>
+  (values, now) => {
+    const writes = answers.flatMap(({ epoch, id }, index) => {
+      const before = Result.getOrUndefined(head(id).read(values[index]))
+      return before === undefined || before.epoch !== epoch || before.ended !== null || isOver(before, now)
+        ? []
+        : [{ id, write: head(id).put({ ...before, until: now + before.lease }) }]
+    })
+    return Result.succeed({
+      result: new Set(writes.map(({ id }) => id)),
+      writes: writes.map(({ write }) => write)
+    })
   }
 
 /**

@@ -23,6 +23,9 @@ export interface Watch {
 /** How often all answers are looked at while hints come, and where none do, in ms. */
 const lookEvery = { hinted: 300, alone: 10 } as const
 
+/** How long a server rests after a hint, in ms: what changes meanwhile is one hint. */
+const restAfterHint = 5
+
 /** How many answers one look or one hint takes: a notification of Postgres has 8,000 bytes. */
 const atOnce = { look: 256, hint: 32 } as const
 
@@ -105,6 +108,7 @@ export const make = Effect.fnUntraced(function*(
       const ids = Array.from(untold).slice(0, atOnce.hint)
       for (const id of ids) untold.delete(id)
       yield* hints.tell([me, ...ids].join(" "))
+      yield* Effect.sleep(restAfterHint)
     }
   })
   yield* Effect.forkScoped(telling)

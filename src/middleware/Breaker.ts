@@ -37,15 +37,17 @@ export interface Options {
   readonly onStoreFailure?: "refuse" | "pass" | undefined
 }
 
-interface Settings extends Machine.Threshold {
+interface Settings extends Machine.Threshold, Pick<Options, "key"> {
   readonly onStoreFailure: Stored.OnStoreFailure
 }
 
 const name = "breaker"
 
-const settingsOf = ({ failures = 5, onStoreFailure, openFor = Duration.seconds(30) }: Options) =>
+const settingsOf = (options: Options) =>
   Result.gen(function*(): Generator<Result.Result<unknown, string>, Settings, never> {
+    const { failures = 5, key, onStoreFailure, openFor = Duration.seconds(30) } = yield* Checks.copied(options)
     return {
+      key,
       failures: yield* Checks.count("failures", failures, { least: 1 }),
       openFor: Duration.toMillis(yield* Checks.duration("openFor", openFor, { finite: true })),
       onStoreFailure: yield* Stored.checkStoreFailure(onStoreFailure)
@@ -83,11 +85,12 @@ export const make: (options?: Options) => Effect.Effect<
   const settings = yield* Stored.checked(name, settingsOf(options))
   const store = yield* Store.Store
   return <C extends Chunk>(self: Provider.Service<C>): Provider.Service<C> =>
-    Stack.around(self, (asked) => (call) => attempt({ asked, call, store, cell: cellOf(asked, options), settings }))
+    Stack.around(self, (asked) => (call) =>
+      Effect.flatMap(
+        Stored.keyOf(name, asked, settings.key),
+        (key) => attempt({ asked, call, store, cell: cells(key), settings })
+      ))
 })
-
-const cellOf = ({ model = "", provider, request }: Stack.Asked, { key }: Options) =>
-  cells(key === undefined ? Store.key(name, provider.name, model) : Store.key(name, key(request)))
 
 /**
  * Puts a breaker around the common `Provider` that is provided to it.

@@ -14,6 +14,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Function from "effect/Function"
 import type * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -180,8 +181,9 @@ export const balance = (
   account: Account
 ): Effect.Effect<Balance, Store.StoreError | ProviderError.ProviderError, Store.Store> =>
   Effect.gen(function*() {
-    const limit = yield* limitOf(account.limit)
-    return yield* Store.modify({ cell: cellOf(account) }, ({ cell = State.empty }, now) => ({
+    const { limit: stated, ...of } = yield* Stored.checked("Budget", Checks.copied(account))
+    const limit = yield* limitOf(stated)
+    return yield* Store.modify({ cell: yield* cellOf(of) }, ({ cell = State.empty }, now) => ({
       result: balanceOf(State.expired(cell, now), limit),
       writes: []
     }))
@@ -195,8 +197,15 @@ const balanceOf = (account: State.Account, limit: BigDecimal.BigDecimal): Balanc
     reserved: State.reservedOf(account)
   })
 
-const cellOf = ({ key, name = "" }: Omit<Account, "limit">): Store.Cell<State.Account> =>
-  State.cells(Store.key("budget", name, ...(key === undefined ? [] : [key])))
+const cellOf = (
+  { key, name = "" }: Omit<Account, "limit">
+): Effect.Effect<Store.Cell<State.Account>, ProviderError.ProviderError> =>
+  Effect.map(
+    Stored.called("Budget", "key` and `name", "texts", () => [name, ...(key === undefined ? [] : [key])], isTexts),
+    (names) => State.cells(Store.key("budget", ...names))
+  )
+
+const isTexts = (names: unknown): boolean => Array.isArray(names) && names.every(Predicate.isString)
 
 const limitOf = (limit: unknown) => Stored.checked("Budget", Checks.positiveAmount("limit", limit))
 
@@ -231,25 +240,32 @@ const limitOf = (limit: unknown) => Stored.checked("Budget", Checks.positiveAmou
  * @since 0.2.0
  */
 export const make = Effect.fnUntraced(function*(
-  options: Options
+  stated: Options
 ): Effect.fn.Return<
   <C extends Chunk>(self: Provider.Service<C>) => Provider.Service<C>,
   ProviderError.ProviderError,
   Store.Store
 > {
   const store = yield* Store.Store
+  const options = yield* Stored.checked("Budget", Checks.copied(stated))
   const { key: keyOf = ({ user }: ChatRequest) => user, limit, name } = options
   const settings = yield* checked(options)
   const usdOf = typeof limit === "function"
-    ? (key = "") => limitOf(limit(key))
+    ? (key = "") =>
+      Effect.flatMap(Stored.called("Budget", "limit", "a function that gives an amount", () => limit(key)), limitOf)
     : Function.constant(Effect.succeed(yield* limitOf(limit)))
   return <C extends Chunk>(self: Provider.Service<C>) =>
-    Stack.around(self, (asked) =>
-      Effect.fnUntraced(function*(call) {
+    Stack.around(self, (asked) => (call) =>
+      Effect.gen(function*() {
         const now = yield* Clock.currentTimeMillis
-        const key = keyOf(asked.request, now)
+        const key = yield* Stored.called(
+          "Budget",
+          "key",
+          "a function that gives a text",
+          () => keyOf(asked.request, now)
+        )
         const stage = within(store, settings, {
-          cell: cellOf({ name, key }),
+          cell: yield* cellOf({ name, key }),
           limit: yield* usdOf(key),
           amount: yield* largestOf(asked, options, now),
           provider: asked.provider.name
@@ -279,7 +295,9 @@ const largestOf = Effect.fnUntraced(function*(
     )
   }
   if (estimate.success.outputTokens === undefined) {
-    return yield* refuse("A budget needs `maxTokens`, as without it a request may cost any amount")
+    return yield* refuse(
+      "A budget needs `maxTokens`, of the request or in its options, as without it a request may cost any amount"
+    )
   }
   return estimate.success.cost.total
 })
@@ -383,11 +401,12 @@ export const guard: {
   2,
   <C extends Chunk, E, R>(
     self: Stream.Stream<C, E, R>,
-    options: GuardOptions
+    stated: GuardOptions
   ): Stream.Stream<C, E | ProviderError.ProviderError, R | Store.Store> =>
     Stream.unwrap(Effect.gen(function*() {
+      const options = yield* Stored.checked("Budget", Checks.copied(stated))
       const stage = within(yield* Store.Store, yield* checked(options), {
-        cell: cellOf(options),
+        cell: yield* cellOf(options),
         limit: yield* limitOf(options.limit),
         amount: yield* Stored.checked("Budget", Checks.amount("atMost", options.atMost)),
         provider: "Budget"
@@ -447,21 +466,22 @@ const within = (
     ),
     lease,
     renew: change((account, now) => State.renew(account, attempt, now + lease)),
-    end: Effect.fnUntraced(function*({ costs, isUntold, lost, metadata, outcome, responses, usage }) {
-      const [first, ...others] = isStated(metadata) ? yield* costs : []
-      const cost = others.length === 0 ? first : yield* Pricing.costOf(metadata)
-      const spent = cost?.total ?? zero
-      const forLost = BigDecimal.multiply(amount, BigDecimal.fromBigInt(BigInt(lost.length)))
-      const isStatedWhole = isWhole(usage) || metadata.statedCost !== undefined
-      // What another response followed did not come to its end.
-      const isKnown = outcome === "done" && cost !== undefined && isStatedWhole && responses.length === 1
-      const isFree = responses.length === 0 && !isUntold
-      const unknown = outcome === "unsent" ? zero : BigDecimal.sum(
-        forLost,
-        isKnown || isFree ? zero : State.rest(amount, spent)
-      )
-      yield* change((account) => State.settle(account, attempt, outcome === "unsent" ? zero : spent, unknown))
-    })
+    end: ({ costs, isUntold, lost, metadata, outcome, responses, usage }) =>
+      Effect.gen(function*() {
+        const [first, ...others] = isStated(metadata) ? yield* costs : []
+        const cost = others.length === 0 ? first : yield* Pricing.costOf(metadata)
+        const spent = cost?.total ?? zero
+        const forLost = BigDecimal.multiply(amount, BigDecimal.fromBigInt(BigInt(lost.length)))
+        const isStatedWhole = isWhole(usage) || metadata.statedCost !== undefined
+        // What another response followed did not come to its end.
+        const isKnown = outcome === "done" && cost !== undefined && isStatedWhole && responses.length === 1
+        const isFree = responses.length === 0 && !isUntold
+        const unknown = outcome === "unsent" ? zero : BigDecimal.sum(
+          forLost,
+          isKnown || isFree ? zero : State.rest(amount, spent)
+        )
+        yield* change((account) => State.settle(account, attempt, outcome === "unsent" ? zero : spent, unknown))
+      })
   })
 }
 

@@ -11,6 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -26,6 +27,7 @@ import { trusted } from "../internal/trusted.ts"
 import * as Provider from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
+import * as Attempts from "./attempts.ts"
 import * as Lifetime from "./lifetime.ts"
 import * as State from "./state/cache.ts"
 import * as Stored from "./stored.ts"
@@ -132,7 +134,10 @@ export const make: <C extends Chunk = AnyChunk.AnyChunk>(options?: Options<C>) =
   ProviderError,
   Store.Store
 > = <C extends Chunk>(options: Options<C> = {}) =>
-  options.chunk === undefined ? cachedBy(options, AnyChunk.AnyChunk) : cachedBy(options, options.chunk)
+  Effect.flatMap(
+    Stored.checked("Cache", Checks.copied(options)),
+    (options) => options.chunk === undefined ? cachedBy(options, AnyChunk.AnyChunk) : cachedBy(options, options.chunk)
+  )
 
 /**
  * Keeps the answers of the common `Provider` that is provided to it.
@@ -203,12 +208,12 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
     timeToLive: Lifetime.millisOf("Cache", "timeToLive", options.timeToLive ?? "1 day"),
     maxSize: Stored.checked("Cache", Checks.count("maxSize", options.maxSize ?? 1024 * 1024)),
     lease: Lifetime.millisOf("Cache", "lease", options.lease ?? "30 seconds"),
-    onStoreFailure: Stored.checked("Cache", Stored.checkStoreFailure(options.onStoreFailure))
+    onStoreFailure: Stored.checked("Cache", Stored.checkStoreFailure(options.onStoreFailure)),
+    chunk: Stored.called("Cache", "chunk", "a schema", () => chunk, Schema.isSchema)
   })
   const { tenant = () => "", while: isFor = () => true } = options
-  const codec = Schema.toCodecJson(Schema.Array(chunk))
-  const decode = Schema.decodeResult(codec)
-  const encode = Schema.encodeUnknownResult(codec)
+  const decode = Schema.decodeResult(Schema.toCodecJson(Schema.Array(chunk)))
+  const write = AnyChunk.writer(settings.chunk)
 
   return <D extends Chunk>(self: Provider.Service<D>): Provider.Service<C | D> => {
     const asked = (
@@ -252,7 +257,7 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
             )
           }
           const chunks: Array<D> = []
-          return self.stream(request).pipe(
+          return Attempts.ask(self, request).pipe(
             Stream.mapArray((some) => {
               // No chunk is that short.
               if (chunks.length <= settings.maxSize / 10) { for (const chunk of some) chunks.push(chunk) }
@@ -275,15 +280,15 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
 
     const kept = (chunks: ReadonlyArray<D>): Effect.Effect<Schema.Json | undefined> => {
       if (!isWhole(chunks)) return Effect.succeed(undefined)
-      const json = encode(chunks)
-      return Result.isFailure(json)
+      const text = Result.try(() => `[${chunks.map(write).join(",")}]`)
+      return Result.isFailure(text)
         ? Effect.as(
           Effect.logWarning(
             `Cache: an answer of ${self.name} is not kept, as its chunks are not of the schema \`chunk\``
           ),
           undefined
         )
-        : Effect.succeed(JSON.stringify(json.success).length <= settings.maxSize ? json.success : undefined)
+        : Effect.succeed(text.success.length <= settings.maxSize ? JSON.parse(text.success) : undefined)
     }
 
     const claimed = (
@@ -311,13 +316,21 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
       ...self,
       stream: (request) =>
         Stream.unwrap(Effect.gen(function*() {
-          if ((yield* Bypass) || !isFor(request)) return self.stream(request)
+          const isKept = Stored.called("Cache", "while", "a function that gives true or false", () => isFor(request))
+          if ((yield* Bypass) || !(yield* isKept)) return Attempts.ask(self, request)
           const text = canonicalRequest(request)
           // The provider says what is wrong with it.
-          if (Result.isFailure(text)) return self.stream(request)
+          if (Result.isFailure(text)) return Attempts.ask(self, request)
           const { model = "", url = "" } = self.target?.(request) ?? {}
           const digest = yield* sha256(text.success)
-          return asked(request, State.cells(Store.key("cache", tenant(request), self.name, url, model, digest)))
+          const whose = yield* Stored.called(
+            "Cache",
+            "tenant",
+            "a function that gives a text",
+            () => tenant(request),
+            Predicate.isString
+          )
+          return asked(request, State.cells(Store.key("cache", whose, self.name, url, model, digest)))
         }))
     }
   }

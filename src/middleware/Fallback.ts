@@ -8,8 +8,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
+import * as Checks from "../engine/checks.ts"
 import { refused } from "../engine/checks.ts"
 import { defined } from "../internal/defined.ts"
 import * as Provider from "../Provider.ts"
@@ -161,49 +165,76 @@ export const make = <const Chunks extends readonly [Chunk, ...ReadonlyArray<Chun
 
 const combined = <C extends Chunk>(
   stated: ReadonlyArray<Provider.Service<C> | Target<C>>,
-  { name = "fallback", onFailure, while: isFor = fallsOn }: Options = {}
-): Provider.Service<C> => {
-  const targets = stated.map((target): Target<C> => "stream" in target ? { provider: target } : target)
-  return {
-    name,
-    dialect: dialectOf(targets.map(({ provider }) => provider)),
-    stream: (request) =>
-      Attempts.stream(Effect.fnUntraced(function*() {
-        const [first, ...others] = yield* Effect.forEach(targets, (target) =>
-          Effect.map(changed(request, target, name), (request): Attempts.Attempt<C> => ({
-            provider: target.provider,
-            request,
-            maxRetries: target.maxRetries ?? 0
-          })))
-        if (first === undefined) {
-          return yield* refused(name, "no provider to ask: there are no targets")
+  options: Options = {}
+): Provider.Service<C> =>
+  Result.match(checked(stated, options), {
+    onFailure: (message) => ({ name: "fallback", stream: () => Stream.fail(refused("fallback", message)) }),
+    onSuccess: ([targets, options]) => among(targets, options)
+  })
+
+const checked = <C extends Chunk>(
+  stated: ReadonlyArray<Provider.Service<C> | Target<C>>,
+  options: Options
+): Result.Result<readonly [ReadonlyArray<Target<C>>, Options], string> =>
+  Result.all([
+    Checks.given(
+      "targets",
+      "a list of providers",
+      () => stated.map((target): Target<C> => "stream" in target ? { provider: target } : { ...target }),
+      (targets) => Array.isArray(targets) && targets.every(({ provider }) => Predicate.isString(provider.name))
+    ),
+    Result.flatMap(Checks.copied(options), (options) =>
+      Result.map(
+        Checks.given("name", "a text", () => options.name ?? "", Predicate.isString),
+        () => options
+      ))
+  ])
+
+const among = <C extends Chunk>(
+  targets: ReadonlyArray<Target<C>>,
+  { name = "fallback", onFailure, while: isFor = fallsOn }: Options
+): Provider.Service<C> => ({
+  name,
+  dialect: dialectOf(targets.map(({ provider }) => provider)),
+  stream: (request) =>
+    Attempts.stream(Effect.fnUntraced(function*() {
+      const [first, ...others] = yield* Effect.forEach(targets, (target) =>
+        Effect.map(changed(request, target, name), (request): Attempts.Attempt<C> => ({
+          provider: target.provider,
+          request,
+          maxRetries: target.maxRetries ?? 0
+        })))
+      if (first === undefined) {
+        return yield* refused(name, "no provider to ask: there are no targets")
+      }
+      return {
+        first,
+        onFailure,
+        next: (error, failures, left) => {
+          const following = others[failures - 1]
+          return following === undefined || left <= 0
+            ? Effect.succeed(undefined)
+            : Effect.flatMap(
+              Attempts.decided(name, () =>
+                isFor(error)),
+              (isFor) =>
+                isFor ? Effect.as(tell(error, following), following) : Effect.succeed(undefined)
+            )
         }
-        return {
-          first,
-          onFailure,
-          next: (error, failures, left) => {
-            const following = others[failures - 1]
-            return following === undefined || left <= 0 || !isFor(error)
-              ? Effect.succeed(undefined)
-              : Effect.as(tell(error, following), following)
-          }
-        }
-      }))
-  }
-}
+      }
+    }))
+})
 
 const changed = (
   request: ChatRequest,
   { request: change = {} }: Changes,
   name: string
 ): Effect.Effect<ChatRequest, ProviderError> =>
-  typeof change === "function"
-    ? Effect.mapError(
-      Effect.try(() => change(request)),
-      // Not its message, which may show what is secret.
-      () => refused(name, "the function that changes the request for a target threw")
-    )
-    : Effect.succeed({ ...request, ...defined(change) })
+  Effect.mapError(
+    Effect.try(() => typeof change === "function" ? change(request) : { ...request, ...defined(change) }),
+    // Not its message, which may show what is secret.
+    () => refused(name, "the function that changes the request for a target threw, or `request` can't be read")
+  )
 
 /** What all targets can do: another provider does not have the conversation that one keeps. */
 const dialectOf = (providers: ReadonlyArray<Provider.Service>): Provider.Dialect => {
@@ -237,14 +268,14 @@ const tell = (error: ProviderError, { provider }: Attempts.Attempt<Chunk>): Effe
  *
  * @example
  * ```ts
- * import { Config, Layer } from "effect"
+ * import { Layer } from "effect"
  * import { Anthropic, OpenAi } from "effect-llm-stream"
  * import * as Fallback from "effect-llm-stream/middleware/Fallback"
  * import { FetchHttpClient } from "effect/http"
  *
  * const layer = Fallback.layer([
- *   OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") }),
- *   Anthropic.layerConfig({ model: Config.succeed("claude-haiku-4-5") })
+ *   OpenAi.layerConfig({ model: "gpt-4o-mini" }),
+ *   Anthropic.layerConfig({ model: "claude-haiku-4-5" })
  * ]).pipe(Layer.provide(FetchHttpClient.layer))
  * ```
  *
@@ -259,7 +290,7 @@ export const layer = <E, R>(
     Provider.Provider,
     Effect.map(
       Effect.forEach(targets, (target) => {
-        const { provider, ...changes } = "provider" in target ? target : { provider: target }
+        const { provider, ...changes } = Predicate.hasProperty(target, "provider") ? target : { provider: target }
         return Effect.map(
           Layer.build(provider),
           (context): Target => ({ ...changes, provider: Context.get(context, Provider.Provider) })

@@ -20,6 +20,7 @@ import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Cost from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
+import * as Checks from "../engine/checks.ts"
 import { names } from "../internal/names.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Provider from "../Provider.ts"
@@ -115,6 +116,42 @@ const nowOf = (store: Store.Service): Effect.Effect<number, Store.StoreError> =>
  */
 export const total = (scope?: Scope): Effect.Effect<Total, Store.StoreError, Store.Store> =>
   Stream.runFold(rows(scope), () => State.nothing, State.add)
+
+/**
+ * What rows come to together by a name that each has, such as its user or its day.
+ *
+ * @example
+ * ```ts
+ * import { BigDecimal, Console, Effect, Stream } from "effect"
+ * import * as Ledger from "effect-llm-stream/middleware/Ledger"
+ *
+ * const report = (midnight: number) =>
+ *   Ledger.rows().pipe(
+ *     Stream.filter(({ startedAt }) => startedAt >= midnight),
+ *     Ledger.totalBy(({ user }) => user ?? "nobody"),
+ *     Effect.flatMap(Effect.forEach(([user, { cost }]) => Console.log(user, BigDecimal.format(cost))))
+ *   )
+ * ```
+ *
+ * @category getters
+ * @since 0.2.0
+ */
+export const totalBy: {
+  (
+    nameOf: (row: Row) => string
+  ): <E, R>(rows: Stream.Stream<Row, E, R>) => Effect.Effect<ReadonlyMap<string, Total>, E, R>
+  <E, R>(
+    rows: Stream.Stream<Row, E, R>,
+    nameOf: (row: Row) => string
+  ): Effect.Effect<ReadonlyMap<string, Total>, E, R>
+} = dual(
+  2,
+  <E, R>(rows: Stream.Stream<Row, E, R>, nameOf: (row: Row) => string) =>
+    Stream.runFold(rows, () => new Map<string, Total>(), (totals, row) => {
+      const name = nameOf(row)
+      return totals.set(name, State.add(totals.get(name) ?? State.nothing, row))
+    })
+)
 
 /**
  * What the attempts at one model of one provider come to together.
@@ -301,19 +338,24 @@ export const costMetric = Metric.counter("llm_stream_cost_usd", {
  * @since 0.2.0
  */
 export const make = Effect.fnUntraced(function*(
-  options: Options = {}
+  stated: Options = {}
 ): Effect.fn.Return<
   <C extends Chunk>(self: Provider.Service<C>) => Provider.Service<C>,
   ProviderError,
   Store.Store
 > {
   const store = yield* Store.Store
+  const options = yield* Stored.checked("Ledger", Checks.copied(stated))
   const settings = yield* checked(options)
   const { user: userOf = ({ user }: ChatRequest) => user } = options
   return <C extends Chunk>(self: Provider.Service<C>) =>
     Stack.around(
       self,
-      ({ model, provider, request }) => kept(store, settings, { user: userOf(request), provider: provider.name, model })
+      ({ model, provider, request }) => (call) =>
+        Effect.flatMap(
+          Stored.called("Ledger", "user", "a function that gives a text", () => userOf(request), isUser),
+          (user) => kept(store, settings, { user, provider: provider.name, model })(call)
+        )
     )
 })
 
@@ -419,11 +461,12 @@ export const track: {
   (args) => Stream.isStream(args[0]),
   <C extends Chunk, E, R>(
     self: Stream.Stream<C, E, R>,
-    options: TrackOptions = {}
+    stated: TrackOptions = {}
   ): Stream.Stream<C, E | ProviderError, R | Store.Store> =>
     Stream.unwrap(Effect.gen(function*() {
+      const options = yield* Stored.checked("Ledger", Checks.copied(stated))
       const stage = kept(yield* Store.Store, yield* checked(options), {
-        user: options.user,
+        user: yield* Stored.called("Ledger", "user", "a text", () => options.user, isUser),
         provider: "",
         model: undefined
       })
@@ -438,11 +481,16 @@ interface Settings {
   readonly onStoreFailure: Stored.OnStoreFailure
 }
 
+const isText = (id: string) =>
+  Stored.called("Ledger", "attempt", "an effect that gives a text", () => id, Predicate.isString)
+
+const isUser = (user: unknown): boolean => user === undefined || typeof user === "string"
+
 const uuid = Effect.sync(() => SecureRandom.uuidV7Unsafe())
 
 const checked = ({ attempt = uuid, expiresAfter, lease = "1 minute", onStoreFailure }: RowOptions) =>
   Effect.all({
-    attempt: Effect.succeed(attempt),
+    attempt: Stored.called("Ledger", "attempt", "an effect that gives a text", () => attempt, Effect.isEffect),
     lease: Lifetime.millisOf("Ledger", "lease", lease),
     expiresAfter: expiresAfter === undefined
       ? Effect.succeed(undefined)
@@ -456,7 +504,7 @@ const kept = (
   start: Omit<State.Start, "attempt">
 ): Stack.Stage =>
 (call) =>
-  Effect.flatMap(attempt, (id) => {
+  Effect.flatMap(Effect.flatMap(attempt, isText), (id) => {
     const row = State.started({ ...start, attempt: id }, 0, 0)
     const cell = State.cell(row)
     const expiry = (now: number) => expiresAfter === undefined ? undefined : now + expiresAfter
@@ -477,27 +525,28 @@ const kept = (
           writes: before === undefined ? [] : [put(State.renew(before, now + lease), now)]
         }))
       ),
-      end: Effect.fnUntraced(function*(ended) {
-        const costs = yield* ended.costs
-        const ends = endsOf(ended, costs)
-        yield* Lifetime.after(
-          "Ledger",
-          Store.modifyIn(store, { cell }, ({ cell: before }, now) => {
-            // Without a row from the start there is none at the end, or one that was lost.
-            if (before?.outcome !== "running") return { result: undefined, writes: [] }
-            const earlier = ends.slice(0, -1).map((end, index) => {
-              const row = end({ ...before, attempt: `${id}.${index + 1}` }, now)
-              return put(row, now, State.cell(row))
+      end: (ended) =>
+        Effect.gen(function*() {
+          const costs = yield* ended.costs
+          const ends = endsOf(ended, costs)
+          yield* Lifetime.after(
+            "Ledger",
+            Store.modifyIn(store, { cell }, ({ cell: before }, now) => {
+              // Without a row from the start there is none at the end, or one that was lost.
+              if (before?.outcome !== "running") return { result: undefined, writes: [] }
+              const earlier = ends.slice(0, -1).map((end, index) => {
+                const row = end({ ...before, attempt: `${id}.${index + 1}` }, now)
+                return put(row, now, State.cell(row))
+              })
+              const last = ends.at(-1)
+              return {
+                result: undefined,
+                writes: [...earlier, last === undefined ? cell.remove : put(last(before, now), now)]
+              }
             })
-            const last = ends.at(-1)
-            return {
-              result: undefined,
-              writes: [...earlier, last === undefined ? cell.remove : put(last(before, now), now)]
-            }
-          })
-        )
-        yield* count(store, ended.responses, costs)
-      })
+          )
+          yield* count(store, ended.responses, costs)
+        })
     })(call)
   })
 
@@ -505,7 +554,7 @@ type End = (row: Row, now: number) => Row
 
 /** How the rows of a stream end: of the requests that gave nothing, of its responses, the last one last. */
 const endsOf = (
-  { isUntold, lost, outcome, reason, responses, usage }: Lifetime.Ended,
+  { isUntold, lost, outcome, reason, responses, usage }: Stack.Ended,
   costs: ReadonlyArray<Cost.Cost | undefined>
 ): ReadonlyArray<End> => {
   if (outcome === "unsent") return []

@@ -73,6 +73,7 @@ interface Settings extends Machine.Rates {
   readonly maxWait: number
   readonly maxRetryAfter: Duration.Duration
   readonly onStoreFailure: Stored.OnStoreFailure
+  readonly options: Options
 }
 
 const name = "limit"
@@ -81,14 +82,15 @@ const cells = Store.cells(Machine.State, JSON.stringify)
 
 const rateOf = (option: string, rate: Rate | undefined): Result.Result<Machine.Rate | undefined, string> =>
   rate === undefined ? Result.succeed(undefined) : Result.gen(function*() {
-    const { every: stated, limit }: Partial<Rate> = { ...rate }
+    const { every: stated, limit }: Partial<Rate> = yield* Checks.copied(rate, option)
     const amount = yield* Checks.count(`${option}.limit`, limit, { least: 1 })
     const every = yield* Checks.duration(`${option}.every`, stated, { finite: true })
     return { amount, every: Math.ceil(Duration.toMillis(every)) }
   })
 
-const settingsOf = (options: Options): Result.Result<Settings, string> =>
+const settingsOf = (stated: Options): Result.Result<Settings, string> =>
   Result.gen(function*() {
+    const options = yield* Checks.copied(stated)
     const { maxRetryAfter = Duration.seconds(60), maxTokens = 0, maxWait = Duration.infinity } = options
     yield* Checks.count("maxTokens", maxTokens)
     return {
@@ -96,6 +98,7 @@ const settingsOf = (options: Options): Result.Result<Settings, string> =>
       tokens: yield* rateOf("tokens", options.tokens),
       maxWait: Duration.toMillis(yield* Checks.duration("maxWait", maxWait, { zero: true })),
       maxRetryAfter: yield* Checks.duration("maxRetryAfter", maxRetryAfter, { zero: true }),
+      options,
       onStoreFailure: yield* Stored.checkStoreFailure(options.onStoreFailure)
     }
   })
@@ -139,13 +142,11 @@ export const make: (options: Options) => Effect.Effect<
   return <C extends Chunk>(self: Provider.Service<C>): Provider.Service<C> =>
     Stack.around(
       self,
-      (asked) => {
-        const { model = "", provider, request } = asked
-        const cell = cells(
-          options.key === undefined ? Store.key(name, provider.name, model) : Store.key(name, options.key(request))
-        )
-        return (call) => attempt({ asked, call, store, cell, queue, settings, options })
-      },
+      (asked) => (call) =>
+        Effect.flatMap(
+          Stored.keyOf(name, asked, settings.options.key),
+          (key) => attempt({ asked, call, store, cell: cells(key), queue, settings })
+        ),
       { maxRetryDelay: settings.maxRetryAfter }
     )
 })
@@ -207,7 +208,6 @@ interface Task {
   readonly cell: Store.Cell<Machine.State>
   readonly queue: Queue
   readonly settings: Settings
-  readonly options: Options
 }
 
 /** Waits for the turn of the task. What it learns and what was taken for it is settled when the scope ends. */
@@ -304,7 +304,7 @@ const tooLong = (provider: string, wait: number | undefined, why: string): Provi
 const code = "own_limit"
 
 const tokensOf = (
-  { asked: { provider, request, texts }, options: { maxTokens, tokensOf: tokens } }: Task,
+  { asked: { provider, request, texts }, settings: { options: { maxTokens, tokensOf: tokens } } }: Task,
   { amount, every }: Machine.Rate
 ): Effect.Effect<number, ProviderError.ProviderError> =>
   Effect.fromResult(Result.mapError(

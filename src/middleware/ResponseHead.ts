@@ -88,18 +88,19 @@ export const tap: {
   self: Stream.Stream<A, E, R>,
   onHead: (head: ResponseHead) => Effect.Effect<void>
 ): Stream.Stream<A, E, R> =>
-  Stream.updateService(self, CurrentHeads, (heads) => [
-    ...heads,
-    ({ model, names, provider, response: { headers, status } }) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        onHead({
-          provider,
-          model,
-          status,
-          requestId: requestId(headers, names),
-          limits: limitsOf(headers, names, now)
-        }))
-  ]))
+  Stream.unwrap(Effect.map(CurrentHeads, (heads) =>
+    Stream.provideService(self, CurrentHeads, [
+      ...heads,
+      ({ model, names, provider, response: { headers, status } }) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          onHead({
+            provider,
+            model,
+            status,
+            requestId: requestId(headers, names),
+            limits: limitsOf(headers, names, now)
+          }))
+    ]))))
 
 /**
  * A provider that tells the head of each response, see {@link tap}.

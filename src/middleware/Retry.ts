@@ -11,6 +11,7 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Chunk } from "../Chunk.ts"
@@ -60,6 +61,20 @@ const pauses = (times: number) =>
 
 const twice = pauses(2)
 
+const settingsOf = (options: Options, policy: Provider.Policy) =>
+  Result.gen(function*() {
+    const { maxRetryDelay = Duration.seconds(60), onFailure, schedule = twice, while: isWorth = isRetryable } =
+      yield* Checks.copied(options)
+    return {
+      isWorth,
+      onFailure,
+      schedule: yield* Checks.given("schedule", "a schedule", () => schedule, Schedule.isSchedule),
+      longest: yield* Checks.duration("maxRetryDelay", policy.maxRetryDelay ?? maxRetryDelay, { zero: true })
+    }
+  })
+
+const isRetryable = ({ isRetryable }: ProviderError): boolean => isRetryable
+
 const stepOf = (schedule: Schedule.Schedule<unknown, ProviderError>) => Schedule.toStep(schedule)
 
 /**
@@ -96,15 +111,8 @@ export const retried: {
     ...self,
     stream: (request) =>
       Attempts.stream(Effect.fnUntraced(function*(policy) {
-        const { onFailure, schedule = twice, while: isWorth = ({ isRetryable }) => isRetryable } = options
-        const longest = yield* Effect.mapError(
-          Effect.fromResult(
-            Checks.duration(
-              "maxRetryDelay",
-              policy.maxRetryDelay ?? options.maxRetryDelay ?? Duration.seconds(60),
-              { zero: true }
-            )
-          ),
+        const { isWorth, longest, onFailure, schedule } = yield* Effect.mapError(
+          Effect.fromResult(settingsOf(options, policy)),
           (message) => Checks.refused(self.name, message)
         )
         let step: Effect.Success<ReturnType<typeof stepOf>> | undefined
@@ -112,20 +120,22 @@ export const retried: {
         return {
           first: attempt,
           onFailure,
-          next: Effect.fnUntraced(function*(error, failures, left) {
-            if (failures > (policy.maxRetries ?? Number.POSITIVE_INFINITY) || !isWorth(error)) return undefined
-            const asked = error.retryAfter ?? Duration.zero
-            if (Duration.isGreaterThan(asked, longest)) return undefined
-            step ??= yield* stepOf(schedule)
-            const pause = yield* step(yield* Clock.currentTimeMillis, error).pipe(
-              Effect.map(([, pause]) => Math.max(Duration.toMillis(pause), Duration.toMillis(asked))),
-              Pull.catchDone(() => Effect.succeed(undefined))
-            )
-            if (pause === undefined || pause >= left) return undefined
-            yield* tellRetry(error, failures, pause)
-            yield* Effect.sleep(Duration.millis(pause))
-            return attempt
-          })
+          next: (error, failures, left) =>
+            Effect.gen(function*() {
+              if (failures > (policy.maxRetries ?? Number.POSITIVE_INFINITY)) return undefined
+              if (!(yield* Attempts.decided(self.name, () => isWorth(error)))) return undefined
+              const asked = error.retryAfter ?? Duration.zero
+              if (Duration.isGreaterThan(asked, longest)) return undefined
+              step ??= yield* stepOf(schedule)
+              const pause = yield* step(yield* Clock.currentTimeMillis, error).pipe(
+                Effect.map(([, pause]) => Math.max(Duration.toMillis(pause), Duration.toMillis(asked))),
+                Pull.catchDone(() => Effect.succeed(undefined))
+              )
+              if (pause === undefined || pause >= left) return undefined
+              yield* tellRetry(error, failures, pause)
+              yield* Effect.sleep(Duration.millis(pause))
+              return attempt
+            })
         }
       }))
   })
@@ -143,13 +153,16 @@ export const owned = <C extends Chunk>(
   options?: Options
 ): Provider.Service<C> => {
   const one = { ...self, stream: attempt }
+  const isTwice = retried(one, options)
   return {
     ...self,
     stream: (request) =>
       Stream.unwrap(Effect.map(Provider.CurrentPolicy, ({ maxRetries = 2 }) =>
         maxRetries === 0
           ? attempt(request)
-          : retried(one, { schedule: maxRetries === 2 ? twice : pauses(maxRetries), ...options }).stream(request)))
+          : maxRetries === 2
+          ? isTwice.stream(request)
+          : retried(one, { schedule: pauses(maxRetries), ...options }).stream(request)))
   }
 }
 

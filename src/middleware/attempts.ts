@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
@@ -16,7 +17,7 @@ import { type Chunk, hasOutput } from "../Chunk.ts"
 import * as CostMetadata from "../CostMetadata.ts"
 import { CurrentWatchers } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
-import { millis } from "../engine/transport.ts"
+import { millis } from "../engine/watch.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import type { Usage } from "../Usage.ts"
@@ -62,7 +63,7 @@ export interface Plan<out C extends Chunk> {
     error: ProviderError.ProviderError,
     failures: number,
     left: number
-  ) => Effect.Effect<Attempt<C> | undefined>
+  ) => Effect.Effect<Attempt<C> | undefined, ProviderError.ProviderError>
   readonly onFailure: ((failed: Failed) => Effect.Effect<void>) | undefined
 }
 
@@ -113,7 +114,7 @@ const channel = <C extends Chunk>({ first, next, onFailure }: Plan<C>, policy: P
         }
         if (held.length === 0) return
         // Whoever counts outside saw none of its chunks, and it may be paid for.
-        const sent = { provider: error.provider, model: provider.target?.(request)?.model ?? request.model }
+        const sent = { provider: error.provider, model: modelOf(provider, request) }
         for (const { open } of watchers) open.add(sent)
         const metadata = CostMetadata.accumulator()
         for (const chunk of held) metadata.add(chunk)
@@ -184,15 +185,59 @@ export const timeLeft = (clock: Clock.Clock, { totalTimeout }: Provider.Policy):
   return () => end - millis(clock)
 }
 
+/**
+ * What a function of the caller says about an error.
+ *
+ * @internal
+ */
+export const decided = (
+  provider: string,
+  decide: () => boolean
+): Effect.Effect<boolean, ProviderError.ProviderError> =>
+  Effect.mapError(
+    Effect.fromResult(Checks.given("while", "a function that gives true or false", decide)),
+    (message) => Checks.refused(provider, message)
+  )
+
+/**
+ * The stream of a provider, which may be no provider in a program without types.
+ *
+ * @internal
+ */
+export const streamOf = <C extends Chunk>(
+  self: Provider.Service<C>,
+  request: ChatRequest
+): Result.Result<Stream.Stream<C, ProviderError.ProviderError>, string> =>
+  Checks.given("provider", "one that gives a stream", () => self.stream(request), Stream.isStream)
+
+/**
+ * {@link streamOf}, or its error.
+ *
+ * @internal
+ */
+export const ask = <C extends Chunk>(
+  provider: Provider.Service<C>,
+  request: ChatRequest
+): Stream.Stream<C, ProviderError.ProviderError> =>
+  Stream.suspend(() =>
+    Result.match(streamOf(provider, request), {
+      onFailure: (message) => Stream.fail(Checks.refused(provider.name, message)),
+      onSuccess: identity
+    })
+  )
+
 const limited = <C extends Chunk>(
   { maxRetries, provider, request }: Attempt<C>,
   policy: Provider.Policy,
   failures: number,
   left: () => number
 ): Stream.Stream<C, ProviderError.ProviderError> =>
-  Stream.provideService(provider.stream(request), Provider.CurrentPolicy, {
+  Stream.provideService(ask(provider, request), Provider.CurrentPolicy, {
     ...(failures === 0 ? policy : withTimeLeft(policy, left)),
-    maxRetries: Math.min(policy.maxRetries ?? maxRetries, maxRetries)
+    // The provider refuses what is no number.
+    maxRetries: typeof policy.maxRetries === "number" && typeof maxRetries === "number"
+      ? Math.min(policy.maxRetries, maxRetries)
+      : policy.maxRetries ?? maxRetries
   })
 
 /**
@@ -205,14 +250,17 @@ export const withTimeLeft = (policy: Provider.Policy, left: () => number): Provi
     ? policy
     : { ...policy, totalTimeout: Duration.millis(Math.max(left(), 1)) }
 
+const modelOf = <C extends Chunk>(provider: Provider.Service<C>, request: ChatRequest): string | undefined =>
+  Result.getOrUndefined(Result.try(() => provider.target?.(request)?.model ?? request.model))
+
 const told = <C extends Chunk>(
   { provider, request }: Attempt<C>,
   error: ProviderError.ProviderError,
   attempt: number,
   onFailure: Plan<C>["onFailure"]
-): Effect.Effect<void> =>
+): Effect.Effect<void, ProviderError.ProviderError> =>
   Effect.gen(function*() {
-    const model = provider.target?.(request)?.model ?? request.model
+    const model = modelOf(provider, request)
     const span = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
     span?.event("llm_stream.attempt_failed", yield* Clock.currentTimeNanos, {
       "llm_stream.attempt": attempt,
@@ -221,5 +269,9 @@ const told = <C extends Chunk>(
       ...(model === undefined ? undefined : { "gen_ai.request.model": model }),
       ...(error.status === undefined ? undefined : { "http.response.status_code": error.status })
     })
-    if (onFailure !== undefined) yield* onFailure({ attempt, provider: error.provider, model, error })
+    if (onFailure !== undefined) {
+      const failed = { attempt, provider: error.provider, model, error }
+      const run = Checks.given("onFailure", "a function that gives an effect", () => onFailure(failed), Effect.isEffect)
+      yield* yield* Effect.mapError(Effect.fromResult(run), (message) => Checks.refused(error.provider, message))
+    }
   })

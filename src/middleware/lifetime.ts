@@ -3,13 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Cost } from "../Cost.ts"
-import type { CostMetadata } from "../CostMetadata.ts"
-import type * as Engine from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
 import * as Pricing from "../Pricing.ts"
 import type * as ProviderError from "../ProviderError.ts"
 import type * as Store from "../stores/Store.ts"
-import type { Usage } from "../Usage.ts"
 import type * as Stack from "./stack.ts"
 import * as Stored from "./stored.ts"
 
@@ -31,55 +28,15 @@ export const renewed = (renew: Effect.Effect<void>, lease: number): Effect.Effec
     Effect.forkScoped(Effect.forever(Effect.delay(renew, Duration.millis(lease / 3))))
   )
 
-/** What all stages of a call come to know of it, once. */
-interface Shared {
-  readonly renewals: Array<Effect.Effect<void>>
-  /** The shortest lease that the fiber which runs `renewals` keeps, in ms. */
-  lease: number
-  costs: ReadonlyArray<Cost | undefined> | undefined
-}
-
-const shared = new WeakMap<Stack.Call, Shared>()
-
-const sharedOf = (call: Stack.Call): Shared => {
-  const known = shared.get(call) ?? { renewals: [], lease: Number.POSITIVE_INFINITY, costs: undefined }
-  shared.set(call, known)
-  return known
-}
-
 /** Renews a lease as long as the call runs: all leases of a call in one fiber, if it is as fast as they need. */
 const renewedWith = (call: Stack.Call, renew: Effect.Effect<void>, lease: number) => {
-  const known = sharedOf(call)
-  if (known.lease <= lease) {
-    known.renewals.push(renew)
+  if (call.leases !== undefined && call.leases.lease <= lease) {
+    call.leases.renewals.push(renew)
     return Effect.void
   }
   const renewals = [renew]
-  shared.set(call, Object.assign(known, { lease, renewals }))
+  call.leases = { renewals, lease }
   return renewed(Effect.suspend(() => Effect.all(renewals, { discard: true })), lease)
-}
-
-/**
- * How a stream has ended.
- *
- * @internal
- */
-export interface Ended {
-  /** `unsent`: no request was made of it. */
-  readonly outcome: "unsent" | "done" | "failed" | "cancelled"
-  /** The tag of the error's reason; `undefined` without one. */
-  readonly reason: string | undefined
-  /** Requests that may be billed, and gave no chunk. */
-  readonly lost: ReadonlyArray<Engine.Sent>
-  /** What the responses stated, those before the last one not to their end; empty when no chunk came. */
-  readonly responses: ReadonlyArray<CostMetadata>
-  /** What each of them did cost; `undefined` without a known price. */
-  readonly costs: Effect.Effect<ReadonlyArray<Cost | undefined>>
-  /** What all responses stated, as one. */
-  readonly metadata: CostMetadata
-  readonly usage: Usage | undefined
-  /** Whether it may be billed, although no chunk came and nobody told of a request. */
-  readonly isUntold: boolean
 }
 
 // Of a limit, and of a breaker.
@@ -101,9 +58,10 @@ export const stage = <E>({ end, lease, renew, start }: {
   readonly renew: Effect.Effect<void>
   /** In ms. */
   readonly lease: number
-  readonly end: (ended: Ended) => Effect.Effect<void>
+  readonly end: (ended: Stack.Ended) => Effect.Effect<void>
 }): Stack.Stage<E> =>
-  Effect.fnUntraced(function*(call) {
+(call) =>
+  Effect.gen(function*() {
     let isStarted = false
     yield* Effect.addFinalizer(() => Effect.suspend(() => end(endedOf(call, isStarted))))
     yield* start
@@ -111,28 +69,32 @@ export const stage = <E>({ end, lease, renew, start }: {
     yield* renewedWith(call, renew, lease)
   })
 
-const endedOf = (call: Stack.Call, isStarted: boolean): Ended => {
-  const { end = "cancelled", error, isSeen, metadata, watcher } = call
-  const isTold = watcher.retries !== undefined
-  const isRefused = error !== undefined && isRefusal(error)
-  const responses = isSeen ? metadata.responses() : []
+const endedOf = (call: Stack.Call, isStarted: boolean): Stack.Ended => {
+  const { end = "cancelled", error, isSeen, watcher } = call
+  const isUnsent = watcher.isUnsent === true && watcher.retries === undefined
+  const isRefusedUnsent = error !== undefined && error.status === undefined && isRefusal(error) && !isSeen &&
+    watcher.open.size === 0
   return {
-    outcome: !isStarted || watcher.isUnsent === true && !isTold ||
-        isRefused && error.status === undefined && !isSeen && watcher.open.size === 0
-      ? "unsent"
-      : end,
+    ...(call.ended ??= known(call)),
+    outcome: !isStarted || isUnsent || isRefusedUnsent ? "unsent" : end
+  }
+}
+
+const known = ({ error, isSeen, metadata, watcher }: Stack.Call): Omit<Stack.Ended, "outcome"> => {
+  const responses = isSeen ? metadata.responses() : []
+  let costs: ReadonlyArray<Cost | undefined> | undefined
+  return {
     reason: error?.reason._tag,
     lost: Array.from(watcher.open),
     responses,
-    costs: Effect.suspend(() => {
-      const known = sharedOf(call)
-      return known.costs !== undefined
-        ? Effect.succeed(known.costs)
-        : Effect.map(Effect.forEach(responses, Pricing.costOf), (costs) => known.costs = costs)
-    }),
+    costs: Effect.suspend(() =>
+      costs !== undefined
+        ? Effect.succeed(costs)
+        : Effect.map(Effect.forEach(responses, Pricing.costOf), (found) => costs = found)
+    ),
     metadata: metadata.metadata(),
     usage: metadata.usage(),
-    isUntold: !isSeen && !isTold && !isRefused
+    isUntold: !isSeen && watcher.retries === undefined && !(error !== undefined && isRefusal(error))
   }
 }
 

@@ -1,19 +1,25 @@
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import type * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
+import type { Cost } from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
 import * as Engine from "../engine/call.ts"
+import * as Checks from "../engine/checks.ts"
 import * as Tokens from "../engine/tokens.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
+import type { Usage } from "../Usage.ts"
 import * as Attempts from "./attempts.ts"
 import * as Retry from "./Retry.ts"
 
@@ -32,6 +38,44 @@ export interface Call {
   error: ProviderError.ProviderError | undefined
   /** Run for the head of each response. */
   readonly heads: Array<(head: Engine.Head) => Effect.Effect<void>>
+  /** The leases that are renewed while it runs; `undefined` without one. */
+  leases: Renewals | undefined
+  /** What all stages find out about its end, once. */
+  ended: Omit<Ended, "outcome"> | undefined
+}
+
+/**
+ * The renewals of a call that one fiber runs.
+ *
+ * @internal
+ */
+export interface Renewals {
+  readonly renewals: Array<Effect.Effect<void>>
+  /** The lease that the fiber which runs them keeps, in ms. */
+  readonly lease: number
+}
+
+/**
+ * How a stream has ended.
+ *
+ * @internal
+ */
+export interface Ended {
+  /** `unsent`: no request was made of it. */
+  readonly outcome: "unsent" | "done" | "failed" | "cancelled"
+  /** The tag of the error's reason; `undefined` without one. */
+  readonly reason: string | undefined
+  /** Requests that may be billed, and gave no chunk. */
+  readonly lost: ReadonlyArray<Engine.Sent>
+  /** What the responses stated, those before the last one not to their end; empty when no chunk came. */
+  readonly responses: ReadonlyArray<CostMetadata.CostMetadata>
+  /** What each of them did cost; `undefined` without a known price. */
+  readonly costs: Effect.Effect<ReadonlyArray<Cost | undefined>>
+  /** What all responses stated, as one. */
+  readonly metadata: CostMetadata.CostMetadata
+  readonly usage: Usage | undefined
+  /** Whether it may be billed, although no chunk came and nobody told of a request. */
+  readonly isUntold: boolean
 }
 
 /**
@@ -69,7 +113,7 @@ interface Stacked<out C extends Chunk> extends Provider.Service<C> {
 
 // Whoever makes a provider of another one may take its symbols along, and streams by itself.
 const isStacked = <C extends Chunk>(self: Provider.Service<C> | Stacked<C>): self is Stacked<C> =>
-  stack in self && self[stack].stream === self.stream
+  Predicate.hasProperty(self, stack) && self[stack].stream === self.stream
 
 /**
  * Puts a middleware that acts on attempts around a provider. Those that stand directly around each other are one stack: it
@@ -84,19 +128,30 @@ export const around = <C extends Chunk>(
 ): Provider.Service<C> => {
   const { base, stages: inner } = isStacked(self) ? self[stack] : { base: self, stages: [] }
   const stages = [stage, ...inner]
-  const service = Retry.owned(base, (request) =>
-    Stream.suspend(() => {
-      const asked = {
-        provider: base,
-        request,
-        model: base.target?.(request)?.model ?? request.model,
-        texts: Tokens.found(request)
-      }
-      return through(base.stream(request), stages.map((stage) => stage(asked)))
-    }), options)
+  const service = Retry.owned(
+    base,
+    (request) =>
+      Stream.unwrap(Effect.map(asking(base, request), ({ model, stream }) => {
+        const asked = { provider: base, request, model, texts: Tokens.found(request) }
+        return through(stream, stages.map((stage) => stage(asked)))
+      })),
+    options
+  )
   const stacked: Stacked<C> = { ...service, [stack]: { base, stages, stream: service.stream } }
   return stacked
 }
+
+/** The stream of a provider, and the model asked for. Programs without types have providers and requests of any kind. */
+const asking = <C extends Chunk>(self: Provider.Service<C>, request: ChatRequest) =>
+  Effect.fromResult(Result.mapError(
+    Result.all({
+      stream: Attempts.streamOf(self, request),
+      model: Checks.given("request.model", "a text", () => self.target?.(request)?.model ?? request.model, isModel)
+    }),
+    (message) => Checks.refused(Predicate.isString(self?.name) ? self.name : "middleware", message)
+  ))
+
+const isModel = (model: unknown): boolean => model === undefined || typeof model === "string"
 
 /**
  * Runs a stream when all stages have let it start, the first one first.
@@ -114,20 +169,27 @@ export const through = <C extends Chunk, E, R, E2 = never, R2 = never>(
       isSeen: false,
       end: undefined,
       error: undefined,
-      heads: []
+      heads: [],
+      leases: undefined,
+      ended: undefined
     }
     const policy = yield* Provider.CurrentPolicy
     const left = Attempts.timeLeft(yield* Clock.Clock, policy)
     yield* started(stages, call)
-    return Stream.updateContext(
-      Stream.transformPull(self, (pull) => Effect.succeed(observed(pull, call))),
-      (context: Context.Context<R>) =>
+    // `Stream.updateContext` would copy the whole context at each pull.
+    const within = <A, E3>(effect: Effect.Effect<A, E3, R>) =>
+      Effect.updateContext(effect, (context: Context.Context<R>) =>
         context.pipe(
           Context.add(Engine.CurrentWatchers, [...Context.get(context, Engine.CurrentWatchers), call.watcher]),
           Context.add(Engine.CurrentHeads, [...Context.get(context, Engine.CurrentHeads), ...call.heads]),
           Context.add(Provider.CurrentPolicy, Attempts.withTimeLeft(policy, left))
-        )
-    )
+        ))
+    return Stream.fromChannel(Channel.fromTransform((_upstream, scope) =>
+      Effect.map(
+        within(Channel.toPullScoped(self.channel, scope)),
+        (pull) => observed(within(pull), call)
+      )
+    ))
   }))
 
 const started = <E, R>(

@@ -2,13 +2,16 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import { tellUnsent } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
 import type * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
-import type * as Store from "../stores/Store.ts"
+import * as Store from "../stores/Store.ts"
+import type { Asked } from "./stack.ts"
 
 /** @internal */
 export type Middleware = <C extends Chunk>(self: Provider.Service<C>) => Provider.Service<C>
@@ -34,6 +37,33 @@ export const checked = <A>(
   options: Result.Result<A, string>
 ): Effect.Effect<A, ProviderError.ProviderError> =>
   Effect.fromResult(Result.mapError(options, (message) => Checks.refused(middleware, message)))
+
+/**
+ * What a function of the caller gives, or the error that names it.
+ *
+ * @internal
+ */
+export const called = <A>(
+  middleware: string,
+  ...of: Parameters<typeof Checks.given<A>>
+): Effect.Effect<A, ProviderError.ProviderError> => Effect.suspend(() => checked(middleware, Checks.given(...of)))
+
+/**
+ * The key of what requests share: the caller's, else each model of each provider has its own.
+ *
+ * @internal
+ */
+export const keyOf = (
+  middleware: string,
+  { model = "", provider, request }: Asked,
+  key: ((request: ChatRequest) => string) | undefined
+): Effect.Effect<string, ProviderError.ProviderError> =>
+  key === undefined
+    ? Effect.sync(() => Store.key(middleware, provider.name, model))
+    : Effect.map(
+      called(middleware, "key", "a function that gives a text", () => key(request), Predicate.isString),
+      (key) => Store.key(middleware, key)
+    )
 
 /** @internal */
 export type OnStoreFailure = "refuse" | "pass"

@@ -11,7 +11,7 @@ import * as Redis from "effect/persistence/Redis"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
-import { at, loadPeer, shown } from "./peer.ts"
+import { at, loadPeer, shown, text } from "./peer.ts"
 import * as RedisStore from "./RedisStore.ts"
 import * as Store from "./Store.ts"
 
@@ -43,9 +43,10 @@ export interface Options extends RedisStore.Options {
  * @since 0.2.0
  */
 export const make = Effect.fnUntraced(function*(
-  { prefix, url }: Options
+  options: Options
 ): Effect.fn.Return<Store.Service, Store.StoreError, Scope.Scope> {
-  const server = yield* shown(url)
+  const server = yield* shown(() => options.url)
+  const prefix = yield* text("prefix", () => options.prefix ?? "llm_stream")
   return yield* Effect.gen(function*() {
     const NodeRedis = yield* loadPeer(
       `${packageName} redis`,
@@ -53,7 +54,7 @@ export const make = Effect.fnUntraced(function*(
         import(/* @vite-ignore */ /* webpackIgnore: true */ `${packageName}/NodeRedis`)
     )
     // A command that waits for a connection would be sent when its transaction has long failed.
-    const client = NodeRedis.layer({ url: Redacted.value(url), disableOfflineQueue: true })
+    const client = NodeRedis.layer({ url: Redacted.value(options.url), disableOfflineQueue: true })
     const context = yield* Layer.build(client).pipe(
       // What the client warns of, transactions fail with.
       Effect.provideService(References.MinimumLogLevel, "Error"),

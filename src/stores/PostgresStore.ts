@@ -11,7 +11,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
-import { at, loadPeer, scopeOfConnections, shown } from "./peer.ts"
+import { at, loadPeer, scopeOfConnections, shown, text } from "./peer.ts"
 import { toStoreError } from "./sqlErrors.ts"
 import * as SqlStore from "./SqlStore.ts"
 import * as Store from "./Store.ts"
@@ -45,9 +45,10 @@ export interface Options {
  * @since 0.2.0
  */
 export const make = Effect.fnUntraced(function*(
-  { table, url }: Options
+  options: Options
 ): Effect.fn.Return<Store.Service, Store.StoreError, Scope.Scope> {
-  const server = yield* shown(url)
+  const server = yield* shown(() => options.url)
+  const table = yield* text("table", () => options.table ?? "llm_stream")
   return yield* Effect.gen(function*() {
     const PgClient = yield* loadPeer(
       packageName,
@@ -55,21 +56,22 @@ export const make = Effect.fnUntraced(function*(
         import(/* @vite-ignore */ /* webpackIgnore: true */ `${packageName}/PgClient`)
     )
     const sql = yield* PgClient.make({
-      url,
+      url: options.url,
       applicationName: "effect-llm-stream",
       // A page of entries, and a network that is gone.
       maxMessageSize: 256 * 1024 * 1024,
       keepAlive: "10 seconds"
     }).pipe(Scope.provide(yield* scopeOfConnections))
     const store = yield* Effect.provideService(SqlStore.make({ table }), SqlClient.SqlClient, sql)
-    const channel = table ?? "llm_stream"
+    const whileOpen = yield* Store.whileOpen
     const hints: Store.Hints = {
-      tell: (hint) => Effect.ignore(sql.notify(channel, hint)),
+      tell: (hint) => Effect.ignore(sql.notify(table, hint)),
       heard: scopeOfConnections.pipe(
-        Effect.flatMap((scope) => Scope.provide(sql.listen(channel), scope)),
+        Effect.flatMap((scope) => Scope.provide(sql.listen(table), scope)),
         Effect.map((told) => Store.hintsOf(Stream.map(Stream.fromQueue(told), ({ payload }) => payload))),
         Stream.unwrap,
-        Stream.mapError(toStoreError)
+        Stream.mapError(toStoreError),
+        whileOpen
       )
     }
     return { ...store, hints }

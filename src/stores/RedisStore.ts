@@ -2,7 +2,7 @@
  * A store in Redis, over the `Redis` of `effect/persistence`.
  *
  * A transaction reads with one script and writes with a second, which writes nothing if what was read has changed meanwhile:
- * the transaction then begins again. The time is the server's.
+ * the transaction then begins again. What the process itself wrote last need not be read. The time is the server's.
  *
  * @stability unstable
  * @since 0.2.0
@@ -18,6 +18,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import * as Guesses from "./guesses.ts"
 import { endOf } from "./prefix.ts"
 import * as Store from "./Store.ts"
 
@@ -59,18 +60,23 @@ export const make = Effect.fnUntraced(function*(
   const [index, expiry, layout, hints] = [name("keys"), name("expiry"), name("layout"), name("hints")]
   const entry = (key: string) => name(`entry:${key}`)
 
-  const read = (keys: ReadonlyArray<string>) => inTime(redis.eval(readScript)(keys.map(entry)))
+  const read = (keys: ReadonlyArray<string>) => Effect.map(inTime(redis.eval(readScript)(keys.map(entry))), peeked)
 
+  /** Writes if what was read is still there, not longer ago than `maxAge` ms; else says what is. */
   const compareAndSet = (
-    reads: ReadonlyArray<readonly [key: string, value: string | null]>,
-    writes: ReadonlyArray<Store.Write>
+    keys: ReadonlyArray<string>,
+    { now, values }: Store.Peeked,
+    writes: ReadonlyArray<Store.Write>,
+    maxAge = Number.MAX_SAFE_INTEGER
   ) =>
     inTime(
       redis.eval(writeScript)(
-        [index, expiry, ...reads.map(([key]) => entry(key)), ...writes.map(({ key }) => entry(key))],
+        [index, expiry, ...keys.map(entry), ...writes.map(({ key }) => entry(key))],
         [
-          String(reads.length),
-          ...reads.map(([, value]) => value === null ? "" : `=${value}`),
+          String(keys.length),
+          String(now),
+          String(maxAge),
+          ...values.map((value) => value === undefined ? "" : `=${value}`),
           ...writes.flatMap(({ expiresAt, key, value }) => [
             key,
             value === undefined ? "" : `=${value}`,
@@ -86,14 +92,16 @@ export const make = Effect.fnUntraced(function*(
     keys.length === 0 ? Effect.void : inTime(redis.eval(forgetScript)([index, expiry, ...keys.map(entry)], keys))
 
   yield* layOut(redis, layout)
+  const guesses = yield* Guesses.make
+  const whileOpen = yield* Store.whileOpen
 
   const sweep = Effect.gen(function*() {
-    const [[seconds, microseconds]] = yield* read([])
+    const { now } = yield* read([])
     const expired = yield* inTime(redis.send<ReadonlyArray<string>>(
       "ZRANGEBYSCORE",
       expiry,
       "-inf",
-      String(time(seconds, microseconds)),
+      String(now),
       "LIMIT",
       "0",
       String(pageSize)
@@ -126,46 +134,53 @@ export const make = Effect.fnUntraced(function*(
       "0",
       String(limit)
     ))
-    const [, values] = yield* read(keys)
-    yield* forget(keys.filter((_, i) => values[i] === null))
+    const { values } = yield* read(keys)
+    yield* forget(keys.filter((_, i) => values[i] === undefined))
     return {
       last: keys.length < limit ? undefined : keys.at(-1),
       entries: keys.flatMap((key, i) => {
-        const value = values[i] ?? null
-        return value === null ? [] : [{ key, value }]
+        const value = values[i]
+        return value === undefined ? [] : [{ key, value }]
       })
     }
   })
 
   return {
     transact: (keys, transition) =>
-      Effect.gen(function*() {
-        const [[seconds, microseconds], values] = yield* read(keys)
-        const { result, writes } = yield* Effect.fromResult(
-          transition(values.map((value) => value ?? undefined), time(seconds, microseconds))
-        )
-        if (writes.length === 0) return result
-        const isWritten = yield* compareAndSet(keys.map((key, i) => [key, values[i] ?? null] as const), writes)
-        return isWritten === 1 ? result : yield* new Changed()
-      }).pipe(
-        Effect.retry({ while: (error) => error._tag === "Changed", schedule: pauses }),
-        (effect) => inTurn(keys, effect),
-        Effect.mapError(toStoreError)
-      ),
-    peek: (keys) =>
-      read(keys).pipe(
-        Effect.map(([[seconds, microseconds], values]) => ({
-          values: values.map((value) => value ?? undefined),
-          now: time(seconds, microseconds)
-        }))
-      ),
+      Effect.suspend(() => {
+        let bet = guesses.bet(keys, transition)
+        let found: Store.Peeked | undefined
+        return Effect.gen(function*() {
+          const before = bet?.read ?? found ?? (yield* read(keys))
+          const { result, writes } = bet ?? (yield* Effect.fromResult(transition(before.values, before.now)))
+          if (writes.length === 0) {
+            guesses.learn(keys, before, [])
+            return result
+          }
+          const [now, others] = yield* compareAndSet(
+            keys,
+            before,
+            writes,
+            bet === undefined ? undefined : Guesses.maxAge
+          )
+          if (others === undefined) {
+            guesses.learn(keys, { ...before, now: millis(now) }, writes)
+            return result
+          }
+          if (bet !== undefined) guesses.lose()
+          bet = undefined
+          found = peeked([now, others])
+          return yield* new Changed()
+        }).pipe(Effect.retry({ while: (error) => error._tag === "Changed", schedule: pauses }))
+      }).pipe((effect) => inTurn(keys, effect), Effect.mapError(toStoreError)),
+    peek: read,
     page: (prefix, { from, limit }) => Effect.map(page(`[${from}`, endOf(prefix), limit), ({ entries }) => entries),
     hints: {
       tell: (hint) => Effect.ignore(inTime(redis.send("PUBLISH", hints, hint))),
       heard: Stream.unwrap(Effect.map(
         redis.subscribe(hints),
         (messages) => Store.hintsOf(Stream.map(Stream.fromQueue(messages), ({ message }) => message))
-      )).pipe(Stream.mapError(toStoreError))
+      )).pipe(Stream.mapError(toStoreError), whileOpen)
     },
     scan: (prefix) => {
       const end = endOf(prefix)
@@ -206,8 +221,15 @@ const pauses = Schedule.min([Schedule.exponential("1 millis"), Schedule.spaced("
   Schedule.upTo({ duration: "30 seconds" })
 )
 
-const time = (seconds: string, microseconds: string): number =>
+type Time = readonly [seconds: string, microseconds: string]
+
+const millis = ([seconds, microseconds]: Time): number =>
   Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
+
+const peeked = ([time, values]: readonly [Time, ReadonlyArray<string | null>]): Store.Peeked => ({
+  now: millis(time),
+  values: values.map((value) => value ?? undefined)
+})
 
 // `unpack` would not take the keys of a large transaction, so the scripts go through them one by one.
 const readScript = Redis.script((keys: ReadonlyArray<string>) => keys, {
@@ -216,23 +238,26 @@ const readScript = Redis.script((keys: ReadonlyArray<string>) => keys, {
 local now, values = redis.call('TIME'), {}
 for i = 1, #KEYS do values[i] = redis.call('GET', KEYS[i]) end
 return { now, values }`
-}).withReturnType<
-  readonly [now: readonly [seconds: string, microseconds: string], values: ReadonlyArray<string | null>]
->()
+}).withReturnType<readonly [now: Time, values: ReadonlyArray<string | null>]>()
 
-// A value is given with '=' before it; '' is an entry that is not there. After the values that were read there are three
-// arguments for each change: the key, the value, and when it expires.
+// A value is given with '=' before it; '' is an entry that is not there. After the time and the values that were read there
+// are three arguments for each change: the key, the value, and when it expires. The answer has what there is if not all of it
+// was so.
 const writeScript = Redis.script(
   (keys: ReadonlyArray<string>, args: ReadonlyArray<string>) => [...keys, ...args],
   {
     numberOfKeys: (keys) => keys.length,
     lua: `
 local index, expiry, reads = KEYS[1], KEYS[2], tonumber(ARGV[1])
+local now, values = redis.call('TIME'), {}
+local age = now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[2]
+local same = age >= 0 and age <= tonumber(ARGV[3])
 for i = 1, reads do
-  local value = redis.call('GET', KEYS[2 + i])
-  if ARGV[1 + i] ~= (value and '=' .. value or '') then return 0 end
+  values[i] = redis.call('GET', KEYS[2 + i])
+  same = same and ARGV[3 + i] == (values[i] and '=' .. values[i] or '')
 end
-local argument = 1 + reads
+if not same then return { now, values } end
+local argument = 3 + reads
 for i = 3 + reads, #KEYS do
   local key, value, expires = ARGV[argument + 1], ARGV[argument + 2], ARGV[argument + 3]
   argument = argument + 3
@@ -251,9 +276,9 @@ for i = 3 + reads, #KEYS do
     end
   end
 end
-return 1`
+return { now }`
   }
-).withReturnType<0 | 1>()
+).withReturnType<readonly [now: Time, values?: ReadonlyArray<string | null>]>()
 
 const forgetScript = Redis.script(
   (keys: ReadonlyArray<string>, forgotten: ReadonlyArray<string>) => [...keys, ...forgotten],

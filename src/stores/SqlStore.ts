@@ -16,6 +16,7 @@ import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
+import * as Guesses from "./guesses.ts"
 import { endOf } from "./prefix.ts"
 import { toStoreError, whileLocked } from "./sqlErrors.ts"
 import * as Store from "./Store.ts"
@@ -75,6 +76,8 @@ export const make = Effect.fnUntraced(function*(
   )
   yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced("1 minute")))
 
+  const guesses = yield* Guesses.make
+
   const transact = <A>(
     keys: ReadonlyArray<string>,
     transition: Store.Transition<A>,
@@ -85,37 +88,54 @@ export const make = Effect.fnUntraced(function*(
     return Effect.gen(function*() {
       isOpen = true
       yield* dialect.lock(locked)
-      const rows = yield* dialect.read(JSON.stringify(keys))
-      const values = new Map(rows.map(({ key, value }) => [key, value]))
-      const { result, writes } = yield* Effect.fromResult(
-        transition(keys.map((key) => values.get(key) ?? undefined), rows[0]?.now ?? 0)
-      )
-      // Of two changes of an entry, the last one counts.
-      const changes = new Map(writes.map((write) => [write.key, write]))
+      const read = peeked(keys, yield* dialect.read(JSON.stringify(keys)))
+      const { result, writes } = yield* Effect.fromResult(transition(read.values, read.now))
+      const changes = changesOf(writes)
       const others = Array.from(changes.keys()).filter((key) => !lockedKeys.has(key))
       if (!(yield* dialect.tryLock(others))) return yield* new OthersLocked({ keys: others })
       yield* write(dialect, Array.from(changes.values()))
       isOpen = false
-      return result
+      return { result, read, writes }
     }).pipe(
       transaction,
       // Before the commit nothing is written: who stood still for so long that the database has ended the session begins again.
       Effect.retry({ times: 1, while: (error) => isOpen && SqlError.isSqlError(error) }),
+      Effect.map(({ read, result, writes }) => {
+        guesses.learn(keys, read, writes)
+        return result
+      }),
       Effect.catchTag("OthersLocked", ({ keys: others }) => transact(keys, transition, [...locked, ...others]))
     )
   }
 
+  /** In one statement, where all entries are as they were left here. Rows that are not there, or go, can't be locked. */
+  const transactSwiftly = <A>(
+    keys: ReadonlyArray<string>,
+    transition: Store.Transition<A>
+  ): Effect.Effect<A, Store.StoreError | SqlError.SqlError> => {
+    const slowly = Effect.suspend(() => transact(keys, transition, keys))
+    const bet = guesses.bet(keys, transition)
+    if (bet === undefined) return slowly
+    const { read, result, writes } = bet
+    const known = new Map(keys.map((key, index) => [key, read.values[index]]))
+    const changes = changesOf(writes)
+    const found = foundOf(known)
+    const put = putOf(changes.values())
+    if (found.length < known.size || put.length < changes.size || put.length > pageSize) return slowly
+    return Effect.flatMap(whileLocked(dialect.swap(found, put, read.now)), ([row]) => {
+      if (row === undefined) {
+        guesses.lose()
+        return slowly
+      }
+      guesses.learn(keys, { ...read, now: row.now }, writes)
+      return Effect.succeed(result)
+    })
+  }
+
   return {
-    transact: (keys, transition) => inTime(transact(keys, transition, keys)),
+    transact: (keys, transition) => inTime(Effect.suspend(() => transactSwiftly(keys, transition))),
     peek: (keys) =>
-      dialect.read(JSON.stringify(keys)).pipe(
-        whileLocked,
-        Effect.map((rows) => {
-          const values = new Map(rows.map(({ key, value }) => [key, value]))
-          return { values: keys.map((key) => values.get(key) ?? undefined), now: rows[0]?.now ?? 0 }
-        }),
-        inTime
-      ),
+      dialect.read(JSON.stringify(keys)).pipe(whileLocked, Effect.map((rows) => peeked(keys, rows)), inTime),
     page: (prefix, { from, limit }) =>
       dialect.page({ from, inclusive: true, limit }, endOf(prefix)).pipe(
         whileLocked,
@@ -205,11 +225,29 @@ const inTime = <A>(
     )
   )
 
-const write = (dialect: Dialect, changes: ReadonlyArray<Store.Write>): Effect.Effect<void, SqlError.SqlError> => {
-  const removed = changes.filter(({ value }) => value === undefined).map(({ key }) => key)
-  const put = changes.flatMap(({ expiresAt, key, value }) =>
+const peeked = (
+  keys: ReadonlyArray<string>,
+  rows: ReadonlyArray<{ readonly now: number; readonly key: string | null; readonly value: string | null }>
+): Store.Peeked => {
+  const values = new Map(rows.map(({ key, value }) => [key, value]))
+  return { values: keys.map((key) => values.get(key) ?? undefined), now: rows[0]?.now ?? 0 }
+}
+
+/** Of two changes of an entry, the last one counts. */
+const changesOf = (writes: ReadonlyArray<Store.Write>): ReadonlyMap<string, Store.Write> =>
+  new Map(writes.map((write) => [write.key, write]))
+
+const putOf = (changes: Iterable<Store.Write>): ReadonlyArray<Put> =>
+  Array.from(changes).flatMap(({ expiresAt, key, value }) =>
     value === undefined ? [] : [{ key, value, expiresAt: expiresAt === undefined ? null : Math.ceil(expiresAt) }]
   )
+
+const foundOf = (values: ReadonlyMap<string, string | undefined>): ReadonlyArray<Store.Entry> =>
+  Array.from(values).flatMap(([key, value]) => value === undefined ? [] : [{ key, value }])
+
+const write = (dialect: Dialect, changes: ReadonlyArray<Store.Write>): Effect.Effect<void, SqlError.SqlError> => {
+  const removed = changes.filter(({ value }) => value === undefined).map(({ key }) => key)
+  const put = putOf(changes)
   return Effect.andThen(
     removed.length === 0 ? Effect.void : dialect.remove(JSON.stringify(removed)),
     put.length === 0 ? Effect.void : dialect.put(JSON.stringify(put))
@@ -275,6 +313,10 @@ const layOut = Effect.fnUntraced(function*(database: Database) {
   yield* dialect.stamp
 })
 
+interface Put extends Store.Entry {
+  readonly expiresAt: number | null
+}
+
 type Query<A> = Effect.Effect<ReadonlyArray<A>, SqlError.SqlError>
 
 /** What differs between the databases. Lists of keys and entries are JSON. */
@@ -298,6 +340,15 @@ interface Dialect {
     keys: string
   ) => Query<{ readonly now: number; readonly key: string | null; readonly value: string | null }>
   readonly put: (entries: string) => Query<unknown>
+  /**
+   * Puts entries if what was read is still there, not long after `now`. At least one row if so, and none if not. What was read
+   * may be nothing.
+   */
+  readonly swap: (
+    read: ReadonlyArray<Store.Entry>,
+    put: ReadonlyArray<Put>,
+    now: number
+  ) => Query<{ readonly now: number }>
   readonly remove: (keys: string) => Query<unknown>
   readonly page: (
     page: { readonly from: string; readonly inclusive: boolean; readonly limit?: number },
@@ -316,6 +367,8 @@ const applicationId = 0x4c4c4d73
 
 const sqlite = (sql: SqlClient.SqlClient, names: Names, shared: boolean): Dialect => {
   const table = sql(names.entries)
+  const list = sql.join(", ", false)
+  const either = sql.join(" OR ", false, "0")
   const now = sql.literal("CAST(round(unixepoch('subsec') * 1000) AS INTEGER)")
   const pragma = (name: string) =>
     Effect.map(
@@ -354,6 +407,17 @@ const sqlite = (sql: SqlClient.SqlClient, names: Names, shared: boolean): Dialec
       sql`INSERT INTO ${table} (key, value, expires_at)
         SELECT value ->> 'key', value ->> 'value', value ->> 'expiresAt' FROM json_each(${entries}) WHERE true
         ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`,
+    swap: (read, put, at) =>
+      sql`INSERT INTO ${table} (key, value, expires_at)
+        SELECT column1, column2, column3 FROM (VALUES ${
+        list(put.map(({ expiresAt, key, value }) => sql`(${key}, ${value}, ${expiresAt})`))
+      })
+        WHERE ${now} BETWEEN ${at} AND ${at + Guesses.maxAge} AND ${read.length} = (
+          SELECT count(*) FROM ${table} AS entry
+          WHERE (${either(read.map(({ key, value }) => sql`entry.key = ${key} AND entry.value = ${value}`))})
+          AND (entry.expires_at IS NULL OR entry.expires_at > ${now})
+        )
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at RETURNING ${now} AS now`,
     remove: (keys) => sql`DELETE FROM ${table} WHERE key IN (SELECT value FROM json_each(${keys}))`,
     page: ({ from, inclusive, limit = pageSize }, end) =>
       sql`SELECT key, value FROM ${table}
@@ -389,6 +453,22 @@ const postgres = (sql: SqlClient.SqlClient, names: Names): Dialect => {
     sql`ANY (ARRAY(
       SELECT sha256(convert_to(wanted.key, 'UTF8')) FROM json_array_elements_text(${keys}::json) AS wanted (key)
     ))`
+  // Compiled once. The statement sees what was there when it began, before it had its locks; who locks a row sees the newest.
+  const [swap] = sql`WITH taken AS MATERIALIZED (
+      SELECT count(pg_advisory_xact_lock(${owner}, lock)) AS locks FROM ${locks([])}
+    ), clock AS MATERIALIZED (
+      SELECT ${milliseconds("clock_timestamp")} AS now FROM taken WHERE locks >= 0
+    ), held AS MATERIALIZED (
+      SELECT 1 FROM clock, json_to_recordset(${"read"}::json) AS known (key text, value text), ${table} AS entry
+      WHERE entry.id = sha256(convert_to(known.key, 'UTF8')) AND entry.value = known.value
+      AND (entry.expires_at IS NULL OR entry.expires_at > clock.now) FOR UPDATE OF entry
+    )
+    INSERT INTO ${table} (id, key, value, expires_at)
+    SELECT sha256(convert_to(put.key, 'UTF8')), put.key, put.value, put."expiresAt"
+    FROM clock, json_to_recordset(${"put"}::json) AS put (key text, value text, "expiresAt" bigint)
+    WHERE clock.now BETWEEN ${"from"} AND ${"to"} AND ${"count"} = (SELECT count(*) FROM held)
+    ON CONFLICT (id) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
+    RETURNING (SELECT now FROM clock) AS now`.compile()
   return {
     // Each statement sees what was committed before it, so what is read after the locks is the newest.
     begin: "BEGIN ISOLATION LEVEL READ COMMITTED",
@@ -432,6 +512,15 @@ const postgres = (sql: SqlClient.SqlClient, names: Names): Dialect => {
         SELECT sha256(convert_to(put.key, 'UTF8')), put.key, put.value, put."expiresAt"
         FROM json_to_recordset(${entries}::json) AS put (key text, value text, "expiresAt" bigint)
         ON CONFLICT (id) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`,
+    swap: (read, put, at) =>
+      sql.unsafe(swap, [
+        JSON.stringify([...read, ...put].map(({ key }) => key)),
+        JSON.stringify(read),
+        JSON.stringify(put),
+        at,
+        at + Guesses.maxAge,
+        read.length
+      ]),
     remove: (keys) => sql`DELETE FROM ${table} WHERE id = ${ids(keys)}`,
     page: ({ from, inclusive, limit = pageSize }, end) =>
       sql`SELECT key, value FROM ${table}

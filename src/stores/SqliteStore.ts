@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
+import { text } from "./peer.ts"
 import { toStoreError, whileLocked } from "./sqlErrors.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import * as SqlStore from "./SqlStore.ts"
@@ -46,7 +47,10 @@ export interface Options {
  * @category constructors
  * @since 0.2.0
  */
-export const make = ({ filename }: Options): Effect.Effect<Store.Service, Store.StoreError, Scope.Scope> =>
+export const make = (options: Options): Effect.Effect<Store.Service, Store.StoreError, Scope.Scope> =>
+  Effect.flatMap(text("filename", () => options.filename), opened)
+
+const opened = (filename: string): Effect.Effect<Store.Service, Store.StoreError, Scope.Scope> =>
   Effect.gen(function*() {
     // Opening a database already leaves traces: its log is put away, or begun. `immutable` reads the file alone.
     yield* SqlStore.check({ shared: false }).pipe(

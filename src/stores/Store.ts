@@ -9,11 +9,13 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 /**
@@ -199,7 +201,7 @@ export class Store extends Context.Service<Store, Service>()("effect-llm-stream/
  * @since 0.2.0
  */
 export const key = (...parts: ReadonlyArray<string>): string =>
-  parts.map((part) => `${JSON.stringify(part).replace(controls, escaped)}/`).join("")
+  parts.map((part) => `${JSON.stringify(String(part)).replace(controls, escaped)}/`).join("")
 
 const controls = /[\u007f-\u009f\u2028\u2029\ud800-\udfff]/g
 
@@ -349,6 +351,23 @@ export const modifyIn = <const Cells extends Readonly<Record<string, Pick<Cell<u
     }
   )
 }
+
+/**
+ * Ends streams with the current scope, before what was opened in it earlier is closed: that may wait for them.
+ *
+ * @internal
+ */
+export const whileOpen: Effect.Effect<
+  <A, E>(stream: Stream.Stream<A, E>) => Stream.Stream<A, E | StoreError>,
+  never,
+  Scope.Scope
+> = Effect.map(
+  Effect.acquireRelease(
+    Deferred.make<never, StoreError>(),
+    (closed) => Deferred.fail(closed, new StoreError({ reason: "Unavailable", message: "the store was closed" }))
+  ),
+  (closed) => Stream.interruptWhen(Deferred.await(closed))
+)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // In memory

@@ -29,14 +29,19 @@ import * as Store from "./Store.ts"
  * @since 0.2.0
  */
 export const layer = (url: Redacted.Redacted): Layer.Layer<Store.Store, Store.StoreError> => {
-  const text = Redacted.value(url)
+  const text: unknown = Redacted.isRedacted(url) ? Redacted.value(url) : undefined
+  if (typeof text !== "string") return none
   const filename = /^sqlite:(.+)$/s.exec(text)?.[1]
   if (filename !== undefined) return SqliteStore.layer({ filename })
   if (/^rediss?:\/\//.test(text)) return NodeRedisStore.layer({ url })
   if (/^postgres(ql)?:\/\//.test(text)) return PostgresStore.layer({ url })
   if (/^memory:?$/.test(text)) return Store.layerMemory
-  return Layer.effect(
-    Store.Store,
+  return none
+}
+
+const none: Layer.Layer<Store.Store, Store.StoreError> = Layer.effect(
+  Store.Store,
+  Effect.suspend(() =>
     Effect.fail(
       new Store.StoreError({
         reason: "Unavailable",
@@ -44,4 +49,4 @@ export const layer = (url: Redacted.Redacted): Layer.Layer<Store.Store, Store.St
       })
     )
   )
-}
+)

@@ -5,8 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
+import * as Checks from "../engine/checks.ts"
 import * as Store from "./Store.ts"
 
 /** Loads a client that need not be installed. `names` are the packages that the user installs. */
@@ -20,13 +23,21 @@ export const loadPeer = <A>(names: string, load: () => Promise<A>): Effect.Effec
   })
 
 /** A URL that can be shown: without user, password and parameters. Fails with `Unavailable` if it is none. */
-export const shown = (url: Redacted.Redacted): Effect.Effect<string, Store.StoreError> =>
-  Effect.suspend(() => {
-    const text = Redacted.value(url)
+export const shown = (url: () => Redacted.Redacted): Effect.Effect<string, Store.StoreError> =>
+  Effect.flatMap(text("url", () => Redacted.value(url())), (text) => {
     if (!URL.canParse(text)) return unavailable("the URL of the store is not a URL")
     const { host, pathname, protocol } = new URL(text)
     return Effect.succeed(`${protocol}//${host}${pathname}`)
   })
+
+/** An option that is a text, also where the program has no types. */
+export const text = (name: string, read: () => string): Effect.Effect<string, Store.StoreError> =>
+  Effect.suspend(() =>
+    Result.match(Checks.given(name, "a text", read, Predicate.isString), {
+      onFailure: unavailable,
+      onSuccess: Effect.succeed
+    })
+  )
 
 const unavailable = (message: string): Store.StoreError => new Store.StoreError({ reason: "Unavailable", message })
 

@@ -2,29 +2,19 @@
  * Processes that are killed while they produce answers. `LLM_STREAM_KILLS` is how many of them a store loses.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Random, Schedule, type Scope, Stream } from "effect"
+import { Effect, Fiber, Random, Schedule, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Path from "node:path"
 import type { OpenAiChunk } from "../../src/index.ts"
 import * as StreamLog from "../../src/log/StreamLog.ts"
 import * as Store from "../../src/stores/Store.ts"
-import { open } from "../stores/shared.ts"
-import { dropRedis, folder, hasRedis, hasSqlite, unique } from "../stores/stores.ts"
+import { kinds } from "../stores/shared.ts"
 import { lease, request } from "./kills.ts"
 
 const kills = Number(process.env["LLM_STREAM_KILLS"] ?? 1)
 const answers = 6
 const readers = 3
-
-const stores: ReadonlyArray<{
-  readonly kind: string
-  readonly isAbsent: boolean
-  readonly name: Effect.Effect<string, never, Scope.Scope>
-}> = [
-  { kind: "sqlite", isAbsent: !hasSqlite, name: Effect.map(folder, (path) => Path.join(path, "store")) },
-  { kind: "redis", isAbsent: !hasRedis, name: Effect.acquireRelease(Effect.sync(unique), dropRedis) }
-]
 
 const textOf = (json: string) =>
   (JSON.parse(json) as ReadonlyArray<OpenAiChunk>).map(({ chunk }) => chunk.choices?.[0]?.delta?.content).join("")
@@ -42,13 +32,13 @@ const read = (log: StreamLog.Service, id: string) =>
     Effect.retry({ while: ({ reason }) => reason === "NotFound", schedule: Schedule.spaced("10 millis") })
   )
 
-for (const { isAbsent, kind, name } of stores) {
+for (const [kind, { isAbsent, name, open }] of Object.entries(kinds)) {
   describe.skipIf(isAbsent)(`answers in ${kind} whose process is killed`, () => {
     it.live("are the same for all readers, have one bill, and are not asked for again", () =>
       Effect.gen(function*() {
         const shared = yield* name
         const log = yield* StreamLog.make({ name: "openai", stream: () => Stream.die("asked again") }, { lease }).pipe(
-          Effect.provideServiceEffect(Store.Store, open(kind, shared))
+          Effect.provideServiceEffect(Store.Store, open(shared))
         )
         for (let kill = 0; kill < kills; kill++) {
           const ids = Array.from({ length: answers }, (_, index) => `${kill}-${index}`)
@@ -85,6 +75,6 @@ for (const { isAbsent, kind, name } of stores) {
           }
           assert.strictEqual(calls, ids.length)
         }
-      }))
+      }), 30_000 + kills * 10_000)
   })
 }

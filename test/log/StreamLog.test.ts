@@ -125,7 +125,7 @@ const settle = TestClock.adjust("200 millis")
 
 describe("the text of a chunk in a log", () => {
   const encode = Schema.encodeSync(Requests.chunkCodec())
-  const text = Requests.chunkText(undefined)
+  const text = AnyChunk.writer()
 
   it.prop("is what the schema makes of it, whatever its class", [Arbitrary.schema(AnyChunk.AnyChunk)], ([chunk]) => {
     assert.deepStrictEqual(JSON.parse(text(chunk)), JSON.parse(JSON.stringify(encode(chunk))))
@@ -327,6 +327,42 @@ describe("StreamLog", () => {
       yield* Queue.end(queue)
       yield* TestClock.adjust("1 second")
       assert.deepInclude(yield* Fiber.join(reader), { text: "Hello", end: "Done" })
+    }))
+
+  it.effect("renews the leases of all silent producers of a process in one step, until it can't", () =>
+    Effect.gen(function*() {
+      const many = 100
+      const store = yield* Store.memory
+      const { open, provider } = yield* scripted
+      const { service, state } = behind(store)
+      let steps = 0
+      const counted: Store.Service = {
+        ...service,
+        transact: (keys, transition) =>
+          Effect.suspend(() => {
+            steps += keys.length > 0 ? 1 : 0
+            return service.transact(keys, transition)
+          }),
+        // So that all transactions are writes.
+        peek: store.peek,
+        hints: store.hints
+      }
+      const { log } = yield* server(counted, provider, { lease: "3 seconds" })
+      const other = yield* server(store, provider)
+      yield* byTurns(
+        Effect.forEach(Array.from({ length: many }), () => log.start(request), { concurrency: "unbounded" })
+      )
+      steps = 0
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* open, many)
+      // A producer alone has to renew its lease every three seconds.
+      assert.isAtLeast(steps, 20)
+      assert.isBelow(steps, 150)
+      state.isAway = true
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* open, 0)
+      const rows = yield* other.log.ledger()
+      assert.strictEqual(rows.filter(({ end }) => end === "Lost").length, many)
     }))
 
   it.effect("keeps every chunk once when acknowledgements are lost", () =>

@@ -2,10 +2,12 @@
  * Every fault of `docs/reliability.md`, at the bottom of a whole stack: whatever happens, the answer is that of one provider.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, pipe, Schedule, Stream } from "effect"
+import { BigDecimal, Effect, Exit, Layer, pipe, Schedule, Stream } from "effect"
 import { clients, faults, providers, type Row } from "../../bench/faults.ts"
-import { OpenAiChunk, type Provider } from "../../src/index.ts"
+import { OpenAiChunk, Pricing, type Provider } from "../../src/index.ts"
 import * as Breaker from "../../src/middleware/Breaker.ts"
+import * as Budget from "../../src/middleware/Budget.ts"
+import * as Cache from "../../src/middleware/Cache.ts"
 import * as Fallback from "../../src/middleware/Fallback.ts"
 import * as Ledger from "../../src/middleware/Ledger.ts"
 import * as Limit from "../../src/middleware/Limit.ts"
@@ -28,6 +30,14 @@ const healthy: Provider.Service<OpenAiChunk> = {
     )
 }
 
+// A budget refuses what has no price.
+const pricing = Pricing.makeUnsafe({
+  tables: [],
+  overrides: Object.fromEntries(
+    ["openai", "anthropic", "groq", "azure", "bedrock"].map((name) => [name, { "some-model": { input: 1, output: 2 } }])
+  )
+})
+
 /** The text of an answer that a stack has made of a fault, whether it ended well, and how many requests that took. */
 const answer = (row: Row, reply: ReplayServer.Reply) =>
   Effect.scoped(Effect.gen(function*() {
@@ -39,23 +49,30 @@ const answer = (row: Row, reply: ReplayServer.Reply) =>
     const breaker = yield* Breaker.make({ failures: 1000 })
     const retry = Retry.retried({ schedule: Schedule.recurs(5) })
     const ledger = yield* Ledger.make()
-    const faulty = pipe(yield* row.make(server.url), ledger, breaker, limit, retry)
-    let text = ""
-    const exit = yield* Fallback.make([{ provider: faulty, maxRetries: 1 }, healthy])
-      .stream({ model: "some-model", prompt: "Hello", maxTokens: 100 })
-      .pipe(
-        Stream.runForEach((chunk) =>
-          Effect.sync(() => {
-            text += chunk.content
-          })
-        ),
+    const budget = yield* Budget.make({ limit: "1" })
+    const cache = yield* Cache.make()
+    const faulty = pipe(yield* row.make(server.url), ledger, budget, breaker, limit, retry)
+    const stack = cache(Fallback.make([{ provider: faulty, maxRetries: 1 }, healthy]))
+    const asked = (onChunk: (content: string) => void) =>
+      stack.stream({ model: "some-model", prompt: "Hello", maxTokens: 100 }).pipe(
+        Stream.runForEach((chunk) => Effect.sync(() => onChunk(chunk.content))),
         Effect.exit
       )
+    let text = ""
+    const exit = yield* asked((content) => text += content)
     const requests = (yield* server.requests).length
     // A request that a client refuses by itself has a row, and never arrives.
     assert.isAtLeast((yield* Ledger.total()).attempts, requests)
+    assert.isTrue(BigDecimal.isZero((yield* Budget.balance({ limit: "1" })).reserved))
+    // What is kept is the whole answer, and nobody is asked for it again; what has failed is asked for again.
+    if (Exit.isSuccess(exit) && text === first) {
+      let kept = ""
+      yield* asked((content) => kept += content)
+      assert.strictEqual(kept, text)
+      assert.strictEqual((yield* server.requests).length, requests)
+    }
     return { isComplete: Exit.isSuccess(exit), requests, text }
-  })).pipe(Effect.provide(Store.layerMemory))
+  })).pipe(Effect.provide(Store.layerMemory), Effect.provideService(Pricing.Pricing, pricing))
 
 describe("a stack of middleware", () => {
   for (const [fault, replyOf] of Object.entries(faults)) {

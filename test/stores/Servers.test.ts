@@ -54,6 +54,18 @@ for (const { drop, isAbsent, kind, open, url } of servers) {
         )
       }))
 
+    it.live("is asked once for a change of what nobody else changes", () =>
+      Effect.gen(function*() {
+        const name = yield* Effect.acquireRelease(Effect.sync(unique), drop)
+        const server = yield* proxy(url)
+        const store = yield* open(server.url, name)
+        yield* Effect.repeat(count(store), { times: 9 })
+        const before = server.sent()
+        yield* Effect.repeat(count(store), { times: 99 })
+        // A busy machine may be so slow that a transaction looks for itself.
+        assert.isBelow(server.sent() - before, 150)
+      }))
+
     it.effect("fails if the server is silent, and can be closed", () =>
       Effect.gen(function*() {
         const name = yield* Effect.acquireRelease(Effect.sync(unique), drop)

@@ -15,14 +15,18 @@ export interface Proxy {
   readonly silence: Effect.Effect<void>
   /** How many connections are open, on both sides of it. */
   readonly connections: () => number
+  /** How many times clients have sent something. */
+  readonly sent: () => number
 }
 
 export const proxy = Effect.fnUntraced(function*(url: string) {
   const target = new URL(url)
   const sockets = new Set<Net.Socket>()
   let isSilent = false
+  let sent = 0
   const server = Net.createServer((socket) => {
     const upstream = Net.connect(Number(target.port), target.hostname)
+    socket.on("data", () => sent++)
     for (const [from, to] of [[socket, upstream], [upstream, socket]] as const) {
       sockets.add(from)
       from.on("data", (bytes) => isSilent || to.write(bytes))
@@ -52,6 +56,7 @@ export const proxy = Effect.fnUntraced(function*(url: string) {
     silence: Effect.sync(() => {
       isSilent = true
     }),
-    connections: () => sockets.size
+    connections: () => sockets.size,
+    sent: () => sent
   } satisfies Proxy
 })

@@ -129,24 +129,29 @@ export interface Stated {
   readonly cost?: Cost.Cost | undefined
 }
 
+/**
+ * The fields of a row that say what was stated; who nobody states is who was asked.
+ *
+ * @internal
+ */
+export const billed = (
+  asked: Pick<Row, "provider" | "model">,
+  { cost, model, provider, usage }: Stated
+): Pick<Row, "provider" | "model" | "usage" | "cost" | "flags"> => ({
+  provider: provider ?? asked.provider,
+  model: model ?? asked.model,
+  usage: usage ?? null,
+  cost: cost === undefined ? null : plain(cost.total),
+  ...(cost === undefined || cost.flags.length === 0 ? undefined : { flags: cost.flags })
+})
+
 const ended = (
   row: Row,
   now: number,
   stated: Stated,
   end: Pick<Row, "outcome" | "reason" | "stated" | "open">
 ): Row => {
-  const { cost, model, provider, usage } = stated
-  return row.outcome !== "running" ? row : {
-    ...row,
-    ...end,
-    provider: provider ?? row.provider,
-    model: model ?? row.model,
-    usage: usage ?? null,
-    cost: cost === undefined ? null : plain(cost.total),
-    ...(cost === undefined || cost.flags.length === 0 ? undefined : { flags: cost.flags }),
-    endedAt: now,
-    until: null
-  }
+  return row.outcome !== "running" ? row : { ...row, ...end, ...billed(row, stated), endedAt: now, until: null }
 }
 
 /**
