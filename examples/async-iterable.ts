@@ -3,7 +3,7 @@
  *
  *     OPENAI_API_KEY=… node examples/async-iterable.ts
  */
-import { Config, Layer, ManagedRuntime, Stream } from "effect"
+import { Layer, ManagedRuntime, Stream } from "effect"
 import { ChunkStream, OpenAi, Provider } from "effect-llm-stream"
 import { FetchHttpClient } from "effect/http"
 
@@ -17,7 +17,7 @@ export const makeAsk = <E>(layer: Layer.Layer<Provider.Provider, E>) => {
 
 if (import.meta.main) {
   const ask = makeAsk(
-    OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") }).pipe(Layer.provide(FetchHttpClient.layer))
+    OpenAi.layerConfig({ model: "gpt-4o-mini" }).pipe(Layer.provide(FetchHttpClient.layer))
   )
   for await (const piece of ask("Tell me a story about a river")) process.stdout.write(piece)
 }

@@ -5,14 +5,14 @@
  *     GROQ_API_KEY=… OPENAI_API_KEY=… node examples/batch.ts
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Array, Config, Console, Effect, Layer } from "effect"
+import { Array, Console, Effect, Layer } from "effect"
 import { Groq, OpenAi } from "effect-llm-stream"
 import * as Batch from "effect-llm-stream/Batch"
 import * as SqliteStore from "effect-llm-stream/stores/SqliteStore"
 import { FetchHttpClient } from "effect/http"
 
 const targets = Effect.gen(function*() {
-  const groq = yield* Groq.config({ model: Config.succeed("openai/gpt-oss-20b") })
+  const groq = yield* Groq.config({ model: "openai/gpt-oss-20b" })
   const openai = yield* OpenAi.config()
   return [{ provider: Groq.define(groq) }, { provider: OpenAi.define(openai), model: "gpt-4.1-mini" }] as const
 })

@@ -5,27 +5,27 @@
  *     OPENAI_API_KEY=… node examples/chat-server.ts
  */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { Config, Effect, Layer, Schema, Stream } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { ChunkStream, OpenAi, Provider, ServerSentEvents } from "effect-llm-stream"
 import { Prompt } from "effect/ai"
 import { FetchHttpClient, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 
 /** Conversations by id; a database in a real app. */
-export const chats = new Map<string, Prompt.Prompt>()
+export const chats = new Map<string, ReadonlyArray<Prompt.Message>>()
 
 const chat = Effect.gen(function*() {
   const { id, text } = yield* HttpServerRequest.schemaBodyJson(
     Schema.Struct({ id: Schema.String, text: Schema.String })
   )
   const provider = yield* Provider.Provider
-  const prompt = Prompt.concat(chats.get(id) ?? Prompt.empty, text)
-  const events = provider.stream({ prompt }).pipe(
+  // A function, as another turn may end while this one is answered.
+  const asked = () => [...chats.get(id) ?? [], ...Prompt.make(text).content]
+  const events = provider.stream({ prompt: Prompt.fromMessages(asked()) }).pipe(
     ChunkStream.onResponse(({ response: { message } }) =>
-      Effect.sync(() => message.content.length > 0 && chats.set(id, Prompt.concat(prompt, [message])))
+      Effect.sync(() => message.content.length > 0 && chats.set(id, [...asked(), message]))
     ),
-    ChunkStream.events,
-    Stream.tapError((error) => Effect.logError(error.message))
+    ChunkStream.events
   )
   return HttpServerResponse.stream(ServerSentEvents.encode(events), ServerSentEvents.responseOptions)
 })
@@ -73,7 +73,7 @@ export const routes = Layer.mergeAll(HttpRouter.add("GET", "/", page), HttpRoute
 
 if (import.meta.main) {
   HttpRouter.serve(routes).pipe(
-    Layer.provide(OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") })),
+    Layer.provide(OpenAi.layerConfig({ model: "gpt-4o-mini" })),
     Layer.provide([FetchHttpClient.layer, NodeHttpServer.layer(createServer, { port: 3000 })]),
     Layer.launch,
     NodeRuntime.runMain

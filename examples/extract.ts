@@ -4,7 +4,7 @@
  *
  *     OPENAI_API_KEY=… GROQ_API_KEY=… node examples/extract.ts
  */
-import { Config, Effect, ExecutionPlan, Schema } from "effect"
+import { Effect, ExecutionPlan, Schema } from "effect"
 import { Groq, OpenAi, StructuredOutput } from "effect-llm-stream"
 import { FetchHttpClient } from "effect/http"
 
@@ -16,8 +16,8 @@ class Invoice extends Schema.Class<Invoice>("Invoice")({
 }) {}
 
 const plan = ExecutionPlan.make(
-  { provide: OpenAi.layerConfig({ model: Config.succeed("gpt-4.1-mini") }) },
-  { provide: Groq.layerConfig({ model: Config.succeed("openai/gpt-oss-20b") }) }
+  { provide: OpenAi.layerConfig({ model: "gpt-4.1-mini" }) },
+  { provide: Groq.layerConfig({ model: "openai/gpt-oss-20b" }) }
 )
 
 export const extract = (text: string) =>

@@ -3,14 +3,14 @@
  *
  *     OPENAI_API_KEY=… ANTHROPIC_API_KEY=… node examples/fallback.ts
  */
-import { Config, Console, Effect, Layer, Stream } from "effect"
+import { Console, Effect, Layer, Stream } from "effect"
 import { Anthropic, ChunkStream, OpenAi, Provider } from "effect-llm-stream"
 import * as Fallback from "effect-llm-stream/middleware/Fallback"
 import { FetchHttpClient } from "effect/http"
 
 export const ProviderLive = Fallback.layer([
-  OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") }),
-  Anthropic.layerConfig({ model: Config.succeed("claude-haiku-4-5") })
+  OpenAi.layerConfig({ model: "gpt-4o-mini" }),
+  Anthropic.layerConfig({ model: "claude-haiku-4-5" })
 ])
 
 export const answer = (prompt: string) => Stream.unwrap(Provider.Provider.useSync(({ stream }) => stream({ prompt })))

@@ -4,7 +4,7 @@
  *
  *     ANTHROPIC_API_KEY=… node examples/growing-object.ts
  */
-import { Config, Console, Effect, Layer, Schema, Stream } from "effect"
+import { Console, Effect, Layer, Schema, Stream } from "effect"
 import { Anthropic, StructuredOutput } from "effect-llm-stream"
 import { FetchHttpClient } from "effect/http"
 
@@ -28,6 +28,6 @@ export const recipe = (prompt: string) =>
   )
 
 if (import.meta.main) {
-  const Claude = Anthropic.layerConfig({ model: Config.succeed("claude-haiku-4-5") })
+  const Claude = Anthropic.layerConfig({ model: "claude-haiku-4-5" })
   await Effect.runPromise(recipe("Bread").pipe(Effect.provide(Layer.provide(Claude, FetchHttpClient.layer))))
 }

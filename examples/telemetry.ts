@@ -21,7 +21,7 @@ const ask = Effect.gen(function*() {
 
 /** The provider whose calls are traced and measured. */
 export const TracedLive = Telemetry.layer().pipe(
-  Layer.provide(OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") }))
+  Layer.provide(OpenAi.layerConfig({ model: "gpt-4o-mini" }))
 )
 
 /** Traces, metrics and logs, to a collector. */

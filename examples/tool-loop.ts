@@ -3,7 +3,7 @@
  *
  *     OPENAI_API_KEY=… node examples/tool-loop.ts
  */
-import { Config, Effect, Layer, Schema, Stream } from "effect"
+import { Effect, Layer, Schema, Stream } from "effect"
 import { ChatEvent, OpenAi, ToolLoop } from "effect-llm-stream"
 import { Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient } from "effect/http"
@@ -33,7 +33,7 @@ if (import.meta.main) {
   await Effect.runPromise(
     answer("How warm are Paris and Rome?").pipe(
       Stream.runForEach((piece) => Effect.sync(() => process.stdout.write(piece))),
-      Effect.provide(Layer.provide(OpenAi.layerConfig({ model: Config.succeed("gpt-4o-mini") }), FetchHttpClient.layer))
+      Effect.provide(Layer.provide(OpenAi.layerConfig({ model: "gpt-4o-mini" }), FetchHttpClient.layer))
     )
   )
 }

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as JsonSchema from "effect/JsonSchema"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
@@ -69,8 +70,8 @@ export interface DecodeOptions extends History.Options, Body.Limits {}
 export interface ClientTool {
   readonly name: string
   readonly description: string
-  /** A JSON schema; `undefined` where the client states none. */
-  readonly parameters: unknown
+  /** Empty where the client states none. */
+  readonly parameters: JsonSchema.JsonSchema
 }
 
 /**
@@ -101,7 +102,7 @@ export const headers = {
 /**
  * The body of the response: the AG-UI events of one response, or of a `ToolLoop`.
  *
- * A failure is told by the tag of its reason, such as `RateLimited`; log it with `Stream.tapError` before.
+ * A failure is logged as a warning, and the client is told the tag of its reason, such as `RateLimited`.
  *
  * @example
  * ```ts
@@ -178,7 +179,7 @@ export const route = <E, R>(
   options: Http.Options & DecodeOptions = {}
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest.HttpServerRequest> =>
   Http.respond(Effect.gen(function*() {
-    const turn = yield* decode(yield* Http.received(Body.limits(options)), options)
+    const turn = yield* decode(yield* Http.received(yield* Effect.fromResult(Body.limits(options))), options)
     const { messageId, runId, threadId } = turn
     return yield* response(answer(turn), { ...options, threadId, runId, messageId })
   }))
@@ -494,7 +495,7 @@ export const decode = Effect.fn("AgUi.decode")(function*(
   body: string,
   options: DecodeOptions = {}
 ): Effect.fn.Return<Turn, InvalidRequest> {
-  const limits = Body.limits(options)
+  const limits = yield* Effect.fromResult(Body.limits(options))
   const { fields, messages } = yield* Effect.fromResult(Body.parse(body, limits))
   const input = yield* Effect.fromResult(inputOf(fields, messages, limits))
   const turn = yield* History.turn(input, shown(limits.maxDepth), options)
@@ -529,7 +530,7 @@ export const reseal = Effect.fnUntraced(function*<
   { scope }: Pick<EncodeOptions, "scope"> = {}
 ): Effect.fn.Return<ReadonlyArray<M>, InvalidRequest> {
   const seal = yield* Blocks.sealer(scope)
-  const limits = Body.limits({ maxDepth: Infinity, maxFileSize: Infinity })
+  const limits = yield* Effect.fromResult(Body.limits({ maxDepth: Infinity, maxFileSize: Infinity }))
   const read = yield* Effect.fromResult(Result.all(
     messages.map(({ id, role, ...fields }, index) =>
       itemsOf({ id, role, path: ["messages", index], fields }, limits, [])
@@ -566,7 +567,7 @@ const isWhole = (response: ReadonlyArray<Read>, next: Read | undefined): boolean
   next.role !== "tool" && !(next.role === "assistant" && next.continues) &&
     response.some(({ role }) => role === "assistant")
 
-type Limits = ReturnType<typeof Body.limits>
+type Limits = Body.Counted
 
 const inputOf = (
   fields: Body.Fields,
@@ -580,7 +581,7 @@ const inputOf = (
       Result.gen(function*() {
         const name = yield* Body.text(tool, at, "name")
         const description = yield* Body.text(tool, at, "description")
-        return { name, description, parameters: tool["parameters"] }
+        return { name, description, parameters: yield* Body.object(tool["parameters"] ?? {}, [...at, "parameters"]) }
       }))
     const context = yield* listOf(fields, [], "context", (entry, at) =>
       Result.gen(function*() {
@@ -589,7 +590,7 @@ const inputOf = (
     const ignored = ["tools", "context", "state", "forwardedProps", "data"].flatMap((name) =>
       isEmpty(fields[name]) ? [] : [`${name}: the client's word has no effect`]
     )
-    const read = yield* Result.all(messages.map((message) => itemsOf(message, limits, ignored)))
+    const read = yield* Body.each(messages, (message) => itemsOf(message, limits, ignored))
     const answers = yield* listOf(fields, [], "resume", answerOf)
     return { threadId, runId, tools, context, items: [...joined(read), ...answers], ignored }
   })
@@ -608,10 +609,10 @@ const listOf = <A>(
   fields[name] === undefined ? Result.succeed([]) : Result.flatMap(
     Body.list(fields, path, name),
     (list) =>
-      Result.all(list.map((item, index) => {
+      Body.each(list, (item, index) => {
         const at = [...path, name, index]
         return Result.flatMap(Body.object(item, at), (item) => read(item, at))
-      }))
+      })
   )
 
 /** The items of a message; those of the assistant and its thoughts are joined later. */

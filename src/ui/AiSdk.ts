@@ -8,20 +8,17 @@
  */
 import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
-import * as Base64 from "effect/encoding/Base64"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type * as ChatEvent from "../ChatEvent.ts"
 import { defined } from "../internal/defined.ts"
 import { place } from "../internal/place.ts"
-import { plain } from "../internal/sent.ts"
 import type { InvalidRequest } from "../ProviderError.ts"
 import * as Blocks from "./blocks.ts"
 import * as Body from "./body.ts"
+import * as Chunks from "./chunks.ts"
 import * as History from "./history.ts"
 import * as Http from "./http.ts"
 
@@ -55,6 +52,8 @@ export interface DecodeOptions extends History.Options, Body.Limits {}
 export interface Turn extends History.Turn {
   /** The id of the chat; `undefined` where the client states none. */
   readonly chatId: string | undefined
+  /** The message that the answer goes on with, as the client sent it; `undefined` where the answer is a new message. */
+  readonly message: Chunks.Message | undefined
 }
 
 /**
@@ -70,13 +69,10 @@ export const headers = {
   "x-accel-buffering": "no"
 } as const
 
-/** The part that carries a seal. */
-const sealType = "data-llm-stream-seal"
-
 /**
  * The body of the response: the UI message stream of the events of one response, or of a `ToolLoop`.
  *
- * A failure is told by the tag of its reason, such as `RateLimited`; log it with `Stream.tapError` before.
+ * A failure is logged as a warning, and the client is told the tag of its reason, such as `RateLimited`.
  *
  * @example
  * ```ts
@@ -98,14 +94,14 @@ export const encode = <E, R>(
 ): Stream.Stream<Uint8Array, never, R> =>
   Http.bytes(
     Stream.concat(Stream.make(undefined), Blocks.blocks(self, scope)),
-    (block) =>
-      block === undefined
-        ? frame({ type: "start", ...defined({ messageId }) })
-        : frames(block, isDynamic),
+    (block) => {
+      if (block === undefined) return Chunks.frame({ type: "start", ...defined({ messageId }) })
+      let text = ""
+      for (const chunk of Chunks.chunksOf(block, isDynamic)) text += Chunks.frame(chunk)
+      return block.type === "finish" || block.type === "failure" ? text + Chunks.done : text
+    },
     heartbeat
   )
-
-const frame = (chunk: object): string => `data: ${JSON.stringify(chunk)}\n\n`
 
 /**
  * {@link encode} as the response of a server, with its headers.
@@ -152,151 +148,9 @@ export const route = <E, R>(
   options: EncodeOptions & DecodeOptions = {}
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest.HttpServerRequest> =>
   Http.respond(Effect.gen(function*() {
-    const body = yield* Http.received(Body.limits(options))
+    const body = yield* Http.received(yield* Effect.fromResult(Body.limits(options)))
     return yield* response(answer(yield* decode(body, options)), options)
   }))
-
-// ---------------------------------------------------------------------------------------------------------------------
-// To the client
-// ---------------------------------------------------------------------------------------------------------------------
-
-const done = "data: [DONE]\n\n"
-
-const frames = (block: Blocks.Block, isDynamic: (tool: string) => boolean): string => {
-  switch (block.type) {
-    case "finish":
-      return frame({ type: "finish", finishReason: Blocks.finishWords[block.reason], messageMetadata: totals(block) }) +
-        done
-    case "failure":
-      return frame({ type: "message-metadata", messageMetadata: totals(block) }) +
-        frame({ type: "error", errorText: block.reason }) + done
-    default:
-      return frame(chunkOf(block, isDynamic))
-  }
-}
-
-const chunkOf = (
-  block: Exclude<Blocks.Block, { readonly type: "finish" | "failure" }>,
-  isDynamic: (tool: string) => boolean
-): object => {
-  switch (block.type) {
-    case "step-start":
-      return { type: "start-step" }
-    case "step-end":
-      return { type: "finish-step" }
-    case "call-start":
-      return { type: "tool-input-start", ...callOf(block, isDynamic) }
-    case "call-delta":
-      return { type: "tool-input-delta", toolCallId: block.id, inputTextDelta: block.delta }
-    case "call": {
-      const input = shown(block.params)
-      return input === block.params
-        ? { type: "tool-input-available", ...callOf(block, isDynamic), input }
-        : {
-          type: "tool-input-error",
-          ...callOf(block, isDynamic),
-          input,
-          errorText: "UnreadableToolCall" satisfies Blocks.CallProblem
-        }
-    }
-    case "call-error": {
-      const { error, input = "" } = block
-      return { type: "tool-input-error", ...callOf(block, isDynamic), input: shown(input), errorText: error }
-    }
-    case "approval":
-      return { type: "tool-approval-request", approvalId: block.approvalId, toolCallId: block.id }
-    case "result": {
-      const { id: toolCallId, preliminary, providerExecuted } = block
-      const { denied, error, output } = shownResult(block)
-      return denied === true
-        ? { type: "tool-output-denied", toolCallId }
-        : error !== undefined
-        ? { type: "tool-output-error", toolCallId, errorText: error, ...executed(providerExecuted) }
-        : {
-          type: "tool-output-available",
-          toolCallId,
-          output,
-          ...executed(providerExecuted),
-          ...(preliminary ? { preliminary } : undefined)
-        }
-    }
-    case "no-result": {
-      const { error, id, providerExecuted } = block
-      return { type: "tool-output-error", toolCallId: id, errorText: error, ...executed(providerExecuted) }
-    }
-    case "source": {
-      const { citedText, place, title, url } = block.source
-      const cited = citedText === undefined && place === undefined
-        ? undefined
-        : { providerMetadata: { source: defined({ citedText, place }) } }
-      return url === undefined
-        // No provider states the type.
-        ? { type: "source-document", sourceId: block.id, mediaType: documentType(place), title, ...cited }
-        : { type: "source-url", sourceId: block.id, url, title, ...cited }
-    }
-    case "file": {
-      const { data, mediaType } = block
-      return { type: "file", mediaType, url: `data:${mediaType};base64,${Base64.encode(data)}` }
-    }
-    case "seal":
-      return { type: sealType, data: block.seal }
-    default:
-      return block
-  }
-}
-
-const documentType = (place: ChatEvent.Source["place"]): string =>
-  place?.unit === "page" ? "application/pdf" : "text/plain"
-
-const callOf = (
-  { id, name, providerExecuted }: { readonly id: string; readonly name: string; readonly providerExecuted: boolean },
-  isDynamic: (tool: string) => boolean
-) => ({
-  toolCallId: id,
-  toolName: name,
-  ...executed(providerExecuted),
-  ...(isDynamic(name) ? { dynamic: true } : undefined)
-})
-
-const executed = (providerExecuted: boolean) => providerExecuted ? { providerExecuted } : undefined
-
-const totals = (
-  { cost, model, usage }: Pick<Extract<Blocks.Block, { readonly type: "finish" }>, "cost" | "model" | "usage">
-) =>
-  defined({
-    model,
-    usage: usage && defined({
-      inputTokens: usage.inputTokens,
-      cachedTokens: usage.cachedTokens,
-      cacheWriteTokens: usage.cacheWriteTokens,
-      outputTokens: usage.outputTokens,
-      reasoningTokens: usage.reasoningTokens
-    }),
-    cost
-  })
-
-/** The value, or its text where the client's reader would die of it. */
-const shown = (value: unknown): unknown => {
-  if (typeof value !== "object" || value === null) return value
-  const text = JSON.stringify(plain(value))
-  return /"__proto__":/.test(text) || /"constructor":\{/.test(text) && /"prototype":/.test(text) ? text : value
-}
-
-interface ShownResult {
-  readonly denied?: true
-  readonly error?: string
-  readonly output?: unknown
-}
-
-const shownResult = (
-  { isFailure, result }: { readonly isFailure: boolean; readonly result: unknown }
-): ShownResult => {
-  const value = plain(result)
-  if (!isFailure) return { output: shown(value) }
-  return Predicate.hasProperty(value, "type") && value.type === "execution-denied"
-    ? { denied: true }
-    : { error: typeof value === "string" ? value : JSON.stringify(value) }
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // From the client
@@ -323,15 +177,22 @@ export const decode = Effect.fn("AiSdk.decode")(function*(
   body: string,
   options: DecodeOptions = {}
 ): Effect.fn.Return<Turn, InvalidRequest> {
-  const limits = Body.limits(options)
+  const limits = yield* Effect.fromResult(Body.limits(options))
   const { fields, messages } = yield* Effect.fromResult(Body.parse(body, limits))
   const ignored: Array<string> = []
   const items = (yield* Effect.fromResult(
-    Result.all(messages.map((message) => itemsOf(message, limits.maxFileSize, ignored)))
+    Body.each(messages, (message) => itemsOf(message, limits.maxFileSize, ignored))
   )).flat()
   const chatId = yield* Effect.fromResult(Body.optionalText(fields, [], "id"))
-  const turn = yield* History.turn({ items, ignored }, { input: shown, result: shownResult }, options)
-  return { ...turn, chatId }
+  const turn = yield* History.turn({ items, ignored }, { input: Chunks.shown, result: Chunks.shownResult }, options)
+  const last = messages.at(-1)
+  return { ...turn, chatId, message: last?.role === "assistant" ? messageOf(last) : undefined }
+})
+
+const messageOf = ({ fields: { metadata, parts }, id }: Body.Message): Chunks.Message => ({
+  id,
+  metadata,
+  parts: Array.isArray(parts) ? parts.filter(Chunks.isChunk) : []
 })
 
 /**
@@ -367,9 +228,9 @@ export const reseal = Effect.fnUntraced(function*<
             const path = ["messages", index]
             const { id, role } = message
             const items = yield* Effect.fromResult(itemsOf({ path, id, role, fields: { parts } }, Infinity, []))
-            const kept = parts.filter(({ type }) => type !== sealType)
+            const kept = parts.filter(({ type }) => type !== Chunks.sealType)
             const data = kept.length === 0 ? undefined : yield* seal(History.vouch(items))
-            return data === undefined ? kept : [...kept, { type: sealType, data }]
+            return data === undefined ? kept : [...kept, { type: Chunks.sealType, data }]
           })),
         (steps): M => ({ ...message, parts: steps.flat() })
       )
@@ -404,27 +265,28 @@ const itemsOf = (
       )
     }
     const parts = yield* Body.list(fields, path, "parts")
-    const read = yield* Result.all(parts.map((part, index) =>
+    const read = yield* Body.each(parts, (part, index) =>
       Result.gen(function*() {
         const at = [...path, "parts", index]
         const fields = yield* Body.object(part, at)
         const type = yield* Body.text(fields, at, "type")
         return { at, fields, type }
-      })
-    ))
+      }))
     for (const { at, type } of read) {
-      if (type.startsWith("data-") && type !== sealType) {
+      if (type.startsWith("data-") && type !== Chunks.sealType) {
         ignored.push(`${place(at)}: a part of the app's own`)
       }
     }
-    const known = read.filter(({ type }) => !type.startsWith("data-") || type === sealType && role === "assistant")
+    const known = read.filter(({ type }) =>
+      !type.startsWith("data-") || type === Chunks.sealType && role === "assistant"
+    )
     if (role === "user") {
-      const content = yield* Result.all(known.map((part) => userPart(part, maxFileSize, ignored)))
+      const content = yield* Body.each(known, (part) => userPart(part, maxFileSize, ignored))
       return content.every((part) => part.type === "text" && part.text === "")
         ? yield* Body.refuse([...path, "parts"], "a message of the user without content")
         : [{ type: "user", path, content }]
     }
-    const items = yield* Result.all(known.map((part) => assistantPart(part)))
+    const items = yield* Body.each(known, (part) => assistantPart(part))
     return [{ type: "assistant", path }, ...items.flat()]
   })
 
@@ -494,7 +356,7 @@ const assistantPart = ({ at, fields, type }: Part): Body.Read<Items> => {
       })
     case "step-start":
       return Result.succeed([{ type: "step" }])
-    case sealType:
+    case Chunks.sealType:
       return Result.map(Body.text(fields, at, "data"), (seal) => [{ type: "seal", path: at, seal }])
     // What is shown beside the words. Files of an answer are under its seal.
     case "source-url":

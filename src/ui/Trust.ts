@@ -98,10 +98,12 @@ export const sealed = Effect.fnUntraced(function*(options: {
   readonly approvals?: Store.Service | undefined
 }): Effect.fn.Return<Sealed, WeakSecret> {
   const { approvals, secret } = options
-  const [first, ...others] = Redacted.isRedacted(secret) ? [secret] : secret
-  const keyOf = (secret: Redacted.Redacted<string>): Effect.Effect<Mac.Key, WeakSecret> => {
-    const text = Redacted.value(secret)
-    return text.length < 32 ? Effect.fail(new WeakSecret({ length: text.length })) : Seal.key(text)
+  const [first, ...others] = Redacted.isRedacted(secret) ? [secret] : Array.isArray(secret) ? secret : []
+  const keyOf = (secret?: Redacted.Redacted<string>): Effect.Effect<Mac.Key, WeakSecret> => {
+    const text: unknown = Redacted.isRedacted(secret) ? Redacted.value(secret) : ""
+    return typeof text !== "string" || text.length < 32
+      ? Effect.fail(new WeakSecret({ length: typeof text === "string" ? text.length : 0 }))
+      : Seal.key(text)
   }
   const keys = [yield* keyOf(first), ...(yield* Effect.forEach(others, keyOf))] as const
   return {

@@ -9,7 +9,7 @@ import * as ChatEvent from "../ChatEvent.ts"
 import * as Cost from "../Cost.ts"
 import type { FinishReason } from "../FinishReason.ts"
 import { concat } from "../internal/bytes.ts"
-import { tagOf } from "../internal/sent.ts"
+import { logged, tagOf } from "../internal/sent.ts"
 import { isProviderError } from "../ProviderError.ts"
 import type * as StreamedObject from "../StreamedObject.ts"
 import type * as StructuredOutput from "../StructuredOutput.ts"
@@ -440,8 +440,9 @@ export const blocks = <E, R>(
         Cause.hasInterruptsOnly(cause)
           ? Stream.fromEffectDrain(Effect.interrupt)
           : Stream.unwrap(Effect.gen(function*() {
-            if (Cause.hasDies(cause)) yield* Effect.logError("A chat ended by a defect", cause)
-            return Stream.fromArray(yield* sealed(collect((out) => fold.cut(Cause.squash(cause), out))))
+            const error = Cause.squash(cause)
+            yield* Cause.hasDies(cause) ? Effect.logError("A chat ended by a defect", cause) : logged(error)
+            return Stream.fromArray(yield* sealed(collect((out) => fold.cut(error, out))))
           }))
       )
     )

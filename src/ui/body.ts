@@ -4,6 +4,7 @@
 import * as Base64 from "effect/encoding/Base64"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import * as Checks from "../engine/checks.ts"
 import { place } from "../internal/place.ts"
 import { InvalidRequest } from "../ProviderError.ts"
 
@@ -18,7 +19,7 @@ export interface Limits {
   readonly maxBodySize?: number | undefined
   /** How many messages it may have. Default: 1,000. */
   readonly maxMessages?: number | undefined
-  /** How deep its values may be nested. Default: 64. */
+  /** How deep its values may be nested, 512 levels at most. Default: 64. */
   readonly maxDepth?: number | undefined
   /** Of the data of one file, in bytes. Default: 4 Mi. */
   readonly maxFileSize?: number | undefined
@@ -31,7 +32,25 @@ export interface Limits {
  */
 export const limits = (
   { maxBodySize = 8 * 2 ** 20, maxDepth = 64, maxFileSize = 4 * 2 ** 20, maxMessages = 1_000 }: Limits
-) => ({ maxBodySize, maxDepth, maxFileSize, maxMessages })
+): Read<Counted> =>
+  Result.mapError(
+    Result.all({
+      maxBodySize: Checks.count("maxBodySize", maxBodySize, { unlimited: true }),
+      maxDepth: Result.map(
+        Checks.count("maxDepth", maxDepth, { unlimited: true }),
+        (depth) => Math.min(depth, deepest)
+      ),
+      maxFileSize: Checks.count("maxFileSize", maxFileSize, { unlimited: true }),
+      maxMessages: Checks.count("maxMessages", maxMessages, { unlimited: true })
+    }),
+    (message) => new InvalidRequest({ message })
+  )
+
+/** @internal */
+export type Counted = { readonly [K in keyof Limits]-?: number }
+
+/** What is nested deeper takes more stack than there is. */
+const deepest = 512
 
 /** @internal */
 export type Path = ReadonlyArray<string | number>
@@ -87,6 +106,18 @@ export const list = (object: Fields, path: Path, name: string): Read<ReadonlyArr
 }
 
 /**
+ * Reads what is in a list, up to the first that can't be taken: a client may send millions.
+ *
+ * @internal
+ */
+export const each = <A, B>(list: ReadonlyArray<A>, read: (item: A, index: number) => Read<B>): Read<ReadonlyArray<B>> =>
+  Result.gen(function*() {
+    const all: Array<B> = []
+    for (const [index, item] of list.entries()) all.push(yield* read(item, index))
+    return all
+  })
+
+/**
  * A message of any protocol.
  *
  * @internal
@@ -105,7 +136,7 @@ export interface Message {
  */
 export const parse = (
   body: string,
-  { maxBodySize, maxDepth, maxMessages }: ReturnType<typeof limits>
+  { maxBodySize, maxDepth, maxMessages }: Counted
 ): Read<{ readonly fields: Fields; readonly messages: ReadonlyArray<Message> }> =>
   Result.gen(function*() {
     // A character has one byte at least.
@@ -121,15 +152,14 @@ export const parse = (
     if (stated.length === 0) return yield* refuse(["messages"], "empty")
     if (stated.length > maxMessages) return yield* refuse(["messages"], `more than ${maxMessages}`)
     const ids = new Set<string>()
-    const messages = yield* Result.all(stated.map((value, index): Read<Message> =>
+    const messages = yield* each(stated, (value, index): Read<Message> =>
       Result.gen(function*() {
         const path = ["messages", index]
         const fields = yield* object(value, path)
         const id = yield* text(fields, path, "id")
         if (ids.size === ids.add(id).size) return yield* refuse([...path, "id"], "the id of a message before")
         return { path, id, role: yield* text(fields, path, "role"), fields }
-      })
-    ))
+      }))
     return { fields, messages }
   })
 

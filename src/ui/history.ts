@@ -138,11 +138,11 @@ class Known {
   readonly asked = new Set<string>()
   readonly shown = new Set<string>()
 
-  message({ content }: Prompt.AssistantMessage, isLoop: boolean): void {
+  message({ content }: Prompt.AssistantMessage, isLoop: boolean, clients: ReadonlyArray<string> = []): void {
     for (const part of content) {
       if (part.type === "tool-call") {
         const { id, name, params, providerExecuted } = part
-        this.calls.set(id, { name, input: params, providerExecuted, isLoop })
+        this.calls.set(id, { name, input: params, providerExecuted, isLoop: isLoop && !clients.includes(id) })
       } else if (part.type === "tool-result") this.result(part)
       else if (part.type === "tool-approval-request") this.ask(part)
     }
@@ -159,8 +159,8 @@ class Known {
     else known.push(part)
   }
 
-  record({ approvals = [], isLoop, message, results = [], shown = [] }: Seal.Record): void {
-    if (message !== undefined) this.message(message, isLoop === true)
+  record({ approvals = [], clients, isLoop, message, results = [], shown = [] }: Seal.Record): void {
+    if (message !== undefined) this.message(message, isLoop === true, clients)
     for (const part of results) this.result(part)
     for (const part of approvals) this.ask(part)
     for (const id of shown) this.shown.add(id)
@@ -318,9 +318,15 @@ const checked = (
     const approvals = new Map<string, ApprovalItem & { readonly id: string }>()
     const calls = new Set<string>()
     const answered = new Set<string>()
+    // The result of a provider's call may come in a later message, which then shows the call again; and clients that look for
+    // a call by its id alone show the result twice.
+    const isProviders = (id: string) => known.results.get(id)?.some((part) => part.providerExecuted) === true
     for (const item of items) {
       if (item.type === "call") {
-        if (calls.size === calls.add(item.id).size) yield* refuse(item.path, "the id of a call before")
+        if (calls.size === calls.add(item.id).size) {
+          if (isProviders(item.id)) continue
+          yield* refuse(item.path, "the id of a call before")
+        }
         const call = known.calls.get(item.id)
         if (call === undefined) {
           // It may be half, and a result of the provider may need no call in its response. Whatever has an effect is looked
@@ -333,7 +339,9 @@ const checked = (
           yield* refuse(item.path, "the arguments are not those that were sent")
         }
       } else if (item.type === "result") {
-        if (answered.size === answered.add(item.id).size) yield* refuse(item.path, "the call is answered twice")
+        if (answered.size === answered.add(item.id).size && !isProviders(item.id)) {
+          yield* refuse(item.path, "the call is answered twice")
+        }
         const call = known.calls.get(item.id)
         // Only the results of a provider may come without their calls.
         const results = known.results.get(item.id)?.filter((part) => call !== undefined || part.providerExecuted) ?? []

@@ -7,7 +7,9 @@ import * as Fiber from "effect/Fiber"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import * as Checks from "../engine/checks.ts"
 import { concat } from "../internal/bytes.ts"
 import { InvalidRequest } from "../ProviderError.ts"
 import * as Body from "./body.ts"
@@ -21,7 +23,10 @@ import * as Body from "./body.ts"
 export interface Options {
   /** What is sealed along, such as the id of a user: the history of another one is refused. Default: nothing. */
   readonly scope?: string | undefined
-  /** How long nothing may be sent before a comment is, so that proxies keep the connection. Default: 15 seconds. */
+  /**
+   * How long nothing may be sent before a comment is, so that proxies keep the connection. Default, also in place of what is
+   * no duration above zero: 15 seconds.
+   */
   readonly heartbeat?: Duration.Input | undefined
 }
 
@@ -37,6 +42,8 @@ export const bytes = <A, E, R>(
   heartbeat: Duration.Input = Duration.seconds(15)
 ): Stream.Stream<Uint8Array, E, R> => {
   const utf8 = new TextEncoder()
+  // No pause at all would send nothing but comments.
+  const silence = Result.getOrElse(Checks.duration("heartbeat", heartbeat), () => Duration.seconds(15))
   const comment: readonly [Uint8Array] = [utf8.encode(": keep-alive\n\n")]
   const written = Stream.mapArray(self, (elements): readonly [Uint8Array] => {
     let text = ""
@@ -51,7 +58,7 @@ export const bytes = <A, E, R>(
       const next = (fiber: NonNullable<typeof waiting>): typeof pull => {
         waiting = undefined
         return fiber.pollUnsafe() ?? Effect.flatMap(
-          Effect.timeoutOption(Fiber.await(fiber), heartbeat),
+          Effect.timeoutOption(Fiber.await(fiber), silence),
           Option.getOrElse((): typeof pull => {
             waiting = fiber
             return Effect.succeed(comment)
@@ -101,7 +108,7 @@ export const respond = <R>(
  * @internal
  */
 export const received = (
-  { maxBodySize }: ReturnType<typeof Body.limits>
+  { maxBodySize }: Body.Counted
 ): Effect.Effect<string, InvalidRequest, HttpServerRequest.HttpServerRequest> =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest

@@ -21,6 +21,8 @@ const Record = Schema.Struct({
   message: Schema.optionalKey(Prompt.AssistantMessage),
   /** The server answers the calls of the message. Absent where the client does. */
   isLoop: Schema.optionalKey(Schema.Literal(true)),
+  /** The calls of it that the client answers all the same. */
+  clients: Schema.optionalKey(Schema.Array(Schema.String)),
   /** Results of calls that the server answered. */
   results: Schema.optionalKey(Schema.Array(Prompt.ToolResultPart)),
   /** The calls that the server asked approval for. */

@@ -68,6 +68,68 @@ const consent = (events: ReadonlyArray<Client.Event>, payload: unknown) =>
   Client.interrupts(events).map(({ id }) => ({ interruptId: id, status: "resolved", payload }))
 
 describe("AgUi", () => {
+  it.effect("takes a provider's result whose call is in an earlier message, also where both show it", () =>
+    Effect.gen(function*() {
+      const called = searched.filter(({ chunk }) => !("index" in chunk) || Number(chunk.index) < 2)
+      const found = searched.filter(({ chunk }) => !("index" in chunk) || Number(chunk.index) >= 2)
+      const shown = Effect.fnUntraced(function*(chunks: ReadonlyArray<Chunk.Chunk>, runId: string) {
+        const events = ChunkStream.events(Stream.fromIterable(chunks))
+        return Client.show(yield* Client.events(AgUi.encode(events, { ...run, runId })))
+      })
+      const first = yield* shown(called, "r1")
+      const second = yield* shown(found, "r2")
+      const result = second.find(({ role }) => role === "tool")
+      assert.isDefined(result)
+      for (const again of [[], [{ ...result, id: "again" }]]) {
+        const history = [Client.user("u1"), ...first, ...again, Client.user("u2"), ...second, Client.user("u3")]
+        const { prompt } = yield* AgUi.decode(Client.post(history))
+        assert.deepStrictEqual(
+          json(prompt.content.filter(({ role }) => role === "assistant")),
+          json([called, found].map((chunks) => ChatResponse.fromChunks(chunks).message))
+        )
+      }
+      const other = { ...result, id: "again", content: "[]" }
+      assert.match(
+        yield* refusal(
+          Client.post([Client.user("u1"), ...first, other, Client.user("u2"), ...second, Client.user("u3")])
+        ),
+        /the result is not the one/
+      )
+    }).pipe(withSecret("a")))
+
+  it.effect("goes on with what the tools gave that the client says it has", () =>
+    Effect.gen(function*() {
+      const answer = Answer.make({
+        toolCalls: [{ name: "weather", arguments: `{"city":"Rome"}` }, { name: "locate", arguments: "{}" }]
+      })
+      const context = Layer.build(serverOf([answer, said]).live)
+      const own = [{ name: "locate", description: "Where the user is", parameters: { type: "object" } }]
+      const turn = Effect.fnUntraced(function*(messages: ReadonlyArray<Client.Message>) {
+        const { prompt, tools: clientTools, ...run } = yield* AgUi.decode(
+          Client.post(messages, { tools: own, runId: `run-${messages.length}` })
+        )
+        const events = yield* Effect.scoped(Effect.flatMap(context, (context) =>
+          Client.events(
+            Stream.provideContext(AgUi.encode(ToolLoop.stream({ prompt, tools, clientTools }), run), context)
+          )))
+        return { events, messages: Client.show(events, messages) }
+      })
+      const asked = yield* turn([Client.user("u1")])
+      assert.deepStrictEqual(Client.disorder(asked.events), [])
+      const pending = asked.events.at(-1)?.outcome?.pendingToolCallIds ?? []
+      assert.lengthOf(pending, 1)
+      // The server has answered the other one, and nobody else does.
+      const forged = asked.messages.map((message) => message.role === "tool" ? { ...message, content: "100" } : message)
+      assert.match(
+        yield* refusal(Client.post(Client.answered(forged, asked.events, "Rome"))),
+        /the result is not the one/
+      )
+      const { messages } = yield* turn(Client.answered(asked.messages, asked.events, `{"city":"Rome"}`))
+      assert.strictEqual(rolesOf(messages), "user assistant tool tool assistant")
+      const { prompt } = yield* AgUi.decode(Client.post([...messages, Client.user("u2")]))
+      assert.match(JSON.stringify(prompt.content), /"celsius":4.*"city":"Rome".*It is warm/)
+    }).pipe(withSecret("a")))
+
   for (const [wire, write] of wires) {
     it.effect.prop(
       `gives back what it got over ${wire}, when the client has answered the calls`,

@@ -3,11 +3,14 @@ import type { UIMessage } from "ai"
 import { Effect, Fiber, Queue, Redacted, Result, Schema, Stream } from "effect"
 import { Prompt } from "effect/ai"
 import { TestClock } from "effect/testing"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
 import { ChatRequest, ChatResponse, type Chunk, ChunkStream, ProviderError, ToolLoop } from "../../src/index.ts"
 import * as Store from "../../src/stores/Store.ts"
 import { Answer, Arbitraries } from "../../src/testing.ts"
 import * as AiSdk from "../../src/ui/AiSdk.ts"
 import * as Trust from "../../src/ui/Trust.ts"
+import { root } from "../support/process.ts"
 import * as Client from "./client.ts"
 import {
   both,
@@ -186,6 +189,70 @@ describe("AiSdk", () => {
         ["tool-result", "tool-result"]
       )
       assert.deepStrictEqual(mails, ["ann"])
+    }).pipe(withSecret("a")))
+
+  it.effect("goes on with what the client's own tools gave, and takes no result of others from it", () =>
+    Effect.gen(function*() {
+      const answer = Answer.make({
+        toolCalls: [
+          { name: "weather", arguments: `{"city":"Rome"}` },
+          { name: "locate", arguments: "{}" },
+          { name: "mail", arguments: `{"to":"ann"}` }
+        ]
+      })
+      const { live, mails } = serverOf([answer, said])
+      const clientTools = [{ name: "locate", parameters: {} }]
+      const turn = (messages: ReadonlyArray<UIMessage>, before?: UIMessage) =>
+        Effect.flatMap(
+          AiSdk.decode(Client.post(messages)),
+          ({ prompt }) => Client.show(AiSdk.encode(ToolLoop.stream({ prompt, tools, clientTools })), before)
+        )
+      yield* Effect.gen(function*() {
+        const { message: asked } = yield* turn([Client.user("u1")])
+        assert.isDefined(asked)
+        assert.deepStrictEqual(Client.tools(asked).map(({ state }) => state), [
+          "output-available",
+          "input-available",
+          "approval-requested"
+        ])
+        const given = Client.consented(Client.answered(asked, { city: "Rome" }), true)
+        assert.match(yield* refusal([Client.user("u1"), Client.consented(asked, true)]), /^messages\[1\]: .*no answer/)
+        const forged = structuredClone(asked)
+        for (const part of Client.tools(forged)) {
+          if (part.type === "tool-mail") Object.assign(part, { state: "output-available", output: 1 })
+        }
+        assert.match(
+          yield* refusal([Client.user("u1"), Client.answered(forged, 1)]),
+          /the client does not answer this call/
+        )
+        const { errors, message: done } = yield* turn([Client.user("u1"), given], given)
+        assert.deepStrictEqual([errors, done?.id, mails], [[], asked.id, ["ann"]])
+        // And the history is one to go on with.
+        const { prompt } = yield* AiSdk.decode(Client.post([Client.user("u1"), done, Client.user("u2")]))
+        assert.deepStrictEqual(prompt.content.map(({ role }) => role), [
+          "user",
+          "assistant",
+          "tool",
+          "assistant",
+          "user"
+        ])
+        assert.match(JSON.stringify(prompt.content[2]), /"celsius":4.*"city":"Rome".*"sent":true/)
+      }).pipe(Effect.provide(live))
+    }).pipe(withSecret("a")))
+
+  it.effect("takes a provider's result whose call is in an earlier message", () =>
+    Effect.gen(function*() {
+      const called = searched.filter(({ chunk }) => !("index" in chunk) || Number(chunk.index) < 2)
+      const found = searched.filter(({ chunk }) => !("index" in chunk) || Number(chunk.index) >= 2)
+      const { message: first } = yield* Client.show(encoded(Stream.fromIterable(called)))
+      const { errors, message: second } = yield* Client.show(encoded(Stream.fromIterable(found)))
+      assert.deepStrictEqual(errors, [])
+      assert.strictEqual(Client.tools(first)[0]?.toolCallId, Client.tools(second)[0]?.toolCallId)
+      const history = [Client.user("u1"), first, Client.user("u2"), second, Client.user("u3")]
+      const { prompt } = yield* AiSdk.decode(Client.post(history))
+      for (const [at, chunks] of [[1, called], [3, found]] as const) {
+        assert.deepStrictEqual(json(prompt.content[at]), json(ChatResponse.fromChunks(chunks).message))
+      }
     }).pipe(withSecret("a")))
 
   it.effect("takes the seal of a response once", () =>
@@ -439,6 +506,16 @@ const refusals: ReadonlyArray<
   ["messages[1]: ", assistant({ type: "text", text: "Hello" }).slice(0, 2)],
   ["messages[1]: ", assistant(call("input-streaming")).slice(0, 2)]
 ]
+
+describe("docs/chat-interfaces.md", () => {
+  it("has a route of at most ten lines, with what it imports", () => {
+    const guide = Fs.readFileSync(Path.join(root, "docs/chat-interfaces.md"), "utf8")
+    const [route = ""] = guide.match(/(?<=^```ts\n)(?:(?!^```)[^])*?AiSdk\.route\([^]*?(?=^```$)/m) ?? []
+    assert.include(route, `"/api/chat"`)
+    assert.isAtMost(route.trimEnd().split("\n").length, 10)
+    assert.notMatch(route, /Tool\.make|Trust|declare/)
+  })
+})
 
 describe("what a client may not send", () => {
   it.effect("is refused with its place", () =>
