@@ -9,6 +9,7 @@ import { AzureChunk } from "./azure/AzureChunk.ts"
 import { AzureResponsesChunk } from "./azure/AzureResponsesChunk.ts"
 import { BedrockChunk } from "./bedrock/BedrockChunk.ts"
 import { BedrockInvokeChunk } from "./bedrock/BedrockInvokeChunk.ts"
+import type { Chunk } from "./Chunk.ts"
 import { GroqChunk } from "./groq/GroqChunk.ts"
 import { OpenAiChunk } from "./openai/OpenAiChunk.ts"
 import { OpenAiResponsesChunk } from "./openai/OpenAiResponsesChunk.ts"
@@ -50,3 +51,16 @@ export const AnyChunk = Schema.Union([
  * @since 0.2.0
  */
 export type AnyChunk = typeof AnyChunk.Type
+
+const bundled: ReadonlySet<unknown> = new Set(AnyChunk.members)
+
+/**
+ * Writes chunks as JSON, those of other classes by their schema; throws where it does not fit. What a chunk of `AnyChunk` holds
+ * is what it is encoded to, so it needs no schema, which would take ten times as long.
+ *
+ * @internal
+ */
+export const writer = (schema: Schema.Codec<Chunk, unknown> = AnyChunk): (chunk: Chunk) => string => {
+  const encode = Schema.encodeSync(Schema.toCodecJson(schema))
+  return (chunk) => JSON.stringify(schema === AnyChunk && bundled.has(chunk.constructor) ? chunk : encode(chunk))
+}

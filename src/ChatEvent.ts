@@ -58,6 +58,8 @@ export interface Account {
   readonly message: Prompt.AssistantMessage
   /** A loop answers its calls. Without one they are the client's to answer. */
   readonly isLoop?: true
+  /** The calls that are the client's to answer all the same, by their ids. */
+  readonly clients?: ReadonlyArray<string>
 }
 
 interface OfBlock {
@@ -395,6 +397,26 @@ export interface Finish extends Schema.Schema.Type<typeof Finish> {
 }
 
 /**
+ * The events of a response but the last.
+ *
+ * @internal
+ */
+export const contents = [
+  Text,
+  Reasoning,
+  Refusal,
+  Audio,
+  ToolCallStart,
+  ToolCallDelta,
+  ToolCall,
+  InvalidToolCall,
+  ToolResult,
+  ToolApprovalRequest,
+  Source,
+  File
+] as const
+
+/**
  * Schema of the events of a response.
  *
  * @example
@@ -409,21 +431,7 @@ export interface Finish extends Schema.Schema.Type<typeof Finish> {
  * @category schemas
  * @since 0.2.0
  */
-export const ChatEvent = Schema.Union([
-  Text,
-  Reasoning,
-  Refusal,
-  Audio,
-  ToolCallStart,
-  ToolCallDelta,
-  ToolCall,
-  InvalidToolCall,
-  ToolResult,
-  ToolApprovalRequest,
-  Source,
-  File,
-  Finish
-])
+export const ChatEvent = Schema.Union([...contents, Finish])
 
 /**
  * An event of a response. `_tag` says which.

@@ -201,9 +201,8 @@ const Name = Schema.String.check(
   Schema.isPattern(/^[a-zA-Z0-9_-]{1,128}$/, { expected: "a name of 1 to 128 letters, digits, _ and -" })
 )
 
-const fields = {
+const otherFields = {
   model: Schema.optionalKey(Schema.String),
-  prompt: Conversation,
   system: Schema.optionalKey(Schema.String),
   maxTokens: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
   temperature: Schema.optionalKey(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 2 }))),
@@ -244,7 +243,7 @@ const fields = {
   logprobs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 }))),
   audio: Schema.optionalKey(Schema.Struct({ voice: Text, format: Text })),
   options: Schema.optionalKey(Schema.Record(Schema.String, Schema.JsonObject))
-} satisfies Record<keyof Normalized, Schema.Constraint>
+} satisfies Record<Exclude<keyof Normalized, "prompt">, Schema.Constraint>
 
 // The schema may not leave out what the interface has.
 const equal = <A>() => <S extends Schema.Constraint>(schema: A extends S["Type"] ? S : never): S => schema
@@ -256,7 +255,9 @@ const equal = <A>() => <S extends Schema.Constraint>(schema: A extends S["Type"]
  * @since 0.1.0
  */
 export const Normalized: Schema.Codec<Normalized, NormalizedEncoded> = equal<Normalized>()(
-  Schema.Struct(fields).annotate({ identifier: "ChatRequest" })
+  Schema.Struct({ prompt: Conversation, ...otherFields }).annotate({
+    identifier: "ChatRequest"
+  })
 )
 
 /**
@@ -517,20 +518,32 @@ const total = <A>(
 const noPrompt = "prompt: missing or not readable; it is a text, or a list of messages with `role` and `content`"
 
 // Names of fields in other libraries.
-const synonyms: Readonly<Record<string, string>> = { input: "prompt", instructions: "system", messages: "prompt" }
+const synonyms: Readonly<Record<string, string>> = {
+  input: "prompt",
+  instructions: "system",
+  max_completion_tokens: "maxTokens",
+  max_output_tokens: "maxTokens",
+  maxOutputTokens: "maxTokens",
+  messages: "prompt",
+  providerOptions: "options",
+  reasoning_effort: "reasoning",
+  reasoningEffort: "reasoning",
+  stop_sequences: "stop",
+  stopSequences: "stop",
+  systemPrompt: "system"
+}
 
 const knownFields = (request: unknown): Result.Result<Record<string, unknown>, ProviderError.InvalidRequest> => {
   if (!Predicate.isObject(request)) return invalid("The request is not an object")
   for (const [key, value] of Object.entries(request)) {
-    if (!Object.hasOwn(fields, key) && value !== undefined) {
-      const meant = Object.hasOwn(synonyms, key) ? synonyms[key] : nearest(key, Object.keys(fields))
+    if (key !== "prompt" && !Object.hasOwn(otherFields, key) && value !== undefined) {
+      const meant = Object.hasOwn(synonyms, key) ? synonyms[key] : nearest(key, ["prompt", ...Object.keys(otherFields)])
       return invalid(`${place([key])}: no such field${meant === undefined ? "" : `; did you mean \`${meant}\`?`}`)
     }
   }
   return Result.succeed({ ...request })
 }
 
-const { prompt: _prompt, ...otherFields } = fields
 const Others = Schema.toType(Schema.Struct(otherFields))
 const decodeOthers = Schema.decodeUnknownResult(Others, { onExcessProperty: "error" })
 const isOthers = validator(Others)
@@ -550,7 +563,7 @@ const decoded = <A>(
     const path = [...root, ...issue?.path ?? []]
     const message = path[0] === "prompt" && issue?.message.startsWith("Expected {") === true
       ? path.length > 2
-        ? "not a part that a message of this role can hold: its `type` is not among them"
+        ? "not a part that a message of this role can hold: its `type` is `text` or `file`, of an assistant also `reasoning`, `tool-call` or `tool-result`, of a tool `tool-result`"
         : "not a message: it has no `role` of `system`, `user`, `assistant` or `tool`"
       : issue?.message ?? "not valid"
     return new ProviderError.InvalidRequest({ message: `${place(path)}: ${message}` })
@@ -697,7 +710,10 @@ const promptProblem = (
   const calls = new Set<string>()
   // Calls that have no result yet, with their places.
   const open = new Map<string, string>()
-  const unanswered = () => Array.from(open.values(), (call) => `${call} has no result`)[0]
+  const unanswered = () => {
+    for (const call of open.values()) return `${call} has no result`
+    return undefined
+  }
   // The assistant's turn is over: results, the user's message or instructions follow.
   let isOver = false
   for (const [i, message] of messages.entries()) {

@@ -70,7 +70,7 @@ export const join = (
   path: string,
   query: Readonly<Record<string, string>> = {}
 ): Result.Result<Address, ProviderError.InvalidRequest> => {
-  const base = baseUrl.trim()
+  const base = String(baseUrl).trim()
   const url = URL.canParse(base) ? new URL(base) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     return fail("The base URL (`baseUrl` or `endpoint`) has to start with http:// or https://")

@@ -264,8 +264,8 @@ export const make = <Event, C>(options: {
   errors: options.errors,
   headers: options.headers ?? {},
   failure: options.failure,
-  body: (info) => bodyDecoder(options.framing.make(), options.events(info)),
-  lines: (info) => bodyDecoder(lineFraming(options.framing.fromLine), options.events(info))
+  body: (info) => new FramedDecoder(options.framing.make(), options.events(info)),
+  lines: (info) => new FramedDecoder(lineFraming(options.framing.fromLine), options.events(info))
 })
 
 /**
@@ -308,7 +308,7 @@ export const json = <P, C extends Chunk>(options: {
     framing: serverSentEvents,
     events: (info) => {
       let isFinished = false
-      return Decoder.make<P, C>({
+      return new Decoder.Decoder<P, C>({
         errors: options.errors,
         check,
         isFailure: (json, event) => event === "error" || Decoder.isStated(json["error"]),
@@ -326,47 +326,54 @@ export const json = <P, C extends Chunk>(options: {
   })
 }
 
-const bodyDecoder = <Event, C>(
-  framing: ReturnType<Framing<Event>["make"]>,
-  events: EventDecoder<Event, C>
-): BodyDecoder<C> => {
-  let failure: ProviderError.Reason | undefined
-  let count = 0
+class FramedDecoder<Event, C> implements BodyDecoder<C> {
+  readonly #framing: ReturnType<Framing<Event>["make"]>
+  readonly #events: EventDecoder<Event, C>
+  #count = 0
+  failure: ProviderError.Reason | undefined
+
+  constructor(framing: ReturnType<Framing<Event>["make"]>, events: EventDecoder<Event, C>) {
+    this.#framing = framing
+    this.#events = events
+  }
+
+  // Callers may take them off the decoder.
+  readonly push = (read: Uint8Array): ReadonlyArray<C> => this.#decode(read)
+  readonly end = (): ReadonlyArray<C> => this.#decode(undefined)
+
+  get pending(): ProviderError.Reason | undefined {
+    return this.#events.pending
+  }
+
+  get done(): boolean {
+    return this.#events.done
+  }
+
   // A framing or an event decoder may throw: the chunks before that count, and the error has the declared type.
-  const decode = (
-    frame: () => ReadonlyArray<Event>,
-    end?: () => ProviderError.Reason | undefined
-  ): ReadonlyArray<C> => {
+  #decode(read: Uint8Array | undefined): ReadonlyArray<C> {
     const out: Array<C> = []
+    const framing = this.#framing
+    const events = this.#events
     try {
-      for (const event of frame()) {
-        if (events.done || failure !== undefined) return out
-        failure = events.event(event, out)
-        count++
+      for (const event of read === undefined ? framing.end() : framing.push(read)) {
+        if (events.done || this.failure !== undefined) return out
+        this.failure = events.event(event, out)
+        this.#count++
       }
-      if (framing.failure !== undefined && failure === undefined && !events.done) {
-        failure = malformed(framing.failure.message)
+      if (framing.failure !== undefined && this.failure === undefined && !events.done) {
+        this.failure = this.#malformed(framing.failure.message)
       }
-      if (failure === undefined && !events.done) failure = end?.()
+      if (read === undefined && this.failure === undefined && !events.done) this.failure = events.end()
     } catch (cause) {
-      failure = malformed(`Event ${count} cannot be decoded${cause instanceof Error ? `: ${cause.name}` : ""}`)
+      this.failure = this.#malformed(
+        `Event ${this.#count} cannot be decoded${cause instanceof Error ? `: ${cause.name}` : ""}`
+      )
     }
     return out
   }
-  const malformed = (message: string) =>
-    new ProviderError.MalformedEvent({ message, event: count, path: [], excerpt: "" })
-  return {
-    push: (read) => decode(() => framing.push(read)),
-    end: () => decode(framing.end, events.end),
-    get failure() {
-      return failure
-    },
-    get pending() {
-      return events.pending
-    },
-    get done() {
-      return events.done
-    }
+
+  #malformed(message: string): ProviderError.MalformedEvent {
+    return new ProviderError.MalformedEvent({ message, event: this.#count, path: [], excerpt: "" })
   }
 }
 
@@ -446,8 +453,10 @@ export const decode = <C>(protocol: Protocol<C>, options?: {
 <E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Stream.Stream<C, E | ProviderError.ProviderError, R> =>
   Stream.transformPull(bytes, (pull) =>
     Effect.sync(() => {
-      const progress = { emitted: false }
-      return chunkPull(protocol, protocol[options?.framing ?? "body"](options?.info ?? {}), pull, progress)
+      const progress: Progress = { emitted: false }
+      const decoder = protocol[options?.framing ?? "body"](options?.info ?? {})
+      return chunkPull(decoder, pull, progress, (reason) =>
+        new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: progress.emitted }))
     }))
 
 /**
@@ -468,36 +477,39 @@ export type ChunkPull<C, E, R> = Pull.Pull<Arr.NonEmptyReadonlyArray<C>, E | Pro
  * @internal
  */
 export const chunkPull = <C, E, R>(
-  protocol: Protocol<C>,
   decoder: BodyDecoder<C>,
   pull: Pull.Pull<ReadonlyArray<Uint8Array>, E, void, R>,
-  progress: Progress
+  progress: Progress,
+  failure: (reason: ProviderError.Reason) => ProviderError.ProviderError
 ): ChunkPull<C, E, R> => {
   let ended = false
-  const read = Pull.catchDone(
-    Effect.map(pull, (reads) => {
+  const give = (decoded: ReadonlyArray<C>): ChunkPull<C, E, R> => {
+    if (!Arr.isReadonlyArrayNonEmpty(decoded)) return deadline === undefined ? chunks : next
+    progress.emitted = true
+    return Effect.succeed(decoded)
+  }
+  const read: ChunkPull<C, E, R> = Effect.matchEffect(pull, {
+    onSuccess: (reads) => {
       const [only] = reads
-      return reads.length === 1 && only !== undefined
-        ? decoder.push(only)
-        : reads.flatMap((bytes) => decoder.push(bytes))
-    }),
-    () =>
-      Effect.sync(() => {
-        ended = true
-        return decoder.end()
-      })
-  )
-  const failure = (reason: ProviderError.Reason) =>
-    new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: progress.emitted })
-  const next: ChunkPull<C, E, R> = Effect.suspend(() => {
-    if (decoder.failure !== undefined) return Effect.fail(failure(decoder.failure))
-    if (ended || decoder.done) return Cause.done()
-    return Effect.flatMap(read, (decoded) => {
-      if (!Arr.isReadonlyArrayNonEmpty(decoded)) return deadline === undefined ? chunks : next
-      progress.emitted = true
-      return Effect.succeed(decoded)
-    })
+      return give(
+        reads.length === 1 && only !== undefined
+          ? decoder.push(only)
+          : reads.flatMap((bytes) => decoder.push(bytes))
+      )
+    },
+    onFailure: (error) => {
+      if (!Cause.isDone(error)) return Effect.fail(error)
+      ended = true
+      return give(decoder.end())
+    }
   })
+  const next: ChunkPull<C, E, R> = Effect.suspend(() =>
+    decoder.failure !== undefined
+      ? Effect.fail(failure(decoder.failure))
+      : ended || decoder.done
+      ? Cause.done()
+      : read
+  )
   let deadline: number | undefined
   // The stream fails with the provider's own error, not with the silence or broken connection that followed it.
   const last = (reason: ProviderError.Reason): ChunkPull<C, E, R> =>

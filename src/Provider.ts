@@ -18,6 +18,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import * as Redactable from "effect/Redactable"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -224,8 +225,7 @@ export const CurrentPolicy: Context.Reference<Policy> = Context.Reference<Policy
  * `ConfigError`. All `layerConfig`s check theirs.
  *
  * In options that don't come from a config, and in {@link CurrentPolicy}, a bad value makes every stream fail with an
- * `InvalidRequest` that names it. To check a computed value when the layer is built, pass it to `layerConfig` with
- * `Config.succeed`.
+ * `InvalidRequest` that names it. To check a computed value when the layer is built, pass it to `layerConfig`.
  *
  * @example
  * ```ts
@@ -279,12 +279,28 @@ export interface CommonOptions extends Policy {
 }
 
 /**
- * The configs that a layer's options can come from.
+ * The values of a layer's options, or the configs that they come from.
  *
  * @category configuration
  * @since 0.2.0
  */
-export type Configs<Options> = { readonly [K in keyof Options]?: Config.Config<Options[K]> }
+export type Configs<Options> = { readonly [K in keyof Options]?: Config.Config<Options[K]> | Options[K] }
+
+type Value<C> = C extends Config.Config<infer A> ? A : C
+
+/**
+ * The config of values and configs.
+ *
+ * @internal
+ */
+export const configOf = <C extends Readonly<Record<string, unknown>>>(
+  configs: C
+): Config.Config<{ readonly [K in keyof C]: Value<C[K]> }> =>
+  Config.map(
+    Config.all(Record.map(configs, (value) => Config.isConfig(value) ? value : Config.succeed(value))),
+    // The same fields; `Config.all` does not know that values stay.
+    (options) => options as { readonly [K in keyof C]: Value<C[K]> }
+  )
 
 /**
  * A config that is `undefined` when it is not set.
@@ -580,29 +596,31 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
     plan: () => Result.Result<Outline, ProviderError.InvalidRequest>,
     decoding: Pick<Transport.Route<D>, "protocol" | "hasContent" | "clock">
   ) =>
-    Stream.unwrap(Effect.gen(function*() {
-      const own = yield* CurrentPolicy
-      const fail = (reason: ProviderError.Reason) => failure(definition, reason)
-      const policy = yield* Effect.fromResult(
-        !Predicate.isObject(own)
-          ? Result.fail("`CurrentPolicy` has to be a policy")
-          : Object.keys(own).length === 0
-          ? layerPolicy
-          : toPolicy({ ...options, ...defined(own) })
-      ).pipe(Effect.mapError((message) => fail(invalid(message))))
-      const planned = yield* Effect.mapError(Effect.fromResult(plan()), fail)
-      return logIgnored(
-        Transport.stream(client, {
-          ...decoding,
-          info: planned.info,
-          connections,
-          isPaid: planned.encoded !== undefined,
-          attempt: attempt(planned, auth, authorize)
-        }, policy),
-        protocol.provider,
-        planned.encoded?.ignored ?? []
-      )
-    }))
+    Transport.stream<D>(client, (context) =>
+      Result.gen(function*() {
+        const own = Context.get(context, CurrentPolicy)
+        const fail = (reason: ProviderError.Reason) => failure(definition, reason)
+        const policy = yield* Result.mapError(
+          !Predicate.isObject(own)
+            ? Result.fail("`CurrentPolicy` has to be a policy")
+            : Object.keys(own).length === 0
+            ? layerPolicy
+            : toPolicy({ ...options, ...defined(own) }),
+          (message) => fail(invalid(message))
+        )
+        const planned = yield* Result.mapError(plan(), fail)
+        return {
+          policy,
+          route: {
+            ...decoding,
+            info: planned.info,
+            connections,
+            isPaid: planned.encoded !== undefined,
+            attempt: attempt(planned, auth, authorize)
+          },
+          before: logIgnored(protocol.provider, planned.encoded?.ignored ?? [])
+        }
+      }))
   const stream: Caller<C>["stream"] = (request, clock) =>
     run(() => plan(definition, request), { protocol, hasContent: hasOutput, clock })
   return {
@@ -619,26 +637,17 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
   }
 })
 
-const logIgnored = <C, E>(
-  self: Stream.Stream<C, E>,
-  provider: string,
-  ignored: ReadonlyArray<string>
-): Stream.Stream<C, E> => {
-  if (ignored.length === 0) return self
-  const parts = ignored.filter((place) => place.startsWith("prompt"))
-  const options = ignored.filter((place) => !place.startsWith("prompt"))
-  return Stream.onStart(
-    self,
-    Effect.all([
-      options.length === 0
-        ? Effect.void
-        : Effect.logWarning(`${provider} is not sent everything as it was asked for: ${options.join("; ")}`),
-      // The caller can't change these: they are parts of earlier answers, and come with every turn that follows.
-      parts.length === 0
-        ? Effect.void
-        : Effect.logDebug(`${provider} is not sent these parts of earlier answers: ${parts.join("; ")}`)
-    ], { discard: true })
-  )
+const logIgnored = (provider: string, ignored: ReadonlyArray<string>): Effect.Effect<void> | undefined => {
+  if (ignored.length === 0) return undefined
+  // An effort in other words is what was asked for; parts of earlier answers come with every turn that follows.
+  const isExpected = (place: string) => place.startsWith("prompt") || place.includes(" is sent as ")
+  const [left, expected] = [ignored.filter((place) => !isExpected(place)), ignored.filter(isExpected)]
+  const told = (places: ReadonlyArray<string>) =>
+    `${provider} is not sent everything as it was asked for: ${places.join("; ")}`
+  return Effect.all([
+    left.length === 0 ? Effect.void : Effect.logWarning(told(left)),
+    expected.length === 0 ? Effect.void : Effect.logDebug(told(expected))
+  ], { discard: true })
 }
 
 const attempt = (
@@ -672,7 +681,7 @@ const attempt = (
     return {
       request,
       secretHeaders: secretNames,
-      secrets: [
+      secrets: () => [
         ...authorization.secrets,
         // Also without the scheme of a credential, such as `Bearer`.
         ...own.flatMap(([name, value]) =>
@@ -689,10 +698,20 @@ const attempt = (
  * a fiber reaches it there. The symbol is on the prototype, because fetch refuses headers with a symbol of their own.
  */
 const concealed = (headers: Headers.Headers, secretNames: ReadonlyArray<string>): Headers.Headers => {
-  const shown = { ...headers, ...Object.fromEntries(secretNames.map((name) => [name, redacted])) }
-  const prototype = Object.create(Headers.empty, { [Redactable.symbolRedactable]: { value: () => shown } })
-  return Object.assign(Object.create(prototype), headers)
+  const own = Object.assign(Object.create(concealing), headers)
+  secretNamesOf.set(own, secretNames)
+  return own
 }
+
+const secretNamesOf = new WeakMap<object, ReadonlyArray<string>>()
+
+const concealing: object = Object.create(Headers.empty, {
+  [Redactable.symbolRedactable]: {
+    value(this: object) {
+      return { ...this, ...Object.fromEntries((secretNamesOf.get(this) ?? []).map((name) => [name, redacted])) }
+    }
+  }
+})
 
 const durations = {
   firstByteTimeout: Duration.minutes(4),

@@ -137,7 +137,9 @@ export class UnknownProvider extends Schema.TaggedError<UnknownProvider>()("Unkn
  * @since 0.2.0
  */
 export const find = (name: string): Result.Result<Name, UnknownProvider> =>
-  isName(name) ? Result.succeed(name) : Result.fail(new UnknownProvider({ provider: name }))
+  isName(name)
+    ? Result.succeed(name)
+    : Result.fail(new UnknownProvider({ provider: typeof name === "string" ? name : typeof name }))
 
 /**
  * A layer with a provider as the common `Provider`, by its name and with its own options. For a name that is only known

@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import * as ChatEvent from "./ChatEvent.ts"
 import { type Cost, toJson } from "./Cost.ts"
 import { lazy } from "./internal/lazy.ts"
-import { plain, tagOf } from "./internal/sent.ts"
+import { logged, plain, tagOf } from "./internal/sent.ts"
 import { isProviderError } from "./ProviderError.ts"
 import type * as StreamedObject from "./StreamedObject.ts"
 import type * as StructuredOutput from "./StructuredOutput.ts"
@@ -90,9 +90,6 @@ export const Failure = Schema.TaggedStruct("Failure", {
  */
 export interface Failure extends Schema.Schema.Type<typeof Failure> {}
 
-const { Audio, File, InvalidToolCall, Reasoning, Refusal, Source, Text } = ChatEvent
-const { ToolApprovalRequest, ToolCall, ToolCallDelta, ToolCallStart, ToolResult } = ChatEvent
-
 /**
  * An event as it is sent, told apart by `_tag`.
  *
@@ -101,23 +98,7 @@ const { ToolApprovalRequest, ToolCall, ToolCallDelta, ToolCallStart, ToolResult 
  */
 export type ServerSentEvent = Exclude<ChatEvent.ChatEvent, ChatEvent.Finish> | Finish | Done | Failure
 
-const members = [
-  Text,
-  Reasoning,
-  Refusal,
-  Audio,
-  ToolCallStart,
-  ToolCallDelta,
-  ToolCall,
-  InvalidToolCall,
-  ToolResult,
-  ToolApprovalRequest,
-  Source,
-  File,
-  Finish,
-  Done,
-  Failure
-] as const
+const members = [...ChatEvent.contents, Finish, Done, Failure] as const
 
 /**
  * Schema of an event as it is sent.
@@ -149,7 +130,7 @@ type Event = ToolLoop.Event | StreamedObject.ObjectEvent<unknown, unknown> | Str
  * The body of a response of type `text/event-stream`. Each event is named after its `_tag` and has its JSON as data; the
  * last one is `End`. The steps of a `ToolLoop` and its output stay on the server.
  *
- * A failure becomes a {@link Failure} before the end; log it with `Stream.tapError` before. Values that JSON can't hold
+ * A failure is logged as a warning, and becomes a {@link Failure} before the end. Values that JSON can't hold
  * are sent as text (`NaN`, `1n`) or left out (functions).
  *
  * @example
@@ -177,6 +158,7 @@ export const encode = <E, R>(
   const events = self.pipe(
     Stream.map((event) => sent(event, options)),
     Stream.filter(Predicate.isNotUndefined),
+    Stream.tapError(logged),
     Stream.catch((error) => Stream.make(failureOf(error))),
     Stream.map((event) => Sse.encode({ event: event._tag, data: encodeJson()(event) })),
     Stream.concat(Stream.make(Sse.encode({ event: "End", data: `{"_tag":"End"}` })))

@@ -388,6 +388,7 @@ export const asking = Effect.fnUntraced(function*<T, E, RD, RE>(
     Effect.fromResult(Checks.word("mode", wanted, ["format", "tool", "instructions"])),
     refuse
   )
+  if (!Schema.isSchema(schema)) return yield* refuse("schema: not a schema of Effect")
   const transformer = codecTransformer(provider)
   const written = tried(() => transformer(schema).jsonSchema)
   // Words can say any schema.

@@ -274,7 +274,6 @@ const trace = <C extends Chunk>(
   Stream.fromChannel(Channel.fromTransform((_upstream, scope) =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
-      const pricing = yield* Pricing.current
       // Whatever it is, the provider says what is wrong with it.
       const request: ChatRequest.ChatRequest = Predicate.isObject(stated) ? stated : { prompt: "" }
       const asked = askedOf(provider, request, options, yield* attributesOf(stated, options), nameOf)
@@ -324,28 +323,26 @@ const trace = <C extends Chunk>(
             timeToFirstChunk: first,
             errorType: Operation.errorType(exit)
           }
-          const metadata = Pricing.onDay(ended.metadata, Pricing.dayOf(Number(now / 1_000_000n)))
-          const cost = CostMetadata.isStated(metadata)
-            ? Result.getOrUndefined(Pricing.costWith(metadata, pricing))
-            : undefined
-          const stated = answeredOf(ended)
-          Operation.addAttributes(span, {
-            ...stated,
-            "llm_stream.outcome": ending,
-            "llm_stream.retries": watcher.retries,
-            "llm_stream.cost.usd": cost === undefined ? undefined : BigDecimal.toNumberUnsafe(cost.total),
-            "llm_stream.cost.complete": cost?.isComplete
+          return Effect.flatMap(Effect.provideContext(Pricing.costOf(ended.metadata), services), (cost) => {
+            const stated = answeredOf(ended)
+            Operation.addAttributes(span, {
+              ...stated,
+              "llm_stream.outcome": ending,
+              "llm_stream.retries": watcher.retries,
+              "llm_stream.cost.usd": cost === undefined ? undefined : BigDecimal.toNumberUnsafe(cost.total),
+              "llm_stream.cost.complete": cost?.isComplete
+            })
+            if (ended.response !== undefined) {
+              span.event(
+                contentEvent,
+                now,
+                defined({ ...asked.attributes, ...stated, ...contentOf(request, ended.response) })
+              )
+            }
+            span.end(now, exit)
+            return measure(labelsOf(ended.model), ended)
           })
-          if (ended.response !== undefined) {
-            span.event(
-              contentEvent,
-              now,
-              defined({ ...asked.attributes, ...stated, ...contentOf(request, ended.response) })
-            )
-          }
-          span.end(now, exit)
-          return measure(labelsOf(ended.model), ended)
-        })
+        }).pipe(Effect.uninterruptible)
 
       const context = Context.make(Tracer.ParentSpan, span).pipe(
         Context.add(Call.CurrentWatchers, [...(yield* Call.CurrentWatchers), watcher])

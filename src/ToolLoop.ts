@@ -20,6 +20,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
 import type { Concurrency } from "effect/Types"
 import { codecTransformer } from "./ai/dialect.ts"
 import * as ChatEvent from "./ChatEvent.ts"
@@ -78,8 +79,10 @@ export interface Step extends Schema.Schema.Type<typeof Step> {}
 /**
  * Schema of the reasons why a loop ends without failing.
  *
- * - a finish reason: `stop` when the last response called no tool that has a handler; `length` when the output limit
- *   cut it off, and likewise `content_filter`, `error` and `other`: no tool of such a response has run
+ * - a finish reason: `stop` when the last response called no tool; `length` when the output limit cut it off, and likewise
+ *   `content_filter`, `error` and `other`: no tool of such a response has run
+ * - `tool_calls`: calls of `clientTools` wait for their results, see {@link pendingCalls} and {@link respond}; the other
+ *   tools of the response have run
  * - `approval`: tools wait for approval, see {@link pending} and {@link respond}
  * - `max_steps`: there have been as many responses as `maxSteps` allows; the tools of the last one have run
  * - `stop_when`: `stopWhen` said so; the tools of the last response have run
@@ -161,7 +164,13 @@ export type Request<T extends Record<string, Tool.Any>, E = never, R = never> =
   & {
     readonly tools: Tools<T, E, R>
     /**
-     * A `Step` or a `Done`, with the responses to its approval requests. Its conversation, its instructions, its number of
+     * Tools that the caller runs, as a browser does. A response that calls them is the last one: the loop ends with
+     * `tool_calls` when its own tools have run, and goes on `from` there once all calls have results. Their arguments are
+     * JSON, and not checked otherwise. None has the name of a tool of the loop. Default: none.
+     */
+    readonly clientTools?: ReadonlyArray<Tool.Any | ChatRequest.ToolInput> | undefined
+    /**
+     * A `Step` or a `Done`, with the responses to what waits in it. Its conversation, its instructions, its number of
      * steps and what it cost are gone on with, so limits hold over all of it; `prompt` is then left aside.
      */
     readonly from?: State | undefined
@@ -191,7 +200,7 @@ export interface StepChanges<T extends Record<string, Tool.Any>>
   readonly prompt?: Prompt.RawInput | undefined
   /** What is sent in this step instead of the conversation, which stays as it is. */
   readonly sent?: Prompt.RawInput | undefined
-  /** Names of the tools that the model may call. Default: all. */
+  /** Names of the tools that the model may call, beside those of the client. Default: all. */
   readonly tools?: ReadonlyArray<keyof T & string> | undefined
 }
 
@@ -332,25 +341,15 @@ export const stream = <
 >(
   request: Request<T, E1, R1> & { readonly output?: Output<A, I, RD, RE> | undefined },
   options?: O & Options<T, E2, R2>
-): Stream.Stream<
-  Event | ObjectEvent<A, I>,
-  | ProviderError.ProviderError
-  | AiError.AiError
-  | HandlerError<T, O>
-  | BudgetError<O>
-  | ObjectError<A>
-  | E1
-  | E2,
-  Provider.Provider | Tool.HandlerServices<T[keyof T]> | R1 | R2 | RD
-> => {
-  const events = loop(request, options ?? {})
+): Loop<T, O, A, I, E1 | E2, R1 | R2 | RD> =>
   // What the options rule out does not happen.
-  return events as Stream.Stream<
-    Event | ObjectEvent<A, I>,
-    Stated<T, O> | ObjectError<A> | E1 | E2,
-    Services<T, R1 | R2 | RD>
-  >
-}
+  loop(request, options ?? {}) as Loop<T, O, A, I, E1 | E2, R1 | R2 | RD>
+
+type Loop<T extends Record<string, Tool.Any>, O, A, I, E, R> = Stream.Stream<
+  Event | ObjectEvent<A, I>,
+  Stated<T, O> | ObjectError<A> | E,
+  Services<T, R>
+>
 
 /** What a loop with an output emits besides. */
 type ObjectEvent<A, I> = [A] extends [never] ? never : StreamedObject.ObjectEvent<A, I> | StructuredOutput.Repair
@@ -370,19 +369,17 @@ type Failure<T extends Record<string, Tool.Any>, E> =
 
 type Services<T extends Record<string, Tool.Any>, R> = Provider.Provider | Tool.HandlerServices<T[keyof T]> | R
 
+type Events<T extends Record<string, Tool.Any>, A, I, E, R> = Stream.Stream<
+  Event | StreamedObject.ObjectEvent<A, I> | StructuredOutput.Repair,
+  Failure<T, E>,
+  Services<T, R>
+>
+
 const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
   request: Request<T, E1, R1> & { readonly output?: Output<A, I, RD, RE> | undefined },
   options: Options<T, E2, R2>
-): Stream.Stream<
-  Event | StreamedObject.ObjectEvent<A, I> | StructuredOutput.Repair,
-  Failure<T, E1 | E2>,
-  Services<T, R1 | R2 | RD>
-> => {
-  type Events = Stream.Stream<
-    Event | StreamedObject.ObjectEvent<A, I> | StructuredOutput.Repair,
-    Failure<T, E1 | E2>,
-    Services<T, R1 | R2 | RD>
-  >
+): Events<T, A, I, E1 | E2, R1 | R2 | RD> => {
+  type Own = Events<T, A, I, E1 | E2, R1 | R2 | RD>
   const { prepareStep, stopWhen } = options
   return Stream.unwrap(Effect.gen(function*() {
     const provider = yield* Provider.Provider
@@ -393,7 +390,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
       Effect.fromResult(checked(options)),
       invalid
     )
-    const { from, output, prompt: input, system, toolChoice, tools, ...fields } = { ...request }
+    const { clientTools = [], from, output, prompt: input, system, toolChoice, tools, ...fields } = { ...request }
     if (from !== undefined && !isState(from)) return yield* invalid("from: neither a Step nor a Done")
     const begin: State = {
       steps: from?.steps ?? 0,
@@ -402,6 +399,8 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
     }
     if (!isTools(tools)) return yield* invalid("tools: neither a toolkit nor an effect that makes one")
     const { forms, handlers, known } = yield* prepared(tools, codecTransformer(provider))
+    const clients: Offered = new Set(clientTools.map(({ name }) => name))
+    for (const name of clients) if (forms.has(name)) return yield* invalid(`clientTools: ${name} is a tool of the loop`)
     const wanted = output === undefined ? undefined : isCodec(output) ? { schema: output } : output
     const asking = wanted === undefined ? undefined : yield* StructuredOutput.asking(provider, wanted)
     const repairs = yield* Effect.mapError(
@@ -419,9 +418,9 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
       )
     // The cost of responses that is known, whether that of all is or not.
     let spent = begin.cost ?? Cost.zero
-    const all: Offered = new Set(forms.keys())
+    const all: Offered = new Set([...forms.keys(), ...clients])
 
-    const step = (state: State): Events =>
+    const step = (state: State): Own =>
       Stream.unwrap(Effect.gen(function*() {
         const { prompt: replacement, sent, system = state.system, tools: names, ...changes } = yield* changesOf(
           prepareStep?.(state)
@@ -430,7 +429,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
         const forced = toolChoice === "required" || Predicate.isObject(toolChoice)
         const isAnswered = before.steps > 0 || before.prompt.content.at(-1)?.role === "tool"
         const chosen = toolChoice === undefined || forced && isAnswered ? undefined : toolChoice
-        const offered = names === undefined ? all : new Set(names.filter((name) => all.has(name)))
+        const offered = names === undefined ? all : new Set([...names.filter((name) => all.has(name)), ...clients])
         const accumulator = ChatResponse.accumulator({ maxSize: yield* ChatResponse.MaxSize })
         const { instructions, reading, responseFormat, tool } = asking ?? {}
         const said = [system, instructions].filter(Predicate.isNotUndefined)
@@ -445,10 +444,11 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
           prompt: sent ?? before.prompt,
           tools: [
             ...Array.from(forms).flatMap(([name, form]) => offered.has(name) ? [form.sent] : []),
+            ...clientTools,
             ...(tool === undefined ? [] : [tool])
           ]
         })
-        const ids = distinctIds(before.prompt)
+        const ids = distinctIds(before.prompt, clients)
         const object = wanted === undefined ? undefined : objectOf(wanted.schema, reading ?? {})
         const calls: Array<Call> = []
         let asked = false
@@ -500,7 +500,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
         readonly object: GrowingObject<A, I, RD> | undefined
         readonly replaced: boolean
       }
-    ): Events =>
+    ): Own =>
       Stream.unwrap(Effect.gen(function*() {
         if (limit !== undefined && finish.cost === undefined) {
           return Stream.fail(new UsageMissing({ step: before.steps + 1, cost: spent }))
@@ -514,6 +514,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
         const waiting = runs
           ? yield* approvalsOf(known, forms, offered, others, before.prompt.content, options.needsApproval)
           : new Map<string, ChatEvent.ToolCall>()
+        const held = new Set(runs ? others.filter(({ _tag, name }) => _tag === "ToolCall" && clients.has(name)) : [])
         const isOver = !isFinished || isAnswered || calls.length === 0 && finish.reason !== "pause"
         const steps = before.steps + 1
         const ending = object !== undefined && isOver && waiting.size === 0 && !asked
@@ -528,12 +529,11 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
           if (broken === undefined) toolResult(call, accepted, results)
           else failed(call, StructuredOutput.correction(broken), results)
         }
+        const why = isFinished ? "the answer came with its call" : `the response was cut short: ${finish.reason}`
         const answers = runs
-          ? run(others.filter((call) => !waiting.has(call.id)), offered, results)
-          : Stream.fromIterable(others.map((call) =>
-            notRun(call, isFinished ? "the answer came with its call" : cutShort(finish.reason), results)
-          ))
-        const end = Stream.suspend((): Events => {
+          ? run(others.filter((call) => !waiting.has(call.id) && !held.has(call)), offered, results)
+          : Stream.fromIterable(others.map((call) => failed(call, `The tool did not run, as ${why}`, results)))
+        const end = Stream.suspend((): Own => {
           const state: State = {
             ...defined({ system: before.system }),
             steps,
@@ -547,6 +547,8 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
             ? "approval"
             : isOver
             ? isAnswered && isFinished ? "stop" : finish.reason
+            : held.size > 0
+            ? "tool_calls"
             : stopWhen?.(state, response) === true
             ? "stop_when"
             : state.steps >= maxSteps
@@ -567,8 +569,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
           const complete = ending === undefined
             ? Stream.empty
             : Stream.fromEffect(
-              Effect.mapError(Effect.fromResult(ending), (error) =>
-                StructuredOutput.withEarlier(error, earlier))
+              Effect.mapError(Effect.fromResult(ending), (error) => StructuredOutput.withEarlier(error, earlier))
             )
           return ended.pipe(Stream.concat(complete), Stream.concat(done))
         })
@@ -590,6 +591,8 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
     if (open !== undefined) {
       return yield* invalid(`prompt: the approval request ${open.request.approvalId} has no response`)
     }
+    const held = pendingCalls(begin).find(({ name }) => clients.has(name))
+    if (held !== undefined) return yield* invalid(`prompt: the call ${held.id} has no result`)
     const results: Results = new Map()
     return Stream.concat(
       Stream.concat(
@@ -602,7 +605,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
           )
         )
       ),
-      Stream.suspend((): Events => {
+      Stream.suspend((): Own => {
         const state: State = { ...begin, prompt: resolved(begin.prompt, approvals, results) }
         const next = state.steps < maxSteps
           ? step(state)
@@ -798,9 +801,7 @@ const totals = (
   const spent = finish.cost === undefined || steps > 0 && cost === undefined
     ? undefined
     : Cost.sum(cost ?? Cost.zero, finish.cost)
-  return {
-    ...defined({ usage: used, cost: spent })
-  }
+  return defined({ usage: used, cost: spent })
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -821,14 +822,14 @@ const runCall = <T extends Record<string, Tool.Any>>(
   Tool.HandlerServices<T[keyof T]>
 > => {
   const { id, name } = call
-  const form = forms.get(name)
-  if (form === undefined || !isTool(handlers.tools, name) || !offered.has(name)) {
-    const known = offered.size === 0 ? "" : `. The tools are: ${Array.from(offered).join(", ")}`
-    return Stream.make(failed(call, `There is no tool ${name}${known}`, results))
-  }
-  if (call._tag === "InvalidToolCall") {
+  if (call._tag === "InvalidToolCall" && offered.has(name)) {
     const problem = call.problem === "incomplete" ? "The JSON ends too early" : "This is not JSON"
     return Stream.make(failed(call, `${problem}, at character ${call.offset} of the arguments`, results))
+  }
+  const form = forms.get(name)
+  if (form === undefined || call._tag !== "ToolCall" || !isTool(handlers.tools, name) || !offered.has(name)) {
+    const known = offered.size === 0 ? "" : `. The tools are: ${Array.from(offered).join(", ")}`
+    return Stream.make(failed(call, `There is no tool ${name}${known}`, results))
   }
   const handled = (params: unknown) =>
     Stream.unwrap(handlers.handle(name, params as Tool.ParametersEncoded<T[typeof name]>, id)).pipe(
@@ -854,7 +855,7 @@ const runCall = <T extends Record<string, Tool.Any>>(
 const isTool = <T extends Record<string, Tool.Any>>(tools: T, name: string): name is keyof T & string =>
   Object.hasOwn(tools, name)
 
-const isParameterError = (error: unknown): boolean =>
+const isParameterError = (error: unknown) =>
   AiError.isAiError(error) && error.reason._tag === "ToolParameterValidationError"
 
 const textOf = (error: unknown): string =>
@@ -868,20 +869,11 @@ const textOf = (error: unknown): string =>
     ? error._tag
     : "The tool failed"
 
-const failed = (call: Call, result: string, results: Results): ChatEvent.ToolResult =>
+const failed = (call: Call, result: unknown, results: Results): ChatEvent.ToolResult =>
   toolResult(call, { result, isFailure: true, preliminary: false }, results)
 
-const notRun = (call: Call, reason: string, results: Results): ChatEvent.ToolResult =>
-  failed(call, `The tool did not run, as ${reason}`, results)
-
-const cutShort = (reason: FinishReason): string => `the response was cut short: ${reason}`
-
 const denied = (call: Call, reason: string | undefined, results: Results): ChatEvent.ToolResult =>
-  toolResult(call, {
-    result: { type: "execution-denied", ...(reason === undefined ? undefined : { reason }) },
-    isFailure: true,
-    preliminary: false
-  }, results)
+  failed(call, { type: "execution-denied", ...defined({ reason }) }, results)
 
 /** The event of a result, which is kept for the next request unless it is preliminary. */
 const toolResult = (
@@ -950,16 +942,13 @@ const messagesOf = (
 const has = ({ content }: Prompt.AssistantMessage, id: string): boolean =>
   content.some((part) => part.type === "tool-call" && part.id === id)
 
-interface DistinctIds {
-  readonly event: (event: ChatEvent.ChatEvent) => ChatEvent.ChatEvent
-  readonly message: (message: Prompt.AssistantMessage) => Prompt.AssistantMessage
-}
+type DistinctIds = ReturnType<typeof distinctIds>
 
 /**
  * Gives a call another id when an earlier response has the same one: hosts that state no ids begin anew each time. What the
  * provider runs keeps its id, as the result may come in a later response.
  */
-const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
+const distinctIds = ({ content: messages }: Prompt.Prompt, clients: Offered) => {
   const taken = new Set(
     messages.flatMap((message) =>
       message.role === "assistant" ? message.content.flatMap((part) => part.type === "tool-call" ? [part.id] : []) : []
@@ -983,7 +972,7 @@ const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
       )
     })
   return {
-    event: (event) => {
+    event: (event: ChatEvent.ChatEvent): ChatEvent.ChatEvent => {
       switch (event._tag) {
         case "ToolCallStart":
         case "ToolCall":
@@ -991,10 +980,14 @@ const distinctIds = ({ content: messages }: Prompt.Prompt): DistinctIds => {
           return event.providerExecuted ? event : { ...event, id: idOf(event.id) }
         case "ToolCallDelta":
           return { ...event, id: given.get(event.id) ?? event.id }
-        case "Finish":
-          return event.account === undefined
-            ? event
-            : { ...event, account: { message: message(event.account.message), isLoop: true } }
+        case "Finish": {
+          if (event.account === undefined) return event
+          const own = message(event.account.message)
+          const theirs = own.content.flatMap((part) =>
+            part.type === "tool-call" && clients.has(part.name) ? [part.id] : []
+          )
+          return { ...event, account: { message: own, isLoop: true, ...(theirs.length > 0 && { clients: theirs }) } }
+        }
         default:
           return event
       }
@@ -1067,23 +1060,27 @@ interface Approval {
   readonly response: Prompt.ToolApprovalResponsePart | undefined
 }
 
-const approvalsIn = ({ content: messages }: Prompt.Prompt): ReadonlyArray<Approval> => {
+/** The last response, and what was answered to it. */
+const lastOf = ({ content: messages }: Prompt.Prompt) => {
   const last = messages.findLastIndex(({ role }) => role === "assistant")
   const message = messages[last]
-  if (message?.role !== "assistant") return []
+  const content = message?.role === "assistant" ? message.content : []
+  const calls = new Map<string, ChatEvent.ToolCall>()
+  for (const part of content) {
+    if (part.type !== "tool-call") continue
+    calls.set(part.id, { _tag: "ToolCall", ...Struct.pick(part, ["id", "name", "params", "providerExecuted"]) })
+  }
   const answers = messages.slice(last + 1).flatMap((message) => message.role === "tool" ? message.content : [])
-  return message.content.flatMap((part): ReadonlyArray<Approval> => {
-    if (part.type !== "tool-approval-request") return []
+  const isAnswered = (id: string) => answers.some((answer) => answer.type === "tool-result" && answer.id === id)
+  return { content, calls, answers, isAnswered }
+}
+
+const approvalsIn = (prompt: Prompt.Prompt): ReadonlyArray<Approval> => {
+  const { answers, calls, content, isAnswered } = lastOf(prompt)
+  return content.flatMap((part): ReadonlyArray<Approval> => {
+    if (part.type !== "tool-approval-request" || isAnswered(part.toolCallId)) return []
     const { approvalId, toolCallId } = part
-    if (answers.some((answer) => answer.type === "tool-result" && answer.id === toolCallId)) return []
-    const stated = message.content.find((call) => call.type === "tool-call" && call.id === toolCallId)
-    const call: ChatEvent.ToolCall | undefined = stated?.type !== "tool-call" ? undefined : {
-      _tag: "ToolCall",
-      id: stated.id,
-      name: stated.name,
-      params: stated.params,
-      providerExecuted: stated.providerExecuted
-    }
+    const call = calls.get(toolCallId)
     return [{
       request: call === undefined
         ? { _tag: "ToolApprovalRequest", approvalId, toolCallId, params: null, providerExecuted: true }
@@ -1115,6 +1112,27 @@ const approvalsIn = ({ content: messages }: Prompt.Prompt): ReadonlyArray<Approv
 export const pending = ({ prompt }: Pick<State, "prompt">): ReadonlyArray<ChatEvent.ToolApprovalRequest> =>
   approvalsIn(prompt).flatMap(({ request, response }) => response === undefined ? [request] : [])
 
+/**
+ * The calls of `clientTools` that wait for their results in the state of a loop, in order; empty when none does.
+ *
+ * @example
+ * ```ts
+ * import { ToolLoop } from "effect-llm-stream"
+ *
+ * declare const done: ToolLoop.Done
+ *
+ * const calls = ToolLoop.pendingCalls(done).map(({ id, name, params }) => ({ id, name, params }))
+ * ```
+ *
+ * @category getters
+ * @since 0.2.0
+ */
+export const pendingCalls = ({ prompt }: Pick<State, "prompt">): ReadonlyArray<ChatEvent.ToolCall> => {
+  const { calls, content, isAnswered } = lastOf(prompt)
+  for (const part of content) if (part.type === "tool-approval-request") calls.delete(part.toolCallId)
+  return Array.from(calls.values()).filter(({ id, providerExecuted }) => !providerExecuted && !isAnswered(id))
+}
+
 /** The conversation with the results in the place of the responses to their requests, which no provider knows of. */
 const resolved = (prompt: Prompt.Prompt, approvals: ReadonlyArray<Approval>, results: Results): Prompt.Prompt => {
   if (approvals.length === 0) return prompt
@@ -1145,8 +1163,8 @@ const resolved = (prompt: Prompt.Prompt, approvals: ReadonlyArray<Approval>, res
 }
 
 /**
- * The state of a loop that waits for approval, with the responses added. A loop that goes on `from` it runs the approved
- * tools, tells the model which were denied, and continues. Every waiting tool needs a response.
+ * The state of a loop that waits, with the responses added. A loop that goes on `from` it runs the approved tools, tells the
+ * model which were denied and what the client's tools gave, and continues. Everything that waits needs a response.
  *
  * @example
  * ```ts
@@ -1157,7 +1175,11 @@ const resolved = (prompt: Prompt.Prompt, approvals: ReadonlyArray<Approval>, res
  * declare const done: ToolLoop.Done
  *
  * const loop = ToolLoop.stream({
- *   from: ToolLoop.respond(done, [{ approvalId: "call_1", approved: false, reason: "too expensive" }]),
+ *   from: ToolLoop.respond(done, [
+ *     { approvalId: "call_1", approved: false, reason: "too expensive" },
+ *     { id: "call_2", result: { latitude: 48.9 } }
+ *   ]),
+ *   clientTools: [{ name: "locate", parameters: {} }],
  *   tools
  * })
  * ```
@@ -1166,21 +1188,22 @@ const resolved = (prompt: Prompt.Prompt, approvals: ReadonlyArray<Approval>, res
  * @since 0.2.0
  */
 export const respond: {
-  (responses: ReadonlyArray<ApprovalResponse>): <S extends Pick<State, "prompt">>(state: S) => S
-  <S extends Pick<State, "prompt">>(state: S, responses: ReadonlyArray<ApprovalResponse>): S
+  (responses: ReadonlyArray<ApprovalResponse | CallResult>): <S extends Pick<State, "prompt">>(state: S) => S
+  <S extends Pick<State, "prompt">>(state: S, responses: ReadonlyArray<ApprovalResponse | CallResult>): S
 } = dual(
   2,
-  <S extends Pick<State, "prompt">>(state: S, responses: ReadonlyArray<ApprovalResponse>): S => ({
-    ...state,
-    prompt: Prompt.fromMessages([
-      ...state.prompt.content,
-      Prompt.toolMessage({
-        content: responses.map(({ approvalId, approved, reason }) =>
-          Prompt.toolApprovalResponsePart({ approvalId, approved, ...(reason === undefined ? undefined : { reason }) })
-        )
-      })
-    ])
-  })
+  <S extends Pick<State, "prompt">>(state: S, responses: ReadonlyArray<ApprovalResponse | CallResult>): S => {
+    const { calls } = lastOf(state.prompt)
+    const content = responses.map((response) => {
+      if ("approvalId" in response) {
+        const { approvalId, approved, reason } = response
+        return Prompt.toolApprovalResponsePart({ approvalId, approved, ...defined({ reason }) })
+      }
+      const { id, isFailure = false, result } = response
+      return Prompt.toolResultPart({ id, name: calls.get(id)?.name ?? "", result, isFailure, providerExecuted: false })
+    })
+    return { ...state, prompt: Prompt.fromMessages([...state.prompt.content, Prompt.toolMessage({ content })]) }
+  }
 )
 
 /**
@@ -1195,6 +1218,21 @@ export interface ApprovalResponse {
   readonly approved: boolean
   /** Why, for the model. */
   readonly reason?: string | undefined
+}
+
+/**
+ * What a tool of the client gave.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface CallResult {
+  /** The id of the `ToolCall`. */
+  readonly id: string
+  /** JSON, for the model. */
+  readonly result: unknown
+  /** Default: `false`. */
+  readonly isFailure?: boolean | undefined
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

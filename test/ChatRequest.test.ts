@@ -163,6 +163,11 @@ describe("ChatRequest", () => {
         [{ prompt: "Hi", options: { openai: { n: NaN } } }, /^options\.openai\.n: /],
         [{ prompt: "Hi", temprature: 1 }, /^temprature: no such field; did you mean `temperature`\?$/],
         [{ messages: [user] }, /^messages: no such field; did you mean `prompt`\?$/],
+        [{ prompt: "Hi", maxOutputTokens: 9 }, /^maxOutputTokens: no such field; did you mean `maxTokens`\?$/],
+        [
+          { prompt: [{ role: "user", content: [{ type: "image_url" }] }] },
+          /^prompt\[0\]\.content\[0\]: not a part .* `text` or `file`/
+        ],
         [{ prompt: "Hi", instructions: "Be brief." }, /^instructions: no such field; did you mean `system`\?$/],
         [{ prompt: "Hi", tools: [{ name: "a.b", parameters: {} }] }, /^tools\[0\]\.name: .*letters/],
         [{ prompt: "Hi", tools: [{ name: "a", parameters: [] }] }, /^tools\[0\]\.parameters: .*object/],

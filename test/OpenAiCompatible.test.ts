@@ -224,10 +224,10 @@ describe("OpenAiCompatible", () => {
       }))
   })
 
-  it.effect("takes its options from configuration", () =>
+  it.effect("takes its options from configuration, and as they are", () =>
     Effect.gen(function*() {
       const layer = OpenAiCompatible.layerConfig({
-        provider: Config.succeed("openrouter"),
+        provider: "openrouter",
         baseUrl: Config.succeed("https://openrouter.ai/api/v1"),
         apiKey: Config.Redacted("OPENROUTER_API_KEY")
       })

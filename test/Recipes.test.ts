@@ -64,7 +64,7 @@ const checks: Readonly<Record<string, Effect.Effect<void, unknown, Scope.Scope>>
     // A port that is free.
     const port = yield* Effect.scoped(listening(createServer()))
     const { db, server } = yield* load<
-      { readonly db: Map<string, Prompt.Prompt>; readonly server: Layer.Layer<never, unknown> }
+      { readonly db: Map<string, ReadonlyArray<Prompt.Message>>; readonly server: Layer.Layer<never, unknown> }
     >("A chat server", (code) => code.replace("3000", String(port)).replace(/^NodeRuntime.*/m, ""))
     const client = services(environment)
     const post = (text: string) =>
@@ -84,7 +84,7 @@ const checks: Readonly<Record<string, Effect.Effect<void, unknown, Scope.Scope>>
       )
       yield* post("And now?")
     }).pipe(Effect.provide(Layer.provide(server, ConfigProvider.layer(ConfigProvider.fromUnknown(environment)))))
-    assert.deepStrictEqual(db.get("1")?.content.map(({ role }) => role), ["user", "assistant", "user", "assistant"])
+    assert.deepStrictEqual(db.get("1")?.map(({ role }) => role), ["user", "assistant", "user", "assistant"])
     const { body } = yield* provider.request(1)
     assert.deepNestedInclude(body, {
       "messages[0].content": "Hello?",

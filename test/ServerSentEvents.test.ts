@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Duration, Effect, Fiber, Queue, Result, Schema, Stream } from "effect"
+import { Arbitrary, Duration, Effect, Fiber, Logger, Queue, Result, Schema, Stream } from "effect"
 import { Prompt } from "effect/ai"
 import { TestClock } from "effect/testing"
 import { ChatEvent, Cost, ProviderError, ServerSentEvents, type ToolLoop } from "../src/index.ts"
@@ -87,7 +87,7 @@ describe("ServerSentEvents", () => {
       )
     }))
 
-  it.effect("tell a failure by its reason, after what had come, and when to try again", () =>
+  it.effect("tell a failure by its reason, after what had come, and when to try again; the log has its message", () =>
     Effect.gen(function*() {
       const error = new ProviderError.ProviderError({
         provider: "acme",
@@ -98,7 +98,11 @@ describe("ServerSentEvents", () => {
         emitted: true
       })
       const text: ChatEvent.ChatEvent = { _tag: "Text", delta: "Hel" }
-      const body = yield* encode(Stream.concat(Stream.make(text), Stream.fail(error)))
+      const logs: Array<unknown> = []
+      const body = yield* encode(Stream.concat(Stream.make(text), Stream.fail(error))).pipe(
+        Effect.provide(Logger.layer([Logger.make(({ logLevel, message }) => logs.push(logLevel, message))]))
+      )
+      assert.deepStrictEqual(logs, ["Warn", [`The stream of a client failed: ${error.message}`]])
       assert.deepStrictEqual(yield* Stream.runCollect(ServerSentEvents.decode(Stream.fromIterable(body))), [
         text,
         { _tag: "Failure", reason: "RateLimited", retryAfter: 20 }

@@ -419,6 +419,18 @@ describe("StructuredOutput", () => {
       assert.isEmpty(yield* sent)
     }).pipe(Effect.provide(answers(written))))
 
+  it.effect("refuses what is no schema, whatever JavaScript gives", () =>
+    Effect.gen(function*() {
+      for (const schema of [undefined, null, "string", { type: "object" }, { parse: () => ({}) }]) {
+        const asked: Effect.Effect<unknown, ProviderError.ProviderError, Provider.Provider> = Reflect.apply(
+          StructuredOutput.generate,
+          undefined,
+          [{ prompt: "Ada?", schema }]
+        )
+        assert.match((yield* Effect.flip(asked)).message, /schema: not a schema of Effect$/)
+      }
+    }).pipe(Effect.provide(answers("{}"))))
+
   it.effect("takes any schema in words, and says so where the API does not take one", () =>
     Effect.gen(function*() {
       const tree = { name: "a", children: [{ name: "b", children: [] }] }

@@ -7,6 +7,7 @@ import { createServer } from "node:http"
 import { expectTypeOf } from "vitest"
 import {
   AnthropicChunk,
+  type ChatEvent,
   type ChatRequest,
   ChatResponse,
   type ChunkStream,
@@ -924,4 +925,118 @@ describe("ToolLoop", () => {
       )
       assert.lengthOf(yield* sent, 0)
     }).pipe(Effect.provide([handlers, answers(said)])))
+
+  describe("with tools of the client", () => {
+    const counting = Toolkit.make(Tool.make("count", {
+      parameters: Schema.Struct({ n: Schema.Int }),
+      success: Schema.Int
+    }))
+    const clientTools = [{ name: "locate", parameters: { type: "object" } }]
+    const called = (step: ReadonlyArray<"count" | "locate">, at: number) =>
+      Answer.make({
+        model,
+        usage,
+        toolCalls: step.map((name, index) => ({ name, arguments: JSON.stringify({ n: 10 * at + index }) }))
+      })
+    const given = ({ id, params }: ChatEvent.ToolCall) => ({ id, result: { of: params } })
+
+    /** Runs to the end, as a client that answers each call, and keeps the state as JSON meanwhile. */
+    const converse = Effect.fnUntraced(function*(
+      steps: ReadonlyArray<ReadonlyArray<"count" | "locate">>,
+      options: { readonly maxSteps?: number; readonly budget?: string } = {}
+    ) {
+      const ran: Array<number> = []
+      const stops: Array<ToolLoop.Done> = []
+      const live = counting.toLayer({ count: ({ n }) => Effect.sync(() => ran.push(n)) })
+      const codec = Schema.toCodecJson(ToolLoop.Done)
+      return yield* Effect.gen(function*() {
+        let from: ToolLoop.State | undefined
+        while (true) {
+          const { done, error } = yield* collect(
+            ToolLoop.stream({ prompt: "Where am I?", from, tools: counting, clientTools }, options)
+          )
+          if (done === undefined) return { error, ran, stops, requests: yield* sent }
+          const stored = Schema.decodeUnknownSync(codec)(JSON.parse(JSON.stringify(Schema.encodeSync(codec)(done))))
+          stops.push(stored)
+          const pending = ToolLoop.pendingCalls(stored)
+          assert.strictEqual(pending.length > 0, done.reason === "tool_calls")
+          if (pending.length === 0) return { error, ran, stops, requests: yield* sent }
+          from = ToolLoop.respond(stored, pending.map(given))
+        }
+      }).pipe(Effect.provide([live, answers(...steps.map(called), said)]))
+    })
+
+    it.effect.prop(
+      "runs its own once, stops for the others, and goes on with what they gave",
+      {
+        steps: Schema.Array(Schema.NonEmptyArray(Schema.Literals(["count", "locate"])).check(Schema.isMaxLength(3)))
+          .check(Schema.isMaxLength(3))
+      },
+      ({ steps }) =>
+        Effect.gen(function*() {
+          const { error, ran, requests, stops } = yield* converse(steps)
+          assert.isUndefined(error)
+          const own = steps.flatMap((step, at) =>
+            step.flatMap((name, index) => name === "count" ? [10 * at + index] : [])
+          )
+          assert.deepStrictEqual(ran.toSorted((a, b) => a - b), own)
+          assert.lengthOf(stops, 1 + steps.filter((step) => step.includes("locate")).length)
+          const last = stops.at(-1)
+          assert.deepStrictEqual(
+            [last?.reason, last?.steps, last?.usage?.inputTokens],
+            ["stop", steps.length + 1, 1000 * (steps.length + 1)]
+          )
+          // Each request has one result for each call before it.
+          requests.forEach((request, at) => {
+            const parts = messages(request).flatMap((message) => message.role === "system" ? [] : [...message.content])
+            const ids = parts.flatMap((part) => part.type === "tool-call" ? [part.id] : [])
+            const answered = parts.flatMap((part) => part.type === "tool-result" ? [part.id] : [])
+            assert.deepStrictEqual(answered.toSorted(), ids.toSorted())
+            assert.lengthOf(ids, steps.slice(0, at).flat().length)
+          })
+        })
+    )
+
+    it.effect("keeps its limits across what the client does", () =>
+      Effect.gen(function*() {
+        const steps = Array.from({ length: 4 }, () => ["count", "locate"] as const)
+        const limited = yield* converse(steps, { maxSteps: 2 })
+        assert.deepStrictEqual(limited.stops.map(({ reason }) => reason), ["tool_calls", "tool_calls", "max_steps"])
+        assert.lengthOf(limited.requests, 2)
+        // 1,000 tokens at 2.50 USD for a million and 100 at 10 USD, so two of them cost more.
+        const priced = yield* converse(steps, { budget: "0.005" })
+        assert.strictEqual(Object(priced.error)["_tag"], "BudgetExceeded")
+        assert.lengthOf(priced.requests, 2)
+        assert.lengthOf(priced.ran, 1)
+      }))
+
+    it.effect("refuses to go on while a call waits, and a name that is also a tool's of its own", () =>
+      Effect.gen(function*() {
+        const live = counting.toLayer({ count: ({ n }) => Effect.succeed(n) })
+        const run = (request: Pick<ToolLoop.Request<typeof counting.tools>, "clientTools" | "from">) =>
+          collect(ToolLoop.stream({ prompt: "Where am I?", tools: counting, clientTools, ...request })).pipe(
+            Effect.provide(live)
+          )
+        const { done } = yield* run({})
+        assert.strictEqual(done?.reason, "tool_calls")
+        const unanswered = yield* run({ from: done })
+        assert.match(String(unanswered.error), /prompt: the call .* has no result/)
+        const twice = yield* run({ clientTools: [{ name: "count", parameters: {} }] })
+        assert.match(String(twice.error), /clientTools: count is a tool of the loop/)
+      }).pipe(Effect.provide(answers(called(["locate"], 0), said))))
+
+    it.effect("tells the model of arguments that are no JSON", () =>
+      Effect.gen(function*() {
+        const live = counting.toLayer({ count: ({ n }) => Effect.succeed(n) })
+        const { done } = yield* collect(ToolLoop.stream({ prompt: "Where?", tools: counting, clientTools })).pipe(
+          Effect.provide(live)
+        )
+        assert.strictEqual(done?.reason, "stop")
+        assert.match(String(results((yield* sent)[1])), /JSON ends too early/)
+      }).pipe(
+        Effect.provide(
+          answers(Answer.make({ toolCalls: [{ name: "locate", arguments: "{" }], finishReason: "tool_calls" }), said)
+        )
+      ))
+  })
 })

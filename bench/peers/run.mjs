@@ -21,6 +21,7 @@ const rounds = Number(process.argv[2] ?? 5)
 const wires = {
   chat: {
     "no client: fetch, split, `JSON.parse`": "floor",
+    "Effect's client alone, split, `JSON.parse`": "effect-floor",
     "effect-llm-stream, by path": "ours-path",
     "effect-llm-stream, by the barrel": "ours-barrel",
     "openai": "openai",

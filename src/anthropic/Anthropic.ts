@@ -118,7 +118,7 @@ export const protocol = (provider = "anthropic"): Protocol.Protocol<AnthropicChu
 export const define = (options: Options): Provider.Definition<AnthropicChunk> => {
   const { betas, maxTokens, provider, version } = options
   // Anthropic's own tools want it without the version, others with it.
-  const baseUrl = (options.baseUrl ?? defaultBaseUrl).trim().replace(/\/(v1\/?)?$/, "")
+  const baseUrl = String(options.baseUrl ?? defaultBaseUrl).trim().replace(/\/(v1\/?)?$/, "")
   return {
     protocol: protocol(provider),
     format: Messages.format({
@@ -175,7 +175,7 @@ export const layer = (options: Options): Layer.Layer<Anthropic | Provider.Provid
  * @since 0.2.0
  */
 export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
-  Config.all({
+  Provider.configOf({
     apiKey: Provider.optional(Config.Redacted("ANTHROPIC_API_KEY")),
     baseUrl: Provider.optional(Config.String("ANTHROPIC_BASE_URL")),
     ...configs

@@ -102,7 +102,7 @@ export const protocol: () => Protocol.Protocol<AzureChunk> = AzureOpenAi.protoco
  * @since 0.2.0
  */
 export const define = (options: Options): Provider.Definition<AzureChunk> => {
-  const endpoint = options.endpoint.trim().replace(/\/+$/, "").replace(
+  const endpoint = String(options.endpoint).trim().replace(/\/+$/, "").replace(
     /^(https:\/\/[^/]+\.services\.ai\.azure\.com)$/,
     "$1/models"
   )
@@ -164,7 +164,7 @@ export const layer = (
  * @since 0.2.0
  */
 export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
-  Config.all({
+  Provider.configOf({
     endpoint: Config.String("AZURE_INFERENCE_ENDPOINT"),
     apiKey: Provider.optional(Config.Redacted("AZURE_INFERENCE_CREDENTIAL")),
     ...configs

@@ -152,7 +152,7 @@ export const protocol = (): Protocol.Protocol<AzureChunk> =>
  */
 export const define = (options: Options): Provider.Definition<AzureChunk> => {
   const { apiVersion, deployment } = options
-  const resource = options.endpoint.trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
+  const resource = String(options.endpoint).trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
   const isDated = apiVersion !== undefined && /^\d/.test(apiVersion)
   // Versions are dates, which sort as text.
   const isRecent = !isDated || apiVersion >= "2024-09-01"
@@ -250,7 +250,7 @@ export const layer = (options: Options): Layer.Layer<AzureOpenAi | Provider.Prov
  * @since 0.2.0
  */
 export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
-  Config.all({
+  Provider.configOf({
     endpoint: Config.String("AZURE_OPENAI_ENDPOINT"),
     apiKey: Provider.optional(Config.Redacted("AZURE_OPENAI_API_KEY")),
     apiVersion: Provider.optional(Config.String("AZURE_OPENAI_API_VERSION")),

@@ -101,7 +101,7 @@ export const protocol = (): Responses.ResponsesProtocol<AzureResponsesChunk> =>
  */
 export const define = (options: Options): Responses.Definition<AzureResponsesChunk> => {
   const { apiVersion, deployment } = options
-  const resource = options.endpoint.trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
+  const resource = String(options.endpoint).trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
   const path = apiVersion !== undefined && /^\d/.test(apiVersion) ? "/openai/responses" : "/openai/v1/responses"
   const query = apiVersion === undefined ? {} : { "api-version": apiVersion }
   const format = Responses.format({

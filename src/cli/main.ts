@@ -416,6 +416,20 @@ const ledgerCommand = Command.make("ledger", {
     Flag.withDescription("Only the attempts of this batch"),
     Flag.optional
   ),
+  user: Flag.String("user").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("Only the attempts of this user"),
+    Flag.optional
+  ),
+  since: Flag.Date("since").pipe(
+    Flag.withDescription("Only attempts that started then or later: 2026-11-23 (UTC) or 2026-11-23T08:00Z"),
+    Flag.optional
+  ),
+  until: Flag.Date("until").pipe(Flag.withDescription("Only attempts that started before then"), Flag.optional),
+  by: Flag.Literals("by", ["user", "batch", "model", "day"]).pipe(
+    Flag.withDescription("Print sums in place of attempts"),
+    Flag.optional
+  ),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print one JSON object per line"), Flag.withDefault(false))
 }, (input) => Effect.flatMap(Effect.promise(() => import("./ledger.ts")), ({ ledger }) => ledger(input))).pipe(
   Command.withDescription("Show every attempt of the batches in a store, and what they cost")

@@ -40,9 +40,9 @@ export interface Row {
 
 // Only what was given: the rest is left to the environment and the defaults.
 const configs = ({ baseUrl, idleTimeout, maxRetries }: Settings) => ({
-  ...(baseUrl === undefined ? undefined : { baseUrl: Config.succeed(baseUrl), endpoint: Config.succeed(baseUrl) }),
-  ...(idleTimeout === undefined ? undefined : { idleTimeout: Config.succeed(idleTimeout) }),
-  ...(maxRetries === undefined ? undefined : { maxRetries: Config.succeed(maxRetries) })
+  ...(baseUrl === undefined ? undefined : { baseUrl, endpoint: baseUrl }),
+  ...(idleTimeout === undefined ? undefined : { idleTimeout }),
+  ...(maxRetries === undefined ? undefined : { maxRetries })
 })
 
 const row = <N extends Providers.Name>(id: N, keys: Row["keys"], model: string | undefined): Row => ({

@@ -86,17 +86,16 @@ export const watched = <C extends Chunk, E, R>(self: Stream.Stream<C, E, R>): Ru
     metadata,
     isSeen: () => isSeen,
     isEnded: () => isEnded,
-    stream: self.pipe(
-      Stream.updateService(CurrentWatchers, (watchers) => [...watchers, own]),
-      Stream.map((chunk) => {
-        isSeen = true
-        metadata.add(chunk)
-        return chunk
-      }),
-      Stream.concat(Stream.suspend(() => {
-        isEnded = true
-        return Stream.empty
-      }))
-    )
+    // `Stream.updateService` would copy the whole context at each pull.
+    stream: Effect.map(CurrentWatchers, (watchers) => Stream.provideService(self, CurrentWatchers, [...watchers, own]))
+      .pipe(
+        Stream.unwrap,
+        Stream.map((chunk) => {
+          isSeen = true
+          metadata.add(chunk)
+          return chunk
+        }),
+        Stream.onEnd(Effect.sync(() => isEnded = true))
+      )
   }
 }

@@ -1,6 +1,7 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as ProviderError from "../ProviderError.ts"
 
@@ -33,6 +34,8 @@ export const count = (
     ? Result.succeed(value)
     : wrong(name, `a whole number, ${least} or more`, value)
 
+const tried = <A>(read: () => A): A | undefined => Result.getOrUndefined(Result.try(read))
+
 /**
  * A duration: how long something may take, or has to wait.
  *
@@ -43,8 +46,10 @@ export const duration = (
   value: unknown,
   { finite = false, zero = false }: { readonly finite?: boolean; readonly zero?: boolean } = {}
 ): Checked<Duration.Duration> => {
-  // Effect treats NaN as zero.
-  const known = Number.isNaN(value) ? undefined : Option.getOrUndefined(Duration.fromInput(value as Duration.Input))
+  // Effect treats NaN as zero, and a Proxy may throw.
+  const known = Number.isNaN(value)
+    ? undefined
+    : tried(() => Option.getOrUndefined(Duration.fromInput(value as Duration.Input)))
   return known !== undefined && (Duration.isPositive(known) || zero && Duration.isZero(known)) &&
       (!finite || Duration.isFinite(known))
     ? Result.succeed(known)
@@ -60,8 +65,8 @@ const longestAmount = 60
  * @internal
  */
 export const amount = (name: string, value: unknown): Checked<BigDecimal.BigDecimal> => {
-  const known = BigDecimal.isBigDecimal(value)
-    ? value
+  const known = Object(value) === value
+    ? tried(() => BigDecimal.isBigDecimal(value) ? value : undefined)
     : typeof value === "string" && value.length <= 2 * longestAmount && value.trim() !== ""
     ? Option.getOrUndefined(BigDecimal.fromString(value.trim()))
     : undefined
@@ -93,6 +98,34 @@ export const word = <const Word extends string>(name: string, value: Word, words
   words.includes(value)
     ? Result.succeed(value)
     : wrong(name, words.map((word) => `"${word}"`).join(" or "), value)
+
+/**
+ * What callers without types give: `read` may throw, and so may whatever looks at its value.
+ *
+ * @internal
+ */
+export const given = <A>(
+  name: string,
+  wanted: string,
+  read: () => A,
+  is: (value: unknown) => boolean = () => true
+): Checked<A> => {
+  try {
+    const value = read()
+    return is(value) ? Result.succeed(value) : wrong(name, wanted, value)
+  } catch {
+    // Not its message, which may show what is secret.
+    return Result.fail(`\`${name}\` has to be ${wanted}, but it threw`)
+  }
+}
+
+/**
+ * A copy of options, whose fields can be read from then on.
+ *
+ * @internal
+ */
+export const copied = <Options extends object>(options: Options, name = "options"): Checked<Options> =>
+  given(name, "an object", () => Predicate.isObject(options) ? { ...options } : options, Predicate.isObject)
 
 /**
  * The error of a request that is not sent, because of an option.

@@ -24,25 +24,36 @@ export const fromClient = (error: unknown): ProviderError.Reason =>
     ? error.reason
     : fromOther(error)
 
-const fromHttp = (error: HttpClientError.HttpClientError): ProviderError.Reason => {
-  const causes = causeChain(error.reason.cause)
-  const description = error.reason.description
-  const message = [...(description === undefined ? [] : [description]), ...causes.map((cause) => cause.message)]
+const fromHttp = ({ reason }: HttpClientError.HttpClientError): ProviderError.Reason =>
+  reason._tag === "InvalidUrlError"
+    ? new ProviderError.InvalidRequest({ message: `The base URL is not a valid URL` })
+    : reason._tag === "EncodeError"
+    ? new ProviderError.InvalidRequest({
+      message: messageOf(causeChain(reason.cause), reason.description) || "The request could not be encoded"
+    })
+    : broken(reason.cause, reason.description)
+
+/**
+ * The reason for which a body broke off.
+ *
+ * @internal
+ */
+export const fromBody = (error: unknown): ProviderError.Reason =>
+  HttpClientError.isHttpClientError(error) ? fromHttp(error) : broken(error)
+
+const broken = (cause: unknown, description?: string): ProviderError.Reason => {
+  const causes = causeChain(cause)
+  const code = causes.find((cause) => cause.code !== undefined)?.code
+  const kind = code !== undefined && Object.hasOwn(timeoutKinds, code) ? timeoutKinds[code] : undefined
+  const message = messageOf(causes, description) || "The connection failed"
+  const fields = { message, ...(code === undefined ? undefined : { code }) }
+  return kind === undefined ? new ProviderError.Network(fields) : new ProviderError.Timeout({ ...fields, kind })
+}
+
+const messageOf = (causes: ReturnType<typeof causeChain>, description: string | undefined): string =>
+  [...(description === undefined ? [] : [description]), ...causes.map((cause) => cause.message)]
     .filter((text, position, all) => text !== "" && all.indexOf(text) === position)
     .join(": ")
-  switch (error.reason._tag) {
-    case "InvalidUrlError":
-      return new ProviderError.InvalidRequest({ message: `The base URL is not a valid URL` })
-    case "EncodeError":
-      return new ProviderError.InvalidRequest({ message: message || "The request could not be encoded" })
-    default: {
-      const code = causes.find((cause) => cause.code !== undefined)?.code
-      const kind = code !== undefined && Object.hasOwn(timeoutKinds, code) ? timeoutKinds[code] : undefined
-      const fields = { message: message || "The connection failed", ...(code === undefined ? undefined : { code }) }
-      return kind === undefined ? new ProviderError.Network(fields) : new ProviderError.Timeout({ ...fields, kind })
-    }
-  }
-}
 
 // The errors of Effect's own rate limiter and circuit breaker, and of a policy of the caller's own.
 const fromOther = (error: unknown): ProviderError.Reason => {

@@ -41,47 +41,58 @@ export interface Format<P, C> {
  *
  * @internal
  */
-export const make = <P, C>(format: Format<P, C>) => {
-  let count = 0
-  let chunks = 0
-  let done = false
-  const failing = (reason: ProviderError.Reason): ProviderError.Reason => format.pending?.() ?? reason
-  const classified = (failure: ProviderError.Failure) => failing(ProviderError.classify(failure, format.errors))
-  const endedBy = (end: End) => {
-    done = end !== "body"
-    return chunks > 0 && format.isComplete(end) ? undefined : failing(incomplete(chunks, format.lacks))
+export class Decoder<P, C> {
+  readonly #format: Format<P, C>
+  #count = 0
+  #chunks = 0
+  done = false
+
+  constructor(format: Format<P, C>) {
+    this.#format = format
   }
-  return {
-    event: ({ data, event, unterminated }: Sse.Event, out: Array<C>): ProviderError.Reason | undefined => {
-      const position = count++
-      // Every real event begins with `{`. Some hosts of the formats whose last event says so end with this as well.
-      if (data.charCodeAt(0) !== 123 && data.trim() === "[DONE]") return endedBy("[DONE]")
-      const json = JsonEvent.parse(data, position)
-      if (json === undefined) return undefined
-      if (json instanceof ProviderError.MalformedEvent) {
-        // An event that the end of the body cut off is not malformed: the stream is incomplete.
-        if (unterminated) return undefined
-        return event === "error" ? classified({ message: excerpt(data) }) : failing(json)
-      }
-      const stated = format.isFailure(json, event) ? failure(json) : undefined
-      const payload = format.check(json, data, position)
-      if (payload instanceof ProviderError.MalformedEvent) return stated ? classified(stated) : failing(payload)
-      const before = out.length
-      const fault = format.take(payload, out, stated)
-      chunks += out.length - before
-      if (fault === undefined) return undefined
-      if (fault === "last") return endedBy("last")
-      if (!("path" in fault)) return classified(fault)
-      const message = `Event ${position} ${fault.message}`
-      return failing(JsonEvent.malformed({ event: position, data, message, path: fault.path }))
-    },
-    get pending() {
-      return format.pending?.()
-    },
-    get done() {
-      return done
-    },
-    end: () => endedBy("body")
+
+  readonly event = ({ data, event, unterminated }: Sse.Event, out: Array<C>): ProviderError.Reason | undefined => {
+    const format = this.#format
+    const position = this.#count++
+    // Every real event begins with `{`. Some hosts of the formats whose last event says so end with this as well.
+    if (data.charCodeAt(0) !== 123 && data.trim() === "[DONE]") return this.#endedBy("[DONE]")
+    const json = JsonEvent.parse(data, position)
+    if (json === undefined) return undefined
+    if (json instanceof ProviderError.MalformedEvent) {
+      // An event that the end of the body cut off is not malformed: the stream is incomplete.
+      if (unterminated) return undefined
+      return event === "error" ? this.#classified({ message: excerpt(data) }) : this.pending ?? json
+    }
+    const stated = format.isFailure(json, event) ? failure(json) : undefined
+    const payload = format.check(json, data, position)
+    if (payload instanceof ProviderError.MalformedEvent) {
+      return stated ? this.#classified(stated) : this.pending ?? payload
+    }
+    const before = out.length
+    const fault = format.take(payload, out, stated)
+    this.#chunks += out.length - before
+    if (fault === undefined) return undefined
+    if (fault === "last") return this.#endedBy("last")
+    if (!("path" in fault)) return this.#classified(fault)
+    const message = `Event ${position} ${fault.message}`
+    return this.pending ?? JsonEvent.malformed({ event: position, data, message, path: fault.path })
+  }
+
+  readonly end = (): ProviderError.Reason | undefined => this.#endedBy("body")
+
+  get pending(): ProviderError.Reason | undefined {
+    return this.#format.pending?.()
+  }
+
+  #endedBy(end: End): ProviderError.Reason | undefined {
+    this.done = end !== "body"
+    return this.#chunks > 0 && this.#format.isComplete(end)
+      ? undefined
+      : this.pending ?? incomplete(this.#chunks, this.#format.lacks)
+  }
+
+  #classified(failure: ProviderError.Failure): ProviderError.Reason {
+    return this.pending ?? ProviderError.classify(failure, this.#format.errors)
   }
 }
 

@@ -5,6 +5,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
+import { concat } from "../internal/bytes.ts"
 import { type Protocol, requestIdHeaders, type ResponseHeaders } from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { excerpt, parseErrorBody } from "../wire/errorBody.ts"
@@ -45,15 +46,11 @@ const mediaTypeOf = (response: HttpClientResponse.HttpClientResponse): string =>
 export const isOk = (response: HttpClientResponse.HttpClientResponse): boolean =>
   response.status >= 200 && response.status < 300
 
-const start = (reads: ReadonlyArray<Uint8Array>): string => {
-  const utf8 = new TextDecoder()
-  let text = ""
-  for (const read of reads) {
-    text += utf8.decode(read.subarray(0, 64), { stream: true })
-    if (text.length > 64) break
-  }
-  return text.trimStart()
-}
+const utf8 = new TextDecoder()
+
+// Of a character that is cut nothing is known.
+const start = (reads: ReadonlyArray<Uint8Array>): string =>
+  utf8.decode(concat(reads.map((read) => read.subarray(0, 64)))).replace(/\ufffd+$/, "").trimStart()
 
 /**
  * Whether too little of a body has come to tell what it is. More than a kilobyte of blanks counts as enough.

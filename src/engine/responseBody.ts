@@ -1,27 +1,26 @@
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { concat } from "../internal/bytes.ts"
+import * as ProviderError from "../ProviderError.ts"
+import { fromBody } from "./clientError.ts"
+import { millis, unwatch, watch, type Watched } from "./watch.ts"
 
 type Reads<E> = Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E>
 
 interface Options<E> {
   readonly idleTimeout: Duration.Duration
-  readonly onIdle: () => E
-  readonly onError: (error: HttpClientError.HttpClientError) => E
-  /** Whether everything needed has come, so that the rest of the body only delays the next use of the connection. */
-  readonly isComplete: () => boolean
-  readonly connections: Connections
+  readonly fail: (reason: ProviderError.Reason) => E
 }
 
 /**
@@ -33,7 +32,7 @@ export interface Connections {
   /** Bodies that are open. */
   open: number
   /** Reads the rest of a body. */
-  freeing: Fiber.Fiber<void> | undefined
+  freeing: Fiber.Fiber<boolean> | undefined
   /** Whether the last body came to its end soon after its terminal signal: a server that leaves it open does so again. */
   areFreed: boolean
 }
@@ -89,196 +88,222 @@ export const compressionOf = (response: HttpClientResponse.HttpClientResponse): 
 /** Whether a body that is compressed in this way can be read. */
 export const canDecompress = (encoding: string): boolean => Object.hasOwn(compressions, encoding)
 
+/** @internal */
+export const silence = (kind: "firstByte" | "idle", duration: Duration.Duration): ProviderError.Timeout =>
+  new ProviderError.Timeout({
+    kind,
+    message: `No byte ${kind === "idle" ? "since the last one" : "of the response"} within ${Duration.format(duration)}`
+  })
+
 /**
- * The reads of a response body, which fail when none comes for the idle timeout after the one before; for the first
- * one the caller has a timeout of its own. Closing the scope closes the socket.
- *
- * A web body is read without a fiber per read: racing each read against a timer costs more than decoding the event
- * that it brings.
+ * A response body.
  *
  * @internal
  */
-export const pull = <E>(
+export interface Body<E> {
+  /** They fail when none comes for the idle timeout after the one before; for the first the caller has a timeout. */
+  readonly reads: Reads<E>
+  /** Closes the socket. */
+  readonly close: Effect.Effect<void>
+}
+
+/**
+ * Opens a response body.
+ *
+ * @internal
+ */
+export const open = <E>(
   response: HttpClientResponse.HttpClientResponse,
-  scope: Scope.Scope,
+  clock: Clock.Clock,
   options: Options<E>
-): Effect.Effect<Reads<E>> =>
-  Effect.gen(function*() {
-    const { connections, isComplete } = options
-    // A scope of its own: the rest of the body may be read after the stream has ended.
-    const bodyScope = yield* Scope.make()
-    const reads = yield* open(response, bodyScope, options)
-    connections.open++
-    yield* Scope.addFinalizerExit(scope, (exit) =>
-      Effect.suspend(() => {
-        connections.open--
-        const close = Scope.close(bodyScope, exit)
-        return isComplete() ? free(connections, Effect.ensuring(readRest(reads), close)) : close
-      }))
-    return reads
-  })
+): Effect.Effect<Body<E>> => {
+  const web = HttpClientResponse.toWeb(response)
+  if (Option.isSome(web)) {
+    const { body } = web.value
+    return body === null
+      ? Effect.succeed({ reads: Cause.done(), close: Effect.void })
+      : Effect.sync(() => new WebBody(body.getReader(), clock, options))
+  }
+  const format = compressions[compressionOf(response) ?? ""]
+  if (format === undefined) return fromStream(response, options)
+  const compressed = Stream.toReadableStreamWith(
+    Stream.map(response.stream, (bytes) => new Uint8Array(bytes)),
+    Context.empty()
+  )
+  return Effect.sync(() =>
+    new WebBody(compressed.pipeThrough(new DecompressionStream(format)).getReader(), clock, options)
+  )
+}
+
+/**
+ * Closes a body. Where all that is needed has come, it reads the rest first, in the background.
+ *
+ * @internal
+ */
+export const close = <E>(
+  { close, reads }: Body<E>,
+  connections: Connections,
+  isComplete: boolean
+): Effect.Effect<void> => {
+  connections.open--
+  if (!isComplete) return close
+  free(connections, Effect.ensuring(rest(reads, 0), close))
+  return Effect.void
+}
 
 // In real time, as it is about sockets, not about the program.
-const free = (connections: Connections, rest: Effect.Effect<boolean>): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.forkDetach(
-      Effect.flatMap(rest, (isRead) => {
-        connections.areFreed = isRead
-        // Clients take a connection back in a later turn of the event loop.
-        return isRead ? Effect.yieldNow : Effect.void
-      }).pipe(Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()))
-    )
-    connections.freeing = fiber
-    fiber.addObserver(() => {
-      if (connections.freeing === fiber) connections.freeing = undefined
-    })
-  })
-
-const open = <E>(
-  response: HttpClientResponse.HttpClientResponse,
-  scope: Scope.Scope,
-  options: Options<E>
-): Effect.Effect<Reads<E>> =>
-  Option.match(HttpClientResponse.toWeb(response), {
-    onNone: () => {
-      const format = compressions[compressionOf(response) ?? ""]
-      if (format === undefined) return fromStream(response, scope, options)
-      const compressed = Stream.toReadableStreamWith(
-        Stream.map(response.stream, (bytes) => new Uint8Array(bytes)),
-        Context.empty()
-      )
-      return fromWeb(response, compressed.pipeThrough(new DecompressionStream(format)), scope, options)
-    },
-    onSome: ({ body }) => body === null ? Effect.succeed(Cause.done()) : fromWeb(response, body, scope, options)
-  })
-
-/** Reads a body to its end; `false` when it does not come within the limits. */
-const readRest = <E>(reads: Reads<E>): Effect.Effect<boolean> => {
-  const rest = (bytes: number): Effect.Effect<boolean> =>
-    bytes > drain.bytes ? Effect.succeed(false) : Effect.matchEffect(reads, {
-      onSuccess: (read) => rest(bytes + read.reduce((size, { length }) => size + length, 0)),
-      onFailure: (error) => Effect.succeed(Cause.isDone(error))
-    })
-  return Effect.gen(function*() {
-    const reading = yield* Effect.forkChild(rest(0), { startImmediately: true })
-    // Mostly it came together with the signal, and no timer is needed.
-    yield* Effect.yieldNow
-    const read = Fiber.join(reading)
-    return reading.pollUnsafe() === undefined
-      ? yield* Effect.timeoutOrElse(read, { duration: drain.time, orElse: () => Effect.succeed(false) })
-      : yield* read
+const free = (connections: Connections, rest: Effect.Effect<boolean>): void => {
+  const timer = setTimeout(() => fiber.interruptUnsafe(), Duration.toMillis(drain.time))
+  // Clients take a connection back in a later turn of the event loop.
+  const fiber = Effect.runFork(Effect.tap(rest, (isRead) => isRead ? Effect.yieldNow : Effect.void))
+  connections.freeing = fiber
+  fiber.addObserver((exit) => {
+    clearTimeout(timer)
+    connections.areFreed = Exit.isSuccess(exit) && exit.value
+    if (connections.freeing === fiber) connections.freeing = undefined
   })
 }
 
+/** Reads a body to its end; `false` when that is too far. */
+const rest = <E>(reads: Reads<E>, bytes: number): Effect.Effect<boolean> =>
+  bytes > drain.bytes ? Effect.succeed(false) : Effect.matchEffect(reads, {
+    onSuccess: (read) => rest(reads, bytes + read.reduce((size, { length }) => size + length, 0)),
+    onFailure: (error) => Effect.succeed(Cause.isDone(error))
+  })
+
 const fromStream = <E>(
   response: HttpClientResponse.HttpClientResponse,
-  scope: Scope.Scope,
-  { idleTimeout, onError, onIdle }: Options<E>
-): Effect.Effect<Reads<E>> =>
-  Effect.map(Stream.toPull(response.stream).pipe(Scope.provide(scope)), (pull) => {
-    const first = Effect.mapError(pull, (error) => Cause.isDone(error) ? error : onError(error))
-    const later = Effect.timeoutOrElse(first, { duration: idleTimeout, orElse: () => Effect.fail(onIdle()) })
+  { fail, idleTimeout }: Options<E>
+): Effect.Effect<Body<E>> => {
+  const scope = Scope.makeUnsafe()
+  return Effect.map(Stream.toPull(response.stream).pipe(Scope.provide(scope)), (pull) => {
+    const first = Effect.mapError(pull, (error) => Cause.isDone(error) ? error : fail(fromBody(error)))
+    const later = Effect.timeoutOrElse(first, {
+      duration: idleTimeout,
+      orElse: () => Effect.fail(fail(silence("idle", idleTimeout)))
+    })
     let next = first
-    return Effect.suspend(() => {
+    const reads = Effect.suspend(() => {
       const read = next
       next = later
       return read
     })
+    return { reads, close: Scope.close(scope, Exit.void) }
+  })
+}
+
+/**
+ * A web body is read without a fiber per read: racing each read against a timer costs more than decoding the event that
+ * it brings.
+ */
+class WebBody<E> implements Body<E>, Watched {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>
+  readonly #clock: Clock.Clock
+  readonly #options: Options<E>
+  #waiting: ((result: Reads<E>) => void) | undefined
+  // By a monotonic clock: one that is set back or forward must not end a stream.
+  #since: number | undefined
+  #reading = false
+  #arrived: Array<Uint8Array> = []
+  #arrivedBytes = 0
+  #halt: Reads<E> | undefined
+  #turns = 0
+  #ticking = false
+
+  constructor(reader: ReadableStreamDefaultReader<Uint8Array>, clock: Clock.Clock, options: Options<E>) {
+    this.#reader = reader
+    this.#clock = clock
+    this.#options = options
+    watch(clock, this)
+  }
+
+  readonly reads: Reads<E> = Effect.suspend(() => {
+    const reads = this.#take()
+    return reads === undefined ? this.#halt ?? this.#nextArrival : Effect.succeed(reads)
   })
 
-const fromWeb = <E>(
-  response: HttpClientResponse.HttpClientResponse,
-  body: ReadableStream<Uint8Array>,
-  scope: Scope.Scope,
-  { idleTimeout, onError, onIdle }: Options<E>
-): Effect.Effect<Reads<E>> =>
-  Effect.gen(function*() {
-    const clock = yield* Clock.Clock
-    const reader = body.getReader()
-    // Does not wait: the cancellation of some bodies never settles.
-    yield* Scope.addFinalizer(scope, Effect.sync(() => void reader.cancel().catch(() => undefined)))
-    // A clock that is set back or forward must not end a stream.
-    const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    const limit = Duration.toMillis(idleTimeout)
-    let waiting: ((result: Reads<E>) => void) | undefined
-    let since = now()
-    let hasRead = false
-    let reading = false
-    let arrived: Array<Uint8Array> = []
-    let arrivedBytes = 0
-    let halt: Reads<E> | undefined
-    let turns = 0
-    let ticking = false
-    const settle = (result: Reads<E>) => {
-      const resume = waiting
-      waiting = undefined
-      resume?.(result)
-    }
-    // As one: decoding a few kilobytes at once is faster than decoding them piece by piece.
-    const take = (): Arr.NonEmptyReadonlyArray<Uint8Array> | undefined => {
-      const [first, ...more] = arrived
-      if (first === undefined) return undefined
-      const read = more.length === 0 ? first : concat(arrived)
-      arrived = []
-      arrivedBytes = 0
-      return [read]
-    }
-    const flush = () => {
-      if (waiting === undefined) return
-      const reads = take()
-      if (reads !== undefined) settle(Effect.succeed(reads))
-    }
-    const read = () => {
-      reading = true
-      reader.read().then(onRead, onFailure)
-    }
-    const onRead = (result: ReadableStreamReadResult<Uint8Array>) => {
-      reading = false
-      if (result.done) return onHalt(Cause.done())
-      hasRead = true
-      arrived.push(result.value)
-      arrivedBytes += result.value.byteLength
-      since = now()
-      if (waiting === undefined) return
-      if (arrived.length >= maxReads || arrivedBytes >= maxBytes) return flush()
-      read()
-      turns = patience
-      if (!ticking) {
-        ticking = true
-        queueMicrotask(tick)
-      }
-    }
-    // A stream that has more at hand resolves the next read within a few microtasks; the network never does.
-    const tick = () => {
-      if (turns-- > 0 && waiting !== undefined) return queueMicrotask(tick)
-      ticking = false
-      flush()
-    }
-    const onHalt = (result: Reads<E>) => {
-      halt = result
-      if (arrived.length > 0) flush()
-      else settle(result)
-    }
-    const onFailure = (cause: unknown) =>
-      onHalt(Effect.fail(onError(
-        HttpClientError.isHttpClientError(cause) ? cause : new HttpClientError.HttpClientError({
-          reason: new HttpClientError.DecodeError({ request: response.request, response, cause })
-        })
-      )))
-    const watchdog: Effect.Effect<void> = Effect.suspend(() => {
-      // While nobody waits for a read it is the consumer that is slow, not the provider.
-      const left = waiting === undefined || !hasRead ? limit : since + limit - now()
-      if (left <= 0) return Effect.sync(() => settle(Effect.fail(onIdle())))
-      return Effect.andThen(Effect.sleep(Duration.millis(left)), watchdog)
-    })
-    const nextArrival = Effect.callback<Arr.NonEmptyReadonlyArray<Uint8Array>, E | Cause.Done>((resume) => {
-      waiting = resume
-      since = now()
-      if (!reading) read()
-    })
-    if (Number.isFinite(limit)) yield* Effect.forkIn(watchdog, scope)
-    return Effect.suspend(() => {
-      const reads = take()
-      return reads === undefined ? halt ?? nextArrival : Effect.succeed(reads)
-    })
+  readonly #nextArrival: Reads<E> = Effect.callback((resume) => {
+    this.#waiting = resume
+    if (this.#since !== undefined) this.#since = millis(this.#clock)
+    if (!this.#reading) this.#read()
   })
+
+  get close(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      unwatch(this.#clock, this)
+      // Does not wait: the cancellation of some bodies never settles.
+      void this.#reader.cancel().catch(() => undefined)
+    })
+  }
+
+  left(now: number): number {
+    const limit = Duration.toMillis(this.#options.idleTimeout)
+    // While nobody waits for a read it is the consumer that is slow, not the provider.
+    return this.#waiting === undefined || this.#since === undefined ? limit : this.#since + limit - now
+  }
+
+  expire(): void {
+    const { fail, idleTimeout } = this.#options
+    this.#settle(Effect.fail(fail(silence("idle", idleTimeout))))
+  }
+
+  #settle(result: Reads<E>): void {
+    const resume = this.#waiting
+    this.#waiting = undefined
+    resume?.(result)
+  }
+
+  // As one: decoding a few kilobytes at once is faster than decoding them piece by piece.
+  #take(): Arr.NonEmptyReadonlyArray<Uint8Array> | undefined {
+    const [first, ...more] = this.#arrived
+    if (first === undefined) return undefined
+    const read = more.length === 0 ? first : concat(this.#arrived)
+    this.#arrived = []
+    this.#arrivedBytes = 0
+    return [read]
+  }
+
+  #flush(): void {
+    if (this.#waiting === undefined) return
+    const reads = this.#take()
+    if (reads !== undefined) this.#settle(Effect.succeed(reads))
+  }
+
+  #read(): void {
+    this.#reading = true
+    this.#reader.read().then(this.#onRead, this.#onFailure)
+  }
+
+  readonly #onRead = (result: ReadableStreamReadResult<Uint8Array>): void => {
+    this.#reading = false
+    if (result.done) return this.#onHalt(Cause.done())
+    this.#arrived.push(result.value)
+    this.#arrivedBytes += result.value.byteLength
+    this.#since = millis(this.#clock)
+    if (this.#waiting === undefined) return
+    if (this.#arrived.length >= maxReads || this.#arrivedBytes >= maxBytes) return this.#flush()
+    this.#read()
+    this.#turns = patience
+    if (!this.#ticking) {
+      this.#ticking = true
+      queueMicrotask(this.#tick)
+    }
+  }
+
+  // A stream that has more at hand resolves the next read within a few microtasks; the network never does.
+  readonly #tick = (): void => {
+    if (this.#turns-- > 0 && this.#waiting !== undefined) return queueMicrotask(this.#tick)
+    this.#ticking = false
+    this.#flush()
+  }
+
+  #onHalt(result: Reads<E>): void {
+    this.#halt = result
+    if (this.#arrived.length > 0) this.#flush()
+    else this.#settle(result)
+  }
+
+  // The error says whether a chunk came, which what has arrived may bring.
+  readonly #onFailure = (cause: unknown): void =>
+    this.#onHalt(Effect.suspend(() => Effect.fail(this.#options.fail(fromBody(cause)))))
+}

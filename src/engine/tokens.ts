@@ -1,3 +1,4 @@
+import { identity } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { ChatRequest } from "../ChatRequest.ts"
@@ -57,7 +58,7 @@ export type Found = () => Result.Result<Texts, string>
 /** @internal */
 export const found = (request: Request): Found => {
   let known: Result.Result<Texts, string> | undefined
-  return () => known ??= find(request)
+  return () => known ??= Result.flatMap(Checks.given("request", "a request", () => find(request)), identity)
 }
 
 const find = (request: Request): Result.Result<Texts, string> => {
@@ -84,8 +85,12 @@ export const count = (
 ): Result.Result<Counts, string> =>
   Result.gen(function*() {
     const found = yield* texts()
-    const { maxTokens: longest, tokens: tokensOf = approximate }: Partial<Options> = { ...options }
-    const counted = found.texts.reduce((sum, text) => sum + Math.ceil(tokensOf(text)), 0)
+    const { maxTokens: longest, tokens: tokensOf = approximate }: Partial<Options> = yield* Checks.copied(options)
+    const counted = yield* Checks.given(
+      "tokens",
+      "a function that gives a number",
+      () => found.texts.reduce((sum, text) => sum + Math.ceil(tokensOf(text)), 0)
+    )
     const outputTokens = request.maxTokens ?? longest
     return {
       found,

@@ -5,7 +5,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { constTrue } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
@@ -17,6 +16,7 @@ import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
@@ -28,6 +28,7 @@ import { withRequestId } from "./reason.ts"
 import * as Redaction from "./redaction.ts"
 import * as Refusal from "./refusal.ts"
 import * as ResponseBody from "./responseBody.ts"
+import { inTime, millis } from "./watch.ts"
 
 /** @internal */
 export interface Client {
@@ -42,7 +43,7 @@ export interface Attempt {
   /** Names of the headers whose values must not show in a span. */
   readonly secretHeaders: ReadonlyArray<string>
   /** Values that are cut out of whatever the provider echoes. */
-  readonly secrets: ReadonlyArray<Redacted.Redacted>
+  readonly secrets: () => ReadonlyArray<Redacted.Redacted>
 }
 
 /** @internal */
@@ -79,6 +80,18 @@ export interface Policy {
 }
 
 /**
+ * What a stream does when it is run.
+ *
+ * @internal
+ */
+export interface Planned<C> {
+  readonly route: Route<C>
+  readonly policy: Policy
+  /** Runs before the request is sent. */
+  readonly before: Effect.Effect<void> | undefined
+}
+
+/**
  * Sends a request and decodes its response. A failed attempt is repeated, as far as the policy allows it and the error
  * is retryable, until the first chunk has been delivered; never after that.
  *
@@ -86,40 +99,34 @@ export interface Policy {
  */
 export const stream = <C>(
   client: Client,
-  route: Route<C>,
-  policy: Policy
+  plan: (context: Context.Context<never>) => Result.Result<Planned<C>, ProviderError.ProviderError>
 ): Stream.Stream<C, ProviderError.ProviderError> =>
   Stream.fromChannel(
-    Channel.fromTransform((_upstream, scope) =>
-      Effect.map(Clock.Clock, (clock) => {
-        let pull: Protocol.ChunkPull<C, never, never> | undefined
-        const first = Effect.map(openWithRetries(client, route, policy, scope), (opened) => {
-          pull = opened.pull
+    Channel.fromTransform((_upstream, scope) => {
+      // Once the stream is open, nothing is kept of how it came to be.
+      let next: Protocol.ChunkPull<C, never, never> = Effect.contextWith((context: Context.Context<never>) => {
+        const planned = plan(context)
+        if (Result.isFailure(planned)) return Effect.fail(planned.failure)
+        const { before, policy: { totalTimeout }, route } = planned.success
+        const clock = Context.get(context, Clock.Clock)
+        const started = route.clock ?? { at: undefined }
+        const left = deadline(clock, totalTimeout, started.at ??= millis(clock))
+        const { provider } = route.protocol
+        const limited = <A>(pull: Pull.Pull<A, ProviderError.ProviderError>, emitted: boolean) =>
+          within(pull, left, () => {
+            const message = `The stream did not end within ${Duration.format(totalTimeout)}`
+            const reason = new ProviderError.Timeout({ kind: "total", message })
+            return new ProviderError.ProviderError({ provider, reason, emitted })
+          })
+        const first = Effect.map(openWithRetries(client, planned.success, scope, context), (opened) => {
+          next = limited(opened.pull, true)
           return opened.first
         })
-        const next = Effect.suspend(() => pull ?? first)
-        const timedOut = () =>
-          new ProviderError.ProviderError({
-            provider: route.protocol.provider,
-            reason: new ProviderError.Timeout({
-              kind: "total",
-              message: `The stream did not end within ${Duration.format(policy.totalTimeout)}`
-            }),
-            emitted: pull !== undefined
-          })
-        const started = route.clock ?? { at: undefined }
-        started.at ??= millis(clock)
-        return within(next, deadline(clock, policy.totalTimeout, started.at), timedOut)
+        return limited(before === undefined ? first : Effect.andThen(before, first), false)
       })
-    )
+      return Effect.succeed(Effect.suspend(() => next))
+    })
   )
-
-/**
- * A monotonic time.
- *
- * @internal
- */
-export const millis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 /** The milliseconds that are left now. */
 const deadline = (clock: Clock.Clock, duration: Duration.Duration, start: number): () => number => {
@@ -173,34 +180,31 @@ interface Opened<C> {
 
 const openWithRetries = <C>(
   client: Client,
-  route: Route<C>,
-  policy: Policy,
-  scope: Scope.Scope
+  { policy, route }: Planned<C>,
+  scope: Scope.Scope,
+  context: Context.Context<never>
 ): Pull.Pull<Opened<C>, ProviderError.ProviderError> => {
   const maxDelay = Duration.toMillis(policy.maxRetryDelay)
+  const socket: Socket = { close: Effect.void }
+  const close = Effect.suspend(() => socket.close)
   const attempt = (retries: number): Pull.Pull<Opened<C>, ProviderError.ProviderError> =>
-    Effect.gen(function*() {
-      const attemptScope = yield* Scope.fork(scope)
-      return yield* openOnce(client, route, policy, attemptScope).pipe(
-        // The socket of a failed attempt is closed before the pause, not at the end of the stream.
-        Effect.onError((cause) => Scope.close(attemptScope, Exit.failCause(cause)))
-      )
-    }).pipe(
-      Effect.catchTag("ProviderError", (error) => {
-        if (retries >= policy.maxRetries || !error.isRetryable) return Effect.fail(error)
-        return Effect.flatMap(pause(error, retries, maxDelay), (millis) =>
-          millis > maxDelay
-            ? Effect.fail(error)
-            : tellRetry(error, retries + 1, millis).pipe(
-              Effect.andThen(Effect.sleep(Duration.millis(millis))),
-              Effect.andThen(attempt(retries + 1))
-            ))
-      })
-    )
-  return Effect.flatMap(CurrentWatchers, (watchers) => {
-    for (const watcher of watchers) watcher.retries ??= 0
-    return Effect.andThen(ResponseBody.awaitConnection(route.connections), attempt(0))
-  })
+    Effect.catchTag(openOnce(client, route, policy, socket, context), "ProviderError", (error) => {
+      // The socket of a failed attempt is closed before the pause, not at the end of the stream.
+      const failed = Effect.andThen(close, Effect.fail(error))
+      if (retries >= policy.maxRetries || !error.isRetryable) return failed
+      return Effect.flatMap(Effect.andThen(close, pause(error, retries, maxDelay)), (millis) =>
+        millis > maxDelay
+          ? failed
+          : tellRetry(error, retries + 1, millis).pipe(
+            Effect.andThen(Effect.sleep(Duration.millis(millis))),
+            Effect.andThen(attempt(retries + 1))
+          ))
+    })
+  for (const watcher of Context.get(context, CurrentWatchers)) watcher.retries ??= 0
+  return Effect.andThen(
+    Effect.andThen(Scope.addFinalizer(scope, close), ResponseBody.awaitConnection(route.connections)),
+    attempt(0)
+  )
 }
 
 const retriesMetric = Metric.counter("llm_stream_retries", {
@@ -237,19 +241,27 @@ const pause = (error: ProviderError.ProviderError, retries: number, longest: num
       (random) => Math.min(Math.min(firstPause * 2 ** retries, longestPause) * (1 - random / 4), longest)
     )
 
+/** The open body of an attempt. */
+interface Socket {
+  close: Effect.Effect<void>
+}
+
 const openOnce = Effect.fnUntraced(function*<C>(
   client: Client,
   route: Route<C>,
   policy: Policy,
-  scope: Scope.Scope
+  socket: Socket,
+  context: Context.Context<never>
 ): Effect.fn.Return<Opened<C>, ProviderError.ProviderError | Cause.Done> {
   const { protocol } = route
   const { firstByteTimeout, idleTimeout } = policy
+  const clock = Context.get(context, Clock.Clock)
   const progress: Protocol.Progress = { emitted: false }
   let decoder: Protocol.BodyDecoder<C> | undefined
   let isRefused = false
-  let secrets: ReadonlyArray<Redacted.Redacted> = []
-  const watchers = yield* CurrentWatchers
+  let requestId: string | undefined
+  let secrets = (): ReadonlyArray<Redacted.Redacted> => []
+  const watchers = Context.get(context, CurrentWatchers)
   const sent: Sent = { provider: protocol.provider, model: route.info.model }
   const close = () => {
     for (const { open } of watchers) open.delete(sent)
@@ -257,20 +269,11 @@ const openOnce = Effect.fnUntraced(function*<C>(
   const fail = (reason: ProviderError.Reason) =>
     new ProviderError.ProviderError({
       provider: protocol.provider,
-      reason: Redaction.scrub(reason, secrets),
+      reason: Redaction.scrub(withRequestId(reason, requestId), secrets()),
       emitted: progress.emitted
     })
-  const timedOut = (kind: ProviderError.Timeout["kind"], duration: Duration.Duration) =>
-    fail(
-      new ProviderError.Timeout({
-        kind,
-        message: `No byte ${kind === "idle" ? "since the last one" : "of the response"} within ${
-          Duration.format(duration)
-        }`
-      })
-    )
 
-  const [response, bytes, firstRead] = yield* Effect.gen(function*() {
+  const opening = Effect.gen(function*() {
     const attempt = yield* Effect.mapError(route.attempt, fail)
     secrets = attempt.secrets
     if (route.isPaid) { for (const { open } of watchers) open.add(sent) }
@@ -283,22 +286,25 @@ const openOnce = Effect.fnUntraced(function*<C>(
       })
     )
     if (!Refusal.isOk(response)) close()
-    for (const tell of yield* CurrentHeads) {
+    for (const tell of Context.get(context, CurrentHeads)) {
       yield* tell({ provider: protocol.provider, model: route.info.model, response, names: protocol.headers })
     }
-    const bytes = yield* ResponseBody.pull(response, scope, {
-      idleTimeout,
-      onIdle: () => timedOut("idle", idleTimeout),
-      onError: (error) => fail(fromClient(error)),
-      connections: route.connections,
-      isComplete: () => isRefused || decoder?.done === true && decoder.failure === undefined
+    const body = yield* ResponseBody.open(response, clock, { idleTimeout, fail })
+    route.connections.open++
+    socket.close = Effect.suspend(() => {
+      socket.close = Effect.void
+      // The rest of what is complete only delays the next use of the connection.
+      const isComplete = isRefused || decoder?.done === true && decoder.failure === undefined
+      return ResponseBody.close(body, route.connections, isComplete)
     })
-    const firstRead = yield* Pull.catchDone(bytes, () => Effect.succeed([]))
-    return [response, bytes, firstRead] as const
-  }).pipe(Effect.timeoutOrElse({
-    duration: firstByteTimeout,
-    orElse: () => Effect.fail(timedOut("firstByte", firstByteTimeout))
-  }))
+    const firstRead = yield* Pull.catchDone(body.reads, () => Effect.succeed([]))
+    return [response, body.reads, firstRead] as const
+  })
+  const [response, bytes, firstRead] = yield* inTime(opening, context, {
+    limit: Duration.toMillis(firstByteTimeout),
+    step: Duration.toMillis(idleTimeout),
+    onTimeout: () => fail(ResponseBody.silence("firstByte", firstByteTimeout))
+  })
 
   const compression = ResponseBody.compressionOf(response)
   const isReadable = compression === undefined || ResponseBody.canDecompress(compression)
@@ -311,7 +317,6 @@ const openOnce = Effect.fnUntraced(function*<C>(
       })
     )
   }
-  const clock = yield* Clock.Clock
   const noContent = () =>
     fail(
       new ProviderError.Timeout({
@@ -326,28 +331,35 @@ const openOnce = Effect.fnUntraced(function*<C>(
     if (more.length === 0) break
     head = [...head, ...more]
   }
-  const reads = replayFirst(head, bytes)
+  const reads = Effect.suspend(() => {
+    const unread = head
+    head = []
+    return unread.length === 0 ? bytes : Effect.succeed(unread)
+  })
   const refusal = Refusal.refusal(response, protocol, head)
   if (refusal !== undefined) {
-    const body = isReadable ? yield* Refusal.readText(reads) : ""
-    isRefused = Refusal.isJson(body)
+    const text = isReadable ? yield* Refusal.readText(reads) : ""
+    isRefused = Refusal.isJson(text)
     // Values in JSON are scrubbed after parsing, because a secret may look like a number. An excerpt may end within a
     // secret.
-    const shown = Redaction.clean(body, secrets)
+    const shown = Redaction.clean(text, secrets())
     const now = yield* Clock.currentTimeMillis
-    return yield* fail(refusal({ body, shown, now }))
+    return yield* fail(refusal({ body: text, shown, now }))
   }
   const info: Protocol.ResponseInfo = {
     ...route.info,
     ...protocol.headers.info?.(response.headers),
     requestId: Refusal.requestId(response.headers, protocol.headers)
   }
+  requestId = info.requestId
   decoder = protocol.body(info)
-  const scrubbed = Effect.mapError(
-    Protocol.chunkPull(protocol, decoder, reads, progress),
-    (error) => Cause.isDone(error) ? error : fail(withRequestId(error.reason, info.requestId))
+  const pull = withContent(
+    Protocol.chunkPull(decoder, reads, progress, fail),
+    route.hasContent,
+    clock,
+    policy.contentTimeout,
+    noContent
   )
-  const pull = withContent(scrubbed, route.hasContent, clock, policy.contentTimeout, noContent)
   const first = yield* pull
   close()
   return { first, pull }
@@ -357,21 +369,20 @@ const calling =
   ({ secretHeaders }: Attempt, { propagateTrace }: Policy) =>
   (context: Context.Context<never>): Context.Context<never> => {
     const own = context.pipe(
-      // Fetch would carry keys in custom headers along.
       Context.add(FetchHttpClient.RequestInit, {
+        // Fetch would carry keys in custom headers along.
         redirect: "manual",
         ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit))
       }),
-      Context.add(HttpClient.TracerPropagationEnabled, propagateTrace),
       Context.add(Headers.CurrentRedactedNames, [
         ...Context.get(context, Headers.CurrentRedactedNames),
         ...secretHeaders
       ])
     )
     // It exports no span: one would be of use only in the headers to the provider.
-    return propagateTrace || Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer
-      ? own
-      : Context.add(own, HttpClient.TracerDisabledWhen, constTrue)
+    return !propagateTrace && Context.get(context, Tracer.Tracer) === Tracer.nativeTracer
+      ? Context.add(own, HttpClient.TracerDisabledWhen, constTrue)
+      : Context.add(own, HttpClient.TracerPropagationEnabled, propagateTrace)
   }
 
 // Errors of the client itself, and of connections that could not be made.
@@ -379,15 +390,3 @@ const isUnsent = (reason: ProviderError.Reason): boolean =>
   reason._tag === "InvalidRequest" || reason._tag === "RateLimited" || reason._tag === "Overloaded" ||
   reason._tag === "Timeout" && reason.kind === "connect" ||
   reason._tag === "Network" && /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/.test(reason.code ?? "")
-
-const replayFirst = <A, E, R>(
-  first: ReadonlyArray<A>,
-  pull: Pull.Pull<ReadonlyArray<A>, E, void, R>
-): Pull.Pull<ReadonlyArray<A>, E, void, R> => {
-  let replayed = first.length === 0
-  return Effect.suspend(() => {
-    if (replayed) return pull
-    replayed = true
-    return Effect.succeed(first)
-  })
-}

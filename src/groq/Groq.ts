@@ -174,7 +174,7 @@ export const layer = (options: Options): Layer.Layer<Groq | Provider.Provider, n
  * @since 0.2.0
  */
 export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
-  Config.all({
+  Provider.configOf({
     apiKey: Provider.optional(Config.Redacted("GROQ_API_KEY")),
     baseUrl: Provider.optional(Config.String("GROQ_BASE_URL")),
     ...configs

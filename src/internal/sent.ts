@@ -1,3 +1,4 @@
+import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { isProviderError } from "../ProviderError.ts"
 
@@ -12,6 +13,14 @@ export const tagOf = (error: unknown): string =>
     : Predicate.hasProperty(error, "_tag")
     ? String(error._tag)
     : "Unknown"
+
+/**
+ * Logs why the stream of a client has failed.
+ *
+ * @internal
+ */
+export const logged = (error: unknown): Effect.Effect<void> =>
+  Effect.logWarning(`The stream of a client failed: ${Predicate.isError(error) ? error.message : tagOf(error)}`)
 
 /**
  * The value as JSON; `null` where there is none, as in circles.

@@ -160,16 +160,16 @@ export const layer = (options: Options): Layer.Layer<OpenAi | Provider.Provider,
  * @example
  * ```ts
  * import { OpenAi } from "effect-llm-stream"
- * import { Config, Effect } from "effect"
+ * import { Effect } from "effect"
  *
- * const definition = Effect.map(OpenAi.config({ model: Config.succeed("gpt-4o-mini") }), OpenAi.define)
+ * const definition = Effect.map(OpenAi.config({ model: "gpt-4o-mini" }), OpenAi.define)
  * ```
  *
  * @category configuration
  * @since 0.2.0
  */
 export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
-  Config.all({ ...Host.configs, ...configs })
+  Provider.configOf({ ...Host.configs, ...configs })
 
 /**
  * A layer whose options come from configuration: by default `OPENAI_API_KEY` and `OPENAI_BASE_URL`. If the key is

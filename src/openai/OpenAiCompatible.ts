@@ -162,8 +162,8 @@ export const layer = (options: Options): Layer.Layer<Provider.Provider, never, H
  * import { Config } from "effect"
  *
  * const layer = OpenAiCompatible.layerConfig({
- *   provider: Config.succeed("openrouter"),
- *   baseUrl: Config.succeed("https://openrouter.ai/api/v1"),
+ *   provider: "openrouter",
+ *   baseUrl: "https://openrouter.ai/api/v1",
  *   apiKey: Config.Redacted("OPENROUTER_API_KEY")
  * })
  * ```
@@ -172,6 +172,6 @@ export const layer = (options: Options): Layer.Layer<Provider.Provider, never, H
  * @since 0.1.0
  */
 export const layerConfig = (
-  configs: { readonly [K in keyof Options]: Config.Config<Options[K]> }
+  configs: { readonly [K in keyof Options]: Config.Config<Options[K]> | Options[K] }
 ): Layer.Layer<Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Provider.checkPolicy(Config.all(configs)), layer))
+  Layer.unwrap(Effect.map(Provider.checkPolicy(Provider.configOf(configs)), layer))

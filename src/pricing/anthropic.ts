@@ -10,7 +10,7 @@
  * @since 0.1.0
  */
 import type { PriceTable } from "../Price.ts"
-import { namesOf, rows } from "./table.ts"
+import { entries, rows } from "./table.ts"
 
 const inferenceGeos = { us: 1.1 }
 const speeds = { fast: 2 }
@@ -39,66 +39,46 @@ export const table: PriceTable = {
     inferenceGeos: { global: 1, not_available: 1 },
     serverTools: { web_fetch: 0, web_search: 0.01 }
   },
-  models: {
+  // dprint-ignore
+  ...entries({
     ...rows(["input", "output"], {
       "claude-2": [8, 24, "g"],
       "claude-2.0": [8, 24, "g"],
       "claude-2.1": [8, 24, "gk"],
       "claude-mythos-preview": [25, 125, "r", { inferenceGeos }],
-      "claude-v1": [8, 24, "g"]
+      "claude-v1 claude-v2": [8, 24, "g"]
     }),
     ...rows(["input", "cached", "cacheWrite", "cacheWrite1h", "output"], {
-      "claude-3-5-haiku": [0.8, 0.08, 1, 1.6, 4, "cgk"],
-      "claude-3-5-sonnet": [3, 0.3, 3.75, 6, 15, "g"],
-      "claude-3-7-sonnet": [3, 0.3, 3.75, 6, 15, "cgkl"],
-      "claude-3-haiku": [0.25, 0.03, 0.3, 0.5, 1.25, "gkl"],
-      "claude-3-opus": [15, 1.5, 18.75, 30, 75, "gkl"],
-      "claude-3-sonnet": [3, 0.3, 3.75, 6, 15, "g"],
+      "claude-3-5-haiku *-20241022 *-latest": [0.8, 0.08, 1, 1.6, 4, "cgk"],
+      "claude-3-5-sonnet *-20240620 *-20241022 *-latest": [3, 0.3, 3.75, 6, 15, "g"],
+      "claude-3-7-sonnet *-20250219 *-latest": [3, 0.3, 3.75, 6, 15, "cgkl"],
+      "claude-3-haiku *-20240307": [0.25, 0.03, 0.3, 0.5, 1.25, "gkl"],
+      "claude-3-opus *-20240229 *-latest": [15, 1.5, 18.75, 30, 75, "gkl"],
+      "claude-3-sonnet *-20240229": [3, 0.3, 3.75, 6, 15, "g"],
       "claude-fable-5": [10, 1, 12.5, 20, 50, "cgklp", { inferenceGeos }],
       "claude-fable-5-1": [10, 0.25, 12.5, 20, 50, "cgp", { inferenceGeos }],
       "claude-fable-5-2": [8, 0.2, 10, 16, 40, "p", { speeds, inferenceGeos }],
-      "claude-haiku-4-5": [1, 0.1, 1.25, 2, 5, "cgklp"],
-      "claude-haiku-5-5": [0.1, 0.01, 0.125, 0.2, 0.5, "p", {
-        longContext: { above: 100000, input: 0.5, cached: 0.05, cacheWrite: 0.625, cacheWrite1h: 1, output: 2.5 },
-        inferenceGeos
-      }],
+      "claude-haiku-4-5 *-20251001": [1, 0.1, 1.25, 2, 5, "cgklp"],
+      "claude-haiku-5-5": [0.1, 0.01, 0.125, 0.2, 0.5, "p", { longContext: { above: 100000, input: 0.5, cached: 0.05, cacheWrite: 0.625, cacheWrite1h: 1, output: 2.5 }, inferenceGeos }],
       "claude-mythos-5": [10, 1, 12.5, 20, 50, "c", { inferenceGeos }],
       "claude-mythos-5-1": [10, 0.25, 12.5, 20, 50, "c", { inferenceGeos }],
-      "claude-opus-4": [15, 1.5, 18.75, 30, 75, "gkl"],
+      "claude-opus-4 *-20250514": [15, 1.5, 18.75, 30, 75, "gkl"],
       "claude-opus-4-0": [15, 1.5, 18.75, 30, 75, "cgk"],
-      "claude-opus-4-1": [15, 1.5, 18.75, 30, 75, "cgkl"],
-      "claude-opus-4-5": [5, 0.5, 6.25, 10, 25, "cgklp"],
-      "claude-opus-4-6": [5, 0.5, 6.25, 10, 25, "cgklp", { speeds: { fast: 6 }, inferenceGeos }],
-      "claude-opus-4-7": [5, 0.5, 6.25, 10, 25, "cgklp", { speeds: { fast: 6 }, inferenceGeos }],
+      "claude-opus-4-1 *-20250805": [15, 1.5, 18.75, 30, 75, "cgkl"],
+      "claude-opus-4-5 *-20251101": [5, 0.5, 6.25, 10, 25, "cgklp"],
+      "claude-opus-4-6 *-20260205": [5, 0.5, 6.25, 10, 25, "cgklp", { speeds: { fast: 6 }, inferenceGeos }],
+      "claude-opus-4-7 *-20260416": [5, 0.5, 6.25, 10, 25, "cgklp", { speeds: { fast: 6 }, inferenceGeos }],
       "claude-opus-4-8": [5, 0.5, 6.25, 10, 25, "cgklp", { speeds, inferenceGeos }],
       "claude-opus-5": [5, 0.5, 6.25, 10, 25, "cgklp", { speeds, inferenceGeos }],
       "claude-opus-5-5": [4, 0.2, 5, 8, 20, "cgp", { speeds, inferenceGeos }],
       "claude-sonnet-3-7": [3, 0.3, 3.75, 6, 15, "g"],
       "claude-sonnet-4": [3, 0.3, 3.75, 6, 15, "g"],
       "claude-sonnet-4-0": [3, 0.3, 3.75, 6, 15, "cgk"],
-      "claude-sonnet-4-20250514": [3, 0.3, 3.75, 6, 15, "kl", {
-        longContext: { above: 200000, input: 6, cached: 0.6, cacheWrite: 7.5, cacheWrite1h: 12, output: 22.5 }
-      }],
-      "claude-sonnet-4-5": [3, 0.3, 3.75, 6, 15, "cgklp"],
+      "claude-sonnet-4-20250514": [3, 0.3, 3.75, 6, 15, "kl", { longContext: { above: 200000, input: 6, cached: 0.6, cacheWrite: 7.5, cacheWrite1h: 12, output: 22.5 } }],
+      "claude-sonnet-4-5 *-20250929": [3, 0.3, 3.75, 6, 15, "cgklp"],
       "claude-sonnet-4-6": [3, 0.3, 3.75, 6, 15, "cgklp", { inferenceGeos }],
       "claude-sonnet-5": [2, 0.2, 2.5, 4, 10, "cgklp", { inferenceGeos }],
       "claude-sonnet-5-5": [2, 0.1, 2.5, 4, 10, "p", { inferenceGeos }]
     })
-  },
-  names: namesOf({
-    "claude-3-5-haiku": ["*-20241022", "*-latest"],
-    "claude-3-5-sonnet": ["*-20240620", "*-20241022", "*-latest"],
-    "claude-3-7-sonnet": ["*-20250219", "*-latest"],
-    "claude-3-haiku": ["*-20240307"],
-    "claude-3-opus": ["*-20240229", "*-latest"],
-    "claude-3-sonnet": ["*-20240229"],
-    "claude-haiku-4-5": ["*-20251001"],
-    "claude-opus-4-1": ["*-20250805"],
-    "claude-opus-4": ["*-20250514"],
-    "claude-opus-4-5": ["*-20251101"],
-    "claude-opus-4-6": ["*-20260205"],
-    "claude-opus-4-7": ["*-20260416"],
-    "claude-sonnet-4-5": ["*-20250929"],
-    "claude-v1": ["claude-v2"]
   })
 }

@@ -12,7 +12,7 @@
 import type { PriceTable } from "../Price.ts"
 import { table as anthropic } from "./anthropic.ts"
 import { table as openai } from "./openai.ts"
-import { namesOf, rows } from "./table.ts"
+import { entries, rows } from "./table.ts"
 
 const deploymentTypes = { global: 1, dataZone: 1.1, regional: 1.1 }
 const longContext = { above: 272000, input: 8, cached: 0.8, cacheWrite: 10, output: 30 }
@@ -29,7 +29,8 @@ export const table: PriceTable = {
   date: "2026-11-10",
   sources: { g: "genai-prices 2026-09-23", l: "litellm 2026-08-01", p: "pi-ai 2026-11-10", k: "portkey 2026-08-21" },
   defaults: { serviceTiers: { auto: 1, default: 1, standard: 1, flex: 0.5, batch: 0.5 } },
-  models: {
+  // dprint-ignore
+  ...entries({
     ...rows(["input"], {
       "text-embedding-ada": [0.1, "g"],
       "text-embedding-ada-002-v2": [0.1, "g"]
@@ -48,29 +49,23 @@ export const table: PriceTable = {
       "deepseek-v3.1": [1.23, 4.94, "kl"],
       "deepseek-v3.2": [0.58, 1.68, "kl"],
       "deepseek-v3.2-speciale": [0.58, 1.68, "kl"],
-      "gpt-3.5-turbo": [0.5, 1.5, "l"],
-      "gpt-35-turbo": [0.5, 1.5, "l"],
+      "gpt-3.5-turbo *-0125": [0.5, 1.5, "l"],
+      "gpt-35-turbo *-0125": [0.5, 1.5, "l"],
       "gpt-35-turbo-1106": [1, 2, "kl"],
-      "gpt-35-turbo-16k": [3, 4, "kl"],
-      "gpt-4": [30, 60, "klp"],
+      "gpt-35-turbo-16k *-0613": [3, 4, "kl"],
+      "gpt-4 *-0613": [30, 60, "klp"],
       "gpt-4-0125-preview": [10, 30, "kl"],
       "gpt-4-1106-preview": [10, 30, "kl"],
-      "gpt-4-32k": [60, 120, "kl"],
-      "gpt-4-turbo": [10, 30, "klp"],
+      "gpt-4-32k *-0613": [60, 120, "kl"],
+      "gpt-4-turbo *-2024-04-09": [10, 30, "klp"],
       "gpt-4-turbo-vision-preview": [10, 30, "l"],
       "gpt-4o-2024-05-13": [5, 15, "klp", { deploymentTypes }],
       "gpt-5-pro": [15, 120, "klp", { deploymentTypes }],
-      "gpt-5.2-pro": [21, 168, "klp", { deploymentTypes }],
-      "gpt-5.4-pro": [30, 180, "klp", {
-        longContext: { above: 272000, input: 60, cached: 6, output: 270 },
-        deploymentTypes
-      }],
-      "gpt-5.5-pro": [30, 180, "klp", {
-        longContext: { above: 272000, input: 60, cached: 6, output: 270 },
-        deploymentTypes
-      }],
+      "gpt-5.2-pro *-2025-12-11": [21, 168, "klp", { deploymentTypes }],
+      "gpt-5.4-pro *-2026-03-05": [30, 180, "klp", { longContext: { above: 272000, input: 60, cached: 6, output: 270 }, deploymentTypes }],
+      "gpt-5.5-pro *-2026-04-23": [30, 180, "klp", { longContext: { above: 272000, input: 60, cached: 6, output: 270 }, deploymentTypes }],
       "gpt-oss-120b": [0.15, 0.6, "l"],
-      "grok-3": [3, 15, "kl"],
+      "grok-3 *-latest": [3, 15, "kl"],
       "grok-3-beta": [3, 15, "k"],
       "grok-3-mini": [0.25, 1.27, "l"],
       "grok-3-mini-beta": [0.3, 0.5, "k"],
@@ -98,10 +93,10 @@ export const table: PriceTable = {
       "meta-llama-3.1-405b-instruct": [5.33, 16, "kl"],
       "meta-llama-3.1-70b-instruct": [2.68, 3.54, "l"],
       "meta-llama-3.1-8b-instruct": [0.3, 0.61, "kl"],
-      "ministral-3b": [0.04, 0.04, "kl"],
+      "ministral-3b *-2410": [0.04, 0.04, "kl"],
       "mistral-large": [4, 12, "l"],
       "mistral-large-2402": [8, 24, "l"],
-      "mistral-large-2407": [2, 6, "kl"],
+      "mistral-large-2407 mistral-large-2411 mistral-large-latest": [2, 6, "kl"],
       "mistral-large-3": [0.5, 1.5, "kl"],
       "mistral-medium-2505": [0.4, 2, "l"],
       "mistral-medium-3-5": [1.5, 7.5, "k"],
@@ -109,7 +104,7 @@ export const table: PriceTable = {
       "mistral-small": [1, 3, "l"],
       "mistral-small-2503": [0.1, 0.3, "kl"],
       "o1-pro": [150, 600, "kp", { deploymentTypes }],
-      "o3-pro": [20, 80, "klp", { deploymentTypes }],
+      "o3-pro *-2025-06-10": [20, 80, "klp", { deploymentTypes }],
       "phi-3-medium-128k-instruct": [0.17, 0.68, "gl"],
       "phi-3-medium-4k-instruct": [0.17, 0.68, "l"],
       "phi-3-mini-128k-instruct": [0.13, 0.52, "gl"],
@@ -137,89 +132,62 @@ export const table: PriceTable = {
     ...rows(["input", "cached", "output"], {
       "chat-latest": [5, 0.5, 30, "p"],
       "codex-mini": [1.5, 0.375, 6, "l"],
-      "deepseek-v4-flash": [0.19, 0.028, 0.51, "kl"],
+      "deepseek-v4-flash *-0731": [0.19, 0.028, 0.51, "kl"],
       "deepseek-v4-pro": [1.925, 0.165, 3.828, "p"],
-      "gpt-4.1": [2, 0.5, 8, "klp", { deploymentTypes }],
-      "gpt-4.1-mini": [0.4, 0.1, 1.6, "klp", { deploymentTypes }],
-      "gpt-4.1-nano": [0.1, 0.025, 0.4, "klp", { deploymentTypes }],
+      "gpt-4.1 *-2025-04-14": [2, 0.5, 8, "klp", { deploymentTypes }],
+      "gpt-4.1-mini *-2025-04-14": [0.4, 0.1, 1.6, "klp", { deploymentTypes }],
+      "gpt-4.1-nano *-2025-04-14": [0.1, 0.025, 0.4, "klp", { deploymentTypes }],
       "gpt-4.5-preview": [75, 37.5, 150, "l"],
-      "gpt-4o": [2.5, 1.25, 10, "klp", { deploymentTypes }],
-      "gpt-4o-mini": [0.15, 0.075, 0.6, "kp", { deploymentTypes }],
-      "gpt-5": [1.25, 0.125, 10, "klp", { deploymentTypes }],
-      "gpt-5-chat": [1.25, 0.125, 10, "klp", { deploymentTypes }],
+      "gpt-4o *-2024-08-06 *-2024-11-20": [2.5, 1.25, 10, "klp", { deploymentTypes }],
+      "gpt-4o-mini *-2024-07-18": [0.15, 0.075, 0.6, "kp", { deploymentTypes }],
+      "gpt-5 *-2025-08-07": [1.25, 0.125, 10, "klp", { deploymentTypes }],
+      "gpt-5-chat *-latest": [1.25, 0.125, 10, "klp", { deploymentTypes }],
       "gpt-5-codex": [1.25, 0.125, 10, "kl", { deploymentTypes }],
-      "gpt-5-mini": [0.25, 0.025, 2, "klp", { deploymentTypes }],
-      "gpt-5-nano": [0.05, 0.005, 0.4, "klp", { deploymentTypes }],
-      "gpt-5.1": [1.25, 0.125, 10, "klp", { deploymentTypes }],
-      "gpt-5.1-chat": [1.25, 0.125, 10, "l", { deploymentTypes }],
-      "gpt-5.1-codex": [1.25, 0.125, 10, "kl", { deploymentTypes }],
+      "gpt-5-mini *-2025-08-07": [0.25, 0.025, 2, "klp", { deploymentTypes }],
+      "gpt-5-nano *-2025-08-07": [0.05, 0.005, 0.4, "klp", { deploymentTypes }],
+      "gpt-5.1 *-2025-11-13": [1.25, 0.125, 10, "klp", { deploymentTypes }],
+      "gpt-5.1-chat *-2025-11-13": [1.25, 0.125, 10, "l", { deploymentTypes }],
+      "gpt-5.1-codex *-2025-11-13": [1.25, 0.125, 10, "kl", { deploymentTypes }],
       "gpt-5.1-codex-max": [1.25, 0.125, 10, "l", { deploymentTypes }],
-      "gpt-5.1-codex-mini": [0.25, 0.025, 2, "kl", { deploymentTypes }],
-      "gpt-5.2": [1.75, 0.175, 14, "klp", { deploymentTypes }],
-      "gpt-5.2-chat": [1.75, 0.175, 14, "kl", { deploymentTypes }],
+      "gpt-5.1-codex-mini *-2025-11-13": [0.25, 0.025, 2, "kl", { deploymentTypes }],
+      "gpt-5.2 *-2025-12-11": [1.75, 0.175, 14, "klp", { deploymentTypes }],
+      "gpt-5.2-chat *-2025-12-11": [1.75, 0.175, 14, "kl", { deploymentTypes }],
       "gpt-5.2-codex": [1.75, 0.175, 14, "kl", { deploymentTypes }],
       "gpt-5.3-chat": [1.75, 0.175, 14, "kl", { deploymentTypes }],
       "gpt-5.3-codex": [1.75, 0.175, 14, "klp", { deploymentTypes }],
       "gpt-5.3-codex-spark": [1.75, 0.175, 14, "p", { deploymentTypes }],
-      "gpt-5.4": [2.5, 0.25, 15, "klp", {
-        longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 },
-        deploymentTypes
-      }],
-      "gpt-5.4-mini": [0.75, 0.075, 4.5, "klp", { deploymentTypes }],
-      "gpt-5.4-nano": [0.2, 0.02, 1.25, "klp", { deploymentTypes }],
-      "gpt-5.5": [5, 0.5, 30, "klp", {
-        longContext: { above: 272000, input: 10, cached: 1, output: 45 },
-        deploymentTypes
-      }],
-      "grok-3-fast": [3, 0.75, 15, "k"],
+      "gpt-5.4 *-2026-03-05": [2.5, 0.25, 15, "klp", { longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 }, deploymentTypes }],
+      "gpt-5.4-mini *-2026-03-17": [0.75, 0.075, 4.5, "klp", { deploymentTypes }],
+      "gpt-5.4-nano *-2026-03-17": [0.2, 0.02, 1.25, "klp", { deploymentTypes }],
+      "gpt-5.5 *-2026-04-23": [5, 0.5, 30, "klp", { longContext: { above: 272000, input: 10, cached: 1, output: 45 }, deploymentTypes }],
+      "grok-3-fast *-latest": [3, 0.75, 15, "k"],
       "grok-3-fast-beta": [3, 0.75, 15, "k"],
-      "grok-3-mini-fast": [0.3, 0.075, 0.5, "k"],
+      "grok-3-mini-fast *-latest": [0.3, 0.075, 0.5, "k"],
       "grok-3-mini-fast-beta": [0.3, 0.075, 0.5, "k"],
       "grok-4-1-fast-non-reasoning": [0.2, 0.05, 0.5, "kl"],
       "grok-4-fast-non-reasoning": [0.2, 0.05, 0.5, "kl"],
       "grok-4-fast-reasoning": [0.2, 0.05, 0.5, "kl"],
       "kimi-k2.7-code": [0.95, 0.19, 4, "k"],
       "kimi-k3": [33, 3.3, 165, "k"],
-      "o1": [15, 7.5, 60, "gklp", { deploymentTypes }],
-      "o1-mini": [1.1, 0.55, 4.4, "gl", { deploymentTypes }],
-      "o1-preview": [15, 7.5, 60, "gkl", { deploymentTypes }],
-      "o3": [2, 0.5, 8, "glp", { deploymentTypes }],
+      "o1 *-2024-12-17": [15, 7.5, 60, "gklp", { deploymentTypes }],
+      "o1-mini *-2024-09-12": [1.1, 0.55, 4.4, "gl", { deploymentTypes }],
+      "o1-preview *-2024-09-12": [15, 7.5, 60, "gkl", { deploymentTypes }],
+      "o3 *-2025-04-16": [2, 0.5, 8, "glp", { deploymentTypes }],
       "o3-deep-research": [10, 2.5, 40, "kl", { deploymentTypes }],
-      "o3-mini": [1.1, 0.55, 4.4, "gklp", { deploymentTypes }],
-      "o4-mini": [1.1, 0.275, 4.4, "gklp", { deploymentTypes }]
+      "o3-mini *-2025-01-31": [1.1, 0.55, 4.4, "gklp", { deploymentTypes }],
+      "o4-mini *-2025-04-16": [1.1, 0.275, 4.4, "gklp", { deploymentTypes }]
     }),
     ...rows(["input", "cached", "cacheWrite", "output"], {
       "gpt-5.6": [4, 0.4, 5, 20, "", { longContext, deploymentTypes }],
       "gpt-5.6-cyber": [12.5, 1.25, 15.625, 75, "p", { deploymentTypes }],
-      "gpt-5.6-luna": [0.2, 0.02, 0.25, 1.2, "kp", {
-        longContext: { above: 272000, input: 0.4, cached: 0.04, cacheWrite: 0.5, output: 1.8 },
-        deploymentTypes
-      }],
+      "gpt-5.6-luna": [0.2, 0.02, 0.25, 1.2, "kp", { longContext: { above: 272000, input: 0.4, cached: 0.04, cacheWrite: 0.5, output: 1.8 }, deploymentTypes }],
       "gpt-5.6-sol": [4, 0.4, 5, 20, "p", { longContext, deploymentTypes }],
-      "gpt-5.6-terra": [2, 0.2, 2.5, 12, "kp", {
-        longContext: { above: 272000, input: 4, cached: 0.4, cacheWrite: 5, output: 18 },
-        deploymentTypes
-      }],
-      "gpt-6-astra": [10, 1, 12.5, 50, "p", {
-        longContext: { above: 272000, input: 20, cached: 2, cacheWrite: 25, output: 75 },
-        deploymentTypes
-      }],
-      "gpt-6-luna": [0.1, 0.01, 0.125, 0.5, "p", {
-        longContext: { above: 272000, input: 0.2, cached: 0.02, cacheWrite: 0.25, output: 0.75 },
-        deploymentTypes
-      }],
-      "gpt-6-sol": [2, 0.2, 2.5, 10, "p", {
-        longContext: { above: 272000, input: 4, cached: 0.4, cacheWrite: 5, output: 15 },
-        deploymentTypes
-      }],
-      "gpt-6.1-sol": [2, 0.1, 2.5, 10, "p", {
-        longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, output: 15 },
-        deploymentTypes
-      }],
-      "gpt-6.1-terra": [1, 0.05, 1.25, 5, "p", {
-        longContext: { above: 272000, input: 2, cached: 0.1, cacheWrite: 2.5, output: 7.5 },
-        deploymentTypes
-      }],
+      "gpt-5.6-terra": [2, 0.2, 2.5, 12, "kp", { longContext: { above: 272000, input: 4, cached: 0.4, cacheWrite: 5, output: 18 }, deploymentTypes }],
+      "gpt-6-astra": [10, 1, 12.5, 50, "p", { longContext: { above: 272000, input: 20, cached: 2, cacheWrite: 25, output: 75 }, deploymentTypes }],
+      "gpt-6-luna": [0.1, 0.01, 0.125, 0.5, "p", { longContext: { above: 272000, input: 0.2, cached: 0.02, cacheWrite: 0.25, output: 0.75 }, deploymentTypes }],
+      "gpt-6-sol": [2, 0.2, 2.5, 10, "p", { longContext: { above: 272000, input: 4, cached: 0.4, cacheWrite: 5, output: 15 }, deploymentTypes }],
+      "gpt-6.1-sol": [2, 0.1, 2.5, 10, "p", { longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, output: 15 }, deploymentTypes }],
+      "gpt-6.1-terra": [1, 0.05, 1.25, 5, "p", { longContext: { above: 272000, input: 2, cached: 0.1, cacheWrite: 2.5, output: 7.5 }, deploymentTypes }],
       "gpt-daybreak-blue-latest": [4, 0.4, 5, 20, "p", { longContext }],
       "gpt-daybreak-red-latest": [12.5, 1.25, 15.625, 75, "p"]
     }),
@@ -245,49 +213,6 @@ export const table: PriceTable = {
       "claude-sonnet-4-6": [3, 0.3, 3.75, 6, 15, "kl"],
       "claude-sonnet-5": [2, 0.2, 2.5, 4, 10, "kl"]
     })
-  },
-  names: namesOf({
-    "deepseek-v4-flash": ["*-0731"],
-    "gpt-3.5-turbo": ["*-0125"],
-    "gpt-35-turbo": ["*-0125"],
-    "gpt-35-turbo-16k": ["*-0613"],
-    "gpt-4": ["*-0613"],
-    "gpt-4-32k": ["*-0613"],
-    "gpt-4-turbo": ["*-2024-04-09"],
-    "gpt-4.1": ["*-2025-04-14"],
-    "gpt-4.1-mini": ["*-2025-04-14"],
-    "gpt-4.1-nano": ["*-2025-04-14"],
-    "gpt-4o": ["*-2024-08-06", "*-2024-11-20"],
-    "gpt-4o-mini": ["*-2024-07-18"],
-    "gpt-5": ["*-2025-08-07"],
-    "gpt-5-chat": ["*-latest"],
-    "gpt-5-mini": ["*-2025-08-07"],
-    "gpt-5-nano": ["*-2025-08-07"],
-    "gpt-5.1": ["*-2025-11-13"],
-    "gpt-5.1-chat": ["*-2025-11-13"],
-    "gpt-5.1-codex": ["*-2025-11-13"],
-    "gpt-5.1-codex-mini": ["*-2025-11-13"],
-    "gpt-5.2": ["*-2025-12-11"],
-    "gpt-5.2-chat": ["*-2025-12-11"],
-    "gpt-5.2-pro": ["*-2025-12-11"],
-    "gpt-5.4": ["*-2026-03-05"],
-    "gpt-5.4-mini": ["*-2026-03-17"],
-    "gpt-5.4-nano": ["*-2026-03-17"],
-    "gpt-5.4-pro": ["*-2026-03-05"],
-    "gpt-5.5": ["*-2026-04-23"],
-    "gpt-5.5-pro": ["*-2026-04-23"],
-    "grok-3-fast": ["*-latest"],
-    "grok-3": ["*-latest"],
-    "grok-3-mini-fast": ["*-latest"],
-    "ministral-3b": ["*-2410"],
-    "mistral-large-2407": ["mistral-large-2411", "mistral-large-latest"],
-    "o1": ["*-2024-12-17"],
-    "o1-mini": ["*-2024-09-12"],
-    "o1-preview": ["*-2024-09-12"],
-    "o3": ["*-2025-04-16"],
-    "o3-mini": ["*-2025-01-31"],
-    "o3-pro": ["*-2025-06-10"],
-    "o4-mini": ["*-2025-04-16"]
   }),
   fallback: [openai, anthropic]
 }

@@ -10,7 +10,7 @@
  * @since 0.1.0
  */
 import type { PriceTable } from "../Price.ts"
-import { namesOf, rows } from "./table.ts"
+import { entries, rows } from "./table.ts"
 
 /**
  * Prices of Groq, as of 2026-11-10.
@@ -30,7 +30,8 @@ export const table: PriceTable = {
     k: "portkey 2026-08-21"
   },
   defaults: { serviceTiers: { auto: 1, default: 1, on_demand: 1, flex: 1, batch: 0.5 } },
-  models: {
+  // dprint-ignore
+  ...entries({
     ...rows(["input", "output"], {
       "deepseek-r1-distill-llama-70b": [0.75, 0.99, "cgk"],
       "gemma-7b-it": [0.07, 0.07, "g"],
@@ -62,14 +63,11 @@ export const table: PriceTable = {
       "qwen/qwen3.8-27b": [0.8, 4, "p"]
     }),
     ...rows(["input", "cached", "output"], {
-      "moonshotai/kimi-k2-instruct": [1, 0.5, 3, "cgkl"],
+      "moonshotai/kimi-k2-instruct *-0905": [1, 0.5, 3, "cgkl"],
       "openai/gpt-oss-120b": [0.15, 0.075, 0.6, "cgklp"],
       "openai/gpt-oss-20b": [0.075, 0.0375, 0.3, "cgklp"],
       "openai/gpt-oss-safeguard-20b": [0.075, 0.0375, 0.3, "gklp"],
       "qwen/qwen3.6-27b": [0.6, 0.3, 3, "p"]
     })
-  },
-  names: namesOf({
-    "moonshotai/kimi-k2-instruct": ["*-0905"]
   })
 }

@@ -10,7 +10,7 @@
  * @since 0.1.0
  */
 import type { PriceTable } from "../Price.ts"
-import { namesOf, rows } from "./table.ts"
+import { entries, rows } from "./table.ts"
 
 const longContext = { above: 272000, input: 8, cached: 0.8, cacheWrite: 10, output: 30 }
 const serviceTiers = { priority: 1.75, fast: 1.75 }
@@ -47,56 +47,43 @@ export const table: PriceTable = {
     serviceTiers: { auto: 1, default: 1, flex: 0.5, batch: 0.5 },
     serverTools: { file_search: 0.0025, web_search: 0.01 }
   },
-  models: {
+  // dprint-ignore
+  ...entries({
     ...rows(["input"], {
       "text-embedding-ada": [0.1, "g"]
     }),
     ...rows(["input", "output"], {
       "computer-use-preview": [3, 12, "ck"],
-      "ft:gpt-3.5-turbo": [3, 6, "gkl"],
+      "ft:gpt-3.5-turbo *-0125 *-0613 *-1106": [3, 6, "gkl"],
       "ft:gpt-4-0613": [30, 60, "l"],
       "gpt-3.5-0301": [1.5, 2, "gk"],
-      "gpt-3.5-turbo": [0.5, 1.5, "cgkl"],
-      "gpt-3.5-turbo-0301": [1.5, 2, "gk"],
+      "gpt-3.5-turbo *-0125": [0.5, 1.5, "cgkl"],
+      "gpt-3.5-turbo-0301 gpt-3.5-turbo-0613": [1.5, 2, "gk"],
       "gpt-3.5-turbo-1106": [1, 2, "gkl"],
-      "gpt-3.5-turbo-16k": [3, 4, "gkl"],
-      "gpt-3.5-turbo-instruct": [1.5, 2, "gk"],
-      "gpt-4": [30, 60, "cgklp"],
+      "gpt-3.5-turbo-16k *-0613": [3, 4, "gkl"],
+      "gpt-3.5-turbo-instruct *-0914": [1.5, 2, "gk"],
+      "gpt-4 *-0314 *-0613": [30, 60, "cgklp"],
       "gpt-4-0125-preview": [10, 30, "gkl"],
       "gpt-4-1106-preview": [10, 30, "gkl"],
       "gpt-4-1106-vision-preview": [10, 30, "gk"],
-      "gpt-4-32k": [60, 120, "cgk"],
-      "gpt-4-turbo": [10, 30, "cgklp"],
+      "gpt-4-32k *-0314 *-0613": [60, 120, "cgk"],
+      "gpt-4-turbo *-2024-04-09": [10, 30, "cgklp"],
       "gpt-4-turbo-preview": [10, 30, "gkl"],
       "gpt-4-vision-preview": [10, 30, "gk"],
       "gpt-4o-2024-05-13": [5, 15, "cgklp", { serviceTiers, serverTools }],
-      "gpt-5-4-pro": [30, 180, "g", {
-        longContext: { above: 272000, input: 60, output: 270 },
-        serverTools: serverTools3
-      }],
-      "gpt-5-5-pro": [30, 180, "g", {
-        longContext: { above: 272000, input: 60, output: 270 },
-        serverTools: serverTools3
-      }],
-      "gpt-5-pro": [15, 120, "cgklp", { serverTools: serverTools3 }],
-      "gpt-5.2-pro": [21, 168, "cgklp", { serverTools: serverTools3 }],
-      "gpt-5.4-pro": [30, 180, "cgklp", {
-        longContext: { above: 272000, input: 60, cached: 6, output: 270 },
-        regionFactors,
-        serverTools: serverTools3
-      }],
-      "gpt-5.5-pro": [30, 180, "cgklp", {
-        longContext: { above: 272000, input: 60, cached: 6, output: 270 },
-        regionFactors,
-        serverTools: serverTools3
-      }],
+      "gpt-5-4-pro *-2026-03-05": [30, 180, "g", { longContext: { above: 272000, input: 60, output: 270 }, serverTools: serverTools3 }],
+      "gpt-5-5-pro *-2026-04-23": [30, 180, "g", { longContext: { above: 272000, input: 60, output: 270 }, serverTools: serverTools3 }],
+      "gpt-5-pro *-2025-10-06": [15, 120, "cgklp", { serverTools: serverTools3 }],
+      "gpt-5.2-pro *-2025-12-11": [21, 168, "cgklp", { serverTools: serverTools3 }],
+      "gpt-5.4-pro *-2026-03-05": [30, 180, "cgklp", { longContext: { above: 272000, input: 60, cached: 6, output: 270 }, regionFactors, serverTools: serverTools3 }],
+      "gpt-5.5-pro *-2026-04-23": [30, 180, "cgklp", { longContext: { above: 272000, input: 60, cached: 6, output: 270 }, regionFactors, serverTools: serverTools3 }],
       "moderation": [0, 0, "g"],
-      "o1-pro": [150, 600, "cgklp", { serverTools: serverTools3 }],
-      "o3-pro": [20, 80, "cgklp", { serverTools: serverTools3 }],
+      "o1-pro *-2025-03-19": [150, 600, "cgklp", { serverTools: serverTools3 }],
+      "o3-pro *-2025-06-10": [20, 80, "cgklp", { serverTools: serverTools3 }],
       "omni-moderation": [0, 0, "g"],
       "text-embedding-3-large": [0.13, 0, "ck"],
       "text-embedding-3-small": [0.02, 0, "ck"],
-      "text-embedding-ada-002": [0.1, 0, "ck"],
+      "text-embedding-ada-002 *-v2": [0.1, 0, "ck"],
       "text-moderation": [0, 0, "g"],
       "text-moderation-007": [0, 0, "g"],
       "text-moderation-stable": [0, 0, "g"]
@@ -105,234 +92,106 @@ export const table: PriceTable = {
       "chat-latest": [5, 0.5, 30, "ckp"],
       "chatgpt-4o-latest": [5, 1.25, 15, "gkl"],
       "codex-mini-latest": [1.5, 0.375, 6, "cgkl"],
-      "ft:gpt-4.1": [3, 0.75, 12, "gkl"],
-      "ft:gpt-4.1-mini": [0.8, 0.2, 3.2, "gkl"],
-      "ft:gpt-4.1-nano": [0.2, 0.05, 0.8, "gkl"],
-      "ft:gpt-4o": [3.75, 1.875, 15, "gkl"],
-      "ft:gpt-4o-mini": [0.3, 0.15, 1.2, "gkl"],
-      "ft:o4-mini": [4, 1, 16, "gkl"],
-      "gpt-4.1": [2, 0.5, 8, "cgklp", { serviceTiers, serverTools }],
-      "gpt-4.1-mini": [0.4, 0.1, 1.6, "cgklp", { serviceTiers, serverTools }],
-      "gpt-4.1-nano": [0.1, 0.025, 0.4, "cgklp", { serviceTiers: serviceTiers2, serverTools }],
+      "ft:gpt-4.1 *-2025-04-14": [3, 0.75, 12, "gkl"],
+      "ft:gpt-4.1-mini *-2025-04-14": [0.8, 0.2, 3.2, "gkl"],
+      "ft:gpt-4.1-nano *-2025-04-14": [0.2, 0.05, 0.8, "gkl"],
+      "ft:gpt-4o *-2024-08-06 *-2024-11-20": [3.75, 1.875, 15, "gkl"],
+      "ft:gpt-4o-mini *-2024-07-18": [0.3, 0.15, 1.2, "gkl"],
+      "ft:o4-mini *-2025-04-16": [4, 1, 16, "gkl"],
+      "gpt-4.1 *-2025-04-14": [2, 0.5, 8, "cgklp", { serviceTiers, serverTools }],
+      "gpt-4.1-mini *-2025-04-14": [0.4, 0.1, 1.6, "cgklp", { serviceTiers, serverTools }],
+      "gpt-4.1-nano *-2025-04-14": [0.1, 0.025, 0.4, "cgklp", { serviceTiers: serviceTiers2, serverTools }],
       "gpt-4.5-preview": [75, 37.5, 150, "cg"],
-      "gpt-4o": [2.5, 1.25, 10, "cgklp", { serviceTiers: { priority: 1.7, fast: 1.7 }, serverTools }],
-      "gpt-4o-mini": [0.15, 0.075, 0.6, "cgklp", {
-        serviceTiers: {
-          priority: { input: 0.25, cached: 0.125, output: 1 },
-          fast: { input: 0.25, cached: 0.125, output: 1 }
-        },
-        serverTools
-      }],
-      "gpt-4o-mini-search-preview": [0.15, 0.075, 0.6, "cgkl", {
-        serviceTiers: {
-          priority: { input: 0.25, cached: 0.125, output: 1 },
-          fast: { input: 0.25, cached: 0.125, output: 1 }
-        },
-        request: 0.025,
-        serverTools: serverTools2
-      }],
-      "gpt-4o-search-preview": [2.5, 1.25, 10, "cgkl", { request: 0.025, serverTools: serverTools2 }],
-      "gpt-5": [1.25, 0.125, 10, "cgklp", { serviceTiers: serviceTiers2, serverTools: serverTools3 }],
+      "gpt-4o *-2024-08-06 *-2024-11-20": [2.5, 1.25, 10, "cgklp", { serviceTiers: { priority: 1.7, fast: 1.7 }, serverTools }],
+      "gpt-4o-mini *-2024-07-18": [0.15, 0.075, 0.6, "cgklp", { serviceTiers: { priority: { input: 0.25, cached: 0.125, output: 1 }, fast: { input: 0.25, cached: 0.125, output: 1 } }, serverTools }],
+      "gpt-4o-mini-search-preview *-2025-03-11": [0.15, 0.075, 0.6, "cgkl", { serviceTiers: { priority: { input: 0.25, cached: 0.125, output: 1 }, fast: { input: 0.25, cached: 0.125, output: 1 } }, request: 0.025, serverTools: serverTools2 }],
+      "gpt-4o-search-preview *-2025-03-11": [2.5, 1.25, 10, "cgkl", { request: 0.025, serverTools: serverTools2 }],
+      "gpt-5 *-2025-08-07": [1.25, 0.125, 10, "cgklp", { serviceTiers: serviceTiers2, serverTools: serverTools3 }],
       "gpt-5-3": [1.75, 0.175, 14, "g", { serverTools: serverTools3 }],
-      "gpt-5-3-chat": [1.75, 0.175, 14, "g"],
+      "gpt-5-3-chat *-latest": [1.75, 0.175, 14, "g"],
       "gpt-5-3-codex": [1.75, 0.175, 14, "g", { serverTools: serverTools3 }],
-      "gpt-5-4": [2.5, 0.25, 15, "g", {
-        longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 },
-        serviceTiers: { priority: { input: 5, cached: 0.5, output: 30 }, fast: { input: 5, cached: 0.5, output: 30 } },
-        serverTools: serverTools3
-      }],
-      "gpt-5-4-mini": [0.75, 0.075, 4.5, "g", {
-        serviceTiers: {
-          priority: { input: 1.5, cached: 0.15, output: 9 },
-          fast: { input: 1.5, cached: 0.15, output: 9 }
-        },
-        serverTools: serverTools3
-      }],
-      "gpt-5-4-nano": [0.2, 0.02, 1.25, "g", { serverTools: serverTools3 }],
-      "gpt-5-5": [5, 0.5, 30, "g", {
-        longContext: longContext2,
-        serviceTiers: serviceTiers3,
-        serverTools: serverTools3
-      }],
-      "gpt-5-5-chat": [5, 0.5, 30, "g", { longContext: longContext2, serviceTiers: serviceTiers3 }],
-      "gpt-5-5-codex": [5, 0.5, 30, "g", {
-        longContext: longContext2,
-        serviceTiers: serviceTiers3,
-        serverTools: serverTools3
-      }],
-      "gpt-5-chat": [1.25, 0.125, 10, "cgklp", { serviceTiers: serviceTiers2 }],
+      "gpt-5-4 *-2026-03-05": [2.5, 0.25, 15, "g", { longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 }, serviceTiers: { priority: { input: 5, cached: 0.5, output: 30 }, fast: { input: 5, cached: 0.5, output: 30 } }, serverTools: serverTools3 }],
+      "gpt-5-4-mini *-2026-03-17": [0.75, 0.075, 4.5, "g", { serviceTiers: { priority: { input: 1.5, cached: 0.15, output: 9 }, fast: { input: 1.5, cached: 0.15, output: 9 } }, serverTools: serverTools3 }],
+      "gpt-5-4-nano *-2026-03-17": [0.2, 0.02, 1.25, "g", { serverTools: serverTools3 }],
+      "gpt-5-5 *-2026-04-23 *-2026-04-24": [5, 0.5, 30, "g", { longContext: longContext2, serviceTiers: serviceTiers3, serverTools: serverTools3 }],
+      "gpt-5-5-chat *-latest": [5, 0.5, 30, "g", { longContext: longContext2, serviceTiers: serviceTiers3 }],
+      "gpt-5-5-codex": [5, 0.5, 30, "g", { longContext: longContext2, serviceTiers: serviceTiers3, serverTools: serverTools3 }],
+      "gpt-5-chat *-latest": [1.25, 0.125, 10, "cgklp", { serviceTiers: serviceTiers2 }],
       "gpt-5-codex": [1.25, 0.125, 10, "cgkl", { serviceTiers: serviceTiers2, serverTools: serverTools3 }],
-      "gpt-5-mini": [0.25, 0.025, 2, "cgklp", {
-        serviceTiers: { priority: 1.8, fast: 1.8 },
-        serverTools: serverTools3
-      }],
-      "gpt-5-nano": [0.05, 0.005, 0.4, "cgklp", { serverTools: serverTools3 }],
-      "gpt-5-search-api": [1.25, 0.125, 10, "ckl", { request: 0.01, serverTools: serverTools2 }],
-      "gpt-5.1": [1.25, 0.125, 10, "cgklp", { serviceTiers: serviceTiers2, serverTools: serverTools3 }],
-      "gpt-5.1-chat": [1.25, 0.125, 10, "cgkl", { serviceTiers: serviceTiers2 }],
+      "gpt-5-mini *-2025-08-07": [0.25, 0.025, 2, "cgklp", { serviceTiers: { priority: 1.8, fast: 1.8 }, serverTools: serverTools3 }],
+      "gpt-5-nano *-2025-08-07": [0.05, 0.005, 0.4, "cgklp", { serverTools: serverTools3 }],
+      "gpt-5-search-api *-2025-10-14": [1.25, 0.125, 10, "ckl", { request: 0.01, serverTools: serverTools2 }],
+      "gpt-5.1 *-2025-11-13": [1.25, 0.125, 10, "cgklp", { serviceTiers: serviceTiers2, serverTools: serverTools3 }],
+      "gpt-5.1-chat *-latest": [1.25, 0.125, 10, "cgkl", { serviceTiers: serviceTiers2 }],
       "gpt-5.1-codex": [1.25, 0.125, 10, "cgkl", { serviceTiers: serviceTiers2, serverTools: serverTools3 }],
       "gpt-5.1-codex-max": [1.25, 0.125, 10, "cgkl", { serviceTiers: serviceTiers2, serverTools: serverTools3 }],
       "gpt-5.1-codex-mini": [0.25, 0.025, 2, "cgkl", { serverTools: serverTools3 }],
       "gpt-5.1-mini": [0.25, 0.025, 2, "g", { serverTools: serverTools3 }],
-      "gpt-5.2": [1.75, 0.175, 14, "cgklp", { serviceTiers: serviceTiers2, serverTools: serverTools3 }],
-      "gpt-5.2-chat": [1.75, 0.175, 14, "cgkl", { serviceTiers: serviceTiers2 }],
+      "gpt-5.2 *-2025-12-11": [1.75, 0.175, 14, "cgklp", { serviceTiers: serviceTiers2, serverTools: serverTools3 }],
+      "gpt-5.2-chat *-latest": [1.75, 0.175, 14, "cgkl", { serviceTiers: serviceTiers2 }],
       "gpt-5.2-codex": [1.75, 0.175, 14, "cgkl", { serviceTiers: serviceTiers2, serverTools: serverTools3 }],
       "gpt-5.3": [1.75, 0.175, 14, "g", { serverTools: serverTools3 }],
-      "gpt-5.3-chat": [1.75, 0.175, 14, "gkl"],
+      "gpt-5.3-chat *-latest": [1.75, 0.175, 14, "gkl"],
       "gpt-5.3-codex": [1.75, 0.175, 14, "cgklp", { serverTools: serverTools3 }],
       "gpt-5.3-codex-spark": [1.75, 0.175, 14, "p", { serverTools: serverTools3 }],
-      "gpt-5.4": [2.5, 0.25, 15, "cgklp", {
-        longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 },
-        serviceTiers: { priority: { input: 5, cached: 0.5, output: 30 }, fast: { input: 5, cached: 0.5, output: 30 } },
-        regionFactors,
-        serverTools: serverTools3
-      }],
-      "gpt-5.4-mini": [0.75, 0.075, 4.5, "cgklp", {
-        serviceTiers: {
-          priority: { input: 1.5, cached: 0.15, output: 9 },
-          fast: { input: 1.5, cached: 0.15, output: 9 }
-        },
-        regionFactors,
-        serverTools: serverTools3
-      }],
-      "gpt-5.4-nano": [0.2, 0.02, 1.25, "cgklp", { regionFactors, serverTools: serverTools3 }],
-      "gpt-5.5": [5, 0.5, 30, "cgklp", {
-        longContext: longContext2,
-        serviceTiers: serviceTiers3,
-        regionFactors,
-        serverTools: serverTools3
-      }],
+      "gpt-5.4 *-2026-03-05": [2.5, 0.25, 15, "cgklp", { longContext: { above: 272000, input: 5, cached: 0.5, output: 22.5 }, serviceTiers: { priority: { input: 5, cached: 0.5, output: 30 }, fast: { input: 5, cached: 0.5, output: 30 } }, regionFactors, serverTools: serverTools3 }],
+      "gpt-5.4-mini *-2026-03-17": [0.75, 0.075, 4.5, "cgklp", { serviceTiers: { priority: { input: 1.5, cached: 0.15, output: 9 }, fast: { input: 1.5, cached: 0.15, output: 9 } }, regionFactors, serverTools: serverTools3 }],
+      "gpt-5.4-nano *-2026-03-17": [0.2, 0.02, 1.25, "cgklp", { regionFactors, serverTools: serverTools3 }],
+      "gpt-5.5 *-2026-04-23 *-2026-04-24": [5, 0.5, 30, "cgklp", { longContext: longContext2, serviceTiers: serviceTiers3, regionFactors, serverTools: serverTools3 }],
       "gpt-5.5-chat": [5, 0.5, 30, "g", { longContext: longContext2, serviceTiers: serviceTiers3, regionFactors }],
       "gpt-5.5-chat-latest": [5, 0.5, 30, "cg", { serviceTiers: serviceTiers3, regionFactors }],
-      "gpt-5.5-codex": [5, 0.5, 30, "g", {
-        longContext: longContext2,
-        serviceTiers: serviceTiers3,
-        regionFactors,
-        serverTools: serverTools3
-      }],
-      "o1": [15, 7.5, 60, "cgklp", { serverTools: serverTools3 }],
-      "o1-mini": [1.1, 0.55, 4.4, "cgk", { serverTools: serverTools3 }],
-      "o1-preview": [15, 7.5, 60, "cgk", { serverTools: serverTools3 }],
-      "o3": [2, 0.5, 8, "cgklp", { serviceTiers, serverTools: serverTools3 }],
-      "o3-deep-research": [10, 2.5, 40, "cgkl", { serverTools: serverTools3 }],
-      "o3-mini": [1.1, 0.55, 4.4, "cgklp", { serverTools: serverTools3 }],
+      "gpt-5.5-codex": [5, 0.5, 30, "g", { longContext: longContext2, serviceTiers: serviceTiers3, regionFactors, serverTools: serverTools3 }],
+      "o1 *-2024-12-17": [15, 7.5, 60, "cgklp", { serverTools: serverTools3 }],
+      "o1-mini *-2024-09-12": [1.1, 0.55, 4.4, "cgk", { serverTools: serverTools3 }],
+      "o1-preview *-2024-09-12": [15, 7.5, 60, "cgk", { serverTools: serverTools3 }],
+      "o3 *-2025-04-16": [2, 0.5, 8, "cgklp", { serviceTiers, serverTools: serverTools3 }],
+      "o3-deep-research *-2025-06-26": [10, 2.5, 40, "cgkl", { serverTools: serverTools3 }],
+      "o3-mini *-2025-01-31": [1.1, 0.55, 4.4, "cgklp", { serverTools: serverTools3 }],
       "o3-mini-high": [1.1, 0.55, 4.4, "g", { serverTools: serverTools3 }],
-      "o4-mini": [1.1, 0.275, 4.4, "cgklp", {
-        serviceTiers: { priority: { input: 2, cached: 0.5, output: 8 }, fast: { input: 2, cached: 0.5, output: 8 } },
-        serverTools: serverTools3
-      }],
-      "o4-mini-deep-research": [2, 0.5, 8, "cgkl", { serverTools: serverTools3 }],
-      "o4-mini-high": [1.1, 0.275, 4.4, "g", {
-        serviceTiers: { priority: { input: 2, cached: 0.5, output: 8 }, fast: { input: 2, cached: 0.5, output: 8 } },
-        serverTools: serverTools3
-      }]
+      "o4-mini *-2025-04-16": [1.1, 0.275, 4.4, "cgklp", { serviceTiers: { priority: { input: 2, cached: 0.5, output: 8 }, fast: { input: 2, cached: 0.5, output: 8 } }, serverTools: serverTools3 }],
+      "o4-mini-deep-research *-2025-06-26": [2, 0.5, 8, "cgkl", { serverTools: serverTools3 }],
+      "o4-mini-high": [1.1, 0.275, 4.4, "g", { serviceTiers: { priority: { input: 2, cached: 0.5, output: 8 }, fast: { input: 2, cached: 0.5, output: 8 } }, serverTools: serverTools3 }]
     }),
     ...rows(["input", "cached", "cacheWrite", "output"], {
       "daybreak-blue-latest": [4, 0.4, 5, 20, "c", { longContext }],
       "daybreak-red-latest": [12.5, 1.25, 15.625, 75, "c"],
       "gpt-5-6": [4, 0.4, 5, 20, "g", { longContext, serviceTiers: serviceTiers2, serverTools: serverTools3 }],
-      "gpt-5-6-luna": [0.2, 0.02, 0.25, 1.2, "g", {
-        longContext: { above: 272000, input: 0.4, cached: 0.04, cacheWrite: 0.5, output: 1.8 },
-        serviceTiers: serviceTiers2,
-        serverTools: serverTools3
-      }],
+      "gpt-5-6-luna": [0.2, 0.02, 0.25, 1.2, "g", { longContext: { above: 272000, input: 0.4, cached: 0.04, cacheWrite: 0.5, output: 1.8 }, serviceTiers: serviceTiers2, serverTools: serverTools3 }],
       "gpt-5-6-sol": [4, 0.4, 5, 20, "g", { longContext, serviceTiers: serviceTiers2, serverTools: serverTools3 }],
-      "gpt-5-6-terra": [2, 0.2, 2.5, 12, "g", {
-        longContext: { above: 272000, input: 4, cached: 0.4, cacheWrite: 5, output: 18 },
-        serviceTiers: serviceTiers2,
-        serverTools: serverTools3
-      }],
-      "gpt-5.6": [4, 0.4, 5, 20, "cg", {
-        longContext,
-        serviceTiers: serviceTiers2,
-        regionFactors,
-        until: "2026-11-21",
-        serverTools: serverTools3
-      }],
+      "gpt-5-6-terra": [2, 0.2, 2.5, 12, "g", { longContext: { above: 272000, input: 4, cached: 0.4, cacheWrite: 5, output: 18 }, serviceTiers: serviceTiers2, serverTools: serverTools3 }],
+      "gpt-5.6": [4, 0.4, 5, 20, "cg", { longContext, serviceTiers: serviceTiers2, regionFactors, until: "2026-11-21", serverTools: serverTools3 }],
       "gpt-5.6-cyber": [12.5, 1.25, 15.625, 75, "cp", { regionFactors, serverTools: serverTools3 }],
-      "gpt-5.6-luna": [0.2, 0.02, 0.25, 1.2, "cgklp", {
-        longContext: { above: 272000, input: 0.4, cached: 0.04, cacheWrite: 0.5, output: 1.8 },
-        serviceTiers: serviceTiers2,
-        regionFactors,
-        serverTools: serverTools3
-      }],
-      "gpt-5.6-sol": [4, 0.4, 5, 20, "cgp", {
-        longContext,
-        serviceTiers: serviceTiers2,
-        regionFactors,
-        until: "2026-11-21",
-        serverTools: serverTools3
-      }],
-      "gpt-5.6-terra": [2, 0.2, 2.5, 12, "cgklp", {
-        longContext: { above: 272000, input: 4, cached: 0.4, cacheWrite: 5, output: 18 },
-        serviceTiers: serviceTiers2,
-        regionFactors,
-        serverTools: serverTools3
-      }],
-      "gpt-6-astra": [10, 1, 12.5, 50, "cgp", {
-        longContext: { above: 272000, input: 20, cached: 2, cacheWrite: 25, output: 75 },
-        regionFactors,
-        serviceTiers: { priority: 2, fast: 2, ultrafast: 6 },
-        serverTools: serverTools3
-      }],
-      "gpt-6-luna": [0.1, 0.01, 0.125, 0.5, "cgp", {
-        longContext: { above: 272000, input: 0.2, cached: 0.02, cacheWrite: 0.25, output: 0.75 },
-        regionFactors,
-        serviceTiers: serviceTiers2,
-        serverTools: serverTools3
-      }],
-      "gpt-6-sol": [2, 0.2, 2.5, 10, "cgp", {
-        longContext: { above: 272000, input: 4, cached: 0.4, cacheWrite: 5, output: 15 },
-        regionFactors,
-        serviceTiers: serviceTiers2,
-        serverTools: serverTools3
-      }],
+      "gpt-5.6-luna": [0.2, 0.02, 0.25, 1.2, "cgklp", { longContext: { above: 272000, input: 0.4, cached: 0.04, cacheWrite: 0.5, output: 1.8 }, serviceTiers: serviceTiers2, regionFactors, serverTools: serverTools3 }],
+      "gpt-5.6-sol": [4, 0.4, 5, 20, "cgp", { longContext, serviceTiers: serviceTiers2, regionFactors, until: "2026-11-21", serverTools: serverTools3 }],
+      "gpt-5.6-terra": [2, 0.2, 2.5, 12, "cgklp", { longContext: { above: 272000, input: 4, cached: 0.4, cacheWrite: 5, output: 18 }, serviceTiers: serviceTiers2, regionFactors, serverTools: serverTools3 }],
+      "gpt-6-astra": [10, 1, 12.5, 50, "cgp", { longContext: { above: 272000, input: 20, cached: 2, cacheWrite: 25, output: 75 }, regionFactors, serviceTiers: { priority: 2, fast: 2, ultrafast: 6 }, serverTools: serverTools3 }],
+      "gpt-6-luna": [0.1, 0.01, 0.125, 0.5, "cgp", { longContext: { above: 272000, input: 0.2, cached: 0.02, cacheWrite: 0.25, output: 0.75 }, regionFactors, serviceTiers: serviceTiers2, serverTools: serverTools3 }],
+      "gpt-6-sol": [2, 0.2, 2.5, 10, "cgp", { longContext: { above: 272000, input: 4, cached: 0.4, cacheWrite: 5, output: 15 }, regionFactors, serviceTiers: serviceTiers2, serverTools: serverTools3 }],
       "gpt-daybreak-blue-latest": [4, 0.4, 5, 20, "cp", { longContext }],
       "gpt-daybreak-red-latest": [12.5, 1.25, 15.625, 75, "cp"]
     }),
     ...rows(["input", "cached", "inputImage", "outputImage"], {
-      "gpt-image-2.5-flare": [5, 1.25, 8, 30, "cr"],
-      "gpt-image-2.5-sunburst": [5, 1.25, 8, 30, "cr"]
+      "gpt-image-2.5-flare *-2026-09-08": [5, 1.25, 8, 30, "cr"],
+      "gpt-image-2.5-sunburst *-2026-09-08": [5, 1.25, 8, 30, "cr"]
     }),
     ...rows(["input", "inputAudio", "output", "outputAudio"], {
-      "gpt-4o-audio-preview": [2.5, 40, 10, 80, "cgkl"],
+      "gpt-4o-audio-preview *-2024-12-17 *-2025-06-03": [2.5, 40, 10, 80, "cgkl"],
       "gpt-4o-audio-preview-2024-10-01": [2.5, 100, 10, 200, "cgk"],
-      "gpt-4o-mini-audio-preview": [0.15, 10, 0.6, 20, "cgkl"],
-      "gpt-audio": [2.5, 32, 10, 64, "cgkl"],
+      "gpt-4o-mini-audio-preview *-2024-12-17": [0.15, 10, 0.6, 20, "cgkl"],
+      "gpt-audio *-2025-08-28": [2.5, 32, 10, 64, "cgkl"],
       "gpt-audio-1.5": [2.5, 32, 10, 64, "cgkl"],
-      "gpt-audio-mini": [0.6, 10, 2.4, 20, "cgkl"]
+      "gpt-audio-mini *-2025-10-06 *-2025-12-15": [0.6, 10, 2.4, 20, "cgkl"]
     }),
     ...rows(["input", "cached", "cacheWrite", "cacheWrite12h", "output"], {
-      "gpt-6.1-sol": [2, 0.1, 2.5, 5, 10, "p", {
-        longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, cacheWrite12h: 10, output: 15 },
-        regionFactors,
-        serviceTiers: { priority: 2, fast: 2, ultrafast: 6 },
-        serverTools: serverTools3
-      }],
-      "gpt-6.1-terra": [1, 0.05, 1.25, 2.5, 5, "p", {
-        longContext: { above: 272000, input: 2, cached: 0.1, cacheWrite: 2.5, cacheWrite12h: 5, output: 7.5 },
-        regionFactors,
-        serviceTiers: serviceTiers2,
-        serverTools: serverTools3
-      }],
-      "gpt-6.2-astra": [8, 0.4, 10, 20, 40, "r", {
-        longContext: { above: 272000, input: 16, cached: 0.8, cacheWrite: 20, cacheWrite12h: 40, output: 60 },
-        regionFactors,
-        serviceTiers: serviceTiers2,
-        serverTools: serverTools3
-      }],
-      "gpt-6.2-sol": [2, 0.1, 2.5, 5, 10, "r", {
-        longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, cacheWrite12h: 10, output: 15 },
-        serviceTiers: { priority: 2, fast: 2, ultrafast: 3 },
-        later: [{ since: "2027-03-01", serviceTiers: { ultrafast: 6 } }],
-        regionFactors,
-        serverTools: serverTools3
-      }]
+      "gpt-6.1-sol": [2, 0.1, 2.5, 5, 10, "p", { longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, cacheWrite12h: 10, output: 15 }, regionFactors, serviceTiers: { priority: 2, fast: 2, ultrafast: 6 }, serverTools: serverTools3 }],
+      "gpt-6.1-terra": [1, 0.05, 1.25, 2.5, 5, "p", { longContext: { above: 272000, input: 2, cached: 0.1, cacheWrite: 2.5, cacheWrite12h: 5, output: 7.5 }, regionFactors, serviceTiers: serviceTiers2, serverTools: serverTools3 }],
+      "gpt-6.2-astra": [8, 0.4, 10, 20, 40, "r", { longContext: { above: 272000, input: 16, cached: 0.8, cacheWrite: 20, cacheWrite12h: 40, output: 60 }, regionFactors, serviceTiers: serviceTiers2, serverTools: serverTools3 }],
+      "gpt-6.2-sol": [2, 0.1, 2.5, 5, 10, "r", { longContext: { above: 272000, input: 4, cached: 0.2, cacheWrite: 5, cacheWrite12h: 10, output: 15 }, serviceTiers: { priority: 2, fast: 2, ultrafast: 3 }, later: [{ since: "2027-03-01", serviceTiers: { ultrafast: 6 } }], regionFactors, serverTools: serverTools3 }]
     }),
     ...rows(["input", "cached", "cachedImage", "inputImage", "outputImage"], {
       "gpt-image-1": [5, 1.25, 2.5, 10, 40, "g"],
       "gpt-image-1-mini": [2, 0.2, 0.25, 2.5, 8, "gr"],
-      "gpt-image-2": [5, 1.25, 2, 8, 30, "g"],
+      "gpt-image-2 *-2026-04-21": [5, 1.25, 2, 8, 30, "g"],
       "gpt-image-2.6-flare": [5, 1.25, 2, 8, 30, "r"],
       "gpt-image-2.6-sunburst": [5, 1.25, 2, 8, 30, "r"]
     }),
@@ -341,97 +200,17 @@ export const table: PriceTable = {
       "gpt-4o-realtime-preview": [5, 2.5, 2.5, 40, 20, 80, "cgk"]
     }),
     ...rows(["input", "cached", "cachedImage", "inputImage", "output", "outputImage"], {
-      "gpt-image-1.5": [5, 1.25, 2, 8, 10, 32, "g"]
+      "gpt-image-1.5 *-2025-12-16": [5, 1.25, 2, 8, 10, 32, "g"]
     }),
     ...rows(["input", "cached", "cachedAudio", "cachedImage", "inputAudio", "inputImage", "output", "outputAudio"], {
       "gpt-realtime-1.5": [4, 0.4, 0.4, 0.5, 32, 5, 16, 64, "cgk"],
       "gpt-realtime-2": [4, 0.4, 0.4, 0.5, 32, 5, 24, 64, "cgk"],
       "gpt-realtime-2.1": [4, 0.4, 0.4, 0.5, 32, 5, 24, 64, "cg"],
       "gpt-realtime-2.1-mini": [0.6, 0.06, 0.3, 0.08, 10, 0.8, 2.4, 20, "cg"],
-      "gpt-realtime-mini": [0.6, 0.06, 0.3, 0.08, 10, 0.8, 2.4, 20, "cgk"]
+      "gpt-realtime-mini *-2025-10-06 *-2025-12-15": [0.6, 0.06, 0.3, 0.08, 10, 0.8, 2.4, 20, "cgk"]
     }),
-    ...rows([
-      "input",
-      "cached",
-      "cachedAudio",
-      "cachedImage",
-      "cacheWrite",
-      "inputAudio",
-      "inputImage",
-      "output",
-      "outputAudio"
-    ], {
-      "gpt-realtime": [4, 0.4, 0.4, 0.5, 0.5, 32, 5, 16, 64, "cgk"]
+    ...rows(["input", "cached", "cachedAudio", "cachedImage", "cacheWrite", "inputAudio", "inputImage", "output", "outputAudio"], {
+      "gpt-realtime *-2025-08-28": [4, 0.4, 0.4, 0.5, 0.5, 32, 5, 16, 64, "cgk"]
     })
-  },
-  names: namesOf({
-    "ft:gpt-3.5-turbo": ["*-0125", "*-0613", "*-1106"],
-    "ft:gpt-4.1": ["*-2025-04-14"],
-    "ft:gpt-4.1-mini": ["*-2025-04-14"],
-    "ft:gpt-4.1-nano": ["*-2025-04-14"],
-    "ft:gpt-4o": ["*-2024-08-06", "*-2024-11-20"],
-    "ft:gpt-4o-mini": ["*-2024-07-18"],
-    "ft:o4-mini": ["*-2025-04-16"],
-    "gpt-3.5-turbo": ["*-0125"],
-    "gpt-3.5-turbo-0301": ["gpt-3.5-turbo-0613"],
-    "gpt-3.5-turbo-16k": ["*-0613"],
-    "gpt-3.5-turbo-instruct": ["*-0914"],
-    "gpt-4": ["*-0314", "*-0613"],
-    "gpt-4-32k": ["*-0314", "*-0613"],
-    "gpt-4-turbo": ["*-2024-04-09"],
-    "gpt-4.1": ["*-2025-04-14"],
-    "gpt-4.1-mini": ["*-2025-04-14"],
-    "gpt-4.1-nano": ["*-2025-04-14"],
-    "gpt-4o": ["*-2024-08-06", "*-2024-11-20"],
-    "gpt-4o-audio-preview": ["*-2024-12-17", "*-2025-06-03"],
-    "gpt-4o-mini": ["*-2024-07-18"],
-    "gpt-4o-mini-audio-preview": ["*-2024-12-17"],
-    "gpt-4o-mini-search-preview": ["*-2025-03-11"],
-    "gpt-4o-search-preview": ["*-2025-03-11"],
-    "gpt-5": ["*-2025-08-07"],
-    "gpt-5-3-chat": ["*-latest"],
-    "gpt-5-4": ["*-2026-03-05"],
-    "gpt-5-4-mini": ["*-2026-03-17"],
-    "gpt-5-4-nano": ["*-2026-03-17"],
-    "gpt-5-4-pro": ["*-2026-03-05"],
-    "gpt-5-5": ["*-2026-04-23", "*-2026-04-24"],
-    "gpt-5-5-chat": ["*-latest"],
-    "gpt-5-5-pro": ["*-2026-04-23"],
-    "gpt-5-chat": ["*-latest"],
-    "gpt-5-mini": ["*-2025-08-07"],
-    "gpt-5-nano": ["*-2025-08-07"],
-    "gpt-5-pro": ["*-2025-10-06"],
-    "gpt-5-search-api": ["*-2025-10-14"],
-    "gpt-5.1": ["*-2025-11-13"],
-    "gpt-5.1-chat": ["*-latest"],
-    "gpt-5.2": ["*-2025-12-11"],
-    "gpt-5.2-chat": ["*-latest"],
-    "gpt-5.2-pro": ["*-2025-12-11"],
-    "gpt-5.3-chat": ["*-latest"],
-    "gpt-5.4": ["*-2026-03-05"],
-    "gpt-5.4-mini": ["*-2026-03-17"],
-    "gpt-5.4-nano": ["*-2026-03-17"],
-    "gpt-5.4-pro": ["*-2026-03-05"],
-    "gpt-5.5": ["*-2026-04-23", "*-2026-04-24"],
-    "gpt-5.5-pro": ["*-2026-04-23"],
-    "gpt-audio": ["*-2025-08-28"],
-    "gpt-audio-mini": ["*-2025-10-06", "*-2025-12-15"],
-    "gpt-image-1.5": ["*-2025-12-16"],
-    "gpt-image-2": ["*-2026-04-21"],
-    "gpt-image-2.5-flare": ["*-2026-09-08"],
-    "gpt-image-2.5-sunburst": ["*-2026-09-08"],
-    "gpt-realtime": ["*-2025-08-28"],
-    "gpt-realtime-mini": ["*-2025-10-06", "*-2025-12-15"],
-    "o1": ["*-2024-12-17"],
-    "o1-mini": ["*-2024-09-12"],
-    "o1-preview": ["*-2024-09-12"],
-    "o1-pro": ["*-2025-03-19"],
-    "o3": ["*-2025-04-16"],
-    "o3-deep-research": ["*-2025-06-26"],
-    "o3-mini": ["*-2025-01-31"],
-    "o3-pro": ["*-2025-06-10"],
-    "o4-mini": ["*-2025-04-16"],
-    "o4-mini-deep-research": ["*-2025-06-26"],
-    "text-embedding-ada-002": ["*-v2"]
   })
 }

@@ -1,8 +1,8 @@
 import { map } from "effect/Record"
-import type { ModelPrice, TokenComponent } from "../Price.ts"
+import type { ModelPrice, PriceTable, TokenComponent } from "../Price.ts"
 
 /**
- * Prices by entry: below the names of the rates, for each entry its rates, the lists that agree on it, and its other
+ * Entries by their names: below the names of the rates, for each entry its rates, the lists that agree on it, and its other
  * fields, if it has any.
  *
  * @internal
@@ -20,11 +20,18 @@ export const rows = <const Names extends ReadonlyArray<TokenComponent>>(
   })
 
 /**
- * The entries of further names, from the names of each entry, in which `*` stands for the entry.
+ * The entries and their further names, from entries by their names: the id and the others, parted by blanks, in which `*`
+ * stands for the id.
  *
  * @internal
  */
-export const namesOf = (names: Readonly<Record<string, ReadonlyArray<string>>>): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(names).flatMap(([entry, of]) => of.map((name) => [name.replace("*", entry), entry]))
-  )
+export const entries = (byNames: Readonly<Record<string, ModelPrice>>): Pick<PriceTable, "models" | "names"> => {
+  const models: Record<string, ModelPrice> = {}
+  const names: Record<string, string> = {}
+  for (const [key, price] of Object.entries(byNames)) {
+    const [id = key, ...others] = key.split(" ")
+    models[id] = price
+    for (const name of others) names[name.replace("*", id)] = id
+  }
+  return { models, names }
+}

@@ -105,61 +105,63 @@ const COLON = 58
  * @category decoding
  * @since 0.1.0
  */
-export const decoder = (options?: Options): Decoder => {
-  const limit = options?.maxEventSize ?? maxEventSize
+export const decoder = (options?: Options): Decoder => new SseDecoder(options?.maxEventSize ?? maxEventSize)
+
+// Classes of decoders share their functions. A closure for each would be a kilobyte of every stream that waits.
+class SseDecoder implements Decoder {
+  readonly #limit: number
   // Strips one byte-order mark, also when a read boundary splits it; invalid UTF-8 becomes U+FFFD.
-  const utf8 = new TextDecoder()
-  let atStart = true
-  let skipLineFeed = false
-  let failure: EventTooLarge | undefined
+  readonly #utf8 = new TextDecoder()
+  #atStart = true
+  #skipLineFeed = false
   // Pieces of the line that the last read left unfinished, joined once when it ends: appending would be quadratic.
-  let pending: Array<string> = []
-  let pendingSize = 0
-  let event: string | undefined
-  let data: string | undefined
-  let dataLines: Array<string> | undefined
+  #pending: Array<string> | undefined
+  #pendingSize = 0
+  #event: string | undefined
+  #data: string | undefined
+  #dataLines: Array<string> | undefined
   // Length of the lines of `data` as they came: an empty value takes memory as well.
-  let dataSize = 0
+  #dataSize = 0
+  failure: EventTooLarge | undefined
 
-  const dispatch = (out: Array<Event>, unterminated: boolean): void => {
-    if (data !== undefined) {
-      out.push({ event, data: dataLines === undefined ? data : dataLines.join("\n"), unterminated })
-    }
-    event = undefined
-    data = undefined
-    dataLines = undefined
-    dataSize = 0
+  constructor(limit: number) {
+    this.#limit = limit
   }
 
-  const onData = (value: string): void => {
-    if (data === undefined) {
-      data = value
-    } else if (dataLines === undefined) {
-      dataLines = [data, value]
-    } else {
-      dataLines.push(value)
+  #dispatch(out: Array<Event>, unterminated: boolean): void {
+    if (this.#data !== undefined) {
+      out.push({
+        event: this.#event,
+        data: this.#dataLines === undefined ? this.#data : this.#dataLines.join("\n"),
+        unterminated
+      })
     }
+    this.#event = undefined
+    this.#data = undefined
+    this.#dataLines = undefined
+    this.#dataSize = 0
   }
 
-  const onLine = (line: string, out: Array<Event>): void => {
+  #onLine(line: string, out: Array<Event>): void {
     if (line.length === 0) {
-      dispatch(out, false)
+      this.#dispatch(out, false)
     } else if (line.startsWith("data")) {
       const value = fieldValue(line, 4)
-      if (value !== undefined) {
-        dataSize += line.length + (data === undefined ? 0 : 1)
-        onData(value)
-      }
+      if (value === undefined) return
+      this.#dataSize += line.length + (this.#data === undefined ? 0 : 1)
+      if (this.#data === undefined) this.#data = value
+      else if (this.#dataLines === undefined) this.#dataLines = [this.#data, value]
+      else this.#dataLines.push(value)
     } else if (line.startsWith("event")) {
       const value = fieldValue(line, 5)
-      if (value !== undefined) event = value
+      if (value !== undefined) this.#event = value
     }
   }
 
-  const feed = (text: string, out: Array<Event>): void => {
+  #feed(text: string, out: Array<Event>): void {
     let position = 0
-    if (skipLineFeed && text.length > 0) {
-      skipLineFeed = false
+    if (this.#skipLineFeed && text.length > 0) {
+      this.#skipLineFeed = false
       if (text.charCodeAt(0) === LF) position = 1
     }
     // Searching for each terminator on its own lets the engine's vectorised search run; providers send LF only.
@@ -169,18 +171,18 @@ export const decoder = (options?: Options): Decoder => {
       const isReturn = nextReturn !== -1 && (nextLineFeed === -1 || nextReturn < nextLineFeed)
       const end = isReturn ? nextReturn : nextLineFeed
       let line = text.slice(position, end)
-      if (pending.length > 0) {
-        pending.push(line)
-        line = pending.join("")
-        pending = []
-        pendingSize = 0
+      if (this.#pending !== undefined) {
+        this.#pending.push(line)
+        line = this.#pending.join("")
+        this.#pending = undefined
+        this.#pendingSize = 0
       }
-      if (line.length + dataSize > limit) return fail()
-      onLine(line, out)
+      if (line.length + this.#dataSize > this.#limit) return this.#fail()
+      this.#onLine(line, out)
       position = end + 1
       if (isReturn) {
         if (position === text.length) {
-          skipLineFeed = true
+          this.#skipLineFeed = true
         } else if (nextLineFeed === position) {
           position++
         }
@@ -189,49 +191,41 @@ export const decoder = (options?: Options): Decoder => {
       if (nextLineFeed !== -1 && nextLineFeed < position) nextLineFeed = text.indexOf("\n", position)
     }
     if (position < text.length) {
-      pending.push(position === 0 ? text : text.slice(position))
-      pendingSize += text.length - position
+      ;(this.#pending ??= []).push(position === 0 ? text : text.slice(position))
+      this.#pendingSize += text.length - position
     }
-    if (pendingSize + dataSize > limit) fail()
+    if (this.#pendingSize + this.#dataSize > this.#limit) this.#fail()
   }
 
-  const fail = (): void => {
-    failure = new EventTooLarge({ maxEventSize: limit })
-    pending = []
-    dataLines = undefined
-    data = undefined
+  #fail(): void {
+    this.failure = new EventTooLarge({ maxEventSize: this.#limit })
+    this.#pending = undefined
+    this.#dataLines = undefined
+    this.#data = undefined
   }
 
-  const push = (read: Uint8Array | string): ReadonlyArray<Event> => {
+  readonly push = (read: Uint8Array | string): ReadonlyArray<Event> => {
     const out: Array<Event> = []
-    if (failure !== undefined) return out
+    if (this.failure !== undefined) return out
     if (typeof read !== "string") {
-      feed(utf8.decode(read, { stream: true }), out)
+      this.#feed(this.#utf8.decode(read, { stream: true }), out)
     } else if (read.length > 0) {
-      feed(atStart && read.startsWith("\uFEFF") ? read.slice(1) : read, out)
-      atStart = false
+      this.#feed(this.#atStart && read.startsWith("\uFEFF") ? read.slice(1) : read, out)
+      this.#atStart = false
     }
     return out
   }
 
-  const end = (): ReadonlyArray<Event> => {
+  readonly end = (): ReadonlyArray<Event> => {
     const out: Array<Event> = []
-    if (failure !== undefined) return out
-    feed(utf8.decode(), out)
-    if (pending.length > 0) {
-      onLine(pending.join(""), out)
-      pending = []
+    if (this.failure !== undefined) return out
+    this.#feed(this.#utf8.decode(), out)
+    if (this.#pending !== undefined) {
+      this.#onLine(this.#pending.join(""), out)
+      this.#pending = undefined
     }
-    dispatch(out, true)
+    this.#dispatch(out, true)
     return out
-  }
-
-  return {
-    push,
-    end,
-    get failure() {
-      return failure
-    }
   }
 }
 

@@ -89,6 +89,6 @@ describe("what a program loads", () => {
     ])
     assert.isAtMost(barrel / paths, 1.02)
     assert.isAtMost(paths / provider, 1.05)
-    assert.isAtMost(provider, 36)
+    assert.isAtMost(provider, 33)
   })
 })

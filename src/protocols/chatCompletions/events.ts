@@ -100,7 +100,7 @@ export const protocol = <P extends Payload, C extends Chunk>(options: {
           if (typeof choice.delta?.audio?.expires_at === "number") isAudioComplete = true
         }
       }
-      return Decoder.make<P, C>({
+      return new Decoder.Decoder<P, C>({
         errors: options.errors,
         check,
         isFailure,

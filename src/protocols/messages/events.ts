@@ -82,7 +82,7 @@ export const events = <C>(options: {
     return undefined
   }
 
-  return Decoder.make<Payload, C>({
+  return new Decoder.Decoder<Payload, C>({
     errors: options.errors,
     check,
     isFailure: (json, event) => event === "error" || json["type"] === "error" || Decoder.isUntypedFailure(json),

@@ -85,7 +85,7 @@ export const events = <C>(options: {
       : undefined
   }
 
-  return Decoder.make<Payload, C>({
+  return new Decoder.Decoder<Payload, C>({
     errors: options.errors,
     check,
     // An `error` event is a chunk as well.

@@ -1,0 +1,309 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Layer, Redacted, Result, type Scope, Stream, Tracer } from "effect"
+import { HttpClient, HttpClientResponse } from "effect/http"
+import { inspect } from "node:util"
+import * as Batch from "../src/Batch.ts"
+import * as StreamLog from "../src/log/StreamLog.ts"
+import * as StreamLogClient from "../src/log/StreamLogClient.ts"
+import * as Breaker from "../src/middleware/Breaker.ts"
+import * as Budget from "../src/middleware/Budget.ts"
+import * as Cache from "../src/middleware/Cache.ts"
+import * as Fallback from "../src/middleware/Fallback.ts"
+import * as Ledger from "../src/middleware/Ledger.ts"
+import * as Limit from "../src/middleware/Limit.ts"
+import * as Retry from "../src/middleware/Retry.ts"
+import * as OpenAi from "../src/openai/OpenAi.ts"
+import * as Provider from "../src/Provider.ts"
+import * as ProviderError from "../src/ProviderError.ts"
+import * as PostgresStore from "../src/stores/PostgresStore.ts"
+import * as SqliteStore from "../src/stores/SqliteStore.ts"
+import * as Store from "../src/stores/Store.ts"
+import * as Stores from "../src/stores/Stores.ts"
+import * as Answer from "../src/testing/Answer.ts"
+import * as TestProvider from "../src/testing/TestProvider.ts"
+import * as AiSdk from "../src/ui/AiSdk.ts"
+import * as Body from "../src/ui/body.ts"
+import * as Trust from "../src/ui/Trust.ts"
+import { recorder } from "./support/tracer.ts"
+
+const thrower: () => never = () => {
+  throw new Error("not to be shown")
+}
+
+/** What nobody with types can give, and no option takes. */
+const wrong: ReadonlyArray<unknown> = [
+  Symbol("wrong"),
+  new Proxy({}, { get: thrower, has: thrower, ownKeys: thrower, getPrototypeOf: thrower }),
+  Object.defineProperty({}, "seconds", { enumerable: true, get: thrower }),
+  [null],
+  thrower
+]
+
+// The compiler has to be told that anything can come.
+const untyped = (value: unknown): never => value as never
+
+type Run = Effect.Effect<unknown, unknown, Store.Store | Scope.Scope>
+
+const request = { model: "gpt-4o-mini", prompt: "Say hello", maxTokens: 5, user: "ada" }
+
+const provider = Effect.runSync(
+  TestProvider.make([{ chunks: Answer.openai(Answer.make({ content: "Hello" })) }], { name: "openai" })
+)
+const failing = Effect.runSync(
+  TestProvider.make<never>([{ error: new ProviderError.Overloaded({ message: "busy" }) }], { name: "openai" })
+)
+
+const asked = (self: Provider.Service): Effect.Effect<unknown, unknown> => Stream.runDrain(self.stream(request))
+
+const options = (
+  fields: ReadonlyArray<string>,
+  run: (options: never) => Run
+): ReadonlyArray<[string, (value: unknown) => Run]> =>
+  fields.map((field) => [field, (value) => run(untyped({ [field]: value }))])
+
+const through =
+  <O>(make: (options: O) => Effect.Effect<(self: typeof provider) => Provider.Service, unknown, Store.Store>) =>
+  (stated: never): Run => Effect.flatMap(make(stated), (around) => asked(around(provider)))
+
+const logged = (stated: never): Run => StreamLog.make(provider, stated)
+
+const onLog = (use: (log: StreamLog.Service) => Effect.Effect<unknown, unknown>): Run =>
+  Effect.flatMap(
+    StreamLog.make(provider),
+    (log) => Effect.andThen(log.start(request, { id: "a" }), use(log))
+  )
+
+const line = { id: "q1", request: { prompt: "Is 7 a prime?", maxTokens: 5 } }
+
+const batch = {
+  name: "primes",
+  targets: [{ provider: OpenAi.define({ apiKey: Redacted.make("sk-test-key"), model: "gpt-4.1-mini" }) }]
+}
+
+const answers = HttpClient.make((request) =>
+  Effect.succeed(HttpClientResponse.fromWeb(request, new Response("{}", { status: 400 })))
+)
+
+const batched = (stated: object): Run =>
+  Effect.provideService(Batch.run([line], untyped({ ...batch, ...stated })), HttpClient.HttpClient, answers)
+
+const followed = (stated: object): Run =>
+  Effect.provideService(
+    Stream.runDrain(StreamLogClient.follow("http://log.test/answers/a", untyped(stated))),
+    HttpClient.HttpClient,
+    answers
+  )
+
+const stores = (layer: Layer.Layer<Store.Store, Store.StoreError>): Run => Layer.build(layer)
+
+const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unknown) => Run]>]> = [
+  [
+    "Limit",
+    options(
+      ["requests", "tokens", "key", "maxWait", "maxRetryAfter", "maxTokens", "onStoreFailure"],
+      through(Limit.make)
+    )
+  ],
+  ["Breaker", options(["failures", "openFor", "key", "onStoreFailure"], through(Breaker.make))],
+  ["Cache", options(["timeToLive", "maxSize", "tenant", "chunk", "lease", "onStoreFailure"], through(Cache.make))],
+  ["Ledger", options(["attempt", "lease", "expiresAfter", "user", "onStoreFailure"], through(Ledger.make))],
+  ["Budget", [
+    ...options(["limit"], through(Budget.make)),
+    ...options(
+      ["key", "name", "tokens", "lease", "onStoreFailure"],
+      (stated) => through(Budget.make)(untyped({ limit: "5", ...untyped(stated) as object }))
+    )
+  ]],
+  ["Budget.balance", [["limit", (limit) => Budget.balance({ limit: untyped(limit) })]]],
+  ["Retry", options(["schedule", "maxRetryDelay", "onFailure"], (stated) => asked(Retry.retried(failing, stated)))],
+  ["Fallback", [
+    ...options(["name", "onFailure"], (stated) => asked(Fallback.make([failing, provider], stated))),
+    ["targets", (target) => asked(Fallback.make([untyped(target)]))],
+    ["targets", (targets) => asked(Fallback.make(untyped(targets)))]
+  ]],
+  ["StreamLog", options(["lease", "timeToLive", "patience", "maxPending", "chunk"], logged)],
+  ["StreamLog.start", [
+    ["user", (user) => onLog(({ start }) => start(request, { user: untyped(user) }))],
+    ["id", (id) => onLog(({ start }) => start(request, { id: untyped(id) }))]
+  ]],
+  ["StreamLog.follow", [
+    ["heartbeat", (heartbeat) => onLog(({ follow }) => follow("a", { heartbeat: untyped(heartbeat) }))],
+    ["maxPage", (maxPage) => onLog(({ follow }) => follow("a", { maxPage: untyped(maxPage) }))],
+    ["from", (count) => onLog(({ follow }) => follow("a", { from: { count: untyped(count) } }))]
+  ]],
+  [
+    "StreamLogClient",
+    ["headers", "idleTimeout", "maxAttempts", "offset"].map((
+      name
+    ) => [name, (value) => followed({ [name]: name === "headers" ? { "x-user": value } : value })])
+  ],
+  [
+    "Batch",
+    [
+      "name",
+      "targets",
+      "concurrency",
+      "maxRetries",
+      "attemptTimeout",
+      "maxWait",
+      "rate",
+      "tokenRate",
+      "maxCost",
+      "breaker",
+      "lease",
+      "secrets"
+    ]
+      .map((name) => [name, (value) => batched({ [name]: value })])
+  ],
+  ["Stores", [
+    ["url|a store is one of", (url) => stores(Stores.layer(Redacted.make(untyped(url))))],
+    ["filename", (filename) => stores(SqliteStore.layer({ filename: untyped(filename) }))],
+    ["url", (url) => stores(PostgresStore.layer({ url: Redacted.make(untyped(url)) }))]
+  ]],
+  ["Trust", [["secret", (secret) => Trust.sealed({ secret: Redacted.make(untyped(secret)) })]]],
+  [
+    "AiSdk.decode",
+    options(
+      ["maxBodySize", "maxMessages", "maxDepth", "maxFileSize"],
+      (stated) => AiSdk.decode("{\"messages\":[]}", stated)
+    )
+  ]
+]
+
+describe("A program without types", () => {
+  for (const [name, fields] of cases) {
+    for (const [field, run] of fields) {
+      it.effect(`is told of ${field} by ${name}`, () =>
+        Effect.gen(function*() {
+          for (const value of wrong) {
+            const exit = yield* Effect.exit(Effect.scoped(Effect.suspend(() => run(value))))
+            assert(Exit.isFailure(exit))
+            const error = Cause.findErrorOption(exit.cause)
+            assert(error._tag === "Some" && error.value instanceof Error, Cause.pretty(exit.cause))
+            assert.match(error.value.message, new RegExp(field), String(typeof value))
+            assert.notInclude(error.value.message, "not to be shown")
+          }
+        }).pipe(Effect.provide(Store.layerMemory)))
+    }
+  }
+
+  it("has no limit that is no number", () => {
+    for (const value of [NaN, -1, 0.5, 2 ** 60]) {
+      for (const name of ["maxBodySize", "maxMessages", "maxDepth", "maxFileSize"]) {
+        assert.isTrue(Result.isFailure(Body.limits({ [name]: value })), name)
+      }
+    }
+  })
+
+  it("is told by a log that its provider broke", () =>
+    Effect.runPromise(
+      Effect.gen(function*() {
+        const log = yield* StreamLog.make({ name: "broken", stream: thrower })
+        const { id } = yield* log.start(request)
+        const items = yield* Stream.runCollect(yield* log.follow(id))
+        assert.deepStrictEqual(items.at(-1), {
+          _tag: "Ended",
+          epoch: (yield* log.find(id)).epoch,
+          end: { _tag: "Failed", reason: "Unknown", message: "the answer broke" }
+        })
+      }).pipe(Effect.scoped, Effect.provide(Store.layerMemory))
+    ))
+
+  it.effect("ends a batch by an `onEnded` that throws, or gives no effect", () =>
+    Effect.gen(function*() {
+      for (const [name, onEnded] of Object.entries<() => unknown>({ thrower, nothing: () => undefined })) {
+        const exit = yield* Effect.exit(batched({ name, onEnded, maxRetries: 0 }))
+        assert(Exit.isFailure(exit))
+        assert.match(Cause.pretty(exit.cause), /onEnded/)
+      }
+    }).pipe(Effect.scoped, Effect.provide(Store.layerMemory)))
+
+  it.effect("has requests that contain themselves refused by a batch", () =>
+    Effect.gen(function*() {
+      const request: Record<string, unknown> = {}
+      request["request"] = request
+      const run = Batch.run([{ id: "q1", request }], untyped(batch))
+      const { failures } = yield* Effect.provideService(run, HttpClient.HttpClient, answers)
+      assert.strictEqual(failures, 1)
+    }).pipe(Effect.scoped, Effect.provide(Store.layerMemory)))
+})
+
+describe("A client of a hostile log", () => {
+  const served = (reply: (request: number) => Response | Promise<Response>) => {
+    let requests = 0
+    return Effect.provideService(
+      Effect.exit(
+        Stream.runCollect(
+          StreamLogClient.follow("http://log.test/a?key=secret", { maxAttempts: 3, idleTimeout: 20 })
+        )
+      ),
+      HttpClient.HttpClient,
+      HttpClient.make((request) =>
+        Effect.map(
+          Effect.promise(async () => reply(requests++)),
+          (response) => HttpClientResponse.fromWeb(request, response)
+        )
+      )
+    )
+  }
+  const events = (text: string) => new Response(text, { headers: { "content-type": "text/event-stream" } })
+  const servers: Readonly<Record<string, () => Response | Promise<Response>>> = {
+    "repeats itself": () => events("retry: 0\nid: e-1\ndata: []\n\n"),
+    "does not answer": () => new Promise<Response>(() => {}),
+    "never ends a refusal": () => new Response(new ReadableStream(), { status: 404 }),
+    "sends a refusal without end": () =>
+      new Response(new ReadableStream({ pull: (to) => to.enqueue(new Uint8Array(65536).fill(32)) }), { status: 404 })
+  }
+  for (const [name, reply] of Object.entries(servers)) {
+    it.live(`gives up on one that ${name}`, () =>
+      Effect.gen(function*() {
+        const exit = yield* served(reply)
+        assert(Exit.isFailure(exit))
+        assert.match(Cause.pretty(exit.cause), /ClientError/)
+        assert.notMatch(Cause.pretty(exit.cause), /secret/)
+      }), 20_000)
+  }
+})
+
+describe("A client of a log", () => {
+  const url = "http://log.test/a"
+  const secret = Redacted.make("secret-token")
+  it.effect("has no password in its errors, and nothing secret in spans", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = recorder()
+      const runs = [
+        Stream.runDrain(StreamLogClient.follow(url, { headers: { "x-user": secret } })),
+        StreamLogClient.cancel(url, { headers: { "x-user": secret } }),
+        StreamLogClient.cancel(`${url}?token=secret-token`),
+        StreamLogClient.cancel("http://ada:secret-token@log.test/a")
+      ]
+      for (const run of runs) {
+        const exit = yield* Effect.exit(run).pipe(
+          Effect.provideService(HttpClient.HttpClient, answers),
+          Effect.provideService(Tracer.Tracer, tracer)
+        )
+        assert.notInclude(inspect([exit, spans], { depth: 20 }), "secret-token")
+      }
+      assert.isNotEmpty(spans)
+    }).pipe(Effect.scoped, Effect.provide(Store.layerMemory)))
+})
+
+describe("A body of the browser", () => {
+  it("is read up to the first part that can't be taken", () => {
+    let reads = 0
+    const read = () => {
+      reads++
+      return Body.refuse(["parts"], "not an object")
+    }
+    assert(Result.isFailure(Body.each([1, 2, 3], read)))
+    assert.strictEqual(reads, 1)
+  })
+
+  it.effect("is answered without a flood of comments, whatever its server says of heartbeats", () =>
+    Effect.gen(function*() {
+      for (const heartbeat of [0, NaN, -5, "soon"]) {
+        const bytes = yield* Stream.runCollect(AiSdk.encode(Stream.empty, { heartbeat: untyped(heartbeat) }))
+        assert.notInclude(new TextDecoder().decode(bytes[0]), "keep-alive")
+      }
+    }))
+})
