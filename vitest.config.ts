@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config"
 // What needs sockets, processes, a bundler, recordings or the packed package, and what tries every cut of a body or
 // thousands of requests.
 const integration = [
+  "test/ChatUi.test.ts",
   "test/Connections.test.ts",
   "test/Corpus.test.ts",
   "test/Documentation.test.ts",
@@ -27,6 +28,7 @@ const integration = [
   "test/log/StreamLogHttp.test.ts",
   "test/protocols/*Request.test.ts",
   "test/stores/*.test.ts",
+  "test/ui/HangUps.test.ts",
   "test/testing/Arbitraries.test.ts",
   "test/open/*.test.ts",
   "test/package/*.test.ts",

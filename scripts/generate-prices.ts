@@ -274,33 +274,28 @@ const literal = (value: unknown, shared?: ReadonlyMap<string, string>): string =
 const property = (key: string): string => /^[a-z]\w*$/i.test(key) ? key : JSON.stringify(key)
 
 const lines = (record: Readonly<Record<string, string>>): string =>
-  Object.entries(record).map(([key, value]) => `${JSON.stringify(key)}: ${value}`).join(",\n")
+  Object.entries(record).map(([key, value]) => `      ${JSON.stringify(key)}: ${value}`).join(",\n")
 
-/** Entries that state the same rates are rows below the names of these; their other fields end a row. */
-const written = (models: Table["models"], shared: ReadonlyMap<string, string>): string => {
+/** Entries that state the same rates are rows below the names of these, by all their ids; their other fields end a row. */
+const written = ({ models, names }: Table, shared: ReadonlyMap<string, string>): string => {
+  const others: Record<string, string> = {}
+  for (const [name, id] of Object.entries(names)) others[id] = `${others[id] ?? id} ${name.replace(id, "*")}`
   const groups = new Map<string, Record<string, string>>()
   for (const [id, { from = "", ...price }] of Object.entries(models)) {
     const rates = tokenComponentNames.filter((name) => price[name] !== undefined)
-    const others = Object.entries(price).filter(([name]) => !rates.some((rate) => rate === name))
+    const more = Object.entries(price).filter(([name]) => !rates.some((rate) => rate === name))
     const group = groups.get(literal(rates)) ?? {}
     groups.set(literal(rates), group)
-    group[id] = `[${
+    group[others[id] ?? id] = `[${
       [
         ...rates.map((name) => literal(price[name])),
         literal(from),
-        ...(others.length === 0 ? [] : [literal(Object.fromEntries(others), shared)])
+        ...(more.length === 0 ? [] : [literal(Object.fromEntries(more), shared)])
       ].join(", ")
     }]`
   }
   return Array.from(groups).sort(([a], [b]) => a.length - b.length || (a < b ? -1 : 1))
-    .map(([rates, rows]) => `...rows(${rates}, {\n${lines(rows)}\n})`).join(",\n")
-}
-
-/** The further ids of each entry that has some; `*` stands for the entry. */
-const namesByEntry = (names: Table["names"]): Record<string, ReadonlyArray<string>> => {
-  const byEntry: Record<string, Array<string>> = {}
-  for (const [name, entry] of Object.entries(names)) (byEntry[entry] ??= []).push(name.replace(entry, "*"))
-  return byEntry
+    .map(([rates, rows]) => `    ...rows(${rates}, {\n${lines(rows)}\n    })`).join(",\n")
 }
 
 // Azure serves the makers' models at the makers' prices, unless it lists its own.
@@ -328,7 +323,7 @@ const render = (provider: Provider, table: Table): string => {
  *
  * @since 0.1.0
  */
-import { namesOf, rows } from "./table.ts"
+import { entries, rows } from "./table.ts"
 import type { PriceTable } from "../Price.ts"
 ${others.map((other) => `import { table as ${other} } from "./${other}.ts"\n`).join("")}
 ${Array.from(shared, ([value, name]) => `const ${name} = ${value}\n`).join("")}
@@ -344,10 +339,8 @@ export const table: PriceTable = {
   date: ${literal(table.date)},
   sources: ${literal(table.sources)},
   defaults: ${literal(table.defaults)},
-  models: {\n${written(table.models, shared)}\n},
-  names: namesOf({\n${lines(map(namesByEntry(table.names), (names) => literal(names)))}\n})${
-    others.length > 0 ? `,\n  fallback: [${others.join(", ")}]` : ""
-  }
+  // dprint-ignore
+  ...entries({\n${written(table, shared)}\n  })${others.length > 0 ? `,\n  fallback: [${others.join(", ")}]` : ""}
 }
 `
 }
