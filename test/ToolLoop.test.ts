@@ -440,6 +440,23 @@ describe("ToolLoop", () => {
       assert.lengthOf(second === undefined ? [] : messages(second), 1)
     }).pipe(Effect.provide([handlers, answers(one, said)])))
 
+  it.effect("forces no call after one has been answered, in this loop or before it", () =>
+    Effect.gen(function*() {
+      const forced = { ...request, toolChoice: "required" as const }
+      yield* collect(ToolLoop.stream(forced, {
+        prepareStep: ({ steps }) => ({ prompt: steps === 1 ? Prompt.make("In short") : undefined })
+      }))
+      const { done } = yield* collect(ToolLoop.stream(forced, { maxSteps: 1 }))
+      assert.isDefined(done)
+      yield* collect(ToolLoop.stream({ ...forced, prompt: done.prompt }))
+      assert.deepStrictEqual((yield* sent).map(({ toolChoice }) => toolChoice), [
+        "required",
+        undefined,
+        "required",
+        undefined
+      ])
+    }).pipe(Effect.provide([handlers, answers(one, said, one, said)])))
+
   it.effect("goes on with the conversation that a step replaced, and says so", () =>
     Effect.gen(function*() {
       const { done, events } = yield* collect(

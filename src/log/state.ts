@@ -171,7 +171,8 @@ export interface Batch {
   readonly json: string
 }
 
-const batchKey = (epoch: string, { end, start }: Omit<Batch, "json">): string =>
+/** @internal */
+export const batchKey = (epoch: string, { end, start }: Omit<Batch, "json">): string =>
   Store.key("log-batch", epoch, padded(end), String(start))
 
 const bounds = /"(\d+)"\/"(\d+)"\/$/

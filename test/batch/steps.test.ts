@@ -176,4 +176,55 @@ describe("Steps", () => {
       }).pipe(Effect.provide(FetchHttpClient.layer)),
     { arbitrary: { runs: 60 } }
   )
+
+  it.effect("wait for the probe of a line that is renewed, also past the lease that it began with", () =>
+    Effect.gen(function*() {
+      const store = yield* Store.memory
+      const target = yield* Target.make(OpenAi.define({ apiKey: Redacted.make("sk-key"), model: "gpt-4o-mini" }), {
+        position: 0,
+        model: undefined,
+        byDefault: undefined
+      })
+      const entries = Entries.of("batch")
+      const rules: Steps.Rules = {
+        batch: "batch",
+        entries,
+        by: "one",
+        lease,
+        rate: undefined,
+        tokenRate: undefined,
+        maxCost: undefined,
+        breaker: { failures: 1, openFor: 0 }
+      }
+      yield* Entries.step(store, [], () =>
+        Result.succeed({
+          result: undefined,
+          writes: [
+            ...ids.map((id) => entries.line(id).put({ state: "pending", digest: id })),
+            target.circuit.put({ failures: 1, failedProbes: 0, openUntil: 0 })
+          ]
+        }))
+      const start = (rules: Steps.Rules, id: string) => {
+        const candidate: Steps.Candidate = {
+          id,
+          digest: id,
+          own: undefined,
+          failure: undefined,
+          choices: [{ target, request: {} as never, model: "gpt-4o-mini", most, tokens: 0, cached: undefined }],
+          serial: 0
+        }
+        return Entries.step(store, Steps.cellsOfStart(rules, candidate), Steps.start(rules, candidate))
+      }
+      const probe = yield* start(rules, "a")
+      assert(probe._tag === "Started")
+      assert.isTrue(probe.isProbe)
+      const held = [{ id: probe.id, attempt: probe.attempt, started: probe }]
+      for (let renewals = 0; renewals < 3; renewals++) {
+        yield* TestClock.adjust(lease - 1)
+        assert.notStrictEqual((yield* start({ ...rules, by: "two" }, "b"))._tag, "Started")
+        yield* Entries.step(store, Steps.cellsOfRenewal(rules, held), Steps.renew(rules, held))
+      }
+      yield* TestClock.adjust(lease)
+      assert.strictEqual((yield* start({ ...rules, by: "two" }, "b"))._tag, "Started")
+    }).pipe(Effect.provide(FetchHttpClient.layer)))
 })

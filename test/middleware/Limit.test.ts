@@ -147,6 +147,9 @@ describe("Limit", () => {
       assert.strictEqual(yield* started(() => ({ chunks: [content("x"), usage(250)] })), 3)
       assert.strictEqual(yield* started(() => ({ chunks: [content("x"), usage(500)] })), 2)
       assert.strictEqual(yield* started(() => ({ chunks: [content("x"), usage(900)] })), 1)
+      // The half that is stated counts.
+      const half = new OpenAiChunk({ chunk: { choices: [], usage: { prompt_tokens: 250 } } })
+      assert.strictEqual(yield* started(() => ({ chunks: [content("x"), half] })), 3)
       // Without a word of it, all that was taken counts.
       assert.strictEqual(yield* started(() => ({})), 2)
     }))
