@@ -19,6 +19,7 @@ import * as ChatEvent from "./ChatEvent.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import type * as Chunk from "./Chunk.ts"
 import { decodeStream } from "./content/decodeStream.ts"
+import * as Given from "./content/given.ts"
 import * as Cost from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import * as Checks from "./engine/checks.ts"
@@ -436,6 +437,8 @@ export const object: {
   R | RD
 > =>
   Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
+    const refused = notSchema(schema)
+    if (refused !== undefined) return Stream.fail(refused)
     const decoder = StreamedObject.decoder(schema, { ...options, maxSize })
     return decodeStream(self, {
       push: (chunks: ReadonlyArray<C>): ReadonlyArray<StreamedObject.ObjectEvent<T, E1>> =>
@@ -495,6 +498,8 @@ export const elements: {
   options?: StreamedObject.ElementsOptions
 ): Stream.Stream<T, E | StreamedObject.ObjectError | ProviderError.ProviderError, R | RD> =>
   Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
+    const refused = notSchema(schema)
+    if (refused !== undefined) return Stream.fail(refused)
     const decoder = StreamedObject.elementsDecoder(schema, { ...options, maxSize })
     // An error of an element comes before an error of the list.
     const elements = decodeStream(self, {
@@ -535,10 +540,15 @@ export const accumulate = <C extends Chunk.Chunk, E, R>(
 ): Stream.Stream<readonly [chunk: C, soFar: ChatResponse.ChatResponse], E | ProviderError.ProviderError, R> =>
   Stream.unwrap(Effect.map(ChatResponse.MaxSize, (maxSize) => {
     const accumulator = ChatResponse.accumulator({ maxSize })
-    return Stream.map(self, (chunk) => {
+    const add = (chunk: C) => {
       accumulator.add(chunk)
       return [chunk, accumulator.response()] as const
-    }).pipe(
+    }
+    return Given.streamOf(self).pipe(
+      Stream.mapAccumArrayEffect(
+        () => undefined,
+        (_, chunks) => Given.reading(() => [undefined, Arr.map(chunks, add)] as const)
+      ),
       Stream.takeWhile(([, { error }]) => error === undefined),
       Stream.concat(
         Stream.suspend(() => accumulator.failure === undefined ? Stream.empty : Stream.fail(accumulator.failure))
@@ -569,10 +579,12 @@ const addAll = (
   accumulator: ChatResponse.Accumulator,
   chunks: ReadonlyArray<Chunk.Chunk>
 ): Effect.Effect<void, ProviderError.ProviderError> =>
-  Effect.suspend(() => {
-    for (const chunk of chunks) accumulator.add(chunk)
-    return accumulator.failure === undefined ? Effect.void : Effect.fail(accumulator.failure)
-  })
+  Effect.flatMap(
+    Given.reading(() => {
+      for (const chunk of chunks) accumulator.add(chunk)
+    }),
+    () => accumulator.failure === undefined ? Effect.void : Effect.fail(accumulator.failure)
+  )
 
 /**
  * Runs the stream, which sends its request, and gives the response that it adds up to. Fails when the stream fails, and
@@ -596,7 +608,8 @@ const addAll = (
  */
 export const response = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
-): Effect.Effect<ChatResponse.ChatResponse, E | ProviderError.ProviderError, R> => Stream.run(self, responseSink)
+): Effect.Effect<ChatResponse.ChatResponse, E | ProviderError.ProviderError, R> =>
+  Stream.run(Given.streamOf(self), responseSink)
 
 /**
  * Runs the stream, which sends its request, and returns the response that it adds up to. When the provider fails, or
@@ -623,7 +636,7 @@ export const outcome = <C extends Chunk.Chunk, E, R>(
 ): Effect.Effect<ChatResponse.ChatResponse, E, R> =>
   Effect.flatMap(ChatResponse.MaxSize, (maxSize) => {
     const accumulator = ChatResponse.accumulator({ maxSize })
-    return Stream.runForEachArray(self, (chunks) => addAll(accumulator, chunks)).pipe(
+    return Stream.runForEachArray(Given.streamOf(self), (chunks) => addAll(accumulator, chunks)).pipe(
       Effect.map(() => accumulator.response()),
       Effect.catch((error): Effect.Effect<ChatResponse.ChatResponse, E> =>
         ProviderError.isProviderError(error) ? Effect.succeed(accumulator.response(error)) : Effect.fail(error)
@@ -875,9 +888,21 @@ export const withBudget: {
 
 type BudgetError = BudgetExceeded | Pricing.UnknownModel | ProviderError.ProviderError
 
+const notSchema = (schema: unknown): ProviderError.ProviderError | undefined =>
+  Result.getOrUndefined(Result.flip(
+    Result.mapError(
+      Checks.given("schema", "a schema of Effect", () => schema, Schema.isSchema),
+      (message) => Checks.refused("ChunkStream", message)
+    )
+  ))
+
 const checkedLimit = (stated: Limit) =>
   Result.gen(function*() {
-    const { atMost, limit, spent = Cost.zero } = isAmount(stated) ? { limit: stated } : { ...stated }
+    const { atMost, limit, spent = Cost.zero }: Exclude<Limit, BigDecimal.BigDecimal | string> = yield* Checks.given(
+      "limit",
+      "an amount of USD such as \"0.05\"",
+      () => isAmount(stated) ? { limit: stated } : { ...stated }
+    )
     return {
       limit: yield* Checks.amount("limit", limit),
       atMost: atMost === undefined ? undefined : yield* costOf("atMost", atMost),

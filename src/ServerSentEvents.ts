@@ -9,10 +9,13 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as ChatEvent from "./ChatEvent.ts"
+import * as Given from "./content/given.ts"
 import { type Cost, toJson } from "./Cost.ts"
+import * as Checks from "./engine/checks.ts"
 import { lazy } from "./internal/lazy.ts"
 import { logged, plain, tagOf } from "./internal/sent.ts"
 import { isProviderError } from "./ProviderError.ts"
@@ -154,9 +157,13 @@ export const encode = <E, R>(
   self: Stream.Stream<Event, E, R>,
   options: Options = {}
 ): Stream.Stream<Uint8Array, never, R> => {
-  const heartbeat = Duration.fromInputUnsafe(options.heartbeat ?? Duration.seconds(15))
-  const events = self.pipe(
-    Stream.map((event) => sent(event, options)),
+  const known = checked(options)
+  const heartbeat = Result.isSuccess(known) ? known.success.heartbeat : Duration.infinity
+  const shown: Stream.Stream<ServerSentEvent | undefined, unknown, R> = Result.match(known, {
+    onFailure: (message) => Stream.fail(Checks.refused("ServerSentEvents", message)),
+    onSuccess: (options) => Stream.map(Given.streamOf(self), (event) => sent(event, options))
+  })
+  const events = shown.pipe(
     Stream.filter(Predicate.isNotUndefined),
     Stream.tapError(logged),
     Stream.catch((error) => Stream.make(failureOf(error))),
@@ -169,6 +176,12 @@ export const encode = <E, R>(
       : events
   )
 }
+
+const checked = (options: Options) =>
+  Result.gen(function*() {
+    const { heartbeat = Duration.seconds(15), ...chosen } = yield* Checks.copied(options)
+    return { ...chosen, heartbeat: yield* Checks.duration("heartbeat", heartbeat) }
+  })
 
 /**
  * Headers that keep proxies from buffering the events.

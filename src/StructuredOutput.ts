@@ -250,12 +250,12 @@ export const elements = <T, E, RD, RE>(
   request: ElementsRequest<T, E, RD, RE>
 ): Stream.Stream<T, ProviderError.ProviderError | StreamedObject.ObjectError, Provider.Provider | RD> =>
   Stream.unwrap(
-    Effect.map(
+    Effect.gen(function*() {
+      const { schema, ...rest } = yield* known(request)
       // APIs take objects only.
-      prepared({ ...request, schema: Schema.Struct({ elements: Schema.Array(request.schema) }) }),
-      ({ ask, prompt }) =>
-        ChunkStream.elements(ask.send(prompt, []), request.schema, { ...ask.reading, path: ["elements"] })
-    )
+      const { ask, prompt } = yield* prepared({ ...rest, schema: Schema.Struct({ elements: Schema.Array(schema) }) })
+      return ChunkStream.elements(ask.send(prompt, []), schema, { ...ask.reading, path: ["elements"] })
+    })
   )
 
 /**
@@ -283,12 +283,27 @@ interface Prepared {
   readonly repairs: number
 }
 
+/** The request, with a schema. */
+const known = <Asked extends { readonly schema: unknown }>(
+  request: Asked
+): Effect.Effect<Asked, ProviderError.ProviderError, Provider.Provider> =>
+  Effect.flatMap(Provider.Provider, ({ name }) =>
+    Effect.mapError(
+      Effect.fromResult(Result.flatMap(
+        Checks.copied(request, "request"),
+        (request) => Result.map(schemaOf(request.schema), () => request)
+      )),
+      (message) => Checks.refused(name, message)
+    ))
+
+const schemaOf = <S>(schema: S) => Checks.given("schema", "a schema of Effect", () => schema, Schema.isSchema)
+
 const prepared = <T, E, RD, RE>(
   request: Request<T, E, RD, RE>
 ): Effect.Effect<Prepared, ProviderError.ProviderError, Provider.Provider> =>
   Effect.gen(function*() {
     const provider = yield* Provider.Provider
-    const { description, mode, name, schema, strict, ...rest } = request
+    const { description, mode, name, schema, strict, ...rest } = yield* known(request)
     const { prompt, repairs, ...fields } = yield* Effect.mapError(
       Effect.fromResult(checked(rest)),
       (message) => Checks.refused(provider.name, message)
@@ -388,7 +403,7 @@ export const asking = Effect.fnUntraced(function*<T, E, RD, RE>(
     Effect.fromResult(Checks.word("mode", wanted, ["format", "tool", "instructions"])),
     refuse
   )
-  if (!Schema.isSchema(schema)) return yield* refuse("schema: not a schema of Effect")
+  yield* Effect.mapError(Effect.fromResult(schemaOf(schema)), refuse)
   const transformer = codecTransformer(provider)
   const written = tried(() => transformer(schema).jsonSchema)
   // Words can say any schema.

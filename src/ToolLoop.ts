@@ -377,27 +377,27 @@ type Events<T extends Record<string, Tool.Any>, A, I, E, R> = Stream.Stream<
 
 const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
   request: Request<T, E1, R1> & { readonly output?: Output<A, I, RD, RE> | undefined },
-  options: Options<T, E2, R2>
+  stated: Options<T, E2, R2>
 ): Events<T, A, I, E1 | E2, R1 | R2 | RD> => {
   type Own = Events<T, A, I, E1 | E2, R1 | R2 | RD>
-  const { prepareStep, stopWhen } = options
   return Stream.unwrap(Effect.gen(function*() {
     const provider = yield* Provider.Provider
     const invalid = (message: string) => Checks.refused(provider.name, message)
     const promptOf = (input: unknown) =>
       Effect.mapError(Effect.fromResult(ChatRequest.promptOf(input)), ({ message }) => invalid(message))
-    const { concurrency, failures, limit, maxSteps } = yield* Effect.mapError(
-      Effect.fromResult(checked(options)),
-      invalid
+    const sound = <A>(result: Result.Result<A, string>) => Effect.mapError(Effect.fromResult(result), invalid)
+    const { prepareStep, stopWhen, ...options } = yield* sound(Checks.copied(stated))
+    const { concurrency, failures, limit, maxSteps } = yield* sound(checked(options))
+    const { clientTools = [], from, output, prompt: input, system, toolChoice, tools, ...fields } = yield* sound(
+      Checks.copied(request, "request")
     )
-    const { clientTools = [], from, output, prompt: input, system, toolChoice, tools, ...fields } = { ...request }
-    if (from !== undefined && !isState(from)) return yield* invalid("from: neither a Step nor a Done")
+    yield* sound(Checks.given("from", "a Step or a Done", () => from, (from) => from === undefined || isState(from)))
     const begin: State = {
       steps: from?.steps ?? 0,
       prompt: from === undefined ? yield* promptOf(input) : from.prompt,
       ...defined({ system: system ?? from?.system, usage: from?.usage, cost: from?.cost })
     }
-    if (!isTools(tools)) return yield* invalid("tools: neither a toolkit nor an effect that makes one")
+    yield* sound(Checks.given("tools", "a toolkit or an effect that makes one", () => tools, isTools))
     const { forms, handlers, known } = yield* prepared(tools, codecTransformer(provider))
     const clients: Offered = new Set(clientTools.map(({ name }) => name))
     for (const name of clients) if (forms.has(name)) return yield* invalid(`clientTools: ${name} is a tool of the loop`)

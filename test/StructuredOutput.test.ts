@@ -427,7 +427,7 @@ describe("StructuredOutput", () => {
           undefined,
           [{ prompt: "Ada?", schema }]
         )
-        assert.match((yield* Effect.flip(asked)).message, /schema: not a schema of Effect$/)
+        assert.match((yield* Effect.flip(asked)).message, /`schema` has to be a schema of Effect/)
       }
     }).pipe(Effect.provide(answers("{}"))))
 

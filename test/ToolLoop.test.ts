@@ -487,7 +487,7 @@ describe("ToolLoop", () => {
       assert.lengthOf(yield* sent, 2)
       assert.isUndefined(yield* goOn(done, "0.007"))
       const wrong = JSON.parse(`{"steps":1}`)
-      assert.include(String(yield* goOn(wrong, "1")), "from: neither a Step nor a Done")
+      assert.include(String(yield* goOn(wrong, "1")), "`from` has to be a Step or a Done")
     }).pipe(Effect.provide([handlers, answers(one, said)])))
 
   it.effect("fails with what is wrong with its object after the step, and ends without one when cut short", () =>

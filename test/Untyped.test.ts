@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Redacted, Result, type Scope, Stream, Tracer } from "effect"
+import { Toolkit } from "effect/ai"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { inspect } from "node:util"
 import * as Batch from "../src/Batch.ts"
+import * as ChunkStream from "../src/ChunkStream.ts"
 import * as StreamLog from "../src/log/StreamLog.ts"
 import * as StreamLogClient from "../src/log/StreamLogClient.ts"
 import * as Breaker from "../src/middleware/Breaker.ts"
@@ -15,12 +17,15 @@ import * as Retry from "../src/middleware/Retry.ts"
 import * as OpenAi from "../src/openai/OpenAi.ts"
 import * as Provider from "../src/Provider.ts"
 import * as ProviderError from "../src/ProviderError.ts"
+import * as ServerSentEvents from "../src/ServerSentEvents.ts"
 import * as PostgresStore from "../src/stores/PostgresStore.ts"
 import * as SqliteStore from "../src/stores/SqliteStore.ts"
 import * as Store from "../src/stores/Store.ts"
 import * as Stores from "../src/stores/Stores.ts"
+import * as StructuredOutput from "../src/StructuredOutput.ts"
 import * as Answer from "../src/testing/Answer.ts"
 import * as TestProvider from "../src/testing/TestProvider.ts"
+import * as ToolLoop from "../src/ToolLoop.ts"
 import * as AiSdk from "../src/ui/AiSdk.ts"
 import * as Body from "../src/ui/body.ts"
 import * as Trust from "../src/ui/Trust.ts"
@@ -96,6 +101,16 @@ const followed = (stated: object): Run =>
 
 const stores = (layer: Layer.Layer<Store.Store, Store.StoreError>): Run => Layer.build(layer)
 
+const looped = (request: unknown, options?: unknown): Run =>
+  Effect.provideService(
+    Stream.runDrain(ToolLoop.stream(untyped(request), untyped(options))),
+    Provider.Provider,
+    provider
+  )
+
+const objects = (use: () => Effect.Effect<unknown, unknown, Provider.Provider>): Run =>
+  Effect.provideService(Effect.suspend(use), Provider.Provider, provider)
+
 const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unknown) => Run]>]> = [
   [
     "Limit",
@@ -159,6 +174,34 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unkn
     ["url|a store is one of", (url) => stores(Stores.layer(Redacted.make(untyped(url))))],
     ["filename", (filename) => stores(SqliteStore.layer({ filename: untyped(filename) }))],
     ["url", (url) => stores(PostgresStore.layer({ url: Redacted.make(untyped(url)) }))]
+  ]],
+  ["ToolLoop", [
+    ["options", (options) => looped({ prompt: "Hi", tools: Toolkit.empty }, options)],
+    ["request|prompt", (request) => looped(request)],
+    ["tools", (tools) => looped({ prompt: "Hi", tools })],
+    ["from", (from) => looped({ prompt: "Hi", tools: Toolkit.empty, from })]
+  ]],
+  ["StructuredOutput", [
+    ["schema", (schema) => objects(() => StructuredOutput.generate(untyped({ ...request, schema })))],
+    ["request|schema", (request) => objects(() => StructuredOutput.generate(untyped(request)))],
+    [
+      "schema",
+      (schema) => objects(() => Stream.runDrain(StructuredOutput.elements(untyped({ ...request, schema }))))
+    ],
+    ["request|schema", (request) => objects(() => Stream.runDrain(StructuredOutput.elements(untyped(request))))]
+  ]],
+  ["ChunkStream", [
+    ["limit", (limit) => Stream.runDrain(ChunkStream.withBudget(provider.stream(request), untyped(limit)))],
+    ["schema", (schema) => Stream.runDrain(ChunkStream.object(provider.stream(request), untyped(schema)))],
+    ["schema", (schema) => Stream.runDrain(ChunkStream.elements(provider.stream(request), untyped(schema)))],
+    ["stream", (stream) => Stream.runDrain(ChunkStream.parts(untyped(stream)))],
+    ["stream", (stream) => Stream.runDrain(ChunkStream.events(untyped(stream)))],
+    ["stream", (stream) => Stream.runDrain(ChunkStream.withToolCalls(untyped(stream)))],
+    ["stream", (stream) => Stream.runDrain(ChunkStream.accumulate(untyped(stream)))],
+    ["stream", (stream) => ChunkStream.response(untyped(stream))],
+    ["chunk", (chunk) => Stream.runDrain(ChunkStream.parts(Stream.make(untyped(chunk))))],
+    ["chunk", (chunk) => Stream.runDrain(ChunkStream.events(Stream.make(untyped(chunk))))],
+    ["chunk", (chunk) => ChunkStream.response(Stream.make(untyped(chunk)))]
   ]],
   ["Trust", [["secret", (secret) => Trust.sealed({ secret: Redacted.make(untyped(secret)) })]]],
   [
@@ -226,6 +269,19 @@ describe("A program without types", () => {
       const { failures } = yield* Effect.provideService(run, HttpClient.HttpClient, answers)
       assert.strictEqual(failures, 1)
     }).pipe(Effect.scoped, Effect.provide(Store.layerMemory)))
+})
+
+describe("A browser", () => {
+  it.effect("is told when its server gives events a heartbeat that is none", () =>
+    Effect.gen(function*() {
+      for (const heartbeat of [NaN, -5, 0, "soon", ...wrong]) {
+        const body = yield* ServerSentEvents.encode(Stream.empty, { heartbeat: untyped(heartbeat) }).pipe(
+          Stream.decodeText,
+          Stream.mkString
+        )
+        assert.match(body, /^event: Failure\ndata: .*"InvalidRequest".*\n\nevent: End\n/)
+      }
+    }))
 })
 
 describe("A client of a hostile log", () => {

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { ProviderError } from "../ProviderError.ts"
+import * as Given from "./given.ts"
 
 /**
  * A decoder of what the chunks of one response add up to.
@@ -32,10 +33,10 @@ export const decodeStream = <C, E, R, A, E2, R2>(
       const error = failure()
       return error === undefined ? effect : Effect.fail(error)
     })
-  return self.pipe(
+  return Given.streamOf(self).pipe(
     Stream.mapAccumArrayEffect(
       () => undefined,
-      (_, chunks) => unlessFailed(Effect.sync(() => [undefined, push(chunks)] as const))
+      (_, chunks) => unlessFailed(Given.reading(() => [undefined, push(chunks)] as const))
     ),
     Stream.concat(Stream.fromArrayEffect(unlessFailed(end))),
     Stream.catch((error) => Stream.concat(Stream.suspend(() => Stream.fromArray(cut())), Stream.fail(error)))
