@@ -360,7 +360,7 @@ export interface Definition<C> {
  */
 export interface Prepared {
   readonly method: "POST"
-  /** Absolute, with its query. */
+  /** Absolute, with its query; what may be secret in the caller's part of it is `<redacted>`. */
   readonly url: string
   /** Names in lower case; the values of credentials and of the caller's `Redacted` headers are `<redacted>`. */
   readonly headers: Readonly<Record<string, string>>
@@ -403,9 +403,9 @@ export const prepare = <C>(
       ),
       (reason) => failure(definition, reason)
     ),
-    ({ encoded, headers, url }) => ({
+    ({ encoded, headers, secrets, url }) => ({
       method: "POST",
-      url,
+      url: Redaction.clean(url, secrets),
       headers: {
         ...Object.fromEntries(definition.auth.headerNames.map((name) => [name, redacted])),
         ...Object.fromEntries(
