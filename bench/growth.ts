@@ -6,6 +6,8 @@
  */
 import { Effect, Redacted, Schema } from "effect"
 import { Prompt } from "effect/ai"
+import * as ChatEvent from "../src/ChatEvent.ts"
+import * as Input from "../src/cli/batch/input.ts"
 import { clean } from "../src/engine/redaction.ts"
 import {
   Anthropic,
@@ -105,6 +107,27 @@ const parts = (chunks: ReadonlyArray<Chunk.Chunk>) => () => {
   let count = 0
   for (const chunk of chunks) count += decoder.push([chunk]).length
   return count + decoder.end().length + ResponseParts.encoded(ChatResponse.fromChunks(chunks)).length
+}
+
+/** The events of the stream. */
+const events = (chunks: ReadonlyArray<Chunk.Chunk>) => () => {
+  const decoder = ChatEvent.decoder()
+  const out: Array<ChatEvent.ChatEvent> = []
+  for (const chunk of chunks) decoder.push(chunk, out)
+  decoder.end(out)
+  return out.length
+}
+
+/** The lines of a batch's file. */
+const linesOf = (file: Uint8Array): number => {
+  let count = 0
+  const read = (buffer: Uint8Array, position: number) => {
+    const some = file.subarray(position, position + buffer.length)
+    buffer.set(some)
+    return some.length
+  }
+  for (const some of Input.pieces(read)) count += some.length
+  return count
 }
 
 const responses: (payload: object) => Chunk.Chunk = Schema.decodeUnknownSync(OpenAiResponsesChunk.FromPayload)
@@ -248,27 +271,27 @@ const objects: Readonly<
 > = {
   "a long string": [
     Schema.Struct({ text: Schema.String }),
-    10_000,
+    3_000,
     (size) => JSON.stringify({ text: "word ".repeat(size / 5) })
   ],
   "a long string that the schema does not have": [
     Schema.Struct({}),
-    10_000,
+    3_000,
     (size) => JSON.stringify({ text: "word ".repeat(size / 5) })
   ],
   "a list of objects": [
     Schema.Struct({ list: Schema.Array(Item) }),
-    10_000,
+    3_000,
     (size) => JSON.stringify({ list: repeat(size / 50, (id) => ({ id, name: `n${id}`, tags: [] })) })
   ],
   "a list of objects, one of two": [
     Schema.Array(Schema.Union([Schema.Struct({ id: Schema.String }), Item])),
-    10_000,
+    3_000,
     (size) => JSON.stringify(repeat(size / 50, (id) => ({ id, name: `n${id}`, tags: [] })))
   ],
   "a record": [
     Schema.Record(Schema.String, Schema.Int),
-    10_000,
+    3_000,
     (size) => JSON.stringify(Object.fromEntries(repeat(size / 12, (i) => [`key${i}`, i])))
   ],
   "levels of a union": [Schema.Array(Choice), 50, (size) => choices(size, "{\"b\":\"text\"}")],
@@ -284,12 +307,12 @@ const objects: Readonly<
   ],
   "items that are all wrong": [
     Schema.Array(Schema.Union([Item, Tree])),
-    10_000,
+    3_000,
     (size) => JSON.stringify(repeat(size / 50, (id) => ({ id, name: id, tags: {} })))
   ],
   "a tuple as a transformer has it written": [
     Schema.TupleWithRest(Schema.Tuple([Schema.Int]), [Schema.Int]),
-    10_000,
+    3_000,
     (size) => JSON.stringify({ 0: 0, __rest__: repeat(size / 7, (i) => i) })
   ],
   "trees": [
@@ -493,7 +516,7 @@ export const cases: ReadonlyArray<Case> = [
   },
   ...Object.entries(texts).map(([name, make]): Case => ({
     name: `partial JSON: ${name}, in pieces of ten characters`,
-    size: 10_000,
+    size: 5_000,
     prepare: (size) => grow(make(size))
   })),
   ...Object.entries(objects).map(([name, [schema, size, make]]): Case => ({
@@ -502,10 +525,27 @@ export const cases: ReadonlyArray<Case> = [
     prepare: (size) => growObject(schema, make(size))
   })),
   ...Object.entries(chunksOf).flatMap(([name, make]): ReadonlyArray<Case> => [
-    { name: `accumulate: ${name}`, size: 200, prepare: (size) => accumulate(make(size), true) },
-    { name: `response: ${name}`, size: 200, prepare: (size) => accumulate(make(size), false) },
-    { name: `parts: ${name}`, size: 200, prepare: (size) => parts(make(size)) }
+    { name: `accumulate: ${name}`, size: 100, prepare: (size) => accumulate(make(size), true) },
+    { name: `response: ${name}`, size: 100, prepare: (size) => accumulate(make(size), false) },
+    { name: `parts: ${name}`, size: 100, prepare: (size) => parts(make(size)) },
+    { name: `events: ${name}`, size: 100, prepare: (size) => events(make(size)) }
   ]),
+  {
+    name: "batch: the lines of a file",
+    size: 5_000,
+    prepare: (size) => {
+      const file = bytesOf(repeat(size, (i) => `{"id":"${i}"}\n`))
+      return () => linesOf(file)
+    }
+  },
+  {
+    name: "batch: the length of a line",
+    size: 100_000,
+    prepare: (size) => {
+      const file = utf8.encode("a".repeat(size))
+      return () => linesOf(file)
+    }
+  },
   {
     name: "decode: the items of a response",
     size: 200,
@@ -516,9 +556,9 @@ export const cases: ReadonlyArray<Case> = [
       return decode(OpenAiResponses.protocol(), bytesOf([...repeat(size, done), end]))
     }
   },
-  ...["sk-", "\\", "%25", "&quot;", "a"].map((text): Case => ({
+  ...["sk-", "\\", "%25", "&quot;", "a", "c2st", "5c"].map((text): Case => ({
     name: `redact: ${text}`,
-    size: 5_000,
+    size: 1_000,
     prepare: (size) => {
       const long = text.repeat(Math.ceil(size / text.length))
       return () => clean(long, [Redacted.make(`sk-${"a".repeat(40)}`), Redacted.make("\\".repeat(8))])

@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 import type * as Chunk from "./Chunk.ts"
 import { type Call, Calls } from "./content/calls.ts"
-import { Reader, sizeOf } from "./content/reader.ts"
+import { leastPlaces, placeSize, Reader, sizeOf } from "./content/reader.ts"
 import * as SizeLimit from "./content/sizeLimit.ts"
 import { type Audio as ContentAudio, choiceOf, type ContentEvent, isOfChoice } from "./ContentEvent.ts"
 import { Cost } from "./Cost.ts"
@@ -157,8 +157,8 @@ export class ChatResponse extends Schema.Class<ChatResponse>("effect-llm-stream/
 }
 
 /**
- * How large a response may grow, in UTF-16 code units of its texts and tool calls and bytes of its audio. Default: 256
- * Mi, half the length of the longest string in V8.
+ * How large a response may grow, in UTF-16 code units of its texts and tool calls and bytes of its audio; whatever has no
+ * text counts 64. Default: 256 Mi, half the length of the longest string in V8.
  *
  * @category configuration
  * @since 0.2.0
@@ -238,6 +238,7 @@ export const accumulator = (options?: {
 }): Accumulator => {
   const limit = options?.maxSize ?? maxSize
   let size = 0
+  let places = 0
   let failure: ProviderError | undefined
   let provider: string | undefined
   let id: string | undefined
@@ -261,6 +262,7 @@ export const accumulator = (options?: {
     const known = states.get(index)
     if (known !== undefined) return known
     const state = new ChoiceState(index, states.size)
+    places += placeSize
     states.set(index, state)
     isOrdered &&= index > highest
     highest = Math.max(index, highest)
@@ -276,7 +278,7 @@ export const accumulator = (options?: {
   const addEvents = (chunk: Chunk.Chunk, events: ReadonlyArray<ContentEvent>): void => {
     if (failure !== undefined) return
     for (const event of events) size += sizeOf(event)
-    if (size > limit) {
+    if (size > limit || places > Math.max(limit, leastPlaces)) {
       failure = SizeLimit.tooLarge(chunk.provider, limit, chunks)
       return
     }
@@ -300,9 +302,10 @@ export const accumulator = (options?: {
   const addEvent = (event: ContentEvent): void => {
     const index = choiceOf(event)
     if (index === 0) {
-      log.add(event)
+      if (log.add(event)) places += placeSize
       if (event.type === "audio") (audio ??= new AudioState()).add(event)
     }
+    if (index !== 0 && event.type === "tool-call-piece") places += placeSize
     if (calls.size > 0 || isOfCalls(event)) seeCalls(index, event)
     if (!isOfChoice(event)) return
     const state = stateOf(index)

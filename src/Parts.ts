@@ -14,7 +14,7 @@ import * as Schema from "effect/Schema"
 import type { Chunk } from "./Chunk.ts"
 import { type Call, Calls, isComplete } from "./content/calls.ts"
 import * as ProviderMetadata from "./content/providerMetadata.ts"
-import { Reader, sizeOf } from "./content/reader.ts"
+import { leastPlaces, placeSize, Reader, sizeOf, takesPlace } from "./content/reader.ts"
 import * as SizeLimit from "./content/sizeLimit.ts"
 import type * as ContentEvent from "./ContentEvent.ts"
 import { choiceOf } from "./ContentEvent.ts"
@@ -205,6 +205,7 @@ export const chunkDecoder = (options?: {
   const state = decoder()
   const reader = new Reader()
   let size = 0
+  let places = 0
   let count = 0
   let failure: ProviderError | undefined
   const collect = (f: (out: Out) => void): Out => {
@@ -221,9 +222,15 @@ export const chunkDecoder = (options?: {
         for (const chunk of chunks) {
           if (failure !== undefined) return
           const events = reader.read(chunk)
-          for (const event of events) size += isJoined ? sizeOf(event) : keptSize(event)
-          if (size > maxSize) failure = SizeLimit.tooLarge(chunk.provider, maxSize, count)
-          else for (const event of events) state.push(event, out)
+          for (const event of events) {
+            size += isJoined ? sizeOf(event) : keptSize(event)
+            if (takesPlace(event)) places += placeSize
+          }
+          if (size > maxSize || places > Math.max(maxSize, leastPlaces)) {
+            failure = SizeLimit.tooLarge(chunk.provider, maxSize, count)
+          } else {for (const event of events) {
+              state.push(event, out)
+            }}
           count++
         }
       }),

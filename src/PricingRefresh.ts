@@ -182,7 +182,8 @@ export const fromUrl = (url: string): Effect.Effect<PriceList, PricesUnavailable
   const secrets = [decoded(username), decoded(password), hash.slice(1), search.slice(1), ...searchParams.values()]
   const request = HttpClientRequest.get(`${origin}${pathname}${search}`)
   const response = Effect.flatMap(HttpClient.HttpClient, (client) =>
-    HttpClient.filterStatusOk(client).execute(
+    // Closed with its scope, also where the body of an error is left unread.
+    HttpClient.filterStatusOk(HttpClient.withScope(client)).execute(
       username === "" && password === ""
         ? request
         : HttpClientRequest.basicAuth(request, decoded(username), decoded(password))

@@ -29,6 +29,7 @@ import * as ChatRequest from "./ChatRequest.ts"
 import { type Chunk, hasOutput } from "./Chunk.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import * as Checks from "./engine/checks.ts"
+import * as Redaction from "./engine/redaction.ts"
 import * as ResponseBody from "./engine/responseBody.ts"
 import * as Transport from "./engine/transport.ts"
 import { defined } from "./internal/defined.ts"
@@ -267,7 +268,10 @@ export interface Client {
  * @since 0.2.0
  */
 export interface CommonOptions extends Policy {
-  /** Headers to add to every request; they win over those that this library sets. `Redacted` values are kept secret. */
+  /**
+   * Headers to add to every request; they win over those that this library sets. `Redacted` values are kept secret, and so
+   * are those whose name says it (`x-gateway-key`, `cookie`, …).
+   */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
   /** The model for requests that don't name one. */
   readonly model?: string | undefined
@@ -356,7 +360,7 @@ export interface Definition<C> {
  */
 export interface Prepared {
   readonly method: "POST"
-  /** Absolute, with its query. */
+  /** Absolute, with its query; what may be secret in the caller's part of it is `<redacted>`. */
   readonly url: string
   /** Names in lower case; the values of credentials and of the caller's `Redacted` headers are `<redacted>`. */
   readonly headers: Readonly<Record<string, string>>
@@ -366,6 +370,9 @@ export interface Prepared {
 }
 
 const redacted = "<redacted>"
+
+const isSecret = (name: string, value: string | Redacted.Redacted): boolean =>
+  typeof value !== "string" || Redaction.isSecretName(name)
 
 /**
  * The request that a provider would send, without sending it: no credential is looked up and nothing is downloaded.
@@ -396,13 +403,13 @@ export const prepare = <C>(
       ),
       (reason) => failure(definition, reason)
     ),
-    ({ encoded, headers, url }) => ({
+    ({ encoded, headers, secrets, url }) => ({
       method: "POST",
-      url,
+      url: Redaction.clean(url, secrets),
       headers: {
         ...Object.fromEntries(definition.auth.headerNames.map((name) => [name, redacted])),
         ...Object.fromEntries(
-          Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? value : redacted])
+          Object.entries(headers).map(([name, value]) => [name, isSecret(name, value) ? redacted : String(value)])
         )
       },
       body: encoded.body,
@@ -442,6 +449,8 @@ interface Outline {
   /** `undefined` for a call without a body. */
   readonly encoded: Encoded | undefined
   readonly url: string
+  /** What may be secret in the caller's part of the address. */
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
   readonly info: ResponseInfo
   /** All headers but the credentials; names in lower case. */
   readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
@@ -475,7 +484,14 @@ const planOf = <C>(
       ...options?.headers
     })
     yield* checkHeaders(all)
-    return { method: "POST", encoded, url, info: { ...info, model }, headers: all }
+    return {
+      method: "POST",
+      encoded,
+      url,
+      secrets: Redaction.ofUrl(url, model),
+      info: { ...info, model },
+      headers: all
+    }
   })
 
 const planCall = <C, D>(
@@ -492,6 +508,7 @@ const planCall = <C, D>(
         method,
         encoded: undefined,
         url: address(new URL(url)).href,
+        secrets: Redaction.ofUrl(url, model),
         info: { ...info, ...(model === undefined ? undefined : { model }) },
         headers: all
       }
@@ -651,7 +668,7 @@ const logIgnored = (provider: string, ignored: ReadonlyArray<string>): Effect.Ef
 }
 
 const attempt = (
-  { encoded, headers, info, method, url }: Outline,
+  { encoded, headers, info, method, secrets, url }: Outline,
   auth: Auth.Auth,
   authorize: Auth.Authorize
 ): Effect.Effect<Transport.Attempt, ProviderError.Reason> =>
@@ -671,7 +688,7 @@ const attempt = (
     const secretNames = [
       ...auth.headerNames,
       ...Object.keys(authorization.headers),
-      ...Object.keys(headers).filter((name) => Redacted.isRedacted(headers[name]))
+      ...Object.entries(headers).flatMap(([name, value]) => isSecret(name, value) ? [name] : [])
     ]
     const request = HttpClientRequest.make(method)(url).pipe(
       encoded === undefined ? identity : HttpClientRequest.bodyUint8Array(body, "application/json"),
@@ -683,6 +700,7 @@ const attempt = (
       secretHeaders: secretNames,
       secrets: () => [
         ...authorization.secrets,
+        ...secrets,
         // Also without the scheme of a credential, such as `Bearer`.
         ...own.flatMap(([name, value]) =>
           secretNames.includes(name)

@@ -474,6 +474,7 @@ export const statuses: Readonly<Record<number, StatedReason>> = {
   403: "PermissionDenied",
   404: "NotFound",
   408: "Timeout",
+  425: "Overloaded",
   429: "RateLimited",
   504: "Timeout",
   529: "Overloaded"

@@ -107,14 +107,19 @@ const withMetadata = (metadata: AiResponse.ProviderMetadata | undefined) =>
 export class Log {
   private readonly events: Array<ContentEvent> = []
 
-  add(event: ContentEvent): void {
+  /** Whether it takes a place of its own. */
+  add(event: ContentEvent): boolean {
     const { events } = this
     const last = events.length - 1
     const before = events[last]
     if (
       (event.type === "text" || event.type === "reasoning") && before?.type === event.type && before.key === event.key
-    ) events[last] = { type: event.type, key: event.key, delta: before.delta + event.delta }
-    else events.push(event)
+    ) {
+      events[last] = { type: event.type, key: event.key, delta: before.delta + event.delta }
+      return false
+    }
+    events.push(event)
+    return true
   }
 
   /** Lets {@link encoded} know that a response is made of the events so far. */

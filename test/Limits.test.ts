@@ -199,6 +199,32 @@ describe("limits", () => {
       assert.lengthOf(accumulator.response().content, 100)
     })
 
+    const payload: (payload: object) => Chunk.Chunk = Schema.decodeUnknownSync(AnthropicChunk.FromPayload)
+    const endless: Readonly<Record<string, (i: number) => Chunk.Chunk>> = {
+      "chunks without content": () => openAi(delta({ content: "" })),
+      "choices": (index) => openAi({ choices: [{ index, delta: {} }] }),
+      "calls": (index) => openAi(delta({ tool_calls: [{ index, id: `call_${index}`, function: { name: "f" } }] })),
+      "calls without ids": (index) => openAi(delta({ tool_calls: [{ index, function: {} }] })),
+      "usage": () => openAi({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 } }),
+      "responses": (i) => payload({ type: "message_start", message: { id: `msg_${i}`, model: "m", usage: {} } }),
+      "blocks": (index) => payload({ type: "content_block_start", index, content_block: { type: "text", text: "" } }),
+      "unknown blocks": (index) => payload({ type: "content_block_start", index, content_block: { type: "odd" } }),
+      "ends of blocks": (index) => payload({ type: "content_block_stop", index }),
+      "citations": () =>
+        openAi(
+          delta({ annotations: [{ type: "url_citation", url_citation: { url: "https://a.example", title: "A" } }] })
+        )
+    }
+    for (const [what, chunk] of Object.entries(endless)) {
+      it(`ends what has no text, and no end: ${what}`, () => {
+        const accumulator = ChatResponse.accumulator({ maxSize: 100 })
+        let chunks = 0
+        while (accumulator.failure === undefined && chunks < 100_000) accumulator.add(chunk(chunks++))
+        assert.isBelow(chunks, 100_000)
+        isTooLarge(accumulator.failure)
+      })
+    }
+
     it("is none for text that streams through as parts, but one for what is kept until its block ends", async () => {
       const parts = (...chunks: ReadonlyArray<Chunk.Chunk>) => {
         const seen: Array<string> = []

@@ -47,6 +47,19 @@ describe("PricingRefresh.fromUrl", () => {
       assert.isBelow(sent, 10 * PricingRefresh.maxSize)
     }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
 
+  it.live("closes the connection of an error whose page does not end", () =>
+    Effect.gen(function*() {
+      let closed: () => void
+      const isClosed = new Promise<void>((resolve) => {
+        closed = resolve
+      })
+      const url = yield* serve((_, response) => {
+        response.on("close", () => closed()).writeHead(500).write("sorry")
+      })
+      assert.match((yield* Effect.flip(PricingRefresh.fromUrl(url))).message, /500/)
+      yield* Effect.promise(() => isClosed)
+    }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
+
   it.effect("waits no longer than a minute for a body that does not end", () =>
     Effect.gen(function*() {
       let begun: () => void

@@ -29,7 +29,7 @@ describe("ProviderError", () => {
       ([status]) => {
         const error = failed(classify({ message: "?", status }))
         assert.strictEqual(error.status, status)
-        const expected = status === 408 || status === 409 || status === 429 || status >= 500
+        const expected = [408, 409, 425, 429].includes(status) || status >= 500
         assert.strictEqual(error.isRetryable, expected)
       }
     )

@@ -471,11 +471,21 @@ const hint = (error: CliError.NonShowHelpErrors, path: string): string => {
   }
 }
 
+/** A long word of letters and digits that is no path, a token, or an address with a user or a query. */
+const keys =
+  /(?=[^\s"']*\d)(?=[^\s"']*[a-z])[^\s"'/.]{20,}(?![^\s"']*[/.])|eyJ[^\s"']{20,}|https?:[^\s"']*[@?][^\s"']*/gi
+
+/** Without what may be a key that was given in the wrong place. */
+const withoutKeys = (text: string): string =>
+  text.split(/(["'\s])/).map((word) => word.replace(keys, "<redacted>")).join("")
+
 const presenter: CliOutput.Presenter = {
   present: Effect.fnUntraced(function*(event) {
     if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
     const path = event.commandPath.join(" ")
-    const messages = event.errors.map((error) => `${path}: ${printable(error.message)}${hint(error, path)}`)
+    const messages = event.errors.map((error) =>
+      `${path}: ${printable(withoutKeys(error.message))}${hint(error, path)}`
+    )
     yield* Console.error([...messages, `Run '${path} --help' to see how it is used.`].join("\n"))
   })
 }

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as ProviderError from "../ProviderError.ts"
+import { withMethods } from "./quiet.ts"
 
 /** @internal */
 export type Attributes = Readonly<Record<string, unknown>>
@@ -180,14 +181,7 @@ export const executeTool = <A extends { readonly result: unknown; readonly isFai
   }))
 
 // A toolkit puts the arguments into the span around it, whoever asks for that.
-const withoutParameters = (span: Tracer.Span): Tracer.Span => {
-  const attribute: Tracer.Span["attribute"] = (key, value) =>
-    key === "parameters" || key === "tool" ? undefined : span.attribute(key, value)
-  return new Proxy(span, {
-    get: (_, key) => {
-      if (key === "attribute") return attribute
-      const value: unknown = Reflect.get(span, key, span)
-      return typeof value === "function" ? value.bind(span) : value
-    }
+const withoutParameters = (span: Tracer.Span): Tracer.Span =>
+  withMethods(span, {
+    attribute: (key, value) => key === "parameters" || key === "tool" ? undefined : span.attribute(key, value)
   })
-}

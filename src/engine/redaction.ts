@@ -1,4 +1,6 @@
+import * as Base64 from "effect/encoding/Base64"
 import * as Redacted from "effect/Redacted"
+import { concat } from "../internal/bytes.ts"
 import type * as ProviderError from "../ProviderError.ts"
 import { rebuild } from "./reason.ts"
 
@@ -7,7 +9,8 @@ const least = 4
 
 /**
  * Cuts the caller's secrets out of a text, and the start of one at its end, where the text itself was cut. A character
- * counts however it is written: as it is, or escaped for JSON (also when that is within JSON again), a URL or HTML.
+ * counts however it is written: as it is, or escaped for JSON (also when that is within JSON again), a URL or HTML. The
+ * bytes of a secret count in hexadecimal and in base64, also where that encodes more than the secret.
  *
  * @internal
  */
@@ -17,6 +20,7 @@ export const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): 
     const value = Redacted.value(secret)
     if (value.length < least) continue
     for (const written of plain.test(value) ? [value] : formsOf(value)) out = without(out, written)
+    if (encoded.test(out)) { for (const written of encodings(value)) out = without(out, written) }
   }
   return out
 }
@@ -37,13 +41,34 @@ const url = (text: string): string => {
   return searchParams.toString().slice(1).replaceAll("+", "%20")
 }
 
+/** A text that may hold bytes of a secret, encoded. */
+const encoded = /[\w+/%\\-]{10}/
+
+/** Base64 has three forms by where in a group of three bytes the secret starts. What it shares with others stays. */
+const encodings = (value: string): ReadonlyArray<string> => {
+  const bytes = new TextEncoder().encode(value)
+  if (bytes.length < 2 * least) return []
+  const hexadecimal = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+  const base64 = [0, 1, 2].map((before) =>
+    Base64.encode(concat([new Uint8Array(before), bytes])).slice(
+      Math.ceil(before * 4 / 3),
+      Math.floor((before + bytes.length) * 4 / 3)
+    )
+  )
+  const forUrls = base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_"))
+  return [...new Set([hexadecimal, hexadecimal.toUpperCase(), ...base64, ...forUrls])]
+}
+
 const redacted = "<redacted>"
 
 const without = (text: string, secret: string): string => {
+  if (!escapes.test(text) && !text.includes(secret.slice(0, least))) return text
   const last = text.endsWith("…") ? text.length - 1 : text.length
   let out = ""
   let done = 0
+  const first = secret.charAt(0)
   for (let at = 0; at < last; at++) {
+    if (text.charAt(at) !== first && !escapes.test(text.charAt(at))) continue
     const end = endOf(text, at, last, secret, false) ?? endOf(text, at, last, secret, true)
     if (end === undefined) continue
     out += text.slice(done, at) + redacted
@@ -109,6 +134,41 @@ const escapeAt = (text: string, at: number): { readonly character: string; reado
 // Backslashes double with every level of JSON within JSON, and so do percent signs, as `%25`.
 const escape =
   /\\{1,15}(?:u([\da-f]{4})|([^u]))|%(?:25){0,3}([\da-f]{2})|&(?:#x([\da-f]{1,4})|#(\d{1,5})|(quot|amp|lt|gt|apos));/giy
+
+/**
+ * What may be secret in an address: user and password, the query but for its version, and what in the path looks like a key
+ * and is not the model.
+ *
+ * @internal
+ */
+export const ofUrl = (address: string, model?: string): ReadonlyArray<Redacted.Redacted> => {
+  if (!URL.canParse(address)) return []
+  const { password, pathname, searchParams, username } = new URL(address)
+  const query = Array.from(searchParams).flatMap(([name, value]) =>
+    /version$/i.test(name) ? [] : value === "" ? [name] : [value]
+  )
+  const keys = pathname.split("/").map(decoded).filter((part) =>
+    part.length >= 16 && /[\dA-Z]/.test(part) && (model === undefined || !part.includes(model))
+  )
+  const long = [...query, ...keys].filter((part) => part.length >= 8)
+  return [decoded(username), decoded(password), ...long].map((part) => Redacted.make(part))
+}
+
+const decoded = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+/**
+ * Whether a header holds a credential, by its name.
+ *
+ * @internal
+ */
+export const isSecretName = (name: string): boolean =>
+  /auth|cookie|credential|passw|secret|(?:^|[^a-z])(?:(?:api)?key|token|signature|sig|jwt)(?:$|[^a-z])/i.test(name)
 
 /**
  * Cuts the caller's secrets out of everything that the provider may have echoed.

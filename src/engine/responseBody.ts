@@ -73,6 +73,9 @@ const compressions: Readonly<Record<string, CompressionFormat>> = {
   deflate: "deflate"
 }
 
+// What a fetch may undo. It hands on a body whole where it does not know one of the compressions.
+const undone = /^(?:(?:x-)?gzip|(?:x-)?compress|deflate|br|zstd|dcb|dcz|identity|[ ,])*$/
+
 /**
  * The compression of a body that the client hands on as it came; `undefined` without one.
  *
@@ -80,9 +83,8 @@ const compressions: Readonly<Record<string, CompressionFormat>> = {
  */
 export const compressionOf = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
   const encoding = response.headers["content-encoding"]?.trim().toLowerCase() ?? ""
-  return encoding === "" || encoding === "identity" || Option.isSome(HttpClientResponse.toWeb(response))
-    ? undefined
-    : encoding
+  const isUndone = Option.isSome(HttpClientResponse.toWeb(response)) ? undone.test(encoding) : encoding === "identity"
+  return encoding === "" || isUndone ? undefined : encoding
 }
 
 /** Whether a body that is compressed in this way can be read. */

@@ -24,6 +24,7 @@ import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
 import { fromClient } from "./clientError.ts"
+import * as Quiet from "./quiet.ts"
 import { withRequestId } from "./reason.ts"
 import * as Redaction from "./redaction.ts"
 import * as Refusal from "./refusal.ts"
@@ -346,10 +347,13 @@ const openOnce = Effect.fnUntraced(function*<C>(
     const now = yield* Clock.currentTimeMillis
     return yield* fail(refusal({ body: text, shown, now }))
   }
+  const headers = Headers.fromInput(
+    Object.entries(response.headers).map(([name, value]) => [name, Redaction.clean(value, secrets())] as const)
+  )
   const info: Protocol.ResponseInfo = {
     ...route.info,
-    ...protocol.headers.info?.(response.headers),
-    requestId: Refusal.requestId(response.headers, protocol.headers)
+    ...protocol.headers.info?.(headers),
+    requestId: Refusal.requestId(headers, protocol.headers)
   }
   requestId = info.requestId
   decoder = protocol.body(info)
@@ -366,8 +370,9 @@ const openOnce = Effect.fnUntraced(function*<C>(
 })
 
 const calling =
-  ({ secretHeaders }: Attempt, { propagateTrace }: Policy) =>
+  ({ secretHeaders, secrets }: Attempt, { propagateTrace }: Policy) =>
   (context: Context.Context<never>): Context.Context<never> => {
+    const tracer = Context.get(context, Tracer.Tracer)
     const own = context.pipe(
       Context.add(FetchHttpClient.RequestInit, {
         // Fetch would carry keys in custom headers along.
@@ -380,9 +385,12 @@ const calling =
       ])
     )
     // It exports no span: one would be of use only in the headers to the provider.
-    return !propagateTrace && Context.get(context, Tracer.Tracer) === Tracer.nativeTracer
+    return !propagateTrace && tracer === Tracer.nativeTracer
       ? Context.add(own, HttpClient.TracerDisabledWhen, constTrue)
-      : Context.add(own, HttpClient.TracerPropagationEnabled, propagateTrace)
+      : own.pipe(
+        Context.add(HttpClient.TracerPropagationEnabled, propagateTrace),
+        Context.add(Tracer.Tracer, Quiet.tracer(tracer, (text) => Redaction.clean(text, secrets())))
+      )
   }
 
 // Errors of the client itself, and of connections that could not be made.

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
+import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -196,5 +197,22 @@ describe("llm-stream batch", () => {
       const { status } = yield* run(["ledger", "--store", `sqlite:${at.output}.none`])
       assert.strictEqual(status, 2)
       assert.isFalse(Fs.existsSync(`${at.output}.none`))
+    }))
+
+  it.live("a store that is a pipe is refused: opening one waits for ever", () =>
+    Effect.gen(function*() {
+      const at = yield* place(1)
+      execFileSync("mkfifo", [at.output])
+      const { status, stderr } = yield* run(["ledger", "--store", `sqlite:${at.output}`])
+      assert.strictEqual(status, 2)
+      assert.match(stderr, /is a pipe/)
+    }))
+
+  it.live("lines without an end are refused", () =>
+    Effect.gen(function*() {
+      const at = yield* place(1)
+      const { status, stderr } = yield* run(argsOf({ ...at, input: "/dev/zero" }), { env: at.env })
+      assert.strictEqual(status, 2)
+      assert.match(stderr, /\/dev\/zero: larger than \d+ bytes/)
     }))
 })

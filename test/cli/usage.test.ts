@@ -14,6 +14,16 @@ const wrong: ReadonlyArray<readonly [title: string, args: ReadonlyArray<string>,
     /Unknown subcommand "hello there".*To ask a model: llm-stream ask "PROMPT"/
   ],
   ["an unknown flag", ["ask", "--colour", "hello"], /Unrecognized flag: --colour/],
+  [
+    "a key in the wrong place",
+    ["--openai-api-key", "sk-0123456789abcdef0123", "ask", "hello"],
+    /Unknown subcommand "<redacted>"/
+  ],
+  [
+    "an address with a key in the wrong place",
+    ["prices", "refresh", "https://prices.example/?key=secret"],
+    /Unexpected positional argument: "<redacted>"/
+  ],
   ["no PROMPT", ["ask", "--provider", "openai"], /No PROMPT/],
   [
     "two PROMPTs",

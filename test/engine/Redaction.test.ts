@@ -73,6 +73,21 @@ describe("Redaction", () => {
     }
   })
 
+  it.prop("finds the bytes of a secret in base64 and hexadecimal, whatever stands before and after them", {
+    secret: Schema.String.check(Schema.isMinLength(8), Schema.isMaxLength(40)),
+    before: Schema.String,
+    after: Schema.String,
+    encoding: Schema.Literals(["base64", "base64url", "hex"])
+  }, ({ after, before, encoding, secret }) => {
+    const left = clean(`a ${Buffer.from(before + secret + after).toString(encoding)} b`, secrets(secret))
+    assert.include(left, "<redacted>")
+    for (const part of left.split("<redacted>")) {
+      for (const start of [0, 1, 2, 3]) {
+        assert.notInclude(Buffer.from(part.slice(start), encoding).toString(), Buffer.from(secret).toString())
+      }
+    }
+  })
+
   it(
     "takes time linear in the text",
     Cpu.patient,

@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import type * as Lines from "../../batch/lines.ts"
+import { concat } from "../../internal/bytes.ts"
 import { type Failed, wrongUsage } from "../status.ts"
 
 /** @internal */
@@ -37,12 +38,19 @@ export const open = (file: string) =>
       Effect.try({
         try: (): Input => ({
           stats,
-          source: sourceOf(file, stats.isFile() ? readerOf(descriptor) : readerOfAll(Fs.readFileSync(descriptor)))
+          source: sourceOf(file, stats.isFile() ? readerOf(descriptor) : readerOfAll(contentOf(descriptor)))
         }),
         catch: (error) => wrongUsage(`${file}: ${reasonOf(error)}`)
       })
     )
   )
+
+/**
+ * Whether a file is a pipe: opening one waits for a writer, for ever, and SQLite does so with the whole process.
+ *
+ * @internal
+ */
+export const isPipe = (file: string): boolean => Fs.statSync(file, { throwIfNoEntry: false })?.isFIFO() === true
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder",
@@ -72,6 +80,21 @@ const readerOf = (descriptor: number): Reader => (buffer, position) => {
     size += read
   }
   return size
+}
+
+/** A pipe may have no end. */
+const largestPipe = 256 * 1024 * 1024
+
+const contentOf = (descriptor: number): Uint8Array => {
+  const pieces: Array<Uint8Array> = []
+  for (let size = 0; size <= largestPipe;) {
+    const piece = new Uint8Array(readSize)
+    const read = Fs.readSync(descriptor, piece, 0, readSize, null)
+    if (read === 0) return concat(pieces)
+    pieces.push(piece.subarray(0, read))
+    size += read
+  }
+  throw new Error(`larger than ${largestPipe} bytes, which is the limit of what is not a file`)
 }
 
 const readerOfAll = (all: Uint8Array): Reader => (buffer, position) => {
