@@ -235,7 +235,8 @@ const areTargets = (targets: unknown): boolean =>
   Array.isArray(targets) && targets.length > 0 &&
   targets.every(({ model, provider: { auth, endpoint, format, protocol } }: Target) =>
     Predicate.isFunction(endpoint) && Predicate.isString(protocol.provider) && Effect.isEffect(auth.make) &&
-    Predicate.isFunction(format.encode) && (model === undefined || Predicate.isString(model))
+    Predicate.isFunction("load" in format ? format.plain : format.encode) &&
+    (model === undefined || Predicate.isString(model))
   )
 
 const areSecrets = (secrets: unknown): boolean =>

@@ -25,7 +25,7 @@ import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Auth from "./Auth.ts"
-import * as ChatRequest from "./ChatRequest.ts"
+import type * as ChatRequest from "./ChatRequest.ts"
 import { type Chunk, hasOutput } from "./Chunk.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import * as Checks from "./engine/checks.ts"
@@ -34,7 +34,7 @@ import * as Transport from "./engine/transport.ts"
 import { defined } from "./internal/defined.ts"
 import type { Protocol, ResponseInfo } from "./Protocol.ts"
 import * as ProviderError from "./ProviderError.ts"
-import type { Encoded, RequestFormat } from "./RequestFormat.ts"
+import * as RequestFormat from "./RequestFormat.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Service
@@ -333,7 +333,7 @@ export interface Definition<C> {
   /** Decodes the answers; its `provider` is the provider's name. */
   readonly protocol: Protocol<C>
   /** Encodes the requests. */
-  readonly format: RequestFormat
+  readonly format: RequestFormat.RequestFormat | RequestFormat.Lazy
   /** Where the requests go. */
   readonly endpoint: Endpoint
   /** What signs them. */
@@ -375,10 +375,10 @@ const redacted = "<redacted>"
  * @example
  * ```ts
  * import { OpenAi, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const prepared = Provider.prepare(OpenAi.define({}), { model: "gpt-4o-mini", prompt: "Say hello" })
- * Result.map(prepared, ({ url }) => url) // Result.succeed("https://api.openai.com/v1/chat/completions")
+ * Effect.map(prepared, ({ url }) => url) // "https://api.openai.com/v1/chat/completions"
  * ```
  *
  * @category encoding
@@ -387,27 +387,27 @@ const redacted = "<redacted>"
 export const prepare = <C>(
   definition: Definition<C>,
   request: ChatRequest.ChatRequest
-): Result.Result<Prepared, ProviderError.ProviderError> =>
-  Result.map(
-    Result.mapError(
-      Result.andThen(
-        Result.mapError(toPolicy(definition.options ?? {}), invalid),
-        () => plan(definition, request)
-      ),
-      (reason) => failure(definition, reason)
+): Effect.Effect<Prepared, ProviderError.ProviderError> =>
+  Effect.mapBoth(
+    Effect.andThen(
+      Effect.suspend(() => Effect.fromResult(Result.mapError(toPolicy(definition.options ?? {}), invalid))),
+      plan(definition, request)
     ),
-    ({ encoded, headers, url }) => ({
-      method: "POST",
-      url,
-      headers: {
-        ...Object.fromEntries(definition.auth.headerNames.map((name) => [name, redacted])),
-        ...Object.fromEntries(
-          Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? value : redacted])
-        )
-      },
-      body: encoded.body,
-      ignored: encoded.ignored
-    })
+    {
+      onFailure: (reason) => failure(definition, reason),
+      onSuccess: ({ encoded, headers, url }) => ({
+        method: "POST",
+        url,
+        headers: {
+          ...Object.fromEntries(definition.auth.headerNames.map((name) => [name, redacted])),
+          ...Object.fromEntries(
+            Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? value : redacted])
+          )
+        },
+        body: encoded.body,
+        ignored: encoded.ignored
+      })
+    }
   )
 
 const invalid = (message: string): ProviderError.InvalidRequest => new ProviderError.InvalidRequest({ message })
@@ -440,7 +440,7 @@ const caught = <A>(
 interface Outline {
   readonly method: "GET" | "POST"
   /** `undefined` for a call without a body. */
-  readonly encoded: Encoded | undefined
+  readonly encoded: RequestFormat.Encoded | undefined
   readonly url: string
   readonly info: ResponseInfo
   /** All headers but the credentials; names in lower case. */
@@ -448,25 +448,42 @@ interface Outline {
 }
 
 interface Plan extends Outline {
-  readonly encoded: Encoded
+  readonly encoded: RequestFormat.Encoded
 }
+
+const requests = RequestFormat.once(() => import("./ChatRequest.ts"))
 
 const plan = <C>(
   definition: Definition<C>,
   request: ChatRequest.ChatRequest
-): Result.Result<Plan, ProviderError.InvalidRequest> => caught(() => planOf(definition, request))
+): Effect.Effect<Plan, ProviderError.InvalidRequest> =>
+  Effect.suspend(() => {
+    const { format, options } = definition
+    const model = caught(() => Result.succeed(modelOf(request, options)))
+    if (Result.isFailure(model)) return Effect.fail(model.failure)
+    const name = model.success
+    if (name === undefined) {
+      return Effect.fail(invalid("No model: give the request a `model`, or the layer a default one"))
+    }
+    const plain = "load" in format ? format.plain(request, name) : undefined
+    if (plain !== undefined) return Effect.fromResult(caught(() => planOf(definition, name, plain)))
+    return Effect.flatMap(Effect.zip(requests, RequestFormat.load(format)), ([{ normalize }, format]) =>
+      Effect.fromResult(caught(() =>
+        normalize(request).pipe(
+          Result.flatMap((request) =>
+            format.encode(request, name)
+          ),
+          Result.flatMap((encoded) => planOf(definition, name, encoded))
+        )
+      )))
+  })
 
 const planOf = <C>(
-  { endpoint, format, headers, options, protocol }: Definition<C>,
-  request: ChatRequest.ChatRequest
+  { endpoint, headers, options, protocol }: Definition<C>,
+  model: string,
+  encoded: RequestFormat.Encoded
 ): Result.Result<Plan, ProviderError.InvalidRequest> =>
-  Result.gen(function*() {
-    const model = modelOf(request, options)
-    if (model === undefined) {
-      return yield* Result.fail(invalid("No model: give the request a `model`, or the layer a default one"))
-    }
-    const encoded = yield* format.encode(yield* ChatRequest.normalize(request), model)
-    const { info, url } = yield* endpoint(model)
+  Result.flatMap(endpoint(model), ({ info, url }) => {
     const all = lowerCase({
       accept: protocol.contentTypes.join(", "),
       "content-type": "application/json",
@@ -474,8 +491,13 @@ const planOf = <C>(
       ...encoded.headers,
       ...options?.headers
     })
-    yield* checkHeaders(all)
-    return { method: "POST", encoded, url, info: { ...info, model }, headers: all }
+    return Result.map(checkHeaders(all), () => ({
+      method: "POST",
+      encoded,
+      url,
+      info: { ...info, model },
+      headers: all
+    }))
   })
 
 const planCall = <C, D>(
@@ -592,25 +614,23 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
   const authorize = yield* auth.make
   const layerPolicy = toPolicy(options)
   const connections = ResponseBody.connections()
+  const fail = (reason: ProviderError.Reason) => failure(definition, reason)
   const run = <D>(
-    plan: () => Result.Result<Outline, ProviderError.InvalidRequest>,
+    plan: Effect.Effect<Outline, ProviderError.InvalidRequest>,
     decoding: Pick<Transport.Route<D>, "protocol" | "hasContent" | "clock">
   ) =>
-    Transport.stream<D>(client, (context) =>
-      Result.gen(function*() {
-        const own = Context.get(context, CurrentPolicy)
-        const fail = (reason: ProviderError.Reason) => failure(definition, reason)
-        const policy = yield* Result.mapError(
-          !Predicate.isObject(own)
-            ? Result.fail("`CurrentPolicy` has to be a policy")
-            : Object.keys(own).length === 0
-            ? layerPolicy
-            : toPolicy({ ...options, ...defined(own) }),
-          (message) => fail(invalid(message))
-        )
-        const planned = yield* Result.mapError(plan(), fail)
-        return {
-          policy,
+    Transport.stream<D>(client, (context) => {
+      const own = Context.get(context, CurrentPolicy)
+      const policy = !Predicate.isObject(own)
+        ? Result.fail("`CurrentPolicy` has to be a policy")
+        : Object.keys(own).length === 0
+        ? layerPolicy
+        : toPolicy({ ...options, ...defined(own) })
+      if (Result.isFailure(policy)) return Effect.fail(fail(invalid(policy.failure)))
+      return Effect.mapBoth(plan, {
+        onFailure: fail,
+        onSuccess: (planned) => ({
+          policy: policy.success,
           route: {
             ...decoding,
             info: planned.info,
@@ -619,10 +639,11 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
             attempt: attempt(planned, auth, authorize)
           },
           before: logIgnored(protocol.provider, planned.encoded?.ignored ?? [])
-        }
-      }))
+        })
+      })
+    })
   const stream: Caller<C>["stream"] = (request, clock) =>
-    run(() => plan(definition, request), { protocol, hasContent: hasOutput, clock })
+    run(plan(definition, request), { protocol, hasContent: hasOutput, clock })
   return {
     service: {
       name: protocol.provider,
@@ -633,7 +654,11 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
     },
     stream,
     call: (call, clock) =>
-      run(() => planCall(definition, call), { protocol: call.protocol, hasContent: call.hasContent, clock })
+      run(Effect.suspend(() => Effect.fromResult(planCall(definition, call))), {
+        protocol: call.protocol,
+        hasContent: call.hasContent,
+        clock
+      })
   }
 })
 
