@@ -377,8 +377,9 @@ const redacted = "<redacted>"
  * import { OpenAi, Provider } from "effect-llm-stream"
  * import { Effect } from "effect"
  *
- * const prepared = Provider.prepare(OpenAi.define({}), { model: "gpt-4o-mini", prompt: "Say hello" })
- * Effect.map(prepared, ({ url }) => url) // "https://api.openai.com/v1/chat/completions"
+ * const request = { model: "gpt-4o-mini", prompt: "Say hello" }
+ * const { url } = await Effect.runPromise(Provider.prepare(OpenAi.define({}), request))
+ * url // "https://api.openai.com/v1/chat/completions"
  * ```
  *
  * @category encoding

@@ -109,11 +109,11 @@ export const protocol = (provider = "anthropic"): Protocol.Protocol<AnthropicChu
  * @example
  * ```ts
  * import { Anthropic, Provider } from "effect-llm-stream"
- * import { Redacted, Result } from "effect"
+ * import { Effect, Redacted } from "effect"
  *
  * const definition = Anthropic.define({ apiKey: Redacted.make("sk-ant-…") })
- * const prepared = Provider.prepare(definition, { model: "claude-haiku-4-5", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://api.anthropic.com/v1/messages"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "claude-haiku-4-5", prompt: "Say hello" }))
+ * prepared.url // "https://api.anthropic.com/v1/messages"
  * ```
  *
  * @category constructors

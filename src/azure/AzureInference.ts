@@ -93,11 +93,11 @@ export const protocol: () => Protocol.Protocol<AzureChunk> = AzureOpenAi.protoco
  * @example
  * ```ts
  * import { AzureInference, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const definition = AzureInference.define({ endpoint: "https://mine.services.ai.azure.com" })
- * const prepared = Provider.prepare(definition, { model: "Phi-4", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://mine.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "Phi-4", prompt: "Say hello" }))
+ * prepared.url // "https://mine.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview"
  * ```
  *
  * @category constructors

@@ -143,11 +143,11 @@ export const protocol = (): Protocol.Protocol<AzureChunk> =>
  * @example
  * ```ts
  * import { AzureOpenAi, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const definition = AzureOpenAi.define({ endpoint: "https://mine.openai.azure.com" })
- * const prepared = Provider.prepare(definition, { model: "gpt-4o", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://mine.openai.azure.com/openai/v1/chat/completions"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "gpt-4o", prompt: "Say hello" }))
+ * prepared.url // "https://mine.openai.azure.com/openai/v1/chat/completions"
  * ```
  *
  * @category constructors

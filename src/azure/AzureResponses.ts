@@ -92,11 +92,11 @@ export const protocol = (): ResponsesEvents.ResponsesProtocol<AzureResponsesChun
  * @example
  * ```ts
  * import { AzureResponses, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const definition = AzureResponses.define({ endpoint: "https://mine.openai.azure.com" })
- * const prepared = Provider.prepare(definition, { model: "gpt-5", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://mine.openai.azure.com/openai/v1/responses"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "gpt-5", prompt: "Say hello" }))
+ * prepared.url // "https://mine.openai.azure.com/openai/v1/responses"
  * ```
  *
  * @category constructors

@@ -102,11 +102,11 @@ export const protocol = (): Protocol.Protocol<BedrockChunk> =>
  * @example
  * ```ts
  * import { Bedrock, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const definition = Bedrock.define({ region: "us-east-1" })
- * const prepared = Provider.prepare(definition, { model: "amazon.nova-lite-v1:0", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.nova-lite-v1%3A0/converse-stream"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "amazon.nova-lite-v1:0", prompt: "Say hello" }))
+ * prepared.url // "https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.nova-lite-v1%3A0/converse-stream"
  * ```
  *
  * @category constructors

@@ -167,11 +167,11 @@ const isUntyped = (data: string): boolean => {
  * @example
  * ```ts
  * import { BedrockInvoke, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const definition = BedrockInvoke.define({ region: "us-east-1" })
- * const prepared = Provider.prepare(definition, { model: "anthropic.claude-3-haiku-20240307-v1:0", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke-with-response-stream"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "anthropic.claude-3-haiku-20240307-v1:0", prompt: "Say hello" }))
+ * prepared.url // "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke-with-response-stream"
  * ```
  *
  * @category constructors

@@ -115,11 +115,11 @@ export const protocol = (): Protocol.Protocol<GroqChunk> =>
  * @example
  * ```ts
  * import { Groq, Provider } from "effect-llm-stream"
- * import { Redacted, Result } from "effect"
+ * import { Effect, Redacted } from "effect"
  *
  * const definition = Groq.define({ apiKey: Redacted.make("gsk_…") })
- * const prepared = Provider.prepare(definition, { model: "llama-3.3-70b-versatile", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://api.groq.com/openai/v1/chat/completions"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "llama-3.3-70b-versatile", prompt: "Say hello" }))
+ * prepared.url // "https://api.groq.com/openai/v1/chat/completions"
  * ```
  *
  * @category constructors

@@ -99,11 +99,11 @@ export const protocol = (): Protocol.Protocol<OpenAiChunk> =>
  * @example
  * ```ts
  * import { OpenAi, Provider } from "effect-llm-stream"
- * import { Redacted, Result } from "effect"
+ * import { Effect, Redacted } from "effect"
  *
  * const definition = OpenAi.define({ apiKey: Redacted.make("sk-…") })
- * const prepared = Provider.prepare(definition, { model: "gpt-4o-mini", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://api.openai.com/v1/chat/completions"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "gpt-4o-mini", prompt: "Say hello" }))
+ * prepared.url // "https://api.openai.com/v1/chat/completions"
  * ```
  *
  * @category constructors

@@ -97,11 +97,11 @@ export const protocol = (options: Pick<Options, "provider" | "quirks">): Protoco
  * @example
  * ```ts
  * import { OpenAiCompatible, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const definition = OpenAiCompatible.define({ provider: "ollama", baseUrl: "http://localhost:11434/v1" })
- * const prepared = Provider.prepare(definition, { model: "llama3.2", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "http://localhost:11434/v1/chat/completions"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "llama3.2", prompt: "Say hello" }))
+ * prepared.url // "http://localhost:11434/v1/chat/completions"
  * ```
  *
  * @category constructors

@@ -89,11 +89,11 @@ export const protocol = (): ResponsesEvents.ResponsesProtocol<OpenAiResponsesChu
  * @example
  * ```ts
  * import { OpenAiResponses, Provider } from "effect-llm-stream"
- * import { Redacted, Result } from "effect"
+ * import { Effect, Redacted } from "effect"
  *
  * const definition = OpenAiResponses.define({ apiKey: Redacted.make("sk-…") })
- * const prepared = Provider.prepare(definition, { model: "gpt-5-mini", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://api.openai.com/v1/responses"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "gpt-5-mini", prompt: "Say hello" }))
+ * prepared.url // "https://api.openai.com/v1/responses"
  * ```
  *
  * @category constructors

@@ -1,3 +1,8 @@
+/**
+ * The body of chat completions for requests of texts and limits alone.
+ *
+ * @since 0.2.0
+ */
 import type * as RequestFormat from "../../RequestFormat.ts"
 import { contentOf, read } from "../request/plain.ts"
 

@@ -1,3 +1,8 @@
+/**
+ * The body of Converse for requests of texts and limits alone.
+ *
+ * @since 0.2.0
+ */
 import type * as RequestFormat from "../../RequestFormat.ts"
 import { read, turns } from "../request/plain.ts"
 

@@ -1,3 +1,8 @@
+/**
+ * The body of the Messages API for requests of texts and limits alone.
+ *
+ * @since 0.2.0
+ */
 import type * as RequestFormat from "../../RequestFormat.ts"
 import { contentOf, read, turns } from "../request/plain.ts"
 

@@ -1,9 +1,18 @@
+/**
+ * Requests of texts and limits alone.
+ *
+ * @since 0.2.0
+ */
 import * as Predicate from "effect/Predicate"
 import type * as ChatRequest from "../../ChatRequest.ts"
 
 type Role = "system" | "user" | "assistant"
 
-/** What one message says, in texts that are not blank. */
+/**
+ * What one message says, in texts that are not blank.
+ *
+ * @internal
+ */
 export interface Said {
   readonly role: Role
   readonly texts: ReadonlyArray<string>

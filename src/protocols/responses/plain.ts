@@ -1,3 +1,8 @@
+/**
+ * The body of the Responses API for requests of texts and limits alone.
+ *
+ * @since 0.2.0
+ */
 import type * as RequestFormat from "../../RequestFormat.ts"
 import { type Plain, read, type Said } from "../request/plain.ts"
 import { knownToReason } from "../request/reasoning.ts"
