@@ -10,11 +10,12 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { identity } from "effect/Function"
 import * as Headers from "effect/http/Headers"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -392,7 +393,7 @@ export const prepare = <C>(
   Effect.mapBoth(
     Effect.andThen(
       Effect.suspend(() => Effect.fromResult(Result.mapError(toPolicy(definition.options ?? {}), invalid))),
-      plan(definition, request)
+      planner(definition)(request)
     ),
     {
       onFailure: (reason) => failure(definition, reason),
@@ -454,52 +455,59 @@ interface Plan extends Outline {
 
 const requests = RequestFormat.once(() => import("./ChatRequest.ts"))
 
-const plan = <C>(
-  definition: Definition<C>,
-  request: ChatRequest.ChatRequest
-): Effect.Effect<Plan, ProviderError.InvalidRequest> =>
-  Effect.suspend(() => {
-    const { format, options } = definition
-    const model = caught(() => Result.succeed(modelOf(request, options)))
-    if (Result.isFailure(model)) return Effect.fail(model.failure)
-    const name = model.success
-    if (name === undefined) {
-      return Effect.fail(invalid("No model: give the request a `model`, or the layer a default one"))
-    }
-    const plain = "load" in format ? format.plain(request, name) : undefined
-    if (plain !== undefined) return Effect.fromResult(caught(() => planOf(definition, name, plain)))
-    return Effect.flatMap(Effect.zip(requests, RequestFormat.load(format)), ([{ normalize }, format]) =>
-      Effect.fromResult(caught(() =>
-        normalize(request).pipe(
-          Result.flatMap((request) =>
-            format.encode(request, name)
-          ),
-          Result.flatMap((encoded) => planOf(definition, name, encoded))
-        )
-      )))
+/** How requests become what is sent. What does not depend on the request is done once. */
+const planner = <C>(definition: Definition<C>) => {
+  const { format, options } = definition
+  let made: SentHeaders | undefined
+  const usual = () => made ??= headersOf(definition, {})
+  return (request: ChatRequest.ChatRequest): Effect.Effect<Plan, ProviderError.InvalidRequest> =>
+    Effect.suspend(() => {
+      const model = caught(() => Result.succeed(modelOf(request, options)))
+      if (Result.isFailure(model)) return Effect.fail(model.failure)
+      const name = model.success
+      if (name === undefined) {
+        return Effect.fail(invalid("No model: give the request a `model`, or the layer a default one"))
+      }
+      const plain = "load" in format ? format.plain(request, name) : undefined
+      if (plain !== undefined) return Effect.fromResult(caught(() => planOf(definition, name, plain, usual)))
+      return Effect.flatMap(Effect.zip(requests, RequestFormat.load(format)), ([{ normalize }, format]) =>
+        Effect.fromResult(caught(() =>
+          normalize(request).pipe(
+            Result.flatMap((request) =>
+              format.encode(request, name)
+            ),
+            Result.flatMap((encoded) => planOf(definition, name, encoded, usual))
+          )
+        )))
+    })
+}
+
+/** All headers but the credentials. */
+type SentHeaders = Result.Result<Outline["headers"], ProviderError.InvalidRequest>
+
+const headersOf = <C>(
+  { headers, options, protocol }: Definition<C>,
+  more: RequestFormat.Encoded["headers"]
+): SentHeaders =>
+  checkedHeaders({
+    accept: protocol.contentTypes.join(", "),
+    "content-type": contentType,
+    ...headers,
+    ...more,
+    ...options?.headers
   })
 
 const planOf = <C>(
-  { endpoint, headers, options, protocol }: Definition<C>,
+  definition: Definition<C>,
   model: string,
-  encoded: RequestFormat.Encoded
+  encoded: RequestFormat.Encoded,
+  usual: () => SentHeaders
 ): Result.Result<Plan, ProviderError.InvalidRequest> =>
-  Result.flatMap(endpoint(model), ({ info, url }) => {
-    const all = lowerCase({
-      accept: protocol.contentTypes.join(", "),
-      "content-type": "application/json",
-      ...headers,
-      ...encoded.headers,
-      ...options?.headers
-    })
-    return Result.map(checkHeaders(all), () => ({
-      method: "POST",
-      encoded,
-      url,
-      info: { ...info, model },
-      headers: all
-    }))
-  })
+  Result.flatMap(definition.endpoint(model), ({ info, url }) =>
+    Result.map(
+      Object.keys(encoded.headers).length === 0 ? usual() : headersOf(definition, encoded.headers),
+      (headers) => ({ method: "POST", encoded, url, info: { ...info, model }, headers })
+    ))
 
 const planCall = <C, D>(
   { endpoint, headers, options }: Definition<C>,
@@ -509,8 +517,11 @@ const planCall = <C, D>(
     Result.gen(function*() {
       const model = (call.model ?? options?.model) || undefined
       const { info, url } = yield* endpoint(model ?? "")
-      const all = lowerCase({ accept: protocol.contentTypes.join(", "), ...headers, ...options?.headers })
-      yield* checkHeaders(all)
+      const all = yield* checkedHeaders({
+        accept: protocol.contentTypes.join(", "),
+        ...headers,
+        ...options?.headers
+      })
       return {
         method,
         encoded: undefined,
@@ -522,11 +533,10 @@ const planCall = <C, D>(
   )
 
 // Clients differ in how they treat other characters, and some show the value. So the message does not.
-const checkHeaders = (
-  headers: Readonly<Record<string, string | Redacted.Redacted>>
-): Result.Result<void, ProviderError.InvalidRequest> => {
+const checkedHeaders = (headers: Outline["headers"]): SentHeaders => {
   const fail = (message: string) => Result.fail(invalid(message))
-  for (const [name, value] of Object.entries(headers)) {
+  const all = lowerCase(headers)
+  for (const [name, value] of Object.entries(all)) {
     if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) {
       return fail("The name of a header has characters that no header name has")
     }
@@ -536,13 +546,14 @@ const checkHeaders = (
       return fail(`The value of the header "${name}" has characters that cannot be sent (line breaks, …)`)
     }
   }
-  return Result.succeed(undefined)
+  return Result.succeed(all)
 }
 
 const lowerCase = <A>(headers: Readonly<Record<string, A>>): Readonly<Record<string, A>> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
 const utf8 = new TextEncoder()
+const contentType = "application/json"
 
 /**
  * Makes a provider from its definition and an HTTP client in the context.
@@ -643,8 +654,8 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
         })
       })
     })
-  const stream: Caller<C>["stream"] = (request, clock) =>
-    run(plan(definition, request), { protocol, hasContent: hasOutput, clock })
+  const plan = planner(definition)
+  const stream: Caller<C>["stream"] = (request, clock) => run(plan(request), { protocol, hasContent: hasOutput, clock })
   return {
     service: {
       name: protocol.provider,
@@ -681,49 +692,57 @@ const attempt = (
   auth: Auth.Auth,
   authorize: Auth.Authorize
 ): Effect.Effect<Transport.Attempt, ProviderError.Reason> =>
-  Effect.gen(function*() {
+  Effect.suspend(() => {
     // The bytes that are signed are the bytes that are sent.
-    const body = yield* Effect.try({
-      try: () => encoded === undefined ? new Uint8Array() : utf8.encode(JSON.stringify(encoded.body)),
-      catch: () => new ProviderError.InvalidRequest({ message: "The request cannot be written as JSON" })
-    })
+    const body = caught(() => Result.succeed(utf8.encode(encoded === undefined ? "" : JSON.stringify(encoded.body))))
+    if (Result.isFailure(body)) return Effect.fail(invalid("The request cannot be written as JSON"))
     const own = Object.entries(headers).map(([name, value]) =>
       [name, typeof value === "string" ? value : Redacted.value(value)] as const
     )
-    const outgoing = { method, url, headers: Object.fromEntries(own), body, info } as const
+    const outgoing = { method, url, headers: Object.fromEntries(own), body: body.success, info } as const
+    const signed = (authorization: Auth.Authorization): Transport.Attempt => {
+      const secretNames = [
+        ...auth.headerNames,
+        ...Object.keys(authorization.headers),
+        ...Object.keys(headers).filter((name) => Redacted.isRedacted(headers[name]))
+      ]
+      const length = String(outgoing.body.byteLength)
+      const all = {
+        ...(encoded === undefined ? undefined : { "content-type": contentType, "content-length": length }),
+        ...lowerCase(authorization.headers),
+        ...outgoing.headers
+      }
+      return {
+        request: HttpClientRequest.makeWith(
+          method,
+          url,
+          UrlParams.empty,
+          Option.none(),
+          concealed(all, secretNames),
+          encoded === undefined ? HttpBody.empty : HttpBody.uint8Array(outgoing.body, contentType)
+        ),
+        secretHeaders: secretNames,
+        secrets: () => [
+          ...authorization.secrets,
+          // Also without the scheme of a credential, such as `Bearer`.
+          ...own.flatMap(([name, value]) =>
+            secretNames.includes(name)
+              ? [value, value.replace(/^[a-z]+ +/i, "")].map((secret) => Redacted.make(secret))
+              : []
+          )
+        ]
+      }
+    }
     // The caller's headers win, so the auth does not run when the caller has set all of its headers.
     const isAuthorized = auth.headerNames.length > 0 && auth.headerNames.every((name) => Object.hasOwn(headers, name))
-    const authorization = isAuthorized ? { headers: {}, secrets: [] } : yield* authorize(outgoing)
-    const secretNames = [
-      ...auth.headerNames,
-      ...Object.keys(authorization.headers),
-      ...Object.keys(headers).filter((name) => Redacted.isRedacted(headers[name]))
-    ]
-    const request = HttpClientRequest.make(method)(url).pipe(
-      encoded === undefined ? identity : HttpClientRequest.bodyUint8Array(body, "application/json"),
-      HttpClientRequest.setHeaders({ ...authorization.headers, ...outgoing.headers }),
-      HttpClientRequest.updateHeaders((headers) => concealed(headers, secretNames))
-    )
-    return {
-      request,
-      secretHeaders: secretNames,
-      secrets: () => [
-        ...authorization.secrets,
-        // Also without the scheme of a credential, such as `Bearer`.
-        ...own.flatMap(([name, value]) =>
-          secretNames.includes(name)
-            ? [value, value.replace(/^[a-z]+ +/i, "")].map((secret) => Redacted.make(secret))
-            : []
-        )
-      ]
-    }
+    return isAuthorized ? Effect.succeed(signed({ headers: {}, secrets: [] })) : Effect.map(authorize(outgoing), signed)
   })
 
 /**
  * Headers that don't show their secrets when they are inspected. The client's span keeps the request, and no setting of
  * a fiber reaches it there. The symbol is on the prototype, because fetch refuses headers with a symbol of their own.
  */
-const concealed = (headers: Headers.Headers, secretNames: ReadonlyArray<string>): Headers.Headers => {
+const concealed = (headers: Readonly<Record<string, string>>, secretNames: ReadonlyArray<string>): Headers.Headers => {
   const own = Object.assign(Object.create(concealing), headers)
   secretNamesOf.set(own, secretNames)
   return own
