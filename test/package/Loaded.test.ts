@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { gzipSync } from "node:zlib"
-import { rolldown } from "rolldown"
+import { sizeOf } from "../../scripts/imports.ts"
 import { root, run } from "../support/process.ts"
 
 const dist = Path.join(root, "dist")
@@ -26,23 +25,7 @@ const loadedBy = async (module: string) => {
   return { own, others: files.filter((file) => !own.includes(file)) }
 }
 
-/** The size of a program's own code in kilobytes after gzip, without Effect: what it loads at its start. */
-const bundled = async (source: string): Promise<number> => {
-  const bundle = await rolldown({
-    input: "program",
-    external: /^(?:effect|@smithy)(?:\/|$)/,
-    platform: "browser",
-    logLevel: "silent",
-    resolve: { conditionNames: ["module", "import", "default"] },
-    plugins: [{
-      name: "program",
-      resolveId: (id) => id === "program" ? Path.join(root, "program.js") : undefined,
-      load: (id) => id === Path.join(root, "program.js") ? source : undefined
-    }]
-  })
-  const { output: [entry] } = await bundle.generate({ format: "esm", minify: true })
-  return gzipSync(entry.code).length / 1000
-}
+const bundled = async (source: string): Promise<number> => (await sizeOf(source)).start
 
 describe("what a program loads", () => {
   it("is few files in Node, and of others Effect's and those of AWS's framing", async () => {
