@@ -35,6 +35,7 @@ describe("what a program loads", () => {
       loadedBy("effect-llm-stream/Provider")
     ])
     assert.isAtMost(path.own.length, 15)
+    assert.isAtMost(path.others.length, 190)
     assert.isAtMost(barrel.own.length, 40)
     assert.deepStrictEqual(barrel.own.filter((file) => file.includes("/pricing/")), [])
     // AWS's framing is the one package that the barrel brings along.
@@ -44,6 +45,11 @@ describe("what a program loads", () => {
     )
     assert.sameMembers([...path.others], [...core.others])
     assert.isAtMost(barrel.others.length - path.others.length, 40)
+  })
+
+  it("is of prompts, requests and tools nothing before it is used", async () => {
+    const { others } = await loadedBy("effect-llm-stream/openai/OpenAi")
+    assert.deepStrictEqual(others.filter((file) => file.includes("/effect/dist/ai/")), [])
   })
 
   it("is in Node what it is elsewhere", async () => {
