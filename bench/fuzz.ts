@@ -8,7 +8,7 @@
  * Then the properties of the tests are tried with that seed: `LLM_STREAM_SEED=S npx vitest run FILE` tries those of a file
  * again. Without `--seed` it is a random one.
  */
-import { Redacted, Schema } from "effect"
+import { Effect, Redacted, Result, Schema } from "effect"
 import * as Base64 from "effect/encoding/Base64"
 import { spawnSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
@@ -23,6 +23,7 @@ import {
   AzureResponses,
   Bedrock,
   BedrockInvoke,
+  ChatRequest,
   ChatResponse,
   type Chunk,
   CostMetadata,
@@ -30,8 +31,9 @@ import {
   OpenAi,
   OpenAiResponses,
   type Protocol,
-  Provider,
-  ProviderError
+  type Provider,
+  ProviderError,
+  RequestFormat
 } from "../src/index.ts"
 import * as Parts from "../src/Parts.ts"
 import { Answer, Wire } from "../src/testing.ts"
@@ -383,7 +385,7 @@ const use = (chunk: object): void => {
   }
 }
 
-const definitions: readonly [Provider.Definition<Chunk.Chunk>, ...ReadonlyArray<Provider.Definition<Chunk.Chunk>>] = [
+const definitions: ReadonlyArray<Provider.Definition<Chunk.Chunk>> = [
   OpenAi.define({}),
   OpenAiResponses.define({}),
   Anthropic.define({}),
@@ -394,6 +396,12 @@ const definitions: readonly [Provider.Definition<Chunk.Chunk>, ...ReadonlyArray<
   AzureResponses.define({ endpoint: "https://a.example" }),
   AzureInference.define({ endpoint: "https://a.example" })
 ]
+
+const [format, ...others] = await Promise.all(
+  definitions.map(({ format }) => Effect.runPromise(RequestFormat.load(format)))
+)
+check(format !== undefined, "there are formats")
+const formats = [format, ...others] as const
 
 /** Checks what is said of the content as parts, of the stream and of the response, and as a message of the next request. */
 const verifyParts = (
@@ -428,7 +436,8 @@ const verifyParts = (
   const { message } = response
   if (random.below(4) === 0) {
     const prompt = [{ role: "user", content: [{ type: "text", text: "a" }] }, message] as const
-    JSON.stringify(Provider.prepare(random.pick(definitions), { model: "m", prompt }))
+    const format = random.pick(formats)
+    JSON.stringify(Result.flatMap(ChatRequest.normalize({ prompt }), (request) => format.encode(request, "m")))
   }
 }
 

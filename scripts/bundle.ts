@@ -58,37 +58,61 @@ const loadedBy = (name: string): ReadonlySet<string> => {
   return files
 }
 
+/** The modules that are loaded when a request first needs them. */
+const later = modules.flatMap((name) =>
+  Array.from(
+    Fs.readFileSync(Path.join(dist, `${name}.js`), "utf8").matchAll(/\bimport\("(\.[^"]*)\.js"\)/g),
+    ([, target = ""]) => Path.join(Path.dirname(name), target)
+  )
+)
+
 const barrel = loadedBy("index")
 const providers = modules.filter((name) => /^(?:anthropic|azure|bedrock|groq|openai)\//.test(name)).map(loadedBy)
   .filter((files) => files.has(Path.join(dist, "Provider.js")))
+const formats = Array.from(new Set(later), loadedBy)
 const streams = loadedBy("ChunkStream")
 
 /**
- * The files that the modules of the barrel are joined in: one for what the same providers need, one for what the
- * operators of streams need beside, and one for the rest. Those that most need come first, as a file takes along what its
- * modules need and no file before it has.
+ * The files that the modules of the barrel are joined in: one for what the same providers need, one for what the same
+ * formats need beside when they are loaded, one for what the operators of streams need beside, and one for the rest. Those
+ * that most need come first, as a file takes along what its modules need and no file before it has.
  */
-const groups = groupBy(Array.from(barrel).slice(1), (file) => {
-  const users = providers.flatMap((files, index) => files.has(file) ? [index] : [])
-  return users.length > 0 ? users.join() : streams.has(file) ? "streams" : "barrel"
+const groups = groupBy(Array.from(barrel).slice(1), (file): string => {
+  const users = (all: ReadonlyArray<ReadonlySet<string>>) =>
+    all.flatMap((files, index) => files.has(file) ? [index] : []).join()
+  const ofProviders = users(providers)
+  const ofFormats = users(formats)
+  return ofProviders !== ""
+    ? `providers ${ofProviders}`
+    : ofFormats !== ""
+    ? `formats ${ofFormats}`
+    : streams.has(file)
+    ? "streams"
+    : "barrel"
 })
-const rank = (users: string): number => users === "barrel" ? 0 : users === "streams" ? 1 : 1 + users.split(",").length
+const kinds = ["barrel", "streams", "formats", "providers"]
+const rank = (group: string): number => {
+  const [kind = "", users = ""] = group.split(" ")
+  return kinds.indexOf(kind) * 1000 + users.split(",").length
+}
 
 const bundle = await rolldown({
   input: Object.fromEntries(modules.map((name) => [name, Path.join(dist, `${name}.js`)])),
   external: /^[^./]/,
   platform: "neutral",
-  treeshake: false
+  treeshake: false,
+  // What the barrel loads at once, a provider alone loads later.
+  checks: { ineffectiveDynamicImport: false }
 })
 await bundle.write({
   dir: Path.join(dist, "node"),
   chunkFileNames: "internal/[name]-[hash].js",
   comments: false,
   codeSplitting: {
-    groups: Object.entries(groups).map(([users, files], index) => ({
-      name: rank(users) > 1 ? `providers-${index}` : users,
+    groups: Object.entries(groups).map(([group, files], index) => ({
+      name: group.includes(" ") ? `${group.split(" ")[0]}-${index}` : group,
       test: (file: string) => files.includes(file),
-      priority: rank(users)
+      priority: rank(group)
     }))
   }
 })

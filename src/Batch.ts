@@ -171,7 +171,8 @@ export const open = Effect.fnUntraced(function*<E>(
     Effect.mapError(Effect.fromResult(result), (message) => Checks.refused("batch", message))
   const options = yield* refusing(Checks.copied(stated))
   const checked = yield* refusing(check(options))
-  const pricing = yield* Pricing.current
+  yield* Effect.forEach(options.targets, ({ provider }) => Pricing.ready(provider.protocol.provider), { discard: true })
+  const pricing = yield* Pricing.Pricing
   const day = Pricing.dayOf(yield* Clock.currentTimeMillis)
   const defaults: Partial<Normalized> = options.defaults ?? {}
   const targets = yield* Effect.forEach(
@@ -235,7 +236,8 @@ const areTargets = (targets: unknown): boolean =>
   Array.isArray(targets) && targets.length > 0 &&
   targets.every(({ model, provider: { auth, endpoint, format, protocol } }: Target) =>
     Predicate.isFunction(endpoint) && Predicate.isString(protocol.provider) && Effect.isEffect(auth.make) &&
-    Predicate.isFunction(format.encode) && (model === undefined || Predicate.isString(model))
+    Predicate.isFunction("load" in format ? format.plain : format.encode) &&
+    (model === undefined || Predicate.isString(model))
   )
 
 const areSecrets = (secrets: unknown): boolean =>

@@ -755,14 +755,23 @@ export type RunningCost = Result.Result<Cost.Cost, Pricing.UnknownModel> | undef
 export const withCost = <C extends Chunk.Chunk, E, R>(
   self: Stream.Stream<C, E, R>
 ): Stream.Stream<readonly [chunk: C, cost: RunningCost], E, R> =>
-  Stream.unwrap(Effect.gen(function*() {
-    const pricing = yield* Pricing.current
-    const day = Pricing.dayOf(yield* Clock.currentTimeMillis)
+  Stream.unwrap(Effect.map(Clock.currentTimeMillis, (now) => {
+    const day = Pricing.dayOf(now)
     const metadata = CostMetadata.accumulator()
+    let provider: string | undefined
+    let pricing: Pricing.Service | undefined
     let cost: RunningCost
-    return Stream.map(self, (chunk) => {
-      if (metadata.add(chunk)) cost = Pricing.costWith(Pricing.onDay(metadata.metadata(), day), pricing)
-      return [chunk, cost] as const
+    return Stream.mapArrayEffect(self, (chunks) => {
+      const costs = (pricing: Pricing.Service) =>
+        Arr.map(chunks, (chunk) => {
+          if (metadata.add(chunk)) cost = Pricing.costWith(Pricing.onDay(metadata.metadata(), day), pricing)
+          return [chunk, cost] as const
+        })
+      // One stream is of one provider, but for those that programs join.
+      const other = chunks.find((chunk) => chunk.provider !== provider)
+      if (other === undefined && pricing !== undefined) return Effect.succeed(costs(pricing))
+      provider = chunks.every((chunk) => chunk.provider === other?.provider) ? other?.provider : undefined
+      return Effect.map(Pricing.ready(provider), (loaded) => costs(pricing = loaded))
     })
   }))
 

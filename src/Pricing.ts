@@ -438,7 +438,12 @@ export const layer = (options: Options): Layer.Layer<never, InvalidPrices> =>
  */
 export const current: Effect.Effect<Service> = Effect.suspend(() => ready(undefined))
 
-const ready = (provider: string | undefined): Effect.Effect<Service> =>
+/**
+ * The prices in use, with those of a provider loaded; of all when it is `undefined`.
+ *
+ * @internal
+ */
+export const ready = (provider: string | undefined): Effect.Effect<Service> =>
   Effect.flatMap(
     Pricing,
     (pricing) =>

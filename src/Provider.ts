@@ -10,11 +10,12 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { identity } from "effect/Function"
 import * as Headers from "effect/http/Headers"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -25,7 +26,7 @@ import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Auth from "./Auth.ts"
-import * as ChatRequest from "./ChatRequest.ts"
+import type * as ChatRequest from "./ChatRequest.ts"
 import { type Chunk, hasOutput } from "./Chunk.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import * as Checks from "./engine/checks.ts"
@@ -35,7 +36,7 @@ import * as Transport from "./engine/transport.ts"
 import { defined } from "./internal/defined.ts"
 import type { Protocol, ResponseInfo } from "./Protocol.ts"
 import * as ProviderError from "./ProviderError.ts"
-import type { Encoded, RequestFormat } from "./RequestFormat.ts"
+import * as RequestFormat from "./RequestFormat.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Service
@@ -337,7 +338,7 @@ export interface Definition<C> {
   /** Decodes the answers; its `provider` is the provider's name. */
   readonly protocol: Protocol<C>
   /** Encodes the requests. */
-  readonly format: RequestFormat
+  readonly format: RequestFormat.RequestFormat | RequestFormat.Lazy
   /** Where the requests go. */
   readonly endpoint: Endpoint
   /** What signs them. */
@@ -382,10 +383,11 @@ const isSecret = (name: string, value: string | Redacted.Redacted): boolean =>
  * @example
  * ```ts
  * import { OpenAi, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
- * const prepared = Provider.prepare(OpenAi.define({}), { model: "gpt-4o-mini", prompt: "Say hello" })
- * Result.map(prepared, ({ url }) => url) // Result.succeed("https://api.openai.com/v1/chat/completions")
+ * const request = { model: "gpt-4o-mini", prompt: "Say hello" }
+ * const { url } = await Effect.runPromise(Provider.prepare(OpenAi.define({}), request))
+ * url // "https://api.openai.com/v1/chat/completions"
  * ```
  *
  * @category encoding
@@ -394,27 +396,27 @@ const isSecret = (name: string, value: string | Redacted.Redacted): boolean =>
 export const prepare = <C>(
   definition: Definition<C>,
   request: ChatRequest.ChatRequest
-): Result.Result<Prepared, ProviderError.ProviderError> =>
-  Result.map(
-    Result.mapError(
-      Result.andThen(
-        Result.mapError(toPolicy(definition.options ?? {}), invalid),
-        () => plan(definition, request)
-      ),
-      (reason) => failure(definition, reason)
+): Effect.Effect<Prepared, ProviderError.ProviderError> =>
+  Effect.mapBoth(
+    Effect.andThen(
+      Effect.suspend(() => Effect.fromResult(Result.mapError(toPolicy(definition.options ?? {}), invalid))),
+      planner(definition)(request)
     ),
-    ({ encoded, headers, secrets, url }) => ({
-      method: "POST",
-      url: Redaction.clean(url, secrets),
-      headers: {
-        ...Object.fromEntries(definition.auth.headerNames.map((name) => [name, redacted])),
-        ...Object.fromEntries(
-          Object.entries(headers).map(([name, value]) => [name, isSecret(name, value) ? redacted : String(value)])
-        )
-      },
-      body: encoded.body,
-      ignored: encoded.ignored
-    })
+    {
+      onFailure: (reason) => failure(definition, reason),
+      onSuccess: ({ encoded, headers, secrets, url }) => ({
+        method: "POST",
+        url: Redaction.clean(url, secrets()),
+        headers: {
+          ...Object.fromEntries(definition.auth.headerNames.map((name) => [name, redacted])),
+          ...Object.fromEntries(
+            Object.entries(headers).map(([name, value]) => [name, isSecret(name, value) ? redacted : String(value)])
+          )
+        },
+        body: encoded.body,
+        ignored: encoded.ignored
+      })
+    }
   )
 
 const invalid = (message: string): ProviderError.InvalidRequest => new ProviderError.InvalidRequest({ message })
@@ -447,52 +449,81 @@ const caught = <A>(
 interface Outline {
   readonly method: "GET" | "POST"
   /** `undefined` for a call without a body. */
-  readonly encoded: Encoded | undefined
+  readonly encoded: RequestFormat.Encoded | undefined
   readonly url: string
   /** What may be secret in the caller's part of the address. */
-  readonly secrets: ReadonlyArray<Redacted.Redacted>
+  readonly secrets: () => ReadonlyArray<Redacted.Redacted>
   readonly info: ResponseInfo
   /** All headers but the credentials; names in lower case. */
   readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
 }
 
 interface Plan extends Outline {
-  readonly encoded: Encoded
+  readonly encoded: RequestFormat.Encoded
 }
 
-const plan = <C>(
-  definition: Definition<C>,
-  request: ChatRequest.ChatRequest
-): Result.Result<Plan, ProviderError.InvalidRequest> => caught(() => planOf(definition, request))
+const requests = RequestFormat.once(() => import("./ChatRequest.ts"))
+
+/** How requests become what is sent. What does not depend on the request is done once. */
+const planner = <C>(definition: Definition<C>) => {
+  const { format, options } = definition
+  let made: SentHeaders | undefined
+  const usual = () => made ??= headersOf(definition, {})
+  return (request: ChatRequest.ChatRequest): Effect.Effect<Plan, ProviderError.InvalidRequest> =>
+    Effect.suspend(() => {
+      const model = caught(() => Result.succeed(modelOf(request, options)))
+      if (Result.isFailure(model)) return Effect.fail(model.failure)
+      const name = model.success
+      if (name === undefined) {
+        return Effect.fail(invalid("No model: give the request a `model`, or the layer a default one"))
+      }
+      const plain = "load" in format ? format.plain(request, name) : undefined
+      if (plain !== undefined) return Effect.fromResult(caught(() => planOf(definition, name, plain, usual)))
+      return Effect.flatMap(Effect.zip(requests, RequestFormat.load(format)), ([{ normalize }, format]) =>
+        Effect.fromResult(caught(() =>
+          normalize(request).pipe(
+            Result.flatMap((request) =>
+              format.encode(request, name)
+            ),
+            Result.flatMap((encoded) => planOf(definition, name, encoded, usual))
+          )
+        )))
+    })
+}
+
+/** All headers but the credentials. */
+type SentHeaders = Result.Result<Outline["headers"], ProviderError.InvalidRequest>
+
+const headersOf = <C>(
+  { headers, options, protocol }: Definition<C>,
+  more: RequestFormat.Encoded["headers"]
+): SentHeaders =>
+  checkedHeaders({
+    accept: protocol.contentTypes.join(", "),
+    "content-type": contentType,
+    ...headers,
+    ...more,
+    ...options?.headers
+  })
 
 const planOf = <C>(
-  { endpoint, format, headers, options, protocol }: Definition<C>,
-  request: ChatRequest.ChatRequest
+  definition: Definition<C>,
+  model: string,
+  encoded: RequestFormat.Encoded,
+  usual: () => SentHeaders
 ): Result.Result<Plan, ProviderError.InvalidRequest> =>
-  Result.gen(function*() {
-    const model = modelOf(request, options)
-    if (model === undefined) {
-      return yield* Result.fail(invalid("No model: give the request a `model`, or the layer a default one"))
-    }
-    const encoded = yield* format.encode(yield* ChatRequest.normalize(request), model)
-    const { info, url } = yield* endpoint(model)
-    const all = lowerCase({
-      accept: protocol.contentTypes.join(", "),
-      "content-type": "application/json",
-      ...headers,
-      ...encoded.headers,
-      ...options?.headers
-    })
-    yield* checkHeaders(all)
-    return {
-      method: "POST",
-      encoded,
-      url,
-      secrets: Redaction.ofUrl(url, model),
-      info: { ...info, model },
-      headers: all
-    }
-  })
+  Result.flatMap(definition.endpoint(model), ({ info, url }) =>
+    Result.map(
+      Object.keys(encoded.headers).length === 0 ? usual() : headersOf(definition, encoded.headers),
+      (headers) => ({
+        method: "POST",
+        encoded,
+        url,
+        secrets: () => Redaction.ofUrl(url, model),
+        info: { ...info, model },
+        headers
+      })
+    ))
 
 const planCall = <C, D>(
   { endpoint, headers, options }: Definition<C>,
@@ -502,13 +533,16 @@ const planCall = <C, D>(
     Result.gen(function*() {
       const model = (call.model ?? options?.model) || undefined
       const { info, url } = yield* endpoint(model ?? "")
-      const all = lowerCase({ accept: protocol.contentTypes.join(", "), ...headers, ...options?.headers })
-      yield* checkHeaders(all)
+      const all = yield* checkedHeaders({
+        accept: protocol.contentTypes.join(", "),
+        ...headers,
+        ...options?.headers
+      })
       return {
         method,
         encoded: undefined,
         url: address(new URL(url)).href,
-        secrets: Redaction.ofUrl(url, model),
+        secrets: () => Redaction.ofUrl(url, model),
         info: { ...info, ...(model === undefined ? undefined : { model }) },
         headers: all
       }
@@ -516,11 +550,10 @@ const planCall = <C, D>(
   )
 
 // Clients differ in how they treat other characters, and some show the value. So the message does not.
-const checkHeaders = (
-  headers: Readonly<Record<string, string | Redacted.Redacted>>
-): Result.Result<void, ProviderError.InvalidRequest> => {
+const checkedHeaders = (headers: Outline["headers"]): SentHeaders => {
   const fail = (message: string) => Result.fail(invalid(message))
-  for (const [name, value] of Object.entries(headers)) {
+  const all = lowerCase(headers)
+  for (const [name, value] of Object.entries(all)) {
     if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) {
       return fail("The name of a header has characters that no header name has")
     }
@@ -530,13 +563,14 @@ const checkHeaders = (
       return fail(`The value of the header "${name}" has characters that cannot be sent (line breaks, …)`)
     }
   }
-  return Result.succeed(undefined)
+  return Result.succeed(all)
 }
 
 const lowerCase = <A>(headers: Readonly<Record<string, A>>): Readonly<Record<string, A>> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
 const utf8 = new TextEncoder()
+const contentType = "application/json"
 
 /**
  * Makes a provider from its definition and an HTTP client in the context.
@@ -609,25 +643,23 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
   const authorize = yield* auth.make
   const layerPolicy = toPolicy(options)
   const connections = ResponseBody.connections()
+  const fail = (reason: ProviderError.Reason) => failure(definition, reason)
   const run = <D>(
-    plan: () => Result.Result<Outline, ProviderError.InvalidRequest>,
+    plan: Effect.Effect<Outline, ProviderError.InvalidRequest>,
     decoding: Pick<Transport.Route<D>, "protocol" | "hasContent" | "clock">
   ) =>
-    Transport.stream<D>(client, (context) =>
-      Result.gen(function*() {
-        const own = Context.get(context, CurrentPolicy)
-        const fail = (reason: ProviderError.Reason) => failure(definition, reason)
-        const policy = yield* Result.mapError(
-          !Predicate.isObject(own)
-            ? Result.fail("`CurrentPolicy` has to be a policy")
-            : Object.keys(own).length === 0
-            ? layerPolicy
-            : toPolicy({ ...options, ...defined(own) }),
-          (message) => fail(invalid(message))
-        )
-        const planned = yield* Result.mapError(plan(), fail)
-        return {
-          policy,
+    Transport.stream<D>(client, (context) => {
+      const own = Context.get(context, CurrentPolicy)
+      const policy = !Predicate.isObject(own)
+        ? Result.fail("`CurrentPolicy` has to be a policy")
+        : Object.keys(own).length === 0
+        ? layerPolicy
+        : toPolicy({ ...options, ...defined(own) })
+      if (Result.isFailure(policy)) return Effect.fail(fail(invalid(policy.failure)))
+      return Effect.mapBoth(plan, {
+        onFailure: fail,
+        onSuccess: (planned) => ({
+          policy: policy.success,
           route: {
             ...decoding,
             info: planned.info,
@@ -636,10 +668,11 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
             attempt: attempt(planned, auth, authorize)
           },
           before: logIgnored(protocol.provider, planned.encoded?.ignored ?? [])
-        }
-      }))
-  const stream: Caller<C>["stream"] = (request, clock) =>
-    run(() => plan(definition, request), { protocol, hasContent: hasOutput, clock })
+        })
+      })
+    })
+  const plan = planner(definition)
+  const stream: Caller<C>["stream"] = (request, clock) => run(plan(request), { protocol, hasContent: hasOutput, clock })
   return {
     service: {
       name: protocol.provider,
@@ -650,7 +683,11 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
     },
     stream,
     call: (call, clock) =>
-      run(() => planCall(definition, call), { protocol: call.protocol, hasContent: call.hasContent, clock })
+      run(Effect.suspend(() => Effect.fromResult(planCall(definition, call))), {
+        protocol: call.protocol,
+        hasContent: call.hasContent,
+        clock
+      })
   }
 })
 
@@ -672,50 +709,58 @@ const attempt = (
   auth: Auth.Auth,
   authorize: Auth.Authorize
 ): Effect.Effect<Transport.Attempt, ProviderError.Reason> =>
-  Effect.gen(function*() {
+  Effect.suspend(() => {
     // The bytes that are signed are the bytes that are sent.
-    const body = yield* Effect.try({
-      try: () => encoded === undefined ? new Uint8Array() : utf8.encode(JSON.stringify(encoded.body)),
-      catch: () => new ProviderError.InvalidRequest({ message: "The request cannot be written as JSON" })
-    })
+    const body = caught(() => Result.succeed(utf8.encode(encoded === undefined ? "" : JSON.stringify(encoded.body))))
+    if (Result.isFailure(body)) return Effect.fail(invalid("The request cannot be written as JSON"))
     const own = Object.entries(headers).map(([name, value]) =>
       [name, typeof value === "string" ? value : Redacted.value(value)] as const
     )
-    const outgoing = { method, url, headers: Object.fromEntries(own), body, info } as const
+    const outgoing = { method, url, headers: Object.fromEntries(own), body: body.success, info } as const
+    const signed = (authorization: Auth.Authorization): Transport.Attempt => {
+      const secretNames = [
+        ...auth.headerNames,
+        ...Object.keys(authorization.headers),
+        ...Object.entries(headers).flatMap(([name, value]) => isSecret(name, value) ? [name] : [])
+      ]
+      const length = String(outgoing.body.byteLength)
+      const all = {
+        ...(encoded === undefined ? undefined : { "content-type": contentType, "content-length": length }),
+        ...lowerCase(authorization.headers),
+        ...outgoing.headers
+      }
+      return {
+        request: HttpClientRequest.makeWith(
+          method,
+          url,
+          UrlParams.empty,
+          Option.none(),
+          concealed(all, secretNames),
+          encoded === undefined ? HttpBody.empty : HttpBody.uint8Array(outgoing.body, contentType)
+        ),
+        secretHeaders: secretNames,
+        secrets: () => [
+          ...authorization.secrets,
+          ...secrets(),
+          // Also without the scheme of a credential, such as `Bearer`.
+          ...own.flatMap(([name, value]) =>
+            secretNames.includes(name)
+              ? [value, value.replace(/^[a-z]+ +/i, "")].map((secret) => Redacted.make(secret))
+              : []
+          )
+        ]
+      }
+    }
     // The caller's headers win, so the auth does not run when the caller has set all of its headers.
     const isAuthorized = auth.headerNames.length > 0 && auth.headerNames.every((name) => Object.hasOwn(headers, name))
-    const authorization = isAuthorized ? { headers: {}, secrets: [] } : yield* authorize(outgoing)
-    const secretNames = [
-      ...auth.headerNames,
-      ...Object.keys(authorization.headers),
-      ...Object.entries(headers).flatMap(([name, value]) => isSecret(name, value) ? [name] : [])
-    ]
-    const request = HttpClientRequest.make(method)(url).pipe(
-      encoded === undefined ? identity : HttpClientRequest.bodyUint8Array(body, "application/json"),
-      HttpClientRequest.setHeaders({ ...authorization.headers, ...outgoing.headers }),
-      HttpClientRequest.updateHeaders((headers) => concealed(headers, secretNames))
-    )
-    return {
-      request,
-      secretHeaders: secretNames,
-      secrets: () => [
-        ...authorization.secrets,
-        ...secrets,
-        // Also without the scheme of a credential, such as `Bearer`.
-        ...own.flatMap(([name, value]) =>
-          secretNames.includes(name)
-            ? [value, value.replace(/^[a-z]+ +/i, "")].map((secret) => Redacted.make(secret))
-            : []
-        )
-      ]
-    }
+    return isAuthorized ? Effect.succeed(signed({ headers: {}, secrets: [] })) : Effect.map(authorize(outgoing), signed)
   })
 
 /**
  * Headers that don't show their secrets when they are inspected. The client's span keeps the request, and no setting of
  * a fiber reaches it there. The symbol is on the prototype, because fetch refuses headers with a symbol of their own.
  */
-const concealed = (headers: Headers.Headers, secretNames: ReadonlyArray<string>): Headers.Headers => {
+const concealed = (headers: Readonly<Record<string, string>>, secretNames: ReadonlyArray<string>): Headers.Headers => {
   const own = Object.assign(Object.create(concealing), headers)
   secretNamesOf.set(own, secretNames)
   return own

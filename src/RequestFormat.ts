@@ -4,6 +4,7 @@
  * @stability unstable
  * @since 0.2.0
  */
+import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 import type * as ChatRequest from "./ChatRequest.ts"
 import type * as ProviderError from "./ProviderError.ts"
@@ -44,3 +45,63 @@ export interface RequestFormat {
     model: string
   ) => Result.Result<Encoded, ProviderError.InvalidRequest>
 }
+
+/**
+ * A request format that is loaded when a request needs it. One that holds texts and limits alone, as most do, is written
+ * without it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Lazy {
+  /** The format's name. */
+  readonly name: string
+  /** Encodes a request as the whole format does; `undefined` when that has to do it. Never throws. */
+  readonly plain: (request: ChatRequest.ChatRequest, model: string) => Encoded | undefined
+  /** The whole format. */
+  readonly load: Effect.Effect<RequestFormat>
+}
+
+/**
+ * Makes a format that is loaded once, at the first request that needs it.
+ *
+ * @internal
+ */
+export const lazy = (name: string, plain: Lazy["plain"], load: () => Promise<RequestFormat>): Lazy => ({
+  name,
+  plain,
+  load: once(load)
+})
+
+/**
+ * What is loaded when it is first asked for, and at hand from then on.
+ *
+ * @internal
+ */
+export const once = <A extends object>(load: () => Promise<A>): Effect.Effect<A> => {
+  let loaded: A | undefined
+  return Effect.suspend(() =>
+    loaded === undefined ? Effect.map(Effect.promise(load), (made) => loaded = made) : Effect.succeed(loaded)
+  )
+}
+
+/**
+ * The whole of a format.
+ *
+ * @example
+ * ```ts
+ * import { ChatRequest, OpenAi, RequestFormat } from "effect-llm-stream"
+ * import { Effect } from "effect"
+ *
+ * const encoded = Effect.gen(function*() {
+ *   const format = yield* RequestFormat.load(OpenAi.define({}).format)
+ *   const request = yield* Effect.fromResult(ChatRequest.normalize({ prompt: "Say hello" }))
+ *   return yield* Effect.fromResult(format.encode(request, "gpt-4o-mini"))
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const load = (format: RequestFormat | Lazy): Effect.Effect<RequestFormat> =>
+  "load" in format ? format.load : Effect.succeed(format)

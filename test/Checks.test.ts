@@ -19,6 +19,7 @@ import * as Budget from "../src/middleware/Budget.ts"
 import { snapshot } from "../src/pricing/snapshot.ts"
 import * as Store from "../src/stores/Store.ts"
 import { Answer, TestProvider } from "../src/testing.ts"
+import { prepared } from "./support/prepared.ts"
 
 const toolkit = Toolkit.make(Tool.make("now", { success: Schema.String }))
 const handlers = toolkit.toLayer({ now: () => Effect.succeed("noon") })
@@ -158,17 +159,17 @@ describe("telemetry", () => {
 })
 
 describe("a password in the endpoint of Bedrock", () => {
-  it("is refused, and not shown", () => {
+  it("is refused, and not shown", async () => {
     const request = { model: "m", prompt: "Hi" }
     for (const endpoint of ["https://ada:s3cret@bedrock.example", "https://s3cret@bedrock.example"]) {
       const options = { region: "us-east-1", endpoint }
       for (
-        const prepared of [
-          Provider.prepare(Bedrock.define(options), request),
-          Provider.prepare(BedrockInvoke.define(options), request)
+        const result of [
+          await prepared(Bedrock.define(options), request),
+          await prepared(BedrockInvoke.define(options), request)
         ]
       ) {
-        const error = Result.isFailure(prepared) ? prepared.failure : assert.fail("it was taken")
+        const error = Result.isFailure(result) ? result.failure : assert.fail("it was taken")
         assert.strictEqual(error.reason._tag, "InvalidRequest")
         assert.include(error.message, "user name or password")
         assert.notInclude(JSON.stringify(error), "s3cret")
@@ -178,11 +179,11 @@ describe("a password in the endpoint of Bedrock", () => {
 })
 
 describe("a request that is none", () => {
-  it("is an error of the provider", () => {
+  it("is an error of the provider", async () => {
     const definition = OpenAi.define({ baseUrl: "https://openai.example/v1", model: "m" })
     const requests: ReadonlyArray<unknown> = [undefined, null, 5, {}]
     for (const request of requests) {
-      assert.isTrue(Result.isFailure(Provider.prepare(definition, request as never)))
+      assert.isTrue(Result.isFailure(await prepared(definition, request as never)))
     }
   })
 })

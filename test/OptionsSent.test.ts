@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Result, Schema, SchemaAST } from "effect"
+import { Arbitrary, Effect, Result, Schema, SchemaAST } from "effect"
 import { AnthropicOptions } from "../src/anthropic/AnthropicOptions.ts"
 import { AzureInferenceOptions } from "../src/azure/AzureInferenceOptions.ts"
 import { AzureOpenAiOptions } from "../src/azure/AzureOpenAiOptions.ts"
@@ -21,6 +21,7 @@ import {
 import { OpenAiOptions } from "../src/openai/OpenAiOptions.ts"
 import { OpenAiResponsesOptions } from "../src/openai/OpenAiResponsesOptions.ts"
 import { RequestCheck } from "../src/testing.ts"
+import { prepared } from "./support/prepared.ts"
 
 const endpoint = "https://a.example"
 const claude = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -66,23 +67,32 @@ describe("a provider's own option", () => {
       const field = String(name)
       const values = Arbitrary.schema(Schema.make<Schema.Codec<unknown>>(type))
 
-      it.prop(`of ${key} is sent, or refused by its name: ${field}`, [values], ([value]) => {
-        if (value === undefined || value === null) return
-        const options = { [key]: { [field]: value } }
-        const prepared = Provider.prepare(definition, { model, prompt: "Say it as JSON.", options })
-        if (Result.isFailure(prepared)) {
-          const { message } = prepared.failure
-          return assert.isTrue(message.includes(field) || /The value of the header \S+ /.test(message), message)
-        }
-        const { body, headers, ignored } = prepared.success
-        const isInBody = JSON.stringify(body).includes(`"${written[field] ?? field}":`) &&
-          leaves(value).every((leaf) => leaves(body).some((said) => said.includes(leaf)))
-        const isHeader = leaves(value).every((leaf) => Object.values(headers).some((said) => said.includes(leaf)))
-        const isNamed = ignored.some((line) => line.includes(field))
-        assert.isTrue(isInBody || isHeader || isNamed, JSON.stringify([value, body, headers]))
-        const unknown = findings(api, prepared.success).filter(({ kind, path }) => kind === "unknown" && path === field)
-        assert.isEmpty(unknown, "the check of the API does not know it")
-      }, { arbitrary: { runs: 25 } })
+      it.effect.prop(
+        `of ${key} is sent, or refused by its name: ${field}`,
+        [values],
+        Effect.fnUntraced(function*([value]: readonly [unknown]) {
+          if (value === undefined || value === null) return
+          const options = { [key]: { [field]: value } }
+          const prepared = yield* Effect.result(
+            Provider.prepare(definition, { model, prompt: "Say it as JSON.", options })
+          )
+          if (Result.isFailure(prepared)) {
+            const { message } = prepared.failure
+            return assert.isTrue(message.includes(field) || /The value of the header \S+ /.test(message), message)
+          }
+          const { body, headers, ignored } = prepared.success
+          const isInBody = JSON.stringify(body).includes(`"${written[field] ?? field}":`) &&
+            leaves(value).every((leaf) => leaves(body).some((said) => said.includes(leaf)))
+          const isHeader = leaves(value).every((leaf) => Object.values(headers).some((said) => said.includes(leaf)))
+          const isNamed = ignored.some((line) => line.includes(field))
+          assert.isTrue(isInBody || isHeader || isNamed, JSON.stringify([value, body, headers]))
+          const unknown = findings(api, prepared.success).filter(({ kind, path }) =>
+            kind === "unknown" && path === field
+          )
+          assert.isEmpty(unknown, "the check of the API does not know it")
+        }),
+        { arbitrary: { runs: 25 } }
+      )
     }
   }
 })
@@ -92,17 +102,17 @@ describe("a word of a request", () => {
   const efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const
 
   for (const [key, [, definition, model, api]] of Object.entries(apis)) {
-    it(`is taken by the check of ${key} when it is sent`, () => {
+    it(`is taken by the check of ${key} when it is sent`, async () => {
       const requests = [
         ...[...tiers, "reserved"].map((serviceTier) => ({ serviceTier })),
         ...efforts.map((effort) => ({ reasoning: { effort } }))
       ]
-      const sent = requests.flatMap((request) => {
-        const prepared = Provider.prepare(definition, { model, prompt: "Hi", ...request })
-        return Result.isSuccess(prepared) ? [[request, prepared.success] as const] : []
-      })
+      const results = await Promise.all(
+        requests.map((request) => prepared(definition, { model, prompt: "Hi", ...request }))
+      )
+      const sent = results.flatMap((result) => Result.isSuccess(result) ? [result.success] : [])
       assert.isNotEmpty(sent)
-      for (const [request, prepared] of sent) assert.isEmpty(findings(api, prepared), JSON.stringify(request))
+      for (const request of sent) assert.isEmpty(findings(api, request), JSON.stringify(request.body))
     })
   }
 })

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, BigDecimal, Effect, Layer, Result, Schema } from "effect"
+import { Arbitrary, BigDecimal, Effect, Layer, Result, Schema, Stream } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { stripTypeScriptTypes } from "node:module"
 import { gzipSync } from "node:zlib"
 import { rolldown } from "rolldown"
 import { generate, report } from "../scripts/generate-prices.ts"
+import * as ChunkStream from "../src/ChunkStream.ts"
 import * as CostMetadata from "../src/CostMetadata.ts"
+import { OpenAiChunk } from "../src/openai/OpenAiChunk.ts"
 import * as Price from "../src/Price.ts"
 import * as PriceOverrides from "../src/PriceOverrides.ts"
 import * as Pricing from "../src/Pricing.ts"
@@ -688,6 +690,23 @@ describe("load", () => {
       onFailure: ({ reason }) => reason,
       onSuccess: ({ input, output }) => [input, output]
     })
+
+  it.effect("happens for the provider of a stream whose chunks are told their cost", () =>
+    Effect.gen(function*() {
+      const prices = Pricing.makeUnsafe()
+      const usage = { prompt_tokens: 1_000_000, completion_tokens: 0 }
+      const chunk = new OpenAiChunk({ chunk: { model: "gpt-4o", choices: [], usage } })
+      const costs = yield* Stream.make(chunk, chunk).pipe(
+        ChunkStream.withCost,
+        Stream.runCollect,
+        Effect.provideService(Pricing.Pricing, prices)
+      )
+      const totals = costs.map(([, cost]) =>
+        cost !== undefined && Result.isSuccess(cost) ? BigDecimal.format(cost.success.total) : cost
+      )
+      assert.deepStrictEqual(totals, ["2.5", "2.5"])
+      assert.deepStrictEqual(prices.tables?.map(({ provider }) => provider), ["openai"])
+    }))
 
   it.effect("happens for the provider that is asked for, and for all by `current`", () =>
     Effect.gen(function*() {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Logger, Metric, Redacted, References, Result, Stream } from "effect"
+import { Duration, Effect, Fiber, Layer, Logger, Metric, Redacted, References, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
@@ -196,8 +196,8 @@ describe("Provider.stream", () => {
             assert.strictEqual(error?.reason._tag, "InvalidRequest")
             assert.match(error?.message ?? "", message)
           }
-          const prepared = Provider.prepare(OpenAi.define(policy), { model: "m", prompt: "hi" })
-          assert.match(Result.isFailure(prepared) ? prepared.failure.message : "", message)
+          const refused = yield* Effect.flip(Provider.prepare(OpenAi.define(policy), { model: "m", prompt: "hi" }))
+          assert.match(refused.message, message)
           const ofConfig = yield* OpenAi.layerConfig(policy).pipe(
             Layer.provide(client.layer),
             Layer.build,
@@ -506,13 +506,13 @@ describe("Provider.stream", () => {
       }
       const definitions: ReadonlyArray<Provider.Definition<Chunk.Chunk>> = [
         azure,
-        { ...openai, format: { ...openai.format, encode: throwing } },
+        { ...openai, format: { name: "throwing", encode: throwing } },
         { ...openai, endpoint: throwing }
       ]
       for (const definition of definitions) {
         const request = { model: "\ud800", prompt: "hi" }
         const provider = yield* Effect.provide(Provider.make(definition), client.layer)
-        assert.isTrue(Result.isFailure(Provider.prepare(definition, request)))
+        yield* Effect.flip(Provider.prepare(definition, request))
         const { error } = yield* ChunkStream.outcome(provider.stream(request))
         assert.strictEqual(error?.reason._tag, "InvalidRequest")
         assert.match(error?.reason.message ?? "", /^The request cannot be encoded: (URI|Range)Error$/)

@@ -126,8 +126,10 @@ for (const [wire, subjects] of Object.entries(wires)) {
 console.log(
   `\nNode ${process.version}, ${rounds} rounds: the best, and the worst in brackets. Bundles minified, after gzip.`
 )
-for (const [name, { own }] of Object.entries({ ...results.chat, ...results.messages, ...results.converse })) {
-  if (name.startsWith("effect-llm-stream")) console.log(`${name}: ${shown(own)} KB of its own code`)
+for (const [wire, rows] of Object.entries(results)) {
+  for (const [name, { own }] of Object.entries(rows)) {
+    if (name.startsWith("effect-llm-stream")) console.log(`${wire}, ${name}: ${shown(own)} KB of its own code`)
+  }
 }
 
 const best = (key) => Object.entries(results.chat).map(([name, row]) => [name, Math.min(...[row[key]].flat())])

@@ -13,8 +13,12 @@ import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
-import * as Messages from "../protocols/Messages.ts"
+import { dialect } from "../protocols/messages/dialect.ts"
+import * as Messages from "../protocols/messages/events.ts"
+import { errors } from "../protocols/messages/payload.ts"
+import { plain } from "../protocols/messages/plain.ts"
 import * as Provider from "../Provider.ts"
+import * as RequestFormat from "../RequestFormat.ts"
 import { AnthropicChunk } from "./AnthropicChunk.ts"
 import { AnthropicOptions } from "./AnthropicOptions.ts"
 
@@ -95,7 +99,7 @@ export const protocol = (provider = "anthropic"): Protocol.Protocol<AnthropicChu
         chunk,
         ...(block === undefined ? undefined : { block })
       }),
-    errors: Messages.errors,
+    errors,
     headers: { limits: /^anthropic-ratelimit-(?<kind>[a-z0-9-]+)-(?<field>limit|remaining|reset)$/ }
   })
 
@@ -105,11 +109,11 @@ export const protocol = (provider = "anthropic"): Protocol.Protocol<AnthropicChu
  * @example
  * ```ts
  * import { Anthropic, Provider } from "effect-llm-stream"
- * import { Redacted, Result } from "effect"
+ * import { Effect, Redacted } from "effect"
  *
  * const definition = Anthropic.define({ apiKey: Redacted.make("sk-ant-…") })
- * const prepared = Provider.prepare(definition, { model: "claude-haiku-4-5", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://api.anthropic.com/v1/messages"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "claude-haiku-4-5", prompt: "Say hello" }))
+ * prepared.url // "https://api.anthropic.com/v1/messages"
  * ```
  *
  * @category constructors
@@ -121,18 +125,17 @@ export const define = (options: Options): Provider.Definition<AnthropicChunk> =>
   const baseUrl = String(options.baseUrl ?? defaultBaseUrl).trim().replace(/\/(v1\/?)?$/, "")
   return {
     protocol: protocol(provider),
-    format: Messages.format({
-      provider: provider ?? "anthropic",
-      options: { keys: ["anthropic"], schema: AnthropicOptions },
-      betas,
-      maxTokens
-    }),
+    format: RequestFormat.lazy(
+      "messages",
+      plain({ betas, maxTokens }),
+      () => import("./messagesFormat.ts").then(({ format }) => format({ betas, maxTokens, provider }))
+    ),
     endpoint: Endpoint.path(baseUrl, "/v1/messages"),
     // A proxy may add the key itself.
     auth: options.auth ?? (options.apiKey === undefined && baseUrl !== defaultBaseUrl
       ? Auth.none
       : Auth.header("x-api-key", options.apiKey, "pass `apiKey`, or set ANTHROPIC_API_KEY")),
-    dialect: { ...Messages.dialect, keys: ["anthropic"] },
+    dialect: { ...dialect, keys: ["anthropic"] },
     headers: { "anthropic-version": version ?? "2023-06-01" },
     options
   }

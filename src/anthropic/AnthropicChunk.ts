@@ -6,7 +6,8 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { fromPayload } from "../Chunk.ts"
-import { MessagesChunk, Payload } from "../protocols/Messages.ts"
+import { MessagesChunk } from "../protocols/messages/chunk.ts"
+import { Payload } from "../protocols/messages/payload.ts"
 
 /**
  * A chunk of Anthropic's Messages API, or of a host that speaks the same format; `provider` tells which. Every event of

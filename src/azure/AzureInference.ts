@@ -11,8 +11,10 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Endpoint from "../Endpoint.ts"
 import * as Protocol from "../Protocol.ts"
-import * as ChatCompletions from "../protocols/ChatCompletions.ts"
+import { plain } from "../protocols/chatCompletions/plain.ts"
+import type { RequestQuirks } from "../protocols/chatCompletions/request.ts"
 import * as Provider from "../Provider.ts"
+import * as RequestFormat from "../RequestFormat.ts"
 import * as AzureAuth from "./auth.ts"
 import type { AzureChunk } from "./AzureChunk.ts"
 import { AzureInferenceOptions } from "./AzureInferenceOptions.ts"
@@ -73,7 +75,7 @@ export interface Options extends AzureAuth.Options {
   /** Headers to add to every request. `extra-parameters` is `pass-through` unless it is set here. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
   /** How the model differs. */
-  readonly quirks?: Partial<ChatCompletions.RequestQuirks> | undefined
+  readonly quirks?: Partial<RequestQuirks> | undefined
 }
 
 /**
@@ -91,11 +93,11 @@ export const protocol: () => Protocol.Protocol<AzureChunk> = AzureOpenAi.protoco
  * @example
  * ```ts
  * import { AzureInference, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const definition = AzureInference.define({ endpoint: "https://mine.services.ai.azure.com" })
- * const prepared = Provider.prepare(definition, { model: "Phi-4", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://mine.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "Phi-4", prompt: "Say hello" }))
+ * prepared.url // "https://mine.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview"
  * ```
  *
  * @category constructors
@@ -108,11 +110,11 @@ export const define = (options: Options): Provider.Definition<AzureChunk> => {
   )
   return {
     protocol: protocol(),
-    format: ChatCompletions.format({
-      provider: "azure",
-      dialect: { ...ChatCompletions.azureInference, ...options.quirks },
-      options: { keys: ["azureInference"], schema: AzureInferenceOptions }
-    }),
+    format: RequestFormat.lazy(
+      "chat-completions",
+      plain({ maxTokensField: "max_tokens", includeUsage: true, ...options.quirks }),
+      () => import("./inferenceFormat.ts").then(({ format }) => format(options.quirks))
+    ),
     endpoint: Endpoint.withInfo(
       () => Endpoint.join(endpoint, "/chat/completions", { "api-version": options.apiVersion ?? "2024-05-01-preview" }),
       { deploymentType: options.deploymentType }

@@ -12,9 +12,12 @@ import * as Result from "effect/Result"
 import * as Endpoint from "../Endpoint.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
-import * as ChatCompletions from "../protocols/ChatCompletions.ts"
+import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
+import { plain } from "../protocols/chatCompletions/plain.ts"
+import type { RequestQuirks } from "../protocols/chatCompletions/request.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
+import * as RequestFormat from "../RequestFormat.ts"
 import * as AzureAuth from "./auth.ts"
 import { AzureChunk } from "./AzureChunk.ts"
 import { AzureOpenAiOptions } from "./AzureOpenAiOptions.ts"
@@ -73,7 +76,7 @@ export interface Options extends AzureAuth.Options {
   /** The deployment of all requests. Default: the one that the request names as its `model`. */
   readonly deployment?: string | undefined
   /** How the API version differs. Default: decided by `apiVersion`. */
-  readonly quirks?: Partial<ChatCompletions.RequestQuirks> | undefined
+  readonly quirks?: Partial<RequestQuirks> | undefined
 }
 
 /**
@@ -140,34 +143,36 @@ export const protocol = (): Protocol.Protocol<AzureChunk> =>
  * @example
  * ```ts
  * import { AzureOpenAi, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const definition = AzureOpenAi.define({ endpoint: "https://mine.openai.azure.com" })
- * const prepared = Provider.prepare(definition, { model: "gpt-4o", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://mine.openai.azure.com/openai/v1/chat/completions"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "gpt-4o", prompt: "Say hello" }))
+ * prepared.url // "https://mine.openai.azure.com/openai/v1/chat/completions"
  * ```
  *
  * @category constructors
  * @since 0.2.0
  */
 export const define = (options: Options): Provider.Definition<AzureChunk> => {
-  const { apiVersion, deployment } = options
+  const { apiVersion, deployment, quirks } = options
   const resource = String(options.endpoint).trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
   const isDated = apiVersion !== undefined && /^\d/.test(apiVersion)
   // Versions are dates, which sort as text.
   const isRecent = !isDated || apiVersion >= "2024-09-01"
   const query = apiVersion === undefined ? {} : { "api-version": apiVersion }
+  const bodyModel = (model: string) => isDated ? undefined : deployment ?? model
   return {
     protocol: protocol(),
-    format: ChatCompletions.format({
-      provider: "azure",
-      options: { keys: ["azure"], schema: AzureOpenAiOptions },
-      bodyModel: (model) => isDated ? undefined : deployment ?? model,
-      dialect: {
-        ...(isRecent ? ChatCompletions.azure : ChatCompletions.azureBefore202409),
-        ...options.quirks
-      }
-    }),
+    format: RequestFormat.lazy(
+      "chat-completions",
+      plain({
+        maxTokensField: isRecent ? "max_completion_tokens" : "max_tokens",
+        includeUsage: isRecent,
+        bodyModel,
+        ...quirks
+      }),
+      () => import("./chatFormat.ts").then(({ format }) => format({ bodyModel, isRecent, quirks }))
+    ),
     endpoint: Endpoint.withInfo(
       isDated
         ? (model) => deploymentEndpoint(resource, deployment ?? model, query)

@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import { type Exact, exactly } from "../internal/exact.ts"
 import { anything, list, nullish, number, type Open, open, text } from "../internal/open.ts"
-import * as ChatCompletions from "../protocols/ChatCompletions.ts"
+import * as ChatCompletions from "../protocols/chatCompletions/payload.ts"
 
 /**
  * How severe the content of one category is.

@@ -10,9 +10,12 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Endpoint from "../Endpoint.ts"
 import { trusted } from "../internal/trusted.ts"
-import { OpenAiResponsesOptions } from "../openai/OpenAiResponsesOptions.ts"
-import * as Responses from "../protocols/Responses.ts"
+import * as Responses from "../protocols/responses/background.ts"
+import { dialect } from "../protocols/responses/dialect.ts"
+import * as ResponsesEvents from "../protocols/responses/events.ts"
+import { plain } from "../protocols/responses/plain.ts"
 import * as Provider from "../Provider.ts"
+import * as RequestFormat from "../RequestFormat.ts"
 import * as AzureAuth from "./auth.ts"
 import * as AzureOpenAi from "./AzureOpenAi.ts"
 import { AzureResponsesChunk } from "./AzureResponsesChunk.ts"
@@ -66,8 +69,8 @@ export interface Options extends AzureAuth.Options {
  * @category decoding
  * @since 0.2.0
  */
-export const protocol = (): Responses.ResponsesProtocol<AzureResponsesChunk> =>
-  Responses.protocol({
+export const protocol = (): ResponsesEvents.ResponsesProtocol<AzureResponsesChunk> =>
+  ResponsesEvents.protocol({
     provider: "azure",
     make: (chunk, context, { deploymentType, model, region }) =>
       trusted(AzureResponsesChunk, {
@@ -89,11 +92,11 @@ export const protocol = (): Responses.ResponsesProtocol<AzureResponsesChunk> =>
  * @example
  * ```ts
  * import { AzureResponses, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const definition = AzureResponses.define({ endpoint: "https://mine.openai.azure.com" })
- * const prepared = Provider.prepare(definition, { model: "gpt-5", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://mine.openai.azure.com/openai/v1/responses"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "gpt-5", prompt: "Say hello" }))
+ * prepared.url // "https://mine.openai.azure.com/openai/v1/responses"
  * ```
  *
  * @category constructors
@@ -104,20 +107,23 @@ export const define = (options: Options): Responses.Definition<AzureResponsesChu
   const resource = String(options.endpoint).trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
   const path = apiVersion !== undefined && /^\d/.test(apiVersion) ? "/openai/responses" : "/openai/v1/responses"
   const query = apiVersion === undefined ? {} : { "api-version": apiVersion }
-  const format = Responses.format({
-    provider: "azure",
-    options: { keys: ["azure"], schema: OpenAiResponsesOptions },
-    partKey: "azure"
-  })
   return {
     protocol: protocol(),
-    format: { ...format, encode: (request, model) => format.encode(request, deployment ?? model) },
+    format: RequestFormat.lazy(
+      "responses",
+      (request, model) => plain(request, deployment ?? model),
+      () =>
+        import("./responsesFormat.ts").then(({ format }) => ({
+          ...format,
+          encode: (request, model) => format.encode(request, deployment ?? model)
+        }))
+    ),
     endpoint: Endpoint.withInfo(
       () => Endpoint.join(resource, path, query),
       { deploymentType: options.deploymentType }
     ),
     auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
-    dialect: Responses.dialect,
+    dialect,
     telemetryName: "azure.ai.openai",
     options: { ...options, model: options.model ?? deployment }
   }

@@ -6,7 +6,8 @@
 import * as Schema from "effect/Schema"
 import { fromPayload } from "../Chunk.ts"
 import type * as CostMetadata from "../CostMetadata.ts"
-import { Payload, ResponsesChunk } from "../protocols/Responses.ts"
+import { ResponsesChunk } from "../protocols/responses/chunk.ts"
+import { Payload } from "../protocols/responses/payload.ts"
 
 /**
  * A chunk of the Responses API of Azure OpenAI.

@@ -157,7 +157,8 @@ export const make = Effect.fnUntraced(function*<E>(
   settings: Settings<E>
 ): Effect.fn.Return<Session<E>, never, Store.Store> {
   const store = yield* Store.Store
-  const pricing = yield* Pricing.current
+  // Those of the targets are loaded.
+  const pricing = yield* Pricing.Pricing
   const { lines, targets } = settings
   const entries = Entries.of(settings.batch)
   const by = yield* processName

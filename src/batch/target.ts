@@ -145,7 +145,7 @@ const prepare = Effect.fnUntraced(function*(
   settings: Settings
 ): Effect.fn.Return<Choice, ProviderError.ProviderError> {
   const request = forTarget(own, target)
-  const { body, url } = yield* Effect.fromResult(Provider.prepare(target.definition, request))
+  const { body, url } = yield* Provider.prepare(target.definition, request)
   return {
     target,
     request,

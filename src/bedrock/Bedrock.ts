@@ -10,8 +10,10 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
-import * as Converse from "../protocols/Converse.ts"
+import * as Converse from "../protocols/converse/events.ts"
+import { plain } from "../protocols/converse/plain.ts"
 import * as Provider from "../Provider.ts"
+import * as RequestFormat from "../RequestFormat.ts"
 import { BedrockChunk } from "./BedrockChunk.ts"
 import { BedrockOptions } from "./BedrockOptions.ts"
 import * as Runtime from "./runtime.ts"
@@ -100,11 +102,11 @@ export const protocol = (): Protocol.Protocol<BedrockChunk> =>
  * @example
  * ```ts
  * import { Bedrock, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const definition = Bedrock.define({ region: "us-east-1" })
- * const prepared = Provider.prepare(definition, { model: "amazon.nova-lite-v1:0", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.nova-lite-v1%3A0/converse-stream"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "amazon.nova-lite-v1:0", prompt: "Say hello" }))
+ * prepared.url // "https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.nova-lite-v1%3A0/converse-stream"
  * ```
  *
  * @category constructors
@@ -112,7 +114,7 @@ export const protocol = (): Protocol.Protocol<BedrockChunk> =>
  */
 export const define = (options: Options): Provider.Definition<BedrockChunk> => ({
   protocol: protocol(),
-  format: Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: BedrockOptions } }),
+  format: RequestFormat.lazy("converse", plain, () => import("./converseFormat.ts").then(({ format }) => format)),
   endpoint: Runtime.endpoint("converse-stream", options),
   auth: Runtime.auth(options),
   dialect: {

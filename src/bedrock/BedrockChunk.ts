@@ -5,7 +5,8 @@
  */
 import * as Schema from "effect/Schema"
 import { fromPayload } from "../Chunk.ts"
-import { ConverseChunk, Payload } from "../protocols/Converse.ts"
+import { ConverseChunk } from "../protocols/converse/chunk.ts"
+import { Payload } from "../protocols/converse/payload.ts"
 
 /**
  * A chunk of Bedrock's Converse API, which is the same for all models. Every event of a stream is a chunk, events of

@@ -14,9 +14,13 @@ import { defined } from "../internal/defined.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as BedrockEvent from "../protocols/awsEvent.ts"
-import * as Messages from "../protocols/Messages.ts"
+import { dialect } from "../protocols/messages/dialect.ts"
+import * as Messages from "../protocols/messages/events.ts"
+import { errors, type Payload } from "../protocols/messages/payload.ts"
+import { bedrockVersion, plain } from "../protocols/messages/plain.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
+import * as RequestFormat from "../RequestFormat.ts"
 import type * as EventStream from "../wire/EventStream.ts"
 import * as JsonEvent from "../wire/jsonEvent.ts"
 import { BedrockInvokeChunk } from "./BedrockInvokeChunk.ts"
@@ -104,7 +108,7 @@ const events = (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.
   let isClaude = false
   let hasUsage = false
 
-  const make = (payload: Messages.Payload, block: string | undefined): BedrockInvokeChunk => {
+  const make = (payload: Payload, block: string | undefined): BedrockInvokeChunk => {
     if (payload.type === "message_start" || block !== undefined) isClaude = true
     const chunk = trusted(BedrockInvokeChunk, {
       ...fields,
@@ -117,7 +121,7 @@ const events = (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.
       : trusted(BedrockInvokeChunk, { ...chunk, usageFromMetrics: true })
   }
 
-  const messages = Messages.events({ make, errors: Messages.errors })(info)
+  const messages = Messages.events({ make, errors })(info)
 
   const foreign = (position: number, data: string) =>
     BedrockEvent.malformed(
@@ -163,11 +167,11 @@ const isUntyped = (data: string): boolean => {
  * @example
  * ```ts
  * import { BedrockInvoke, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const definition = BedrockInvoke.define({ region: "us-east-1" })
- * const prepared = Provider.prepare(definition, { model: "anthropic.claude-3-haiku-20240307-v1:0", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke-with-response-stream"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "anthropic.claude-3-haiku-20240307-v1:0", prompt: "Say hello" }))
+ * prepared.url // "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke-with-response-stream"
  * ```
  *
  * @category constructors
@@ -175,16 +179,14 @@ const isUntyped = (data: string): boolean => {
  */
 export const define = (options: Options): Provider.Definition<BedrockInvokeChunk> => ({
   protocol: protocol(),
-  format: Messages.bedrockFormat({
-    provider: "bedrock",
-    options: { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions },
-    betas: options.betas,
-    maxTokens: options.maxTokens,
-    version: options.version
-  }),
+  format: RequestFormat.lazy(
+    "messages",
+    plain({ ...options, version: options.version ?? bedrockVersion }),
+    () => import("./invokeFormat.ts").then(({ format }) => format(options))
+  ),
   endpoint: Runtime.endpoint("invoke-with-response-stream", options),
   auth: Runtime.auth(options),
-  dialect: { ...Messages.dialect, keys: ["bedrockInvoke"] },
+  dialect: { ...dialect, keys: ["bedrockInvoke"] },
   telemetryName: "aws.bedrock",
   options
 })

@@ -10,8 +10,9 @@ import type * as CostMetadata from "../CostMetadata.ts"
 import { type Exact, exactly } from "../internal/exact.ts"
 import { nullish, open } from "../internal/open.ts"
 import { validator } from "../internal/validator.ts"
-import { MessagesChunk, Payload } from "../protocols/Messages.ts"
+import { MessagesChunk } from "../protocols/messages/chunk.ts"
 import { contentEvents } from "../protocols/messages/content.ts"
+import { Payload } from "../protocols/messages/payload.ts"
 import * as Usage from "../Usage.ts"
 
 /**

@@ -119,12 +119,12 @@ const show = (
   definition: Provider.Definition<Chunk.Chunk>,
   request: ChatRequest.Normalized,
   before: ReadonlyArray<string> = []
-): Effect.Effect<void, Failed | PlatformError, Stdio.Stdio> => {
-  const prepared = Provider.prepare(definition, request)
-  if (Result.isFailure(prepared)) return refused(input, prepared.failure)
-  const { ignored, ...sent } = prepared.success
-  return print(Json.line({ type: "request", request: sent, ignored: [...before, ...ignored] }))
-}
+): Effect.Effect<void, Failed | PlatformError, Stdio.Stdio> =>
+  Effect.matchEffect(Provider.prepare(definition, request), {
+    onFailure: (error) => refused(input, error),
+    onSuccess: ({ ignored, ...sent }) =>
+      print(Json.line({ type: "request", request: sent, ignored: [...before, ...ignored] }))
+  })
 
 /** The lines of `--json`, except the last ones. */
 const jsonLines = <E, R>(

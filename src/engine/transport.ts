@@ -16,7 +16,6 @@ import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
@@ -100,31 +99,31 @@ export interface Planned<C> {
  */
 export const stream = <C>(
   client: Client,
-  plan: (context: Context.Context<never>) => Result.Result<Planned<C>, ProviderError.ProviderError>
+  plan: (context: Context.Context<never>) => Effect.Effect<Planned<C>, ProviderError.ProviderError>
 ): Stream.Stream<C, ProviderError.ProviderError> =>
   Stream.fromChannel(
     Channel.fromTransform((_upstream, scope) => {
       // Once the stream is open, nothing is kept of how it came to be.
-      let next: Protocol.ChunkPull<C, never, never> = Effect.contextWith((context: Context.Context<never>) => {
-        const planned = plan(context)
-        if (Result.isFailure(planned)) return Effect.fail(planned.failure)
-        const { before, policy: { totalTimeout }, route } = planned.success
-        const clock = Context.get(context, Clock.Clock)
-        const started = route.clock ?? { at: undefined }
-        const left = deadline(clock, totalTimeout, started.at ??= millis(clock))
-        const { provider } = route.protocol
-        const limited = <A>(pull: Pull.Pull<A, ProviderError.ProviderError>, emitted: boolean) =>
-          within(pull, left, () => {
-            const message = `The stream did not end within ${Duration.format(totalTimeout)}`
-            const reason = new ProviderError.Timeout({ kind: "total", message })
-            return new ProviderError.ProviderError({ provider, reason, emitted })
+      let next: Protocol.ChunkPull<C, never, never> = Effect.contextWith((context: Context.Context<never>) =>
+        Effect.flatMap(plan(context), (planned) => {
+          const { before, policy: { totalTimeout }, route } = planned
+          const clock = Context.get(context, Clock.Clock)
+          const started = route.clock ?? { at: undefined }
+          const left = deadline(clock, totalTimeout, started.at ??= millis(clock))
+          const { provider } = route.protocol
+          const limited = <A>(pull: Pull.Pull<A, ProviderError.ProviderError>, emitted: boolean) =>
+            within(pull, left, () => {
+              const message = `The stream did not end within ${Duration.format(totalTimeout)}`
+              const reason = new ProviderError.Timeout({ kind: "total", message })
+              return new ProviderError.ProviderError({ provider, reason, emitted })
+            })
+          const first = Effect.map(openWithRetries(client, planned, scope, context), (opened) => {
+            next = limited(opened.pull, true)
+            return opened.first
           })
-        const first = Effect.map(openWithRetries(client, planned.success, scope, context), (opened) => {
-          next = limited(opened.pull, true)
-          return opened.first
+          return limited(before === undefined ? first : Effect.andThen(before, first), false)
         })
-        return limited(before === undefined ? first : Effect.andThen(before, first), false)
-      })
+      )
       return Effect.succeed(Effect.suspend(() => next))
     })
   )

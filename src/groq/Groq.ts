@@ -13,9 +13,11 @@ import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
-import * as ChatCompletions from "../protocols/ChatCompletions.ts"
+import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
+import { plain } from "../protocols/chatCompletions/plain.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
+import * as RequestFormat from "../RequestFormat.ts"
 import { failureOf } from "../wire/errorBody.ts"
 import { GroqChunk } from "./GroqChunk.ts"
 import { GroqOptions } from "./GroqOptions.ts"
@@ -113,11 +115,11 @@ export const protocol = (): Protocol.Protocol<GroqChunk> =>
  * @example
  * ```ts
  * import { Groq, Provider } from "effect-llm-stream"
- * import { Redacted, Result } from "effect"
+ * import { Effect, Redacted } from "effect"
  *
  * const definition = Groq.define({ apiKey: Redacted.make("gsk_…") })
- * const prepared = Provider.prepare(definition, { model: "llama-3.3-70b-versatile", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://api.groq.com/openai/v1/chat/completions"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "llama-3.3-70b-versatile", prompt: "Say hello" }))
+ * prepared.url // "https://api.groq.com/openai/v1/chat/completions"
  * ```
  *
  * @category constructors
@@ -125,11 +127,11 @@ export const protocol = (): Protocol.Protocol<GroqChunk> =>
  */
 export const define = (options: Options): Provider.Definition<GroqChunk> => ({
   protocol: protocol(),
-  format: ChatCompletions.format({
-    provider: "groq",
-    dialect: ChatCompletions.groq,
-    options: { keys: ["groq"], schema: GroqOptions }
-  }),
+  format: RequestFormat.lazy(
+    "chat-completions",
+    plain({ maxTokensField: "max_completion_tokens", includeUsage: true }),
+    () => import("./chatFormat.ts").then(({ format }) => format)
+  ),
   endpoint: Endpoint.path(options.baseUrl ?? "https://api.groq.com/openai/v1", "/chat/completions"),
   auth: Auth.bearer(options.apiKey, "pass `apiKey`, or set GROQ_API_KEY"),
   dialect: {

@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import { type Exact, exactly } from "../internal/exact.ts"
 import { anything, list, nullish, number, type Open, open, text, texts, things } from "../internal/open.ts"
-import * as ChatCompletions from "../protocols/ChatCompletions.ts"
+import * as ChatCompletions from "../protocols/chatCompletions/payload.ts"
 
 /**
  * A source that the text cites: a document of the request, or the result of a tool.

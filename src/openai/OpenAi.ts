@@ -10,8 +10,11 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
-import * as ChatCompletions from "../protocols/ChatCompletions.ts"
+import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
+import { Payload } from "../protocols/chatCompletions/payload.ts"
+import { plain } from "../protocols/chatCompletions/plain.ts"
 import * as Provider from "../Provider.ts"
+import * as RequestFormat from "../RequestFormat.ts"
 import * as Host from "./host.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
 import { OpenAiOptions } from "./OpenAiOptions.ts"
@@ -79,7 +82,7 @@ export interface Options extends Host.Options {}
 export const protocol = (): Protocol.Protocol<OpenAiChunk> =>
   ChatCompletions.protocol({
     provider: "openai",
-    payload: ChatCompletions.Payload,
+    payload: Payload,
     make: (chunk, { region }) =>
       trusted(OpenAiChunk, {
         _tag: "OpenAiChunk",
@@ -96,11 +99,11 @@ export const protocol = (): Protocol.Protocol<OpenAiChunk> =>
  * @example
  * ```ts
  * import { OpenAi, Provider } from "effect-llm-stream"
- * import { Redacted, Result } from "effect"
+ * import { Effect, Redacted } from "effect"
  *
  * const definition = OpenAi.define({ apiKey: Redacted.make("sk-…") })
- * const prepared = Provider.prepare(definition, { model: "gpt-4o-mini", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://api.openai.com/v1/chat/completions"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "gpt-4o-mini", prompt: "Say hello" }))
+ * prepared.url // "https://api.openai.com/v1/chat/completions"
  * ```
  *
  * @category constructors
@@ -108,11 +111,11 @@ export const protocol = (): Protocol.Protocol<OpenAiChunk> =>
  */
 export const define = (options: Options): Provider.Definition<OpenAiChunk> => ({
   protocol: protocol(),
-  format: ChatCompletions.format({
-    provider: "openai",
-    dialect: ChatCompletions.openai,
-    options: { keys: ["openai"], schema: OpenAiOptions }
-  }),
+  format: RequestFormat.lazy(
+    "chat-completions",
+    plain({ maxTokensField: "max_completion_tokens", includeUsage: true }),
+    () => import("./chatFormat.ts").then(({ format }) => format)
+  ),
   dialect: { strict: true },
   ...Host.define(options, "/chat/completions")
 })

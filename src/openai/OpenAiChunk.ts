@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { fromPayload } from "../Chunk.ts"
 import type * as CostMetadata from "../CostMetadata.ts"
-import { ChatCompletionChunk, type Choice, Payload } from "../protocols/ChatCompletions.ts"
+import { ChatCompletionChunk } from "../protocols/chatCompletions/chunk.ts"
+import { type Choice, Payload } from "../protocols/chatCompletions/payload.ts"
 
 /**
  * A chunk of OpenAI's chat completions, or of a host that speaks the same format; `provider` tells which.

@@ -13,8 +13,12 @@ import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { trusted } from "../internal/trusted.ts"
 import type * as Protocol from "../Protocol.ts"
-import * as ChatCompletions from "../protocols/ChatCompletions.ts"
+import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
+import { Payload } from "../protocols/chatCompletions/payload.ts"
+import { plain } from "../protocols/chatCompletions/plain.ts"
+import type { RequestQuirks } from "../protocols/chatCompletions/request.ts"
 import * as Provider from "../Provider.ts"
+import * as RequestFormat from "../RequestFormat.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
 
 /**
@@ -42,7 +46,7 @@ export interface Options extends Provider.CommonOptions {
  * @category configuration
  * @since 0.1.0
  */
-export interface Quirks extends Partial<ChatCompletions.RequestQuirks> {
+export interface Quirks extends Partial<RequestQuirks> {
   /** The field of `delta` with reasoning text, when it is neither `reasoning` nor `reasoning_content`. */
   readonly reasoningField?: string | undefined
 }
@@ -75,7 +79,7 @@ export const protocol = (options: Pick<Options, "provider" | "quirks">): Protoco
   const { provider, quirks: { reasoningField } = {} } = options
   return ChatCompletions.protocol({
     provider,
-    payload: ChatCompletions.Payload,
+    payload: Payload,
     make: (chunk) =>
       trusted(OpenAiChunk, {
         _tag: "OpenAiChunk",
@@ -93,11 +97,11 @@ export const protocol = (options: Pick<Options, "provider" | "quirks">): Protoco
  * @example
  * ```ts
  * import { OpenAiCompatible, Provider } from "effect-llm-stream"
- * import { Result } from "effect"
+ * import { Effect } from "effect"
  *
  * const definition = OpenAiCompatible.define({ provider: "ollama", baseUrl: "http://localhost:11434/v1" })
- * const prepared = Provider.prepare(definition, { model: "llama3.2", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "http://localhost:11434/v1/chat/completions"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "llama3.2", prompt: "Say hello" }))
+ * prepared.url // "http://localhost:11434/v1/chat/completions"
  * ```
  *
  * @category constructors
@@ -105,10 +109,11 @@ export const protocol = (options: Pick<Options, "provider" | "quirks">): Protoco
  */
 export const define = (options: Options): Provider.Definition<OpenAiChunk> => ({
   protocol: protocol(options),
-  format: ChatCompletions.format({
-    provider: options.provider,
-    dialect: { ...ChatCompletions.compatible, ...options.quirks }
-  }),
+  format: RequestFormat.lazy(
+    "chat-completions",
+    plain({ maxTokensField: "max_tokens", includeUsage: true, ...options.quirks }),
+    () => import("./compatibleFormat.ts").then(({ format }) => format(options))
+  ),
   endpoint: Endpoint.path(options.baseUrl, "/chat/completions"),
   auth: options.apiKey === undefined ? Auth.none : Auth.bearer(options.apiKey, "`apiKey` is empty"),
   options

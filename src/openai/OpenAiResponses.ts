@@ -9,8 +9,12 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { trusted } from "../internal/trusted.ts"
-import * as Responses from "../protocols/Responses.ts"
+import * as Responses from "../protocols/responses/background.ts"
+import { dialect } from "../protocols/responses/dialect.ts"
+import * as ResponsesEvents from "../protocols/responses/events.ts"
+import { plain } from "../protocols/responses/plain.ts"
 import * as Provider from "../Provider.ts"
+import * as RequestFormat from "../RequestFormat.ts"
 import * as Host from "./host.ts"
 import { OpenAiResponsesChunk } from "./OpenAiResponsesChunk.ts"
 import { OpenAiResponsesOptions } from "./OpenAiResponsesOptions.ts"
@@ -65,8 +69,8 @@ export interface Options extends Host.Options {}
  * @category decoding
  * @since 0.2.0
  */
-export const protocol = (): Responses.ResponsesProtocol<OpenAiResponsesChunk> =>
-  Responses.protocol({
+export const protocol = (): ResponsesEvents.ResponsesProtocol<OpenAiResponsesChunk> =>
+  ResponsesEvents.protocol({
     provider: "openai",
     make: (chunk, context, { region }) =>
       trusted(OpenAiResponsesChunk, {
@@ -76,7 +80,7 @@ export const protocol = (): Responses.ResponsesProtocol<OpenAiResponsesChunk> =>
         ...context,
         ...(region === undefined ? undefined : { region })
       }),
-    errors: Responses.errors
+    errors: ResponsesEvents.errors
   })
 
 /**
@@ -85,11 +89,11 @@ export const protocol = (): Responses.ResponsesProtocol<OpenAiResponsesChunk> =>
  * @example
  * ```ts
  * import { OpenAiResponses, Provider } from "effect-llm-stream"
- * import { Redacted, Result } from "effect"
+ * import { Effect, Redacted } from "effect"
  *
  * const definition = OpenAiResponses.define({ apiKey: Redacted.make("sk-…") })
- * const prepared = Provider.prepare(definition, { model: "gpt-5-mini", prompt: "Say hello" })
- * Result.getOrThrow(prepared).url // "https://api.openai.com/v1/responses"
+ * const prepared = await Effect.runPromise(Provider.prepare(definition, { model: "gpt-5-mini", prompt: "Say hello" }))
+ * prepared.url // "https://api.openai.com/v1/responses"
  * ```
  *
  * @category constructors
@@ -97,12 +101,8 @@ export const protocol = (): Responses.ResponsesProtocol<OpenAiResponsesChunk> =>
  */
 export const define = (options: Options): Responses.Definition<OpenAiResponsesChunk> => ({
   protocol: protocol(),
-  format: Responses.format({
-    provider: "openai",
-    options: { keys: ["openaiResponses", "openai"], schema: OpenAiResponsesOptions },
-    partKey: "openai"
-  }),
-  dialect: { ...Responses.dialect, keys: ["openaiResponses", "openai"] },
+  format: RequestFormat.lazy("responses", plain, () => import("./responsesFormat.ts").then(({ format }) => format)),
+  dialect: { ...dialect, keys: ["openaiResponses", "openai"] },
   ...Host.define(options, "/responses")
 })
 

@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { fromPayload } from "../Chunk.ts"
 import type * as CostMetadata from "../CostMetadata.ts"
-import { Payload, ResponsesChunk } from "../protocols/Responses.ts"
+import { ResponsesChunk } from "../protocols/responses/chunk.ts"
+import { Payload } from "../protocols/responses/payload.ts"
 
 /**
  * A chunk of OpenAI's Responses API, or of a host that speaks the same format; `provider` tells which.

@@ -1,17 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Redacted, Result, Schema } from "effect"
+import { Effect, Redacted, Schema } from "effect"
 import { AzureChunk, AzureResponses, AzureResponsesChunk, Provider } from "../../src/index.ts"
 import { Arbitraries } from "../../src/testing.ts"
 
 const apiKey = Redacted.make("test-key")
 
 const prepare = (options: Omit<AzureResponses.Options, "endpoint">) =>
-  Result.getOrThrow(
-    Provider.prepare(AzureResponses.define({ endpoint: "https://res.openai.azure.com", apiKey, ...options }), {
-      model: "a-model",
-      prompt: "Hello"
-    })
-  )
+  Provider.prepare(AzureResponses.define({ endpoint: "https://res.openai.azure.com", apiKey, ...options }), {
+    model: "a-model",
+    prompt: "Hello"
+  })
 
 describe("AzureResponsesChunk", () => {
   it.prop("encodes back to the payload it came from", [Arbitraries.chunk(AzureResponsesChunk.FromPayload)], (
@@ -54,14 +52,15 @@ describe("what an answer of Azure costs", () => {
 })
 
 describe("AzureResponses", () => {
-  it("sends the deployment as the model, to the address of its version", () => {
-    assert.strictEqual(prepare({}).url, "https://res.openai.azure.com/openai/v1/responses")
-    assert.strictEqual(
-      prepare({ apiVersion: "preview" }).url,
-      "https://res.openai.azure.com/openai/v1/responses?api-version=preview"
-    )
-    const dated = prepare({ apiVersion: "2025-04-01-preview", deployment: "mine" })
-    assert.strictEqual(dated.url, "https://res.openai.azure.com/openai/responses?api-version=2025-04-01-preview")
-    assert.deepStrictEqual([dated.body["model"], prepare({}).body["model"]], ["mine", "a-model"])
-  })
+  it.effect("sends the deployment as the model, to the address of its version", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* prepare({})).url, "https://res.openai.azure.com/openai/v1/responses")
+      assert.strictEqual(
+        (yield* prepare({ apiVersion: "preview" })).url,
+        "https://res.openai.azure.com/openai/v1/responses?api-version=preview"
+      )
+      const dated = yield* prepare({ apiVersion: "2025-04-01-preview", deployment: "mine" })
+      assert.strictEqual(dated.url, "https://res.openai.azure.com/openai/responses?api-version=2025-04-01-preview")
+      assert.deepStrictEqual([dated.body["model"], (yield* prepare({})).body["model"]], ["mine", "a-model"])
+    }))
 })

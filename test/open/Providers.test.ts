@@ -8,6 +8,7 @@ import { Answer, Arbitraries, ReplayServer, Wire } from "effect-llm-stream/testi
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
 import { LanguageModel, Prompt, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient } from "effect/http"
+import { prepared } from "../support/prepared.ts"
 import * as ClaudeElsewhere from "./claudeElsewhere.ts"
 import * as Gemini from "./gemini.ts"
 import * as Perplexity from "./perplexity.ts"
@@ -82,50 +83,52 @@ describe("a provider of another package, with payload, wire, chunk class, reques
         })
       })))
 
-  it("shows what it would send, without its key", () => {
-    const prepared = Result.getOrThrow(Provider.prepare(Gemini.define({ apiKey }), request))
-    assert.strictEqual(prepared.headers["x-goog-api-key"], "<redacted>")
-    assert.notInclude(JSON.stringify(prepared), "key-0123456789")
+  it("shows what it would send, without its key", async () => {
+    const shown = Result.getOrThrow(await prepared(Gemini.define({ apiKey }), request))
+    assert.strictEqual(shown.headers["x-goog-api-key"], "<redacted>")
+    assert.notInclude(JSON.stringify(shown), "key-0123456789")
   })
 
-  const prepare = (request: ChatRequest.ChatRequest) =>
+  const prepare = async (request: ChatRequest.ChatRequest) =>
     Result.mapError(
-      Provider.prepare(Gemini.define({ apiKey }), { model: "gemini-3-flash", ...request }),
+      await prepared(Gemini.define({ apiKey }), { model: "gemini-3-flash", ...request }),
       ({ reason }) => reason.message
     )
 
-  it("sends tools, files, calls and results, and gives signatures back", () => {
+  it("sends tools, files, calls and results, and gives signatures back", async () => {
     const signed = (thoughtSignature: string) => ({ options: { gemini: { thoughtSignature } } })
     const call = { type: "tool-call", id: "call_0", name: "weather", params: { city: "Paris" } } as const
-    const { body } = Result.getOrThrow(prepare({
-      prompt: [
-        {
-          role: "user",
-          content: [
-            { type: "text", text: "Where is this?" },
-            { type: "file", mediaType: "image/*", data: "iVBORw0KGgo=" },
-            { type: "file", mediaType: "application/pdf", data: new URL("https://example.com/a.pdf") }
-          ]
-        },
-        {
-          role: "assistant",
-          content: [
-            { type: "reasoning", text: "Paris.", ...signed("a") },
-            { type: "text", text: "Let me look." },
-            { ...call, ...signed("b") }
-          ]
-        },
-        {
-          role: "tool",
-          content: [{ type: "tool-result", id: "call_0", name: "weather", isFailure: false, result: { celsius: 18 } }]
-        }
-      ],
-      tools: [{ name: "weather", parameters: Schema.Struct({}) }],
-      toolChoice: { tool: "weather" },
-      reasoning: { effort: "low", summary: "auto" },
-      responseFormat: "json",
-      topK: 5
-    }))
+    const { body } = Result.getOrThrow(
+      await prepare({
+        prompt: [
+          {
+            role: "user",
+            content: [
+              { type: "text", text: "Where is this?" },
+              { type: "file", mediaType: "image/*", data: "iVBORw0KGgo=" },
+              { type: "file", mediaType: "application/pdf", data: new URL("https://example.com/a.pdf") }
+            ]
+          },
+          {
+            role: "assistant",
+            content: [
+              { type: "reasoning", text: "Paris.", ...signed("a") },
+              { type: "text", text: "Let me look." },
+              { ...call, ...signed("b") }
+            ]
+          },
+          {
+            role: "tool",
+            content: [{ type: "tool-result", id: "call_0", name: "weather", isFailure: false, result: { celsius: 18 } }]
+          }
+        ],
+        tools: [{ name: "weather", parameters: Schema.Struct({}) }],
+        toolChoice: { tool: "weather" },
+        reasoning: { effort: "low", summary: "auto" },
+        responseFormat: "json",
+        topK: 5
+      })
+    )
     assert.deepStrictEqual(JSON.parse(JSON.stringify(body)), {
       contents: [
         {
@@ -168,7 +171,7 @@ describe("a provider of another package, with payload, wire, chunk class, reques
     })
   })
 
-  it("refuses as the bundled formats do, with the place", () => {
+  it("refuses as the bundled formats do, with the place", async () => {
     const refused: ReadonlyArray<readonly [ChatRequest.ChatRequest, string]> = [
       [{ prompt: "Hi", serviceTier: "flex" }, "gemini: serviceTier: the format has nothing for it"],
       [{ prompt: "Hi", parallelToolCalls: false }, "gemini: parallelToolCalls: the format has nothing for it"],
@@ -189,7 +192,7 @@ describe("a provider of another package, with payload, wire, chunk class, reques
         "prompt[0].content[0]: the call a of f has no result"
       ]
     ]
-    for (const [request, message] of refused) assert.deepStrictEqual(prepare(request), Result.fail(message))
+    for (const [request, message] of refused) assert.deepStrictEqual(await prepare(request), Result.fail(message))
   })
 
   // What a request can ask for, with what shows in the body that it was heard.
@@ -217,9 +220,9 @@ describe("a provider of another package, with payload, wire, chunk class, reques
   } as const satisfies Record<Exclude<keyof ChatRequest.ChatRequest, "model" | "prompt">, object>
 
   for (const [field, fields] of Object.entries(asked)) {
-    it(`leaves ${field} out only with a word`, () => {
-      const plain = Result.getOrThrow(prepare({ prompt: "Hi" }))
-      Result.match(prepare({ prompt: "Hi", ...fields }), {
+    it(`leaves ${field} out only with a word`, async () => {
+      const plain = Result.getOrThrow(await prepare({ prompt: "Hi" }))
+      Result.match(await prepare({ prompt: "Hi", ...fields }), {
         onFailure: (message) => assert.include(message, `gemini: ${field}`),
         onSuccess: ({ body, ignored }) =>
           assert.isTrue(

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Result, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { ChunkStream, OpenAiResponses, OpenAiResponsesChunk, Provider } from "../../src/index.ts"
+import { ChunkStream, OpenAiResponses, OpenAiResponsesChunk } from "../../src/index.ts"
 import { Arbitraries } from "../../src/testing.ts"
 import * as Client from "../support/client.ts"
 import * as Host from "../support/host.ts"
+import { prepared } from "../support/prepared.ts"
 
 const apiKey = Redacted.make("sk-test")
 
@@ -89,13 +90,13 @@ describe("OpenAiResponses", () => {
     }
   })
 
-  it("asks for a stream at /responses, with the raw fields of either key", () => {
+  it("asks for a stream at /responses, with the raw fields of either key", async () => {
     for (const options of [{ openaiResponses: { store: false } }, { openai: { store: false } }]) {
-      const prepared = Result.getOrThrow(
-        Provider.prepare(OpenAiResponses.define({ apiKey }), { model: "gpt-5", prompt: "Hello", options })
+      const { body, url } = Result.getOrThrow(
+        await prepared(OpenAiResponses.define({ apiKey }), { model: "gpt-5", prompt: "Hello", options })
       )
-      assert.strictEqual(prepared.url, "https://api.openai.com/v1/responses")
-      assert.deepStrictEqual(prepared.body, {
+      assert.strictEqual(url, "https://api.openai.com/v1/responses")
+      assert.deepStrictEqual(body, {
         model: "gpt-5",
         input: [{ role: "user", content: [{ type: "input_text", text: "Hello" }] }],
         stream: true,

@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { gzipSync } from "node:zlib"
-import { rolldown } from "rolldown"
+import { sizeOf } from "../../scripts/imports.ts"
 import { root, run } from "../support/process.ts"
 
 const dist = Path.join(root, "dist")
@@ -26,23 +25,7 @@ const loadedBy = async (module: string) => {
   return { own, others: files.filter((file) => !own.includes(file)) }
 }
 
-/** The size of a program's own code in kilobytes after gzip, without Effect: what it loads at its start. */
-const bundled = async (source: string): Promise<number> => {
-  const bundle = await rolldown({
-    input: "program",
-    external: /^(?:effect|@smithy)(?:\/|$)/,
-    platform: "browser",
-    logLevel: "silent",
-    resolve: { conditionNames: ["module", "import", "default"] },
-    plugins: [{
-      name: "program",
-      resolveId: (id) => id === "program" ? Path.join(root, "program.js") : undefined,
-      load: (id) => id === Path.join(root, "program.js") ? source : undefined
-    }]
-  })
-  const { output: [entry] } = await bundle.generate({ format: "esm", minify: true })
-  return gzipSync(entry.code).length / 1000
-}
+const bundled = async (source: string): Promise<number> => (await sizeOf(source)).start
 
 describe("what a program loads", () => {
   it("is few files in Node, and of others Effect's and those of AWS's framing", async () => {
@@ -52,6 +35,7 @@ describe("what a program loads", () => {
       loadedBy("effect-llm-stream/Provider")
     ])
     assert.isAtMost(path.own.length, 15)
+    assert.isAtMost(path.others.length, 190)
     assert.isAtMost(barrel.own.length, 40)
     assert.deepStrictEqual(barrel.own.filter((file) => file.includes("/pricing/")), [])
     // AWS's framing is the one package that the barrel brings along.
@@ -60,7 +44,12 @@ describe("what a program loads", () => {
       []
     )
     assert.sameMembers([...path.others], [...core.others])
-    assert.isAtMost(barrel.others.length / path.others.length, 1.2)
+    assert.isAtMost(barrel.others.length - path.others.length, 40)
+  })
+
+  it("is of prompts, requests and tools nothing before it is used", async () => {
+    const { others } = await loadedBy("effect-llm-stream/openai/OpenAi")
+    assert.deepStrictEqual(others.filter((file) => file.includes("/effect/dist/ai/")), [])
   })
 
   it("is in Node what it is elsewhere", async () => {
@@ -79,16 +68,18 @@ describe("what a program loads", () => {
 
   it("is as small in a bundle by the barrel as by paths, without prices", async () => {
     const program = (imports: string) => `${imports}\nconsole.log(OpenAi.layer, ChunkStream.text, Provider.Provider)`
-    const [barrel, paths, provider] = await Promise.all([
+    const [barrel, paths, ...providers] = await Promise.all([
       bundled(program(`import { ChunkStream, OpenAi, Provider } from "effect-llm-stream"`)),
       bundled(program(
         ["ChunkStream", "Provider", "openai/OpenAi"]
           .map((path) => `import * as ${Path.basename(path)} from "effect-llm-stream/${path}"`).join("\n")
       )),
-      bundled(`import { layer } from "effect-llm-stream/openai/OpenAi"\nconsole.log(layer)`)
+      ...["openai/OpenAi", "anthropic/Anthropic", "bedrock/Bedrock", "groq/Groq", "azure/AzureOpenAi"].map((path) =>
+        bundled(`import { layer } from "effect-llm-stream/${path}"\nconsole.log(layer)`)
+      )
     ])
     assert.isAtMost(barrel / paths, 1.02)
-    assert.isAtMost(paths / provider, 1.05)
-    assert.isAtMost(provider, 33)
+    assert.isAtMost(paths / Number(providers[0]), 1.05)
+    for (const provider of providers) assert.isAtMost(provider, 25)
   })
 })

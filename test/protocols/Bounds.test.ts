@@ -16,6 +16,7 @@ import {
   Provider
 } from "../../src/index.ts"
 import { RequestCheck } from "../../src/testing.ts"
+import { prepared } from "../support/prepared.ts"
 
 type Api = Exclude<RequestCheck.Api, "compatible">
 
@@ -24,7 +25,7 @@ const claude = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 const prepare = <C extends Chunk.Chunk>(definition: Provider.Definition<C>, model: string) =>
 (
   request: ChatRequest.ChatRequest
-) => Provider.prepare(definition, { model, ...request })
+) => prepared(definition, { model, ...request })
 
 const send: Readonly<Record<Api, ReturnType<typeof prepare>>> = {
   openai: prepare(OpenAi.define({}), "gpt-4.1"),
@@ -219,14 +220,14 @@ describe("a request has at most", () => {
   for (const bound of bounds) {
     const { apis, limit, place, request, what } = bound
     for (const api of apis) {
-      it(`${limit} ${what} on ${api}`, () => {
-        const { body, url } = Result.getOrThrow(send[api](request(limit)))
+      it(`${limit} ${what} on ${api}`, async () => {
+        const { body, url } = Result.getOrThrow(await send[api](request(limit)))
         assert.deepStrictEqual(RequestCheck.findings(api, { body, path: url }), [])
         const longer = JSON.stringify(body).replaceAll(new RegExp(`(?<!\\w)(\\w)\\1{${limit - 1}}(?!\\w)`, "g"), "$&$1")
         if (longer !== JSON.stringify(body) && isChecked(bound)) {
           assert.isNotEmpty(RequestCheck.findings(api, { body: JSON.parse(longer), path: url }), longer)
         }
-        const more = send[api](request(limit + 1))
+        const more = await send[api](request(limit + 1))
         assert.isTrue(Result.isFailure(more))
         if (Result.isSuccess(more)) return
         const { message } = more.failure.reason

@@ -3,10 +3,11 @@
  * same; and the next request sends back what came, as far as the API takes it.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Result, Schema } from "effect"
+import { Arbitrary, Effect, Result, Schema } from "effect"
 import { Prompt } from "effect/ai"
-import { ChatResponse, OpenAiResponses, Parts, Provider } from "../../src/index.ts"
+import { ChatResponse, OpenAiResponses, Parts } from "../../src/index.ts"
 import * as Host from "../support/host.ts"
+import { prepared } from "../support/prepared.ts"
 
 type Item = Readonly<Record<string, unknown>> & { readonly type: string; readonly id: string }
 
@@ -276,10 +277,10 @@ const account = (response: ChatResponse.ChatResponse) => {
 const answers: Readonly<Record<string, unknown>> = { computer: { image_url: "https://a.example/screen.png" } }
 
 /** The items that the next request sends of a response, nothing being kept by the provider. */
-const sentOf = ({ message }: ChatResponse.ChatResponse): ReadonlyArray<unknown> => {
+const sentOf = async ({ message }: ChatResponse.ChatResponse): Promise<ReadonlyArray<unknown>> => {
   const calls = message.content.flatMap((part) => part.type === "tool-call" && !part.providerExecuted ? [part] : [])
   const user = (text: string) => Prompt.userMessage({ content: [Prompt.textPart({ text })] })
-  const prepared = Provider.prepare(OpenAiResponses.define({}), {
+  const result = await prepared(OpenAiResponses.define({}), {
     model: "gpt-5",
     options: { openai: { store: false } },
     tools: [{ name: "f", parameters: { type: "object", properties: {} } }],
@@ -302,7 +303,7 @@ const sentOf = ({ message }: ChatResponse.ChatResponse): ReadonlyArray<unknown> 
       user("And?")
     ])
   })
-  const { input } = Result.getOrThrow(prepared).body
+  const { input } = Result.getOrThrow(result).body
   return Array.isArray(input) ? input.slice(1, -1 - calls.length) : []
 }
 
@@ -329,31 +330,35 @@ describe("an item of a response", () => {
       }
     })
 
-    it(`goes back as it came: ${what}`, () => {
+    it(`goes back as it came: ${what}`, async () => {
       const sent = "sent" in row ? [row.sent].filter((item) => item !== undefined) : [item]
-      assert.deepStrictEqual(sentOf(decoded(ended, [item]).response), sent)
+      assert.deepStrictEqual(await sentOf(decoded(ended, [item]).response), sent)
     })
   }
 
   const any = Arbitrary.array(Arbitrary.schema(Schema.Literals(Object.keys(rows))), { minLength: 2, maxLength: 6 })
 
-  it.prop("goes back in its place among others", [any], ([names]) => {
-    const numbered = (value: object | undefined, at: number) =>
-      value === undefined ? [] : [JSON.parse(JSON.stringify(value).replaceAll(/_1"/g, `_${at + 10}"`))]
-    const items: ReadonlyArray<Item> = names.flatMap((name, at) => numbered(rows[name]?.item, at))
-    const sent = names.flatMap((name, at) => {
-      const row = rows[name]
-      return numbered(row && "sent" in row ? row.sent : row?.item, at)
-    })
-    const ended = items.map((item, output_index) => ({ type: "response.output_item.done", output_index, item }))
-    assert.deepStrictEqual(sentOf(decoded(ended, items).response), sent)
-    assert.deepStrictEqual(sentOf(decoded([], items).response), sent)
-  })
+  it.effect.prop("goes back in its place among others", [any], ([names]) =>
+    Effect.promise(async () => {
+      const numbered = (value: object | undefined, at: number) =>
+        value === undefined ? [] : [JSON.parse(JSON.stringify(value).replaceAll(/_1"/g, `_${at + 10}"`))]
+      const items: ReadonlyArray<Item> = names.flatMap((name, at) => numbered(rows[name]?.item, at))
+      const sent = names.flatMap((name, at) => {
+        const row = rows[name]
+        return numbered(row && "sent" in row ? row.sent : row?.item, at)
+      })
+      const ended = items.map((item, output_index) => ({ type: "response.output_item.done", output_index, item }))
+      assert.deepStrictEqual(await sentOf(decoded(ended, items).response), sent)
+      assert.deepStrictEqual(await sentOf(decoded([], items).response), sent)
+    }))
 
-  it("has the limits of its call where the provider ran a shell", () => {
+  it("has the limits of its call where the provider ran a shell", async () => {
     const { item: call } = rows["a shell of the provider's"] ?? {}
     const { item: output } = rows["what a shell of the provider's said"] ?? {}
     assert(call !== undefined && output !== undefined)
-    assert.deepStrictEqual(sentOf(decoded([], [call, output]).response), [call, { ...output, max_output_length: 99 }])
+    assert.deepStrictEqual(await sentOf(decoded([], [call, output]).response), [call, {
+      ...output,
+      max_output_length: 99
+    }])
   })
 })

@@ -1,22 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Redacted, Result } from "effect"
+import { Effect, Redacted, Result } from "effect"
 import { Prompt } from "effect/ai"
-import { Anthropic, Bedrock, ChatRequest, OpenAi } from "../../src/index.ts"
+import { Anthropic, Bedrock, ChatRequest, OpenAi, RequestFormat } from "../../src/index.ts"
 
 const apiKey = Redacted.make("sk-test")
 
-const formats = {
-  OpenAi: OpenAi.define({ apiKey }).format,
-  Anthropic: Anthropic.define({ apiKey }).format,
-  Bedrock: Bedrock.define({ region: "us-east-1", apiKey }).format
+const providers = {
+  OpenAi: OpenAi.define({ apiKey }),
+  Anthropic: Anthropic.define({ apiKey }),
+  Bedrock: Bedrock.define({ region: "us-east-1", apiKey })
 }
 
 const parts = Array.from({ length: 200_000 }, () => Prompt.textPart({ text: "a" }))
 const details = Array.from({ length: 200_000 }, (_, i) => ({ type: "reasoning.text", text: String(i) }))
 
 describe("requests", () => {
-  for (const [name, format] of Object.entries(formats)) {
-    it(`of any length are encoded: ${name}`, () => {
+  for (const [name, provider] of Object.entries(providers)) {
+    it(`of any length are encoded: ${name}`, async () => {
+      const format = await Effect.runPromise(RequestFormat.load(provider.format))
       const reasoning = Prompt.reasoningPart({ text: "b", options: { openai: { reasoningDetails: details } } })
       const messages = [
         Prompt.makeMessage("user", { content: [Prompt.textPart({ text: "a" })] }),

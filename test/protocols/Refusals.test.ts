@@ -1,6 +1,6 @@
 /** Single facts of a request that a change must not lose: where it goes, what is said of a file, whose name a refusal has. */
 import { assert, describe, it } from "@effect/vitest"
-import { Result } from "effect"
+import { Effect, Result } from "effect"
 import {
   Anthropic,
   AzureInference,
@@ -8,15 +8,16 @@ import {
   Bedrock,
   ChatRequest,
   OpenAiResponses,
-  Provider
+  RequestFormat
 } from "../../src/index.ts"
+import { prepared } from "../support/prepared.ts"
 
 const prompt = "Hi"
 
 describe("Converse", () => {
   const bedrock = Bedrock.define({ region: "us-east-1" })
   const sent = (mediaType: string, data: string, own: object) =>
-    Provider.prepare(bedrock, {
+    prepared(bedrock, {
       model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
       prompt: [{
         role: "user",
@@ -27,16 +28,16 @@ describe("Converse", () => {
       }]
     })
 
-  it("is told what a document is, and whether to cite it", () => {
+  it("is told what a document is, and whether to cite it", async () => {
     const own = { context: "A letter.", citations: { enabled: true } }
-    const { messages } = Result.getOrThrow(sent("application/pdf", "JVBERi0x", own)).body
+    const { messages } = Result.getOrThrow(await sent("application/pdf", "JVBERi0x", own)).body
     assert.deepNestedInclude({ messages }, { "messages[0].content[1].document.context": "A letter." })
     assert.deepNestedInclude({ messages }, { "messages[0].content[1].document.citations": { enabled: true } })
   })
 
   for (const own of [{ context: "A picture." }, { citations: { enabled: true } }]) {
-    it(`has no ${Object.keys(own)} of an image`, () => {
-      const result = sent("image/gif", "R0lGODlhAQABAAAAACw=", own)
+    it(`has no ${Object.keys(own)} of an image`, async () => {
+      const result = await sent("image/gif", "R0lGODlhAQABAAAAACw=", own)
       assert.isTrue(Result.isFailure(result))
       if (Result.isFailure(result)) {
         assert.include(result.failure.message, "prompt[0].content[1].options.bedrock: only documents have")
@@ -47,9 +48,9 @@ describe("Converse", () => {
 
 describe("an effort", () => {
   for (const effort of ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const) {
-    it(`may be ${effort}`, () => {
+    it(`may be ${effort}`, async () => {
       const { reasoning } = Result.getOrThrow(
-        Provider.prepare(OpenAiResponses.define({}), { model: "gpt-6", prompt, reasoning: { effort } })
+        await prepared(OpenAiResponses.define({}), { model: "gpt-6", prompt, reasoning: { effort } })
       ).body
       // The nearest that the model has.
       assert.deepInclude(reasoning, { effort: effort === "minimal" ? "low" : effort })
@@ -58,9 +59,9 @@ describe("an effort", () => {
 })
 
 describe("an answer that Claude shall go on with", () => {
-  it("ends without white space, and keeps all else", () => {
+  it("ends without white space, and keeps all else", async () => {
     const { messages } = Result.getOrThrow(
-      Provider.prepare(Anthropic.define({}), {
+      await prepared(Anthropic.define({}), {
         model: "claude-sonnet-4-5",
         prompt: [
           { role: "user", content: [{ type: "text", text: prompt }] },
@@ -75,9 +76,9 @@ describe("an answer that Claude shall go on with", () => {
 })
 
 describe("Claude at another host", () => {
-  it("refuses by the name of that host", () => {
+  it("refuses by the name of that host", async () => {
     for (const provider of ["gateway", undefined]) {
-      const { format } = Anthropic.define({ provider })
+      const format = await Effect.runPromise(RequestFormat.load(Anthropic.define({ provider }).format))
       const request = Result.getOrThrow(ChatRequest.normalize({ prompt, user: "u".repeat(513) }))
       const result = format.encode(request, "claude-sonnet-4-5")
       assert.isTrue(Result.isFailure(result) && result.failure.message.startsWith(`${provider ?? "anthropic"}: user`))
@@ -86,7 +87,7 @@ describe("Claude at another host", () => {
 })
 
 describe("a schema that Claude shall keep to", () => {
-  it("is closed wherever an object stands in it", () => {
+  it("is closed wherever an object stands in it", async () => {
     const object = (more: object = {}) => ({ type: "object", properties: {}, ...more })
     const schema = (closed: object) => ({
       ...object(closed),
@@ -100,7 +101,7 @@ describe("a schema that Claude shall keep to", () => {
       $defs: { Named: object(closed) }
     })
     const { output_config } = Result.getOrThrow(
-      Provider.prepare(Anthropic.define({}), {
+      await prepared(Anthropic.define({}), {
         model: "claude-sonnet-4-5",
         prompt,
         responseFormat: { schema: schema({}), strict: true }
@@ -113,27 +114,27 @@ describe("a schema that Claude shall keep to", () => {
 })
 
 describe("Azure", () => {
-  const address = (endpoint: string) =>
-    Result.getOrThrow(Provider.prepare(AzureInference.define({ endpoint }), { model: "m", prompt })).url
+  const address = async (endpoint: string) =>
+    Result.getOrThrow(await prepared(AzureInference.define({ endpoint }), { model: "m", prompt })).url
   const query = "?api-version=2024-05-01-preview"
 
-  it("has the models of a Foundry resource below its address, however that is written", () => {
+  it("has the models of a Foundry resource below its address, however that is written", async () => {
     const foundry = "https://res.services.ai.azure.com"
     for (const endpoint of [foundry, `${foundry}/`, ` ${foundry}// `, `${foundry}/models`, `${foundry}/models/`]) {
-      assert.strictEqual(address(endpoint), `${foundry}/models/chat/completions${query}`)
+      assert.strictEqual(await address(endpoint), `${foundry}/models/chat/completions${query}`)
     }
     for (const endpoint of ["https://m.eastus2.models.ai.azure.com", "https://res.services.ai.azure.com.example"]) {
-      assert.strictEqual(address(`${endpoint}/`), `${endpoint}/chat/completions${query}`)
+      assert.strictEqual(await address(`${endpoint}/`), `${endpoint}/chat/completions${query}`)
     }
   })
 
-  it("takes the newer fields from September 2024 on", () => {
-    const fields = (apiVersion: string) => {
+  it("takes the newer fields from September 2024 on", async () => {
+    const fields = async (apiVersion: string) => {
       const definition = AzureOpenAi.define({ endpoint: "https://a.example", apiVersion })
-      return Object.keys(Result.getOrThrow(Provider.prepare(definition, { model: "m", prompt, maxTokens: 1 })).body)
+      return Object.keys(Result.getOrThrow(await prepared(definition, { model: "m", prompt, maxTokens: 1 })).body)
     }
-    assert.notDeepEqual(fields("2024-08-31"), fields("2024-09-01"))
-    assert.deepStrictEqual(fields("2024-09-01"), fields("2025-01-01"))
-    assert.deepStrictEqual(fields("2024-08-31"), fields("2024-08-01-preview"))
+    assert.notDeepEqual(await fields("2024-08-31"), await fields("2024-09-01"))
+    assert.deepStrictEqual(await fields("2024-09-01"), await fields("2025-01-01"))
+    assert.deepStrictEqual(await fields("2024-08-31"), await fields("2024-08-01-preview"))
   })
 })

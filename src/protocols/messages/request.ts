@@ -22,6 +22,7 @@ import { type OwnOptions, ownOptions } from "../request/options.ts"
 import type { Shape } from "../request/rawFields.ts"
 import * as Tools from "../request/tools.ts"
 import * as Walk from "../request/walk.ts"
+import { bedrockVersion } from "./plain.ts"
 
 /**
  * How requests are encoded for a host of the format.
@@ -91,7 +92,7 @@ export const bedrockFormat = (
     /** Sent as `anthropic_version`. Default: `bedrock-2023-05-31`. */
     readonly version?: string | undefined
   }
-): RequestFormat => formatOf(options, { ...bedrock, version: options.version ?? "bedrock-2023-05-31" })
+): RequestFormat => formatOf(options, { ...bedrock, version: options.version ?? bedrockVersion })
 
 /** Where hosts of the format differ. */
 interface Dialect {

@@ -148,7 +148,7 @@ export const make = <C extends ResponsesChunk>(
       ...service,
       stream: (request) =>
         Stream.unwrap(Effect.gen(function*() {
-          const { body } = yield* Effect.fromResult(Provider.prepare(definition, request))
+          const { body } = yield* Provider.prepare(definition, request)
           if (body["background"] !== true) {
             return yield* refuse(
               "only a background response can be resumed: the raw options of the request have no `background: true`"

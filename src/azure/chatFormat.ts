@@ -1,0 +1,17 @@
+import * as ChatCompletions from "../protocols/chatCompletions/request.ts"
+import { AzureOpenAiOptions } from "./AzureOpenAiOptions.ts"
+
+/** @internal */
+export const format = (
+  { bodyModel, isRecent, quirks }: {
+    readonly bodyModel: (model: string) => string | undefined
+    readonly isRecent: boolean
+    readonly quirks: Partial<ChatCompletions.RequestQuirks> | undefined
+  }
+) =>
+  ChatCompletions.format({
+    provider: "azure",
+    options: { keys: ["azure"], schema: AzureOpenAiOptions },
+    bodyModel,
+    dialect: { ...(isRecent ? ChatCompletions.azure : ChatCompletions.azureBefore202409), ...quirks }
+  })
