@@ -51,9 +51,12 @@ export const make = (
     readonly byDefault: string | undefined
   }
 ): Effect.Effect<Target, never, HttpClient.HttpClient> =>
-  Effect.map(Provider.make(definition), (service) => {
+  Effect.gen(function*() {
+    const service = yield* Provider.make(definition)
     const asked = model ?? byDefault ?? definition.options?.model ?? ""
-    const key = [definition.protocol.provider, asked, addressOf(service, asked)].join(" ")
+    // Of the address a digest, as a gateway may have a key in its path.
+    const address = yield* Digest.ofJson(addressOf(service, asked))
+    const key = [definition.protocol.provider, asked, address].join(" ")
     return {
       position,
       service,
@@ -68,7 +71,7 @@ export const make = (
     }
   })
 
-/** Without what may be secret in it. */
+/** Without the query, which may change with a version. */
 const addressOf = (service: Provider.Service, model: string): string => {
   const url = service.target?.({ model: model === "" ? "-" : model, prompt: "" })?.url
   if (url === undefined) return ""

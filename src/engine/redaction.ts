@@ -137,7 +137,7 @@ const escape =
 
 /**
  * What may be secret in an address: user and password, the query but for its version, and what in the path looks like a key
- * and is not the model.
+ * and is not the model or the deployment.
  *
  * @internal
  */
@@ -147,11 +147,12 @@ export const ofUrl = (address: string, model?: string): ReadonlyArray<Redacted.R
   const query = Array.from(searchParams).flatMap(([name, value]) =>
     /version$/i.test(name) ? [] : value === "" ? [name] : [value]
   )
-  const keys = pathname.split("/").map(decoded).filter((part) =>
+  const keys = pathname.replace(/\/deployments\/[^/]+/, "").split("/").map(decoded).filter((part) =>
     part.length >= 16 && /[\dA-Z]/.test(part) && (model === undefined || !part.includes(model))
   )
-  const long = [...query, ...keys].filter((part) => part.length >= 8)
-  return [decoded(username), decoded(password), ...long].map((part) => Redacted.make(part))
+  return [username, password].map(decoded).concat(query.filter((part) => part.length >= 8), keys).map((part) =>
+    Redacted.make(part)
+  )
 }
 
 const decoded = (part: string): string => {

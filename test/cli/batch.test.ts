@@ -136,6 +136,18 @@ describe("llm-stream batch", () => {
       assertAnswered(at, 20)
     }))
 
+  it.live("ends with 1 when a single line has failed", () =>
+    Effect.gen(function*() {
+      const at = yield* place(3)
+      Fs.appendFileSync(
+        at.input,
+        `${JSON.stringify({ id: "q3", request: { prompt: "line:q3 hello", temperature: 9 } })}\n`
+      )
+      const { status, stdout } = yield* run(argsOf(at), { env: at.env })
+      assert.strictEqual(status, 1)
+      assert.deepInclude(lines(stdout)[0], { status: "done", answers: 3, failures: 1, left: 0 })
+    }))
+
   const wrong: ReadonlyArray<readonly [what: string, text: string, says: RegExp]> = [
     ["no JSON", `${inputOf(1)}{"id": "b", \n`, /line 2: not JSON/],
     ["a line of OpenAI's batches", "{\"custom_id\":\"a\",\"body\":{}}\n", /custom_id/],
