@@ -138,7 +138,7 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
 const issuesOf = (error: Schema.SchemaError): ReadonlyArray<string> =>
   format(error.issue).issues.map(({ message, path = [] }) =>
-    `${path.map((key) => typeof key === "object" ? String(key.key) : String(key)).join(" ")}: ${message}`
+    `${path.map((key) => typeof key === "object" ? String(key.key) : String(key)).join(" ") || "overrides"}: ${message}`
   )
 
 const perToken = (at: string, override: Override): ReadonlyArray<string> => {

@@ -15,10 +15,11 @@ import * as Schema from "effect/Schema"
 import { ChatResponse } from "./ChatResponse.ts"
 import { calculateEach, type Cost, fromStated } from "./Cost.ts"
 import { CostMetadata, isStated } from "./CostMetadata.ts"
+import * as Checks from "./engine/checks.ts"
 import { defined } from "./internal/defined.ts"
 import { trusted } from "./internal/trusted.ts"
 import { type ModelPrice, patch, type Price, type PriceTable } from "./Price.ts"
-import { apply, check, type InvalidPrices, type Overrides } from "./PriceOverrides.ts"
+import { apply, check, InvalidPrices, type Overrides } from "./PriceOverrides.ts"
 import * as ResponseParts from "./ResponseParts.ts"
 
 /**
@@ -184,7 +185,10 @@ export const normalize = (model: string): ReadonlyArray<string> => {
  * @since 0.2.0
  */
 export const make = (options: Options = {}): Result.Result<Service, InvalidPrices> =>
-  Result.map(check(options.overrides ?? {}), (overrides) => makeChecked({ ...options, overrides }))
+  Result.flatMap(
+    Result.mapError(Checks.copied(options), (issue) => new InvalidPrices({ issues: [issue] })),
+    (options) => Result.map(check(options.overrides ?? {}), (overrides) => makeChecked({ ...options, overrides }))
+  )
 
 /**
  * Makes a price finder. Throws `PriceOverrides.InvalidPrices` when an override can't be right: for overrides that are
@@ -274,6 +278,8 @@ const makeChecked = (options: Options): Service => {
         })
       : undefined,
     lookup: (provider, model, date) => {
+      if (typeof provider !== "string") return Result.fail(new UnknownModel({ reason: "noProvider" }))
+      if (typeof model !== "string") return Result.fail(new UnknownModel({ provider, reason: "noModel" }))
       // An override alone would be half a price.
       if (isMissing(provider)) return Result.fail(new UnknownModel({ provider, model, reason: "notLoaded" }))
       const id = aliasOf(provider, model)

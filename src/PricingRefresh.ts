@@ -17,13 +17,15 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Cost } from "./Cost.ts"
+import * as Checks from "./engine/checks.ts"
 import { clean } from "./engine/redaction.ts"
 import { PriceTable } from "./Price.ts"
-import { check, type InvalidPrices } from "./PriceOverrides.ts"
+import { check, InvalidPrices } from "./PriceOverrides.ts"
 import * as Pricing from "./Pricing.ts"
 import { snapshot } from "./pricing/snapshot.ts"
 
@@ -175,7 +177,7 @@ export const fromFile = (path: string): Effect.Effect<PriceList, PricesUnavailab
  * @since 0.2.0
  */
 export const fromUrl = (url: string): Effect.Effect<PriceList, PricesUnavailable, HttpClient.HttpClient> => {
-  if (!/^https?:/i.test(url) || !URL.canParse(url)) {
+  if (typeof url !== "string" || !/^https?:/i.test(url) || !URL.canParse(url)) {
     return Effect.fail(new PricesUnavailable({ source: "a URL", reason: "it is not one of http or https" }))
   }
   const { hash, origin, password, pathname, search, searchParams, username } = new URL(url)
@@ -307,14 +309,12 @@ export const layerStored = <R>(
       const stored = store.get(storeKey).pipe(
         Effect.flatMap((text) => text === undefined ? Effect.succeed(undefined) : parse(text, "the store"))
       )
-      return yield* make(
-        { ...options, initial: stored },
-        (list) =>
-          encodeList(list).pipe(
-            Effect.flatMap((text) => store.set(storeKey, text)),
-            Effect.catchCause((cause) => warn("Prices could not be stored", cause))
-          )
-      )
+      const keep = (list: PriceList) =>
+        encodeList(list).pipe(
+          Effect.flatMap((text) => store.set(storeKey, text)),
+          Effect.catchCause((cause) => warn("Prices could not be stored", cause))
+        )
+      return yield* make(options, keep, stored)
     })
   )
 
@@ -366,12 +366,15 @@ const warn = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void>
   Effect.logWarning(`${message}: ${Cause.pretty(cause)}`)
 
 const make = <R>(
-  { initial, schedule = Schedule.spaced("1 hour"), source, timeout = "5 seconds", ...options }: Options<R> & {
-    readonly initial?: Effect.Effect<PriceList | undefined, unknown> | undefined
-  },
-  keep: (list: PriceList) => Effect.Effect<void>
+  stated: Options<R>,
+  keep: (list: PriceList) => Effect.Effect<void>,
+  initial?: Effect.Effect<PriceList | undefined, unknown>
 ) =>
   Effect.gen(function*() {
+    const { schedule, source, timeout, ...options } = yield* Effect.mapError(
+      Effect.fromResult(checked(stated)),
+      (issue) => new InvalidPrices({ issues: [issue] })
+    )
     const prices = yield* holder(options)
     if (initial !== undefined) {
       yield* Effect.flatMap(initial, prices.use).pipe(
@@ -384,6 +387,19 @@ const make = <R>(
     yield* Effect.timeoutOption(Fiber.join(first), timeout)
     yield* Effect.forkScoped(Effect.schedule(refresh, schedule))
     return prices.service(undefined)
+  })
+
+const checked = <R>(stated: Options<R>) =>
+  Result.gen(function*() {
+    const { schedule = Schedule.spaced("1 hour"), source, timeout = "5 seconds", ...options } = yield* Checks.copied(
+      stated
+    )
+    return {
+      ...options,
+      schedule: yield* Checks.given("schedule", "a schedule", () => schedule, Schedule.isSchedule),
+      source: yield* Checks.given("source", "an effect", () => source, Effect.isEffect),
+      timeout: yield* Checks.duration("timeout", timeout, { zero: true })
+    }
   })
 
 /** The prices in use, and how they are replaced. Overrides are checked once, lists when they are read. */

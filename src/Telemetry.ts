@@ -31,6 +31,7 @@ import { Reader } from "./content/reader.ts"
 import type * as Cost from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import * as Call from "./engine/call.ts"
+import * as Checks from "./engine/checks.ts"
 import * as Operation from "./engine/operation.ts"
 import { defined } from "./internal/defined.ts"
 import { names } from "./internal/names.ts"
@@ -206,9 +207,11 @@ export const traced: {
   (options?: Options): <C extends Chunk>(self: Provider.Service<C>) => Provider.Service<C>
   <C extends Chunk>(self: Provider.Service<C>, options?: Options): Provider.Service<C>
 } = dual(
-  (args) => Predicate.hasProperty(args[0], "stream"),
-  <C extends Chunk>(self: Provider.Service<C>, options: Options = {}): Provider.Service<C> => {
+  (args) => Result.isSuccess(Checks.given("self", "a provider", () => args[0], Predicate.hasProperty("stream"))),
+  <C extends Chunk>(self: Provider.Service<C>, stated: Options = {}): Provider.Service<C> => {
     const nameOf = names(200)
+    // No call fails for its telemetry.
+    const options = Result.getOrElse(Checks.copied(stated), () => ({}))
     return { ...self, stream: (request) => trace(self, request, options, nameOf) }
   }
 )

@@ -15,6 +15,8 @@ import * as Ledger from "../src/middleware/Ledger.ts"
 import * as Limit from "../src/middleware/Limit.ts"
 import * as Retry from "../src/middleware/Retry.ts"
 import * as OpenAi from "../src/openai/OpenAi.ts"
+import * as Pricing from "../src/Pricing.ts"
+import * as PricingRefresh from "../src/PricingRefresh.ts"
 import * as Provider from "../src/Provider.ts"
 import * as ProviderError from "../src/ProviderError.ts"
 import * as ServerSentEvents from "../src/ServerSentEvents.ts"
@@ -23,6 +25,7 @@ import * as SqliteStore from "../src/stores/SqliteStore.ts"
 import * as Store from "../src/stores/Store.ts"
 import * as Stores from "../src/stores/Stores.ts"
 import * as StructuredOutput from "../src/StructuredOutput.ts"
+import * as Telemetry from "../src/Telemetry.ts"
 import * as Answer from "../src/testing/Answer.ts"
 import * as TestProvider from "../src/testing/TestProvider.ts"
 import * as ToolLoop from "../src/ToolLoop.ts"
@@ -107,6 +110,8 @@ const looped = (request: unknown, options?: unknown): Run =>
     Provider.Provider,
     provider
   )
+
+const noList = Effect.fail(new PricingRefresh.PricesUnavailable({ source: "nowhere", reason: "away" }))
 
 const objects = (use: () => Effect.Effect<unknown, unknown, Provider.Provider>): Run =>
   Effect.provideService(Effect.suspend(use), Provider.Provider, provider)
@@ -203,6 +208,21 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unkn
     ["chunk", (chunk) => Stream.runDrain(ChunkStream.events(Stream.make(untyped(chunk))))],
     ["chunk", (chunk) => ChunkStream.response(Stream.make(untyped(chunk)))]
   ]],
+  ["Pricing", [
+    ["options", (options) => Layer.build(Pricing.layer(untyped(options)))],
+    ["overrides", (overrides) => Layer.build(Pricing.layer({ tables: [], overrides: untyped(overrides) }))],
+    ["model", (model) => Pricing.lookup("openai", untyped(model))],
+    ["who answered", (provider) => Pricing.lookup(untyped(provider), "gpt-4o")]
+  ]],
+  ["PricingRefresh", [
+    ["options", (options) => Layer.build(PricingRefresh.layer(untyped(options)))],
+    ["source", (source) => Layer.build(PricingRefresh.layer({ source: untyped(source) }))],
+    ["timeout", (timeout) => Layer.build(PricingRefresh.layer({ source: noList, timeout: untyped(timeout) }))],
+    [
+      "URL",
+      (url) => Effect.provideService(PricingRefresh.fromUrl(untyped(url)), HttpClient.HttpClient, answers)
+    ]
+  ]],
   ["Trust", [["secret", (secret) => Trust.sealed({ secret: Redacted.make(untyped(secret)) })]]],
   [
     "AiSdk.decode",
@@ -269,6 +289,16 @@ describe("A program without types", () => {
       const { failures } = yield* Effect.provideService(run, HttpClient.HttpClient, answers)
       assert.strictEqual(failures, 1)
     }).pipe(Effect.scoped, Effect.provide(Store.layerMemory)))
+})
+
+describe("Telemetry", () => {
+  it.effect("fails no call for options that are none", () =>
+    Effect.gen(function*() {
+      for (const options of [null, 5, "text", ...wrong]) {
+        const traced = Telemetry.traced(provider, untyped(options))
+        assert.isNotEmpty(yield* Stream.runCollect(traced.stream(request)))
+      }
+    }))
 })
 
 describe("A browser", () => {
