@@ -123,7 +123,13 @@ const smallestRate = 0.001
  */
 export const check = (overrides: unknown): Result.Result<Overrides, InvalidPrices> =>
   Result.flatMap(
-    Result.mapError(decode(overrides), (error) => new InvalidPrices({ issues: issuesOf(error) })),
+    Result.flatMap(
+      Result.try({
+        try: () => decode(overrides),
+        catch: () => new InvalidPrices({ issues: ["overrides: they throw when they are read"] })
+      }),
+      Result.mapError((error) => new InvalidPrices({ issues: issuesOf(error) }))
+    ),
     (valid) => {
       const issues = Object.entries(valid).flatMap(([provider, models]) =>
         Object.entries(models).flatMap(([model, changes]) =>
