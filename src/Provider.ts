@@ -469,6 +469,11 @@ const planner = <C>(definition: Definition<C>) => {
   const { format, options } = definition
   let made: SentHeaders | undefined
   const usual = () => made ??= headersOf(definition, {})
+  const whole = Effect.catchDefect(
+    Effect.zip(requests, RequestFormat.load(format)),
+    () =>
+      Effect.fail(invalid("The part of the library that writes this request can't be loaded: are all its files there?"))
+  )
   return (request: ChatRequest.ChatRequest): Effect.Effect<Plan, ProviderError.InvalidRequest> =>
     Effect.suspend(() => {
       const model = caught(() => Result.succeed(modelOf(request, options)))
@@ -479,12 +484,10 @@ const planner = <C>(definition: Definition<C>) => {
       }
       const plain = "load" in format ? format.plain(request, name) : undefined
       if (plain !== undefined) return Effect.fromResult(caught(() => planOf(definition, name, plain, usual)))
-      return Effect.flatMap(Effect.zip(requests, RequestFormat.load(format)), ([{ normalize }, format]) =>
+      return Effect.flatMap(whole, ([{ normalize }, format]) =>
         Effect.fromResult(caught(() =>
           normalize(request).pipe(
-            Result.flatMap((request) =>
-              format.encode(request, name)
-            ),
+            Result.flatMap((request) => format.encode(request, name)),
             Result.flatMap((encoded) => planOf(definition, name, encoded, usual))
           )
         )))

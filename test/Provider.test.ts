@@ -11,7 +11,8 @@ import {
   ChunkStream,
   OpenAi,
   Provider,
-  type ProviderError
+  type ProviderError,
+  RequestFormat
 } from "../src/index.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
 import * as Client from "./support/client.ts"
@@ -491,6 +492,26 @@ describe("Provider.stream", () => {
         assert.strictEqual(client.sent.length, 1)
       }))
   })
+
+  it.effect("fails with InvalidRequest while a format can't be loaded, and tries again with the next request", () =>
+    Effect.gen(function*() {
+      const client = Client.make(() => sse(finish))
+      const { format, ...openai } = OpenAi.define({ apiKey: Redacted.make("key") })
+      let loads = 0
+      const whole = yield* RequestFormat.load(format)
+      const lazy = RequestFormat.lazy("lazy", () => undefined, async () => {
+        if (++loads === 1) throw new Error("no such file: /srv/secret.js")
+        return whole
+      })
+      const provider = yield* Effect.provide(Provider.make({ ...openai, format: lazy }), client.layer)
+      const ask = ChunkStream.outcome(provider.stream({ model: "m", prompt: "hi" }))
+      const { error } = yield* ask
+      assert.strictEqual(error?.reason._tag, "InvalidRequest")
+      assert.match(error?.message ?? "", /can't be loaded/)
+      assert.notInclude(inspect(error, { depth: 9 }), "/srv")
+      assert.isUndefined((yield* ask).error)
+      assert.strictEqual(loads, 2)
+    }))
 
   it.effect("fails with InvalidRequest when a format or an endpoint throws, as at a model that no URL can have", () =>
     Effect.gen(function*() {
