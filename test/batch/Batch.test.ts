@@ -196,6 +196,22 @@ describe("Batch", () => {
     }).pipe(Effect.provide([layer, Store.layerMemory]))
   })
 
+  it.effect("stops a target for 30 seconds after five failures in a row, unless it is told otherwise", () => {
+    const { calls, layer } = upstream(() => refusal(500))
+    return Effect.gen(function*() {
+      yield* Effect.forkChild(Batch.run(lines(20), { ...options, concurrency: 1, maxRetries: 0 }))
+      for (let second = 0; second < 29; second++) {
+        yield* TestClock.adjust("1 second")
+        yield* Effect.promise(() => new Promise(setImmediate))
+      }
+      assert.strictEqual(calls.length, 5)
+      while (calls.length < 6) {
+        yield* TestClock.adjust("1 second")
+        yield* Effect.promise(() => new Promise(setImmediate))
+      }
+    }).pipe(Effect.provide([layer, Store.layerMemory]))
+  })
+
   const wrong: ReadonlyArray<readonly [what: string, lines: ReadonlyArray<unknown>, problem: RegExp]> = [
     ["no id", [{ request: {} }], /line 1: no `id`/],
     ["an id twice", [{ id: "a", request: {} }, { id: "a", request: {} }], /line 2: .*line 1/],
