@@ -50,8 +50,12 @@ const size = (f: (columns: number, rows: number) => string): Effect.Effect<strin
 
 const up = (rows: number): string => rows > 0 ? `\u001b[${rows}A` : ""
 
-/** The lines that fit on the screen, around that of the cursor. */
-const frame = ({ after, before }: State, columns: number, rows: number) => {
+/**
+ * The lines that fit on the screen, around that of the cursor.
+ *
+ * @internal
+ */
+export const frame = ({ after, before }: State, columns: number, rows: number) => {
   const all = layout(before + after, columns)
   const upToCursor = layout(before, columns)
   const row = upToCursor.length - 1

@@ -35,6 +35,24 @@ describe("Editor", () => {
       assert.include(shown, text.replaceAll(" ", ""))
     }))
 
+  const Words = Schema.Array(Schema.Literals(["a", "word", " ", "\n", "wider than ten"])).check(Schema.isMaxLength(30))
+
+  it.prop(
+    "shows the line of the cursor on a screen of any size",
+    { before: Words, after: Words, columns: Schema.Literals([10, 11, 40]), rows: Schema.Literals([2, 3, 5, 24]) },
+    ({ after, before, columns, rows }) => {
+      const state = { ...empty, before: before.join(""), after: after.join("") }
+      const whole = Editor.frame(state, columns, 10_000)
+      const { cursor, lines, width } = Editor.frame(state, columns, rows)
+      assert.isAtMost(lines.length, rows - 1)
+      assert.strictEqual(lines[cursor], whole.lines[whole.cursor])
+      assert.isAtMost(width, lines[cursor]?.length ?? 0)
+      // What is before the cursor is above it and to the left of it.
+      const above = [...whole.lines.slice(0, whole.cursor), lines[cursor]?.slice(0, width) ?? ""]
+      assert.strictEqual(above.join("").replaceAll(/[\s>]/g, ""), state.before.replaceAll(/\s/g, ""))
+    }
+  )
+
   it("inserts where the cursor is, and deletes whole characters", () => {
     assert.deepInclude(after(...keysOf("helo"), press("left"), ...keysOf("l")), line("hell", "o"))
     assert.deepInclude(after(...keysOf("a"), press("x", {}, "👩‍🚀"), press("backspace")), line("a"))
