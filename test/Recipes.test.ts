@@ -235,3 +235,24 @@ describe("a recipe", () => {
     )
   })
 })
+
+describe("An app of one's own", () => {
+  /** Lines that say something: no imports, no comments. */
+  const linesOf = (code: string): number =>
+    code.replaceAll(/^import[^;]*? from ".*"$/gm, "").split("\n").filter((line) => /^\s*(?!\s|\/\/)./.test(line)).length
+
+  const apps: ReadonlyArray<readonly [what: string, file: string, heading: string, most: number]> = [
+    ["a chat server that keeps and saves its history", "docs/recipes.md", "A chat server", 17],
+    ["a loop that runs tools", "docs/tools.md", "A loop that runs tools", 38],
+    ["data from a text", "docs/objects.md", "In one call", 17],
+    ["a fallback on another vendor", "docs/recipes.md", "Fall back to another provider", 10]
+  ]
+  for (const [what, file, heading, most] of apps) {
+    it(`takes at most ${most} lines for ${what}`, () => {
+      const example = Documentation.examples(file).find((example) => Documentation.headingOf(example) === heading)
+      assert.isDefined(example)
+      assert.isAbove(linesOf(example.code), 3)
+      assert.isAtMost(linesOf(example.code), most)
+    })
+  }
+})
