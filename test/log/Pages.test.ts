@@ -58,6 +58,15 @@ describe("pages", () => {
       }))
   }
 
+  it("are joined up to the last byte", () => {
+    const page = (start: number, size: number): Pages.Page => ({ _tag: "Page", epoch: "e", ...batch(start, size) })
+    const joined = (...pages: ReadonlyArray<Pages.Page>) => shown([Pages.joinedPages(pages) ?? page(0, 4)])
+    assert.deepStrictEqual(joined(page(0, 1000), page(1, maxPage - 999)), [[0, 2, maxPage]])
+    assert.deepStrictEqual(joined(page(0, 1000), page(1, maxPage - 998)), [[0, 1, 1000]])
+    assert.deepStrictEqual(joined(page(0, 1000), page(1, 1000), page(2, maxPage - 1998)), [[0, 3, maxPage]])
+    assert.isUndefined(Pages.joinedPages([]))
+  })
+
   it.effect.prop(
     "have each chunk once, in order, and are no smaller than they have to be",
     { sizes: Schema.Array(Schema.Literals([4, 1000, 200_000, 524_288, 600_000, maxPage, maxPage + 1])) },
