@@ -33,6 +33,8 @@ describe("Editor", () => {
       assert.strictEqual(sent, text)
       const shown = screen().replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/g, "").replaceAll(/[\s>]+/g, "")
       assert.include(shown, text.replaceAll(" ", ""))
+      // Terminals go up one line for none.
+      assert.notInclude(screen(), "\u001b[0A")
     }))
 
   const Words = Schema.Array(Schema.Literals(["a", "word", " ", "\n", "wider than ten"])).check(Schema.isMaxLength(30))
