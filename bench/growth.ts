@@ -348,9 +348,17 @@ const schemas: Readonly<Record<string, (size: number) => Schema.JsonObject>> = {
     additionalProperties: false
   }),
   "levels": (size) => {
+    // A thousand would come near to the end of the stack.
+    const deepest = Math.min(size, 250)
     let schema: Schema.JsonObject = { type: "string" }
-    for (let level = 0; level < size; level++) schema = { type: "array", items: schema }
-    return { type: "object", properties: { schema }, required: ["schema"], additionalProperties: false }
+    for (let level = 0; level < deepest; level++) schema = { type: "array", items: schema }
+    const names = repeat(size / deepest, (i) => `p${i}`)
+    return {
+      type: "object",
+      properties: Object.fromEntries(names.map((name) => [name, schema])),
+      required: names,
+      additionalProperties: false
+    }
   }
 }
 
