@@ -203,10 +203,9 @@ export const validate = (
 ): Result.Result<Redacted.Redacted, ProviderError.Authentication> => {
   const fail = (message: string) => Result.fail(new ProviderError.Authentication({ message }))
   // For callers in JavaScript.
-  if (value !== undefined && !Redacted.isRedacted(value)) {
-    return fail("The API key is not a `Redacted`: wrap it in `Redacted.make`")
-  }
-  const trimmed = value === undefined ? "" : Redacted.value(value).trim()
+  const read = Result.try(() => value === undefined ? "" : Redacted.value(value).trim())
+  if (Result.isFailure(read)) return fail("The API key is not a `Redacted` text: wrap it in `Redacted.make`")
+  const trimmed = read.success
   if (trimmed === "") return fail(`No API key: ${howToSet}`)
   return /^[\x21-\x7e]+$/.test(trimmed)
     ? Result.succeed(Redacted.make(trimmed))

@@ -25,11 +25,12 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type * as Auth from "./Auth.ts"
+import * as Auth from "./Auth.ts"
 import type * as ChatRequest from "./ChatRequest.ts"
 import { type Chunk, hasOutput } from "./Chunk.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import * as Checks from "./engine/checks.ts"
+import * as GivenOptions from "./engine/givenOptions.ts"
 import * as Redaction from "./engine/redaction.ts"
 import * as ResponseBody from "./engine/responseBody.ts"
 import * as Transport from "./engine/transport.ts"
@@ -246,9 +247,11 @@ export const CurrentPolicy: Context.Reference<Policy> = Context.Reference<Policy
 export const checkPolicy = <Options extends Policy>(config: Config.Config<Options>): Config.Config<Options> =>
   Config.mapEffect(config, (options) =>
     Result.match(toPolicy(options), {
-      onFailure: (message) => Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message }))),
+      onFailure: (message) => Effect.fail(configError(message)),
       onSuccess: () => Effect.succeed(options)
     }))
+
+const configError = (message: string) => new Config.ConfigError(new ConfigProvider.SourceError({ message }))
 
 /**
  * The client that sends the requests: an `HttpClient`, with any errors that policies add to it.
@@ -396,8 +399,10 @@ const isSecret = (name: string, value: string | Redacted.Redacted): boolean =>
 export const prepare = <C>(
   definition: Definition<C>,
   request: ChatRequest.ChatRequest
-): Effect.Effect<Prepared, ProviderError.ProviderError> =>
-  Effect.mapBoth(
+): Effect.Effect<Prepared, ProviderError.ProviderError> => {
+  const problem = problemOf(definition)
+  if (problem !== undefined) return Effect.fail(Checks.refused("unknown", problem))
+  return Effect.mapBoth(
     Effect.andThen(
       Effect.suspend(() => Effect.fromResult(Result.mapError(toPolicy(definition.options ?? {}), invalid))),
       planner(definition)(request)
@@ -418,6 +423,7 @@ export const prepare = <C>(
       })
     }
   )
+}
 
 const invalid = (message: string): ProviderError.InvalidRequest => new ProviderError.InvalidRequest({ message })
 
@@ -469,11 +475,7 @@ const planner = <C>(definition: Definition<C>) => {
   const { format, options } = definition
   let made: SentHeaders | undefined
   const usual = () => made ??= headersOf(definition, {})
-  const whole = Effect.catchDefect(
-    Effect.zip(requests, RequestFormat.load(format)),
-    () =>
-      Effect.fail(invalid("The part of the library that writes this request can't be loaded: are all its files there?"))
-  )
+  const whole = RequestFormat.orRefused(Effect.zip(requests, RequestFormat.load(format)))
   return (request: ChatRequest.ChatRequest): Effect.Effect<Plan, ProviderError.InvalidRequest> =>
     Effect.suspend(() => {
       const model = caught(() => Result.succeed(modelOf(request, options)))
@@ -636,15 +638,34 @@ export interface Caller<C extends Chunk> {
   readonly call: <D>(call: Call<D>, clock?: Transport.Started) => Stream.Stream<D, ProviderError.ProviderError>
 }
 
+/** What is wrong with a definition: authors without types may give anything. */
+const problemOf = <C>(definition: Definition<C>): string | undefined => {
+  const read = () => [definition.protocol.provider, definition.format, definition.endpoint, definition.auth.make]
+  const whole = Checks.given("definition", "a provider's definition", () => read().every(Boolean), Boolean)
+  return Result.isFailure(whole) ? whole.failure : undefined
+}
+
 /** @internal */
 export const caller = Effect.fnUntraced(function*<C extends Chunk>(
   definition: Definition<C>
 ): Effect.fn.Return<Caller<C>, never, HttpClient.HttpClient> {
+  const problem = problemOf(definition)
+  if (problem !== undefined) {
+    const service = Checks.refusing("unknown", problem)
+    return { service, stream: service.stream, call: service.stream }
+  }
   const { auth, options = {}, protocol } = definition
   const { transformClient = (client: HttpClient.HttpClient): Client => client } = options
-  const client = transformClient(yield* HttpClient.HttpClient)
+  const plainClient = yield* HttpClient.HttpClient
+  const transformed = Checks.given(
+    "transformClient",
+    "a function that gives an HTTP client",
+    () => transformClient(plainClient),
+    (client) => Predicate.hasProperty(client, "execute")
+  )
+  const client = Result.getOrElse(transformed, () => plainClient)
+  const layerPolicy = Result.andThen(transformed, toPolicy(options))
   const authorize = yield* auth.make
-  const layerPolicy = toPolicy(options)
   const connections = ResponseBody.connections()
   const fail = (reason: ProviderError.Reason) => failure(definition, reason)
   const run = <D>(
@@ -655,7 +676,7 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
       const own = Context.get(context, CurrentPolicy)
       const policy = !Predicate.isObject(own)
         ? Result.fail("`CurrentPolicy` has to be a policy")
-        : Object.keys(own).length === 0
+        : Object.keys(own).length === 0 || Result.isFailure(layerPolicy)
         ? layerPolicy
         : toPolicy({ ...options, ...defined(own) })
       if (Result.isFailure(policy)) return Effect.fail(fail(invalid(policy.failure)))
@@ -787,8 +808,30 @@ const durations = {
   maxRetryDelay: Duration.seconds(60)
 }
 
+const refusals = new WeakMap<Policy, string>()
+
+/**
+ * The definition of a provider by its options, which callers without types give, too: with wrong ones it refuses all
+ * requests. `harmless` are any right ones.
+ *
+ * @internal
+ */
+export const definitionOf = <Options extends CommonOptions, D extends Definition<Chunk>>(
+  options: Options,
+  harmless: Options,
+  define: (options: Options) => D
+): D => {
+  const checked = GivenOptions.checked(options)
+  if (Result.isSuccess(checked)) return define(checked.success)
+  const refused: CommonOptions = {}
+  refusals.set(refused, checked.failure)
+  return { ...define(harmless), auth: Auth.none, options: refused }
+}
+
 const toPolicy = (policy: Policy): Result.Result<Transport.Policy, string> =>
   Result.gen(function*() {
+    const refusal = refusals.get(policy)
+    if (refusal !== undefined) return yield* Result.fail(refusal)
     const { maxRetries = 2, propagateTrace = false } = policy
     const duration = (name: keyof typeof durations) =>
       policy[name] === undefined
@@ -852,7 +895,16 @@ export const layerConfig = <Arguments extends ReadonlyArray<unknown>, Options ex
   layer: (options: Options) => Layer.Layer<A, never, R>
 ) =>
 (...configs: Arguments): Layer.Layer<A, Config.ConfigError, R> =>
-  Layer.unwrap(Effect.map(checkPolicy(config(...configs)), layer))
+  Layer.unwrap(Effect.map(
+    Effect.flatMap(
+      Effect.try({
+        try: () => checkPolicy(config(...configs)),
+        catch: () => configError("the configs of the options have to be an object whose fields can be read")
+      }),
+      (options) => options
+    ),
+    layer
+  ))
 
 /** @internal */
 export const layerOf = <Self, S extends Service<Chunk>, E, R>(

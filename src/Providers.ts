@@ -18,12 +18,13 @@ import type * as AzureResponses from "./azure/AzureResponses.ts"
 import type * as Bedrock from "./bedrock/Bedrock.ts"
 import type * as BedrockInvoke from "./bedrock/BedrockInvoke.ts"
 import type { Chunk } from "./Chunk.ts"
+import * as Checks from "./engine/checks.ts"
 import type * as Groq from "./groq/Groq.ts"
 import { nearest } from "./internal/nearest.ts"
 import type * as OpenAi from "./openai/OpenAi.ts"
 import type * as OpenAiResponses from "./openai/OpenAiResponses.ts"
 import type { Protocol } from "./Protocol.ts"
-import type * as Provider from "./Provider.ts"
+import * as Provider from "./Provider.ts"
 
 /**
  * The options of each provider, by the name that the command line gives it.
@@ -82,7 +83,7 @@ export const modules: { readonly [N in Name]: () => Promise<Module<Options[N]>> 
   "azure-inference": () => import("./azure/AzureInference.ts")
 }
 
-const isName = (name: string): name is Name => Object.hasOwn(modules, name)
+const isName = (name: string): name is Name => typeof name === "string" && Object.hasOwn(modules, name)
 
 /**
  * The names of the bundled providers.
@@ -160,7 +161,10 @@ export const layer = <N extends Name>(
   name: N,
   options: Options[N]
 ): Layer.Layer<Provider.Provider, never, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Effect.promise(modules[name]), ({ layer }) => layer(options)))
+  Result.match(find(name), {
+    onFailure: ({ message }) => Layer.succeed(Provider.Provider, Checks.refusing("Providers", message)),
+    onSuccess: () => Layer.unwrap(Effect.map(Effect.promise(modules[name]), ({ layer }) => layer(options)))
+  })
 
 /**
  * A layer with a provider as the common `Provider`, by any name: its key and address come from the environment, as the

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 import type * as ChatRequest from "./ChatRequest.ts"
-import type * as ProviderError from "./ProviderError.ts"
+import * as ProviderError from "./ProviderError.ts"
 
 /**
  * A request as one API takes it, before address and credentials.
@@ -84,6 +84,19 @@ export const once = <A extends object>(load: () => Promise<A>): Effect.Effect<A>
     loaded === undefined ? Effect.map(Effect.promise(load), (made) => loaded = made) : Effect.succeed(loaded)
   )
 }
+
+/**
+ * What was not loaded is the error of the request that needs it.
+ *
+ * @internal
+ */
+export const orRefused = <A>(loaded: Effect.Effect<A>): Effect.Effect<A, ProviderError.InvalidRequest> =>
+  Effect.catchDefect(loaded, () =>
+    Effect.fail(
+      new ProviderError.InvalidRequest({
+        message: "The part of the library that writes this request can't be loaded: are all its files there?"
+      })
+    ))
 
 /**
  * The whole of a format.

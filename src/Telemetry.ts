@@ -617,9 +617,13 @@ export const invokeAgent: {
   (args) => Stream.isStream(args[0]),
   <A extends AgentEvent, E, R>(
     self: Stream.Stream<A, E, R>,
-    { attributes = {}, content = false, description, name }: AgentOptions = {}
+    options: AgentOptions = {}
   ): Stream.Stream<A, E, Exclude<R, Tracer.ParentSpan>> =>
     Stream.unwrap(Effect.gen(function*() {
+      const { attributes = {}, content = false, description, name } = Result.getOrElse(
+        Checks.copied(options),
+        (): AgentOptions => ({})
+      )
       const labelled = { "gen_ai.agent.name": name }
       const agent: Operation.Agent = { content, calls: { inference: 0, tool: 0 } }
       const span = yield* Operation.operation("invoke_agent", name, {

@@ -28,6 +28,7 @@ import * as ChatRequest from "./ChatRequest.ts"
 import * as ChatResponse from "./ChatResponse.ts"
 import * as ChunkStream from "./ChunkStream.ts"
 import { invalidArguments, isComplete } from "./content/calls.ts"
+import { reading, streamOf } from "./content/given.ts"
 import * as Cost from "./Cost.ts"
 import * as Checks from "./engine/checks.ts"
 import * as Operation from "./engine/operation.ts"
@@ -1275,14 +1276,14 @@ export interface Answer<out T = never> extends Omit<Done, "_tag"> {
  */
 export const answer = <E, R, T = never>(
   self: Stream.Stream<Event | StreamedObject.ObjectEvent<T, unknown> | StructuredOutput.Repair, E, R>
-): Effect.Effect<Answer<T>, E, R> =>
+): Effect.Effect<Answer<T>, E | ProviderError.ProviderError, R> =>
   Effect.suspend(() => {
     let text = ""
     let isOver = false
     let value: T | undefined
     let done: Done | undefined
-    return Stream.runForEach(self, (event) =>
-      Effect.sync(() => {
+    return Stream.runForEach(streamOf(self), (event) =>
+      reading(() => {
         if (event._tag === "Step") isOver = true
         else if (event._tag === "Done") done = event
         else if (event._tag === "Complete") value = event.value
@@ -1292,7 +1293,9 @@ export const answer = <E, R, T = never>(
         }
       })).pipe(
         Effect.flatMap(() =>
-          done === undefined ? Effect.die("The loop did not end") : Effect.succeed({ ...done, text, value })
+          done === undefined
+            ? Effect.fail(Checks.refused("ToolLoop", "the events have no `Done`: give all that the loop has"))
+            : Effect.succeed({ ...done, text, value })
         )
       )
   })

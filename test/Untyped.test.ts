@@ -2,9 +2,22 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Redacted, Result, type Scope, Stream, Tracer } from "effect"
 import { Toolkit } from "effect/ai"
 import { HttpClient, HttpClientResponse } from "effect/http"
+import { RpcClient, RpcSerialization } from "effect/rpc"
+import { SqlClient } from "effect/sql"
 import { inspect } from "node:util"
+import * as EffectAi from "../src/ai/EffectAi.ts"
+import * as Anthropic from "../src/anthropic/Anthropic.ts"
+import * as AzureInference from "../src/azure/AzureInference.ts"
+import * as AzureOpenAi from "../src/azure/AzureOpenAi.ts"
+import * as AzureResponses from "../src/azure/AzureResponses.ts"
 import * as Batch from "../src/Batch.ts"
+import * as AwsCredentials from "../src/bedrock/AwsCredentials.ts"
+import * as AwsSignature from "../src/bedrock/AwsSignature.ts"
+import * as Bedrock from "../src/bedrock/Bedrock.ts"
+import * as BedrockInvoke from "../src/bedrock/BedrockInvoke.ts"
 import * as ChunkStream from "../src/ChunkStream.ts"
+import * as Groq from "../src/groq/Groq.ts"
+import * as ProviderRpc from "../src/log/ProviderRpc.ts"
 import * as StreamLog from "../src/log/StreamLog.ts"
 import * as StreamLogClient from "../src/log/StreamLogClient.ts"
 import * as Breaker from "../src/middleware/Breaker.ts"
@@ -15,13 +28,17 @@ import * as Ledger from "../src/middleware/Ledger.ts"
 import * as Limit from "../src/middleware/Limit.ts"
 import * as Retry from "../src/middleware/Retry.ts"
 import * as OpenAi from "../src/openai/OpenAi.ts"
+import * as OpenAiCompatible from "../src/openai/OpenAiCompatible.ts"
+import * as OpenAiResponses from "../src/openai/OpenAiResponses.ts"
 import * as Pricing from "../src/Pricing.ts"
 import * as PricingRefresh from "../src/PricingRefresh.ts"
 import * as Provider from "../src/Provider.ts"
 import * as ProviderError from "../src/ProviderError.ts"
+import * as Providers from "../src/Providers.ts"
 import * as ServerSentEvents from "../src/ServerSentEvents.ts"
 import * as PostgresStore from "../src/stores/PostgresStore.ts"
 import * as SqliteStore from "../src/stores/SqliteStore.ts"
+import * as SqlStore from "../src/stores/SqlStore.ts"
 import * as Store from "../src/stores/Store.ts"
 import * as Stores from "../src/stores/Stores.ts"
 import * as StructuredOutput from "../src/StructuredOutput.ts"
@@ -29,7 +46,9 @@ import * as Telemetry from "../src/Telemetry.ts"
 import * as Answer from "../src/testing/Answer.ts"
 import * as TestProvider from "../src/testing/TestProvider.ts"
 import * as ToolLoop from "../src/ToolLoop.ts"
+import * as AgUi from "../src/ui/AgUi.ts"
 import * as AiSdk from "../src/ui/AiSdk.ts"
+import * as AiSdkLog from "../src/ui/AiSdkLog.ts"
 import * as Body from "../src/ui/body.ts"
 import * as Trust from "../src/ui/Trust.ts"
 import { recorder } from "./support/tracer.ts"
@@ -52,7 +71,7 @@ const untyped = (value: unknown): never => value as never
 
 type Run = Effect.Effect<unknown, unknown, Store.Store | Scope.Scope>
 
-const request = { model: "gpt-4o-mini", prompt: "Say hello", maxTokens: 5, user: "ada" }
+const request = { model: "gpt-4o-mini", prompt: "Say hello", maxTokens: 50, user: "ada" }
 
 const provider = Effect.runSync(
   TestProvider.make([{ chunks: Answer.openai(Answer.make({ content: "Hello" })) }], { name: "openai" })
@@ -115,6 +134,67 @@ const noList = Effect.fail(new PricingRefresh.PricesUnavailable({ source: "nowhe
 
 const objects = (use: () => Effect.Effect<unknown, unknown, Provider.Provider>): Run =>
   Effect.provideService(Effect.suspend(use), Provider.Provider, provider)
+
+const signed = { method: "POST", url: "https://bedrock.test/", headers: {}, body: new Uint8Array() }
+
+const keys = AwsCredentials.fromKeysUnsafe({ accessKeyId: "AKIDEXAMPLE", secretAccessKey: "not-to-be-shown" })
+
+const answered = <S extends Provider.Service>(
+  made: Effect.Effect<S, never, HttpClient.HttpClient>
+): Effect.Effect<unknown, unknown> =>
+  Effect.flatMap(made, asked).pipe(Effect.provideService(HttpClient.HttpClient, answers))
+
+const layered = (layer: Layer.Layer<Provider.Provider, unknown, HttpClient.HttpClient>): Run =>
+  Effect.flatMap(Provider.Provider, asked).pipe(
+    Effect.provide(layer),
+    Effect.provideService(HttpClient.HttpClient, answers)
+  )
+
+const offline = RpcClient.layerProtocolHttp({ url: "http://rpc.test" }).pipe(
+  Layer.provide(RpcSerialization.layerNdjson),
+  Layer.provide(Layer.succeed(HttpClient.HttpClient, answers))
+)
+
+const key = Redacted.make("sk-test-key")
+const endpoint = "https://mine.openai.azure.com"
+const common = ["apiKey|API key", "model", "headers", "maxRetries", "idleTimeout", "transformClient"]
+
+/** Each provider by its options, and those that it reads itself. */
+const providers: ReadonlyArray<
+  readonly [
+    string,
+    (options: never) => Effect.Effect<Provider.Service, never, HttpClient.HttpClient>,
+    object,
+    ReadonlyArray<string>
+  ]
+> = [
+  ["OpenAi", OpenAi.make, { apiKey: key }, ["baseUrl", "organization", "project"]],
+  ["OpenAiResponses", OpenAiResponses.make, { apiKey: key }, ["baseUrl", "organization", "project"]],
+  ["OpenAiCompatible", OpenAiCompatible.make, { provider: "local", baseUrl: "http://local.test/v1", apiKey: key }, [
+    "baseUrl",
+    "provider",
+    "quirks"
+  ]],
+  ["Anthropic", Anthropic.make, { apiKey: key }, ["baseUrl", "version", "betas", "maxTokens", "auth", "provider"]],
+  ["Groq", Groq.make, { apiKey: key }, ["baseUrl"]],
+  ["AzureOpenAi", AzureOpenAi.make, { endpoint, apiKey: key }, [
+    "endpoint",
+    "token",
+    "deployment",
+    "apiVersion",
+    "quirks"
+  ]],
+  ["AzureResponses", AzureResponses.make, { endpoint, apiKey: key }, ["endpoint", "token", "deployment", "apiVersion"]],
+  ["AzureInference", AzureInference.make, { endpoint, apiKey: key }, ["endpoint", "token", "apiVersion", "quirks"]],
+  ["Bedrock", Bedrock.make, { region: "us-east-1", apiKey: key }, ["region", "endpoint"]],
+  ["BedrockInvoke", BedrockInvoke.make, { region: "us-east-1", apiKey: key }, [
+    "region",
+    "endpoint",
+    "version",
+    "betas",
+    "maxTokens"
+  ]]
+]
 
 const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unknown) => Run]>]> = [
   [
@@ -223,6 +303,49 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unkn
       (url) => Effect.provideService(PricingRefresh.fromUrl(untyped(url)), HttpClient.HttpClient, answers)
     ]
   ]],
+  ["Ledger.rows", [
+    ["scope", (user) => Ledger.entries({ user: untyped(user) })],
+    ["scope", (batch) => Ledger.total({ batch: untyped(batch) })],
+    ["scope", (user) => Ledger.sweep({ user: untyped(user) })]
+  ]],
+  ["Ledger.track", [["stream", (stream) => Stream.runDrain(Ledger.track({})(untyped(stream)))]]],
+  ["ToolLoop.answer", [
+    ["stream", (stream) => ToolLoop.answer(untyped(stream))],
+    ["Done|chunk", (event) => ToolLoop.answer(Stream.make(untyped(event)))]
+  ]],
+  ["AwsSignature", [
+    ["absolute URL", (request) => AwsSignature.sign(untyped(request), keys, { region: "us-east-1" })],
+    ["credentials", (keys) => AwsSignature.sign(signed, untyped(keys), { region: "us-east-1" })],
+    ["region", (scope) => AwsSignature.sign(signed, keys, untyped(scope))],
+    ["credentials", (keys) => AwsSignature.authorize(signed, untyped(keys), { region: "us-east-1" })]
+  ]],
+  ["AwsCredentials", [["options", (options) => AwsCredentials.fromDefaultChain(untyped(options))]]],
+  ["ProviderRpc", [[
+    "options",
+    (options) => Effect.provide(Effect.flatMap(ProviderRpc.make(untyped(options)), asked), offline)
+  ]]],
+  ["StreamLogClient.make", [
+    ["options", (options) => answered(StreamLogClient.make(untyped(options)))],
+    ["url", (url) => answered(StreamLogClient.make({ url: untyped(url) }))],
+    ["provider", (provider) => answered(StreamLogClient.make({ url: "http://log.test", provider: untyped(provider) }))]
+  ]],
+  ["Providers", [
+    ["provider", (name) => layered(Providers.layer(untyped(name), untyped({})))],
+    ["provider", (name) => layered(Providers.layerConfig(untyped(name)))]
+  ]],
+  ["Provider", [
+    ["definition", (definition) => answered(Provider.make(untyped(definition)))],
+    ["definition", (definition) => Provider.prepare(untyped(definition), request)]
+  ]],
+  ["EffectAi", [[
+    "options",
+    (options) =>
+      Effect.flatMap(EffectAi.make(provider, untyped(options)), (model) => model.generateText({ prompt: "Hi" }))
+  ]]],
+  ["SqlStore", [[
+    "options",
+    (options) => Effect.provideService(SqlStore.check(untyped(options)), SqlClient.SqlClient, untyped({}))
+  ]]],
   ["Trust", [["secret", (secret) => Trust.sealed({ secret: Redacted.make(untyped(secret)) })]]],
   [
     "AiSdk.decode",
@@ -230,7 +353,37 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unkn
       ["maxBodySize", "maxMessages", "maxDepth", "maxFileSize"],
       (stated) => AiSdk.decode("{\"messages\":[]}", stated)
     )
-  ]
+  ],
+  ["AiSdk", [
+    ["options", (options) => AiSdk.decode("{}", untyped(options))],
+    ["scope", (scope) => AiSdk.decode("{}", { scope: untyped(scope) })],
+    ["thread", (thread) => AiSdk.decode("{}", { thread: untyped(thread) })],
+    ["body", (body) => AiSdk.decode(untyped(body))],
+    ["messages", (messages) => AiSdk.reseal(untyped(messages))],
+    ["scope", (scope) => AiSdk.reseal([], { scope: untyped(scope) })]
+  ]],
+  ["AgUi", [
+    ["options", (options) => AgUi.decode("{}", untyped(options))],
+    ["scope", (scope) => AgUi.decode("{}", { scope: untyped(scope) })],
+    ["thread", (thread) => AgUi.decode("{}", { thread: untyped(thread) })],
+    ["body", (body) => AgUi.decode(untyped(body))],
+    ["messages", (messages) => AgUi.reseal(untyped(messages))],
+    ["scope", (scope) => AgUi.reseal([], { scope: untyped(scope) })]
+  ]],
+  ["AiSdkLog", [
+    ["heartbeat", (heartbeat) => AiSdkLog.make({ heartbeat: untyped(heartbeat) })],
+    ["options", (options) => AiSdkLog.make(untyped(options))]
+  ]],
+  ...providers.map(([name, make, base, own]): readonly [string, ReadonlyArray<[string, (value: unknown) => Run]>] => [
+    name,
+    [
+      ["options", (options) => answered(make(untyped(options)))],
+      ...[...common, ...own].map((field): [string, (value: unknown) => Run] => [
+        field,
+        (value) => answered(make(untyped({ ...base, [field.split("|")[0] ?? field]: value })))
+      ])
+    ]
+  ])
 ]
 
 describe("A program without types", () => {

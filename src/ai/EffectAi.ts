@@ -30,6 +30,7 @@ import { decodeStream } from "../content/decodeStream.ts"
 import * as ProviderMetadata from "../content/providerMetadata.ts"
 import * as Cost from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
+import * as Checks from "../engine/checks.ts"
 import { defined } from "../internal/defined.ts"
 import * as Parts from "../Parts.ts"
 import * as Pricing from "../Pricing.ts"
@@ -171,7 +172,8 @@ export interface Options extends Settings {
  * @since 0.2.0
  */
 export const make = (provider: Provider.Service, options: Options = {}): Effect.Effect<LanguageModel.LanguageModel> => {
-  const { model, ...modelSettings } = options
+  const stated = Checks.copied(options)
+  const { model, ...modelSettings } = Result.getOrElse(stated, (): Options => ({}))
   const transformer = codecTransformer(provider)
   const run = (
     call: LanguageModel.ProviderOptions,
@@ -180,6 +182,9 @@ export const make = (provider: Provider.Service, options: Options = {}): Effect.
     Stream.unwrap(Effect.gen(function*() {
       const settings = { ...modelSettings, ...defined(yield* CurrentSettings) }
       const fail = (reason: AiError.AiErrorReason) => AiError.make({ module: provider.name, method, reason })
+      if (Result.isFailure(stated)) {
+        return yield* fail(new AiError.InvalidRequestError({ description: stated.failure }))
+      }
       const request = yield* Effect.mapError(
         Effect.fromResult(requestOf(call, { provider, transformer, model, settings })),
         fail

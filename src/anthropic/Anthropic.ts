@@ -119,27 +119,28 @@ export const protocol = (provider = "anthropic"): Protocol.Protocol<AnthropicChu
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Provider.Definition<AnthropicChunk> => {
-  const { betas, maxTokens, provider, version } = options
-  // Anthropic's own tools want it without the version, others with it.
-  const baseUrl = String(options.baseUrl ?? defaultBaseUrl).trim().replace(/\/(v1\/?)?$/, "")
-  return {
-    protocol: protocol(provider),
-    format: RequestFormat.lazy(
-      "messages",
-      plain({ betas, maxTokens }),
-      () => import("./messagesFormat.ts").then(({ format }) => format({ betas, maxTokens, provider }))
-    ),
-    endpoint: Endpoint.path(baseUrl, "/v1/messages"),
-    // A proxy may add the key itself.
-    auth: options.auth ?? (options.apiKey === undefined && baseUrl !== defaultBaseUrl
-      ? Auth.none
-      : Auth.header("x-api-key", options.apiKey, "pass `apiKey`, or set ANTHROPIC_API_KEY")),
-    dialect: { ...dialect, keys: ["anthropic"] },
-    headers: { "anthropic-version": version ?? "2023-06-01" },
-    options
-  }
-}
+export const define = (options: Options): Provider.Definition<AnthropicChunk> =>
+  Provider.definitionOf(options, {}, (options) => {
+    const { betas, maxTokens, provider, version } = options
+    // Anthropic's own tools want it without the version, others with it.
+    const baseUrl = String(options.baseUrl ?? defaultBaseUrl).trim().replace(/\/(v1\/?)?$/, "")
+    return {
+      protocol: protocol(provider),
+      format: RequestFormat.lazy(
+        "messages",
+        plain({ betas, maxTokens }),
+        () => import("./messagesFormat.ts").then(({ format }) => format({ betas, maxTokens, provider }))
+      ),
+      endpoint: Endpoint.path(baseUrl, "/v1/messages"),
+      // A proxy may add the key itself.
+      auth: options.auth ?? (options.apiKey === undefined && baseUrl !== defaultBaseUrl
+        ? Auth.none
+        : Auth.header("x-api-key", options.apiKey, "pass `apiKey`, or set ANTHROPIC_API_KEY")),
+      dialect: { ...dialect, keys: ["anthropic"] },
+      headers: { "anthropic-version": version ?? "2023-06-01" },
+      options
+    }
+  })
 
 /**
  * The service without its layer, see `Provider.make`.

@@ -103,29 +103,31 @@ export const protocol: () => Protocol.Protocol<AzureChunk> = AzureOpenAi.protoco
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Provider.Definition<AzureChunk> => {
-  const endpoint = String(options.endpoint).trim().replace(/\/+$/, "").replace(
-    /^(https:\/\/[^/]+\.services\.ai\.azure\.com)$/,
-    "$1/models"
-  )
-  return {
-    protocol: protocol(),
-    format: RequestFormat.lazy(
-      "chat-completions",
-      plain({ maxTokensField: "max_tokens", includeUsage: true, ...options.quirks }),
-      () => import("./inferenceFormat.ts").then(({ format }) => format(options.quirks))
-    ),
-    endpoint: Endpoint.withInfo(
-      () => Endpoint.join(endpoint, "/chat/completions", { "api-version": options.apiVersion ?? "2024-05-01-preview" }),
-      { deploymentType: options.deploymentType }
-    ),
-    auth: AzureAuth.both(options, "pass `apiKey` or `token`, or set AZURE_INFERENCE_CREDENTIAL"),
-    dialect: { keys: ["azureInference"] },
-    telemetryName: "azure.ai.inference",
-    headers: { "extra-parameters": "pass-through" },
-    options
-  }
-}
+export const define = (options: Options): Provider.Definition<AzureChunk> =>
+  Provider.definitionOf(options, { endpoint: "" }, (options) => {
+    const endpoint = String(options.endpoint).trim().replace(/\/+$/, "").replace(
+      /^(https:\/\/[^/]+\.services\.ai\.azure\.com)$/,
+      "$1/models"
+    )
+    return {
+      protocol: protocol(),
+      format: RequestFormat.lazy(
+        "chat-completions",
+        plain({ maxTokensField: "max_tokens", includeUsage: true, ...options.quirks }),
+        () => import("./inferenceFormat.ts").then(({ format }) => format(options.quirks))
+      ),
+      endpoint: Endpoint.withInfo(
+        () =>
+          Endpoint.join(endpoint, "/chat/completions", { "api-version": options.apiVersion ?? "2024-05-01-preview" }),
+        { deploymentType: options.deploymentType }
+      ),
+      auth: AzureAuth.both(options, "pass `apiKey` or `token`, or set AZURE_INFERENCE_CREDENTIAL"),
+      dialect: { keys: ["azureInference"] },
+      telemetryName: "azure.ai.inference",
+      headers: { "extra-parameters": "pass-through" },
+      options
+    }
+  })
 
 /**
  * The service without its layer, see `Provider.make`.

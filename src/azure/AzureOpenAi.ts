@@ -153,38 +153,39 @@ export const protocol = (): Protocol.Protocol<AzureChunk> =>
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Provider.Definition<AzureChunk> => {
-  const { apiVersion, deployment, quirks } = options
-  const resource = String(options.endpoint).trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
-  const isDated = apiVersion !== undefined && /^\d/.test(apiVersion)
-  // Versions are dates, which sort as text.
-  const isRecent = !isDated || apiVersion >= "2024-09-01"
-  const query = apiVersion === undefined ? {} : { "api-version": apiVersion }
-  const bodyModel = (model: string) => isDated ? undefined : deployment ?? model
-  return {
-    protocol: protocol(),
-    format: RequestFormat.lazy(
-      "chat-completions",
-      plain({
-        maxTokensField: isRecent ? "max_completion_tokens" : "max_tokens",
-        includeUsage: isRecent,
-        bodyModel,
-        ...quirks
-      }),
-      () => import("./chatFormat.ts").then(({ format }) => format({ bodyModel, isRecent, quirks }))
-    ),
-    endpoint: Endpoint.withInfo(
-      isDated
-        ? (model) => deploymentEndpoint(resource, deployment ?? model, query)
-        : () => Endpoint.join(resource, "/openai/v1/chat/completions", query),
-      { deploymentType: options.deploymentType }
-    ),
-    auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
-    dialect: { strict: true },
-    telemetryName: "azure.ai.openai",
-    options: { ...options, model: options.model ?? deployment }
-  }
-}
+export const define = (options: Options): Provider.Definition<AzureChunk> =>
+  Provider.definitionOf(options, { endpoint: "" }, (options) => {
+    const { apiVersion, deployment, quirks } = options
+    const resource = String(options.endpoint).trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
+    const isDated = apiVersion !== undefined && /^\d/.test(apiVersion)
+    // Versions are dates, which sort as text.
+    const isRecent = !isDated || apiVersion >= "2024-09-01"
+    const query = apiVersion === undefined ? {} : { "api-version": apiVersion }
+    const bodyModel = (model: string) => isDated ? undefined : deployment ?? model
+    return {
+      protocol: protocol(),
+      format: RequestFormat.lazy(
+        "chat-completions",
+        plain({
+          maxTokensField: isRecent ? "max_completion_tokens" : "max_tokens",
+          includeUsage: isRecent,
+          bodyModel,
+          ...quirks
+        }),
+        () => import("./chatFormat.ts").then(({ format }) => format({ bodyModel, isRecent, quirks }))
+      ),
+      endpoint: Endpoint.withInfo(
+        isDated
+          ? (model) => deploymentEndpoint(resource, deployment ?? model, query)
+          : () => Endpoint.join(resource, "/openai/v1/chat/completions", query),
+        { deploymentType: options.deploymentType }
+      ),
+      auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
+      dialect: { strict: true },
+      telemetryName: "azure.ai.openai",
+      options: { ...options, model: options.model ?? deployment }
+    }
+  })
 
 const deploymentEndpoint = (
   resource: string,

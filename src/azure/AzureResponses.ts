@@ -102,32 +102,33 @@ export const protocol = (): ResponsesEvents.ResponsesProtocol<AzureResponsesChun
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Responses.Definition<AzureResponsesChunk> => {
-  const { apiVersion, deployment } = options
-  const resource = String(options.endpoint).trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
-  const path = apiVersion !== undefined && /^\d/.test(apiVersion) ? "/openai/responses" : "/openai/v1/responses"
-  const query = apiVersion === undefined ? {} : { "api-version": apiVersion }
-  return {
-    protocol: protocol(),
-    format: RequestFormat.lazy(
-      "responses",
-      (request, model) => plain(request, deployment ?? model),
-      () =>
-        import("./responsesFormat.ts").then(({ format }) => ({
-          ...format,
-          encode: (request, model) => format.encode(request, deployment ?? model)
-        }))
-    ),
-    endpoint: Endpoint.withInfo(
-      () => Endpoint.join(resource, path, query),
-      { deploymentType: options.deploymentType }
-    ),
-    auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
-    dialect,
-    telemetryName: "azure.ai.openai",
-    options: { ...options, model: options.model ?? deployment }
-  }
-}
+export const define = (options: Options): Responses.Definition<AzureResponsesChunk> =>
+  Provider.definitionOf(options, { endpoint: "" }, (options) => {
+    const { apiVersion, deployment } = options
+    const resource = String(options.endpoint).trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
+    const path = apiVersion !== undefined && /^\d/.test(apiVersion) ? "/openai/responses" : "/openai/v1/responses"
+    const query = apiVersion === undefined ? {} : { "api-version": apiVersion }
+    return {
+      protocol: protocol(),
+      format: RequestFormat.lazy(
+        "responses",
+        (request, model) => plain(request, deployment ?? model),
+        () =>
+          import("./responsesFormat.ts").then(({ format }) => ({
+            ...format,
+            encode: (request, model) => format.encode(request, deployment ?? model)
+          }))
+      ),
+      endpoint: Endpoint.withInfo(
+        () => Endpoint.join(resource, path, query),
+        { deploymentType: options.deploymentType }
+      ),
+      auth: AzureAuth.auth(options, "pass `apiKey` or `token`, or set AZURE_OPENAI_API_KEY"),
+      dialect,
+      telemetryName: "azure.ai.openai",
+      options: { ...options, model: options.model ?? deployment }
+    }
+  })
 
 /**
  * The service without its layer, see `Provider.make`.

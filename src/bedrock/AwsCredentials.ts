@@ -15,7 +15,9 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Checks from "../engine/checks.ts"
 
 // Checked here, because platforms quote a malformed header value, and so the secret, in their errors.
 const headerText = Schema.String.check(Schema.isPattern(/^[\x21-\x7e]+$/))
@@ -343,8 +345,13 @@ const packageName = "@aws-sdk/credential-providers"
  * @category constructors
  * @since 0.1.0
  */
-export const fromDefaultChain = (options?: DefaultChainOptions): Effect.Effect<Credentials, CredentialsError> => {
-  const load = options?.load ??
+export const fromDefaultChain = (stated?: DefaultChainOptions): Effect.Effect<Credentials, CredentialsError> => {
+  const checked = Checks.copied(stated ?? {})
+  if (Result.isFailure(checked)) {
+    return Effect.fail(new CredentialsError({ reason: "InvalidConfiguration", message: checked.failure }))
+  }
+  const options = checked.success
+  const load = options.load ??
     ((): Promise<DefaultChainPackage> => import(/* @vite-ignore */ /* webpackIgnore: true */ packageName))
   // One provider for all runs: it remembers what it found, a process's or a file's permanent keys for instance.
   let source: Effect.Effect<Credentials, CredentialsError> | undefined
@@ -362,8 +369,8 @@ export const fromDefaultChain = (options?: DefaultChainOptions): Effect.Effect<C
       ({ fromNodeProviderChain }) => {
         source ??= fromAwsProvider(
           fromNodeProviderChain({
-            ...(options?.profile === undefined ? {} : { profile: options.profile }),
-            ...(options?.region === undefined ? {} : { clientConfig: { region: options.region } })
+            ...(options.profile === undefined ? {} : { profile: options.profile }),
+            ...(options.region === undefined ? {} : { clientConfig: { region: options.region } })
           })
         )
         return source

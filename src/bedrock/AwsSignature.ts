@@ -11,8 +11,12 @@
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import type { Authorization } from "../Auth.ts"
+import * as Checks from "../engine/checks.ts"
+import * as ProviderError from "../ProviderError.ts"
 import type { Auth, Credentials } from "./AwsCredentials.ts"
 
 // Loaded by the first signature: a program with no AWS keys never evaluates it.
@@ -74,6 +78,8 @@ export interface AuthHeaders {
 /**
  * Signs a request with Signature Version 4. The time is that of the `Clock`; AWS allows it to be five minutes off.
  *
+ * Fails with `InvalidRequest` when the URL is not absolute, or when the request, credentials or scope can't be read.
+ *
  * @example
  * ```ts
  * import { AwsCredentials } from "effect-llm-stream"
@@ -105,45 +111,56 @@ export const sign = Effect.fnUntraced(function*(
   request: Request,
   credentials: Credentials,
   scope: Scope
-): Effect.fn.Return<AuthHeaders> {
-  const url = new URL(request.url)
-  const { Sha256, SignatureV4 } = yield* signing
-  const signer = new SignatureV4({
-    credentials: {
-      accessKeyId: Redacted.value(credentials.accessKeyId),
-      secretAccessKey: Redacted.value(credentials.secretAccessKey),
-      ...(credentials.sessionToken === undefined ? {} : { sessionToken: Redacted.value(credentials.sessionToken) })
-    },
-    region: scope.region,
-    service: scope.service ?? "bedrock",
-    sha256: Sha256,
-    // The hash of the body is signed either way; a header that repeats it is for S3.
-    applyChecksum: false
-  })
-  const signingDate = DateTime.toDateUtc(DateTime.makeUnsafe(yield* Clock.currentTimeMillis))
-  const { headers } = yield* Effect.promise(() =>
-    signer.sign(
-      {
-        method: request.method,
-        protocol: url.protocol,
-        hostname: url.hostname,
-        path: url.pathname,
-        query: Object.fromEntries(Array.from(new Set(url.searchParams.keys()), (name) => [
-          name,
-          url.searchParams.getAll(name)
-        ])),
-        headers: { ...request.headers, host: url.host },
-        body: request.body
-      },
-      { signingDate }
-    )
+): Effect.fn.Return<AuthHeaders, ProviderError.InvalidRequest> {
+  const region = yield* Effect.fromResult(
+    Result.mapError(Checks.given("region", "a text", () => scope.region, Predicate.isString), () => unsigned)
   )
+  const { Sha256, SignatureV4 } = yield* signing
+  const signingDate = DateTime.toDateUtc(DateTime.makeUnsafe(yield* Clock.currentTimeMillis))
+  const { headers } = yield* Effect.tryPromise({
+    try: () => {
+      const url = new URL(request.url)
+      const signer = new SignatureV4({
+        credentials: {
+          accessKeyId: Redacted.value(credentials.accessKeyId),
+          secretAccessKey: Redacted.value(credentials.secretAccessKey),
+          ...(credentials.sessionToken === undefined ? {} : { sessionToken: Redacted.value(credentials.sessionToken) })
+        },
+        region,
+        service: scope.service ?? "bedrock",
+        sha256: Sha256,
+        // The hash of the body is signed either way; a header that repeats it is for S3.
+        applyChecksum: false
+      })
+      return signer.sign(
+        {
+          method: request.method,
+          protocol: url.protocol,
+          hostname: url.hostname,
+          path: url.pathname,
+          query: Object.fromEntries(Array.from(new Set(url.searchParams.keys()), (name) => [
+            name,
+            url.searchParams.getAll(name)
+          ])),
+          headers: { ...request.headers, host: url.host },
+          body: request.body
+        },
+        { signingDate }
+      )
+    },
+    catch: () => unsigned
+  })
   const { authorization = "", "x-amz-date": date = "", "x-amz-security-token": token } = headers
   return { authorization, "x-amz-date": date, ...(token === undefined ? {} : { "x-amz-security-token": token }) }
 })
 
+// Not what threw, which may show what is secret.
+const unsigned = new ProviderError.InvalidRequest({
+  message: "The request can't be signed: that takes its absolute URL, credentials and a region"
+})
+
 /**
- * The authorization of a request: the API key as it is, or a signature.
+ * The authorization of a request: the API key as it is, or a signature. Fails as {@link sign} does.
  *
  * @example
  * ```ts
@@ -164,15 +181,26 @@ export const sign = Effect.fnUntraced(function*(
  * @category combinators
  * @since 0.1.0
  */
-export const authorize = (request: Request, auth: Auth, scope: Scope): Effect.Effect<Authorization> =>
-  auth._tag === "BearerToken"
-    ? Effect.succeed({ headers: { authorization: `Bearer ${Redacted.value(auth.token)}` }, secrets: [auth.token] })
-    : Effect.map(sign(request, auth, scope), (headers) => ({
+export const authorize = (
+  request: Request,
+  auth: Auth,
+  scope: Scope
+): Effect.Effect<Authorization, ProviderError.InvalidRequest> => {
+  const read = Result.try({
+    try: () => auth._tag === "BearerToken" ? { ...auth, value: Redacted.value(auth.token) } : auth,
+    catch: () => unsigned
+  })
+  if (Result.isFailure(read)) return Effect.fail(read.failure)
+  const known = read.success
+  return known._tag === "BearerToken"
+    ? Effect.succeed({ headers: { authorization: `Bearer ${known.value}` }, secrets: [known.token] })
+    : Effect.map(sign(request, known, scope), (headers) => ({
       headers: { ...headers },
       secrets: [
-        auth.accessKeyId,
-        auth.secretAccessKey,
-        ...(auth.sessionToken === undefined ? [] : [auth.sessionToken]),
+        known.accessKeyId,
+        known.secretAccessKey,
+        ...(known.sessionToken === undefined ? [] : [known.sessionToken]),
         Redacted.make(headers.authorization)
       ]
     }))
+}

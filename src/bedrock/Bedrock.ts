@@ -112,22 +112,23 @@ export const protocol = (): Protocol.Protocol<BedrockChunk> =>
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Provider.Definition<BedrockChunk> => ({
-  protocol: protocol(),
-  format: RequestFormat.lazy("converse", plain, () => import("./converseFormat.ts").then(({ format }) => format)),
-  endpoint: Runtime.endpoint("converse-stream", options),
-  auth: Runtime.auth(options),
-  dialect: {
-    schemas: "anthropic",
-    tools: {
-      prefix: "bedrock",
-      fields: (tools) => ({ toolConfig: { tools: tools.map(({ name }) => ({ systemTool: { name } })) } })
+export const define = (options: Options): Provider.Definition<BedrockChunk> =>
+  Provider.definitionOf(options, {}, (options) => ({
+    protocol: protocol(),
+    format: RequestFormat.lazy("converse", plain, () => import("./converseFormat.ts").then(({ format }) => format)),
+    endpoint: Runtime.endpoint("converse-stream", options),
+    auth: Runtime.auth(options),
+    dialect: {
+      schemas: "anthropic",
+      tools: {
+        prefix: "bedrock",
+        fields: (tools) => ({ toolConfig: { tools: tools.map(({ name }) => ({ systemTool: { name } })) } })
+      },
+      declaresTools: true
     },
-    declaresTools: true
-  },
-  telemetryName: "aws.bedrock",
-  options
-})
+    telemetryName: "aws.bedrock",
+    options
+  }))
 
 /**
  * The service without its layer, see `Provider.make`.

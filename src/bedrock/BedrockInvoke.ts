@@ -177,19 +177,20 @@ const isUntyped = (data: string): boolean => {
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Provider.Definition<BedrockInvokeChunk> => ({
-  protocol: protocol(),
-  format: RequestFormat.lazy(
-    "messages",
-    plain({ ...options, version: options.version ?? bedrockVersion }),
-    () => import("./invokeFormat.ts").then(({ format }) => format(options))
-  ),
-  endpoint: Runtime.endpoint("invoke-with-response-stream", options),
-  auth: Runtime.auth(options),
-  dialect: { ...dialect, keys: ["bedrockInvoke"] },
-  telemetryName: "aws.bedrock",
-  options
-})
+export const define = (options: Options): Provider.Definition<BedrockInvokeChunk> =>
+  Provider.definitionOf(options, {}, (options) => ({
+    protocol: protocol(),
+    format: RequestFormat.lazy(
+      "messages",
+      plain({ ...options, version: options.version ?? bedrockVersion }),
+      () => import("./invokeFormat.ts").then(({ format }) => format(options))
+    ),
+    endpoint: Runtime.endpoint("invoke-with-response-stream", options),
+    auth: Runtime.auth(options),
+    dialect: { ...dialect, keys: ["bedrockInvoke"] },
+    telemetryName: "aws.bedrock",
+    options
+  }))
 
 /**
  * The service without its layer, see `Provider.make`.

@@ -1,14 +1,14 @@
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import * as Auth from "../Auth.ts"
+import type * as Auth from "../Auth.ts"
 import type { Endpoint } from "../Endpoint.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
-import * as AwsCredentials from "./AwsCredentials.ts"
-import * as AwsSignature from "./AwsSignature.ts"
+import * as RequestFormat from "../RequestFormat.ts"
+import type * as AwsCredentials from "./AwsCredentials.ts"
 import * as BedrockEndpoint from "./BedrockEndpoint.ts"
 
 /**
@@ -54,60 +54,29 @@ export const endpoint =
     )
 
 /**
- * A signature for AWS keys, or a bearer token for a Bedrock API key.
+ * A signature for AWS keys, or a bearer token for a Bedrock API key. What makes them is loaded by the first request.
  *
  * @internal
  */
 export const auth = (options: Options): Auth.Auth => ({
   name: "aws",
   headerNames: ["authorization"],
-  make: Effect.map(
-    Effect.flatMap(source(options), AwsCredentials.cached),
-    (credentials): Auth.Authorize =>
-      Effect.fnUntraced(function*({ body, headers, info, method, url }) {
-        const auth = yield* Effect.mapError(
-          credentials,
-          ({ message }) => new ProviderError.Authentication({ message })
-        )
-        return yield* AwsSignature.authorize(
-          { method, url, headers: signedHeaders(headers), body },
-          auth,
-          { region: info.region ?? "" }
-        )
-      })
-  )
+  make: Effect.map(ConfigProvider.ConfigProvider, (configuration): Auth.Authorize => {
+    let made: Auth.Authorize | undefined
+    const authorizer = Effect.flatMap(loaded, ({ make }) =>
+      Effect.map(
+        Effect.provideService(make(options), ConfigProvider.ConfigProvider, configuration),
+        (authorize) => made ??= authorize
+      ))
+    return (outgoing) =>
+      Effect.flatMap(
+        made === undefined ? authorizer : Effect.succeed(made),
+        (authorize) => authorize(outgoing)
+      )
+  })
 })
 
-// A proxy may change the others.
-const signedHeaders = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(headers).filter(([name]) => name === "content-type" || name.startsWith("x-amz"))
-  )
-
-type Source = Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError | ProviderError.Authentication>
-
-const source = ({ apiKey, credentials, region }: Options): Effect.Effect<Source> => {
-  if (apiKey !== undefined) {
-    return Effect.succeed(Effect.map(
-      Effect.fromResult(Auth.validate(apiKey, "pass `apiKey`, or set AWS_BEARER_TOKEN_BEDROCK")),
-      (key) => AwsCredentials.fromApiKeyUnsafe(Redacted.make(Redacted.value(key)))
-    ))
-  }
-  if (credentials === undefined) {
-    // Looked up for every request, with the configuration that the layer was made with.
-    return Effect.map(
-      ConfigProvider.ConfigProvider,
-      (configuration) =>
-        Effect.provideService(AwsCredentials.automatic({ region }), ConfigProvider.ConfigProvider, configuration)
-    )
-  }
-  return Effect.succeed(
-    Effect.isEffect(credentials) ? credentials : Effect.try({
-      try: () => AwsCredentials.fromKeysUnsafe(credentials),
-      catch: () => new ProviderError.Authentication({ message: "The AWS credentials are empty or cannot be sent" })
-    })
-  )
-}
+const loaded = RequestFormat.orRefused(RequestFormat.once(() => import("./authorize.ts")))
 
 const text = (name: string): Config.Config<string | undefined> =>
   Config.map(Provider.optional(Config.String(name)), (value) => value?.trim() || undefined)

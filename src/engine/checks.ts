@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import * as ProviderError from "../ProviderError.ts"
 
 /** The option's value, or a sentence that names the option and says what it has to be. */
@@ -138,3 +139,13 @@ export const refused = (provider: string, message: string): ProviderError.Provid
     reason: new ProviderError.InvalidRequest({ message }),
     emitted: false
   })
+
+/**
+ * A provider that refuses each request, because of an option.
+ *
+ * @internal
+ */
+export const refusing = (name: string, message: string) => ({
+  name,
+  stream: (): Stream.Stream<never, ProviderError.ProviderError> => Stream.fail(refused(name, message))
+})

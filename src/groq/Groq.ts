@@ -125,23 +125,24 @@ export const protocol = (): Protocol.Protocol<GroqChunk> =>
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Provider.Definition<GroqChunk> => ({
-  protocol: protocol(),
-  format: RequestFormat.lazy(
-    "chat-completions",
-    plain({ maxTokensField: "max_completion_tokens", includeUsage: true }),
-    () => import("./chatFormat.ts").then(({ format }) => format)
-  ),
-  endpoint: Endpoint.path(options.baseUrl ?? "https://api.groq.com/openai/v1", "/chat/completions"),
-  auth: Auth.bearer(options.apiKey, "pass `apiKey`, or set GROQ_API_KEY"),
-  dialect: {
-    tools: {
-      prefix: "groq",
-      fields: (tools) => ({ tools: tools.map(({ args, type }) => ({ type, ...args })) })
-    }
-  },
-  options
-})
+export const define = (options: Options): Provider.Definition<GroqChunk> =>
+  Provider.definitionOf(options, {}, (options) => ({
+    protocol: protocol(),
+    format: RequestFormat.lazy(
+      "chat-completions",
+      plain({ maxTokensField: "max_completion_tokens", includeUsage: true }),
+      () => import("./chatFormat.ts").then(({ format }) => format)
+    ),
+    endpoint: Endpoint.path(options.baseUrl ?? "https://api.groq.com/openai/v1", "/chat/completions"),
+    auth: Auth.bearer(options.apiKey, "pass `apiKey`, or set GROQ_API_KEY"),
+    dialect: {
+      tools: {
+        prefix: "groq",
+        fields: (tools) => ({ tools: tools.map(({ args, type }) => ({ type, ...args })) })
+      }
+    },
+    options
+  }))
 
 /**
  * The service without its layer, see `Provider.make`.

@@ -21,6 +21,8 @@ import * as Stream from "effect/Stream"
 import { AnyChunk } from "../AnyChunk.ts"
 import * as ChatRequest from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
+import * as Checks from "../engine/checks.ts"
+import * as GivenOptions from "../engine/givenOptions.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 
@@ -115,11 +117,14 @@ export const handlers: Layer.Layer<Rpc.Handler<"Ask">, never, Provider.Provider>
  * @since 0.2.0
  */
 export const make = Effect.fnUntraced(function*(
-  { provider = "rpc" }: {
+  options: {
     /** The name that errors of the connection state. Default: `rpc`. */
     readonly provider?: string | undefined
   } = {}
 ): Effect.fn.Return<Provider.Service<AnyChunk>, never, RpcClient.Protocol | Scope.Scope> {
+  const checked = GivenOptions.checked(options)
+  if (Result.isFailure(checked)) return Checks.refusing("rpc", checked.failure)
+  const { provider = "rpc" } = checked.success
   const client = yield* RpcClient.make(group)
   return {
     name: provider,

@@ -25,6 +25,7 @@ import { AnyChunk } from "../AnyChunk.ts"
 import type { ChatRequest } from "../ChatRequest.ts"
 import * as Checks from "../engine/checks.ts"
 import { fromClient } from "../engine/clientError.ts"
+import * as GivenOptions from "../engine/givenOptions.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { maxEventSize } from "../wire/Sse.ts"
@@ -293,8 +294,11 @@ const bodyOf = (response: HttpClientResponse.HttpClientResponse) => {
  * @since 0.2.0
  */
 export const make = Effect.fnUntraced(function*(
-  { provider = "stream-log", url, ...options }: ProviderOptions
+  stated: ProviderOptions
 ): Effect.fn.Return<Provider.Service<AnyChunk>, never, HttpClient.HttpClient> {
+  const checked = GivenOptions.checked(stated)
+  if (Result.isFailure(checked)) return Checks.refusing("stream-log", checked.failure)
+  const { provider = "stream-log", url, ...options } = checked.success
   const context = yield* Effect.context<HttpClient.HttpClient>()
   return {
     name: provider,

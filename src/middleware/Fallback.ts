@@ -10,7 +10,6 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Checks from "../engine/checks.ts"
@@ -168,7 +167,7 @@ const combined = <C extends Chunk>(
   options: Options = {}
 ): Provider.Service<C> =>
   Result.match(checked(stated, options), {
-    onFailure: (message) => ({ name: "fallback", stream: () => Stream.fail(refused("fallback", message)) }),
+    onFailure: (message) => Checks.refusing("fallback", message),
     onSuccess: ([targets, options]) => among(targets, options)
   })
 
@@ -289,7 +288,8 @@ export const layer = <E, R>(
   Layer.effect(
     Provider.Provider,
     Effect.map(
-      Effect.forEach(targets, (target) => {
+      // Others than lists are refused with the first request.
+      Effect.forEach(Array.isArray(targets) ? targets : [], (target) => {
         const { provider, ...changes } = Predicate.hasProperty(target, "provider") ? target : { provider: target }
         return Effect.map(
           Layer.build(provider),

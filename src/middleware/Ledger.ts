@@ -18,6 +18,7 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
+import { streamOf } from "../content/given.ts"
 import * as Cost from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
 import * as Checks from "../engine/checks.ts"
@@ -70,6 +71,20 @@ export type Scope = State.Scope
  */
 export type Total = State.Total
 
+const prefixOf = (scope: Scope | undefined): Effect.Effect<string, Store.StoreError> =>
+  Checks.given(
+    "scope",
+    "a user or a batch by its name",
+    () => scope === undefined ? undefined : "batch" in scope ? scope.batch : scope.user,
+    (name) => name === undefined || Predicate.isString(name)
+  ).pipe(
+    Result.mapBoth({
+      onFailure: (message) => new Store.StoreError({ reason: "Unavailable", message }),
+      onSuccess: () => State.prefix(scope)
+    }),
+    Effect.fromResult
+  )
+
 /**
  * The rows of a ledger, or of a scope; those of one user or batch in the order in which they were written. A row that runs
  * over its lease is read as `lost`.
@@ -88,14 +103,16 @@ export type Total = State.Total
  * @since 0.2.0
  */
 export const rows = (scope?: Scope): Stream.Stream<Row, Store.StoreError, Store.Store> =>
-  Stream.unwrap(Store.Store.use((store) =>
-    Effect.map(nowOf(store), (now) =>
-      Stream.mapEffect(
-        store.scan(State.prefix(scope)),
-        ({ key, value }) =>
-          Effect.fromResult(Result.map(State.cells(key).read(value), (row) => row && State.seen(row, now)))
-      ).pipe(Stream.filter(Predicate.isNotUndefined)))
-  ))
+  Stream.unwrap(
+    Store.Store.use((store) =>
+      Effect.zipWith(nowOf(store), prefixOf(scope), (now, prefix) =>
+        Stream.mapEffect(
+          store.scan(prefix),
+          ({ key, value }) =>
+            Effect.fromResult(Result.map(State.cells(key).read(value), (row) => row && State.seen(row, now)))
+        ).pipe(Stream.filter(Predicate.isNotUndefined)))
+    )
+  )
 
 const nowOf = (store: Store.Service): Effect.Effect<number, Store.StoreError> =>
   store.transact([], (_, now) => Result.succeed({ result: now, writes: [] }))
@@ -470,7 +487,7 @@ export const track: {
         provider: "",
         model: undefined
       })
-      return Stack.through(self, [stage])
+      return Stack.through(streamOf(self), [stage])
     }))
 )
 

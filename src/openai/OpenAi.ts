@@ -109,16 +109,17 @@ export const protocol = (): Protocol.Protocol<OpenAiChunk> =>
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Provider.Definition<OpenAiChunk> => ({
-  protocol: protocol(),
-  format: RequestFormat.lazy(
-    "chat-completions",
-    plain({ maxTokensField: "max_completion_tokens", includeUsage: true }),
-    () => import("./chatFormat.ts").then(({ format }) => format)
-  ),
-  dialect: { strict: true },
-  ...Host.define(options, "/chat/completions")
-})
+export const define = (options: Options): Provider.Definition<OpenAiChunk> =>
+  Provider.definitionOf(options, {}, (options) => ({
+    protocol: protocol(),
+    format: RequestFormat.lazy(
+      "chat-completions",
+      plain({ maxTokensField: "max_completion_tokens", includeUsage: true }),
+      () => import("./chatFormat.ts").then(({ format }) => format)
+    ),
+    dialect: { strict: true },
+    ...Host.define(options, "/chat/completions")
+  }))
 
 /**
  * The service without its layer, see `Provider.make`.

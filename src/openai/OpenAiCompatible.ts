@@ -107,17 +107,18 @@ export const protocol = (options: Pick<Options, "provider" | "quirks">): Protoco
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Provider.Definition<OpenAiChunk> => ({
-  protocol: protocol(options),
-  format: RequestFormat.lazy(
-    "chat-completions",
-    plain({ maxTokensField: "max_tokens", includeUsage: true, ...options.quirks }),
-    () => import("./compatibleFormat.ts").then(({ format }) => format(options))
-  ),
-  endpoint: Endpoint.path(options.baseUrl, "/chat/completions"),
-  auth: options.apiKey === undefined ? Auth.none : Auth.bearer(options.apiKey, "`apiKey` is empty"),
-  options
-})
+export const define = (options: Options): Provider.Definition<OpenAiChunk> =>
+  Provider.definitionOf(options, { provider: "compatible", baseUrl: "" }, (options) => ({
+    protocol: protocol(options),
+    format: RequestFormat.lazy(
+      "chat-completions",
+      plain({ maxTokensField: "max_tokens", includeUsage: true, ...options.quirks }),
+      () => import("./compatibleFormat.ts").then(({ format }) => format(options))
+    ),
+    endpoint: Endpoint.path(options.baseUrl, "/chat/completions"),
+    auth: options.apiKey === undefined ? Auth.none : Auth.bearer(options.apiKey, "`apiKey` is empty"),
+    options
+  }))
 
 /**
  * Makes a host's service from an HTTP client in the context. Use it to give a host a service of its own, so that
@@ -179,4 +180,4 @@ export const layer = (options: Options): Layer.Layer<Provider.Provider, never, H
 export const layerConfig = (
   configs: { readonly [K in keyof Options]: Config.Config<Options[K]> | Options[K] }
 ): Layer.Layer<Provider.Provider, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.map(Provider.checkPolicy(Provider.configOf(configs)), layer))
+  Provider.layerConfig(() => Provider.configOf(configs), layer)()

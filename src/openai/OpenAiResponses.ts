@@ -99,12 +99,13 @@ export const protocol = (): ResponsesEvents.ResponsesProtocol<OpenAiResponsesChu
  * @category constructors
  * @since 0.2.0
  */
-export const define = (options: Options): Responses.Definition<OpenAiResponsesChunk> => ({
-  protocol: protocol(),
-  format: RequestFormat.lazy("responses", plain, () => import("./responsesFormat.ts").then(({ format }) => format)),
-  dialect: { ...dialect, keys: ["openaiResponses", "openai"] },
-  ...Host.define(options, "/responses")
-})
+export const define = (options: Options): Responses.Definition<OpenAiResponsesChunk> =>
+  Provider.definitionOf(options, {}, (options) => ({
+    protocol: protocol(),
+    format: RequestFormat.lazy("responses", plain, () => import("./responsesFormat.ts").then(({ format }) => format)),
+    dialect: { ...dialect, keys: ["openaiResponses", "openai"] },
+    ...Host.define(options, "/responses")
+  }))
 
 /**
  * The service without its layer, see `Provider.make`.

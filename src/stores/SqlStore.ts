@@ -16,6 +16,7 @@ import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
+import * as Checks from "../engine/checks.ts"
 import * as Guesses from "./guesses.ts"
 import { endOf } from "./prefix.ts"
 import { toStoreError, whileLocked } from "./sqlErrors.ts"
@@ -270,8 +271,12 @@ interface Database {
 }
 
 const database = Effect.fnUntraced(function*(
-  { shared = true, table = "llm_stream" }: Options = {}
+  options: Options = {}
 ): Effect.fn.Return<Database, Store.StoreError, SqlClient.SqlClient> {
+  const { shared = true, table = "llm_stream" } = yield* Effect.mapError(
+    Effect.fromResult(Checks.copied(options)),
+    (message) => new Store.StoreError({ reason: "Unavailable", message })
+  )
   const sql = (yield* SqlClient.SqlClient).withoutTransforms()
   const names: Names = { entries: table, layout: `${table}_layout` }
   const dialect = sql.onDialectOrElse<Dialect | undefined, Dialect, Dialect>({

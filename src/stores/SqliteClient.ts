@@ -10,6 +10,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
@@ -18,6 +19,7 @@ import * as SqlError from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
+import * as Checks from "../engine/checks.ts"
 
 /**
  * Which file is opened, and how.
@@ -89,19 +91,19 @@ export const make = Effect.fnUntraced(function*(
 export const layer = (options: Options): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
   Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))
 
-const open = ({ busyTimeout = 5, filename, readOnly = false }: Options) =>
+const open = (options: Options) =>
   Effect.gen(function*() {
+    const stated = Checks.copied(options)
+    if (Result.isFailure(stated)) return yield* refused(stated.failure)
+    const { busyTimeout = 5, filename, readOnly = false } = stated.success
     const sqlite = load()
-    if (sqlite === undefined) {
-      return yield* new SqlError.SqlError({
-        reason: new SqlError.ConnectionError({
-          cause: undefined,
-          message: "this runtime has no node:sqlite: Node has it from 22.13 on",
-          operation: "connect"
-        })
-      })
-    }
+    if (sqlite === undefined) return yield* refused("this runtime has no node:sqlite: Node has it from 22.13 on")
     return yield* attempt("connect", () => new sqlite.DatabaseSync(filename, { readOnly, timeout: busyTimeout }))
+  })
+
+const refused = (message: string): SqlError.SqlError =>
+  new SqlError.SqlError({
+    reason: new SqlError.ConnectionError({ cause: undefined, message, operation: "connect" })
   })
 
 /** Some versions of Node call `node:sqlite` experimental on stderr, which is no news for the user of a program. */

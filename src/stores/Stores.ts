@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as NodeRedisStore from "./NodeRedisStore.ts"
 import * as PostgresStore from "./PostgresStore.ts"
 import * as SqliteStore from "./SqliteStore.ts"
@@ -29,7 +30,9 @@ import * as Store from "./Store.ts"
  * @since 0.2.0
  */
 export const layer = (url: Redacted.Redacted): Layer.Layer<Store.Store, Store.StoreError> => {
-  const text: unknown = Redacted.isRedacted(url) ? Redacted.value(url) : undefined
+  const text = Result.getOrUndefined(
+    Result.try((): unknown => Redacted.isRedacted(url) ? Redacted.value(url) : undefined)
+  )
   if (typeof text !== "string") return none
   const filename = /^sqlite:(.+)$/s.exec(text)?.[1]
   if (filename !== undefined) return SqliteStore.layer({ filename })

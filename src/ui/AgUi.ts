@@ -122,16 +122,17 @@ export const headers = {
  */
 export const encode = <E, R>(
   self: Stream.Stream<Blocks.Event, E, R>,
-  { heartbeat, messageId, runId, scope, threadId }: EncodeOptions
+  options: EncodeOptions
 ): Stream.Stream<Uint8Array, never, R> =>
-  Stream.suspend(() => {
-    const writer = new Writer({ threadId, runId, messageId })
-    return Http.bytes(
-      Stream.concat(Stream.make(undefined), Blocks.blocks(self, scope)),
-      (block) => block === undefined ? writer.start() : writer.block(block),
-      heartbeat
-    )
-  })
+  Http.answer(self, options, (blocks, { heartbeat, messageId, runId = "", threadId = "" }) =>
+    Stream.suspend(() => {
+      const writer = new Writer({ threadId, runId, messageId })
+      return Http.bytes(
+        Stream.concat(Stream.make(undefined), blocks),
+        (block) => block === undefined ? writer.start() : writer.block(block),
+        heartbeat
+      )
+    }))
 
 /**
  * {@link encode} as the response of a server, with its headers.
@@ -493,8 +494,9 @@ const contentOf = (value: unknown): string => {
  */
 export const decode = Effect.fn("AgUi.decode")(function*(
   body: string,
-  options: DecodeOptions = {}
+  stated: DecodeOptions = {}
 ): Effect.fn.Return<Turn, InvalidRequest> {
+  const options = yield* Effect.fromResult(Body.given(stated))
   const limits = yield* Effect.fromResult(Body.limits(options))
   const { fields, messages } = yield* Effect.fromResult(Body.parse(body, limits))
   const input = yield* Effect.fromResult(inputOf(fields, messages, limits))
@@ -526,9 +528,11 @@ export const decode = Effect.fn("AgUi.decode")(function*(
 export const reseal = Effect.fnUntraced(function*<
   M extends { readonly id: string; readonly role: string; readonly metadata?: Readonly<Record<string, unknown>> }
 >(
-  messages: ReadonlyArray<M>,
-  { scope }: Pick<EncodeOptions, "scope"> = {}
+  given: ReadonlyArray<M>,
+  options: Pick<EncodeOptions, "scope"> = {}
 ): Effect.fn.Return<ReadonlyArray<M>, InvalidRequest> {
+  const { scope } = yield* Effect.fromResult(Body.given(options))
+  const messages = yield* Effect.fromResult(Body.givenMessages(given))
   const seal = yield* Blocks.sealer(scope)
   const limits = yield* Effect.fromResult(Body.limits({ maxDepth: Infinity, maxFileSize: Infinity }))
   const read = yield* Effect.fromResult(Result.all(

@@ -90,18 +90,19 @@ export const headers = {
  */
 export const encode = <E, R>(
   self: Stream.Stream<Blocks.Event, E, R>,
-  { heartbeat, isDynamic = () => false, messageId, scope }: EncodeOptions = {}
+  options: EncodeOptions = {}
 ): Stream.Stream<Uint8Array, never, R> =>
-  Http.bytes(
-    Stream.concat(Stream.make(undefined), Blocks.blocks(self, scope)),
-    (block) => {
-      if (block === undefined) return Chunks.frame({ type: "start", ...defined({ messageId }) })
-      let text = ""
-      for (const chunk of Chunks.chunksOf(block, isDynamic)) text += Chunks.frame(chunk)
-      return block.type === "finish" || block.type === "failure" ? text + Chunks.done : text
-    },
-    heartbeat
-  )
+  Http.answer(self, options, (blocks, { heartbeat, isDynamic = () => false, messageId }) =>
+    Http.bytes(
+      Stream.concat(Stream.make(undefined), blocks),
+      (block) => {
+        if (block === undefined) return Chunks.frame({ type: "start", ...defined({ messageId }) })
+        let text = ""
+        for (const chunk of Chunks.chunksOf(block, isDynamic)) text += Chunks.frame(chunk)
+        return block.type === "finish" || block.type === "failure" ? text + Chunks.done : text
+      },
+      heartbeat
+    ))
 
 /**
  * {@link encode} as the response of a server, with its headers.
@@ -175,8 +176,9 @@ export const route = <E, R>(
  */
 export const decode = Effect.fn("AiSdk.decode")(function*(
   body: string,
-  options: DecodeOptions = {}
+  stated: DecodeOptions = {}
 ): Effect.fn.Return<Turn, InvalidRequest> {
+  const options = yield* Effect.fromResult(Body.given(stated))
   const limits = yield* Effect.fromResult(Body.limits(options))
   const { fields, messages } = yield* Effect.fromResult(Body.parse(body, limits))
   const ignored: Array<string> = []
@@ -215,9 +217,11 @@ const messageOf = ({ fields: { metadata, parts }, id }: Body.Message): Chunks.Me
 export const reseal = Effect.fnUntraced(function*<
   M extends { readonly id: string; readonly role: string; readonly parts: ReadonlyArray<{ readonly type: string }> }
 >(
-  messages: ReadonlyArray<M>,
-  { scope }: Pick<EncodeOptions, "scope"> = {}
+  given: ReadonlyArray<M>,
+  options: Pick<EncodeOptions, "scope"> = {}
 ): Effect.fn.Return<ReadonlyArray<M>, InvalidRequest> {
+  const { scope } = yield* Effect.fromResult(Body.given(options))
+  const messages = yield* Effect.fromResult(Body.givenMessages(given))
   const seal = yield* Blocks.sealer(scope)
   return yield* Effect.forEach(
     messages,

@@ -16,9 +16,11 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Checks from "../engine/checks.ts"
 import * as Engine from "../log/engine.ts"
 import * as Source from "../log/source.ts"
 import type * as State from "../log/state.ts"
@@ -134,11 +136,14 @@ const longestAnswer = 24 * 60 * 60 * 1000
  * @since 0.2.0
  */
 export const make = Effect.fnUntraced(function*(
-  { heartbeat = "15 seconds", isDynamic = () => false, ...options }: LogOptions = {}
+  stated: LogOptions = {}
 ): Effect.fn.Return<Service, ProviderError, Store.Store | Scope.Scope> {
+  const checked = <A>(value: Result.Result<A, string>) =>
+    Effect.mapError(Effect.fromResult(value), (message) => Checks.refused("AiSdkLog", message))
+  const { heartbeat = "15 seconds", isDynamic = () => false, ...options } = yield* checked(Checks.copied(stated))
   const store = yield* Store.Store
   const log = yield* StreamLog.engine("AiSdkLog", options)
-  const silence = Duration.toMillis(Duration.fromInputUnsafe(heartbeat))
+  const silence = Duration.toMillis(yield* checked(Checks.duration("heartbeat", heartbeat)))
   const kept = longestAnswer + log.ttl
   const pointer = ({ id, user }: Chat) => pointers(Store.key("chat", user, id))
 

@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Checks from "../engine/checks.ts"
 import { lazy } from "../internal/lazy.ts"
 import * as Store from "../stores/Store.ts"
 import * as Seal from "./seal.ts"
@@ -97,7 +98,7 @@ export const sealed = Effect.fnUntraced(function*(options: {
     | readonly [Redacted.Redacted<string>, ...ReadonlyArray<Redacted.Redacted<string>>]
   readonly approvals?: Store.Service | undefined
 }): Effect.fn.Return<Sealed, WeakSecret> {
-  const { approvals, secret } = options
+  const { approvals, secret } = Result.getOrElse(Checks.copied(options), (): Partial<typeof options> => ({}))
   const [first, ...others] = Redacted.isRedacted(secret) ? [secret] : Array.isArray(secret) ? secret : []
   const keyOf = (secret?: Redacted.Redacted<string>): Effect.Effect<Mac.Key, WeakSecret> => {
     const text: unknown = Redacted.isRedacted(secret) ? Redacted.value(secret) : ""

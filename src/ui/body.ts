@@ -1,6 +1,7 @@
 /**
  * Reading what a client has sent: the place of what is wrong stands before each refusal.
  */
+import * as Prompt from "effect/ai/Prompt"
 import * as Base64 from "effect/encoding/Base64"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -30,20 +31,58 @@ export interface Limits {
  *
  * @internal
  */
-export const limits = (
-  { maxBodySize = 8 * 2 ** 20, maxDepth = 64, maxFileSize = 4 * 2 ** 20, maxMessages = 1_000 }: Limits
-): Read<Counted> =>
-  Result.mapError(
-    Result.all({
-      maxBodySize: Checks.count("maxBodySize", maxBodySize, { unlimited: true }),
-      maxDepth: Result.map(
-        Checks.count("maxDepth", maxDepth, { unlimited: true }),
-        (depth) => Math.min(depth, deepest)
-      ),
-      maxFileSize: Checks.count("maxFileSize", maxFileSize, { unlimited: true }),
-      maxMessages: Checks.count("maxMessages", maxMessages, { unlimited: true })
-    }),
-    (message) => new InvalidRequest({ message })
+export const limits = (stated: Limits): Read<Counted> =>
+  Result.flatMap(
+    refusing(Checks.copied(stated)),
+    ({ maxBodySize = 8 * 2 ** 20, maxDepth = 64, maxFileSize = 4 * 2 ** 20, maxMessages = 1_000 }) =>
+      refusing(Result.all({
+        maxBodySize: Checks.count("maxBodySize", maxBodySize, { unlimited: true }),
+        maxDepth: Result.map(
+          Checks.count("maxDepth", maxDepth, { unlimited: true }),
+          (depth) => Math.min(depth, deepest)
+        ),
+        maxFileSize: Checks.count("maxFileSize", maxFileSize, { unlimited: true }),
+        maxMessages: Checks.count("maxMessages", maxMessages, { unlimited: true })
+      }))
+  )
+
+const refusing = <A>(checked: Result.Result<A, string>): Read<A> =>
+  Result.mapError(checked, (message) => new InvalidRequest({ message }))
+
+/**
+ * The options of a program, which may be one without types.
+ *
+ * @internal
+ */
+export const given = <O extends { readonly scope?: unknown; readonly thread?: unknown }>(options: O): Read<O> =>
+  refusing(Result.gen(function*() {
+    const copy = yield* Checks.copied(options)
+    const { scope, thread } = copy
+    yield* Checks.given("scope", "a text", () => scope, (scope) => scope === undefined || typeof scope === "string")
+    yield* Checks.given(
+      "thread",
+      "a `Prompt`",
+      () => thread,
+      (thread) => thread === undefined || Prompt.isPrompt(thread)
+    )
+    return copy
+  }))
+
+/**
+ * The messages of a program, which may be one without types.
+ *
+ * @internal
+ */
+export const givenMessages = <M extends { readonly role: string }>(
+  messages: ReadonlyArray<M>
+): Read<ReadonlyArray<M>> =>
+  refusing(
+    Checks.given(
+      "messages",
+      "a list of messages",
+      () => messages.map((message) => ({ ...message })),
+      (messages) => Array.isArray(messages) && messages.every(({ role }) => typeof role === "string")
+    )
   )
 
 /** @internal */
@@ -139,6 +178,7 @@ export const parse = (
   { maxBodySize, maxDepth, maxMessages }: Counted
 ): Read<{ readonly fields: Fields; readonly messages: ReadonlyArray<Message> }> =>
   Result.gen(function*() {
+    if (typeof body !== "string") return yield* refuse(["body"], "not a text")
     // A character has one byte at least.
     if (body.length > maxBodySize || new TextEncoder().encode(body).length > maxBodySize) {
       return yield* tooLarge(maxBodySize)

@@ -9,9 +9,11 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import { streamOf } from "../content/given.ts"
 import * as Checks from "../engine/checks.ts"
 import { concat } from "../internal/bytes.ts"
 import { InvalidRequest } from "../ProviderError.ts"
+import * as Blocks from "./blocks.ts"
 import * as Body from "./body.ts"
 
 /**
@@ -29,6 +31,21 @@ export interface Options {
    */
   readonly heartbeat?: Duration.Input | undefined
 }
+
+/**
+ * What is written of an answer. A browser is told of options that are none as of any failure.
+ *
+ * @internal
+ */
+export const answer = <O extends Options, E, R, A>(
+  self: Stream.Stream<Blocks.Event, E, R>,
+  options: O,
+  write: (blocks: Stream.Stream<Blocks.Block, never, R>, options: Partial<O>) => A
+): A =>
+  Result.match(Body.given(options), {
+    onFailure: (reason) => write(Blocks.blocks(Stream.fail(reason), undefined), {}),
+    onSuccess: (options) => write(Blocks.blocks(streamOf(self), options.scope), options)
+  })
 
 /**
  * The frames of an answer as bytes, those of a read together, and a comment whenever nothing has come for the time of a

@@ -80,7 +80,7 @@ describe("what a program loads", () => {
     ])
     assert.isAtMost(barrel / paths, 1.02)
     assert.isAtMost(paths / Number(providers[0]), 1.05)
-    // 25 KiB.
-    for (const provider of providers) assert.isAtMost(provider, 25.6)
+    // 25 kB.
+    for (const provider of providers) assert.isAtMost(provider, 25)
   })
 })

@@ -1,0 +1,61 @@
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Auth from "../Auth.ts"
+import * as ProviderError from "../ProviderError.ts"
+import * as AwsCredentials from "./AwsCredentials.ts"
+import * as AwsSignature from "./AwsSignature.ts"
+import type { Options } from "./runtime.ts"
+
+/**
+ * What authorizes the requests of a provider. Its credentials are looked up in the configuration of whoever makes it.
+ *
+ * @internal
+ */
+export const make = (options: Options): Effect.Effect<Auth.Authorize> =>
+  Effect.map(
+    Effect.flatMap(source(options), AwsCredentials.cached),
+    (credentials): Auth.Authorize =>
+      Effect.fnUntraced(function*({ body, headers, info, method, url }) {
+        const auth = yield* Effect.mapError(
+          credentials,
+          ({ message }) => new ProviderError.Authentication({ message })
+        )
+        return yield* AwsSignature.authorize(
+          { method, url, headers: signedHeaders(headers), body },
+          auth,
+          { region: info.region ?? "" }
+        )
+      })
+  )
+
+// A proxy may change the others.
+const signedHeaders = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(headers).filter(([name]) => name === "content-type" || name.startsWith("x-amz"))
+  )
+
+type Source = Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError | ProviderError.Authentication>
+
+const source = ({ apiKey, credentials, region }: Options): Effect.Effect<Source> => {
+  if (apiKey !== undefined) {
+    return Effect.succeed(Effect.map(
+      Effect.fromResult(Auth.validate(apiKey, "pass `apiKey`, or set AWS_BEARER_TOKEN_BEDROCK")),
+      (key) => AwsCredentials.fromApiKeyUnsafe(Redacted.make(Redacted.value(key)))
+    ))
+  }
+  if (credentials === undefined) {
+    // Looked up for every request, with the configuration that the layer was made with.
+    return Effect.map(
+      ConfigProvider.ConfigProvider,
+      (configuration) =>
+        Effect.provideService(AwsCredentials.automatic({ region }), ConfigProvider.ConfigProvider, configuration)
+    )
+  }
+  return Effect.succeed(
+    Effect.isEffect(credentials) ? credentials : Effect.try({
+      try: () => AwsCredentials.fromKeysUnsafe(credentials),
+      catch: () => new ProviderError.Authentication({ message: "The AWS credentials are empty or cannot be sent" })
+    })
+  )
+}
