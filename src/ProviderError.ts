@@ -7,6 +7,7 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
+import { defined } from "./internal/defined.ts"
 import { sum, Usage } from "./Usage.ts"
 
 const common = {
@@ -312,7 +313,17 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
     cost: Schema.optionalKey(Schema.BigDecimalFromString),
     /** Whether all of it was priced as stated: `cost` may be too low otherwise. Absent where `cost` is. */
     isComplete: Schema.optionalKey(Schema.Boolean)
-  }))
+  })),
+  /**
+   * Of a `Fallback` or `Retry`, how the attempts before the last one failed, the first one first; of many, the last 10. Absent
+   * when there was one attempt. What a provider's layer retries by itself is not among them: see its `maxRetries`.
+   */
+  earlier: Schema.optionalKey(Schema.Array(Schema.Struct({
+    provider: Schema.String,
+    /** The model that was asked; absent where none was named. */
+    model: Schema.optionalKey(Schema.String),
+    reason: Reason
+  })))
 }) {
   /** @since 0.1.0 */
   override get message(): string {
@@ -400,10 +411,7 @@ export const withSpent = (
   const total = spent === undefined || cost === undefined
     ? cost?.total
     : spent.cost && BigDecimal.sum(spent.cost, cost.total)
-  return new ProviderError({
-    provider: error.provider,
-    reason: error.reason,
-    emitted: error.emitted,
+  return changed(error, {
     spent: {
       usage: spent === undefined ? usage : sum(spent.usage, usage),
       ...(total === undefined || cost === undefined
@@ -412,6 +420,38 @@ export const withSpent = (
     }
   })
 }
+
+const changed = (
+  { earlier, emitted, provider, reason, spent }: ProviderError,
+  fields: Partial<Pick<ProviderError, "spent" | "earlier">>
+): ProviderError => new ProviderError({ provider, reason, emitted, ...defined({ spent, earlier }), ...fields })
+
+/** @internal */
+export type Earlier = NonNullable<ProviderError["earlier"]>
+
+const mostEarlier = 10
+
+/**
+ * The attempts before an error, with that of the error, which another attempt follows.
+ *
+ * @internal
+ */
+export const followed = (earlier: Earlier, error: ProviderError, model: string | undefined): Earlier =>
+  [
+    ...earlier,
+    ...error.earlier ?? [],
+    { provider: error.provider, ...(model === undefined ? undefined : { model }), reason: error.reason }
+  ].slice(-mostEarlier)
+
+/**
+ * The error with how the attempts before it failed.
+ *
+ * @internal
+ */
+export const withEarlier = (error: ProviderError, earlier: Earlier): ProviderError =>
+  earlier.length === 0
+    ? error
+    : changed(error, { earlier: [...earlier, ...error.earlier ?? []].slice(-mostEarlier) })
 
 /**
  * A failure as a provider states it, before it is classified. Everything is optional but the message.

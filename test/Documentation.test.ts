@@ -36,6 +36,17 @@ describe("Documentation", () => {
     assert.deepStrictEqual(broken, [])
   })
 
+  it("names every module that is unstable, and no other", () => {
+    const [, list = ""] = Documentation.read("docs/stability.md").split(
+      /^## .*@stability unstable.*$|^## Stored data$/m
+    )
+    const named = Array.from(list.matchAll(/`((?:\w+\/)?[A-Z]\w+)`/g), ([, name]) => `src/${name}.ts`)
+    assert.sameMembers(
+      named,
+      Documentation.sources().filter((file) => /^ \* @stability unstable$/m.test(Documentation.read(file)))
+    )
+  })
+
   it("has a reference with every export, which a command writes", { timeout: 30_000 }, async () => {
     const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "api-"))
     const { output, status } = await run(process.execPath, ["scripts/api-reference.ts", folder])

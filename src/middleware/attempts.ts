@@ -96,10 +96,11 @@ const channel = <C extends Chunk>({ first, next, onFailure }: Plan<C>, policy: P
       const left = timeLeft(clock, policy)
       // What was used by attempts whose chunks nobody gets.
       const spent: Array<Spent> = []
+      let earlier: ProviderError.Earlier = []
       const failed = (error: ProviderError.ProviderError) =>
         Effect.flatMap(
           Effect.forEach(spent, ({ cost, usage }) => Effect.map(cost, (cost) => ({ usage, cost }))),
-          (spent) => Effect.fail(spent.reduce(ProviderError.withSpent, error))
+          (spent) => Effect.fail(ProviderError.withEarlier(spent.reduce(ProviderError.withSpent, error), earlier))
         )
       let rest: Pull.Pull<Arr.NonEmptyReadonlyArray<C>, ProviderError.ProviderError> | undefined
 
@@ -108,6 +109,7 @@ const channel = <C extends Chunk>({ first, next, onFailure }: Plan<C>, policy: P
         error: ProviderError.ProviderError,
         held: ReadonlyArray<C>
       ): void => {
+        earlier = ProviderError.followed(earlier, error, modelOf(provider, request))
         if (error.spent !== undefined) {
           const { cost: total, isComplete = false, usage } = error.spent
           spent.push({ usage, cost: Effect.succeed(total && { total, isComplete }) })

@@ -399,6 +399,35 @@ describe("Fallback", () => {
         }
       }))
 
+    it.effect("says in the error how earlier attempts failed, those of targets that are made of targets too", () =>
+      Effect.gen(function*() {
+        const [a, b, c] = ["a", "b", "c"].map((name) =>
+          service(name, [], new ProviderError.Overloaded({ message: name }))
+        )
+        assert(a !== undefined && b !== undefined && c !== undefined)
+        for (
+          const target of [
+            Fallback.make([a, b, c]),
+            Fallback.make([Fallback.make([a, b]), c]),
+            Fallback.make([a, Fallback.make([b, c])])
+          ]
+        ) {
+          const { error } = yield* run(target)
+          assert(error?.provider === "c")
+          assert.deepStrictEqual(error.earlier?.map(({ provider, reason }) => [provider, reason.message]), [
+            ["a", "a"],
+            ["b", "b"]
+          ])
+          const json = Schema.toCodecJson(ProviderError.ProviderError)
+          const text = JSON.stringify(Schema.encodeSync(json)(error))
+          assert.deepStrictEqual(Schema.decodeUnknownSync(json)(JSON.parse(text)).earlier, error.earlier)
+        }
+        assert.isUndefined((yield* run(Fallback.make([c]))).error?.earlier)
+        const many = yield* run(Fallback.make([a, ...Array.from({ length: 30 }, () => b), c]))
+        assert.lengthOf(many.error?.earlier ?? [], 10)
+        assert.deepStrictEqual(new Set(many.error?.earlier?.map(({ provider }) => provider)), new Set(["b"]))
+      }))
+
     it.effect("adds it to what a loop's earlier steps had used", () =>
       Effect.gen(function*() {
         const paid = service("openai", [chunk("openai", "", 1000)], network)
