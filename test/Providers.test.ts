@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Redacted, Stream } from "effect"
-import { HttpClient } from "effect/http"
+import { HttpClient, HttpClientResponse } from "effect/http"
 import { providers } from "../src/cli/providers.ts"
-import { Anthropic, ChunkStream, Groq, OpenAi, Provider } from "../src/index.ts"
+import { Anthropic, ChunkStream, Groq, OpenAi, Provider, ProviderError } from "../src/index.ts"
 import * as Providers from "../src/Providers.ts"
 import { Answer, ReplayServer, Wire } from "../src/testing.ts"
 
@@ -37,6 +37,29 @@ describe("Providers", () => {
         "azure",
         "azure"
       ])
+    }))
+
+  it.effect("says for want of a key which variable has it, the one that it reads", () =>
+    Effect.gen(function*() {
+      const endpoints = { AZURE_OPENAI_ENDPOINT: "https://a.example", AZURE_INFERENCE_ENDPOINT: "https://a.example" }
+      const asked = (id: Providers.Name, environment: Readonly<Record<string, string>>) =>
+        Provider.Provider.pipe(
+          Effect.flatMap(({ stream }) => Effect.flip(Stream.runDrain(stream({ model: "m", prompt: "Hi" })))),
+          Effect.provide(Providers.layerConfig(id)),
+          Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown(environment)),
+          Effect.provideService(HttpClient.HttpClient, client)
+        )
+      const client = HttpClient.make((request) =>
+        Effect.succeed(HttpClientResponse.fromWeb(request, new Response("no", { status: 404 })))
+      )
+      for (const id of Providers.names.filter((id) => !id.startsWith("bedrock"))) {
+        const missing = yield* asked(id, endpoints)
+        assert(ProviderError.isProviderError(missing))
+        assert.strictEqual(missing.reason._tag, "Authentication", id)
+        const [variable = ""] = /[A-Z]+_[A-Z_]+\b/.exec(missing.message) ?? []
+        const found = yield* asked(id, { ...endpoints, [variable]: "a-key" })
+        assert.strictEqual(ProviderError.isProviderError(found) ? found.status : undefined, 404, `${id}: ${variable}`)
+      }
     }))
 
   it.effect("takes the options of the provider that is named", () =>

@@ -278,6 +278,17 @@ describe("ChunkStream.object", () => {
       assert.strictEqual(failure.text, `{"name":"Ada","born":"1815","died":1852}`)
     }))
 
+  it.effect("gives no partial value twice, whatever else grows", () =>
+    Effect.gen(function*() {
+      const { partials } = yield* run(
+        Stream.fromIterable(
+          answer([`{"people":[{"name":"Ada","born":1815,"notes":"w`, `ord`, `s`, `","at":[1`, `,2`, `]}`, ` `, `]}`])
+        ),
+        Schema.Struct({ people: Schema.Array(Person) })
+      )
+      assert.deepStrictEqual(partials, [{ people: [{ name: "Ada", born: 1815 }] }])
+    }))
+
   it.effect("shares between partial values what does not change", () =>
     Effect.gen(function*() {
       const { partials } = yield* run(

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { AnyChunk, BedrockChunk, Converse } from "../../src/index.ts"
+import type { ContentEvent } from "../../src/ContentEvent.ts"
+import { AnyChunk, BedrockChunk, Chunk, Converse } from "../../src/index.ts"
 import * as Wire from "./wire.ts"
 
 const decode = Schema.decodeUnknownSync(BedrockChunk.FromPayload)
@@ -181,6 +182,13 @@ describe("BedrockChunk", () => {
     const start = decode(Wire.blockStart(1, { toolResult: { toolUseId: "a", type: "t", status: "success" } }))
     assert.strictEqual(start.toolResult?.status, "success")
     assert.strictEqual(start.blockType, "toolResult")
+    for (
+      const [stated, name] of [[{ type: "nova_grounding_result" }, "nova_grounding_result"], [{}, "tool"]] as const
+    ) {
+      const out: Array<ContentEvent> = []
+      Chunk.contentEvents(decode(Wire.blockStart(1, { toolResult: { toolUseId: "a", ...stated } })), out)
+      assert.deepStrictEqual(out.flatMap((event) => event.type === "tool-result" ? [event.name] : []), [name])
+    }
     const pieces = [{ text: "Sunny" }, { json: { celsius: 21 } }]
     assert.deepStrictEqual<unknown>(decode(Wire.delta(1, { toolResult: pieces })).toolResultContent, pieces)
     assert.strictEqual(decode(Wire.delta(1, { toolResult: pieces })).content, "")

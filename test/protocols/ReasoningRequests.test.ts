@@ -210,6 +210,13 @@ describe("a request to reason", () => {
     assert.strictEqual(sent("max", "openai-responses", "gpt-5.4-mini"), "xhigh")
     assert.strictEqual(sent("max", "openai", "gpt-5.6-sol"), "max")
     assert.strictEqual(sent("low", "openai", "gpt-5-pro"), "high")
+    assert.strictEqual(sent("low", "openai", "gpt-5.2-pro"), "medium")
+    for (const model of ["gpt-5-codex", "gpt-5.1-codex", "gpt-5-1-codex-mini"]) {
+      assert.deepStrictEqual([sent("minimal", "openai", model), sent("max", "openai", model)], ["low", "high"], model)
+    }
+    for (const model of ["gpt-5.1-codex-max", "gpt-5.2-codex"]) {
+      assert.deepStrictEqual([sent("minimal", "openai", model), sent("max", "openai", model)], ["low", "xhigh"], model)
+    }
     assert.strictEqual(sent("minimal", "azure", "my-o3"), "low")
     assert.strictEqual(sent("max", "azure", "my-model"), "max")
     assert.strictEqual(sent("low", "groq", "qwen/qwen3-32b"), "default")
