@@ -1,6 +1,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import type * as Headers from "effect/http/Headers"
 import * as Stream from "effect/Stream"
 import type { Chunk } from "../Chunk.ts"
 import * as CostMetadata from "../CostMetadata.ts"
@@ -46,12 +46,14 @@ export const tellUnsent: Effect.Effect<void> = Effect.map(CurrentWatchers, (watc
 })
 
 /**
- * The head of a response, refusals included, as it came.
+ * The head of a response, refusals included, without the caller's secrets.
  *
  * @internal
  */
 export interface Head extends Sent {
-  readonly response: HttpClientResponse.HttpClientResponse
+  /** HTTP status. */
+  readonly status: number
+  readonly headers: Headers.Headers
   readonly names: ResponseHeaders
 }
 

@@ -286,8 +286,17 @@ const openOnce = Effect.fnUntraced(function*<C>(
       })
     )
     if (!Refusal.isOk(response)) close()
+    const headers = Headers.fromInput(
+      Object.entries(response.headers).map(([name, value]) => [name, Redaction.clean(value, secrets())] as const)
+    )
     for (const tell of Context.get(context, CurrentHeads)) {
-      yield* tell({ provider: protocol.provider, model: route.info.model, response, names: protocol.headers })
+      yield* tell({
+        provider: protocol.provider,
+        model: route.info.model,
+        status: response.status,
+        headers,
+        names: protocol.headers
+      })
     }
     const body = yield* ResponseBody.open(response, clock, { idleTimeout, fail })
     route.connections.open++
@@ -298,9 +307,9 @@ const openOnce = Effect.fnUntraced(function*<C>(
       return ResponseBody.close(body, route.connections, isComplete)
     })
     const firstRead = yield* Pull.catchDone(body.reads, () => Effect.succeed([]))
-    return [response, body.reads, firstRead] as const
+    return [response, headers, body.reads, firstRead] as const
   })
-  const [response, bytes, firstRead] = yield* inTime(opening, context, {
+  const [response, headers, bytes, firstRead] = yield* inTime(opening, context, {
     limit: Duration.toMillis(firstByteTimeout),
     step: Duration.toMillis(idleTimeout),
     onTimeout: () => fail(ResponseBody.silence("firstByte", firstByteTimeout))
@@ -346,9 +355,6 @@ const openOnce = Effect.fnUntraced(function*<C>(
     const now = yield* Clock.currentTimeMillis
     return yield* fail(refusal({ body: text, shown, now }))
   }
-  const headers = Headers.fromInput(
-    Object.entries(response.headers).map(([name, value]) => [name, Redaction.clean(value, secrets())] as const)
-  )
   const info: Protocol.ResponseInfo = {
     ...route.info,
     ...protocol.headers.info?.(headers),

@@ -322,7 +322,8 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
           // The provider says what is wrong with it.
           if (Result.isFailure(text)) return Attempts.ask(self, request)
           const { model = "", url = "" } = self.target?.(request) ?? {}
-          const digest = yield* sha256(text.success)
+          // An address may have a key in it.
+          const digest = yield* sha256(`${url}\n${text.success}`)
           const whose = yield* Stored.called(
             "Cache",
             "tenant",
@@ -330,7 +331,7 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
             () => tenant(request),
             Predicate.isString
           )
-          return asked(request, State.cells(Store.key("cache", whose, self.name, url, model, digest)))
+          return asked(request, State.cells(Store.key("cache", whose, self.name, model, digest)))
         }))
     }
   }

@@ -366,7 +366,7 @@ const change = (
 const learning = (task: Task): () => boolean => {
   let isTold = false
   task.call.heads.push((head) => {
-    isTold = head.response.status === 429
+    isTold = head.status === 429
     return isTold || isExhausted(head, 0)
       ? change(task, (state, now) => held(state, now, pauseOf(head, now)))
       : Effect.void
@@ -380,8 +380,8 @@ const held = (state: Machine.State, now: number, pause: number): Machine.State =
 
 const longestHold = Duration.toMillis(Duration.days(1))
 
-const exhausted = ({ names, response }: Engine.Head, now: number) =>
-  limitsOf(response.headers, names, now).filter(({ kind, remaining }) =>
+const exhausted = ({ headers, names }: Engine.Head, now: number) =>
+  limitsOf(headers, names, now).filter(({ kind, remaining }) =>
     remaining === 0 && /^(requests|(input-|output-)?tokens)$/.test(kind)
   )
 
@@ -389,7 +389,7 @@ const isExhausted = (head: Engine.Head, now: number): boolean => exhausted(head,
 
 /** How long the head wants no request, in ms, measured from the store's time where it states a date. */
 const pauseOf = (head: Engine.Head, now: number): number => {
-  const asked = head.response.status === 429 ? retryAfter(head.response.headers, now) : undefined
+  const asked = head.status === 429 ? retryAfter(head.headers, now) : undefined
   return [asked, ...exhausted(head, now).map(({ resetAfter }) => resetAfter)]
     .map((pause) => pause === undefined ? 0 : Duration.toMillis(pause))
     .filter((pause) => pause <= longestHold)

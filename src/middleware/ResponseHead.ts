@@ -91,7 +91,7 @@ export const tap: {
   Stream.unwrap(Effect.map(CurrentHeads, (heads) =>
     Stream.provideService(self, CurrentHeads, [
       ...heads,
-      ({ model, names, provider, response: { headers, status } }) =>
+      ({ headers, model, names, provider, status }) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) =>
           onHead({
             provider,
