@@ -6,7 +6,7 @@
  *
  * Run it before a release, once its schemas are final. Never change the fixtures of a release that is out.
  */
-import { Effect, Layer, Schema, Stream } from "effect"
+import { BigDecimal, Duration, Effect, Layer, Schema, Stream } from "effect"
 import { Prompt, Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
 import * as Fs from "node:fs"
@@ -59,6 +59,16 @@ const program = Effect.gen(function*() {
         provider: "openai",
         emitted: true,
         reason: new ProviderError.RateLimited({ message: "Too many requests" })
+      }),
+      new ProviderError.ProviderError({
+        provider: "anthropic",
+        emitted: false,
+        reason: new ProviderError.Overloaded({ message: "busy", status: 529, retryAfter: Duration.seconds(3) }),
+        spent: { usage: { ...usage, totalTokens: 150 }, cost: BigDecimal.fromStringUnsafe("0.5"), isComplete: true },
+        earlier: [
+          { provider: "openai", model: "gpt-4o", reason: new ProviderError.Network({ message: "reset" }) },
+          { provider: "groq", reason: new ProviderError.Timeout({ message: "silence", kind: "idle" }) }
+        ]
       })
     ],
     events,
