@@ -66,6 +66,30 @@ describe("what a program loads", () => {
     assert.deepStrictEqual(different, [])
   })
 
+  it("has few declarations by a path, and not all of them by the barrel", () => {
+    const read = (module: string) => {
+      const sizes = new Map<string, number>()
+      const visit = (file: string) => {
+        if (sizes.has(file)) return
+        const text = Fs.readFileSync(file, "utf8")
+        sizes.set(file, text.length)
+        for (const [, path = ""] of text.matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g)) {
+          visit(Path.resolve(Path.dirname(file), path).replace(/\.[jt]s$/, ".d.ts"))
+        }
+      }
+      visit(Path.join(dist, `${module}.d.ts`))
+      return Array.from(sizes.values()).reduce((sum, size) => sum + size, 0)
+    }
+    const barrel = read("index")
+    const all = Fs.readdirSync(dist, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".d.ts") && !file.startsWith("node"))
+      .reduce((sum, file) => sum + Fs.statSync(Path.join(dist, file)).size, 0)
+    for (const path of ["openai/OpenAi", "anthropic/Anthropic", "ChunkStream", "Provider"]) {
+      assert.isAtMost(read(path) / barrel, 0.4, path)
+    }
+    assert.isAtMost(barrel / all, 0.7)
+  })
+
   it("is as small in a bundle by the barrel as by paths, without prices", async () => {
     const program = (imports: string) => `${imports}\nconsole.log(OpenAi.layer, ChunkStream.text, Provider.Provider)`
     const [barrel, paths, ...providers] = await Promise.all([
