@@ -63,7 +63,7 @@ const maxCommit = 512 * 1024
 export type Item = Pages.Page | Tails.Ended | { readonly _tag: "Idle" }
 
 /** What a reader gets, and where it is then; `undefined` after the end. */
-type Next = readonly [Item, number] | undefined
+type Next = readonly [ReadonlyArray<Item>, number] | undefined
 
 /** What a producer holds. */
 interface Recording {
@@ -194,24 +194,25 @@ export const make = Effect.fnUntraced(function*(
       if (at < known) {
         // What is not kept here is read in the largest pages that there are.
         const kept = tail?.pageAt(at)
-        return Effect.map(kept === undefined ? stored(at, known) : Effect.succeed(kept), (whole) => {
-          const page = Pages.limited(whole, maxPage)
-          return [page, page.end]
-        })
+        return Effect.map(
+          kept === undefined ? stored(at, known) : Effect.succeed(kept),
+          (page) => [Pages.split(page, maxPage), page.end]
+        )
       }
       const over = finished ?? tail?.over()
       if (over !== undefined) {
         return over._tag === "Ended"
-          ? Effect.succeed([over, atEnd])
+          ? Effect.succeed([[over], atEnd])
           : Effect.fail(over._tag === "Gone" ? over : over.error)
       }
       if (tail === undefined) return Effect.succeed(undefined)
       const changed = Effect.suspend(() => next(tail, at)).pipe((next) => Effect.andThen(tail.changed.next(), next))
       return silence === undefined
         ? changed
-        : Effect.raceFirst(changed, Effect.as(Effect.sleep(silence), [idle, at] as const))
+        : Effect.raceFirst(changed, Effect.as(Effect.sleep(silence), [[idle], at] as const))
     }
-    const reading = (tail: Tails.Tail | undefined) => Stream.unfold(from, (at: number) => next(tail, at))
+    const reading = (tail: Tails.Tail | undefined) =>
+      Stream.flattenIterable(Stream.unfold(from, (at: number) => next(tail, at)))
     return finished === undefined
       ? Stream.unwrap(Effect.map(joined(id, epoch, there), reading))
       : reading(undefined)

@@ -129,33 +129,48 @@ const joined = (epoch: string, start: number, end: number, found: ReadonlyArray<
     : { _tag: "Page", epoch, start, end, json: `[${found.map(({ json }) => inner(json)).join(",")}]` }
 
 /**
- * As many of the first chunks of a page as have so many bytes, and at least one.
+ * A page as pages of so many bytes, and of at least one chunk. All are made at once: who made the first one alone would read
+ * the page again for each.
  *
  * @internal
  */
-export const limited = (page: Page, max: number): Page => {
-  if (page.json.length <= max && sizeOf(page.json) <= max) return page
-  const texts = (JSON.parse(page.json) as Array<unknown>).map((chunk) => JSON.stringify(chunk))
+export const split = (page: Page, max: number): ReadonlyArray<Page> => {
+  if (page.json.length <= max && sizeOf(page.json) <= max) return [page]
+  const all: Array<Page> = []
+  let texts: Array<string> = []
   let size = 1
-  const count = texts.findIndex((text) => {
-    size += sizeOf(text) + 1
-    return size > max
-  })
-  const kept = texts.slice(0, count === -1 ? texts.length : Math.max(1, count))
-  return { ...page, end: page.start + kept.length, json: `[${kept.join(",")}]` }
+  let { start } = page
+  const cut = () => {
+    const end = start + texts.length
+    all.push({ ...page, start, end, json: `[${texts.join(",")}]` })
+    start = end
+    texts = []
+    size = 1
+  }
+  for (const chunk of JSON.parse(page.json) as Array<unknown>) {
+    const text = JSON.stringify(chunk)
+    const added = sizeOf(text) + 1
+    if (size + added > max && texts.length > 0) cut()
+    texts.push(text)
+    size += added
+  }
+  cut()
+  return all
 }
 
 /**
- * Joins pages that follow each other, as many as fit into one.
+ * Joins pages that follow each other, from the one at an index on as many as fit into one.
  *
  * @internal
  */
-export const joinedPages = (pages: ReadonlyArray<Page>): Page | undefined => {
-  const [first, ...rest] = pages
-  if (first === undefined || rest.length === 0) return first
+export const joinedPages = (pages: ReadonlyArray<Page>, from = 0): Page | undefined => {
+  const first = pages[from]
+  if (first === undefined || from + 1 === pages.length) return first
   const found = [first]
   let size = sizeOf(first.json)
-  for (const page of rest) {
+  for (let index = from + 1; index < pages.length; index++) {
+    const page = pages[index]
+    if (page === undefined) break
     size += sizeOf(page.json) - 1
     if (size > maxPage) break
     found.push(page)

@@ -89,8 +89,14 @@ export const make = (id: string, epoch: string, from: number): Tail => {
     nudge: bell(),
     known: () => known,
     pageAt: (from) => {
-      const index = pages.findIndex(({ start }) => start === from)
-      return index === -1 ? undefined : joinedPages(index === 0 ? pages : pages.slice(index))
+      let low = 0
+      let high = pages.length
+      while (low < high) {
+        const middle = (low + high) >>> 1
+        if ((pages[middle]?.start ?? from) < from) low = middle + 1
+        else high = middle
+      }
+      return pages[low]?.start === from ? joinedPages(pages, low) : undefined
     },
     push: (page) => {
       if (page.start !== known) return

@@ -450,7 +450,13 @@ export const memory: Effect.Effect<Service> = Effect.map(hintsInProcess, (hints)
   const sweep = (now: number) => {
     if (now - sweptAt < sweepEvery) return
     sweptAt = now
-    for (const [key, entry] of entries) if (isOver(entry, now)) remove(key)
+    let left = 0
+    for (const key of keys) {
+      const entry = entries.get(key)
+      if (entry !== undefined && isOver(entry, now)) entries.delete(key)
+      else keys[left++] = key
+    }
+    keys.length = left
   }
   return {
     transact: (keys, transition) =>

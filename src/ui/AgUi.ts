@@ -542,19 +542,21 @@ export const reseal = Effect.fnUntraced(function*<
   ))
   const sealed = messages.map(withoutSeals)
   let from = 0
-  for (let to = 1; to <= read.length; to++) {
-    const response = read.slice(from, to)
-    if (!isWhole(response, read[to])) continue
-    const last = response.findLastIndex(({ role }) => role === "assistant")
-    const message = sealed[from + last]
-    if (last !== -1 && message !== undefined) {
-      const data = yield* seal(History.vouch(joined(response)))
-      sealed[from + last] = {
+  /** The last message of the assistant in the response. */
+  let last: number | undefined
+  for (const [index, { role }] of read.entries()) {
+    if (role === "assistant") last = index
+    if (!isWhole(read[from], last !== undefined, read[index + 1])) continue
+    const message = last === undefined ? undefined : sealed[last]
+    if (last !== undefined && message !== undefined) {
+      const data = yield* seal(History.vouch(joined(read.slice(from, index + 1))))
+      sealed[last] = {
         ...message,
         metadata: { ...message.metadata, ...defined({ [sealKey + message.id]: data }) }
       }
     }
-    from = to
+    from = index + 1
+    last = undefined
   }
   return sealed
 })
@@ -566,10 +568,9 @@ const withoutSeals = <M extends { readonly metadata?: Readonly<Record<string, un
   }
 
 /** Whether nothing that follows belongs to the response, or to the message of the user. */
-const isWhole = (response: ReadonlyArray<Read>, next: Read | undefined): boolean =>
-  next === undefined || next.role === "user" || response[0]?.role === "user" ||
-  next.role !== "tool" && !(next.role === "assistant" && next.continues) &&
-    response.some(({ role }) => role === "assistant")
+const isWhole = (first: Read | undefined, hasAssistant: boolean, next: Read | undefined): boolean =>
+  next === undefined || next.role === "user" || first?.role === "user" ||
+  hasAssistant && next.role !== "tool" && !(next.role === "assistant" && next.continues)
 
 type Limits = Body.Counted
 
@@ -635,7 +636,9 @@ const joined = (messages: ReadonlyArray<Read>): Items => {
   const add = (path: Body.Path, continues: boolean, content: Items) => {
     if (begin === undefined || !continues) begin = items.length
     items[begin] = { type: "assistant", path }
-    items.push(...thoughts, ...content)
+    // A client may send more of them than one call takes.
+    for (const item of thoughts) items.push(item)
+    for (const item of content) items.push(item)
     thoughts = []
   }
   const flush = () => {
@@ -643,14 +646,14 @@ const joined = (messages: ReadonlyArray<Read>): Items => {
     if (last?.type === "reasoning") add(last.path, false, [])
   }
   for (const message of messages) {
-    if (message.role === "reasoning") thoughts.push(...message.items)
+    if (message.role === "reasoning") { for (const item of message.items) thoughts.push(item) }
     else if (message.role === "assistant") add(message.path, message.continues, message.items)
     else {
       if (message.role === "user") {
         flush()
         begin = undefined
       }
-      items.push(...message.items)
+      for (const item of message.items) items.push(item)
     }
   }
   flush()

@@ -137,6 +137,8 @@ class Fold {
   /** The calls whose results are sealed. */
   private readonly answered = new Set<string>()
   private readonly sound: Array<Uint8Array> = []
+  /** What is held. */
+  private readonly held: Array<OpenCall> = []
   /** Approvals that the provider asks for, before the response is sealed. */
   private readonly asked: Array<Extract<Block, { readonly type: "approval" }>> = []
   private count = 0
@@ -168,7 +170,10 @@ class Fold {
         const call = this.begin(event, out)
         call.params = event.params
         if (call.providerExecuted) this.show(call, out)
-        else call.state = "held"
+        else {
+          call.state = "held"
+          this.held.push(call)
+        }
         return
       }
       case "InvalidToolCall": {
@@ -330,8 +335,8 @@ class Fold {
       out.push({ type: "record", record: account })
       this.owed = new Set(account.message.content.flatMap((part) => part.type === "tool-call" ? [part.id] : []))
     }
-    for (const call of this.calls.values()) if (call.state === "held") this.show(call, out)
-    out.push(...this.asked.splice(0))
+    for (const call of this.held.splice(0)) if (call.state === "held") this.show(call, out)
+    for (const approval of this.asked.splice(0)) out.push(approval)
     this.step = "finished"
     this.reason = reason
     this.model = model ?? this.model

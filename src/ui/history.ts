@@ -139,10 +139,11 @@ class Known {
   readonly shown = new Set<string>()
 
   message({ content }: Prompt.AssistantMessage, isLoop: boolean, clients: ReadonlyArray<string> = []): void {
+    const open = new Set(clients)
     for (const part of content) {
       if (part.type === "tool-call") {
         const { id, name, params, providerExecuted } = part
-        this.calls.set(id, { name, input: params, providerExecuted, isLoop: isLoop && !clients.includes(id) })
+        this.calls.set(id, { name, input: params, providerExecuted, isLoop: isLoop && !open.has(id) })
       } else if (part.type === "tool-result") this.result(part)
       else if (part.type === "tool-approval-request") this.ask(part)
     }
@@ -249,7 +250,7 @@ export const turn = Effect.fnUntraced(function*(
   return { prompt: Prompt.fromMessages(composed.messages), ignored }
 })
 
-/** A trusted client vouches for what it shows. */
+/** A trusted client vouches for what it shows, and may show a call of the provider and its result more than once. */
 const believe = (items: ReadonlyArray<Item>, known: Known): void => {
   const ids = new Set<string>()
   for (const item of items) {
@@ -260,6 +261,7 @@ const believe = (items: ReadonlyArray<Item>, known: Known): void => {
       known.ask({ approvalId: item.approvalId, toolCallId: item.id })
     } else if (item.type === "result" && known.calls.get(item.id)?.providerExecuted === true && ids.has(item.id)) {
       const { id, isFailure, result } = item
+      if (known.results.has(id)) continue
       const name = known.calls.get(id)?.name ?? ""
       known.result(Prompt.toolResultPart({ id, name, result, isFailure, providerExecuted: true }))
     }

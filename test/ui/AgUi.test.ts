@@ -439,6 +439,8 @@ const refusals: ReadonlyArray<readonly [place: string, body: string, options?: A
   ["tools[0].name: ", Client.post([Client.user("u1")], { tools: [{}] })]
 ]
 
+const assistantOf = (toolCalls: ReadonlyArray<unknown>) => [{ id: "a1", role: "assistant", toolCalls }]
+
 describe("what a client may not send", () => {
   it.effect("is refused with its place", () =>
     Effect.gen(function*() {
@@ -447,6 +449,14 @@ describe("what a client may not send", () => {
         assert.isTrue(message.startsWith(place), `${place} ${message}`)
         assert.isBelow(message.length, 1000)
       }
+    }).pipe(withSecret("a")))
+
+  it.effect("may be more calls than a function has arguments", () =>
+    Effect.gen(function*() {
+      const calls = Array.from({ length: 150_000 }, (_, i) => ({ ...call(), id: `c${i}` }))
+      const body = Client.post([Client.user("u1"), ...assistantOf(calls), Client.user("u2")])
+      const { ignored } = yield* AgUi.decode(body, { maxBodySize: Infinity })
+      assert.strictEqual(ignored.length, calls.length)
     }).pipe(withSecret("a")))
 
   it.effect("is left aside, and named, where it has no effect", () =>

@@ -410,6 +410,27 @@ describe("Trust", () => {
       assert.isTrue(Result.isSuccess(ChatRequest.normalize({ prompt })))
     }).pipe(Effect.provideService(Trust.Trust, Trust.trusted)))
 
+  it.effect("takes a call of the provider as often as a trusted client shows it, with one result each, and no other one", () =>
+    Effect.gen(function*() {
+      const shown = (output: number) => ({ ...call("output-available"), output, providerExecuted: true })
+      const resultsOf = (...outputs: ReadonlyArray<number>) =>
+        Effect.map(
+          AiSdk.decode(Client.post(assistant(...outputs.map(shown)))),
+          ({ prompt }) =>
+            prompt.content.flatMap(({ content }) =>
+              typeof content === "string" ?
+                [] :
+                content.flatMap((part) => part.type === "tool-result" ? [part.result] : [])
+            )
+        )
+      assert.deepStrictEqual(yield* resultsOf(5), [5])
+      assert.deepStrictEqual(yield* resultsOf(5, 5, 5), [5, 5, 5])
+      assert.match(
+        yield* refusal(assistant(shown(5), shown(6))),
+        /parts\[1\]: the result is not the one that was sent$/
+      )
+    }).pipe(Effect.provideService(Trust.Trust, Trust.trusted)))
+
   it.effect("takes of a client nothing but its message and its answers, where the server has its own copy", () =>
     Effect.gen(function*() {
       const { turn } = chat(mail)
