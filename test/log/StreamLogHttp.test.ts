@@ -21,13 +21,29 @@ const reply = (options?: ReplayServer.ReplyOptions) =>
     options
   )
 
+/** A store whose clock can be put forward, and that can be away. */
+const movable = Effect.map(Store.memory, (store) => {
+  const state = { ahead: 0, isAway: false }
+  const there = <A>(effect: Effect.Effect<A, Store.StoreError>): Effect.Effect<A, Store.StoreError> =>
+    Effect.suspend(() =>
+      state.isAway ? Effect.fail(new Store.StoreError({ reason: "Unavailable", message: "away" })) : effect
+    )
+  const service: Store.Service = {
+    hints: store.hints,
+    transact: (keys, transition) => there(store.transact(keys, (texts, now) => transition(texts, now + state.ahead))),
+    scan: (prefix) => Stream.unwrap(there(Effect.succeed(store.scan(prefix))))
+  }
+  return { service, state }
+})
+
 /** A server on a free port of the loopback interface, whose answers come from a replay server. */
 const serve = Effect.fnUntraced(function*(script: ReplayServer.Script) {
   const provider = yield* NodeReplayServer.make(script)
   const node = createServer()
-  const log = StreamLog.layer().pipe(
+  const { service, state } = yield* movable
+  const log = StreamLog.layer({ timeToLive: "1 hour", patience: "50 millis" }).pipe(
     Layer.provide([
-      Store.layerMemory,
+      Layer.succeed(Store.Store, service),
       OpenAi.layer({ apiKey: Redacted.make("key"), baseUrl: `${provider.url}/v1`, model: "gpt-4o-mini" })
     ]),
     Layer.provide(FetchHttpClient.layer)
@@ -46,7 +62,7 @@ const serve = Effect.fnUntraced(function*(script: ReplayServer.Script) {
   )
   yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
   const { address } = yield* Effect.provide(HttpServer.HttpServer, context)
-  return { provider, url: HttpServer.formatAddress(address) }
+  return { provider, state, url: HttpServer.formatAddress(address) }
 })
 
 /** Passes bytes on, and ends each connection after so many of those that come back. */
@@ -147,19 +163,33 @@ describe("StreamLogHttp", () => {
         [404, "NotFound", "/answers/a2"],
         [404, "NotFound", "/answers/a2/snapshot"],
         [404, "NotFound", "/answers/a2", { method: "DELETE" }],
+        [404, "NotFound", "/answers/a2/stop", { method: "POST" }],
         [404, "NotFound", "/answers/a1", { headers: other }],
+        [404, "NotFound", "/answers/a1/snapshot", { headers: other }],
+        [404, "NotFound", "/answers/a1", { method: "DELETE", headers: other }],
         [404, "NotFound", "/answers/a1/stop", { method: "POST", headers: other }],
         [404, "NotFound", "/answers/a1", { method: "POST", headers: other, body: JSON.stringify(request) }],
         [409, "Conflict", "/answers/a1", { method: "POST", body: JSON.stringify({ prompt: "Say bye" }) }],
-        [400, "BadId", "/answers/a%2Fb"],
-        [400, "BadId", `/answers/${"x".repeat(129)}`],
-        [400, "BadId", "/answers/%00", { method: "POST", body: JSON.stringify(request) }],
-        [400, "InvalidRequest", "/answers/a3", { method: "POST", body: "{" }],
-        [400, "InvalidRequest", "/answers/a3", { method: "POST", body: JSON.stringify({ promt: "" }) }],
+        ...["a/b", "a\n", "{}", "a b", "\0", "é", "x".repeat(129)].map(encodeURIComponent).flatMap((id) => [
+          [400, "BadId", `/answers/${id}`] as const,
+          [400, "BadId", `/answers/${id}/snapshot`] as const,
+          [400, "BadId", `/answers/${id}`, { method: "POST", body: JSON.stringify(request) }] as const
+        ]),
+        ...["{", "[]", "null", "\"text\"", "{}", { promt: "" }, { prompt: 5 }, { prompt: "", maxTokens: "5" }].map((
+          body
+        ) =>
+          [400, "InvalidRequest", "/answers/a3", {
+            method: "POST",
+            body: typeof body === "string" ? body : JSON.stringify(body)
+          }] as const
+        ),
+        [404, "NotFound", "/answers/a3"],
         ...["-1", "1e9", "0x1", "1.5", "", "abc", "epoch-"].map((from) =>
           [400, "BadOffset", `/answers/a1?from=${from}`] as const
         ),
-        [400, "BadOffset", "/answers/a1", { headers: { "last-event-id": "5" } }],
+        ...["5", "epoch-1, epoch-2", "epoch-1-2", "-end", "end"].map((id) =>
+          [400, "BadOffset", "/answers/a1", { headers: { "last-event-id": id } }] as const
+        ),
         [409, "Gap", "/answers/a1?from=other-1"],
         [409, "Gap", "/answers/a1?from=100000"]
       ]
@@ -169,6 +199,50 @@ describe("StreamLogHttp", () => {
       }
       assert.strictEqual((yield* send(`${url}/answers/a1`, { headers: { "x-user": "nobody" } })).status, 401)
       assert.strictEqual((yield* provider.requests).length, 1)
+    }))
+
+  const routes: ReadonlyArray<readonly [path: string, options?: RequestInit]> = [
+    ["/answers/a1"],
+    ["/answers/a1?from=0"],
+    ["/answers/a1/snapshot"],
+    ["/answers/a1", { method: "DELETE" }],
+    ["/answers/a1/stop", { method: "POST" }],
+    ["/answers/a1", { method: "POST", body: JSON.stringify(request) }]
+  ]
+
+  it.live("tells on each route of an expired answer how it ended, and asks nobody again", () =>
+    Effect.gen(function*() {
+      const { provider, state, url } = yield* serve([reply()])
+      yield* post(`${url}/answers/a1`)
+      state.ahead = 2 * 3_600_000
+      for (const [path, options] of routes) {
+        const { json, status } = yield* send(`${url}${path}`, options)
+        const { end, error } = json()
+        assert.deepStrictEqual([status, error._tag, end._tag], [410, "Expired", "Done"], path)
+      }
+      const rows = (yield* send(`${url}/ledger?id=a1`)).json()
+      assert.deepStrictEqual(rows.map(({ end }: { readonly end: string }) => end), ["Done"])
+      assert.strictEqual((yield* provider.requests).length, 1)
+    }))
+
+  it.live("answers 503 while the store is away, and goes on when it is back", () =>
+    Effect.gen(function*() {
+      const { provider, state, url } = yield* serve([reply(), reply()])
+      yield* post(`${url}/answers/a1`)
+      state.isAway = true
+      const asked = [...routes, ["/answers/a2", { method: "POST", body: JSON.stringify(request) }], [
+        "/ledger"
+      ]] as const
+      for (const [path, options] of asked) {
+        const { headers, json, status } = yield* send(`${url}${path}`, options)
+        assert.deepStrictEqual([status, json().error._tag], [503, "StoreUnavailable"], path)
+        assert.match(headers.get("retry-after") ?? "", /^\d+$/)
+      }
+      assert.strictEqual((yield* provider.requests).length, 1)
+      state.isAway = false
+      assert.strictEqual((yield* post(`${url}/answers/a1`)).status, 200)
+      assert.strictEqual((yield* post(`${url}/answers/a2`)).status, 201)
+      assert.strictEqual((yield* provider.requests).length, 2)
     }))
 })
 
