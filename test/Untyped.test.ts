@@ -308,7 +308,25 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unkn
     ["scope", (batch) => Ledger.total({ batch: untyped(batch) })],
     ["scope", (user) => Ledger.sweep({ user: untyped(user) })]
   ]],
-  ["Ledger.track", [["stream", (stream) => Stream.runDrain(Ledger.track({})(untyped(stream)))]]],
+  [
+    "Budget.guard",
+    ["stream", "limit", "atMost", "key", "name", "lease", "onStoreFailure"].map((field) => [field, (value) => {
+      const { stream, ...guard } = {
+        stream: provider.stream(request),
+        limit: "5",
+        atMost: "1",
+        ...untyped({ [field]: value }) as object
+      }
+      return Stream.runDrain(Budget.guard(untyped(guard))(untyped(stream)))
+    }])
+  ],
+  ["Ledger.track", [
+    ...options(
+      ["user", "attempt", "lease", "expiresAfter", "onStoreFailure"],
+      (stated) => Stream.runDrain(Ledger.track(provider.stream(request), stated))
+    ),
+    ["stream", (stream) => Stream.runDrain(Ledger.track({})(untyped(stream)))]
+  ]],
   ["ToolLoop.answer", [
     ["stream", (stream) => ToolLoop.answer(untyped(stream))],
     ["Done|chunk", (event) => ToolLoop.answer(Stream.make(untyped(event)))]

@@ -20,6 +20,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
+import { streamOf } from "../content/given.ts"
 import * as CostEstimate from "../CostEstimate.ts"
 import { isStated } from "../CostMetadata.ts"
 import { tellUnsent } from "../engine/call.ts"
@@ -411,7 +412,7 @@ export const guard: {
         amount: yield* Stored.checked("Budget", Checks.amount("atMost", options.atMost)),
         provider: "Budget"
       })
-      return Stack.through(self, [stage])
+      return Stack.through(streamOf(self), [stage])
     }))
 )
 
