@@ -17,6 +17,7 @@ const integration = [
   "test/Pricing.test.ts",
   "test/PricingRefreshServer.test.ts",
   "test/ResumableChat.test.ts",
+  "test/SecretsAtRest.test.ts",
   "test/Validator.test.ts",
   "test/bedrock/Bedrock.test.ts",
   "test/bedrock/BedrockInvoke.test.ts",
