@@ -13,6 +13,7 @@ const integration = [
   "test/FaultTable.test.ts",
   "test/Faults.test.ts",
   "test/Growth.test.ts",
+  "test/HostileNetwork.test.ts",
   "test/Package.test.ts",
   "test/Pricing.test.ts",
   "test/PricingRefreshServer.test.ts",
