@@ -582,6 +582,26 @@ describe.each(Object.entries(clients))("with %s", (_, client) => {
   }
 })
 
+// The fetch of Node 24 ends the process then.
+describe.each([["undici", clients.undici], ["node:http", clients["node:http"]]] as const)("with %s", (_, client) => {
+  it.live("a connection that is closed while its consumer is slow gives the whole answer", () =>
+    Effect.gen(function*() {
+      const [first = new Uint8Array(), ...others] = openai.events
+      for (const events of [200, 600, 1000, 2000]) {
+        const many = Wire.concat([...Array.from({ length: events }, () => first), ...others])
+        const { sockets, url } = yield* serve(openai, sends(ok, many))
+        const { stream } = yield* Provider.make(openai.define(url, { maxRetries: 0 }))
+        let count = 0
+        yield* Stream.runForEach(
+          stream({ model: "m", prompt: "Hi" }),
+          () => count++ % 100 === 0 ? Effect.andThen(Client.settle, Client.settle) : Effect.void
+        )
+        assert.strictEqual(count, events + openai.chunks - 1)
+        yield* closed(sockets)
+      }
+    }).pipe(Effect.provide(client)))
+})
+
 /** A server with a certificate. */
 function serveTls(own: Certificate) {
   return Effect.acquireRelease(
