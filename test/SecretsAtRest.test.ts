@@ -2,10 +2,12 @@
  * A secret is in nothing that is kept or sent on: stores, logs, frames, bodies for browsers, files and terminals.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, References, Result, type Scope, Stream } from "effect"
+import { Effect, Layer, Logger, Redacted, References, Result, type Scope, Stream } from "effect"
 import { TestRunner } from "effect/cluster"
 import { HttpClient, HttpClientResponse, HttpRouter } from "effect/http"
 import { RpcClient, RpcSerialization, RpcServer } from "effect/rpc"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
 import { inspect } from "node:util"
 import * as Batch from "../src/Batch.ts"
 import { type Chunk, ChunkStream, Provider, ServerSentEvents } from "../src/index.ts"
@@ -20,11 +22,26 @@ import * as Fallback from "../src/middleware/Fallback.ts"
 import * as Ledger from "../src/middleware/Ledger.ts"
 import * as Limit from "../src/middleware/Limit.ts"
 import * as ResponseHead from "../src/middleware/ResponseHead.ts"
+import * as NodeRedisStore from "../src/stores/NodeRedisStore.ts"
+import * as PostgresStore from "../src/stores/PostgresStore.ts"
+import * as SqliteStore from "../src/stores/SqliteStore.ts"
 import * as Store from "../src/stores/Store.ts"
 import { Answer, Wire } from "../src/testing.ts"
 import * as AgUi from "../src/ui/AgUi.ts"
 import * as AiSdk from "../src/ui/AiSdk.ts"
 import * as AiSdkLog from "../src/ui/AiSdkLog.ts"
+import { proxy } from "./stores/proxy.ts"
+import {
+  dropPostgres,
+  dropRedis,
+  folder,
+  hasPostgres,
+  hasRedis,
+  hasSqlite,
+  postgresUrl,
+  redisUrl,
+  unique
+} from "./stores/stores.ts"
 import {
   type Answer as Host,
   answering,
@@ -100,24 +117,33 @@ const textOf = (bytes: Stream.Stream<Uint8Array>) => Stream.mkString(Stream.deco
 const post = (path: string, body: unknown) =>
   new Request(`http://localhost${path}`, { method: "POST", body: JSON.stringify(body) })
 
+/** Asks through all middlewares over a store, and reads what they tell. */
+const throughMiddlewares = Effect.fnUntraced(function*(
+  definition: Provider.Definition<Chunk.Chunk>,
+  service: Store.Service
+) {
+  const heads: Array<unknown> = []
+  const direct = yield* Provider.make(definition)
+  const rate = { limit: 1_000_000, every: "1 minute" } as const
+  yield* Effect.gen(function*() {
+    const ledger = yield* Ledger.make()
+    const cache = yield* Cache.make()
+    const budget = yield* Budget.make({ limit: "1000", maxTokens: 10 })
+    const limit = yield* Limit.make({ requests: rate, tokens: rate })
+    const breaker = yield* Breaker.make({ failures: 1 })
+    const watched = ResponseHead.tapped(direct, (head) => Effect.sync(() => heads.push(head)))
+    const provider = Fallback.make([watched, cache(budget(limit(ledger(breaker(watched)))))])
+    for (let time = 0; time < 2; time++) heads.push(yield* Effect.exit(Stream.runCollect(provider.stream(request))))
+    yield* Effect.ignore(Stream.runDrain(Ledger.track(direct.stream(request))))
+    heads.push(yield* Stream.runCollect(Ledger.rows()), yield* Ledger.entries())
+  }).pipe(Effect.provideService(Store.Store, service))
+  return heads
+})
+
 const outlets: Readonly<Record<string, Outlet>> = {
   "the store of the middlewares": Effect.fnUntraced(function*(definition) {
     const { service, told } = yield* recorded
-    const heads: Array<unknown> = []
-    const direct = yield* Provider.make(definition)
-    const rate = { limit: 1_000_000, every: "1 minute" } as const
-    yield* Effect.gen(function*() {
-      const ledger = yield* Ledger.make()
-      const cache = yield* Cache.make()
-      const budget = yield* Budget.make({ limit: "1000", maxTokens: 10 })
-      const limit = yield* Limit.make({ requests: rate, tokens: rate })
-      const breaker = yield* Breaker.make({ failures: 1 })
-      const watched = ResponseHead.tapped(direct, (head) => Effect.sync(() => heads.push(head)))
-      const provider = Fallback.make([watched, cache(budget(limit(ledger(breaker(watched)))))])
-      for (let time = 0; time < 2; time++) heads.push(yield* Effect.exit(Stream.runCollect(provider.stream(request))))
-      yield* Effect.ignore(Stream.runDrain(Ledger.track(direct.stream(request))))
-      heads.push(yield* Stream.runCollect(Ledger.rows()), yield* Ledger.entries())
-    }).pipe(Effect.provideService(Store.Store, service))
+    const heads = yield* throughMiddlewares(definition, service)
     return [...told, ...yield* Stream.runCollect(service.scan("")), ...heads]
   }),
 
@@ -217,6 +243,36 @@ const outlets: Readonly<Record<string, Outlet>> = {
   })
 }
 
+/** Stores in which others can look, and what they see there. */
+const stores: Readonly<Record<string, readonly [isHere: boolean, outlet: Outlet]>> = {
+  SQLite: [
+    hasSqlite,
+    Effect.fnUntraced(function*(definition) {
+      const at = yield* folder
+      const told = yield* throughMiddlewares(definition, yield* SqliteStore.make({ filename: Path.join(at, "store") }))
+      return [...told, ...Fs.readdirSync(at).map((name) => Fs.readFileSync(Path.join(at, name), "latin1"))]
+    })
+  ],
+  Postgres: [
+    hasPostgres,
+    Effect.fnUntraced(function*(definition) {
+      const { passed, url } = yield* proxy(postgresUrl)
+      const table = yield* Effect.acquireRelease(Effect.sync(unique), dropPostgres)
+      const store = yield* PostgresStore.make({ url: Redacted.make(url), table })
+      return [...yield* throughMiddlewares(definition, store), passed()]
+    })
+  ],
+  Redis: [
+    hasRedis,
+    Effect.fnUntraced(function*(definition) {
+      const { passed, url } = yield* proxy(redisUrl)
+      const prefix = yield* Effect.acquireRelease(Effect.sync(unique), dropRedis)
+      const store = yield* NodeRedisStore.make({ url: Redacted.make(url), prefix })
+      return [...yield* throughMiddlewares(definition, store), passed()]
+    })
+  ]
+}
+
 /** A runner takes long to start. */
 const cluster: Outlet = Effect.fnUntraced(function*(definition) {
   const { service, told } = yield* recorded
@@ -238,12 +294,22 @@ const textsOf = (values: ReadonlyArray<unknown>): ReadonlyArray<string> =>
 const search = Effect.fnUntraced(function*(
   id: keyof typeof wires,
   outlet: Outlet,
-  places: Readonly<Record<string, Place>> = placesOf[id] ?? {}
+  places: Readonly<Record<string, Place>> = placesOf[id] ?? {},
+  only = /./
 ) {
   const seen: Array<string> = []
-  const { [handedOn[id] ?? ""]: _, ...refused } = failures
+  // Other statuses differ in nothing here.
+  const {
+    [handedOn[id] ?? ""]: _,
+    "status 400": _1,
+    "status 403": _2,
+    "status 404": _3,
+    "status 529": _4,
+    ...refused
+  } = failures
   for (const [place, options] of Object.entries(places)) {
     for (const [failure, host] of Object.entries({ ...refused, ...answers(wires[id]) })) {
+      if (!only.test(failure)) continue
       const definition = providers[id]?.(options) ?? assert.fail(id)
       const logs: Array<unknown> = []
       const values = yield* outlet(definition).pipe(
@@ -273,4 +339,12 @@ describe("A secret", () => {
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* search("openai", cluster, { "a key": {} }), [])
     }))
+
+  for (const [name, [isHere, outlet]] of Object.entries(stores)) {
+    it.live.skipIf(!isHere)(`is in nothing that a store in ${name} writes`, () =>
+      Effect.gen(function*() {
+        const { "a key": key = {}, "the query of the address": query = {} } = placesOf["openai"] ?? {}
+        assert.deepStrictEqual(yield* search("openai", outlet, { key, query }, /401|429|breaks|repeats/), [])
+      }))
+  }
 })

@@ -19,7 +19,7 @@ import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
-import { printable } from "./printable.ts"
+import { printable, withoutAddresses, withoutKeys } from "./printable.ts"
 import * as Providers from "./providers.ts"
 import { Version } from "./version.ts"
 
@@ -471,14 +471,6 @@ const hint = (error: CliError.NonShowHelpErrors, path: string): string => {
   }
 }
 
-/** A long word of letters and digits that is no path, a token, or an address with a user or a query. */
-const keys =
-  /(?=[^\s"']*\d)(?=[^\s"']*[a-z])[^\s"'/.]{20,}(?![^\s"']*[/.])|eyJ[^\s"']{20,}|https?:[^\s"']*[@?][^\s"']*/gi
-
-/** Without what may be a key that was given in the wrong place. */
-const withoutKeys = (text: string): string =>
-  text.split(/(["'\s])/).map((word) => word.replace(keys, "<redacted>")).join("")
-
 const presenter: CliOutput.Presenter = {
   present: Effect.fnUntraced(function*(event) {
     if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
@@ -521,7 +513,7 @@ export const main = (
       Failed: ({ message, status }) =>
         message === undefined
           ? Effect.succeed(status)
-          : Effect.as(Console.error(printable(`${name}: ${message}`)), status),
+          : Effect.as(Console.error(printable(`${name}: ${withoutAddresses(message)}`)), status),
       // Nobody reads any more, as in `| head`.
       PlatformError: (error) =>
         isBrokenPipe(error.cause)

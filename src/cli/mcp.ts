@@ -14,6 +14,7 @@ import * as CommandLine from "effect/process/CommandLine"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Files from "./files.ts"
+import { withoutKeys } from "./printable.ts"
 import { type Failed, wrongUsage } from "./status.ts"
 import * as Text from "./text.ts"
 import { Version } from "./version.ts"
@@ -71,6 +72,7 @@ export const connect = Effect.fnUntraced(function*(
 })
 
 interface Server {
+  /** As it may be shown. */
   readonly command: string
   readonly toolkit: Toolkit
   readonly annotations: ReadonlyMap<string, McpSchema.ToolAnnotations | undefined>
@@ -83,7 +85,8 @@ const server = Effect.fnUntraced(function*(
   command: string,
   timeout: Duration.Duration
 ): Effect.fn.Return<Server, Failed, ChildProcessSpawner.ChildProcessSpawner | Scope.Scope> {
-  const named = `--tools ${JSON.stringify(command)}`
+  const shown = withoutKeys(command)
+  const named = `--tools ${JSON.stringify(shown)}`
   // Splits words as a shell does, without running one.
   const parsed = yield* Effect.mapError(
     Effect.fromResult(CommandLine.template(Object.assign([command], { raw: [command] }))),
@@ -156,7 +159,7 @@ const server = Effect.fnUntraced(function*(
       )
       const tools = yield* client.listTools()
       return {
-        command,
+        command: shown,
         toolkit: yield* McpClient.toolkit({ ...client, listTools: () => Effect.succeed(tools) }),
         annotations: new Map(tools.map(({ annotations, name }) => [name, annotations]))
       }

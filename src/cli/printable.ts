@@ -26,3 +26,27 @@ export const visible = (value: unknown): string =>
       )
         .join("")
   )
+
+/** An address with a user or a query. */
+const addresses = /[a-z][\w+.-]*:[^\s"']*[@?][^\s"']*|[^\s"'?]+\?[^\s"']+=[^\s"']*/gi
+
+/** A long word of letters and digits that is no path, or a token. */
+const words = /(?=[^\s"']*\d)(?=[^\s"']*[a-z])[^\s"'/.]{20,}(?![^\s"']*[/.])|eyJ[^\s"']{20,}/gi
+
+/**
+ * A text without addresses that may hold a key.
+ *
+ * @internal
+ */
+export const withoutAddresses = (text: string): string => wordByWord(text, addresses)
+
+/**
+ * A text without what may be a key that was given in the wrong place.
+ *
+ * @internal
+ */
+export const withoutKeys = (text: string): string => wordByWord(withoutAddresses(text), words)
+
+// The patterns look ahead in a word, which takes quadratic time in a text.
+const wordByWord = (text: string, pattern: RegExp): string =>
+  text.split(/(["'\s])/).map((word) => word.replace(pattern, "<redacted>")).join("")

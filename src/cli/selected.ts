@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import type * as Chunk from "../Chunk.ts"
 import * as Endpoint from "../Endpoint.ts"
 import type * as Provider from "../Provider.ts"
+import { withoutKeys } from "./printable.ts"
 import * as Providers from "./providers.ts"
 import { type Failed, wrongConfiguration, wrongUsage } from "./status.ts"
 
@@ -39,8 +40,7 @@ export const selected = Effect.fnUntraced(function*(input: Input): Effect.fn.Ret
     const url = input.baseUrl.value
     yield* Effect.mapError(
       Effect.fromResult(Endpoint.join(url, "")),
-      // What has an @ in it may have a password.
-      ({ message }) => wrongUsage(`--base-url${/@/.test(url) ? "" : ` ${JSON.stringify(url)}`}: ${message}`)
+      ({ message }) => wrongUsage(`--base-url ${withoutKeys(JSON.stringify(url))}: ${message}`)
     )
   }
   const module = yield* Effect.promise(row.load)

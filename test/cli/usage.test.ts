@@ -167,7 +167,13 @@ describe("llm-stream", () => {
       2,
       /^llm-stream: --base-url "local": The base URL/
     ],
-    ["a password", ["openai", "--base-url", "http://u:hunter2@a"], openai, 2, /^llm-stream: --base-url: The base URL/],
+    [
+      "a password",
+      ["openai", "--base-url", "http://u:hunter2@a"],
+      openai,
+      2,
+      /^llm-stream: --base-url "<redacted>": The base URL/
+    ],
     ["no prices", ["openai", "--prices", "/a\u009b"], openai, 2, /^llm-stream: \/a\ufffd: no such file/]
   ]
   for (const [title, [provider = "", ...args], env, status, line] of configurations) {

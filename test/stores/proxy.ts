@@ -17,6 +17,8 @@ export interface Proxy {
   readonly connections: () => number
   /** How many times clients have sent something. */
   readonly sent: () => number
+  /** What has passed, both ways. */
+  readonly passed: () => string
 }
 
 export const proxy = Effect.fnUntraced(function*(url: string) {
@@ -24,12 +26,16 @@ export const proxy = Effect.fnUntraced(function*(url: string) {
   const sockets = new Set<Net.Socket>()
   let isSilent = false
   let sent = 0
+  const kept: Array<Buffer> = []
   const server = Net.createServer((socket) => {
     const upstream = Net.connect(Number(target.port), target.hostname)
     socket.on("data", () => sent++)
     for (const [from, to] of [[socket, upstream], [upstream, socket]] as const) {
       sockets.add(from)
-      from.on("data", (bytes) => isSilent || to.write(bytes))
+      from.on("data", (bytes) => {
+        kept.push(bytes)
+        if (!isSilent) to.write(bytes)
+      })
       from.on("error", () => to.destroy())
       from.on("close", () => {
         sockets.delete(from)
@@ -57,6 +63,7 @@ export const proxy = Effect.fnUntraced(function*(url: string) {
       isSilent = true
     }),
     connections: () => sockets.size,
-    sent: () => sent
+    sent: () => sent,
+    passed: () => Buffer.concat(kept).toString("latin1")
   } satisfies Proxy
 })
