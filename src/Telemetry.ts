@@ -34,7 +34,7 @@ import * as Call from "./engine/call.ts"
 import * as Checks from "./engine/checks.ts"
 import * as Operation from "./engine/operation.ts"
 import { defined } from "./internal/defined.ts"
-import { names } from "./internal/names.ts"
+import * as Names from "./internal/names.ts"
 import * as Pricing from "./Pricing.ts"
 import * as Provider from "./Provider.ts"
 import * as ProviderError from "./ProviderError.ts"
@@ -209,10 +209,9 @@ export const traced: {
 } = dual(
   (args) => Result.isSuccess(Checks.given("self", "a provider", () => args[0], Predicate.hasProperty("stream"))),
   <C extends Chunk>(self: Provider.Service<C>, stated: Options = {}): Provider.Service<C> => {
-    const nameOf = names(200)
     // No call fails for its telemetry.
     const options = Result.getOrElse(Checks.copied(stated), () => ({}))
-    return { ...self, stream: (request) => trace(self, request, options, nameOf) }
+    return { ...self, stream: (request) => trace(self, request, options) }
   }
 )
 
@@ -268,15 +267,17 @@ type Attributes = Operation.Attributes
 
 type Ending = "completed" | "failed" | "interrupted" | "stopped"
 
+const modelNames = Names.labels(200)
+
 const trace = <C extends Chunk>(
   provider: Provider.Service<C>,
   stated: ChatRequest.ChatRequest,
-  options: Options,
-  nameOf: (name: string) => string
+  options: Options
 ): Stream.Stream<C, ProviderError.ProviderError> =>
   Stream.fromChannel(Channel.fromTransform((_upstream, scope) =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
+      const nameOf = yield* modelNames
       // Whatever it is, the provider says what is wrong with it.
       const request: ChatRequest.ChatRequest = Predicate.isObject(stated) ? stated : { prompt: "" }
       const asked = askedOf(provider, request, options, yield* attributesOf(stated, options), nameOf)

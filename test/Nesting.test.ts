@@ -11,8 +11,13 @@ import {
   ChunkStream,
   Groq,
   OpenAi,
-  Protocol
+  OpenAiChunk,
+  Protocol,
+  ServerSentEvents
 } from "../src/index.ts"
+import * as AgUi from "../src/ui/AgUi.ts"
+import * as AiSdk from "../src/ui/AiSdk.ts"
+import * as Trust from "../src/ui/Trust.ts"
 import * as BedrockWire from "./bedrock/wire.ts"
 
 const utf8 = new TextEncoder()
@@ -128,4 +133,76 @@ describe("deep nesting", () => {
         }))
     }
   }
+})
+
+/** What an app can make of a stream, as the types of what it gives. */
+const views: Readonly<Record<string, (chunks: Stream.Stream<OpenAiChunk>) => Effect.Effect<unknown, unknown>>> = {
+  events: (chunks) =>
+    Effect.map(
+      Stream.runCollect(ChunkStream.events(chunks)),
+      (events) => events.map((event) => [event._tag, event._tag === "InvalidToolCall" ? event.problem : undefined])
+    ),
+  parts: (chunks) => typesOf(ChunkStream.parts(chunks)),
+  encodedParts: (chunks) => typesOf(ChunkStream.encodedParts(chunks)),
+  message: (chunks) =>
+    Effect.map(
+      ChunkStream.response(chunks),
+      ({ message }) =>
+        message.content.map((part) => [part.type, part.type === "tool-call" ? Object.keys(Object(part.params)) : []])
+    ),
+  ServerSentEvents: (chunks) => namesOf(ServerSentEvents.encode(ChunkStream.events(chunks))),
+  AiSdk: (chunks) => namesOf(AiSdk.encode(ChunkStream.events(chunks))),
+  AgUi: (chunks) => namesOf(AgUi.encode(ChunkStream.events(chunks), { threadId: "thread", runId: "run" }))
+}
+
+const typesOf = <E>(parts: Stream.Stream<{ readonly type: string; readonly params?: unknown }, E>) =>
+  Effect.map(
+    Stream.runCollect(parts),
+    (parts) => parts.map(({ params, type }) => [type, typeof params])
+  )
+
+const namesOf = <E>(body: Stream.Stream<Uint8Array, E>) =>
+  Effect.map(
+    Stream.mkString(Stream.decodeText(body)),
+    (text) => text.match(/^event: .*|"type":"[^"]*"|"error[^:]*":"[^"]*"/gm)
+  )
+
+const calling = (text: string) =>
+  Stream.make(
+    new OpenAiChunk({
+      chunk: {
+        choices: [{
+          index: 0,
+          delta: { tool_calls: [{ index: 0, id: "c", function: { name: "f", arguments: text } }] }
+        }]
+      }
+    }),
+    new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }] } })
+  )
+
+describe("arguments of a call", () => {
+  const lists = (levels: number) => `{"a":${"[".repeat(levels - 1)}1${"]".repeat(levels - 1)}}`
+  for (const [name, view] of Object.entries(views)) {
+    it.effect(`of more than 512 levels are as broken as what is no JSON: ${name}`, () =>
+      Effect.gen(function*() {
+        const whole = yield* view(calling(lists(1)))
+        const broken = yield* view(calling(`{"a":no}`))
+        assert.notDeepEqual(whole, broken)
+        assert.deepStrictEqual(yield* view(calling(lists(512))), whole)
+        for (const levels of [513, 1_000, 100_000]) {
+          assert.deepStrictEqual(yield* view(calling(lists(levels))), broken, `${levels}`)
+        }
+      }).pipe(Effect.provideService(Trust.Trust, Trust.trusted)))
+  }
+
+  it.effect("that have no JSON at all are shown as unreadable, and end no chat", () =>
+    Effect.gen(function*() {
+      const params: Record<string, unknown> = {}
+      params["params"] = params
+      const events = Stream.make(
+        { _tag: "ToolCall" as const, id: "c", name: "f", params, providerExecuted: false },
+        { _tag: "Finish" as const, reason: "tool_calls" as const }
+      )
+      assert.include((yield* namesOf(AiSdk.encode(events)))?.join(), `"errorText":"UnreadableToolCall"`)
+    }).pipe(Effect.provideService(Trust.Trust, Trust.trusted)))
 })

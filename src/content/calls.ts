@@ -6,6 +6,7 @@
 import type * as ContentEvent from "../ContentEvent.ts"
 import { inputText } from "../ContentEvent.ts"
 import type { FinishReason } from "../FinishReason.ts"
+import { isTooDeep, maxNesting } from "../wire/jsonEvent.ts"
 import { ObjectText } from "./objectText.ts"
 
 /**
@@ -49,14 +50,15 @@ export class Call {
     return inputText(this.event) || undefined
   }
 
-  /** The arguments, or `undefined` when they are broken: the text is not JSON, or ends too early. */
+  /** The arguments, or `undefined` when they are broken: the text is not JSON, ends too early, or is nested too deeply. */
   get params(): unknown {
     const { text } = this
     if (this.event.custom === true) return text
     // An object that is nested too deeply has no text.
     if (text.trim() === "") return this.event.type === "tool-call" ? this.event.input ?? {} : {}
     try {
-      return JSON.parse(text) ?? {}
+      const params: unknown = JSON.parse(text)
+      return text.length > 2 * maxNesting && isTooDeep(params) ? undefined : params ?? {}
     } catch {
       return undefined
     }

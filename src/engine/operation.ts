@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import * as Names from "../internal/names.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { withMethods } from "./quiet.ts"
 
@@ -147,6 +148,8 @@ export const executeToolDuration: Metric.Histogram<number> = durations(
   "Duration of a single tool execution"
 )
 
+const toolNames = Names.labels(200)
+
 /**
  * The results of a tool's handler, within an `execute_tool` span.
  *
@@ -161,8 +164,10 @@ export const executeTool = <A extends { readonly result: unknown; readonly isFai
     const { content = false } = (yield* countCall("tool")) ?? {}
     const span = yield* operation("execute_tool", name, {
       duration: executeToolDuration,
-      labelled: { "gen_ai.tool.name": name, "gen_ai.tool.type": "function" },
+      // Servers of tools name them as they like.
+      labelled: { "gen_ai.tool.name": (yield* toolNames)(name), "gen_ai.tool.type": "function" },
       attributes: {
+        "gen_ai.tool.name": name,
         "gen_ai.tool.call.id": id,
         "gen_ai.tool.description": description,
         "gen_ai.tool.call.arguments": content ? jsonOf(params) : undefined

@@ -22,7 +22,7 @@ import { streamOf } from "../content/given.ts"
 import * as Cost from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
 import * as Checks from "../engine/checks.ts"
-import { names } from "../internal/names.ts"
+import * as Labels from "../internal/names.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Provider from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
@@ -177,6 +177,7 @@ export const totalBy: {
  * @since 0.2.0
  */
 export interface Entry extends Total {
+  /** `"other"` for all that came after the first 100 names. */
   readonly provider: string
   /** `""` where nobody named a model; `"other"` for all that came after the first 1,000 names of a provider. */
   readonly model: string
@@ -210,12 +211,14 @@ export interface Entry extends Total {
 export const entries = (scope?: Scope): Effect.Effect<ReadonlyArray<Entry>, Store.StoreError, Store.Store> =>
   Effect.suspend(() => {
     // Hosts state what they like.
-    const nameOf = names(1000)
-    const subjectOf = names(20)
+    const providerOf = Labels.names(100)
+    const nameOf = Labels.names(1000)
+    const subjectOf = Labels.names(20)
     const byModel = new Map<string, Entry>()
     return Stream.runForEach(rows(scope), (row) =>
       Effect.sync(() => {
-        const { cost, flags = [], open, provider, usage } = row
+        const { cost, flags = [], open, usage } = row
+        const provider = providerOf(row.provider)
         const model = nameOf(row.model ?? "", provider)
         const key = JSON.stringify([provider, model])
         const before = byModel.get(key) ??
@@ -226,10 +229,7 @@ export const entries = (scope?: Scope): Effect.Effect<ReadonlyArray<Entry>, Stor
           unpriced: before.unpriced + (usage !== null && cost === null ? 1 : 0),
           open: before.open + (open ? 1 : 0),
           incomplete: before.incomplete + (cost !== null && flags.length > 0 ? 1 : 0),
-          flags: merged([
-            ...before.flags,
-            ...[...flags, ...leftOut(row)].map((flag) => ({ ...flag, subject: subjectOf(flag.subject, key) }))
-          ])
+          flags: State.merged(before.flags, [...flags, ...leftOut(row)], (subject) => subjectOf(subject, key))
         })
       })).pipe(
         Effect.as(byModel),
@@ -238,9 +238,6 @@ export const entries = (scope?: Scope): Effect.Effect<ReadonlyArray<Entry>, Stor
         )
       )
   })
-
-const merged = (flags: ReadonlyArray<Cost.Flag>): ReadonlyArray<Cost.Flag> =>
-  Cost.sum(Cost.zero, trusted(Cost.Cost, { ...Cost.zero, flags })).flags
 
 /** What the whole of a row is left out for. */
 const leftOut = ({ cost, model, open, usage }: Row): ReadonlyArray<Cost.Flag> => [
@@ -322,8 +319,8 @@ export interface Options extends RowOptions {
 }
 
 /**
- * USD spent, with the attributes `provider` and `model`, of which a store has at most 1,000 a provider in a process. A metric
- * holds the nearest double; the ledger itself is exact.
+ * USD spent, with the attributes `provider` and `model`, of which a registry of metrics has at most 100 and 1,000; later ones are `other`.
+ * A metric holds the nearest double; the ledger itself is exact.
  *
  * @category metrics
  * @since 0.2.0
@@ -562,7 +559,7 @@ const kept = (
               }
             })
           )
-          yield* count(store, ended.responses, costs)
+          yield* count(ended.responses, costs)
         })
     })(call)
   })
@@ -604,21 +601,24 @@ const endsOf = (
 const usageOf = ({ iterations: _, ...counts }: CostMetadata.CostMetadata): Usage.Usage | undefined =>
   Usage.fromStated(counts)
 
-// By store, as a program may have several.
-const modelNames = new WeakMap<Store.Service, ReturnType<typeof names>>()
+const providerNames = Labels.labels(100)
+
+const modelNames = Labels.labels(1000)
 
 const count = (
-  store: Store.Service,
   responses: ReadonlyArray<CostMetadata.CostMetadata>,
   costs: ReadonlyArray<Cost.Cost | undefined>
 ): Effect.Effect<void> =>
-  Effect.forEach(responses, ({ model, provider = "", requestedModel }, index) => {
-    const cost = costs[index]
-    if (cost === undefined) return Effect.void
-    const nameOf = modelNames.get(store) ?? names(1000)
-    modelNames.set(store, nameOf)
-    return Metric.update(
-      Metric.withAttributes(costMetric, { provider, model: nameOf(model ?? requestedModel ?? "", provider) }),
-      BigDecimal.toNumberUnsafe(cost.total)
-    )
-  }, { discard: true })
+  Effect.flatMap(
+    Effect.all([providerNames, modelNames]),
+    ([providerOf, modelOf]) =>
+      Effect.forEach(responses, ({ model, provider: stated = "", requestedModel }, index) => {
+        const cost = costs[index]
+        if (cost === undefined) return Effect.void
+        const provider = providerOf(stated)
+        return Metric.update(
+          Metric.withAttributes(costMetric, { provider, model: modelOf(model ?? requestedModel ?? "", provider) }),
+          BigDecimal.toNumberUnsafe(cost.total)
+        )
+      }, { discard: true })
+  )

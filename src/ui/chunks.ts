@@ -166,13 +166,15 @@ export const totals = ({ cost, model, usage }: {
   })
 
 /**
- * The value, or its text where the client's reader would die of it.
+ * The value, its text where the client's reader would die of it, or `null` where it has none.
  *
  * @internal
  */
 export const shown = (value: unknown): unknown => {
   if (typeof value !== "object" || value === null) return value
-  const text = JSON.stringify(plain(value))
+  const json = plain(value)
+  if (json === null) return null
+  const text = JSON.stringify(json)
   return /"__proto__":/.test(text) || /"constructor":\{/.test(text) && /"prototype":/.test(text) ? text : value
 }
 

@@ -2,7 +2,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, Fiber, Layer, Metric, Redacted, Stream } from "effect"
 import { HttpClient, HttpClientError } from "effect/http"
 import { TestClock } from "effect/testing"
-import { ChunkStream, type Cost, OpenAi, OpenAiChunk, Provider, ProviderError, Telemetry } from "../../src/index.ts"
+import {
+  AnthropicChunk,
+  ChunkStream,
+  type Cost,
+  OpenAi,
+  OpenAiChunk,
+  Provider,
+  ProviderError,
+  Telemetry
+} from "../../src/index.ts"
 import * as Budget from "../../src/middleware/Budget.ts"
 import * as Fallback from "../../src/middleware/Fallback.ts"
 import * as Ledger from "../../src/middleware/Ledger.ts"
@@ -319,6 +328,27 @@ onStores("Ledger.track", (it) => {
       assert.lengthOf(entries, 1001)
       assert.strictEqual(entries.find(({ model }) => model === "other")?.attempts, 100)
     }), { inMemory: true })
+
+  it("has short rows, however long the names that a host gives, and however many", () =>
+    Effect.gen(function*() {
+      const long = "a".repeat(1_000_000)
+      yield* Stream.runDrain(Ledger.track(Stream.make(new OpenAiChunk({ provider: long, chunk: { model: long } }))))
+      const iterations = Array.from({ length: 5_000 }, (_, n) => ({
+        type: "message",
+        model: n === 0 ? long : `host-${n}`,
+        input_tokens: 1,
+        output_tokens: 1
+      }))
+      const usage = { input_tokens: 5_000, output_tokens: 5_000, iterations }
+      yield* Stream.runDrain(Ledger.track(Stream.make(
+        new AnthropicChunk({ chunk: { type: "message_start", message: { model: "claude-sonnet-4-5", usage } } })
+      )))
+      const rows = yield* rowsOf()
+      assert.lengthOf(rows, 2)
+      for (const row of rows) assert.isBelow(JSON.stringify(row).length, 20_000)
+      const flags = rows.flatMap(({ flags = [] }) => flags)
+      assert.include(flags.map(({ subject }) => subject), "other")
+    }))
 
   it("keeps the sum as a metric, by provider and model", () =>
     Effect.gen(function*() {

@@ -2,6 +2,8 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Schema from "effect/Schema"
 import * as Cost from "../../Cost.ts"
 import { plain, zero } from "../../internal/amount.ts"
+import { names } from "../../internal/names.ts"
+import { trusted } from "../../internal/trusted.ts"
 import * as Store from "../../stores/Store.ts"
 import * as Usage from "../../Usage.ts"
 
@@ -129,6 +131,39 @@ export interface Stated {
   readonly cost?: Cost.Cost | undefined
 }
 
+/** The longest name of a row, in UTF-16 code units: who answers may be called anything. */
+const longestName = 500
+
+const cut = (name: string): string => name.length > longestName ? `${name.slice(0, longestName)}…` : name
+
+/** How many subjects the flags of a row name, and how many calls of a model its usage. */
+const mostSubjects = 100
+
+/** A response of more calls than that has their sum alone. */
+const short = (usage: Usage.Usage): Usage.Usage => {
+  const { iterations, ...sum } = usage
+  return iterations === undefined ? usage : trusted(Usage.Usage, {
+    ...sum,
+    ...(iterations.length > mostSubjects
+      ? undefined
+      : { iterations: iterations.map((call) => call.model === undefined ? call : { ...call, model: cut(call.model) }) })
+  })
+}
+
+/**
+ * Flags together with more of them, under the names that are left to their subjects.
+ *
+ * @internal
+ */
+export const merged = (
+  before: ReadonlyArray<Cost.Flag>,
+  more: ReadonlyArray<Cost.Flag>,
+  nameOf: (subject: string) => string
+): ReadonlyArray<Cost.Flag> => {
+  const flags = [...before, ...more.map((flag) => ({ ...flag, subject: nameOf(flag.subject) }))]
+  return Cost.sum(Cost.zero, trusted(Cost.Cost, { ...Cost.zero, flags })).flags
+}
+
 /**
  * The fields of a row that say what was stated; who nobody states is who was asked.
  *
@@ -138,11 +173,13 @@ export const billed = (
   asked: Pick<Row, "provider" | "model">,
   { cost, model, provider, usage }: Stated
 ): Pick<Row, "provider" | "model" | "usage" | "cost" | "flags"> => ({
-  provider: provider ?? asked.provider,
-  model: model ?? asked.model,
-  usage: usage ?? null,
+  provider: cut(provider ?? asked.provider),
+  model: model === undefined ? asked.model : cut(model),
+  usage: usage === undefined ? null : short(usage),
   cost: cost === undefined ? null : plain(cost.total),
-  ...(cost === undefined || cost.flags.length === 0 ? undefined : { flags: cost.flags })
+  ...(cost === undefined || cost.flags.length === 0
+    ? undefined
+    : { flags: merged([], cost.flags, names(mostSubjects)) })
 })
 
 const ended = (
