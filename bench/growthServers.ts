@@ -1,10 +1,11 @@
 /**
  * What servers do with what a client, a loop or a store hands them: chats, logs, server-sent events and ledgers.
  */
-import { Array as Arr, Effect, Result, Stream } from "effect"
+import { Array as Arr, Effect, Option, Result, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import { ChatEvent, OpenAiChunk, type Provider, ServerSentEvents } from "../src/index.ts"
+import * as Editor from "../src/cli/editor.ts"
+import { ChatEvent, Endpoint, OpenAiChunk, type Provider, ServerSentEvents } from "../src/index.ts"
 import * as Pages from "../src/log/pages.ts"
 import * as StreamLog from "../src/log/StreamLog.ts"
 import * as StreamLogClient from "../src/log/StreamLogClient.ts"
@@ -415,4 +416,29 @@ const storeCases: ReadonlyArray<Case> = Object.entries({
   }
 }))
 
-export const cases: ReadonlyArray<Case> = [...chatCases, ...logCases, ...eventCases, ...ledgerCases, ...storeCases]
+/** What makes an expression that looks for the end of a text begin again at each character. */
+const endingCases: ReadonlyArray<Case> = [
+  {
+    name: "address: slashes before its end",
+    size: 2_000,
+    prepare: (size) => () => Endpoint.join(`https://example.com${"/".repeat(size)}a`, "/chat")
+  },
+  ...["a", " ", "a "].map((text): Case => ({
+    name: `chat: a word deleted after many of ${JSON.stringify(text)}`,
+    size: 2_000,
+    prepare: (size) => {
+      const key = { name: "w", ctrl: true, meta: false, shift: false }
+      const state = { before: `${text.repeat(size)}b c`, after: "", at: 0, draft: "" }
+      return () => Editor.next([], { input: Option.none(), key }, state)
+    }
+  }))
+]
+
+export const cases: ReadonlyArray<Case> = [
+  ...chatCases,
+  ...endingCases,
+  ...logCases,
+  ...eventCases,
+  ...ledgerCases,
+  ...storeCases
+]

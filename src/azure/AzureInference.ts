@@ -104,7 +104,7 @@ export const protocol: () => Protocol.Protocol<AzureChunk> = AzureOpenAi.protoco
  * @since 0.2.0
  */
 export const define = (options: Options): Provider.Definition<AzureChunk> => {
-  const endpoint = String(options.endpoint).trim().replace(/\/+$/, "").replace(
+  const endpoint = String(options.endpoint).trim().replace(/(?<!\/)\/+$/, "").replace(
     /^(https:\/\/[^/]+\.services\.ai\.azure\.com)$/,
     "$1/models"
   )

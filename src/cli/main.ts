@@ -73,7 +73,7 @@ const fallback = (text: string) => {
 }
 
 const usd = (text: string) =>
-  Option.filter(BigDecimal.fromString(/^\d*\.?\d+$/.test(text) ? text : ""), BigDecimal.isPositive)
+  Option.filter(BigDecimal.fromString(/^(?:\d+|\d*\.\d+)$/.test(text) ? text : ""), BigDecimal.isPositive)
 
 /** Of a flag that is given several times, the last one counts. */
 const latest = <A>(flag: Flag.Flag<A>): Flag.Flag<Option.Option<A>> => Flag.map(Flag.atLeast(flag, 0), Array.last)
@@ -475,9 +475,13 @@ const hint = (error: CliError.NonShowHelpErrors, path: string): string => {
 const keys =
   /(?=[^\s"']*\d)(?=[^\s"']*[a-z])[^\s"'/.]{20,}(?![^\s"']*[/.])|eyJ[^\s"']{20,}|https?:[^\s"']*[@?][^\s"']*/gi
 
+/** What is longer is not looked through. */
+const longestWord = 1_000
+
 /** Without what may be a key that was given in the wrong place. */
 const withoutKeys = (text: string): string =>
-  text.split(/(["'\s])/).map((word) => word.replace(keys, "<redacted>")).join("")
+  text.split(/(["'\s])/).map((word) => word.length > longestWord ? "<redacted>" : word.replace(keys, "<redacted>"))
+    .join("")
 
 const presenter: CliOutput.Presenter = {
   present: Effect.fnUntraced(function*(event) {
