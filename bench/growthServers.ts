@@ -358,40 +358,35 @@ const eventCases: ReadonlyArray<Case> = [
 // Ledgers
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Rows of a ledger, as they differ. */
-const rows: Readonly<Record<string, (i: number) => Partial<State.Row>>> = {
-  "rows": () => ({}),
-  "users": (i) => ({ user: `user${i}` }),
-  "models": (i) => ({ model: `model${i}` }),
-  "what their costs leave out": (i) => ({ flags: [{ kind: "unpriced", subject: `model${i}` }] }),
-  "costs of many digits": (i) => ({ cost: `0.${"0".repeat(i % 30)}1` })
+/** What is asked of a ledger, and how its rows differ. */
+const listings: Readonly<
+  Record<string, readonly [Effect.Effect<unknown, unknown, Store.Store>, (i: number) => Partial<State.Row>]>
+> = {
+  "rows": [Stream.runDrain(Ledger.rows()), () => ({})],
+  "sums of many digits": [Ledger.total(), (i) => ({ cost: `0.${"0".repeat(i % 30)}1` })],
+  "sums by user": [Ledger.totalBy(Ledger.rows(), ({ user }) => user ?? ""), (i) => ({ user: `user${i}` })],
+  "sums by model": [Ledger.entries(), (i) => ({ model: `model${i}` })],
+  "sums by provider": [Ledger.entries(), (i) => ({ provider: `provider${i}` })],
+  "what sums leave out": [Ledger.entries(), (i) => ({ flags: [{ kind: "unpriced", subject: `model${i}` }] })]
 }
 
-const listings: Readonly<Record<string, Effect.Effect<unknown, unknown, Store.Store>>> = {
-  "listed": Stream.runDrain(Ledger.rows()),
-  "by user": Ledger.totalBy(Ledger.rows(), ({ user }) => user ?? ""),
-  "by model": Ledger.entries()
-}
-
-const ledgerCases: ReadonlyArray<Case> = Object.entries(rows).flatMap(([name, make]) =>
-  Object.entries(listings).map(([listing, run]): Case => ({
-    name: `ledger, ${listing}: ${name}`,
-    size: 50,
-    prepare: (size) => {
-      const store = Effect.runSync(Store.memory)
-      const filled = Effect.forEach(Arr.range(1, size), (i) => {
-        const attempt = `a${String(i).padStart(9, "0")}`
-        const row = { ...State.started({ attempt, provider: "test", model: "model" }, 0, 1), ...make(i) }
-        return Store.modifyIn(store, {}, () => ({
-          result: undefined,
-          writes: [State.cell(row).put({ ...State.done(row, 1, {}), ...make(i) })]
-        }))
-      }, { discard: true })
-      Effect.runSync(filled)
-      return () => Effect.runPromise(Effect.provideService(run, Store.Store, store))
-    }
-  }))
-)
+const ledgerCases: ReadonlyArray<Case> = Object.entries(listings).map(([name, [run, make]]): Case => ({
+  name: `ledger: ${name}`,
+  size: 50,
+  prepare: (size) => {
+    const store = Effect.runSync(Store.memory)
+    const filled = Effect.forEach(Arr.range(1, size), (i) => {
+      const attempt = `a${String(i).padStart(9, "0")}`
+      const row = { ...State.started({ attempt, provider: "test", model: "model" }, 0, 1), ...make(i) }
+      return Store.modifyIn(store, {}, () => ({
+        result: undefined,
+        writes: [State.cell(row).put({ ...State.done(row, 1, {}), ...make(i) })]
+      }))
+    }, { discard: true })
+    Effect.runSync(filled)
+    return () => Effect.runPromise(Effect.provideService(run, Store.Store, store))
+  }
+}))
 
 /** Entries of a store in memory that expire, written in an order of their own, and swept. */
 const storeCases: ReadonlyArray<Case> = Object.entries({
