@@ -588,7 +588,7 @@ const cost = async (run: () => unknown): Promise<number> => {
 const decades = 100
 
 /** What an exponent may be: sorting, garbage and caches count for something, but no work is quadratic. */
-export const limit = 1.5
+export const limit = 1.6
 
 /**
  * The exponent of a case's growth over two decades: 1 for linear work, 2 for quadratic. The large run is repeated while

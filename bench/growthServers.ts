@@ -1,10 +1,11 @@
 /**
  * What servers do with what a client, a loop or a store hands them: chats, logs, server-sent events and ledgers.
  */
-import { Array as Arr, Effect, Result, Stream } from "effect"
+import { Array as Arr, Effect, Option, Result, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import { ChatEvent, OpenAiChunk, type Provider, ServerSentEvents } from "../src/index.ts"
+import * as Editor from "../src/cli/editor.ts"
+import { ChatEvent, Endpoint, OpenAiChunk, type Provider, ServerSentEvents } from "../src/index.ts"
 import * as Pages from "../src/log/pages.ts"
 import * as StreamLog from "../src/log/StreamLog.ts"
 import * as StreamLogClient from "../src/log/StreamLogClient.ts"
@@ -357,40 +358,35 @@ const eventCases: ReadonlyArray<Case> = [
 // Ledgers
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Rows of a ledger, as they differ. */
-const rows: Readonly<Record<string, (i: number) => Partial<State.Row>>> = {
-  "rows": () => ({}),
-  "users": (i) => ({ user: `user${i}` }),
-  "models": (i) => ({ model: `model${i}` }),
-  "what their costs leave out": (i) => ({ flags: [{ kind: "unpriced", subject: `model${i}` }] }),
-  "costs of many digits": (i) => ({ cost: `0.${"0".repeat(i % 30)}1` })
+/** What is asked of a ledger, and how its rows differ. */
+const listings: Readonly<
+  Record<string, readonly [Effect.Effect<unknown, unknown, Store.Store>, (i: number) => Partial<State.Row>]>
+> = {
+  "rows": [Stream.runDrain(Ledger.rows()), () => ({})],
+  "sums of many digits": [Ledger.total(), (i) => ({ cost: `0.${"0".repeat(i % 30)}1` })],
+  "sums by user": [Ledger.totalBy(Ledger.rows(), ({ user }) => user ?? ""), (i) => ({ user: `user${i}` })],
+  "sums by model": [Ledger.entries(), (i) => ({ model: `model${i}` })],
+  "sums by provider": [Ledger.entries(), (i) => ({ provider: `provider${i}` })],
+  "what sums leave out": [Ledger.entries(), (i) => ({ flags: [{ kind: "unpriced", subject: `model${i}` }] })]
 }
 
-const listings: Readonly<Record<string, Effect.Effect<unknown, unknown, Store.Store>>> = {
-  "listed": Stream.runDrain(Ledger.rows()),
-  "by user": Ledger.totalBy(Ledger.rows(), ({ user }) => user ?? ""),
-  "by model": Ledger.entries()
-}
-
-const ledgerCases: ReadonlyArray<Case> = Object.entries(rows).flatMap(([name, make]) =>
-  Object.entries(listings).map(([listing, run]): Case => ({
-    name: `ledger, ${listing}: ${name}`,
-    size: 50,
-    prepare: (size) => {
-      const store = Effect.runSync(Store.memory)
-      const filled = Effect.forEach(Arr.range(1, size), (i) => {
-        const attempt = `a${String(i).padStart(9, "0")}`
-        const row = { ...State.started({ attempt, provider: "test", model: "model" }, 0, 1), ...make(i) }
-        return Store.modifyIn(store, {}, () => ({
-          result: undefined,
-          writes: [State.cell(row).put({ ...State.done(row, 1, {}), ...make(i) })]
-        }))
-      }, { discard: true })
-      Effect.runSync(filled)
-      return () => Effect.runPromise(Effect.provideService(run, Store.Store, store))
-    }
-  }))
-)
+const ledgerCases: ReadonlyArray<Case> = Object.entries(listings).map(([name, [run, make]]): Case => ({
+  name: `ledger: ${name}`,
+  size: 50,
+  prepare: (size) => {
+    const store = Effect.runSync(Store.memory)
+    const filled = Effect.forEach(Arr.range(1, size), (i) => {
+      const attempt = `a${String(i).padStart(9, "0")}`
+      const row = { ...State.started({ attempt, provider: "test", model: "model" }, 0, 1), ...make(i) }
+      return Store.modifyIn(store, {}, () => ({
+        result: undefined,
+        writes: [State.cell(row).put({ ...State.done(row, 1, {}), ...make(i) })]
+      }))
+    }, { discard: true })
+    Effect.runSync(filled)
+    return () => Effect.runPromise(Effect.provideService(run, Store.Store, store))
+  }
+}))
 
 /** Entries of a store in memory that expire, written in an order of their own, and swept. */
 const storeCases: ReadonlyArray<Case> = Object.entries({
@@ -415,4 +411,29 @@ const storeCases: ReadonlyArray<Case> = Object.entries({
   }
 }))
 
-export const cases: ReadonlyArray<Case> = [...chatCases, ...logCases, ...eventCases, ...ledgerCases, ...storeCases]
+/** What makes an expression that looks for the end of a text begin again at each character. */
+const endingCases: ReadonlyArray<Case> = [
+  {
+    name: "address: slashes before its end",
+    size: 2_000,
+    prepare: (size) => () => Endpoint.join(`https://example.com${"/".repeat(size)}a`, "/chat")
+  },
+  ...["a", " ", "a "].map((text): Case => ({
+    name: `chat: a word deleted after many of ${JSON.stringify(text)}`,
+    size: 2_000,
+    prepare: (size) => {
+      const key = { name: "w", ctrl: true, meta: false, shift: false }
+      const state = { before: `${text.repeat(size)}b c`, after: "", at: 0, draft: "" }
+      return () => Editor.next([], { input: Option.none(), key }, state)
+    }
+  }))
+]
+
+export const cases: ReadonlyArray<Case> = [
+  ...chatCases,
+  ...endingCases,
+  ...logCases,
+  ...eventCases,
+  ...ledgerCases,
+  ...storeCases
+]

@@ -78,7 +78,7 @@ export const join = (
   if (url.username !== "" || url.password !== "") {
     return fail("The base URL has a user name or password in it: send credentials in a header (`headers`)")
   }
-  const root = url.pathname.replace(/\/+$/, "")
+  const root = url.pathname.replace(/(?<!\/)\/+$/, "")
   if (path !== "" && root.endsWith(path)) {
     return fail(`The base URL ends with ${path}, which is added to it: leave that out`)
   }

@@ -105,7 +105,7 @@ export const protocol: () => Protocol.Protocol<AzureChunk> = AzureOpenAi.protoco
  */
 export const define = (options: Options): Provider.Definition<AzureChunk> =>
   Provider.definitionOf(options, { endpoint: "" }, (options) => {
-    const endpoint = String(options.endpoint).trim().replace(/\/+$/, "").replace(
+    const endpoint = String(options.endpoint).trim().replace(/(?<!\/)\/+$/, "").replace(
       /^(https:\/\/[^/]+\.services\.ai\.azure\.com)$/,
       "$1/models"
     )

@@ -188,7 +188,7 @@ export const resolve = (options: Options): Result.Result<Endpoint, EndpointError
   }
   if (!regionPattern.test(region)) return fail("InvalidRegion", "The AWS region is not the name of a region")
   const url = base ?? new URL(fromRegion(region))
-  url.pathname = url.pathname.replace(/\/+$/, "") + path(operation, model)
+  url.pathname = url.pathname.replace(/(?<!\/)\/+$/, "") + path(operation, model)
   return Result.succeed({ url: url.href, region })
 }
 

@@ -201,5 +201,5 @@ const edits: Readonly<Record<string, (state: State) => Action>> = {
   delete: (state) => frameOf({ ...state, after: withoutFirst(state.after) }),
   deleteToEnd: (state) => frameOf({ ...state, after: "" }),
   deleteToStart: (state) => frameOf({ ...state, before: "" }),
-  deleteWord: (state) => frameOf({ ...state, before: state.before.replace(/\S*\s*$/, "") })
+  deleteWord: (state) => frameOf({ ...state, before: state.before.trimEnd().replace(/(?<!\S)\S+$/, "") })
 }

@@ -73,7 +73,7 @@ const fallback = (text: string) => {
 }
 
 const usd = (text: string) =>
-  Option.filter(BigDecimal.fromString(/^\d*\.?\d+$/.test(text) ? text : ""), BigDecimal.isPositive)
+  Option.filter(BigDecimal.fromString(/^(?:\d+|\d*\.\d+)$/.test(text) ? text : ""), BigDecimal.isPositive)
 
 /** Of a flag that is given several times, the last one counts. */
 const latest = <A>(flag: Flag.Flag<A>): Flag.Flag<Option.Option<A>> => Flag.map(Flag.atLeast(flag, 0), Array.last)

@@ -47,6 +47,10 @@ export const withoutAddresses = (text: string): string => wordByWord(text, addre
  */
 export const withoutKeys = (text: string): string => wordByWord(withoutAddresses(text), words)
 
-// The patterns look ahead in a word, which takes quadratic time in a text.
+/** What is longer is not looked through: the patterns look ahead in a word, which takes quadratic time. */
+const longestWord = 1_000
+
 const wordByWord = (text: string, pattern: RegExp): string =>
-  text.split(/(["'\s])/).map((word) => word.replace(pattern, "<redacted>")).join("")
+  text.split(/(["'\s])/)
+    .map((word) => word.length > longestWord ? "<redacted>" : word.replace(pattern, "<redacted>"))
+    .join("")

@@ -50,7 +50,7 @@ const utf8 = new TextDecoder()
 
 // Of a character that is cut nothing is known.
 const start = (reads: ReadonlyArray<Uint8Array>): string =>
-  utf8.decode(concat(reads.map((read) => read.subarray(0, 64)))).replace(/\ufffd+$/, "").trimStart()
+  utf8.decode(concat(reads.map((read) => read.subarray(0, 64)))).replace(/(?<!\ufffd)\ufffd+$/, "").trimStart()
 
 /**
  * Whether too little of a body has come to tell what it is. More than a kilobyte of blanks counts as enough.
