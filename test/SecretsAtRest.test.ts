@@ -14,6 +14,7 @@ import { type Chunk, ChunkStream, Provider, ServerSentEvents } from "../src/inde
 import * as ProviderCluster from "../src/log/ProviderCluster.ts"
 import * as ProviderRpc from "../src/log/ProviderRpc.ts"
 import * as StreamLog from "../src/log/StreamLog.ts"
+import * as StreamLogClient from "../src/log/StreamLogClient.ts"
 import * as StreamLogHttp from "../src/log/StreamLogHttp.ts"
 import * as Breaker from "../src/middleware/Breaker.ts"
 import * as Budget from "../src/middleware/Budget.ts"
@@ -45,6 +46,8 @@ import {
 import {
   type Answer as Host,
   answering,
+  contentTypeOf,
+  echo,
   failures,
   foundIn,
   type Place,
@@ -314,7 +317,7 @@ const search = Effect.fnUntraced(function*(
       const logs: Array<unknown> = []
       const values = yield* outlet(definition).pipe(
         Effect.scoped,
-        answering(definition, host),
+        answering(contentTypeOf(definition), host),
         Effect.provideService(References.MinimumLogLevel, "Trace"),
         Effect.provide(Logger.layer([Logger.make(({ cause, message }) => void logs.push(message, cause))]))
       )
@@ -347,4 +350,47 @@ describe("A secret", () => {
         assert.deepStrictEqual(yield* search("openai", outlet, { key, query }, /401|429|breaks|repeats/), [])
       }))
   }
+
+  it.live("is in no error of a log's client", () =>
+    Effect.gen(function*() {
+      const error = { _tag: secret, message: echo }
+      const ended = JSON.stringify({ _tag: "Failed", reason: secret, message: echo, emitted: false })
+      const hosts: Readonly<Record<string, Host>> = {
+        ...failures,
+        "a refusal of a log": () => new Response(JSON.stringify({ error }), { status: 404 }),
+        "a log that is away": () => new Response(JSON.stringify({ error }), { status: 503 }),
+        "an answer that failed": () =>
+          new Response(`event: end\nid: a-end\ndata: ${ended}\n\n`, {
+            headers: { "content-type": "text/event-stream" }
+          })
+      }
+      const url = "https://logs.example/answers"
+      const places: Readonly<Record<string, StreamLogClient.ProviderOptions>> = {
+        "a redacted header": { url, headers: { authorization: Redacted.make(`Bearer ${secret}`) } },
+        "a header whose name says it": { url, headers: { "X-Gateway-Key": secret } },
+        "the query of the address": { url: `${url}?code=${encodeURIComponent(secret)}` },
+        "the path of the address": { url: `https://logs.example/${encodeURIComponent(secret)}/answers` }
+      }
+      const seen: Array<string> = []
+      for (const [place, options] of Object.entries(places)) {
+        for (const [failure, host] of Object.entries(hosts)) {
+          const logged: Array<unknown> = []
+          const values = yield* Effect.gen(function*() {
+            const { stream } = yield* StreamLogClient.make({ ...options, maxAttempts: 1 })
+            return [
+              yield* Effect.exit(Stream.runCollect(stream(request))),
+              yield* Effect.exit(
+                Stream.runCollect(StreamLogClient.follow(options.url, { ...options, maxAttempts: 1 }))
+              ),
+              yield* Effect.exit(StreamLogClient.cancel(options.url, options))
+            ]
+          }).pipe(
+            answering("text/event-stream", host),
+            Effect.provide(Logger.layer([Logger.make(({ cause, message }) => void logged.push(message, cause))]))
+          )
+          seen.push(...foundIn(textsOf([...values, ...logged])).map((found) => `${place}, ${failure}: ${found}`))
+        }
+      }
+      assert.deepStrictEqual(seen, [])
+    }))
 })
