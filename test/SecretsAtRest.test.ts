@@ -2,13 +2,15 @@
  * A secret is in nothing that is kept or sent on: stores, logs, frames, bodies for browsers, files and terminals.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Redacted, References, Result, type Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, Redacted, References, Result, type Scope, Stream } from "effect"
+import { LanguageModel } from "effect/ai"
 import { TestRunner } from "effect/cluster"
 import { HttpClient, HttpClientResponse, HttpRouter } from "effect/http"
 import { RpcClient, RpcSerialization, RpcServer } from "effect/rpc"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { inspect } from "node:util"
+import * as EffectAi from "../src/ai/EffectAi.ts"
 import * as Batch from "../src/Batch.ts"
 import { type Chunk, ChunkStream, Provider, ServerSentEvents } from "../src/index.ts"
 import * as ProviderCluster from "../src/log/ProviderCluster.ts"
@@ -230,6 +232,12 @@ const outlets: Readonly<Record<string, Outlet>> = {
 
   "the body for AG-UI": Effect.fnUntraced(function*(definition) {
     return [yield* textOf(AgUi.encode(yield* eventsOf(definition), { threadId: "thread", runId: "run" }))]
+  }),
+
+  "an error of effect/ai": Effect.fnUntraced(function*(definition) {
+    const model = EffectAi.layer().pipe(Layer.provide(Layer.effect(Provider.Provider, Provider.make(definition))))
+    const exit = yield* Effect.exit(Effect.provide(LanguageModel.generateText({ prompt: "Say hello" }), model))
+    return [exit, Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""]
   }),
 
   "the log of a chat": Effect.fnUntraced(function*(definition) {
