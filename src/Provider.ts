@@ -766,12 +766,7 @@ const attempt = (
         secrets: () => [
           ...authorization.secrets,
           ...secrets(),
-          // Also without the scheme of a credential, such as `Bearer`.
-          ...own.flatMap(([name, value]) =>
-            secretNames.includes(name)
-              ? [value, value.replace(/^[a-z]+ +/i, "")].map((secret) => Redacted.make(secret))
-              : []
-          )
+          ...own.flatMap(([name, value]) => secretNames.includes(name) ? Redaction.ofHeader(value) : [])
         ]
       }
     }

@@ -6,7 +6,16 @@ import { Cause, Effect, Logger, Metric, References, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { inspect } from "node:util"
 import { type Chunk, Provider, ProviderError, Telemetry } from "../src/index.ts"
-import { type Answer, answering, failures, foundIn, placesOf, providers, secret } from "./support/secrets.ts"
+import {
+  type Answer,
+  answering,
+  contentTypeOf,
+  failures,
+  foundIn,
+  placesOf,
+  providers,
+  secret
+} from "./support/secrets.ts"
 import * as Spans from "./support/tracer.ts"
 
 /** Everything that a call leaves behind, as texts. */
@@ -35,7 +44,7 @@ const traces = Effect.fnUntraced(function*(definition: Provider.Definition<Chunk
       if (error instanceof Error) shown.push(error.stack, error.message, Object.entries(error))
     }
   }).pipe(
-    answering(definition, answer),
+    answering(contentTypeOf(definition), answer),
     Effect.provideService(HttpClient.TracerHeaderFilter, () => true),
     Effect.provideService(References.MinimumLogLevel, "Trace"),
     Effect.provide(Logger.layer([logger])),

@@ -2,18 +2,21 @@
  * A secret is in nothing that is kept or sent on: stores, logs, frames, bodies for browsers, files and terminals.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Redacted, References, Result, type Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, Redacted, References, Result, type Scope, Stream } from "effect"
+import { LanguageModel } from "effect/ai"
 import { TestRunner } from "effect/cluster"
 import { HttpClient, HttpClientResponse, HttpRouter } from "effect/http"
 import { RpcClient, RpcSerialization, RpcServer } from "effect/rpc"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { inspect } from "node:util"
+import * as EffectAi from "../src/ai/EffectAi.ts"
 import * as Batch from "../src/Batch.ts"
 import { type Chunk, ChunkStream, Provider, ServerSentEvents } from "../src/index.ts"
 import * as ProviderCluster from "../src/log/ProviderCluster.ts"
 import * as ProviderRpc from "../src/log/ProviderRpc.ts"
 import * as StreamLog from "../src/log/StreamLog.ts"
+import * as StreamLogClient from "../src/log/StreamLogClient.ts"
 import * as StreamLogHttp from "../src/log/StreamLogHttp.ts"
 import * as Breaker from "../src/middleware/Breaker.ts"
 import * as Budget from "../src/middleware/Budget.ts"
@@ -45,6 +48,8 @@ import {
 import {
   type Answer as Host,
   answering,
+  contentTypeOf,
+  echo,
   failures,
   foundIn,
   type Place,
@@ -229,6 +234,12 @@ const outlets: Readonly<Record<string, Outlet>> = {
     return [yield* textOf(AgUi.encode(yield* eventsOf(definition), { threadId: "thread", runId: "run" }))]
   }),
 
+  "an error of effect/ai": Effect.fnUntraced(function*(definition) {
+    const model = EffectAi.layer().pipe(Layer.provide(Layer.effect(Provider.Provider, Provider.make(definition))))
+    const exit = yield* Effect.exit(Effect.provide(LanguageModel.generateText({ prompt: "Say hello" }), model))
+    return [exit, Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""]
+  }),
+
   "the log of a chat": Effect.fnUntraced(function*(definition) {
     const { service, told } = yield* recorded
     const log = yield* Effect.provideService(AiSdkLog.make(), Store.Store, service)
@@ -314,7 +325,7 @@ const search = Effect.fnUntraced(function*(
       const logs: Array<unknown> = []
       const values = yield* outlet(definition).pipe(
         Effect.scoped,
-        answering(definition, host),
+        answering(contentTypeOf(definition), host),
         Effect.provideService(References.MinimumLogLevel, "Trace"),
         Effect.provide(Logger.layer([Logger.make(({ cause, message }) => void logs.push(message, cause))]))
       )
@@ -347,4 +358,47 @@ describe("A secret", () => {
         assert.deepStrictEqual(yield* search("openai", outlet, { key, query }, /401|429|breaks|repeats/), [])
       }))
   }
+
+  it.live("is in no error of a log's client", () =>
+    Effect.gen(function*() {
+      const error = { _tag: secret, message: echo }
+      const ended = JSON.stringify({ _tag: "Failed", reason: secret, message: echo, emitted: false })
+      const hosts: Readonly<Record<string, Host>> = {
+        ...failures,
+        "a refusal of a log": () => new Response(JSON.stringify({ error }), { status: 404 }),
+        "a log that is away": () => new Response(JSON.stringify({ error }), { status: 503 }),
+        "an answer that failed": () =>
+          new Response(`event: end\nid: a-end\ndata: ${ended}\n\n`, {
+            headers: { "content-type": "text/event-stream" }
+          })
+      }
+      const url = "https://logs.example/answers"
+      const places: Readonly<Record<string, StreamLogClient.ProviderOptions>> = {
+        "a redacted header": { url, headers: { authorization: Redacted.make(`Bearer ${secret}`) } },
+        "a header whose name says it": { url, headers: { "X-Gateway-Key": secret } },
+        "the query of the address": { url: `${url}?code=${encodeURIComponent(secret)}` },
+        "the path of the address": { url: `https://logs.example/${encodeURIComponent(secret)}/answers` }
+      }
+      const seen: Array<string> = []
+      for (const [place, options] of Object.entries(places)) {
+        for (const [failure, host] of Object.entries(hosts)) {
+          const logged: Array<unknown> = []
+          const values = yield* Effect.gen(function*() {
+            const { stream } = yield* StreamLogClient.make({ ...options, maxAttempts: 1 })
+            return [
+              yield* Effect.exit(Stream.runCollect(stream(request))),
+              yield* Effect.exit(
+                Stream.runCollect(StreamLogClient.follow(options.url, { ...options, maxAttempts: 1 }))
+              ),
+              yield* Effect.exit(StreamLogClient.cancel(options.url, options))
+            ]
+          }).pipe(
+            answering("text/event-stream", host),
+            Effect.provide(Logger.layer([Logger.make(({ cause, message }) => void logged.push(message, cause))]))
+          )
+          seen.push(...foundIn(textsOf([...values, ...logged])).map((found) => `${place}, ${failure}: ${found}`))
+        }
+      }
+      assert.deepStrictEqual(seen, [])
+    }))
 })

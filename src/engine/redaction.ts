@@ -172,6 +172,26 @@ export const isSecretName = (name: string): boolean =>
   /auth|cookie|credential|passw|secret|(?:^|[^a-z])(?:(?:api)?key|token|signature|sig|jwt)(?:$|[^a-z])/i.test(name)
 
 /**
+ * What is secret in the value of a header that holds a credential: also without the scheme of that, such as `Bearer`.
+ *
+ * @internal
+ */
+export const ofHeader = (value: string): ReadonlyArray<Redacted.Redacted> =>
+  [value, value.replace(/^[a-z]+ +/i, "")].map((secret) => Redacted.make(secret))
+
+/**
+ * What is secret in a caller's headers: those given as such, and those whose name says it.
+ *
+ * @internal
+ */
+export const ofHeaders = (
+  headers: Readonly<Record<string, string | Redacted.Redacted>>
+): ReadonlyArray<Redacted.Redacted> =>
+  Object.entries(headers).flatMap(([name, value]) =>
+    typeof value !== "string" ? ofHeader(Redacted.value(value)) : isSecretName(name) ? ofHeader(value) : []
+  )
+
+/**
  * Cuts the caller's secrets out of everything that the provider may have echoed.
  *
  * @internal

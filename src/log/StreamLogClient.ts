@@ -26,6 +26,7 @@ import type { ChatRequest } from "../ChatRequest.ts"
 import * as Checks from "../engine/checks.ts"
 import { fromClient } from "../engine/clientError.ts"
 import * as GivenOptions from "../engine/givenOptions.ts"
+import * as Redaction from "../engine/redaction.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { maxEventSize } from "../wire/Sse.ts"
@@ -106,7 +107,7 @@ export const follow = (
 ): Stream.Stream<Received, ClientError, HttpClient.HttpClient> =>
   Stream.unwrap(Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
-    const { headers, idleTimeout, maxAttempts, offset, request } = yield* settingsOf(url, options)
+    const { clean, headers, idleTimeout, maxAttempts, offset, request } = yield* settingsOf(url, options)
     const json = request === undefined
       ? undefined
       : yield* Effect.mapError(
@@ -188,7 +189,11 @@ export const follow = (
     )
     return attempt.pipe(
       Stream.repeat(Schedule.forever),
-      Stream.takeUntil(({ _tag }) => _tag === "Ended")
+      Stream.takeUntil(({ _tag }) => _tag === "Ended"),
+      Stream.map((received) =>
+        received._tag === "Ended" ? { _tag: received._tag, end: cleanEnd(received.end, clean) } : received
+      ),
+      Stream.mapError((error) => cleanError(error, clean))
     )
   }))
 
@@ -209,19 +214,38 @@ export const cancel = Effect.fn("StreamLogClient.cancel")(function*(
   url: string,
   options: Pick<Options, "headers"> = {}
 ): Effect.fn.Return<typeof End.Type | undefined, ClientError, HttpClient.HttpClient> {
-  const { headers, idleTimeout } = yield* settingsOf(url, options)
+  const { clean, headers, idleTimeout } = yield* settingsOf(url, options)
   const silent = () => Effect.fail(new ClientError({ reason: "GaveUp", message: "the server does not answer" }))
-  const response = yield* calling(url, headers, HttpClient.del(url, { headers })).pipe(
-    Effect.mapError((error) => new ClientError({ reason: "GaveUp", message: fromClient(error).message })),
-    Effect.timeoutOrElse({ duration: idleTimeout, orElse: silent })
-  )
-  if (response.status !== 200 && response.status !== 202) return yield* Effect.flatMap(refusal(response), Effect.fail)
-  const { end } = yield* Effect.mapError(
-    Effect.flatMap(bodyOf(response), Schema.decodeEffect(Schema.fromJsonString(Stopped))),
-    () => malformed
-  )
-  return end === null ? undefined : end
+  const stopped = Effect.gen(function*() {
+    const response = yield* calling(url, headers, HttpClient.del(url, { headers })).pipe(
+      Effect.mapError((error) => new ClientError({ reason: "GaveUp", message: fromClient(error).message })),
+      Effect.timeoutOrElse({ duration: idleTimeout, orElse: silent })
+    )
+    if (response.status !== 200 && response.status !== 202) {
+      return yield* Effect.flatMap(refusal(response), Effect.fail)
+    }
+    const { end } = yield* Effect.mapError(
+      Effect.flatMap(bodyOf(response), Schema.decodeEffect(Schema.fromJsonString(Stopped))),
+      () => malformed
+    )
+    return end === null ? undefined : cleanEnd(end, clean)
+  })
+  return yield* Effect.mapError(stopped, (error) => cleanError(error, clean))
 })
+
+const cleanError = (
+  { code, message, reason, status }: ClientError,
+  clean: (text: string) => string
+): ClientError =>
+  new ClientError({
+    reason,
+    message: clean(message),
+    ...(status === undefined ? undefined : { status }),
+    ...(code === undefined ? undefined : { code: clean(code) })
+  })
+
+const cleanEnd = (end: typeof End.Type, clean: (text: string) => string): typeof End.Type =>
+  end._tag === "Failed" ? { ...end, reason: clean(end.reason), message: clean(end.message) } : end
 
 const settingsOf = (url: string, stated: Options & { readonly request?: ChatRequest | undefined }) =>
   Effect.mapError(
@@ -229,8 +253,12 @@ const settingsOf = (url: string, stated: Options & { readonly request?: ChatRequ
       yield* Checks.given("url", "a text", () => url, Predicate.isString)
       if (hasPassword(url)) return yield* Result.fail("`url` has a user name or password in it: send them in a header")
       const { headers, idleTimeout = "45 seconds", maxAttempts = 10, offset, request } = yield* Checks.copied(stated)
+      const texts = yield* Checks.given("headers", "texts or redacted texts", () => revealed(headers), areTexts)
       return {
-        headers: yield* Checks.given("headers", "texts or redacted texts", () => revealed(headers), areTexts),
+        headers: texts,
+        /** Cuts out what is secret of a request, should a server or a proxy repeat it. */
+        clean: (text: string): string =>
+          Redaction.clean(text, [...Redaction.ofUrl(url), ...Redaction.ofHeaders(headers ?? {})]),
         idleTimeout: yield* Checks.duration("idleTimeout", idleTimeout),
         maxAttempts: yield* Checks.count("maxAttempts", maxAttempts, { least: 1, unlimited: true }),
         offset: yield* Checks.given("offset", "a text", () => offset, (offset) => areTexts([offset ?? ""])),
@@ -307,7 +335,7 @@ export const make = Effect.fnUntraced(function*(
         let emitted = false
         const failed = (reason: ProviderError.Reason) =>
           Effect.fail(new ProviderError.ProviderError({ provider, reason, emitted }))
-        return follow(`${url}/${id}`, { ...options, request }).pipe(
+        return follow(url.replace(/(?=\?|$)/, `/${id}`), { ...options, request }).pipe(
           Stream.provideContext(context),
           Stream.mapEffect((received) => {
             if (received._tag === "Ended") {

@@ -1,7 +1,14 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted, Stream } from "effect"
-import { FetchHttpClient, HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
+import {
+  FetchHttpClient,
+  HttpClient,
+  HttpClientResponse,
+  HttpRouter,
+  HttpServer,
+  HttpServerResponse
+} from "effect/http"
 import { createServer } from "node:http"
 import * as Net from "node:net"
 import { ChunkStream, OpenAi } from "../../src/index.ts"
@@ -275,6 +282,20 @@ describe("StreamLogClient", () => {
       const error = yield* Effect.flip(ChunkStream.response(provider.stream(request)))
       assert.strictEqual(error.reason._tag, "RateLimited")
     }).pipe(Effect.provide(FetchHttpClient.layer)))
+
+  it.effect("puts the id of an answer before the query of the address", () =>
+    Effect.gen(function*() {
+      let asked = ""
+      const client = HttpClient.make((request, { href }) => {
+        asked = href
+        return Effect.succeed(HttpClientResponse.fromWeb(request, new Response(null, { status: 404 })))
+      })
+      const { stream } = yield* StreamLogClient.make({ url: "https://logs.example/answers?tenant=a" }).pipe(
+        Effect.provideService(HttpClient.HttpClient, client)
+      )
+      yield* Effect.flip(Stream.runDrain(stream(request)))
+      assert.match(asked, /^https:\/\/logs\.example\/answers\/[\w-]+\?tenant=a$/)
+    }))
 
   it.live("tells what was refused, and what was stopped", () =>
     Effect.gen(function*() {

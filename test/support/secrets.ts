@@ -30,7 +30,7 @@ const forms: Readonly<Record<string, (text: string) => string>> = {
 }
 
 /** All of them, as a host that keeps nothing to itself would repeat them. */
-const echo = Object.values(forms).map((write) => write(secret)).join(" | ")
+export const echo = Object.values(forms).map((write) => write(secret)).join(" | ")
 
 const model = "anthropic.claude-haiku-4-5-20251001-v1:0"
 const region = "us-east-1"
@@ -169,12 +169,13 @@ export const failures: Readonly<Record<string, Answer>> = {
   "a proxy": () => Promise.reject(Object.assign(new Error(`Proxy https://user:${secret}@proxy`), { code: secret }))
 }
 
+export const contentTypeOf = ({ protocol }: Provider.Definition<Chunk.Chunk>): string => protocol.contentTypes[0] ?? ""
+
 /** Runs with a host that answers every request so, whichever fiber sends it. */
-export const answering = ({ protocol }: Provider.Definition<Chunk.Chunk>, answer: Answer) => {
-  const host = async () => answer(protocol.contentTypes[0] ?? "")
+export const answering = (contentType: string, answer: Answer) => {
   const client = Effect.map(
     HttpClient.HttpClient,
-    HttpClient.transformResponse(Effect.provideService(FetchHttpClient.Fetch, host))
+    HttpClient.transformResponse(Effect.provideService(FetchHttpClient.Fetch, async () => answer(contentType)))
   )
   return Effect.provide(Layer.provide(Layer.effect(HttpClient.HttpClient, client), FetchHttpClient.layer))
 }
