@@ -22,6 +22,7 @@ import { AnyChunk } from "../AnyChunk.ts"
 import * as ChatRequest from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Checks from "../engine/checks.ts"
+import { fromBody } from "../engine/clientError.ts"
 import * as GivenOptions from "../engine/givenOptions.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -182,5 +183,5 @@ const unknownChunk = ({ provider }: Chunk) =>
     emitted: false
   })
 
-const reasonOf = ({ message }: RpcClientError.RpcClientError): ProviderError.Reason =>
-  new ProviderError.Network({ message })
+const reasonOf = ({ message, reason }: RpcClientError.RpcClientError): ProviderError.Reason =>
+  reason._tag === "RpcClientDefect" ? new ProviderError.Network({ message }) : fromBody(reason.cause)

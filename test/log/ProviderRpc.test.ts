@@ -5,7 +5,7 @@ import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
 import { RpcClient, RpcSerialization, RpcServer } from "effect/rpc"
 import { createServer } from "node:http"
 import * as Net from "node:net"
-import { ChunkStream, OpenAi, Provider } from "../../src/index.ts"
+import { ChunkStream, OpenAi, Provider, ProviderError } from "../../src/index.ts"
 import * as ProviderRpc from "../../src/log/ProviderRpc.ts"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
@@ -132,6 +132,18 @@ describe.each(protocols)("ProviderRpc over %s", (protocol) => {
       const refused = yield* Effect.flip(Stream.runDrain(provider.stream(request)))
       assert.deepInclude(refused, { provider: "openai", emitted: false })
       assert.strictEqual(refused.status, 400)
+    }))
+
+  it.live("says why it can't reach the server", () =>
+    Effect.gen(function*() {
+      const { provider, tap } = yield* served(protocol, [reply()])
+      tap.close()
+      const error = yield* Effect.flip(Stream.runDrain(provider.stream(request))).pipe(
+        Effect.timeout("5 seconds")
+      )
+      assert(ProviderError.isProviderError(error))
+      assert.strictEqual(error.reason._tag, "Network")
+      assert.match(error.message, protocol === "http" ? /ECONNREFUSED/ : /Network: ./)
     }))
 
   it.live("fails as Network when the connection is lost, and closes the provider's when the client leaves", () =>
