@@ -196,32 +196,33 @@ const among = <C extends Chunk>(
   name,
   dialect: dialectOf(targets.map(({ provider }) => provider)),
   stream: (request) =>
-    Attempts.stream(Effect.fnUntraced(function*() {
-      const [first, ...others] = yield* Effect.forEach(targets, (target) =>
-        Effect.map(changed(request, target, name), (request): Attempts.Attempt<C> => ({
-          provider: target.provider,
-          request,
-          maxRetries: target.maxRetries ?? 0
-        })))
-      if (first === undefined) {
-        return yield* refused(name, "no provider to ask: there are no targets")
-      }
-      return {
-        first,
-        onFailure,
-        next: (error, failures, left) => {
-          const following = others[failures - 1]
-          return following === undefined || left <= 0
-            ? Effect.succeed(undefined)
-            : Effect.flatMap(
-              Attempts.decided(name, () =>
-                isFor(error)),
-              (isFor) =>
-                isFor ? Effect.as(tell(error, following), following) : Effect.succeed(undefined)
-            )
+    Attempts.stream(() =>
+      Effect.gen(function*() {
+        const [first, ...others] = yield* Effect.forEach(targets, (target) =>
+          Effect.map(changed(request, target, name), (request): Attempts.Attempt<C> => ({
+            provider: target.provider,
+            request,
+            maxRetries: target.maxRetries ?? 0
+          })))
+        if (first === undefined) {
+          return yield* refused(name, "no provider to ask: there are no targets")
         }
-      }
-    }))
+        return {
+          first,
+          onFailure,
+          next: (error, failures, left) => {
+            const following = others[failures - 1]
+            return following === undefined || left <= 0
+              ? Effect.succeed(undefined)
+              : Effect.flatMap(
+                Attempts.decided(name, () => isFor(error)),
+                (isFor) =>
+                  isFor ? Effect.as(tell(error, following), following) : Effect.succeed(undefined)
+              )
+          }
+        }
+      })
+    )
 })
 
 const changed = (

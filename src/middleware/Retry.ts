@@ -14,6 +14,7 @@ import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Checks from "../engine/checks.ts"
 import { tellRetry } from "../engine/transport.ts"
@@ -107,39 +108,43 @@ export const retried: {
   <C extends Chunk>(self: Provider.Service<C>, options?: Options): Provider.Service<C>
 } = dual(
   (args) => Predicate.hasProperty(args[0], "stream"),
-  <C extends Chunk>(self: Provider.Service<C>, options: Options = {}): Provider.Service<C> => ({
-    ...self,
-    stream: (request) =>
-      Attempts.stream(Effect.fnUntraced(function*(policy) {
-        const { isWorth, longest, onFailure, schedule } = yield* Effect.mapError(
-          Effect.fromResult(settingsOf(options, policy)),
-          (message) => Checks.refused(self.name, message)
-        )
-        let step: Effect.Success<ReturnType<typeof stepOf>> | undefined
-        const attempt = { provider: self, request, maxRetries: 0 }
-        return {
-          first: attempt,
-          onFailure,
-          next: (error, failures, left) =>
-            Effect.gen(function*() {
-              if (failures > (policy.maxRetries ?? Number.POSITIVE_INFINITY)) return undefined
-              if (!(yield* Attempts.decided(self.name, () => isWorth(error)))) return undefined
-              const asked = error.retryAfter ?? Duration.zero
-              if (Duration.isGreaterThan(asked, longest)) return undefined
-              step ??= yield* stepOf(schedule)
-              const pause = yield* step(yield* Clock.currentTimeMillis, error).pipe(
-                Effect.map(([, pause]) => Math.max(Duration.toMillis(pause), Duration.toMillis(asked))),
-                Pull.catchDone(() => Effect.succeed(undefined))
-              )
-              if (pause === undefined || pause >= left) return undefined
-              yield* tellRetry(error, failures, pause)
-              yield* Effect.sleep(Duration.millis(pause))
-              return attempt
-            })
-        }
-      }))
-  })
+  <C extends Chunk>(self: Provider.Service<C>, options: Options = {}): Provider.Service<C> => {
+    const plan = planOf(self, options)
+    return { ...self, stream: (request) => Attempts.stream((policy) => plan(request, policy)) }
+  }
 )
+
+/** What a request's attempts are. The options are checked once. */
+const planOf = <C extends Chunk>(self: Provider.Service<C>, options: Options) => {
+  const usual = settingsOf(options, {})
+  return (request: ChatRequest, policy: Provider.Policy): Effect.Effect<Attempts.Plan<C>, ProviderError> => {
+    const settings = policy.maxRetryDelay === undefined ? usual : settingsOf(options, policy)
+    if (Result.isFailure(settings)) return Effect.fail(Checks.refused(self.name, settings.failure))
+    const { isWorth, longest, onFailure, schedule } = settings.success
+    let step: Effect.Success<ReturnType<typeof stepOf>> | undefined
+    const attempt = { provider: self, request, maxRetries: 0 }
+    return Effect.succeed({
+      first: attempt,
+      onFailure,
+      next: (error, failures, left) =>
+        Effect.gen(function*() {
+          if (failures > (policy.maxRetries ?? Number.POSITIVE_INFINITY)) return undefined
+          if (!(yield* Attempts.decided(self.name, () => isWorth(error)))) return undefined
+          const asked = error.retryAfter ?? Duration.zero
+          if (Duration.isGreaterThan(asked, longest)) return undefined
+          step ??= yield* stepOf(schedule)
+          const pause = yield* step(yield* Clock.currentTimeMillis, error).pipe(
+            Effect.map(([, pause]) => Math.max(Duration.toMillis(pause), Duration.toMillis(asked))),
+            Pull.catchDone(() => Effect.succeed(undefined))
+          )
+          if (pause === undefined || pause >= left) return undefined
+          yield* tellRetry(error, failures, pause)
+          yield* Effect.sleep(Duration.millis(pause))
+          return attempt
+        })
+    })
+  }
+}
 
 /**
  * A provider each of whose attempts is a run of `attempt`: what middleware is that counts attempts. The outermost one makes

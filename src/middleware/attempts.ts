@@ -85,10 +85,10 @@ const costOf = (metadata: CostMetadata.CostMetadata) =>
 export const stream = <C extends Chunk>(
   plan: (policy: Provider.Policy) => Effect.Effect<Plan<C>, ProviderError.ProviderError>
 ): Stream.Stream<C, ProviderError.ProviderError> =>
-  Stream.unwrap(Effect.gen(function*() {
-    const policy = yield* Provider.CurrentPolicy
-    return Stream.fromChannel(channel(yield* plan(policy), policy))
-  }))
+  Stream.unwrap(Effect.flatMap(
+    Provider.CurrentPolicy,
+    (policy) => Effect.map(plan(policy), (plan) => Stream.fromChannel(channel(plan, policy)))
+  ))
 
 const channel = <C extends Chunk>({ first, next, onFailure }: Plan<C>, policy: Provider.Policy) =>
   Channel.fromTransform((_upstream, scope) =>
