@@ -12,7 +12,7 @@ import { StreamLogLaws } from "../../src/testing.ts"
 import { dropPostgres, dropRedis, hasPostgres, hasRedis, hasSqlite, postgres, redis, unique } from "../stores/stores.ts"
 
 /** A thousand take a database minutes when the machine has other things to do. */
-const histories = Number(process.env["LLM_STREAM_HISTORIES"] ?? 250)
+const histories = Number(process.env["LLM_STREAM_HISTORIES"] ?? 1000)
 
 const obeys = (open: Effect.Effect<Store.Service, Store.StoreError, Scope.Scope>, atLeast = 0) => {
   for (const { check, name } of StreamLogLaws.laws(open, { histories: Math.max(histories, atLeast) })) {
