@@ -61,20 +61,25 @@ export const endpoint =
 export const auth = (options: Options): Auth.Auth => ({
   name: "aws",
   headerNames: ["authorization"],
-  make: Effect.map(ConfigProvider.ConfigProvider, (configuration): Auth.Authorize => {
-    let made: Auth.Authorize | undefined
-    const authorizer = Effect.flatMap(loaded, ({ make }) =>
-      Effect.map(
-        Effect.provideService(make(options), ConfigProvider.ConfigProvider, configuration),
-        (authorize) => made ??= authorize
-      ))
-    return (outgoing) =>
-      Effect.flatMap(
-        made === undefined ? authorizer : Effect.succeed(made),
-        (authorize) => authorize(outgoing)
-      )
-  })
+  // Looked up for every request, with the configuration that the layer was made with. To read that without need
+  // takes rights that a program may not have.
+  make: options.apiKey === undefined && options.credentials === undefined
+    ? Effect.map(
+      ConfigProvider.ConfigProvider,
+      (configuration) =>
+        authorizeBy(Effect.provideService(making(options), ConfigProvider.ConfigProvider, configuration))
+    )
+    : Effect.sync(() => authorizeBy(making(options)))
 })
+
+const authorizeBy = (make: Effect.Effect<Auth.Authorize, ProviderError.Reason>): Auth.Authorize => {
+  let made: Auth.Authorize | undefined
+  const authorizer = Effect.map(make, (authorize) => made ??= authorize)
+  return (outgoing) =>
+    Effect.flatMap(made === undefined ? authorizer : Effect.succeed(made), (authorize) => authorize(outgoing))
+}
+
+const making = (options: Options) => Effect.flatMap(loaded, ({ make }) => make(options))
 
 const loaded = RequestFormat.orRefused(RequestFormat.once(() => import("./authorize.ts")))
 
