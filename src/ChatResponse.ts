@@ -306,7 +306,7 @@ export const accumulator = (options?: {
       if (event.type === "audio") (audio ??= new AudioState()).add(event)
     }
     if (index !== 0 && event.type === "tool-call-piece") places += placeSize
-    if (calls.size > 0 || isOfCalls(event)) seeCalls(index, event)
+    seeCalls(index, event)
     if (!isOfChoice(event)) return
     const state = stateOf(index)
     change(state)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { ChatResponse, OpenAiChunk } from "../src/index.ts"
+import { Answer, Arbitraries } from "../src/testing.ts"
 import * as Cpu from "./support/cpu.ts"
 
 const chunk = (payload: OpenAiChunk["chunk"]) => new OpenAiChunk({ chunk: payload })
@@ -25,6 +26,16 @@ const call = (delta: {
     ...(delta.arguments === undefined ? {} : { arguments: delta.arguments })
   }
 })
+
+const wires = {
+  "chat completions": Answer.openai,
+  Azure: Answer.azure,
+  Groq: Answer.groq,
+  Responses: Answer.openaiResponses,
+  Messages: Answer.anthropic,
+  Converse: Answer.bedrock,
+  InvokeModel: Answer.bedrockInvoke
+}
 
 describe("ChatResponse", () => {
   it("keeps every field of every choice when it is stored", () => {
@@ -190,6 +201,31 @@ describe("ChatResponse", () => {
     }
   }, { arbitrary: { runs: 20, size: 150 } })
 
+  for (const [wire, write] of Object.entries(wires)) {
+    it.prop(`has of its first choice over ${wire} what it has of itself, after each chunk`, {
+      answer: Arbitraries.answer({ maxPieces: 8 })
+    }, ({ answer }) => {
+      const accumulator = ChatResponse.accumulator()
+      for (const each of write(answer)) {
+        accumulator.add(each)
+        const { choices: [first], content, finishReasons, reasoning, refusal, toolCalls } = accumulator.response()
+        if (first === undefined) {
+          assert.deepStrictEqual({ content, reasoning, refusal, toolCalls }, {
+            content: "",
+            reasoning: "",
+            refusal: "",
+            toolCalls: []
+          })
+          continue
+        }
+        const { finishReason, index, ...said } = first
+        assert.strictEqual(index, 0)
+        assert.deepStrictEqual(said, { content, reasoning, refusal, toolCalls })
+        assert.deepStrictEqual(finishReason === undefined ? [] : [finishReason], finishReasons)
+      }
+    }, { arbitrary: { runs: 20 } })
+  }
+
   it.prop("is valid by its own schema for any chunks", [Schema.Array(OpenAiChunk)], ([chunks]) => {
     assert.isTrue(Schema.is(ChatResponse.ChatResponse)(ChatResponse.fromChunks(chunks)))
   }, { arbitrary: { runs: 30 } })
@@ -292,6 +328,20 @@ describe("ChatResponse", () => {
       const calls = toolDeltas(...pieces.map((piece) => call({ name: "f", arguments: piece })))
       assert.deepStrictEqual(calls.map((each) => each.arguments), expected)
     }, { arbitrary: { runs: 1000 } })
+
+    it("gives a call that has no id yet another one when a result takes it", () => {
+      const accumulator = ChatResponse.accumulator()
+      const ids = () => {
+        const { choices: [first], toolCalls } = accumulator.response()
+        return [toolCalls.map(({ id }) => id), first?.toolCalls.map(({ id }) => id)]
+      }
+      accumulator.addEvents(chunk({}), [{ type: "tool-call-piece", choice: 0, name: "f", arguments: "{" }])
+      assert.deepStrictEqual(ids(), [["call_0"], ["call_0"]])
+      accumulator.addEvents(chunk({}), [
+        { type: "tool-result", id: undefined, name: "search", result: null, isFailure: false }
+      ])
+      assert.deepStrictEqual(ids(), [["call_1"], ["call_1"]])
+    })
 
     it("survives ids and indexes that are made to break objects and arrays", () => {
       const calls = toolDeltas(

@@ -68,7 +68,10 @@ const schemaFrom = (next: (below: number) => number, depth: number): Schema.Code
     case 12:
       return Schema.Array(schemaFrom(next, depth - 1))
     case 13:
-      return Schema.Tuple(members(0))
+      return next(2) === 0 ? Schema.Tuple(members(0)) : Schema.TupleWithRest(Schema.Tuple(members(0)), [
+        schemaFrom(next, depth - 1),
+        ...members(0).slice(1)
+      ])
     case 14:
       return Schema.Record(Schema.String, schemaFrom(next, depth - 1))
     default:
@@ -146,6 +149,23 @@ describe("validator", () => {
     )
     assert.isFalse(check({}))
     assert.isTrue(check({ a: 1, b: "x" }))
+  })
+
+  it("takes each place of a list for what it is", () => {
+    const first = agrees(Schema.TupleWithRest(Schema.Tuple([Schema.String]), [Schema.Finite]))
+    assert.deepStrictEqual([["a"], ["a", 1], ["a", 1, 2], [], [1], [1, 1], ["a", "b"]].map(first), [
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+      false
+    ])
+    const last = agrees(Schema.TupleWithRest(Schema.Tuple([]), [Schema.Finite, Schema.String]))
+    assert.deepStrictEqual([["a"], [1, "a"], [1], []].map(last), [true, true, false, false])
+    const pair = agrees(Schema.Tuple([Schema.String, Schema.Finite]))
+    assert.deepStrictEqual([["a", 1], ["a"], [1, "a"], ["a", 1, 1], {}].map(pair), [true, false, false, false, false])
   })
 
   it("finds a wrong type at any depth", () => {

@@ -28,7 +28,6 @@ export const partialFit = (schema: Schema.Constraint): (value: Schema.Json, mayG
   const fit = compiler.compile(SchemaAST.toEncoded(schema.ast))
   return (value, mayGrow) => {
     compiler.dropped = 0
-    compiler.round++
     const fitted = fit(value, mayGrow)
     return fitted === absent || fitted === misfit ? undefined : fitted
   }
@@ -46,8 +45,6 @@ interface Seen extends Outcome {
 class Compiler {
   /** How many keys were left out so far; of the members of a union, the one that leaves out the fewest is right. */
   dropped = 0
-  /** How many values were looked at. */
-  round = 0
   private readonly fits = new Map<SchemaAST.AST, Fit>()
 
   compile(ast: SchemaAST.AST): Fit {
@@ -103,17 +100,12 @@ class Compiler {
     }
   }
 
-  /** Visits an object or array: a closed one once in its lifetime, an open one once in each round. */
+  /** Visits an object or array once as it grows, and once when it is closed, whatever schemas share it. */
   private remembered(fit: Fit): Fit {
     const closed = new WeakMap<object, Outcome>()
-    let open = new Map<object, Outcome>()
-    let round = 0
+    const open = new WeakMap<object, Outcome>()
     return (value, mayGrow) => {
       if (typeof value !== "object" || value === null) return fit(value, mayGrow)
-      if (mayGrow && round !== this.round) {
-        open = new Map()
-        round = this.round
-      }
       const results = mayGrow ? open : closed
       const known = results.get(value)
       if (known !== undefined) {
@@ -163,7 +155,7 @@ class Compiler {
         ? tupleOf(input)
         : undefined
       if (value === undefined) return misfit
-      let out: Array<unknown> | undefined = value === input ? undefined : []
+      let out: Array<unknown> | undefined
       for (let i = 0; i < value.length; i++) {
         const item = value[i]
         const isLast = i === value.length - 1
