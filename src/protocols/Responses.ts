@@ -5,7 +5,7 @@
  * @stability unstable
  * @since 0.2.0
  */
-export * from "./responses/background.ts"
+export * from "./responses/service.ts"
 export * from "./responses/chunk.ts"
 export * from "./responses/dialect.ts"
 export * from "./responses/events.ts"

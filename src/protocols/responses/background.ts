@@ -4,17 +4,15 @@
  * @since 0.2.0
  */
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as HttpClient from "effect/http/HttpClient"
-import type * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { ChatRequest } from "../../ChatRequest.ts"
 import { hasOutput } from "../../Chunk.ts"
 import * as Checks from "../../engine/checks.ts"
 import type { Started } from "../../engine/transport.ts"
@@ -22,174 +20,91 @@ import * as Protocol from "../../Protocol.ts"
 import * as Provider from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import type { ResponsesChunk } from "./chunk.ts"
-import type { ResponsesProtocol } from "./events.ts"
 import { at, Memory, type Position, Remembered } from "./memory.ts"
 import { Response } from "./payload.ts"
+import type { Definition, Resume, ResumeOptions } from "./service.ts"
 
 /**
- * The position to resume a background response at.
+ * What only a host does whose responses run in the background.
  *
- * @category models
- * @since 0.2.0
+ * @internal
  */
-export interface Resume extends Position {
-  /** The requested model, for costs; for Azure, the deployment. Default: that of the layer. */
-  readonly model?: string | undefined
-  /** The `include` of the request; the rest of the stream needs it again: `reasoning.encrypted_content`, … */
-  readonly include?: ReadonlyArray<string> | undefined
-}
-
-/**
- * How often a stream resumes by itself.
- *
- * @category configuration
- * @since 0.2.0
- */
-export interface ResumeOptions {
-  /** Maximum number of times that one stream is resumed; `Infinity` for no limit. Default: 5. */
-  readonly times?: number | undefined
-  /**
-   * The pause before each attempt. The schedule's input is the error that cut the stream off; when the schedule ends,
-   * the stream fails. Default: half a second, doubled each time, with jitter.
-   */
-  readonly schedule?: Schedule.Schedule<unknown, ProviderError.ProviderError> | undefined
-}
-
-/**
- * The service of a host of the Responses API: it streams responses, and resumes those that run in the background.
- *
- * @category services
- * @since 0.2.0
- */
-export interface Service<C extends ResponsesChunk> extends Provider.Service<C> {
-  /**
-   * Resumes a background response after an event, or from its start. It gives the chunks that the first stream would
-   * have given: sequence numbers continue, and an event that does not follow is a `MalformedEvent`.
-   *
-   * Fails with `NotFound` or `InvalidRequest` when the provider has no such response, or the response does not run in
-   * the background. Every run sends one request, like `stream`.
-   */
-  readonly resume: (from: Resume) => Stream.Stream<C, ProviderError.ProviderError>
-  /**
-   * The same service, but its streams resume by themselves when they are cut off after the first chunk: by a broken
-   * connection (`Network`), by silence (`Timeout`, but not that of the whole stream) or by an early end
-   * (`IncompleteStream`). No chunk comes twice. When resuming fails for good, the stream fails with the error that cut
-   * it off.
-   *
-   * Its requests have to ask for `background: true` in their raw options; others fail with `InvalidRequest` before
-   * anything is sent. If a host does not number its events, its responses can't be resumed, and the streams fail as
-   * usual.
-   */
-  readonly resuming: (options?: ResumeOptions) => Service<C>
-  /**
-   * Cancels a background response and returns its last state: `status` is `cancelled`, or the final status if the
-   * response had already ended. The API has no event for it, so a stream of the response fails with `IncompleteStream`.
-   *
-   * Fails with `NotFound` or `InvalidRequest` when the provider has no such response, or the response does not run in
-   * the background.
-   */
+export interface Background<out C> {
+  readonly resume: (from: Resume) => Chunks<C>
+  /** A request whose stream resumes by itself. */
+  readonly kept: (
+    request: ChatRequest,
+    options: ResumeOptions | undefined
+  ) => Effect.Effect<Chunks<C>, ProviderError.ProviderError>
+  /** The rest of a stream, which resumes by itself. */
+  readonly resumed: (from: Resume, options: ResumeOptions | undefined) => Chunks<C>
   readonly cancel: (id: string) => Effect.Effect<Response, ProviderError.ProviderError>
 }
 
-/**
- * A host of the Responses API as a value.
- *
- * @category models
- * @since 0.2.0
- */
-export interface Definition<C> extends Provider.Definition<C> {
-  readonly protocol: ResponsesProtocol<C>
-}
-
-/**
- * Makes the service of a host from its definition and an HTTP client in the context.
- *
- * @example
- * ```ts
- * import { OpenAiResponses, Responses } from "effect-llm-stream"
- * import { Effect } from "effect"
- *
- * const rest = Effect.map(
- *   Responses.make(OpenAiResponses.define({ baseUrl: "https://gateway.example/v1" })),
- *   (gateway) => gateway.resume({ id: "resp_1", startingAfter: 41 })
- * )
- * ```
- *
- * @category constructors
- * @since 0.2.0
- */
+/** @internal */
 export const make = <C extends ResponsesChunk>(
-  definition: Definition<C>
-): Effect.Effect<Service<C>, never, HttpClient.HttpClient> =>
-  Effect.map(Provider.caller(definition), (caller) => {
-    const provider = definition.protocol.provider
-    const refuse = (message: string) => Checks.refused(provider, `${provider}: ${message}`)
+  definition: Definition<C>,
+  caller: Provider.Caller<C>
+): Background<C> => {
+  const provider = definition.protocol.provider
+  const refuse = (message: string) => Checks.refused(provider, `${provider}: ${message}`)
 
-    const open = (position: Position, from: Omit<Resume, keyof Position>, clock?: Started) => {
-      const refusal = refusalOf(position)
-      return refusal !== undefined ? Stream.fail(refuse(refusal)) : caller.call({
-        method: "GET",
-        address: (url) => {
-          const address = below(url, position.id)
-          address.searchParams.set("stream", "true")
-          if (position.startingAfter !== undefined) {
-            address.searchParams.set("starting_after", String(position.startingAfter))
-          }
-          for (const include of from.include ?? []) address.searchParams.append("include[]", include)
-          return address
-        },
-        model: from.model,
-        protocol: definition.protocol.resumed(position),
-        hasContent: hasOutput
-      }, clock)
-    }
+  const open = (position: Position, from: Omit<Resume, keyof Position>, clock?: Started) => {
+    const refusal = refusalOf(position)
+    return refusal !== undefined ? Stream.fail(refuse(refusal)) : caller.call({
+      method: "GET",
+      address: (url) => {
+        const address = below(url, position.id)
+        address.searchParams.set("stream", "true")
+        if (position.startingAfter !== undefined) {
+          address.searchParams.set("starting_after", String(position.startingAfter))
+        }
+        for (const include of from.include ?? []) address.searchParams.append("include[]", include)
+        return address
+      },
+      model: from.model,
+      protocol: definition.protocol.resumed(position),
+      hasContent: hasOutput
+    }, clock)
+  }
 
-    const resuming = (options?: ResumeOptions): Service<C> => ({
-      ...service,
-      stream: (request) =>
-        Stream.unwrap(Effect.gen(function*() {
-          const { body } = yield* Provider.prepare(definition, request)
-          if (body["background"] !== true) {
-            return yield* refuse(
-              "only a background response can be resumed: the raw options of the request have no `background: true`"
-            )
-          }
-          const clock = { at: undefined }
-          const include = Array.isArray(body["include"]) ? body["include"].map(String) : undefined
-          const from = { model: caller.service.target?.(request)?.model, include }
-          return keep(
-            provider,
-            caller.stream(request, clock),
-            new Memory(),
-            options,
-            (position) => open(position, from, clock)
-          )
-        })),
-      resume: (from) =>
-        Stream.suspend(() => {
-          const clock = { at: undefined }
-          return keep(provider, open(from, from, clock), at(from), options, (position) => open(position, from, clock))
-        })
-    })
-
-    const service: Service<C> = {
-      ...caller.service,
-      resume: (from) => open(from, from),
-      resuming,
-      cancel: (id) => {
-        const refusal = refusalOf({ id })
-        return refusal !== undefined ? Effect.fail(refuse(refusal)) : Stream.runHead(caller.call({
-          method: "POST",
-          address: (url) => below(url, id, "/cancel"),
-          model: undefined,
-          protocol: wholeResponse(definition.protocol),
-          hasContent: () => true
-          // An empty body is a failure already.
-        })).pipe(Effect.map(Option.getOrElse((): Response => ({}))))
+  return {
+    resume: (from) => open(from, from),
+    kept: Effect.fnUntraced(function*(request, options) {
+      const { body } = yield* Provider.prepare(definition, request)
+      if (body["background"] !== true) {
+        return yield* refuse(
+          "only a background response can be resumed: the raw options of the request have no `background: true`"
+        )
       }
+      const clock = { at: undefined }
+      const include = Array.isArray(body["include"]) ? body["include"].map(String) : undefined
+      const from = { model: caller.service.target?.(request)?.model, include }
+      return keep(
+        provider,
+        caller.stream(request, clock),
+        new Memory(),
+        options,
+        (position) => open(position, from, clock)
+      )
+    }),
+    resumed: (from, options) => {
+      const clock = { at: undefined }
+      return keep(provider, open(from, from, clock), at(from), options, (position) => open(position, from, clock))
+    },
+    cancel: (id) => {
+      const refusal = refusalOf({ id })
+      return refusal !== undefined ? Effect.fail(refuse(refusal)) : Stream.runHead(caller.call({
+        method: "POST",
+        address: (url) => below(url, id, "/cancel"),
+        model: undefined,
+        protocol: wholeResponse(definition.protocol),
+        hasContent: () => true
+        // An empty body is a failure already.
+      })).pipe(Effect.map(Option.getOrElse((): Response => ({}))))
     }
-    return service
-  })
+  }
+}
 
 /** The reason why a position can't be resumed at. */
 const refusalOf = ({ id, startingAfter }: Position): string | undefined =>
@@ -362,24 +277,3 @@ const tell = (
       })
     }
   })
-
-/**
- * A layer with a host of the Responses API as its own service and as the common `Provider`.
- *
- * @example
- * ```ts
- * import { OpenAiResponses, type OpenAiResponsesChunk, Responses } from "effect-llm-stream"
- * import { Context } from "effect"
- *
- * class Gateway extends Context.Service<Gateway, Responses.Service<OpenAiResponsesChunk>>()("app/Gateway") {}
- *
- * const layer = Responses.layer(Gateway, OpenAiResponses.define({ baseUrl: "https://gateway.example/v1" }))
- * ```
- *
- * @category layers
- * @since 0.2.0
- */
-export const layer = <Self, C extends ResponsesChunk>(
-  service: Context.Key<Self, Service<C>>,
-  definition: Definition<C>
-): Layer.Layer<Self | Provider.Provider, never, HttpClient.HttpClient> => Provider.layerOf(service, make(definition))
