@@ -113,7 +113,8 @@ describe("CostEstimate", () => {
         { options: { openai: ChatRequest.unchecked({ n: 5 }) } }
       ]
     ) assert.isFalse(exact(request).isBound, JSON.stringify(request))
-    // What others read changes nothing.
+    // What is not said, and what others read, changes nothing.
+    assert.isTrue(exact({ options: { openai: { tools: null, max_tokens: undefined } } }).isBound)
     assert.isTrue(exact({ options: { groq: { documents: [] } } }).isBound)
   })
 

@@ -167,6 +167,13 @@ describe("linearDecoder", () => {
       yield* Effect.exit(linearDecoder(Records, { errors: "all" })({ [text]: 1 }))
       const fast = Schema.String.check(Schema.isPattern(/^a+$/))
       assert.strictEqual(yield* linearDecoder(fast, { errors: "all" })("aaa"), "aaa")
+      // The others of its checks are tried.
+      const both = Schema.Struct({ a: fast.check(Schema.isPattern(/^(a+)+$/)) })
+      const messagesOf = yield* Effect.all([messages(both, { a: "aaa" }), messages(both, { a: "b" })])
+      assert.deepStrictEqual(messagesOf.map((messages) => messages.length), [1, 2])
+      const [[slow], [other]] = messagesOf
+      assert.match(slow ?? "", says)
+      assert.notMatch(other ?? "", says)
     }))
 })
 

@@ -387,6 +387,41 @@ describe("ToolLoop", () => {
       assert.deepStrictEqual(error, new NoSuchCity({ city: "Atlantis" }))
     }).pipe(Effect.provide([handlers, answers(Answer.make({ toolCalls: [call("Atlantis")] }), said)])))
 
+  it.effect("tells the model what a handler fails with in the failure's own words, or by its tag", () =>
+    Effect.gen(function*() {
+      const failures: ReadonlyArray<readonly [failure: unknown, told: string]> = [
+        [new Error("the disk is full"), "the disk is full"],
+        [{ message: "no such file", _tag: "NotFound" }, "no such file"],
+        [{ message: "", _tag: "NotFound" }, "NotFound"],
+        [{ message: 1, _tag: "NotFound" }, "NotFound"],
+        [{ _tag: "NotFound" }, "NotFound"],
+        [{ _tag: 1 }, "The tool failed"],
+        ["too late", "too late"],
+        [null, "The tool failed"],
+        [404, "The tool failed"]
+      ]
+      const tools = Toolkit.make(Tool.make("run", {
+        parameters: Schema.Struct({ at: Schema.Natural }),
+        success: Schema.Null,
+        failure: Schema.Unknown
+      }))
+      const { events } = yield* collect(ToolLoop.stream({ prompt: "Run", tools }, { failures: "return" })).pipe(
+        Effect.provide([
+          tools.toLayer({ run: ({ at }) => Effect.fail(failures[at]?.[0]) }),
+          answers(
+            Answer.make({ toolCalls: failures.map((_, at) => ({ name: "run", arguments: JSON.stringify({ at }) })) }),
+            said
+          )
+        ])
+      )
+      const told = new Map(events.flatMap((event) => event._tag === "ToolResult" ? [[event.id, event] as const] : []))
+      assert.deepStrictEqual(
+        events.flatMap((event) => event._tag === "ToolCall" ? [told.get(event.id)?.result] : []),
+        failures.map(([, told]) => told)
+      )
+      assert.isTrue([...told.values()].every(({ isFailure, preliminary }) => isFailure && !preliminary))
+    }))
+
   it.effect("fails with BudgetExceeded as soon as the steps together cost too much", () =>
     Effect.gen(function*() {
       const { error, events } = yield* collect(ToolLoop.stream(request, { budget: "0.0069" }))

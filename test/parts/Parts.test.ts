@@ -176,6 +176,35 @@ describe("Parts", () => {
     assert.deepStrictEqual(calls(run([cutOff, stop])), [{ id: "a", name: "add", params: "{\"x\":" }])
   })
 
+  it("gives a call with broken arguments before what follows it", () => {
+    const cutOff = piece({ index: 0, id: "a", name: "add", arguments: "{\"x\":" })
+    const whole = piece({ index: 1, id: "b", name: "add", arguments: "{}" })
+    for (
+      const [followed, type] of [
+        [[{ type: "text", key: 1, delta: "Well" }], "text-start"],
+        [[{ type: "reasoning", key: 1, delta: "Well" }], "reasoning-start"],
+        [[{ type: "tool-call", key: 2, id: "c", name: "add" }], "tool-params-start"],
+        [[{ type: "tool-result", id: "d", name: "search", result: 1, isFailure: false }], "tool-result"]
+      ] satisfies ReadonlyArray<readonly [ReadonlyArray<ContentEvent.ContentEvent>, string]>
+    ) {
+      const begun: ContentEvent.ContentEvent = { type: "tool-call", key: 0, id: "a", name: "add" }
+      const broken: ContentEvent.ContentEvent = { type: "arguments", key: 0, delta: "{\"x\":" }
+      const parts = run([begun, broken, { type: "end", key: 0 }, ...followed, stop])
+      assert.deepStrictEqual(types(parts).slice(0, 5), [
+        "tool-params-start",
+        "tool-params-delta",
+        "tool-params-end",
+        "tool-call",
+        type
+      ])
+      assert.deepStrictEqual(calls(parts)[0], { id: "a", name: "add", params: "{\"x\":" })
+    }
+    assert.deepStrictEqual(calls(run([cutOff, whole, { ...stop, reason: "length" }])), [
+      { id: "a", name: "add", params: "{\"x\":" },
+      { id: "b", name: "add", params: {} }
+    ])
+  })
+
   it("gives the text of a custom tool as it is", () => {
     const parts = run([
       piece({ index: 0, id: "a", name: "shell", arguments: "ls", custom: true }),
