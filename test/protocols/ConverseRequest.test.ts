@@ -171,6 +171,32 @@ describe("the request body of Converse", () => {
     })
   }
 
+  it("says which formats of its kind there are for a file that the API does not take", () => {
+    const images = "image/gif, image/jpeg, image/png, image/webp"
+    const documents = "application/msword, application/pdf, application/vnd.ms-excel, " +
+      "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet, " +
+      "application/vnd.openxmlformats-officedocument.wordprocessingml.document, text/csv, text/html, text/markdown, text/plain"
+    const audio = "audio/aac, audio/flac, audio/mp3, audio/mp4, audio/mpeg, audio/ogg, audio/opus, audio/wav, " +
+      "audio/webm, audio/x-m4a, audio/x-wav"
+    const videos = "video/3gpp, video/mp4, video/mpeg, video/quicktime, video/webm, video/x-flv, video/x-matroska, " +
+      "video/x-ms-wmv"
+    for (
+      const [mediaType, taken] of [
+        ["image/tiff", images],
+        ["audio/midi", audio],
+        ["video/ogg", videos],
+        ["text/rtf", documents],
+        ["application/zip", documents]
+      ] as const
+    ) {
+      const file = { type: "file", mediaType, data: "AAEC", fileName: "a" } as const
+      assert.include(
+        refused({ prompt: [{ role: "user", content: [{ type: "text", text: "a" }, file] }] }),
+        `prompt[0].content[1].mediaType: ${mediaType} is not taken; what is, of its kind: ${taken}`
+      )
+    }
+  })
+
   it("puts cache points behind what they mark", () => {
     const cachePoint = { type: "default" } as const
     const options = { bedrock: { cachePoint } }

@@ -102,6 +102,37 @@ describe("texts of a response", () => {
       assert.deepStrictEqual(second, first)
     }), { arbitrary: { runs: 300 } })
 
+  for (
+    const [field, type, place, said] of [
+      ["content", "response.output_text", "message", { text: "{}" }],
+      ["refusal", "response.refusal", "message", { refusal: "{}" }],
+      ["reasoning", "response.reasoning_text", "reasoning", { text: "{}" }],
+      ["reasoning", "response.reasoning_summary_text", "reasoning", { text: "{}" }],
+      ["arguments", "response.function_call_arguments", "function_call", { arguments: "{}" }],
+      ["arguments", "response.custom_tool_call_input", "custom_tool_call", { input: "{}" }]
+    ] as const
+  ) {
+    it.effect(`are there when ${type} is done, before the item is`, () =>
+      Effect.gen(function*() {
+        const at = { output_index: 0, item_id: "item_0" }
+        const item = {
+          id: "item_0",
+          type: place,
+          ...(place === "message" ? { role: "assistant", content: [] } : undefined),
+          ...(place === "reasoning" ? { summary: [] } : { call_id: "call_0", name: "f" })
+        }
+        const { response } = yield* decode(
+          created,
+          { type: "response.output_item.added", ...at, item },
+          { type: `${type}.done`, ...at, content_index: 0, summary_index: 0, ...said }
+        )
+        assert.strictEqual(response.error?.reason._tag, "IncompleteStream")
+        const { content, reasoning, refusal, toolCalls } = response
+        const texts = { content, reasoning, refusal, arguments: toolCalls.map((call) => call.arguments).join() }
+        assert.deepStrictEqual(texts, { content: "", reasoning: "", refusal: "", arguments: "", [field]: "{}" })
+      }))
+  }
+
   it.effect("of a search for tools belong to the last search, where they do not say to which", () =>
     Effect.gen(function*() {
       const done = (item: object) => ({ type: "response.output_item.done", item })

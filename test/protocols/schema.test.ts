@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Result, Schema } from "effect"
 import * as ChatRequest from "../../src/ChatRequest.ts"
 import { claudeSchema } from "../../src/protocols/request/claudeSchema.ts"
-import { inlineRoot, strict } from "../../src/protocols/request/schema.ts"
+import { inlineRoot, nodes, strict } from "../../src/protocols/request/schema.ts"
 import { claude } from "../../src/testing/requestCheck/jsonSchema.ts"
 
 const names = ["a", "b", "c", "d", "e"] as const
@@ -46,6 +46,114 @@ describe("schemas for Claude", () => {
     assert.isTrue(Result.isFailure(claudeSchema({ type: "object", properties }, "schema")))
     assert.isTrue(Result.isFailure(claudeSchema({ anyOf: [{ $ref: "#" }] }, "schema")))
     assert.isTrue(Result.isFailure(claudeSchema({ $defs: { "x/y": { items: { $ref: "#/$defs/x~1y" } } } }, "schema")))
+  })
+})
+
+describe("a schema that Claude shall keep to", () => {
+  const wrong = (schema: Schema.JsonObject) =>
+    Result.match(claudeSchema(schema, "schema"), {
+      onFailure: (message) => message,
+      onSuccess: () => undefined
+    })
+
+  // What the guide to structured outputs calls unsupported, and what it does not name.
+  for (
+    const keyword of [
+      "minimum",
+      "maximum",
+      "exclusiveMinimum",
+      "exclusiveMaximum",
+      "multipleOf",
+      "minLength",
+      "maxLength",
+      "maxItems",
+      "uniqueItems",
+      "minProperties",
+      "maxProperties",
+      "patternProperties",
+      "not",
+      "if",
+      "oneOf"
+    ]
+  ) {
+    it(`has no ${keyword}, at its root or within`, () => {
+      const inner = { [keyword]: keyword === "oneOf" ? [] : {} }
+      const says = (path: string) => `${path}.${keyword}: Claude does not take ${keyword} here`
+      for (
+        const [path, schema] of [
+          ["schema", inner],
+          ["schema.properties.a", { properties: { a: inner } }],
+          ["schema.$defs.a", { $defs: { a: inner } }],
+          ["schema.definitions.a", { definitions: { a: inner } }],
+          ["schema.items", { items: inner }],
+          ["schema.anyOf[1]", { anyOf: [{}, inner] }],
+          ["schema.allOf[1]", { allOf: [{}, inner] }],
+          ["schema.prefixItems[1]", { prefixItems: [{}, inner] }]
+        ] as const
+      ) assert.strictEqual(wrong(schema), says(path))
+    })
+  }
+
+  it("has lists of any length, or with one element", () => {
+    assert.isUndefined(wrong({ minItems: 0 }))
+    assert.isUndefined(wrong({ minItems: 1 }))
+    assert.strictEqual(wrong({ minItems: 2 }), "schema.minItems: Claude takes 0 and 1")
+  })
+
+  it("has no open object", () => {
+    const closed = { type: "object", properties: {}, additionalProperties: false }
+    const closes = (schema: Schema.JsonObject) => Result.getOrThrow(claudeSchema(schema, "schema"))
+    assert.deepStrictEqual(closes({ type: "object", properties: {} }), closed)
+    assert.deepStrictEqual(closes(closed), closed)
+    assert.deepStrictEqual(closes({ properties: {} }), { properties: {}, additionalProperties: false })
+    assert.deepStrictEqual(closes({ type: ["object", "null"], properties: {} }), {
+      ...closed,
+      type: ["object", "null"]
+    })
+    assert.deepStrictEqual(closes({ type: "object", additionalProperties: false }), {
+      type: "object",
+      additionalProperties: false
+    })
+    assert.deepStrictEqual(closes({ type: ["string", "null"] }), { type: ["string", "null"] })
+    assert.deepStrictEqual(closes({ type: "string" }), { type: "string" })
+    const open = "schema.additionalProperties: Claude can't guarantee an open object"
+    for (
+      const schema of [
+        { type: "object" },
+        { type: "object", properties: {}, additionalProperties: true },
+        { type: "object", properties: {}, additionalProperties: {} },
+        { type: ["object", "null"] },
+        { properties: {}, additionalProperties: { type: "string" } }
+      ]
+    ) assert.strictEqual(wrong(schema), open)
+  })
+})
+
+describe("the schemas within a schema", () => {
+  it("are all that JSON Schema has, with their places", () => {
+    const leaf = { type: "string" }
+    const maps = ["properties", "$defs", "definitions", "patternProperties", "dependentSchemas"]
+    const schemas = ["items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"]
+    const lists = ["anyOf", "oneOf", "allOf", "prefixItems"]
+    for (const keyword of maps) {
+      const schema = { [keyword]: { a: leaf, b: true } }
+      assert.deepStrictEqual(nodes(schema, "x"), [{ schema, path: "x" }, { schema: leaf, path: `x.${keyword}.a` }])
+    }
+    for (const keyword of schemas) {
+      const schema = { [keyword]: leaf }
+      assert.deepStrictEqual(nodes(schema, "x"), [{ schema, path: "x" }, { schema: leaf, path: `x.${keyword}` }])
+      assert.lengthOf(nodes({ [keyword]: false }, "x"), 1)
+    }
+    for (const keyword of lists) {
+      const schema = { [keyword]: [true, { items: leaf }] }
+      assert.deepStrictEqual(nodes(schema, "x").map(({ path }) => path), [
+        "x",
+        `x.${keyword}[1]`,
+        `x.${keyword}[1].items`
+      ])
+      assert.lengthOf(nodes({ [keyword]: leaf }, "x"), 1)
+    }
+    assert.deepStrictEqual(nodes({ enum: [leaf], const: leaf, default: leaf }, "x").length, 1)
   })
 })
 

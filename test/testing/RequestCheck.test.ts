@@ -543,6 +543,54 @@ describe("RequestCheck", () => {
     ])
   })
 
+  it("refuses in the words of the others", () => {
+    const of = (api: RequestCheck.Api, kind: RequestCheck.Finding["kind"], path = "messages[0].content") => {
+      const { body, headers, status } = RequestCheck.refusal(api, { kind, path, message: "is wrong" })
+      assert.strictEqual(status, 400)
+      return { body, ...headers }
+    }
+    const at = "messages.0.content"
+    const aws = { "x-amzn-errortype": "ValidationException" }
+    const claude = (message: string) => ({ type: "error", error: { type: "invalid_request_error", message } })
+    assert.deepStrictEqual(
+      [
+        of("groq", "missing"),
+        of("groq", "invalid", ""),
+        of("azure-inference", "unknown"),
+        of("anthropic", "missing"),
+        of("anthropic", "unknown"),
+        of("anthropic", "invalid"),
+        of("bedrock", "missing"),
+        of("bedrock-invoke", "unknown")
+      ],
+      [
+        { body: { error: { message: `${at}: is wrong`, type: "invalid_request_error" } } },
+        { body: { error: { message: "is wrong", type: "invalid_request_error" } } },
+        { body: { error: { code: "invalid_request", message: `${at}: is wrong` } } },
+        { body: claude(`${at}: Field required`) },
+        { body: claude(`${at}: Extra inputs are not permitted`) },
+        { body: claude(`${at}: is wrong`) },
+        { body: { message: `${at}: is wrong` }, ...aws },
+        { body: { message: `${at}: Extra inputs are not permitted` }, ...aws }
+      ]
+    )
+    for (const api of ["azure", "azure-responses", "openai-responses", "compatible"] as const) {
+      assert.deepStrictEqual(of(api, "unknown"), of("openai", "unknown"))
+    }
+  })
+
+  it("does not take two tools without a name for two of one name", () => {
+    const tool = (name?: string) => ({ type: "function", function: name === undefined ? {} : { name } })
+    const found = (...tools: ReadonlyArray<object>) =>
+      RequestCheck.findings("openai", {
+        body: { model: "gpt-4o", stream: true, messages: [{ role: "user", content: "Hi" }], tools }
+      }).filter(({ message }) => message.includes("already the name"))
+    assert.deepStrictEqual(found(tool(""), tool(""), tool(), tool()), [])
+    assert.deepStrictEqual(found(tool("a"), tool("b"), tool("a")), [
+      { kind: "invalid", path: "tools[2].function.name", message: "a is already the name of another tool" }
+    ])
+  })
+
   it("tells APIs by their address", () => {
     const of = (path: string, headers = {}) => RequestCheck.apiOf({ path, headers, body: {} })
     assert.strictEqual(of("/v1/chat/completions"), "openai")
