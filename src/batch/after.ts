@@ -71,14 +71,15 @@ export const after = (
   const kind = isForOthers[reason]
   if (emitted || kind === "never") return { _tag: "Fail" }
   const targets = kind === "elsewhere" ? open.filter((other) => other !== position) : open
+  const [first] = targets
   // Who may not be asked can't fail a line: that would be final.
-  if (!isAnyOpen || targets.length === 0 && isClosed) return { _tag: "Leave" }
-  if (attempts >= maxAttempts || targets.length === 0) return { _tag: "Fail" }
+  if (!isAnyOpen || first === undefined && isClosed) return { _tag: "Leave" }
+  if (attempts >= maxAttempts || first === undefined) return { _tag: "Fail" }
   if (isStopping) return { _tag: "Leave" }
   const next = targets.find((other) => other > position)
   return {
     _tag: "Again",
-    position: next ?? targets[0] ?? 0,
+    position: next ?? first,
     isRound: next === undefined,
     isElsewhere: kind === "elsewhere"
   }

@@ -69,7 +69,7 @@ const without = (text: string, secret: string): string => {
   const first = secret.charAt(0)
   for (let at = 0; at < last; at++) {
     if (text.charAt(at) !== first && !escapes.test(text.charAt(at))) continue
-    const end = endOf(text, at, last, secret, false) ?? endOf(text, at, last, secret, true)
+    const end = endOf(text, at, last, secret)
     if (end === undefined) continue
     out += text.slice(done, at) + redacted
     done = end
@@ -78,36 +78,26 @@ const without = (text: string, secret: string): string => {
   return done === 0 ? text : out + text.slice(done)
 }
 
-/**
- * The end of the secret that starts here; `undefined` if none does. Its own characters may begin escapes, so both
- * readings are tried.
- */
-const endOf = (
-  text: string,
-  start: number,
-  last: number,
-  secret: string,
-  escapesFirst: boolean
-): number | undefined => {
-  let at = start
+/** The end of the secret that starts here; `undefined` if none does. Its own characters may begin escapes. */
+const endOf = (text: string, start: number, last: number, secret: string): number | undefined => {
+  let places: ReadonlySet<number> = new Set([start])
+  let isCut = false
   for (let length = 0; length < secret.length; length++) {
-    const isCut = length >= least
-    if (at >= last) return isCut ? last : undefined
     const character = secret.charAt(length)
-    const found = text.charAt(at)
-    const isEscape = escapes.test(found)
-    if (found === character && !(escapesFirst && isEscape)) {
-      at++
-      continue
+    const next = new Set<number>()
+    for (const at of places) {
+      const found = at < last ? text.charAt(at) : ""
+      if (found === character) next.add(at + 1)
+      const escape = escapes.test(found) ? escapeAt(text, at) : undefined
+      if (escape?.character === character) next.add(escape.end)
+      // The text may be cut within an escape.
+      const isOpen = found === "" || escapes.test(found) && escape === undefined && last - at < longestEscape
+      if (isOpen && length >= least) isCut = true
     }
-    if (!isEscape) return undefined
-    const escape = escapeAt(text, at)
-    if (escape?.character === character) at = escape.end
-    else if (found === character) at++
-    // The text may be cut within an escape.
-    else return isCut && escape === undefined && last - at < longestEscape ? last : undefined
+    if (next.size === 0) return isCut ? last : undefined
+    places = next
   }
-  return at
+  return Math.max(...places)
 }
 
 const escapes = /[\\%&]/

@@ -297,7 +297,7 @@ const versionOf = Effect.fnUntraced(function*({ dialect, names, sql }: Database)
     return yield* new Store.StoreError({ reason: "Foreign", message: "the database is another program's" })
   }
   const rows = isOurs ? yield* sql<{ readonly version: number }>`SELECT version FROM ${sql(names.layout)}` : []
-  const version = Math.max(rows[0]?.version ?? 0, isOurs ? yield* dialect.fileVersion : 0)
+  const version = Math.max(rows[0]?.version ?? 0, yield* dialect.fileVersion)
   const newest = dialect.migrations.length
   return version <= newest ? version : yield* new Store.StoreError({
     reason: "NewerLayout",

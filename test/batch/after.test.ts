@@ -63,6 +63,96 @@ describe("After", () => {
     assert.deepStrictEqual(two, { _tag: "Again", position: 0, isRound: true, isElsewhere: true })
   })
 
+  const again = ["RateLimited", "Overloaded", "ServerError", "Network", "Timeout", "IncompleteStream"] as const
+  const never = [
+    "InvalidRequest",
+    "ContextLengthExceeded",
+    "ContentFiltered",
+    "MalformedEvent",
+    "ToolUseFailed"
+  ] as const
+  const closing = ["Authentication", "PermissionDenied", "QuotaExceeded"] as const
+  const kinds: Readonly<Record<string, ReadonlyArray<typeof reasons[number]>>> = {
+    again: [...again, "UnexpectedContentType"],
+    never: [...never, "Unknown"],
+    closing,
+    elsewhere: ["NotFound"]
+  }
+
+  it("knows what each reason means", () => {
+    assert.sameMembers(Object.values(kinds).flat(), [...reasons])
+    for (const reason of reasons) assert.strictEqual(After.closes(reason), kinds["closing"]?.includes(reason))
+  })
+
+  // Of three targets the one in the middle failed.
+  const failed = {
+    emitted: false,
+    position: 1,
+    attempts: 1,
+    maxAttempts: 3,
+    open: [0, 1, 2],
+    isClosed: false,
+    isAnyOpen: true,
+    isStopping: false
+  }
+  const next = (position: number, isRound = false, isElsewhere = false) =>
+    ({ _tag: "Again", position, isRound, isElsewhere }) as const
+  const cases: ReadonlyArray<readonly [string, Partial<After.Failure>, Readonly<Record<string, After.After>>]> = [
+    ["all are open", {}, { again: next(2), elsewhere: next(2, false, true), closing: next(2) }],
+    ["none follows", { open: [0, 1] }, {
+      again: next(0, true),
+      elsewhere: next(0, true, true),
+      closing: next(0, true)
+    }],
+    ["it alone is left", { open: [1] }, { again: next(1, true), elsewhere: { _tag: "Fail" }, closing: next(1, true) }],
+    ["it closed, and others can't take the line", { open: [], isClosed: true }, {
+      again: { _tag: "Leave" },
+      elsewhere: { _tag: "Leave" },
+      closing: { _tag: "Leave" }
+    }],
+    ["none is open", { open: [], isClosed: true, isAnyOpen: false }, {
+      again: { _tag: "Leave" },
+      elsewhere: { _tag: "Leave" },
+      closing: { _tag: "Leave" }
+    }],
+    ["none can take the line", { open: [] }, {
+      again: { _tag: "Fail" },
+      elsewhere: { _tag: "Fail" },
+      closing: { _tag: "Fail" }
+    }],
+    ["one attempt is left", { attempts: 2 }, { again: next(2), elsewhere: next(2, false, true), closing: next(2) }],
+    ["no attempt is left", { attempts: 3 }, {
+      again: { _tag: "Fail" },
+      elsewhere: { _tag: "Fail" },
+      closing: { _tag: "Fail" }
+    }],
+    ["it stops", { isStopping: true }, {
+      again: { _tag: "Leave" },
+      elsewhere: { _tag: "Leave" },
+      closing: { _tag: "Leave" }
+    }],
+    ["it stops, and no attempt is left", { isStopping: true, attempts: 3 }, {
+      again: { _tag: "Fail" },
+      elsewhere: { _tag: "Fail" },
+      closing: { _tag: "Fail" }
+    }],
+    ["content came", { emitted: true }, {
+      again: { _tag: "Fail" },
+      elsewhere: { _tag: "Fail" },
+      closing: { _tag: "Fail" }
+    }]
+  ]
+  for (const [when, change, expected] of cases) {
+    it(`decides by the reason when ${when}`, () => {
+      for (const [kind, members] of Object.entries(kinds)) {
+        for (const reason of members) {
+          const after = After.after({ ...failed, ...change, reason })
+          assert.deepStrictEqual(after, expected[kind] ?? { _tag: "Fail" }, reason)
+        }
+      }
+    })
+  }
+
   it("doubles its pauses up to 30 seconds", () => {
     const pauses = Array.from({ length: 12 }, (_, n) => After.pause(n + 1, 0))
     assert.deepStrictEqual(pauses.slice(0, 7), [500, 1000, 2000, 4000, 8000, 16_000, 30_000])

@@ -61,6 +61,20 @@ describe("Redaction", () => {
     "éèsécret",
     "𝄞 clef"
   ]
+  it("finds a secret of which some characters are written otherwise", () => {
+    for (
+      const [secret, written] of [
+        ["k%25e&y", "k%25e&amp;y"],
+        ["%xy%12", "%25xy%12"],
+        ["%xy%wz", "%xy%25wz"],
+        ["a&b&c", "a&amp;b&c"],
+        ["a&b&c", "a&b&amp;c"],
+        ["a\\b\\c", "a\\\\b\\c"],
+        ["ab\"c\"d", "ab\\\"c\"d"]
+      ] as const
+    ) assert.strictEqual(clean(`x ${written} y`, secrets(secret)), "x <redacted> y", written)
+  })
+
   it("finds a secret however its characters are written", () => {
     for (const [form, write] of Object.entries(forms)) {
       for (const secret of odd) {
