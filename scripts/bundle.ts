@@ -4,7 +4,7 @@
  * - For bundlers, it marks the calls at the top of a module as pure. They only make values, such as schemas, and those that
  *   a program does not use can be left out with all that they refer to.
  * - For Node, it writes `dist/node`: the modules joined into few files. Finding and linking a file costs Node more than what
- *   is in it, and the barrel reaches some 160.
+ *   is in it, and the barrel reaches some 160. What the frames of Bedrock need of AWS's package is loaded with the first.
  */
 import { groupBy } from "effect/Array"
 import * as Fs from "node:fs"
@@ -96,9 +96,28 @@ const rank = (group: string): number => {
   return kinds.indexOf(kind) * 1000 + users.split(",").length
 }
 
+/** Classes of a package that is loaded when the first of them is used. */
+const lazyClasses = (name: string, classes: ReadonlyArray<string>): string =>
+  `import { createRequire } from "node:module"
+const load = createRequire(import.meta.url)
+${classes.map((each) => `export function ${each}(...args) { return new (load("${name}")).${each}(...args) }`).join("\n")}`
+
+const classesOf: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "@smithy/core/checksum": ["Crc32"],
+  "@smithy/core/event-streams": ["EventStreamCodec", "HeaderMarshaller"]
+}
+
+const isLazy = (id: string, importer: string | undefined): boolean =>
+  Object.hasOwn(classesOf, id) && importer === Path.join(dist, "wire/EventStream.js")
+
 const bundle = await rolldown({
   input: Object.fromEntries(modules.map((name) => [name, Path.join(dist, `${name}.js`)])),
-  external: /^[^./]/,
+  plugins: [{
+    name: "lazy",
+    resolveId: (id, importer) => isLazy(id, importer) ? `\0${id}` : undefined,
+    load: (id) => id.startsWith("\0") ? lazyClasses(id.slice(1), classesOf[id.slice(1)] ?? []) : undefined
+  }],
+  external: (id, importer) => /^[^./\0]/.test(id) && !isLazy(id, importer),
   platform: "neutral",
   treeshake: false,
   // What the barrel loads at once, a provider alone loads later.

@@ -360,9 +360,10 @@ export const run = Effect.fn("Batch.run")(function*<E = never, R = never>(
       sizeOf: () => 0
     },
     onEnded: (text) => {
-      const answer = options.onEnded === undefined ? undefined : BatchAnswer.fromText(text)
       const { onEnded } = options
-      return answer === undefined || onEnded === undefined
+      if (onEnded === undefined) return Effect.void
+      const answer = BatchAnswer.fromText(text)
+      return answer === undefined
         ? Effect.void
         : Effect.fromResult(
           Checks.given("onEnded", "a function that gives an effect", () => onEnded(answer), Effect.isEffect)

@@ -8,7 +8,7 @@
  * @since 0.2.0
  */
 import * as AiError from "effect/ai/AiError"
-import * as LanguageModel from "effect/ai/LanguageModel"
+import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Model from "effect/ai/Model"
 import * as Prompt from "effect/ai/Prompt"
 import type * as AiResponse from "effect/ai/Response"
@@ -36,6 +36,7 @@ import * as Parts from "../Parts.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
+import * as RequestFormat from "../RequestFormat.ts"
 import * as ResponseParts from "../ResponseParts.ts"
 import { codecTransformer, instructions } from "./dialect.ts"
 
@@ -198,24 +199,38 @@ export const make = (provider: Provider.Service, options: Options = {}): Effect.
       // For `streamText` the caller does not make it the parent.
       Stream.provideService(Tracer.ParentSpan, call.span)
     )
-  return LanguageModel.make({
-    streamText: (call) => run(call, "streamText"),
-    generateText: (call) => {
-      const method = call.responseFormat.type === "json" ? "generateObject" : "generateText"
-      return Effect.flatMap(Stream.runCollect(run(call, method)), (parts) => {
-        const last = parts.at(-1)
-        return last?.type === "error"
-          ? Effect.fail(AiError.make({
-            module: provider.name,
-            method,
-            reason: new AiError.InternalProviderError({ description: "The response ended without a finish reason" })
-          }))
-          : Effect.succeed([...ResponseParts.collect(parts)])
-      })
-    },
-    codecTransformer: transformer
-  })
+  return Effect.flatMap(languageModels, ({ make }) =>
+    make({
+      streamText: (call) => run(call, "streamText"),
+      generateText: (call) => {
+        const method = call.responseFormat.type === "json" ? "generateObject" : "generateText"
+        return Effect.flatMap(Stream.runCollect(run(call, method)), (parts) => {
+          const last = parts.at(-1)
+          return last?.type === "error"
+            ? Effect.fail(AiError.make({
+              module: provider.name,
+              method,
+              reason: new AiError.InternalProviderError({ description: "The response ended without a finish reason" })
+            }))
+            : Effect.succeed([...ResponseParts.collect(parts)])
+        })
+      },
+      codecTransformer: transformer
+    }))
 }
+
+// Who asks for a model has loaded it; who only imports this library need not.
+const languageModels = RequestFormat.once(() => import("effect/ai/LanguageModel"))
+
+const contextOf = (
+  provider: Provider.Service,
+  options: Options
+): Effect.Effect<Context.Context<LanguageModel.LanguageModel>> =>
+  Effect.zipWith(
+    make(provider, options),
+    languageModels,
+    (model, { LanguageModel }) => Context.make(LanguageModel, model)
+  )
 
 /**
  * A language model of the provider in context, whichever it is.
@@ -241,7 +256,7 @@ export const make = (provider: Provider.Service, options: Options = {}): Effect.
 export const layer = (
   options: Options = {}
 ): Layer.Layer<LanguageModel.LanguageModel, never, Provider.Provider> =>
-  Layer.effect(LanguageModel.LanguageModel, Effect.flatMap(Provider.Provider, (provider) => make(provider, options)))
+  Layer.effectContext(Effect.flatMap(Provider.Provider, (provider) => contextOf(provider, options)))
 
 /**
  * The language models of one provider, in the shape of the `@effect/ai-*` packages.
@@ -290,8 +305,8 @@ export const of = <Self, C extends Chunk, const Name extends string>(
       modelName,
       Layer.effectContext(Effect.gen(function*() {
         const provider = yield* service
-        const languageModel = yield* make(provider, { ...settings, model: modelName })
-        return Context.make(LanguageModel.LanguageModel, languageModel).pipe(Context.add(Provider.Provider, provider))
+        const context = yield* contextOf(provider, { ...settings, model: modelName })
+        return Context.add(context, Provider.Provider, provider)
       }))
     )
   return { model, layer: ({ config, model: modelName }) => model(modelName, config) }

@@ -149,8 +149,9 @@ type HeaderValue = ReturnType<HeaderMarshaller["parse"]>[string]
 
 const toUtf8: Utf8Decode = (bytes) => typeof bytes === "string" ? bytes : utf8Decoder.decode(bytes)
 const fromUtf8: Utf8Encode = (text) => utf8Encoder.encode(text)
-const marshaller = new HeaderMarshaller(toUtf8, fromUtf8)
-const codec = new EventStreamCodec(toUtf8, fromUtf8)
+// Made with the first frame: for Node, AWS's package is loaded then.
+let marshaller: HeaderMarshaller | undefined
+let codec: EventStreamCodec | undefined
 
 /**
  * Makes a decoder for one response body.
@@ -348,7 +349,7 @@ export const decodeAll = (bytes: Uint8Array, options?: Options): {
  * @since 0.1.0
  */
 export const encodeUnsafe = (message: Message): Uint8Array =>
-  codec.encode({
+  (codec ??= new EventStreamCodec(toUtf8, fromUtf8)).encode({
     headers: Object.fromEntries(
       Object.entries(message.headers).map(([name, value]) => [name, { type: "string" as const, value }])
     ),
@@ -373,10 +374,12 @@ const isAt = (headers: Uint8Array, frame: Uint8Array, end: number): boolean => {
 
 // The bytes are a copy, with exactly the headers in its buffer: a length that points past their end throws instead of
 // reading on. Frames share the result.
-const decodeHeaders = (bytes: Uint8Array): Readonly<Record<string, string>> =>
-  Object.freeze(Object.fromEntries(
+const decodeHeaders = (bytes: Uint8Array): Readonly<Record<string, string>> => {
+  marshaller ??= new HeaderMarshaller(toUtf8, fromUtf8)
+  return Object.freeze(Object.fromEntries(
     Object.entries(marshaller.parse(viewOf(bytes))).map(([name, header]) => [name, render(header)])
   ))
+}
 
 const render = (header: HeaderValue): string => {
   switch (header.type) {
