@@ -141,7 +141,143 @@ const overloaded = new ProviderError.ProviderError({
   emitted: true
 })
 
+const finish: ChatEvent.Finish = { _tag: "Finish", reason: "stop", model: "test-model" }
+
+const told = (...events: ReadonlyArray<ChatEvent.ChatEvent>) => () => Stream.fromIterable([...events, finish])
+
+/** A call that the provider runs, and its results. */
+const ran = (id: string, ...results: ReadonlyArray<Partial<ChatEvent.ToolResult>>) =>
+  [
+    { _tag: "ToolCallStart", id, name: "search", providerExecuted: true },
+    { _tag: "ToolCall", id, name: "search", params: {}, providerExecuted: true },
+    ...results.map((result): ChatEvent.ToolResult => ({
+      _tag: "ToolResult",
+      id,
+      name: "search",
+      result: null,
+      isFailure: false,
+      preliminary: false,
+      providerExecuted: true,
+      ...result
+    }))
+  ] satisfies ReadonlyArray<ChatEvent.ChatEvent>
+
 const cases: Readonly<Record<string, Case>> = {
+  "results of tools that failed, that were denied, and that go on": {
+    events: told(
+      ...ran("a", { result: "no such city", isFailure: true }),
+      ...ran("b", { result: { code: 1 }, isFailure: true }),
+      ...ran("c", { result: { type: "execution-denied", reason: "no" }, isFailure: true }),
+      ...ran("d", { result: "half", preliminary: true }, { result: ["whole"] })
+    ),
+    aiSdk: message(
+      "stop",
+      ...step(
+        ...["a", "b", "c", "d"].flatMap((toolCallId) => {
+          const providerExecuted = true
+          const result = {
+            a: [{ type: "tool-output-error", toolCallId, errorText: "no such city", providerExecuted }],
+            b: [{ type: "tool-output-error", toolCallId, errorText: "{\"code\":1}", providerExecuted }],
+            c: [{ type: "tool-output-denied", toolCallId }],
+            d: [
+              { type: "tool-output-available", toolCallId, output: "half", providerExecuted, preliminary: true },
+              { type: "tool-output-available", toolCallId, output: ["whole"], providerExecuted }
+            ]
+          }[toolCallId] ?? []
+          return [
+            { type: "tool-input-start", toolCallId, toolName: "search", providerExecuted },
+            { type: "tool-input-available", toolCallId, toolName: "search", providerExecuted, input: {} },
+            ...result
+          ]
+        })
+      )
+    ),
+    agUi: run(
+      { outcome: success(), metadata: { finishReason: "stop" } },
+      ...stepOf(
+        "step-1",
+        ...reopened("r-0"),
+        ...([
+          ["a", "r-2", "no such city", true],
+          ["b", "r-4", "{\"code\":1}", true],
+          ["c", "r-6", "{\"type\":\"execution-denied\",\"reason\":\"no\"}", true],
+          ["d", "r-8", "[\"whole\"]", false]
+        ] as const).flatMap(([id, messageId, content, isFailure]) => [
+          { ...called(id, "search", "r-0"), metadata: { providerExecuted: true } },
+          ...args(id, "{}"),
+          ended(id),
+          ...reopened("r-0"),
+          {
+            type: "TOOL_CALL_RESULT",
+            messageId,
+            toolCallId: id,
+            role: "tool",
+            content,
+            ...(isFailure ? { metadata: { tanstack: { state: "output-error" } } } : undefined)
+          }
+        ])
+      )
+    )
+  },
+  "sources and files": {
+    events: told(
+      { _tag: "Text", delta: "See." },
+      { _tag: "Source", url: "https://x.test", title: "X" },
+      { _tag: "Source", document: "file-1", title: "Book", citedText: "a", place: { unit: "page", start: 3, end: 4 } },
+      { _tag: "Source", document: "file-2", title: "Notes", place: { unit: "character", start: 0 } },
+      { _tag: "File", mediaType: "image/png", data: Uint8Array.of(1, 2, 3) },
+      { _tag: "Refusal", delta: "No." }
+    ),
+    aiSdk: message(
+      "stop",
+      ...step(
+        ...block("text", "text-0", "See."),
+        { type: "source-url", sourceId: "source-1", url: "https://x.test", title: "X" },
+        {
+          type: "source-document",
+          sourceId: "source-2",
+          mediaType: "application/pdf",
+          title: "Book",
+          providerMetadata: { source: { citedText: "a", place: { unit: "page", start: 3, end: 4 } } }
+        },
+        {
+          type: "source-document",
+          sourceId: "source-3",
+          mediaType: "text/plain",
+          title: "Notes",
+          providerMetadata: { source: { place: { unit: "character", start: 0 } } }
+        },
+        { type: "file", mediaType: "image/png", url: "data:image/png;base64,AQID" },
+        ...block("text", "text-5", "No.")
+      )
+    ),
+    agUi: run(
+      { outcome: success(), metadata: { finishReason: "stop" } },
+      ...stepOf(
+        "step-1",
+        open("r-0"),
+        ...said("r-0", "See."),
+        ...[
+          { id: "source-1", url: "https://x.test", title: "X" },
+          {
+            id: "source-2",
+            document: "file-1",
+            title: "Book",
+            citedText: "a",
+            place: { unit: "page", start: 3, end: 4 }
+          },
+          { id: "source-3", document: "file-2", title: "Notes", place: { unit: "character", start: 0 } }
+        ].map((value) => ({ type: "CUSTOM", name: "source", value })),
+        {
+          type: "CUSTOM",
+          name: "file",
+          value: { id: "file-4", mediaType: "image/png", url: "data:image/png;base64,AQID" }
+        },
+        ...said("r-0", "No."),
+        close("r-0")
+      )
+    )
+  },
   "an answer that says nothing": {
     events: () => of(answer()),
     aiSdk: message("stop", ...step()),
