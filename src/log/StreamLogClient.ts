@@ -125,12 +125,10 @@ export const follow = (
         accept: "text/event-stream",
         ...(last === undefined ? undefined : { "last-event-id": last })
       }
+      const options = { headers: fields, ...(page < 1024 * 1024 ? { urlParams: { page } } : undefined) }
       return json === undefined || last !== undefined
-        ? HttpClientRequest.get(url, {
-          headers: fields,
-          ...(page < 1024 * 1024 ? { urlParams: { page } } : undefined)
-        })
-        : HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(url, { headers: fields }), json)
+        ? HttpClientRequest.get(url, options)
+        : HttpClientRequest.bodyJsonUnsafe(HttpClientRequest.post(url, options), json)
     }
     const broken = (why: string) => {
       failures += 1

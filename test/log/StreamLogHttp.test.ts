@@ -270,6 +270,20 @@ describe("StreamLogClient", () => {
       assert.strictEqual((yield* provider.requests).length, 2)
     }).pipe(Effect.provide(FetchHttpClient.layer)))
 
+  it.live("reads an answer that is over before anything of it has come through", () =>
+    Effect.gen(function*() {
+      const { url } = yield* serve([reply()])
+      yield* Stream.runDrain(StreamLogClient.follow(`${url}/answers/a1`, { request }))
+      // The rest of it is one page, which is too long for the connection.
+      const proxy = yield* cutting(url, 3000)
+      const text = yield* StreamLogClient.follow(`${proxy.url}/answers/a1`, { request }).pipe(
+        Stream.flatMap((received) => Stream.fromIterable(received._tag === "Chunks" ? received.chunks : [])),
+        ChunkStream.text,
+        Stream.mkString
+      )
+      assert.strictEqual(text, content)
+    }).pipe(Effect.provide(FetchHttpClient.layer)))
+
   it.live("is a provider, with the provider's errors", () =>
     Effect.gen(function*() {
       const { url } = yield* serve([
