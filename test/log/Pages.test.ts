@@ -38,6 +38,36 @@ const stored = Effect.fnUntraced(function*(all: ReadonlyArray<State.Batch>) {
 
 const { maxPage } = Pages
 
+describe("a page that is split", () => {
+  it.prop("has all of its chunks, in pages of so many bytes or of one chunk", {
+    chunks: Schema.Array(Schema.Literals(["", "a", "é", "日本", "x".repeat(40), "x".repeat(100)])),
+    max: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 200 })),
+    start: Schema.Natural
+  }, ({ chunks, max, start }) => {
+    const whole: Pages.Page = {
+      _tag: "Page",
+      epoch: "e",
+      start,
+      end: start + chunks.length,
+      json: JSON.stringify(chunks)
+    }
+    const pages = Pages.split(whole, max)
+    const read = pages.map(({ json }): ReadonlyArray<unknown> => JSON.parse(json))
+    assert.deepStrictEqual<ReadonlyArray<unknown>>(read.flat(), chunks)
+    let at = start
+    for (const [index, { end, epoch, json, start }] of pages.entries()) {
+      const count = read[index]?.length ?? 0
+      assert.deepStrictEqual([epoch, start, end], ["e", at, at + count])
+      assert.isTrue(Pages.sizeOf(json) <= max || count === 1 || chunks.length === 0, json)
+      // The next chunk would not have fitted.
+      const next = read[index + 1]?.[0]
+      if (next !== undefined) assert.isAbove(Pages.sizeOf(json) + Pages.sizeOf(JSON.stringify(next)) + 1, max)
+      at = end
+    }
+    assert.strictEqual(at, whole.end)
+  })
+})
+
 describe("pages", () => {
   const cases: ReadonlyArray<[string, ReadonlyArray<number>, ReadonlyArray<ReadonlyArray<number>>]> = [
     ["nothing has no page", [], []],
