@@ -4,6 +4,9 @@
 import { Array as Arr, Effect, Option, Result, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
 import * as Editor from "../src/cli/editor.ts"
 import { ChatEvent, Endpoint, OpenAiChunk, type Provider, ServerSentEvents } from "../src/index.ts"
 import * as Pages from "../src/log/pages.ts"
@@ -12,6 +15,7 @@ import * as StreamLogClient from "../src/log/StreamLogClient.ts"
 import * as Tails from "../src/log/tail.ts"
 import * as Ledger from "../src/middleware/Ledger.ts"
 import * as State from "../src/middleware/state/ledger.ts"
+import * as SqliteStore from "../src/stores/SqliteStore.ts"
 import * as Store from "../src/stores/Store.ts"
 import * as AgUi from "../src/ui/AgUi.ts"
 import * as AiSdk from "../src/ui/AiSdk.ts"
@@ -370,23 +374,44 @@ const listings: Readonly<
   "what sums leave out": [Ledger.entries(), (i) => ({ flags: [{ kind: "unpriced", subject: `model${i}` }] })]
 }
 
-const ledgerCases: ReadonlyArray<Case> = Object.entries(listings).map(([name, [run, make]]): Case => ({
-  name: `ledger: ${name}`,
-  size: 50,
-  prepare: (size) => {
-    const store = Effect.runSync(Store.memory)
-    const filled = Effect.forEach(Arr.range(1, size), (i) => {
-      const attempt = `a${String(i).padStart(9, "0")}`
-      const row = { ...State.started({ attempt, provider: "test", model: "model" }, 0, 1), ...make(i) }
-      return Store.modifyIn(store, {}, () => ({
-        result: undefined,
-        writes: [State.cell(row).put({ ...State.done(row, 1, {}), ...make(i) })]
-      }))
-    }, { discard: true })
-    Effect.runSync(filled)
-    return () => Effect.runPromise(Effect.provideService(run, Store.Store, store))
+/** Writes so many rows, one by one. */
+const filled = (store: Store.Service, size: number, make: (i: number) => Partial<State.Row> = () => ({})) =>
+  Effect.forEach(Arr.range(1, size), (i) => {
+    const attempt = `a${String(i).padStart(9, "0")}`
+    const row = { ...State.started({ attempt, provider: "test", model: "model" }, 0, 1), ...make(i) }
+    return Store.modifyIn(store, {}, () => ({
+      result: undefined,
+      writes: [State.cell(row).put({ ...State.done(row, 1, {}), ...make(i) })]
+    }))
+  }, { discard: true })
+
+const ledgerCases: ReadonlyArray<Case> = [
+  ...Object.entries(listings).map(([name, [run, make]]): Case => ({
+    name: `ledger: ${name}`,
+    size: 50,
+    prepare: (size) => {
+      const store = Effect.runSync(Store.memory)
+      Effect.runSync(filled(store, size, make))
+      return () => Effect.runPromise(Effect.provideService(run, Store.Store, store))
+    }
+  })),
+  {
+    name: "ledger: rows written to SQLite, and read",
+    size: 50,
+    prepare: (size) => () =>
+      Effect.runPromise(
+        Effect.gen(function*() {
+          const folder = yield* Effect.acquireRelease(
+            Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "growth-"))),
+            (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true }))
+          )
+          const store = yield* SqliteStore.make({ filename: Path.join(folder, "store.db") })
+          yield* filled(store, size)
+          yield* Effect.provideService(Stream.runDrain(Ledger.rows()), Store.Store, store)
+        }).pipe(Effect.scoped)
+      )
   }
-}))
+]
 
 /** Entries of a store in memory that expire, written in an order of their own, and swept. */
 const storeCases: ReadonlyArray<Case> = Object.entries({
