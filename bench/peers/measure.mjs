@@ -90,6 +90,24 @@ const kinds = {
       best = Math.min(best, 1000 * (cpu() - since) / count)
     }
     print(best)
+  },
+  // How much dearer an event is in an answer of 50,000 than in one of 2,000.
+  growth: async () => {
+    const { events, large, respond } = await import("./bodies.mjs")
+    const { open } = await load()
+    const each = async (count, rounds) => {
+      const reads = large(events(wire, count))
+      const ask = open(async () => respond(wire, reads))
+      let best = Number.POSITIVE_INFINITY
+      for (let round = 0; round < rounds; round++) {
+        const since = cpu()
+        await ask(() => undefined)
+        best = Math.min(best, (cpu() - since) / count)
+      }
+      return best
+    }
+    await each(2_000, 10)
+    print(await each(50_000, 3) / await each(2_000, 20))
   }
 }
 

@@ -93,12 +93,29 @@ const loaded = (entry, chunk) => {
   return size
 }
 
+/** Seconds of a type check of the subject, beside one of nothing. */
+const checked = (wire, subject) => {
+  const check = (file) => {
+    const since = performance.now()
+    const flags = "--ignoreConfig --noEmit --allowJs --checkJs --skipLibCheck --target es2022 --module nodenext".split(" ")
+    spawnSync(path("../../node_modules/.bin/tsc"), [...flags, file], { cwd: import.meta.dirname })
+    return (performance.now() - since) / 1000
+  }
+  const nothing = Path.join(folder, "nothing.mjs")
+  Fs.writeFileSync(nothing, "export {}")
+  return check(path("subjects", `${subject}.mjs`)) - check(nothing)
+}
+
+const path = (...parts) => Path.join(import.meta.dirname, ...parts)
+
 const columns = [
   ["cold", "first text of a process, ms", (wire, subject) => measure(subject, wire, "cold", Path.join(folder, wire))],
   ["request", "a request, µs", (wire, subject) => measure(subject, wire, "request")],
   ["idle", "an idle stream, KB", (wire, subject) => measure(subject, wire, "idle", "2000") / 1000],
   ["single", "an event, one a read, µs", (wire, subject) => measure(subject, wire, "stream", "single")],
-  ["large", "an event, reads of 64 KiB, µs", (wire, subject) => measure(subject, wire, "stream", "large")]
+  ["large", "an event, reads of 64 KiB, µs", (wire, subject) => measure(subject, wire, "stream", "large")],
+  ["growth", "an event of 50,000 beside one of 2,000", (wire, subject) => measure(subject, wire, "growth")],
+  ["types", "type check, s", checked]
 ]
 
 const shown = (value) => value >= 100 ? value.toFixed(0) : value.toPrecision(3)
