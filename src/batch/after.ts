@@ -94,4 +94,4 @@ const longestPause = 30_000
  * @internal
  */
 export const pause = (round: number, random: number): number =>
-  Math.min(longestPause, firstPause * 2 ** Math.min(round - 1, 10)) * (1 - random / 4)
+  Math.min(longestPause, firstPause * 2 ** (round - 1)) * (1 - random / 4)
