@@ -2,6 +2,7 @@
  * What a front end shows of an answer, before it is written in the words of a protocol.
  */
 import * as Prompt from "effect/ai/Prompt"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -251,7 +252,7 @@ class Fold {
         : {
           usage: spent.usage,
           usages: [{ model: totals.model, usage: spent.usage }],
-          cost: spent.cost && Number(spent.cost)
+          cost: spent.cost && BigDecimal.toNumberUnsafe(spent.cost)
         })
     })
   }
