@@ -210,6 +210,16 @@ interface Message {
   isLast: boolean
 }
 
+const begin = (id: string, continues: boolean): Message => ({
+  id,
+  continues,
+  isShown: false,
+  isOpen: false,
+  hasText: false,
+  hasCalls: false,
+  isLast: false
+})
+
 /**
  * The events of the blocks. A message of the assistant has its text before its calls, so a response that goes on after
  * them, or thinks again, goes on in another message.
@@ -221,8 +231,8 @@ class Writer {
   private message: Message | undefined
   private reasoning: string | undefined
   private isNextReasoning = false
-  /** The calls whose arguments are still coming, and whether some have come. */
-  private readonly calls = new Map<string, boolean>()
+  /** The calls of which arguments have come in pieces. */
+  private readonly streamed = new Set<string>()
 
   constructor(run: Run) {
     this.run = run
@@ -265,7 +275,6 @@ class Writer {
         const message = this.messageOf("call")
         message.hasCalls = true
         message.isLast ||= !providerExecuted
-        this.calls.set(toolCallId, false)
         return before + (message.isShown ? "" : this.open(message)) + this.closeText() + frame({
           type: "TOOL_CALL_START",
           toolCallId,
@@ -275,7 +284,7 @@ class Writer {
         })
       }
       case "call-delta":
-        if (/\S/.test(block.delta)) this.calls.set(block.id, true)
+        if (/\S/.test(block.delta)) this.streamed.add(block.id)
         return frame({ type: "TOOL_CALL_ARGS", toolCallId: block.id, delta: block.delta })
       case "call":
         return this.endCall(block.id, block.params)
@@ -325,15 +334,7 @@ class Writer {
     const isOver = message !== undefined && !message.isLast &&
       (kind === "reasoning" && message.hasText || kind !== "call" && message.hasCalls)
     if (message !== undefined && !isOver) return message
-    return this.message = {
-      id: this.nextId(),
-      continues: message !== undefined,
-      isShown: false,
-      isOpen: false,
-      hasText: false,
-      hasCalls: false,
-      isLast: false
-    }
+    return this.message = begin(this.nextId(), message !== undefined)
   }
 
   private open(message: Message, metadata?: object): string {
@@ -393,8 +394,7 @@ class Writer {
   }
 
   private endCall(toolCallId: string, params: unknown): string {
-    const delta = this.calls.get(toolCallId) === true || params === undefined ? "" : contentOf(params)
-    this.calls.delete(toolCallId)
+    const delta = this.streamed.has(toolCallId) || params === undefined ? "" : contentOf(params)
     return (delta === "" ? "" : frame({ type: "TOOL_CALL_ARGS", toolCallId, delta })) +
       frame({ type: "TOOL_CALL_END", toolCallId })
   }
@@ -421,8 +421,7 @@ class Writer {
     if (this.message?.isOpen === true) return thought + this.closeText(metadata)
     const { messageId } = this.run
     if (this.message === undefined && this.steps === 0 && messageId !== undefined) {
-      const of = { continues: false, isShown: true, isOpen: false, hasText: true, hasCalls: true, isLast: true }
-      this.message = { id: messageId, ...of }
+      this.message = begin(messageId, false)
     }
     return thought + this.open(this.message ?? this.messageOf("text"), metadata) + this.closeText()
   }
