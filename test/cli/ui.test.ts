@@ -39,6 +39,46 @@ describe("decode --ui", () => {
         assert.match(two.stdout, /"errorText":"IncompleteStream"\}\n\ndata: \[DONE\]\n\n$/)
       })))
 
+  it.effect("ends with 1 when a stream has failed and with 2 when a file can't be read, in whichever form", () =>
+    within({ "a.sse": hello, "b.sse": hello.slice(0, 40) }, (path) =>
+      Effect.gen(function*() {
+        const [whole, cut, none] = [path("a.sse"), path("b.sse"), path("none.sse")]
+        for (const form of [[], ["--chunks"], ["--parts"], ["--ui", "ai-sdk"], ["--ui", "ag-ui"]]) {
+          for (
+            const [files, expected] of [
+              [[whole], 0],
+              [[cut], 1],
+              [[cut, whole], 1],
+              [[none], 2],
+              [[none, whole], 2],
+              [[whole, none], 2],
+              [[cut, none], 2],
+              [[none, cut], 2]
+            ] as const
+          ) {
+            const { status, stderr } = yield* run(["decode", "--provider", "openai", ...form, ...files])
+            assert.strictEqual(status, expected, [...form, ...files].join(" "))
+            assert.strictEqual(stderr.includes(`llm-stream decode: ${none}: `), expected === 2)
+          }
+        }
+      })))
+
+  it.effect("takes one form at a time", () =>
+    within({ "a.sse": hello }, (path) =>
+      Effect.gen(function*() {
+        for (
+          const [forms, named] of [
+            [["--chunks", "--parts"], "--chunks and --parts"],
+            [["--parts", "--ui", "ai-sdk"], "--parts and --ui"],
+            [["--chunks", "--parts", "--ui", "ai-sdk"], "--chunks and --parts and --ui"]
+          ] as const
+        ) {
+          const { status, stderr, stdout } = yield* run(["decode", "--provider", "openai", ...forms, path("a.sse")])
+          assert.deepStrictEqual([status, stdout], [2, ""])
+          assert.include(stderr, `${named} exclude each other`)
+        }
+      })))
+
   it.effect("prints the events of AG-UI, too", () =>
     within({ "a.sse": hello }, (path) =>
       Effect.gen(function*() {
