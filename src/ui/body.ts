@@ -101,12 +101,8 @@ export type Read<A> = Result.Result<A, InvalidRequest>
 const longestPlace = 800
 
 /** @internal */
-export const refuse = (path: Path, message: string): Result.Result<never, InvalidRequest> => {
-  const at = place(path)
-  return Result.fail(
-    new InvalidRequest({ message: `${at.length > longestPlace ? at.slice(0, longestPlace) : at}: ${message}` })
-  )
-}
+export const refuse = (path: Path, message: string): Result.Result<never, InvalidRequest> =>
+  Result.fail(new InvalidRequest({ message: `${place(path).slice(0, longestPlace)}: ${message}` }))
 
 /** A field of an object, with its path. */
 const field = (object: Fields, path: Path, name: string): readonly [value: unknown, path: Path] => [

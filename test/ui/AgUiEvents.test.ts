@@ -191,6 +191,28 @@ describe("an event of AG-UI", () => {
       )
     }))
 
+  it.effect("is of the same message where a provider's result of an earlier response stands between thoughts", () =>
+    Effect.gen(function*() {
+      const found = { _tag: "ToolResult", ...provided, result: 5, isFailure: false, preliminary: false } as const
+      const events = yield* sent([start, called, stop, thought("a"), found, thought("b"), stop])
+      const second = events.findIndex(({ stepName }) => stepName === "step-2")
+      assert.deepStrictEqual(events.slice(second + 1, -2).map(({ messageId, type }) => [type, messageId]), [
+        ["REASONING_START", "r-2"],
+        ["REASONING_MESSAGE_START", "r-2"],
+        ["TEXT_MESSAGE_START", "r-1"],
+        ["REASONING_MESSAGE_CONTENT", "r-2"],
+        ["REASONING_MESSAGE_END", "r-2"],
+        ["REASONING_END", "r-2"],
+        ["TEXT_MESSAGE_END", "r-1"],
+        ["TOOL_CALL_RESULT", "r-4"],
+        ["REASONING_START", "r-5"],
+        ["REASONING_MESSAGE_START", "r-5"],
+        ["REASONING_MESSAGE_CONTENT", "r-5"],
+        ["REASONING_MESSAGE_END", "r-5"],
+        ["REASONING_END", "r-5"]
+      ])
+    }))
+
   it.effect("carries the seal of results of an earlier message in that message, where the client names it", () =>
     Effect.gen(function*() {
       const result = {
