@@ -58,6 +58,24 @@ describe("an effort", () => {
   }
 })
 
+describe("reasoning that Claude shall not do", () => {
+  it("has neither a budget nor a summary, and says so", async () => {
+    const sent = async (reasoning: ChatRequest.ChatRequest["reasoning"]) => {
+      const request = { model: "claude-sonnet-4-5", prompt, reasoning }
+      const { body, ignored } = Result.getOrThrow(await prepared(Anthropic.define({}), request))
+      return [body["thinking"], ignored]
+    }
+    const off = { type: "disabled" }
+    const why = "effort none turns reasoning off"
+    assert.deepStrictEqual(await sent({ effort: "none" }), [off, []])
+    assert.deepStrictEqual(await sent({ effort: "none", summary: "auto" }), [off, [`reasoning.summary: ${why}`]])
+    assert.deepStrictEqual(await sent({ effort: "none", budgetTokens: 2048, summary: "auto" }), [off, [
+      `reasoning.budgetTokens: ${why}`,
+      `reasoning.summary: ${why}`
+    ]])
+  })
+})
+
 describe("an answer that Claude shall go on with", () => {
   it("ends without white space, and keeps all else", async () => {
     const { messages } = Result.getOrThrow(

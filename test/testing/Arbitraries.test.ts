@@ -73,6 +73,18 @@ const providers = {
   })
 }
 
+describe("answers that are drawn", () => {
+  const kinds = ["content", "reasoning", "refusal", "toolCall", "audio"] as const
+  for (const kind of kinds) {
+    it.effect(`have no piece but ${kind} where nothing else is asked for, and have those`, () =>
+      Effect.gen(function*() {
+        const answers = yield* Arbitrary.sampleEffect(Arbitraries.answer({ pieces: [kind] }), { count: 30 })
+        const types = answers.flatMap(({ pieces }) => pieces.map(({ type }) => type))
+        assert.deepStrictEqual([...new Set(types)], [kind])
+      }))
+  }
+})
+
 /** Whether a response is what the answer says. */
 const holds = (response: ChatResponse.ChatResponse, answer: Answer.Answer): void => {
   const expected = Answer.expected(answer)
