@@ -3,8 +3,9 @@
  * server counts the requests as they come. Run: `node bench/limits.ts [LIMIT [MILLISECONDS [SECONDS]]]`, 50 in 1,000 ms for 15
  * seconds by default, then the URLs of stores, a SQLite file of its own by default.
  *
- * "used" leaves out the first interval, in which all starts at once. "most in an interval" is by the server's clock: requests
- * that were on their way for longer than the later ones count with them, which a busy machine makes many.
+ * "used" and "later" leave out the first interval, in which cold processes start at once. "most in an interval" is by the
+ * server's clock: requests that were on their way for longer than the later ones count with them, which a busy machine
+ * makes many.
  */
 import { Duration, Effect, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
@@ -83,6 +84,7 @@ const measured = (store: string, limit: number, every: number, seconds: number) 
       requests: times.length,
       "used, %": Number(((times.length - limit) / limit / (took / every) * 100).toFixed(1)),
       "most in an interval": most(times, every),
+      "later": most(times.slice(limit), every),
       limit
     }
   })
