@@ -100,10 +100,12 @@ const rank = (group: string): number => {
 const lazyClasses = (name: string, classes: ReadonlyArray<string>): string =>
   `import { createRequire } from "node:module"
 const load = createRequire(import.meta.url)
+let loaded
 ${
-    classes.map((each) => `export function ${each}(...args) { return new (load("${name}")).${each}(...args) }`).join(
-      "\n"
+    classes.map((each) =>
+      `export function ${each}(...args) { return new (loaded ??= load("${name}")).${each}(...args) }`
     )
+      .join("\n")
   }`
 
 const classesOf: Readonly<Record<string, ReadonlyArray<string>>> = {

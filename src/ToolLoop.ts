@@ -746,6 +746,7 @@ const formOf = <R>(tool: Tool.Any, isOurs: boolean, transformer: LanguageModel.C
   const decoder = (schema: Schema.Constraint) =>
     linearDecoder(schema as Schema.ConstraintDecoder<unknown, R>, { errors: "all" })
   const schema = tool.parametersSchema
+  if (!Schema.isSchema(schema)) return { sent: tool, decode: Effect.succeed, isDecoded: false }
   if (!isOurs || !Tool.isUserDefined(tool)) return { sent: tool, decode: decoder(schema), isDecoded: false }
   const plain: Form<R> = { sent: tool, decode: decoder(Schema.toCodecJson(schema)), isDecoded: true }
   if (Tool.getStrictMode(tool) !== true) return plain

@@ -75,40 +75,31 @@ const kinds = {
   },
   // Microseconds of CPU an event, one event a read or in reads of 64 KiB.
   stream: async () => {
-    const { events, large, respond } = await import("./bodies.mjs")
-    const { open } = await load()
-    const count = 10_000
-    const single = events(wire, count)
-    const reads = size === "large" ? large(single) : single
-    const ask = open(async () => respond(wire, reads))
-    let best = Number.POSITIVE_INFINITY
-    for (let round = 0; round < 8; round++) {
-      const since = cpu()
-      let length = 0
-      await ask((text) => length += text.length)
-      if (length < 5 * count) throw new Error(`${subject} gave ${length} characters`)
-      best = Math.min(best, 1000 * (cpu() - since) / count)
-    }
-    print(best)
+    print(await perEvent(10_000, size, 8))
   },
   // How much dearer an event is in an answer of 50,000 than in one of 2,000.
   growth: async () => {
-    const { events, large, respond } = await import("./bodies.mjs")
-    const { open } = await load()
-    const each = async (count, rounds) => {
-      const reads = large(events(wire, count))
-      const ask = open(async () => respond(wire, reads))
-      let best = Number.POSITIVE_INFINITY
-      for (let round = 0; round < rounds; round++) {
-        const since = cpu()
-        await ask(() => undefined)
-        best = Math.min(best, (cpu() - since) / count)
-      }
-      return best
-    }
-    await each(2_000, 10)
-    print(await each(50_000, 3) / await each(2_000, 20))
+    await perEvent(2_000, "large", 10)
+    print(await perEvent(50_000, "large", 3) / await perEvent(2_000, "large", 20))
   }
+}
+
+/** Microseconds of CPU an event of an answer with so many: the best of the rounds. */
+const perEvent = async (count, reading, rounds) => {
+  const { events, large, respond } = await import("./bodies.mjs")
+  const { open } = await load()
+  const single = events(wire, count)
+  const reads = reading === "large" ? large(single) : single
+  const ask = open(async () => respond(wire, reads))
+  let best = Number.POSITIVE_INFINITY
+  for (let round = 0; round < rounds; round++) {
+    const since = cpu()
+    let length = 0
+    await ask((text) => length += text.length)
+    if (length < 5 * count) throw new Error(`${subject} gave ${length} characters`)
+    best = Math.min(best, 1000 * (cpu() - since) / count)
+  }
+  return best
 }
 
 // What the cold process reads itself is made before it.

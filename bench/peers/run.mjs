@@ -18,6 +18,8 @@ import { plot } from "./plot.mjs"
 
 const rounds = Number(process.argv[2] ?? 5)
 
+const path = (...parts) => Path.join(import.meta.dirname, ...parts)
+
 const wires = {
   chat: {
     "no client: fetch, split, `JSON.parse`": "floor",
@@ -39,7 +41,7 @@ process.on("exit", () => Fs.rmSync(folder, { recursive: true }))
 const measure = (subject, wire, kind, size = "") => {
   const { status, stderr, stdout } = spawnSync(
     process.execPath,
-    ["--expose-gc", Path.join(import.meta.dirname, "measure.mjs"), subject, wire, kind, size],
+    ["--expose-gc", path("measure.mjs"), subject, wire, kind, size],
     { encoding: "utf8" }
   )
   if (status !== 0) throw new Error(`${subject} ${kind}: ${stderr}`)
@@ -48,7 +50,7 @@ const measure = (subject, wire, kind, size = "") => {
 
 /** Kilobytes after gzip of what a bundle loads at its start, also without Effect and AWS's packages. */
 const bundled = async (subject) => {
-  const entry = Path.join(import.meta.dirname, "subjects", `${subject}.mjs`)
+  const entry = path("subjects", `${subject}.mjs`)
   const withEsbuild = async (external) => {
     const { metafile, outputFiles } = await esbuild.build({
       entryPoints: [entry],
@@ -102,8 +104,6 @@ const checked = (wire, subject) => {
   spawnSync(path("../../node_modules/.bin/tsc"), [...flags, path("subjects", `${subject}.mjs`)], { cwd: folder })
   return (performance.now() - since) / 1000
 }
-
-const path = (...parts) => Path.join(import.meta.dirname, ...parts)
 
 const columns = [
   ["cold", "first text of a process, ms", (wire, subject) => measure(subject, wire, "cold", Path.join(folder, wire))],
