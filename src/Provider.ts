@@ -24,17 +24,18 @@ import * as Redactable from "effect/Redactable"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
+import type * as Types from "effect/Types"
 import * as Auth from "./Auth.ts"
 import type * as ChatRequest from "./ChatRequest.ts"
 import { type Chunk, hasOutput } from "./Chunk.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import * as Checks from "./engine/checks.ts"
 import * as GivenOptions from "./engine/givenOptions.ts"
+import * as Opening from "./engine/opening.ts"
 import * as Redaction from "./engine/redaction.ts"
 import * as ResponseBody from "./engine/responseBody.ts"
 import * as Transport from "./engine/transport.ts"
-import { defined } from "./internal/defined.ts"
 import type { Protocol, ResponseInfo } from "./Protocol.ts"
 import * as ProviderError from "./ProviderError.ts"
 import * as RequestFormat from "./RequestFormat.ts"
@@ -672,13 +673,12 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
     plan: Effect.Effect<Outline, ProviderError.InvalidRequest>,
     decoding: Pick<Transport.Route<D>, "protocol" | "hasContent" | "clock">
   ) =>
-    Transport.stream<D>(client, (context) => {
+    Transport.open<D>(client, (context) => {
       const own = Context.get(context, CurrentPolicy)
-      const policy = !Predicate.isObject(own)
-        ? Result.fail("`CurrentPolicy` has to be a policy")
-        : Object.keys(own).length === 0 || Result.isFailure(layerPolicy)
-        ? layerPolicy
-        : toPolicy({ ...options, ...defined(own) })
+      const policy = Result.flatMap(
+        layerPolicy,
+        (usual) => Result.flatMap(Checks.copied(own, "CurrentPolicy"), (stated) => toPolicy(stated, usual))
+      )
       if (Result.isFailure(policy)) return Effect.fail(fail(invalid(policy.failure)))
       return Effect.mapBoth(plan, {
         onFailure: fail,
@@ -696,22 +696,27 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
       })
     })
   const plan = planner(definition)
-  const stream: Caller<C>["stream"] = (request, clock) => run(plan(request), { protocol, hasContent: hasOutput, clock })
+  const open = (request: ChatRequest.ChatRequest, clock?: Transport.Started) =>
+    run(plan(request), { protocol, hasContent: hasOutput, clock })
   return {
-    service: {
-      name: protocol.provider,
-      dialect: definition.dialect,
-      telemetryName: definition.telemetryName,
-      target: (request) => targetOf(definition, request),
-      stream: (request) => stream(request)
-    },
-    stream,
+    service: Opening.provider(
+      {
+        name: protocol.provider,
+        dialect: definition.dialect,
+        telemetryName: definition.telemetryName,
+        target: (request: ChatRequest.ChatRequest) => targetOf(definition, request)
+      },
+      (request: ChatRequest.ChatRequest) => open(request)
+    ),
+    stream: (request, clock) => Opening.stream(open(request, clock)),
     call: (call, clock) =>
-      run(Effect.suspend(() => Effect.fromResult(planCall(definition, call))), {
-        protocol: call.protocol,
-        hasContent: call.hasContent,
-        clock
-      })
+      Opening.stream(
+        run(Effect.suspend(() => Effect.fromResult(planCall(definition, call))), {
+          protocol: call.protocol,
+          hasContent: call.hasContent,
+          clock
+        })
+      )
   }
 })
 
@@ -795,13 +800,17 @@ const concealing: object = Object.create(Headers.empty, {
   }
 })
 
-const durations = {
+const usualPolicy: Transport.Policy = {
   firstByteTimeout: Duration.minutes(4),
   idleTimeout: Duration.minutes(2),
   contentTimeout: Duration.infinity,
   totalTimeout: Duration.infinity,
-  maxRetryDelay: Duration.seconds(60)
+  maxRetryDelay: Duration.seconds(60),
+  maxRetries: 2,
+  propagateTrace: false
 }
+
+const durations = ["firstByteTimeout", "idleTimeout", "contentTimeout", "totalTimeout", "maxRetryDelay"] as const
 
 const refusals = new WeakMap<Policy, string>()
 
@@ -823,25 +832,23 @@ export const definitionOf = <Options extends CommonOptions, D extends Definition
   return { ...define(harmless), auth: Auth.none, options: refused }
 }
 
-const toPolicy = (policy: Policy): Result.Result<Transport.Policy, string> =>
-  Result.gen(function*() {
-    const refusal = refusals.get(policy)
-    if (refusal !== undefined) return yield* Result.fail(refusal)
-    const { maxRetries = 2, propagateTrace = false } = policy
-    const duration = (name: keyof typeof durations) =>
-      policy[name] === undefined
-        ? Result.succeed(durations[name])
-        : Checks.duration(name, policy[name], { zero: name === "maxRetryDelay" })
-    return {
-      firstByteTimeout: yield* duration("firstByteTimeout"),
-      idleTimeout: yield* duration("idleTimeout"),
-      contentTimeout: yield* duration("contentTimeout"),
-      totalTimeout: yield* duration("totalTimeout"),
-      maxRetryDelay: yield* duration("maxRetryDelay"),
-      maxRetries: yield* Checks.count("maxRetries", maxRetries, { unlimited: true }),
-      propagateTrace
-    }
-  })
+/** The policy with what is stated in place of what is usual. */
+const toPolicy = (stated: Policy, usual: Transport.Policy = usualPolicy): Result.Result<Transport.Policy, string> => {
+  const refusal = refusals.get(stated)
+  if (refusal !== undefined) return Result.fail(refusal)
+  const { maxRetries = usual.maxRetries, propagateTrace = usual.propagateTrace } = stated
+  const retries = Checks.count("maxRetries", maxRetries, { unlimited: true })
+  if (Result.isFailure(retries)) return Result.fail(retries.failure)
+  const policy: Types.Mutable<Transport.Policy> = { ...usual, maxRetries: retries.success, propagateTrace }
+  for (const name of durations) {
+    const value = stated[name]
+    if (value === undefined) continue
+    const duration = Checks.duration(name, value, { zero: name === "maxRetryDelay" })
+    if (Result.isFailure(duration)) return Result.fail(duration.failure)
+    policy[name] = duration.success
+  }
+  return Result.succeed(policy)
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Layers

@@ -1,6 +1,5 @@
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
-import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -17,12 +16,12 @@ import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
 import { fromClient } from "./clientError.ts"
+import type * as Opening from "./opening.ts"
 import * as Quiet from "./quiet.ts"
 import { withRequestId } from "./reason.ts"
 import * as Redaction from "./redaction.ts"
@@ -97,34 +96,29 @@ export interface Planned<C> {
  *
  * @internal
  */
-export const stream = <C>(
+export const open = <C>(
   client: Client,
   plan: (context: Context.Context<never>) => Effect.Effect<Planned<C>, ProviderError.ProviderError>
-): Stream.Stream<C, ProviderError.ProviderError> =>
-  Stream.fromChannel(
-    Channel.fromTransform((_upstream, scope) => {
-      // Once the stream is open, nothing is kept of how it came to be.
-      let next: Protocol.ChunkPull<C, never, never> = Effect.contextWith((context: Context.Context<never>) =>
-        Effect.flatMap(plan(context), (planned) => {
-          const { before, policy: { totalTimeout }, route } = planned
-          const clock = Context.get(context, Clock.Clock)
-          const started = route.clock ?? { at: undefined }
-          const left = deadline(clock, totalTimeout, started.at ??= millis(clock))
-          const { provider } = route.protocol
-          const limited = <A>(pull: Pull.Pull<A, ProviderError.ProviderError>, emitted: boolean) =>
-            within(pull, left, () => {
-              const message = `The stream did not end within ${Duration.format(totalTimeout)}`
-              const reason = new ProviderError.Timeout({ kind: "total", message })
-              return new ProviderError.ProviderError({ provider, reason, emitted })
-            })
-          const first = Effect.map(openWithRetries(client, planned, scope, context), (opened) => {
-            next = limited(opened.pull, true)
-            return opened.first
-          })
-          return limited(before === undefined ? first : Effect.andThen(before, first), false)
+): Opening.Open<C, ProviderError.ProviderError> =>
+(scope) =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.flatMap(plan(context), (planned) => {
+      const { before, policy: { totalTimeout }, route } = planned
+      const clock = Context.get(context, Clock.Clock)
+      const started = route.clock ?? { at: undefined }
+      const left = deadline(clock, totalTimeout, started.at ??= millis(clock))
+      const { provider } = route.protocol
+      const limited = <A>(pull: Pull.Pull<A, ProviderError.ProviderError>, emitted: boolean) =>
+        within(pull, left, () => {
+          const message = `The stream did not end within ${Duration.format(totalTimeout)}`
+          const reason = new ProviderError.Timeout({ kind: "total", message })
+          return new ProviderError.ProviderError({ provider, reason, emitted })
         })
+      const opened = Effect.map(
+        openWithRetries(client, planned, scope, context),
+        ({ first, rest }) => ({ first, rest: limited(rest, true) })
       )
-      return Effect.succeed(Effect.suspend(() => next))
+      return limited(before === undefined ? opened : Effect.andThen(before, opened), false)
     })
   )
 
@@ -173,10 +167,7 @@ const withContent = <C, B>(
   })
 }
 
-interface Opened<C> {
-  readonly first: Arr.NonEmptyReadonlyArray<C>
-  readonly pull: Protocol.ChunkPull<C, never, never>
-}
+type Opened<C> = Opening.Opened<C, ProviderError.ProviderError>
 
 const openWithRetries = <C>(
   client: Client,
@@ -371,7 +362,7 @@ const openOnce = Effect.fnUntraced(function*<C>(
   )
   const first = yield* pull
   close()
-  return { first, pull }
+  return { first, rest: pull }
 })
 
 const calling =

@@ -25,11 +25,13 @@ import * as CostEstimate from "../CostEstimate.ts"
 import { isStated } from "../CostMetadata.ts"
 import { tellUnsent } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
+import * as Opening from "../engine/opening.ts"
 import { plain, zero } from "../internal/amount.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
+import * as Attempts from "./attempts.ts"
 import * as Lifetime from "./lifetime.ts"
 import * as Stack from "./stack.ts"
 import * as State from "./state/budget.ts"
@@ -412,7 +414,7 @@ export const guard: {
         amount: yield* Stored.checked("Budget", Checks.amount("atMost", options.atMost)),
         provider: "Budget"
       })
-      return Stack.through(streamOf(self), [stage])
+      return Opening.stream(Stack.through(Attempts.openStream(streamOf(self)), [stage]))
     }))
 )
 

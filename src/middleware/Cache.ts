@@ -5,23 +5,25 @@
  *
  * @since 0.2.0
  */
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Predicate from "effect/Predicate"
+import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import * as Scope from "effect/Scope"
 import * as AnyChunk from "../AnyChunk.ts"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as CostMetadata from "../CostMetadata.ts"
 import { tellUnsent } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
+import * as Opening from "../engine/opening.ts"
 import { canonicalRequest } from "../engine/requestJson.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Provider from "../Provider.ts"
@@ -216,13 +218,10 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
   const write = AnyChunk.writer(settings.chunk)
 
   return <D extends Chunk>(self: Provider.Service<D>): Provider.Service<C | D> => {
-    const asked = (
-      request: ChatRequest,
-      cell: Store.Cell<State.Entry>
-    ): Stream.Stream<C | D, ProviderError> =>
-      Stream.unwrap(Effect.gen(
-        function*(): Effect.fn.Return<Stream.Stream<C | D, ProviderError>, ProviderError, Scope.Scope> {
-          const owner = SecureRandom.uuidV4Unsafe()
+    const asked =
+      (request: ChatRequest, cell: Store.Cell<State.Entry>): Opening.Open<C | D, ProviderError> => (scope) =>
+        Effect.gen(function*() {
+          const owner = globalThis.crypto.randomUUID()
           const change = (
             f: (entry: State.Entry | undefined, now: number) => ReadonlyArray<Store.Write>
           ): Effect.Effect<void> =>
@@ -232,18 +231,21 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
             )
           let isOver = false
           // Whoever waits may ask, also when this is interrupted before it knows that it was to ask.
-          yield* Effect.addFinalizer(() =>
-            isOver ? Effect.void : change((entry) => State.isAsking(entry, owner) ? [cell.remove] : [])
+          yield* Scope.addFinalizer(
+            scope,
+            Effect.suspend(() =>
+              isOver ? Effect.void : change((entry) => State.isAsking(entry, owner) ? [cell.remove] : [])
+            )
           )
           const claim = yield* claimed(cell, owner, 0)
           if (claim?._tag === "Hit") {
-            const chunks = decode(claim.value)
-            if (Result.isSuccess(chunks)) {
+            const chunks = Result.getOrElse(decode(claim.value), () => [])
+            // Else another version of the library kept it.
+            if (Arr.isReadonlyArrayNonEmpty(chunks)) {
               isOver = true
               yield* Effect.andThen(tellUnsent, count(self.name, "hit"))
-              return Stream.fromArray(chunks.success.map(free))
+              return { first: Arr.map(chunks, free), rest: Cause.done() }
             }
-            // Another version of the library kept it.
           }
           yield* count(self.name, "miss")
           if (claim?._tag === "Ask") {
@@ -254,29 +256,30 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
                   : []
               ),
               settings.lease
-            )
+            ).pipe(Scope.provide(scope))
           }
           const chunks: Array<D> = []
-          return Attempts.ask(self, request).pipe(
-            Stream.mapArray((some) => {
-              // No chunk is that short.
-              if (chunks.length <= settings.maxSize / 10) { for (const chunk of some) chunks.push(chunk) }
-              return some
-            }),
-            Stream.concat(Stream.unwrap(Effect.gen(function*() {
-              const json = yield* kept(chunks)
-              if (json === undefined) return Stream.empty
-              yield* change((entry, now) =>
-                claim?._tag === "Hit" || entry === undefined || State.isAsking(entry, owner)
-                  ? [cell.put(State.kept(json), now + settings.timeToLive)]
-                  : []
-              )
-              isOver = true
-              return Stream.empty
-            })))
-          )
-        }
-      ))
+          const add = (some: Arr.NonEmptyReadonlyArray<D>): typeof some => {
+            // No chunk is that short.
+            if (chunks.length <= settings.maxSize / 10) { for (const chunk of some) chunks.push(chunk) }
+            return some
+          }
+          const ended = Effect.gen(function*() {
+            const json = yield* kept(chunks)
+            if (json === undefined) return
+            yield* change((entry, now) =>
+              claim?._tag === "Hit" || entry === undefined || State.isAsking(entry, owner)
+                ? [cell.put(State.kept(json), now + settings.timeToLive)]
+                : []
+            )
+            isOver = true
+          })
+          const { first, rest } = yield* Attempts.openOf(self, request)(scope)
+          return {
+            first: add(first),
+            rest: Pull.catchDone(Effect.map(rest, add), () => Effect.andThen(ended, Cause.done()))
+          }
+        })
 
     const kept = (chunks: ReadonlyArray<D>): Effect.Effect<Schema.Json | undefined> => {
       if (!isWhole(chunks)) return Effect.succeed(undefined)
@@ -312,15 +315,16 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
     const put = (cell: Store.Cell<State.Entry>, entry: State.Entry, now: number): Store.Write =>
       cell.put(entry, now + settings.lease)
 
-    return {
-      ...self,
-      stream: (request) =>
-        Stream.unwrap(Effect.gen(function*() {
+    return Opening.provider(
+      self,
+      (request: ChatRequest): Opening.Open<C | D, ProviderError> => (scope) =>
+        Effect.gen(function*() {
           const isKept = Stored.called("Cache", "while", "a function that gives true or false", () => isFor(request))
-          if ((yield* Bypass) || !(yield* isKept)) return Attempts.ask(self, request)
+          const uncached = Attempts.openOf(self, request)
+          if ((yield* Bypass) || !(yield* isKept)) return yield* uncached(scope)
           const text = canonicalRequest(request)
           // The provider says what is wrong with it.
-          if (Result.isFailure(text)) return Attempts.ask(self, request)
+          if (Result.isFailure(text)) return yield* uncached(scope)
           const { model = "", url = "" } = self.target?.(request) ?? {}
           // An address may have a key in it.
           const digest = yield* sha256(`${url}\n${text.success}`)
@@ -331,9 +335,9 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
             () => tenant(request),
             Predicate.isString
           )
-          return asked(request, State.cells(Store.key("cache", whose, self.name, model, digest)))
-        }))
-    }
+          return yield* asked(request, State.cells(Store.key("cache", whose, self.name, model, digest)))(scope)
+        })
+    )
   }
 })
 

@@ -14,6 +14,7 @@ import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Checks from "../engine/checks.ts"
 import { refused } from "../engine/checks.ts"
+import * as Opening from "../engine/opening.ts"
 import { defined } from "../internal/defined.ts"
 import * as Provider from "../Provider.ts"
 import type { ProviderError, Reason } from "../ProviderError.ts"
@@ -192,38 +193,37 @@ const checked = <C extends Chunk>(
 const among = <C extends Chunk>(
   targets: ReadonlyArray<Target<C>>,
   { name = "fallback", onFailure, while: isFor = fallsOn }: Options
-): Provider.Service<C> => ({
-  name,
-  dialect: dialectOf(targets.map(({ provider }) => provider)),
-  stream: (request) =>
-    Attempts.stream(() =>
-      Effect.gen(function*() {
-        const [first, ...others] = yield* Effect.forEach(targets, (target) =>
-          Effect.map(changed(request, target, name), (request): Attempts.Attempt<C> => ({
-            provider: target.provider,
-            request,
-            maxRetries: target.maxRetries ?? 0
-          })))
-        if (first === undefined) {
-          return yield* refused(name, "no provider to ask: there are no targets")
-        }
-        return {
-          first,
-          onFailure,
-          next: (error, failures, left) => {
-            const following = others[failures - 1]
-            return following === undefined || left <= 0
-              ? Effect.succeed(undefined)
-              : Effect.flatMap(
-                Attempts.decided(name, () => isFor(error)),
-                (isFor) =>
-                  isFor ? Effect.as(tell(error, following), following) : Effect.succeed(undefined)
-              )
+): Provider.Service<C> =>
+  Opening.provider(
+    { name, dialect: dialectOf(targets.map(({ provider }) => provider)) },
+    (request: ChatRequest) =>
+      Attempts.open(() =>
+        Effect.gen(function*() {
+          const [first, ...others] = yield* Effect.forEach(targets, (target) =>
+            Effect.map(changed(request, target, name), (request): Attempts.Attempt<C> => ({
+              provider: target.provider,
+              request,
+              maxRetries: target.maxRetries ?? 0
+            })))
+          if (first === undefined) {
+            return yield* refused(name, "no provider to ask: there are no targets")
           }
-        }
-      })
-    )
-})
+          return {
+            first,
+            onFailure,
+            next: (error, failures, left) => {
+              const following = others[failures - 1]
+              return following === undefined || left <= 0
+                ? Effect.succeed(undefined)
+                : Effect.flatMap(
+                  Attempts.decided(name, () => isFor(error)),
+                  (isFor) => isFor ? Effect.as(tell(error, following), following) : Effect.succeed(undefined)
+                )
+            }
+          }
+        })
+      )
+  )
 
 const changed = (
   request: ChatRequest,

@@ -22,12 +22,14 @@ import { streamOf } from "../content/given.ts"
 import * as Cost from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
 import * as Checks from "../engine/checks.ts"
+import * as Opening from "../engine/opening.ts"
 import * as Labels from "../internal/names.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Provider from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
 import * as Usage from "../Usage.ts"
+import * as Attempts from "./attempts.ts"
 import * as Lifetime from "./lifetime.ts"
 import * as Stack from "./stack.ts"
 import * as State from "./state/ledger.ts"
@@ -484,7 +486,7 @@ export const track: {
         provider: "",
         model: undefined
       })
-      return Stack.through(streamOf(self), [stage])
+      return Opening.stream(Stack.through(Attempts.openStream(streamOf(self)), [stage]))
     }))
 )
 
@@ -500,7 +502,17 @@ const isText = (id: string) =>
 
 const isUser = (user: unknown): boolean => user === undefined || typeof user === "string"
 
-const uuid = Effect.sync(() => SecureRandom.uuidV7Unsafe())
+const drawn = new Uint8Array(4096)
+let used = drawn.length
+
+// Many random bytes cost as much as the few of one id.
+const uuid = SecureRandom.make((size) => {
+  if (used + size > drawn.length) {
+    globalThis.crypto.getRandomValues(drawn)
+    used = 0
+  }
+  return drawn.slice(used, used += size)
+}).uuidV7()
 
 const checked = ({ attempt = uuid, expiresAfter, lease = "1 minute", onStoreFailure }: RowOptions) =>
   Effect.all({

@@ -11,11 +11,15 @@ import { dual } from "effect/Function"
 import type * as Headers from "effect/http/Headers"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
-import { CurrentHeads } from "../engine/call.ts"
+import { CurrentHeads, type Head } from "../engine/call.ts"
+import * as Opening from "../engine/opening.ts"
 import { requestId } from "../engine/refusal.ts"
 import type { ResponseHeaders } from "../Protocol.ts"
 import * as Provider from "../Provider.ts"
+import type { ProviderError } from "../ProviderError.ts"
+import * as Attempts from "./attempts.ts"
 
 /**
  * The head of a response, also of one that refuses the request.
@@ -88,19 +92,20 @@ export const tap: {
   self: Stream.Stream<A, E, R>,
   onHead: (head: ResponseHead) => Effect.Effect<void>
 ): Stream.Stream<A, E, R> =>
-  Stream.unwrap(Effect.map(CurrentHeads, (heads) =>
-    Stream.provideService(self, CurrentHeads, [
-      ...heads,
-      ({ headers, model, names, provider, status }) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          onHead({
-            provider,
-            model,
-            status,
-            requestId: requestId(headers, names),
-            limits: limitsOf(headers, names, now)
-          }))
-    ]))))
+  Stream.unwrap(
+    Effect.map(CurrentHeads, (heads) => Stream.provideService(self, CurrentHeads, [...heads, telling(onHead)]))
+  ))
+
+const telling =
+  (onHead: (head: ResponseHead) => Effect.Effect<void>) => ({ headers, model, names, provider, status }: Head) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      onHead({
+        provider,
+        model,
+        status,
+        requestId: requestId(headers, names),
+        limits: limitsOf(headers, names, now)
+      }))
 
 /**
  * A provider that tells the head of each response, see {@link tap}.
@@ -131,7 +136,14 @@ export const tapped: {
 } = dual(2, <C extends Chunk>(
   self: Provider.Service<C>,
   onHead: (head: ResponseHead) => Effect.Effect<void>
-): Provider.Service<C> => ({ ...self, stream: (request) => tap(self.stream(request), onHead) }))
+): Provider.Service<C> => {
+  const head = telling(onHead)
+  return Opening.provider(
+    self,
+    (request: ChatRequest): Opening.Open<C, ProviderError> => (scope) =>
+      Effect.updateService(Attempts.openOf(self, request)(scope), CurrentHeads, (heads) => [...heads, head])
+  )
+})
 
 /**
  * Tells the heads of the common `Provider` that is provided to it.

@@ -13,10 +13,10 @@ import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import * as Checks from "../engine/checks.ts"
+import * as Opening from "../engine/opening.ts"
 import { tellRetry } from "../engine/transport.ts"
 import * as Provider from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
@@ -110,7 +110,7 @@ export const retried: {
   (args) => Predicate.hasProperty(args[0], "stream"),
   <C extends Chunk>(self: Provider.Service<C>, options: Options = {}): Provider.Service<C> => {
     const plan = planOf(self, options)
-    return { ...self, stream: (request) => Attempts.stream((policy) => plan(request, policy)) }
+    return Opening.provider(self, (request: ChatRequest) => Attempts.open((policy) => plan(request, policy)))
   }
 )
 
@@ -147,28 +147,27 @@ const planOf = <C extends Chunk>(self: Provider.Service<C>, options: Options) =>
 }
 
 /**
- * A provider each of whose attempts is a run of `attempt`: what middleware is that counts attempts. The outermost one makes
+ * A provider each of whose attempts is opened by `attempt`: what middleware is that counts attempts. The outermost one makes
  * them, as {@link retried} does, unless the caller's `maxRetries` says how many; what is under it makes one.
  *
  * @internal
  */
 export const owned = <C extends Chunk>(
   self: Provider.Service<C>,
-  attempt: Provider.Service<C>["stream"],
-  options?: Options
+  attempt: (request: ChatRequest) => Opening.Open<C, ProviderError>,
+  options: Options = {}
 ): Provider.Service<C> => {
-  const one = { ...self, stream: attempt }
-  const isTwice = retried(one, options)
-  return {
-    ...self,
-    stream: (request) =>
-      Stream.unwrap(Effect.map(Provider.CurrentPolicy, ({ maxRetries = 2 }) =>
-        maxRetries === 0
-          ? attempt(request)
-          : maxRetries === 2
-          ? isTwice.stream(request)
-          : retried(one, { schedule: pauses(maxRetries), ...options }).stream(request)))
-  }
+  const one = Opening.provider(self, attempt)
+  const isTwice = planOf(one, options)
+  return Opening.provider(
+    self,
+    (request: ChatRequest): Opening.Open<C, ProviderError> => (scope) =>
+      Effect.flatMap(Provider.CurrentPolicy, ({ maxRetries = 2 }) => {
+        if (maxRetries === 0) return attempt(request)(scope)
+        const plan = maxRetries === 2 ? isTwice : planOf(one, { schedule: pauses(maxRetries), ...options })
+        return Attempts.open((policy) => plan(request, policy))(scope)
+      })
+  )
 }
 
 /**

@@ -3,11 +3,12 @@ import type * as BigDecimal from "effect/BigDecimal"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { identity } from "effect/Function"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
@@ -15,8 +16,9 @@ import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import { type Chunk, hasOutput } from "../Chunk.ts"
 import * as CostMetadata from "../CostMetadata.ts"
-import { CurrentWatchers } from "../engine/call.ts"
+import { CurrentHeads, CurrentWatchers } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
+import * as Opening from "../engine/opening.ts"
 import { millis } from "../engine/watch.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -67,6 +69,8 @@ export interface Plan<out C extends Chunk> {
   readonly onFailure: ((failed: Failed) => Effect.Effect<void>) | undefined
 }
 
+type Opened<C> = Opening.Opened<C, ProviderError.ProviderError>
+
 interface Spent {
   readonly usage: Usage
   readonly cost: Effect.Effect<{ readonly total: BigDecimal.BigDecimal; readonly isComplete: boolean } | undefined>
@@ -82,95 +86,86 @@ const costOf = (metadata: CostMetadata.CostMetadata) =>
  *
  * @internal
  */
-export const stream = <C extends Chunk>(
+export const open = <C extends Chunk>(
   plan: (policy: Provider.Policy) => Effect.Effect<Plan<C>, ProviderError.ProviderError>
-): Stream.Stream<C, ProviderError.ProviderError> =>
-  Stream.unwrap(Effect.flatMap(
-    Provider.CurrentPolicy,
-    (policy) => Effect.map(plan(policy), (plan) => Stream.fromChannel(channel(plan, policy)))
-  ))
+): Opening.Open<C, ProviderError.ProviderError> =>
+(scope) =>
+  Effect.contextWith((context: Context.Context<never>) => {
+    const policy = Context.get(context, Provider.CurrentPolicy)
+    return Effect.flatMap(plan(policy), (plan) => attempts(plan, policy, scope, context))
+  })
 
-const channel = <C extends Chunk>({ first, next, onFailure }: Plan<C>, policy: Provider.Policy) =>
-  Channel.fromTransform((_upstream, scope) =>
-    Effect.map(Effect.all([Clock.Clock, CurrentWatchers]), ([clock, watchers]) => {
-      const left = timeLeft(clock, policy)
-      // What was used by attempts whose chunks nobody gets.
-      const spent: Array<Spent> = []
-      let earlier: ProviderError.Earlier = []
-      const failed = (error: ProviderError.ProviderError) =>
-        Effect.flatMap(
-          Effect.forEach(spent, ({ cost, usage }) => Effect.map(cost, (cost) => ({ usage, cost }))),
-          (spent) => Effect.fail(ProviderError.withEarlier(spent.reduce(ProviderError.withSpent, error), earlier))
-        )
-      let rest: Pull.Pull<Arr.NonEmptyReadonlyArray<C>, ProviderError.ProviderError> | undefined
+const attempts = <C extends Chunk>(
+  { first, next, onFailure }: Plan<C>,
+  policy: Provider.Policy,
+  scope: Scope.Scope,
+  context: Context.Context<never>
+): Pull.Pull<Opened<C>, ProviderError.ProviderError> => {
+  const left = timeLeft(Context.get(context, Clock.Clock), policy)
+  // What was used by attempts whose chunks nobody gets.
+  const spent: Array<Spent> = []
+  let earlier: ProviderError.Earlier = []
+  const failed = (error: ProviderError.ProviderError) =>
+    Effect.flatMap(
+      Effect.forEach(spent, ({ cost, usage }) => Effect.map(cost, (cost) => ({ usage, cost }))),
+      (spent) => Effect.fail(ProviderError.withEarlier(spent.reduce(ProviderError.withSpent, error), earlier))
+    )
 
-      const drop = (
-        { provider, request }: Attempt<C>,
-        error: ProviderError.ProviderError,
-        held: ReadonlyArray<C>
-      ): void => {
-        earlier = ProviderError.followed(earlier, error, modelOf(provider, request))
-        if (error.spent !== undefined) {
-          const { cost: total, isComplete = false, usage } = error.spent
-          spent.push({ usage, cost: Effect.succeed(total && { total, isComplete }) })
-        }
-        if (held.length === 0) return
-        // Whoever counts outside saw none of its chunks, and it may be paid for.
-        const sent = { provider: error.provider, model: modelOf(provider, request) }
-        for (const { open } of watchers) open.add(sent)
-        const metadata = CostMetadata.accumulator()
-        for (const chunk of held) metadata.add(chunk)
-        const usage = metadata.usage()
-        if (usage !== undefined) spent.push({ usage, cost: costOf(metadata.metadata()) })
-      }
+  const drop = (
+    { provider, request }: Attempt<C>,
+    error: ProviderError.ProviderError,
+    held: ReadonlyArray<C>
+  ): void => {
+    earlier = ProviderError.followed(earlier, error, modelOf(provider, request))
+    if (error.spent !== undefined) {
+      const { cost: total, isComplete = false, usage } = error.spent
+      spent.push({ usage, cost: Effect.succeed(total && { total, isComplete }) })
+    }
+    if (held.length === 0) return
+    // Whoever counts outside saw none of its chunks, and it may be paid for.
+    const sent = { provider: error.provider, model: modelOf(provider, request) }
+    for (const { open } of Context.get(context, CurrentWatchers)) open.add(sent)
+    const metadata = CostMetadata.accumulator()
+    for (const chunk of held) metadata.add(chunk)
+    const usage = metadata.usage()
+    if (usage !== undefined) spent.push({ usage, cost: costOf(metadata.metadata()) })
+  }
 
-      const make = (
-        attempt: Attempt<C>,
-        failures: number
-      ): Pull.Pull<Arr.NonEmptyReadonlyArray<C>, ProviderError.ProviderError> =>
-        Effect.gen(function*() {
-          const own = yield* Scope.fork(scope)
-          const held: Array<C> = []
-          const pull = yield* Channel.toPullScoped(limited(attempt, policy, failures, left).channel, own)
-          const collected: typeof pull = Effect.flatMap(pull, (chunks) => {
-            for (const chunk of chunks) held.push(chunk)
-            return held.length >= maxHeld || chunks.some(hasOutput)
-              ? Effect.succeed(delivered(held, chunks))
-              : collected
+  const make = (attempt: Attempt<C>, failures: number): Pull.Pull<Opened<C>, ProviderError.ProviderError> =>
+    Effect.flatMap(Scope.fork(scope), (own) => {
+      const held: Array<C> = []
+      const collected = ({ first, rest }: Opened<C>): Pull.Pull<Opened<C>, ProviderError.ProviderError> => {
+        for (const chunk of first) held.push(chunk)
+        return held.length < maxHeld && !first.some(hasOutput)
+          ? Effect.flatMap(rest, (first) => collected({ first, rest }))
+          : Effect.succeed({
+            first: isNonEmpty(held) ? held : first,
+            // The first attempt fails with its own error.
+            rest: failures === 0 ? rest : Effect.catchTag(rest, "ProviderError", failed)
           })
-          rest = Effect.catchTag(pull, "ProviderError", failed)
-          return yield* collected.pipe(
-            Pull.catchDone(() => {
-              rest = Cause.done()
-              return isNonEmpty(held) ? Effect.succeed(held) : rest
-            }),
-            Effect.catchTag("ProviderError", (error) =>
-              Effect.gen(function*() {
-                // The socket is closed before the pause.
-                yield* Scope.close(own, Exit.fail(error))
-                yield* told(attempt, error, failures + 1, onFailure)
-                const following = yield* next(error, failures + 1, left())
-                if (following !== undefined) {
-                  drop(attempt, error, held)
-                  return yield* make(following, failures + 1)
-                }
-                rest = failed(error)
-                return yield* isNonEmpty(held) ? Effect.succeed(held) : rest
-              }))
-          )
-        })
-
-      const opened = make(first, 0)
-      return Effect.suspend(() => rest ?? opened)
+      }
+      return Effect.flatMap(openOf(attempt.provider, attempt.request)(own), collected).pipe(
+        Effect.provideService(Provider.CurrentPolicy, limited(attempt, policy, failures, left)),
+        Pull.catchDone(() => isNonEmpty(held) ? Effect.succeed({ first: held, rest: Cause.done() }) : Cause.done()),
+        Effect.catchTag("ProviderError", (error) =>
+          Effect.gen(function*() {
+            // The socket is closed before the pause.
+            yield* Scope.close(own, Exit.fail(error))
+            yield* told(attempt, error, failures + 1, onFailure)
+            const following = yield* next(error, failures + 1, left())
+            if (following !== undefined) {
+              drop(attempt, error, held)
+              return yield* make(following, failures + 1)
+            }
+            return isNonEmpty(held) ? { first: held, rest: failed(error) } : yield* failed(error)
+          }))
+      )
     })
-  )
+
+  return make(first, 0)
+}
 
 const isNonEmpty = <C>(chunks: ReadonlyArray<C>): chunks is Arr.NonEmptyReadonlyArray<C> => chunks.length > 0
-
-const delivered = <C>(
-  held: ReadonlyArray<C>,
-  last: Arr.NonEmptyReadonlyArray<C>
-): Arr.NonEmptyReadonlyArray<C> => isNonEmpty(held) ? held : last
 
 /**
  * The milliseconds that the caller's `totalTimeout` leaves for all attempts together.
@@ -213,34 +208,64 @@ export const streamOf = <C extends Chunk>(
   Checks.given("provider", "one that gives a stream", () => self.stream(request), Stream.isStream)
 
 /**
- * {@link streamOf}, or its error.
+ * Opens the stream of a provider.
  *
  * @internal
  */
-export const ask = <C extends Chunk>(
-  provider: Provider.Service<C>,
+export const openOf = <C extends Chunk>(
+  self: Provider.Service<C>,
   request: ChatRequest
-): Stream.Stream<C, ProviderError.ProviderError> =>
-  Stream.suspend(() =>
-    Result.match(streamOf(provider, request), {
-      onFailure: (message) => Stream.fail(Checks.refused(provider.name, message)),
-      onSuccess: identity
+): Opening.Open<C, ProviderError.ProviderError> => {
+  const known = Result.getOrUndefined(Result.try(() => Opening.of(self)))
+  return known === undefined
+    ? (scope) =>
+      Effect.flatMap(
+        Effect.fromResult(Result.mapError(streamOf(self, request), (message) => Checks.refused(nameOf(self), message))),
+        (stream) => openStream(stream)(scope)
+      )
+    : known(request)
+}
+
+/** @internal */
+export const nameOf = <C extends Chunk>(self: Provider.Service<C>): string =>
+  Predicate.isString(self?.name) ? self.name : "middleware"
+
+/**
+ * Opens any stream. Its later pulls find what its first one found of middleware around it.
+ *
+ * @internal
+ */
+export const openStream = <A, E, R>(self: Stream.Stream<A, E, R>): Opening.Open<A, E, R> => (scope) =>
+  Effect.contextWith((context: Context.Context<R>) =>
+    Effect.flatMap(Channel.toPullScoped(self.channel, scope), (pull) => {
+      let from: Context.Context<R> | undefined
+      let to = context
+      // One for each context that it meets: a context is copied when something is added.
+      const kept = (own: Context.Context<R>): Context.Context<R> => {
+        if (own === from) return to
+        from = own
+        return to = own.pipe(
+          Context.add(CurrentWatchers, Context.get(context, CurrentWatchers)),
+          Context.add(CurrentHeads, Context.get(context, CurrentHeads)),
+          Context.add(Provider.CurrentPolicy, Context.get(context, Provider.CurrentPolicy))
+        )
+      }
+      return Effect.map(pull, (first) => ({ first, rest: Effect.updateContext(pull, kept) }))
     })
   )
 
 const limited = <C extends Chunk>(
-  { maxRetries, provider, request }: Attempt<C>,
+  { maxRetries }: Attempt<C>,
   policy: Provider.Policy,
   failures: number,
   left: () => number
-): Stream.Stream<C, ProviderError.ProviderError> =>
-  Stream.provideService(ask(provider, request), Provider.CurrentPolicy, {
-    ...(failures === 0 ? policy : withTimeLeft(policy, left)),
-    // The provider refuses what is no number.
-    maxRetries: typeof policy.maxRetries === "number" && typeof maxRetries === "number"
-      ? Math.min(policy.maxRetries, maxRetries)
-      : policy.maxRetries ?? maxRetries
-  })
+): Provider.Policy => ({
+  ...(failures === 0 ? policy : withTimeLeft(policy, left)),
+  // The provider refuses what is no number.
+  maxRetries: typeof policy.maxRetries === "number" && typeof maxRetries === "number"
+    ? Math.min(policy.maxRetries, maxRetries)
+    : policy.maxRetries ?? maxRetries
+})
 
 /**
  * The policy of what is asked now, when part of the `totalTimeout` has passed.

@@ -1,9 +1,13 @@
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Cost } from "../Cost.ts"
 import * as Checks from "../engine/checks.ts"
+import * as Watch from "../engine/watch.ts"
 import * as Pricing from "../Pricing.ts"
 import type * as ProviderError from "../ProviderError.ts"
 import type * as Store from "../stores/Store.ts"
@@ -19,14 +23,30 @@ export const after = (middleware: string, step: Effect.Effect<unknown, Store.Sto
   Effect.catch(Effect.asVoid(step), (error) => Stored.tellFailure(middleware, error))
 
 /**
- * Renews a lease until the scope closes.
+ * Renews a lease until the scope closes. One fiber waits for all of them: one for each would cost more than the rest of a
+ * middleware.
  *
  * @internal
  */
 export const renewed = (renew: Effect.Effect<void>, lease: number): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(
-    Effect.forkScoped(Effect.forever(Effect.delay(renew, Duration.millis(lease / 3))))
-  )
+  Effect.contextWith((context: Context.Context<Scope.Scope>) => {
+    const clock = Context.get(context, Clock.Clock)
+    let due = 0
+    let renewal: Fiber.Fiber<void> | undefined
+    const next = Effect.sync(() => {
+      due = Watch.millis(clock) + lease / 3
+      Watch.watch(clock, watched)
+    })
+    const watched: Watch.Watched = {
+      left: (now) => due - now,
+      expire: () => renewal = Effect.runForkWith(context)(Effect.andThen(renew, next))
+    }
+    const close = Effect.suspend(() => {
+      Watch.unwatch(clock, watched)
+      return renewal === undefined ? Effect.void : Fiber.interrupt(renewal)
+    })
+    return Effect.andThen(Effect.addFinalizer(() => close), next)
+  })
 
 /** Renews a lease as long as the call runs: all leases of a call in one fiber, if it is as fast as they need. */
 const renewedWith = (call: Stack.Call, renew: Effect.Effect<void>, lease: number) => {

@@ -1,21 +1,18 @@
-import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
-import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import * as Scope from "effect/Scope"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import type { Cost } from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
 import * as Engine from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
+import type * as Opening from "../engine/opening.ts"
 import * as Tokens from "../engine/tokens.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -130,39 +127,37 @@ export const around = <C extends Chunk>(
   const stages = [stage, ...inner]
   const service = Retry.owned(
     base,
-    (request) =>
-      Stream.unwrap(Effect.map(asking(base, request), ({ model, stream }) => {
+    (request) => (scope) =>
+      Effect.flatMap(modelOf(base, request), (model) => {
         const asked = { provider: base, request, model, texts: Tokens.found(request) }
-        return through(stream, stages.map((stage) => stage(asked)))
-      })),
+        return through(Attempts.openOf(base, request), stages.map((stage) => stage(asked)))(scope)
+      }),
     options
   )
   const stacked: Stacked<C> = { ...service, [stack]: { base, stages, stream: service.stream } }
   return stacked
 }
 
-/** The stream of a provider, and the model asked for. Programs without types have providers and requests of any kind. */
-const asking = <C extends Chunk>(self: Provider.Service<C>, request: ChatRequest) =>
+/** The model asked for. Programs without types have providers and requests of any kind. */
+const modelOf = <C extends Chunk>(self: Provider.Service<C>, request: ChatRequest) =>
   Effect.fromResult(Result.mapError(
-    Result.all({
-      stream: Attempts.streamOf(self, request),
-      model: Checks.given("request.model", "a text", () => self.target?.(request)?.model ?? request.model, isModel)
-    }),
-    (message) => Checks.refused(Predicate.isString(self?.name) ? self.name : "middleware", message)
+    Checks.given("request.model", "a text", () => self.target?.(request)?.model ?? request.model, isModel),
+    (message) => Checks.refused(Attempts.nameOf(self), message)
   ))
 
 const isModel = (model: unknown): boolean => model === undefined || typeof model === "string"
 
 /**
- * Runs a stream when all stages have let it start, the first one first.
+ * Opens a stream when all stages have let it start, the first one first.
  *
  * @internal
  */
 export const through = <C extends Chunk, E, R, E2 = never, R2 = never>(
-  self: Stream.Stream<C, E, R>,
+  open: Opening.Open<C, E, R>,
   stages: ReadonlyArray<Stage<E2, R2>>
-): Stream.Stream<C, E | E2, R | Exclude<R2, Scope.Scope>> =>
-  Stream.unwrap(Effect.gen(function*() {
+): Opening.Open<C, E | E2, R | Exclude<R2, Scope.Scope>> =>
+(scope) =>
+  Effect.contextWith((context: Context.Context<R>) => {
     const call: Call = {
       watcher: Engine.watcher(),
       metadata: CostMetadata.accumulator(),
@@ -173,24 +168,16 @@ export const through = <C extends Chunk, E, R, E2 = never, R2 = never>(
       leases: undefined,
       ended: undefined
     }
-    const policy = yield* Provider.CurrentPolicy
-    const left = Attempts.timeLeft(yield* Clock.Clock, policy)
-    yield* started(stages, call)
-    // `Stream.updateContext` would copy the whole context at each pull.
-    const within = <A, E3>(effect: Effect.Effect<A, E3, R>) =>
-      Effect.updateContext(effect, (context: Context.Context<R>) =>
+    const policy = Context.get(context, Provider.CurrentPolicy)
+    const left = Attempts.timeLeft(Context.get(context, Clock.Clock), policy)
+    return Effect.flatMap(Scope.provide(started(stages, call), scope), () =>
+      Effect.updateContext(observed(open(scope), call), (context: Context.Context<R>) =>
         context.pipe(
           Context.add(Engine.CurrentWatchers, [...Context.get(context, Engine.CurrentWatchers), call.watcher]),
           Context.add(Engine.CurrentHeads, [...Context.get(context, Engine.CurrentHeads), ...call.heads]),
           Context.add(Provider.CurrentPolicy, Attempts.withTimeLeft(policy, left))
-        ))
-    return Stream.fromChannel(Channel.fromTransform((_upstream, scope) =>
-      Effect.map(
-        within(Channel.toPullScoped(self.channel, scope)),
-        (pull) => observed(within(pull), call)
-      )
-    ))
-  }))
+        )))
+  })
 
 const started = <E, R>(
   stages: ReadonlyArray<Stage<E, R>>,
@@ -211,19 +198,35 @@ const failed = (call: Call, error: unknown): void => {
 
 /** Once for all stages. */
 const observed = <C extends Chunk, E, R>(
-  pull: Pull.Pull<Arr.NonEmptyReadonlyArray<C>, E, void, R>,
+  opening: Pull.Pull<Opening.Opened<C, E, R>, E, void, R>,
   call: Call
-): typeof pull =>
-  Effect.onExit(pull, (exit) => {
-    if (Exit.isSuccess(exit)) {
-      call.isSeen = true
-      for (const chunk of exit.value) call.metadata.add(chunk)
-    } else {
-      for (const reason of exit.cause.reasons) {
-        if (!Cause.isFailReason(reason)) continue
-        if (Cause.isDone(reason.error)) call.end = "done"
-        else failed(call, reason.error)
-      }
+): typeof opening => {
+  const seen = (chunks: ReadonlyArray<C>): void => {
+    call.isSeen = true
+    for (const chunk of chunks) call.metadata.add(chunk)
+  }
+  const ended = (cause: Cause.Cause<E | Cause.Done>): Effect.Effect<never, E | Cause.Done> => {
+    for (const reason of cause.reasons) {
+      if (!Cause.isFailReason(reason)) continue
+      if (Cause.isDone(reason.error)) call.end = "done"
+      else failed(call, reason.error)
     }
-    return Effect.void
+    return Effect.failCause(cause)
+  }
+  return Effect.matchCauseEffect(opening, {
+    onFailure: ended,
+    onSuccess: ({ first, rest }) => {
+      seen(first)
+      return Effect.succeed({
+        first,
+        rest: Effect.matchCauseEffect(rest, {
+          onFailure: ended,
+          onSuccess: (chunks) => {
+            seen(chunks)
+            return Effect.succeed(chunks)
+          }
+        })
+      })
+    }
   })
+}

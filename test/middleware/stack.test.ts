@@ -1,13 +1,15 @@
 /** What middleware around middleware does once for all of it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, pipe, Stream } from "effect"
-import { type ChatRequest, OpenAiChunk, Pricing, type Provider } from "../../src/index.ts"
+import { type ChatRequest, ChunkStream, OpenAi, OpenAiChunk, Pricing, type Provider } from "../../src/index.ts"
 import * as Breaker from "../../src/middleware/Breaker.ts"
 import * as Budget from "../../src/middleware/Budget.ts"
 import * as Fallback from "../../src/middleware/Fallback.ts"
 import * as Ledger from "../../src/middleware/Ledger.ts"
 import * as Limit from "../../src/middleware/Limit.ts"
+import * as ResponseHead from "../../src/middleware/ResponseHead.ts"
 import * as Store from "../../src/stores/Store.ts"
+import * as Host from "../support/host.ts"
 
 const rate = { limit: 1_000_000, every: "1 minute" } as const
 
@@ -108,5 +110,39 @@ describe("a stack", () => {
       yield* Stream.runDrain(pipe(noted, ledger).stream({ model: "gpt-4o", prompt: "Hi" }))
       assert.strictEqual(asked, 1)
       assert.strictEqual((yield* Ledger.total()).attempts, 1)
+    }).pipe(Effect.provide(Store.layerMemory)))
+
+  it.effect("is found by all requests that a provider of the program's own makes for one stream", () =>
+    Effect.gen(function*() {
+      const sent: Array<Host.Sent> = []
+      const answer = (id: string) => ({
+        body: Host.sse(
+          { ...Host.delta({ content: id }), id },
+          { ...Host.finish("stop", { usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 } }), id },
+          Host.done
+        )
+      })
+      const answers = [answer("one"), { status: 500, body: "{}" }, answer("two")] as const
+      const openai = yield* Effect.provide(OpenAi.make({ apiKey: Host.key, model: "m" }), Host.layer(sent, ...answers))
+      const twice: Provider.Service = {
+        ...openai,
+        stream: (request) => Stream.concat(openai.stream(request), Stream.suspend(() => openai.stream(request)))
+      }
+      const statuses: Array<number> = []
+      const provider = pipe(
+        twice,
+        ResponseHead.tapped(({ status }) => Effect.sync(() => statuses.push(status))),
+        yield* Ledger.make(),
+        yield* Breaker.make(),
+        (self) => Fallback.make([self])
+      )
+      const outcome = yield* ChunkStream.outcome(provider.stream({ prompt: "Hi" }))
+      assert.strictEqual(outcome.content, "one")
+      assert.strictEqual(outcome.error?.reason._tag, "ServerError")
+      // It makes no retry of its own, as those around it do: the second answer did not come.
+      assert.strictEqual(sent.length, 2)
+      assert.deepStrictEqual(statuses, [200, 500])
+      const rows = yield* Stream.runCollect(Ledger.rows())
+      assert.deepStrictEqual(rows.map(({ outcome, reason }) => [outcome, reason]), [["failed", "ServerError"]])
     }).pipe(Effect.provide(Store.layerMemory)))
 })
