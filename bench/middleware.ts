@@ -1,13 +1,17 @@
 /**
- * What middleware costs: the CPU time that it adds to a request of OpenAI's layer, with an HTTP client and a store in memory.
+ * What middleware costs: the CPU time that it adds to a request of OpenAI's layer, with a store in memory. Requests go to an
+ * HTTP client in memory, which has answers ready in reads of 16 KiB, and by `fetch` to a server in a process of its own,
+ * which sends an event at a time.
  *
  * Run: `node bench/middleware.ts`, with names of rows for these alone. Each row has a process of its own, as a program has
  * one stack and not all of them. There, requests with and without the middleware take turns, so that both meet the same
  * machine; a figure is the median of the differences of the rounds.
  */
-import { Effect, Layer, pipe, Redacted, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
-import { spawnSync } from "node:child_process"
+import { Effect, Layer, pipe, Redacted, type Scope, Stream } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 import { type Chunk, OpenAi, type Provider } from "../src/index.ts"
 import * as Breaker from "../src/middleware/Breaker.ts"
@@ -66,14 +70,25 @@ const chunkOf = (content: string, finish: string | null) =>
     })
   }\n\n`
 
+const eventsOf = (chunks: number): ReadonlyArray<string> => [
+  ...Array.from({ length: chunks - 1 }, (_, n) => chunkOf(` word${n % 100}`, null)),
+  chunkOf("", "stop"),
+  "data: [DONE]\n\n"
+]
+
 /** An answer, in reads of 16 KiB. */
 const bodyOf = (chunks: number): ReadonlyArray<Uint8Array> => {
-  const text = Array.from({ length: chunks - 1 }, (_, n) => chunkOf(` word${n % 100}`, null)).join("")
-  const bytes = new TextEncoder().encode(`${text}${chunkOf("", "stop")}data: [DONE]\n\n`)
+  const bytes = new TextEncoder().encode(eventsOf(chunks).join(""))
   return Array.from(
     { length: Math.ceil(bytes.length / 16_384) },
     (_, n) => bytes.subarray(n * 16_384, (n + 1) * 16_384)
   )
+}
+
+const headers = {
+  "content-type": "text/event-stream",
+  "x-ratelimit-remaining-requests": "499",
+  "x-ratelimit-reset-requests": "120ms"
 }
 
 const clientOf = (body: ReadonlyArray<Uint8Array>) =>
@@ -90,13 +105,7 @@ const clientOf = (body: ReadonlyArray<Uint8Array>) =>
                 controller.close()
               }
             }),
-            {
-              headers: {
-                "content-type": "text/event-stream",
-                "x-ratelimit-remaining-requests": "499",
-                "x-ratelimit-reset-requests": "120ms"
-              }
-            }
+            { headers }
           )
         )
       )
@@ -105,6 +114,44 @@ const clientOf = (body: ReadonlyArray<Uint8Array>) =>
 
 const openai = (chunks: number): Effect.Effect<Provider.Service, unknown> =>
   Effect.provide(OpenAi.make({ apiKey: Redacted.make("key") }), clientOf(bodyOf(chunks)))
+
+/** Answers each request with 200 chunks, an event a write, and prints its address. */
+const serve = () => {
+  const events = eventsOf(200)
+  const server = createServer((request, response) => {
+    request.resume()
+    response.writeHead(200, headers)
+    response.socket?.setNoDelay(true)
+    const write = (n: number) => {
+      if (n === events.length) {
+        response.end()
+      } else {
+        response.write(events[n])
+        setImmediate(write, n + 1)
+      }
+    }
+    write(0)
+  })
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    if (typeof address === "object") console.log(`http://127.0.0.1:${address?.port}/v1`)
+  })
+}
+
+/** OpenAI, by a socket. */
+const overHttp: Effect.Effect<Provider.Service, unknown, Scope.Scope> = Effect.gen(function*() {
+  const server = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn(process.execPath, [fileURLToPath(import.meta.url), "--serve"], { stdio: ["ignore", "pipe", "inherit"] })
+    ),
+    (server) => Effect.sync(() => server.kill())
+  )
+  const [address] = yield* Effect.promise(() => once(server.stdout, "data"))
+  return yield* Effect.provide(
+    OpenAi.make({ apiKey: Redacted.make("key"), baseUrl: String(address).trim() }),
+    FetchHttpClient.layer
+  )
+})
 
 /** OpenAI as far as middleware can tell, with the chunks of an answer ready. */
 const ready: Effect.Effect<Provider.Service, unknown> = Effect.gen(function*() {
@@ -135,11 +182,11 @@ const timed = (provider: Provider.Service, requests: number) =>
 const median = (times: ReadonlyArray<number>): number => times.toSorted((a, b) => a - b)[times.length >>> 1] ?? 0
 
 /** What a request takes alone, and what is added to it, in µs. */
-const compared = (self: Provider.Service, wrap: Wrap, requests: number) =>
+const compared = (self: Provider.Service, wrap: Wrap, requests: number, cold = requests * 60) =>
   Effect.gen(function*() {
     const wrapped = wrap(self)
     // Cold code takes some thousand requests.
-    for (const provider of [self, wrapped]) yield* timed(provider, requests * 60)
+    for (const provider of [self, wrapped]) yield* timed(provider, cold)
     const alone: Array<number> = []
     const added: Array<number> = []
     for (let round = 0; round < 21; round++) {
@@ -160,21 +207,28 @@ const measured = (name: string) =>
     const step = yield* compared(yield* ready, wrap, 200)
     const request = yield* compared(yield* openai(200), wrap, 30)
     const long = yield* compared(yield* openai(10_000), wrap, 1)
+    const http = yield* compared(yield* overHttp, wrap, 50, 1000)
+    const more = ({ added, alone }: typeof http) => [
+      `${added.toFixed(0)} of ${alone.toFixed(0)}`,
+      `${(added / alone * 100).toFixed(0)} %`
+    ]
     return [
       name,
       step.added.toFixed(0),
-      `${request.added.toFixed(0)} of ${request.alone.toFixed(0)}`,
-      `${(request.added / request.alone * 100).toFixed(0)} %`,
+      ...more(request),
+      ...more(http),
       ((long.added - step.added) / 10_000).toFixed(2)
     ]
-  }).pipe(Effect.provide(Store.layerMemory))
+  }).pipe(Effect.scoped, Effect.provide(Store.layerMemory))
 
 const [flag, name = "", ...others] = process.argv.slice(2)
-if (flag === "--row") {
+if (flag === "--serve") {
+  serve()
+} else if (flag === "--row") {
   console.log(`| ${(await Effect.runPromise(measured(name))).join(" | ")} |`)
 } else {
   console.log(
-    "| middleware | short answer, µs | 200 chunks, µs | more | a chunk, µs |\n| --- | ---: | ---: | ---: | ---: |"
+    "| middleware | short answer, µs | 200 chunks, µs | more | by a socket, µs | more | a chunk, µs |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
   )
   const chosen = flag === undefined ? Object.keys(rows) : [flag, name, ...others].filter((row) => row !== "")
   for (const row of chosen) {
