@@ -175,131 +175,150 @@ let codec: EventStreamCodec | undefined
  * @category decoding
  * @since 0.1.0
  */
-export const decoder = (options?: Options): Decoder => {
-  const frameLimit = options?.maxFrameSize ?? maxFrameSize
-  const headersLimit = options?.maxHeadersSize ?? maxHeadersSize
-  let failure: EventStreamError | undefined
-  let frame = 0
-  let offset = 0
+export const decoder = (options?: Options): Decoder =>
+  new FrameDecoder(options?.maxFrameSize ?? maxFrameSize, options?.maxHeadersSize ?? maxHeadersSize)
+
+// Shared by all streams that wait between two frames.
+const nothing = new Uint8Array(0)
+const noHeaders: Message["headers"] = Object.freeze({})
+
+// A class, as there is one for each stream and closures of their own would hold more.
+class FrameDecoder implements Decoder {
+  failure: EventStreamError | undefined
+  readonly #frameLimit: number
+  readonly #headersLimit: number
+  #frame = 0
+  #offset = 0
   // Known once the prelude of the current frame has arrived and its checksum holds.
-  let frameLength: number | undefined
+  #frameLength: number | undefined
   // The start of a frame that no single read has whole; the buffer doubles, so that copying stays linear.
-  let carry = new Uint8Array(0)
-  let carried = 0
+  #carry = nothing
+  #carried = 0
   // Most frames of a stream have the headers of the frame before.
-  let headerBytes = new Uint8Array(0)
-  let headers: Message["headers"] = Object.freeze({})
+  #headerBytes = nothing
+  #headers = noHeaders
 
-  const fail = (reason: Reason, what: string): undefined => {
-    failure = new EventStreamError({ reason, frame, offset, message: `Frame ${frame} at byte ${offset}: ${what}` })
-    carry = new Uint8Array(0)
+  constructor(frameLimit: number, headersLimit: number) {
+    this.#frameLimit = frameLimit
+    this.#headersLimit = headersLimit
   }
 
-  const checkPrelude = (prelude: Uint8Array): number | undefined => {
-    const view = viewOf(prelude)
-    const length = view.getUint32(0)
-    const headersLength = view.getUint32(4)
-    if (crc32(prelude.subarray(0, 8)) !== view.getUint32(8)) {
-      return fail("PreludeChecksum", "the checksum of its prelude does not match")
-    }
-    if (length < OVERHEAD) return fail("FrameTooSmall", `it declares ${length} bytes, less than an empty frame has`)
-    if (length > frameLimit) {
-      return fail("FrameTooLarge", `it declares ${length} bytes, more than the limit of ${frameLimit}`)
-    }
-    if (headersLength > length - OVERHEAD) {
-      return fail("MalformedHeaders", `it declares ${headersLength} bytes of headers in a frame of ${length} bytes`)
-    }
-    if (headersLength > headersLimit) {
-      return fail(
-        "HeadersTooLarge",
-        `it declares ${headersLength} bytes of headers, more than the limit of ${headersLimit}`
-      )
-    }
-    return length
-  }
+  // Callers may take them off the decoder.
+  readonly push = (read: Uint8Array): ReadonlyArray<Message> => this.#push(read)
+  readonly end = (): ReadonlyArray<Message> => this.#end()
 
-  const decodeFrame = (bytes: Uint8Array): Message | undefined => {
-    const view = viewOf(bytes)
-    const bodyEnd = bytes.length - CHECKSUM
-    const bodyStart = PRELUDE + view.getUint32(4)
-    if (crc32(bytes.subarray(0, bodyEnd)) !== view.getUint32(bodyEnd)) {
-      return fail("MessageChecksum", "the checksum of the message does not match")
-    }
-    if (!isAt(headerBytes, bytes, bodyStart)) {
-      const own = new Uint8Array(bytes.subarray(PRELUDE, bodyStart))
-      try {
-        headers = decodeHeaders(own)
-      } catch {
-        return fail("MalformedHeaders", "its headers cannot be decoded")
-      }
-      headerBytes = own
-    }
-    return { headers, body: new Uint8Array(bytes.buffer, bytes.byteOffset + bodyStart, bodyEnd - bodyStart) }
-  }
-
-  const append = (bytes: Uint8Array, wanted: number): void => {
-    const needed = carried + bytes.length
-    if (needed > carry.length) {
-      const grown = new Uint8Array(Math.min(wanted, Math.max(needed, 2 * carry.length, 1024)))
-      grown.set(carry.subarray(0, carried))
-      carry = grown
-    }
-    carry.set(bytes, carried)
-    carried = needed
-  }
-
-  const push = (read: Uint8Array): ReadonlyArray<Message> => {
+  #push(read: Uint8Array): ReadonlyArray<Message> {
     const messages: Array<Message> = []
     let position = 0
-    while (failure === undefined) {
-      const wanted = frameLength ?? PRELUDE
-      const inPlace = carried === 0 && read.length - position >= wanted
+    while (this.failure === undefined) {
+      const wanted = this.#frameLength ?? PRELUDE
+      const inPlace = this.#carried === 0 && read.length - position >= wanted
       if (!inPlace) {
-        const part = read.subarray(position, position + wanted - carried)
-        if (part.length > 0) append(part, wanted)
+        const part = read.subarray(position, position + wanted - this.#carried)
+        if (part.length > 0) this.#append(part, wanted)
         position += part.length
-        if (carried < wanted) break
+        if (this.#carried < wanted) break
       }
-      const bytes = inPlace ? read.subarray(position, position + wanted) : carry.subarray(0, wanted)
-      if (frameLength === undefined) {
-        frameLength = checkPrelude(bytes)
+      const bytes = inPlace ? read.subarray(position, position + wanted) : this.#carry.subarray(0, wanted)
+      if (this.#frameLength === undefined) {
+        this.#frameLength = this.#checkPrelude(bytes)
         continue
       }
-      const message = decodeFrame(bytes)
+      const message = this.#decodeFrame(bytes)
       if (message === undefined) break
       messages.push(message)
       if (inPlace) {
         position += wanted
       } else {
         // The message's body is a view of this buffer, so the next frame needs another.
-        carry = new Uint8Array(0)
-        carried = 0
+        this.#carry = nothing
+        this.#carried = 0
       }
-      frame++
-      offset += wanted
-      frameLength = undefined
+      this.#frame++
+      this.#offset += wanted
+      this.#frameLength = undefined
     }
     return messages
   }
 
-  const end = (): ReadonlyArray<Message> => {
-    if (failure === undefined && carried > 0) {
-      fail(
+  #end(): ReadonlyArray<Message> {
+    if (this.failure === undefined && this.#carried > 0) {
+      this.#fail(
         "TruncatedFrame",
-        `the stream ended after ${carried} of ${
-          frameLength === undefined ? "its first 12" : `its ${frameLength}`
+        `the stream ended after ${this.#carried} of ${
+          this.#frameLength === undefined ? "its first 12" : `its ${this.#frameLength}`
         } bytes`
       )
     }
     return []
   }
 
-  return {
-    push,
-    end,
-    get failure() {
-      return failure
+  #fail(reason: Reason, what: string): undefined {
+    const frame = this.#frame
+    const offset = this.#offset
+    this.failure = new EventStreamError({ reason, frame, offset, message: `Frame ${frame} at byte ${offset}: ${what}` })
+    this.#carry = nothing
+  }
+
+  #checkPrelude(prelude: Uint8Array): number | undefined {
+    const view = viewOf(prelude)
+    const length = view.getUint32(0)
+    const headersLength = view.getUint32(4)
+    if (crc32(prelude.subarray(0, 8)) !== view.getUint32(8)) {
+      return this.#fail("PreludeChecksum", "the checksum of its prelude does not match")
     }
+    if (length < OVERHEAD) {
+      return this.#fail("FrameTooSmall", `it declares ${length} bytes, less than an empty frame has`)
+    }
+    if (length > this.#frameLimit) {
+      return this.#fail("FrameTooLarge", `it declares ${length} bytes, more than the limit of ${this.#frameLimit}`)
+    }
+    if (headersLength > length - OVERHEAD) {
+      return this.#fail(
+        "MalformedHeaders",
+        `it declares ${headersLength} bytes of headers in a frame of ${length} bytes`
+      )
+    }
+    if (headersLength > this.#headersLimit) {
+      return this.#fail(
+        "HeadersTooLarge",
+        `it declares ${headersLength} bytes of headers, more than the limit of ${this.#headersLimit}`
+      )
+    }
+    return length
+  }
+
+  #decodeFrame(bytes: Uint8Array): Message | undefined {
+    const view = viewOf(bytes)
+    const bodyEnd = bytes.length - CHECKSUM
+    const bodyStart = PRELUDE + view.getUint32(4)
+    if (crc32(bytes.subarray(0, bodyEnd)) !== view.getUint32(bodyEnd)) {
+      return this.#fail("MessageChecksum", "the checksum of the message does not match")
+    }
+    if (!isAt(this.#headerBytes, bytes, bodyStart)) {
+      const own = new Uint8Array(bytes.subarray(PRELUDE, bodyStart))
+      try {
+        this.#headers = decodeHeaders(own)
+      } catch {
+        return this.#fail("MalformedHeaders", "its headers cannot be decoded")
+      }
+      this.#headerBytes = own
+    }
+    return {
+      headers: this.#headers,
+      body: new Uint8Array(bytes.buffer, bytes.byteOffset + bodyStart, bodyEnd - bodyStart)
+    }
+  }
+
+  #append(bytes: Uint8Array, wanted: number): void {
+    const needed = this.#carried + bytes.length
+    if (needed > this.#carry.length) {
+      const grown = new Uint8Array(Math.min(wanted, Math.max(needed, 2 * this.#carry.length, 1024)))
+      grown.set(this.#carry.subarray(0, this.#carried))
+      this.#carry = grown
+    }
+    this.#carry.set(bytes, this.#carried)
+    this.#carried = needed
   }
 }
 

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import { incomplete } from "../../engine/decoder.ts"
 import { validator } from "../../internal/validator.ts"
 import * as Protocol from "../../Protocol.ts"
+import type * as ProviderError from "../../ProviderError.ts"
 import type * as EventStream from "../../wire/EventStream.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
 import * as BedrockEvent from "../awsEvent.ts"
@@ -60,43 +61,61 @@ export type MakeChunk<C> = (payload: Payload, block: string | undefined, info: P
  */
 export const events =
   <C>(options: { readonly make: MakeChunk<C> }) =>
-  (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.Message, C> => {
-    let count = 0
-    let chunks = 0
-    let stopped = false
-    let hasMetadata = false
-    const blocks = new Map<number | undefined, string>()
+  (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.Message, C> => new Decoder(options.make, info)
 
-    const observe = (payload: Payload): string | undefined => {
-      const { contentBlockDelta, contentBlockStart, contentBlockStop } = payload
-      if (payload.messageStop !== undefined) stopped = true
-      if (payload.metadata !== undefined) hasMetadata = true
-      if (contentBlockStart !== undefined) {
-        const kind = BedrockEvent.blockOf(contentBlockStart.start)
-        if (kind !== undefined) blocks.set(contentBlockStart.contentBlockIndex ?? undefined, kind)
-      }
-      const continued = contentBlockDelta ?? contentBlockStop
-      return continued === undefined ? undefined : blocks.get(continued.contentBlockIndex ?? undefined)
-    }
+class Decoder<C> implements Protocol.EventDecoder<EventStream.Message, C> {
+  readonly #make: MakeChunk<C>
+  readonly #info: Protocol.ResponseInfo
+  #count = 0
+  #chunks = 0
+  #stopped = false
+  #hasMetadata = false
+  // Most answers have texts alone, whose blocks have no start.
+  #blocks: Map<number | undefined, string> | undefined
 
-    return {
-      event: (message, out) => {
-        const position = count++
-        const event = BedrockEvent.read(message, position)
-        if (event === undefined || "_tag" in event) return event
-        const payload = { [event.type]: event.json }
-        if (!isPayload(payload, event)) return invalid(payload, event.text, position)
-        const block = observe(payload)
-        chunks++
-        out.push(options.make(payload, block, info))
-        return undefined
-      },
-      get done() {
-        return stopped && hasMetadata
-      },
-      end: () => stopped ? undefined : incomplete(chunks, "a stop reason")
-    }
+  constructor(make: MakeChunk<C>, info: Protocol.ResponseInfo) {
+    this.#make = make
+    this.#info = info
   }
+
+  // Callers may take them off the decoder.
+  readonly event = (message: EventStream.Message, out: Array<C>): ProviderError.Reason | undefined =>
+    this.#event(message, out)
+  readonly end = (): ProviderError.Reason | undefined =>
+    this.#stopped ? undefined : incomplete(this.#chunks, "a stop reason")
+
+  get done(): boolean {
+    return this.#stopped && this.#hasMetadata
+  }
+
+  #event(message: EventStream.Message, out: Array<C>): ProviderError.Reason | undefined {
+    const position = this.#count++
+    const event = BedrockEvent.read(message, position)
+    if (event === undefined || "_tag" in event) return event
+    const payload = { [event.type]: event.json }
+    if (!isPayload(payload, event)) return invalid(payload, event.text, position)
+    const block = this.#observe(payload)
+    this.#chunks++
+    out.push(this.#make(payload, block, this.#info))
+    return undefined
+  }
+
+  #observe(
+    { contentBlockDelta, contentBlockStart, contentBlockStop, messageStop, metadata }: Payload
+  ): string | undefined {
+    if (messageStop !== undefined) this.#stopped = true
+    if (metadata !== undefined) this.#hasMetadata = true
+    if (contentBlockStart !== undefined) {
+      const kind = BedrockEvent.blockOf(contentBlockStart.start)
+      if (kind !== undefined) {
+        this.#blocks ??= new Map()
+        this.#blocks.set(contentBlockStart.contentBlockIndex ?? undefined, kind)
+      }
+    }
+    const continued = contentBlockDelta ?? contentBlockStop
+    return continued === undefined ? undefined : this.#blocks?.get(continued.contentBlockIndex ?? undefined)
+  }
+}
 
 /**
  * Makes the protocol of a host of this format.

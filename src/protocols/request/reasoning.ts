@@ -149,12 +149,3 @@ export const effortsByName = (model: string): ReadonlyArray<string> | undefined 
  */
 export const groqEfforts = (model: string): ReadonlyArray<string> =>
   /qwen/i.test(model) ? ["none", "default"] : /gpt-oss/.test(model) ? o : upTo.high
-
-/**
- * Whether a model reasons; `undefined` where its name does not say so, such as that of a deployment. OpenAI's models before
- * gpt-5 and the o series, and its chat models, refuse reasoning items.
- *
- * @internal
- */
-export const knownToReason = (model: string): boolean | undefined =>
-  /gpt-[34]|-chat/.test(model) ? false : /(^|[^a-z\d])(o[1-9]|gpt-([5-9]|\d\d)|codex)/.test(model) ? true : undefined

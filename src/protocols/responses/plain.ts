@@ -5,7 +5,7 @@
  */
 import type * as RequestFormat from "../../RequestFormat.ts"
 import { type Plain, read, type Said } from "../request/plain.ts"
-import { knownToReason } from "../request/reasoning.ts"
+import { knownToReason } from "../request/reasons.ts"
 
 /**
  * The body of a request that holds texts and limits alone; `undefined` for any other. It is the one that
