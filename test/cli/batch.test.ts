@@ -227,4 +227,51 @@ describe("llm-stream batch", () => {
       assert.strictEqual(status, 2)
       assert.match(stderr, /\/dev\/zero: larger than \d+ bytes/)
     }))
+
+  it.live("tells people what became of it", () =>
+    Effect.gen(function*() {
+      const at = yield* place(3)
+      at.up.behave = ({ id, nth }) => id === "q0" ? { status: 400 } : id === "q1" && nth === 0 ? { status: 500 } : {}
+      const { status, stderr, stdout } = yield* run(
+        argsOf(at, ["--concurrency", "1"]).filter((arg) => arg !== "--json"),
+        { env: at.env }
+      )
+      assert.strictEqual(status, 1)
+      assert.strictEqual(stdout, "")
+      assert.strictEqual(
+        stderr,
+        [
+          "status                done",
+          "lines                 3",
+          "answers               2",
+          "failures              1",
+          "  InvalidRequest      1",
+          "left                  0",
+          "attempts              4",
+          "retried               1",
+          "lost                  0",
+          "cached                0",
+          "cost                  $0",
+          // Nobody knows the price of the model that answered.
+          "unstated              2",
+          "  openai gpt-4o-mini  2 attempts, 0 answers, input 0, cached 0, output 0, $0",
+          "  openai m            2 attempts, 2 answers, input 20, cached 0, output 10, $0",
+          "this run              2 answers, 1 failures, 4 attempts, 0 cached",
+          ""
+        ].join("\n")
+      )
+    }))
+
+  it.live("shows on a terminal how far it is, and leaves nothing of that", () =>
+    Effect.gen(function*() {
+      const at = yield* place(2)
+      at.up.behave = () => ({ delay: 700 })
+      const { status, stderr } = yield* run(argsOf(at), { env: at.env, stderrIsTerminal: true })
+      assert.strictEqual(status, 0)
+      const shown = stderr.split("\r\u001b[2K")
+      assert.strictEqual(shown.shift(), "")
+      assert.strictEqual(shown.pop(), "")
+      assert.strictEqual(shown[0], "░░░░░░░░░░░░░░░░░░░░░░░░ 0/2, 2 running, 0.0/s")
+      for (const bar of shown) assert.match(bar, /^[█░]{24} \d\/2, \d running, \d\.\d\/s(, \d s left)?$/)
+    }))
 })
