@@ -5,7 +5,29 @@ import * as Auth from "../Auth.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as AwsCredentials from "./AwsCredentials.ts"
 import * as AwsSignature from "./AwsSignature.ts"
-import type { Options } from "./runtime.ts"
+
+/**
+ * What a provider of the Bedrock runtime authorizes its requests with.
+ *
+ * @internal
+ */
+export interface Options {
+  /**
+   * The AWS region that takes the request, such as `us-east-1`. Default: the region in the model's ARN, or in the
+   * endpoint's host.
+   */
+  readonly region?: string | undefined
+  /** A Bedrock API key, sent as a bearer token instead of a signature. It takes precedence over `credentials`. */
+  readonly apiKey?: Redacted.Redacted | undefined
+  /**
+   * The keys that sign requests: AWS keys, or an Effect that gives keys or an API key and runs again before they
+   * expire. Default: the environment, else AWS's default provider chain (`AwsCredentials.automatic`).
+   */
+  readonly credentials?:
+    | AwsCredentials.Keys
+    | Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError>
+    | undefined
+}
 
 /**
  * What authorizes the requests of a provider. Its credentials are looked up in the configuration of whoever makes it.

@@ -8,7 +8,7 @@ import type { Endpoint } from "../Endpoint.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as RequestFormat from "../RequestFormat.ts"
-import type * as AwsCredentials from "./AwsCredentials.ts"
+import type * as Authorize from "./authorize.ts"
 import * as BedrockEndpoint from "./BedrockEndpoint.ts"
 
 /**
@@ -16,22 +16,7 @@ import * as BedrockEndpoint from "./BedrockEndpoint.ts"
  *
  * @internal
  */
-export interface Options extends Provider.CommonOptions {
-  /**
-   * The AWS region that takes the request, such as `us-east-1`. Default: the region in the model's ARN, or in the
-   * endpoint's host.
-   */
-  readonly region?: string | undefined
-  /** A Bedrock API key, sent as a bearer token instead of a signature. It takes precedence over `credentials`. */
-  readonly apiKey?: Redacted.Redacted | undefined
-  /**
-   * The keys that sign requests: AWS keys, or an Effect that gives keys or an API key and runs again before they
-   * expire. Default: the environment, else AWS's default provider chain (`AwsCredentials.automatic`).
-   */
-  readonly credentials?:
-    | AwsCredentials.Keys
-    | Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError>
-    | undefined
+export interface Options extends Provider.CommonOptions, Authorize.Options {
   /** Replaces AWS's public endpoint: a VPC or FIPS endpoint, a gateway, a test server. */
   readonly endpoint?: string | undefined
   /** Headers to add to every request. Those that start with `x-amz` are signed. */

@@ -20,9 +20,48 @@ import * as Protocol from "../../Protocol.ts"
 import * as Provider from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import type { ResponsesChunk } from "./chunk.ts"
+import type { ResponsesProtocol } from "./events.ts"
 import { at, Memory, type Position, Remembered } from "./memory.ts"
 import { Response } from "./payload.ts"
-import type { Definition, Resume, ResumeOptions } from "./service.ts"
+
+/**
+ * A host of the Responses API as a value.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Definition<C> extends Provider.Definition<C> {
+  readonly protocol: ResponsesProtocol<C>
+}
+
+/**
+ * The position to resume a background response at.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Resume extends Position {
+  /** The requested model, for costs; for Azure, the deployment. Default: that of the layer. */
+  readonly model?: string | undefined
+  /** The `include` of the request; the rest of the stream needs it again: `reasoning.encrypted_content`, … */
+  readonly include?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * How often a stream resumes by itself.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export interface ResumeOptions {
+  /** Maximum number of times that one stream is resumed; `Infinity` for no limit. Default: 5. */
+  readonly times?: number | undefined
+  /**
+   * The pause before each attempt. The schedule's input is the error that cut the stream off; when the schedule ends,
+   * the stream fails. Default: half a second, doubled each time, with jitter.
+   */
+  readonly schedule?: Schedule.Schedule<unknown, ProviderError.ProviderError> | undefined
+}
 
 /**
  * What only a host does whose responses run in the background.

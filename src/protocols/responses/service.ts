@@ -7,44 +7,15 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
-import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Provider from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as RequestFormat from "../../RequestFormat.ts"
+import type { Definition, Resume, ResumeOptions } from "./background.ts"
 import type { ResponsesChunk } from "./chunk.ts"
-import type { ResponsesProtocol } from "./events.ts"
-import type { Position } from "./memory.ts"
 import type { Response } from "./payload.ts"
 
-/**
- * The position to resume a background response at.
- *
- * @category models
- * @since 0.2.0
- */
-export interface Resume extends Position {
-  /** The requested model, for costs; for Azure, the deployment. Default: that of the layer. */
-  readonly model?: string | undefined
-  /** The `include` of the request; the rest of the stream needs it again: `reasoning.encrypted_content`, … */
-  readonly include?: ReadonlyArray<string> | undefined
-}
-
-/**
- * How often a stream resumes by itself.
- *
- * @category configuration
- * @since 0.2.0
- */
-export interface ResumeOptions {
-  /** Maximum number of times that one stream is resumed; `Infinity` for no limit. Default: 5. */
-  readonly times?: number | undefined
-  /**
-   * The pause before each attempt. The schedule's input is the error that cut the stream off; when the schedule ends,
-   * the stream fails. Default: half a second, doubled each time, with jitter.
-   */
-  readonly schedule?: Schedule.Schedule<unknown, ProviderError.ProviderError> | undefined
-}
+export type { Definition, Resume, ResumeOptions }
 
 /**
  * The service of a host of the Responses API: it streams responses, and resumes those that run in the background.
@@ -80,16 +51,6 @@ export interface Service<C extends ResponsesChunk> extends Provider.Service<C> {
    * the background.
    */
   readonly cancel: (id: string) => Effect.Effect<Response, ProviderError.ProviderError>
-}
-
-/**
- * A host of the Responses API as a value.
- *
- * @category models
- * @since 0.2.0
- */
-export interface Definition<C> extends Provider.Definition<C> {
-  readonly protocol: ResponsesProtocol<C>
 }
 
 /**
