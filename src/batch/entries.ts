@@ -122,6 +122,8 @@ const answer = (key: string): Store.Cell<string> => ({
  */
 export const of = (batch: string) => ({
   lines: Store.key("batch", batch, "line"),
+  /** The id of the line that an entry has. */
+  idOf: (key: string): string => String(JSON.parse(key.slice(Store.key("batch", batch, "line").length, -1))),
   line: (id: string) => lines(Store.key("batch", batch, "line", id)),
   answer: (id: string) => answer(Store.key("batch", batch, "answer", id)),
   account: accounts(Store.key("batch", batch, "account")),
@@ -156,3 +158,10 @@ export const step = <A>(
   const positions = new Map(keys.map((key, position) => [key, position]))
   return store.transact(keys, (values, now) => f((cell) => cell.read(values[positions.get(cell.key) ?? -1]), now))
 }
+
+/**
+ * Lines that are read or written in one step.
+ *
+ * @internal
+ */
+export const page = 500

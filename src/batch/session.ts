@@ -3,42 +3,41 @@
  *
  * @internal
  */
-import * as BigDecimal from "effect/BigDecimal"
+import type * as BigDecimal from "effect/BigDecimal"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
-import * as Option from "effect/Option"
+import * as Iterable from "effect/Iterable"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as ChatRequest from "../ChatRequest.ts"
-import * as ChatResponse from "../ChatResponse.ts"
-import { hasOutput } from "../Chunk.ts"
 import * as Redaction from "../engine/redaction.ts"
-import { plain, zero } from "../internal/amount.ts"
-import * as ResponseHead from "../middleware/ResponseHead.ts"
-import * as Budget from "../middleware/state/budget.ts"
+import type * as ResponseHead from "../middleware/ResponseHead.ts"
 import * as Ledger from "../middleware/state/ledger.ts"
 import * as Limit from "../middleware/state/limit.ts"
 import * as Pricing from "../Pricing.ts"
-import * as Provider from "../Provider.ts"
-import * as ProviderError from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
+import * as Account from "./account.ts"
 import * as After from "./after.ts"
 import * as Answer from "./answer.ts"
-import * as Digest from "./digest.ts"
+import * as Attempt from "./attempt.ts"
 import * as Entries from "./entries.ts"
+import { Known, type Progress } from "./known.ts"
 import * as Lines from "./lines.ts"
+import * as Now from "./now.ts"
+import * as Ready from "./ready.ts"
+import * as Registration from "./registration.ts"
 import * as Report from "./report.ts"
 import * as Steps from "./steps.ts"
-import * as Target from "./target.ts"
+import type * as Target from "./target.ts"
+import { Waits, type Why } from "./waits.ts"
 
 /**
  * What a run does, all of it checked.
@@ -67,48 +66,6 @@ export interface Settings<E> {
   readonly onEnded: (text: string) => Effect.Effect<void, E>
 }
 
-/** What this process knows of a line. */
-const fresh = 0
-const mine = 1
-const others = 2
-const over = 3
-const aside = 4
-
-interface Progress {
-  attempts: number
-  /** Where among the targets it goes on. */
-  position: number
-  rounds: number
-  /** The places of targets that don't have the model. */
-  readonly excluded: Set<number>
-  /** The places of the targets that can take it. */
-  able: ReadonlyArray<number>
-}
-
-interface Waiting {
-  readonly index: number
-  /** Monotonic ms. */
-  due: number
-  readonly why: "retry" | "flight" | "limit" | "target" | "budget"
-}
-
-/** A page of lines that is read or written in one step. */
-const page = 500
-
-/** Lines that wait at the same time; more would be much to keep alive, and to read again. */
-const mostWaiting = 256
-
-interface Ready {
-  readonly digest: string
-  readonly choices: Result.Result<ReadonlyArray<Target.Choice>, ProviderError.ProviderError>
-}
-
-/** Lines that are held in memory before they start. */
-const mostReady = 16
-
-/** The largest line that is, in bytes. */
-const largestReady = 64 * 1024
-
 /** How often others' work is looked at, at most, in ms. */
 const lookEvery = 250
 
@@ -134,7 +91,7 @@ export interface Session<E> {
    * other requests by their ids.
    */
   readonly register: <E2>(
-    known: Stream.Stream<string, E2>
+    output: Stream.Stream<string, E2>
   ) => Effect.Effect<void, Lines.Refused | Store.StoreError | E | E2>
   /** Asks until nothing is left to do. */
   readonly work: Effect.Effect<void, Lines.Refused | Store.StoreError | E, Scope.Scope>
@@ -149,8 +106,6 @@ export interface Session<E> {
   ) => Effect.Effect<Report.Report, Store.StoreError>
   readonly rules: Steps.Rules
 }
-
-const millisNow = Effect.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
 
 /** @internal */
 export const make = Effect.fnUntraced(function*<E>(
@@ -168,20 +123,12 @@ export const make = Effect.fnUntraced(function*<E>(
   const rules: Steps.Rules = { ...settings, entries, by, lease }
   const day = Effect.map(Clock.currentTimeMillis, Pricing.dayOf)
 
-  const states = new Uint8Array(lines.ids.length)
-  let freshCount = states.length
-  let endedCount = 0
-  let failedCount = 0
-  /** The marks of failures that are asked again. */
-  const failures = new Map<number, string>()
-  /** What others have, with the attempt, and when their lease ends, in monotonic ms. */
-  const taken = new Map<number, { readonly attempt: string; readonly until: number }>()
-  const held = new Map<number, Steps.Held>()
-  const progressOf = new Map<number, Progress>()
+  const known = new Known(lines.ids.length)
+  const waits = new Waits()
+  /** Why targets are not asked any more, by their places. */
   const closed = new Map<number, string>()
   const run: Report.Run = { answers: 0, failures: 0, attempts: 0, cached: 0 }
   let running = 0
-  let waiting: Array<Waiting> = []
   let serial = 0
   let status: Report.Status = "done"
   let why: string | null = null
@@ -190,6 +137,17 @@ export const make = Effect.fnUntraced(function*<E>(
   const signal = yield* Queue.sliding<void>(1)
   const wake = () => Queue.offerUnsafe(signal, undefined)
   let cancelling: Effect.Effect<void> = Effect.void
+  /** Whether the batch has an account, now or from an earlier run. */
+  let isBudgeted = settings.maxCost !== undefined
+  const bounds = Effect.map(day, (day): Target.Settings => ({
+    ...settings,
+    pricing,
+    day,
+    isBudgeted,
+    isMetered: settings.tokenRate !== undefined
+  }))
+  const ready = Ready.make({ lines, known, concurrency: settings.concurrency, settings: bounds })
+  const lineCell = (index: number) => entries.line(lines.ids[index] ?? "")
 
   const stop = (how: Report.Status, reason: string | null): void => {
     if (!isStopping) {
@@ -206,200 +164,6 @@ export const make = Effect.fnUntraced(function*<E>(
     stop("failed", error instanceof Error ? error.message : String(error))
   }
 
-  const setState = (index: number, state: number): void => {
-    if (states[index] === fresh) freshCount--
-    if (state === fresh) freshCount++
-    if (states[index] === others) taken.delete(index)
-    states[index] = state
-  }
-
-  /** Takes notice of a line that the store has. */
-  const see = (index: number, line: Entries.Line, storeNow: number, now: number): void => {
-    if (states[index] === mine || states[index] === over) return
-    switch (line.state) {
-      case "pending":
-        return states[index] === aside ? undefined : setState(index, fresh)
-      case "running":
-        setState(index, others)
-        taken.set(index, { attempt: line.attempt, until: now + line.until - storeNow })
-        return
-      case "ended":
-        return line.reason !== null && failures.get(index) === line.mark
-          ? setState(index, fresh)
-          : seeEnded(index, line)
-    }
-  }
-
-  const seeEnded = (index: number, line: Entries.Ended): void => {
-    setState(index, over)
-    endedCount++
-    if (line.reason !== null) failedCount++
-    progressOf.delete(index)
-    held.delete(index)
-  }
-
-  // -------------------------------------------------------------------------------------------------------------------
-  // Registration
-  // -------------------------------------------------------------------------------------------------------------------
-
-  const register = Effect.fnUntraced(function*<E2>(
-    known: Stream.Stream<string, E2>
-  ): Effect.fn.Return<void, Lines.Refused | Store.StoreError | E | E2> {
-    const problems: Array<string> = []
-    const isStored = new Uint8Array(states.length)
-    const storeNow = yield* store.transact([], (_, now) => Result.succeed({ result: now, writes: [] }))
-    const now = yield* millisNow
-    yield* Stream.runForEach(store.scan(entries.lines), (entry) =>
-      Effect.gen(function*() {
-        const id = idOf(entries.lines, entry.key)
-        const line = yield* Effect.fromResult(Entries.line(entry.key).read(entry.value))
-        if (line === undefined) return
-        const index = lines.indexOf(id)
-        if (index === undefined) problems.push(`${JSON.stringify(id)} is gone`)
-        else if (lines.digests[index] !== line.digest) problems.push(`${JSON.stringify(id)} has another request`)
-        else {
-          isStored[index] = line.state === "pending" ? 1 : 2
-          if (settings.retryFailed && line.state === "ended" && line.reason !== null) failures.set(index, line.mark)
-          see(index, line, storeNow, now)
-        }
-      }))
-    if (problems.length > 0) {
-      return yield* new Lines.Refused({
-        problems: Lines.first(problems),
-        message: `the batch ${JSON.stringify(settings.batch)} was begun with other lines; a new name begins another`
-      })
-    }
-    if (isStored.every((stored) => stored === 2)) return
-    // What an output has need not be asked again, whatever became of the store.
-    yield* known.pipe(
-      Stream.map((text) => ({ text, answer: Answer.fromText(text) })),
-      Stream.filterMap(({ answer, text }) => {
-        const index = answer === undefined ? undefined : lines.indexOf(answer.id)
-        return answer === undefined || index === undefined || isStored[index] === 2
-          ? Result.failVoid
-          : Result.succeed({ answer, text, index })
-      }),
-      Stream.grouped(100),
-      Stream.runForEach((found) =>
-        Entries.step(store, found.map(({ answer: { id } }) => entries.line(id)), (read) =>
-          Result.gen(function*() {
-            const ended: Array<{ readonly index: number; readonly line: Entries.Ended }> = []
-            const writes: Array<Store.Write> = []
-            for (const { answer, index, text } of found) {
-              const { error, id } = answer
-              const before = yield* read(entries.line(id))
-              if (before !== undefined && (before.state !== "pending" || error !== null)) continue
-              const line = Entries.endedWith(answer, lines.digests[index] ?? "", text)
-              ended.push({ index, line })
-              writes.push(entries.line(id).put(line), entries.answer(id).put(text))
-            }
-            return { result: ended, writes }
-          })).pipe(
-            Effect.map((ended) => {
-              for (const { index, line } of ended) {
-                if (states[index] === over) continue
-                isStored[index] = 2
-                if (settings.retryFailed && line.reason !== null) failures.set(index, line.mark)
-                see(index, line, 0, 0)
-              }
-            })
-          )
-      )
-    )
-    const missing = Array.from(isStored.keys()).filter((index) => isStored[index] === 0)
-    for (let from = 0; from < missing.length && !isStopping; from += page) {
-      const some = missing.slice(from, from + page)
-      const found = yield* Entries.step(store, some.map(lineCell), (read, now) =>
-        Result.gen(function*() {
-          const known: Array<readonly [number, Entries.Line]> = []
-          const writes: Array<Store.Write> = []
-          for (const index of some) {
-            const line = yield* read(lineCell(index))
-            if (line !== undefined) known.push([index, line])
-            else writes.push(lineCell(index).put({ state: "pending", digest: lines.digests[index] ?? "" }))
-          }
-          return { result: { known, now }, writes }
-        }))
-      const at = yield* millisNow
-      for (const [index, line] of found.known) {
-        if (line.digest !== lines.digests[index]) {
-          return yield* new Lines.Refused({
-            problems: [`${JSON.stringify(lines.ids[index])} has another request`],
-            message: `the batch ${JSON.stringify(settings.batch)} was begun with other lines; a new name begins another`
-          })
-        }
-        see(index, line, found.now, at)
-      }
-    }
-  })
-
-  const lineCell = (index: number) => entries.line(lines.ids[index] ?? "")
-
-  // -------------------------------------------------------------------------------------------------------------------
-  // The account
-  // -------------------------------------------------------------------------------------------------------------------
-
-  /**
-   * Begins the account of a batch that has run without a budget: what earlier attempts did cost is added once. Later ones
-   * are in it from their start.
-   */
-  const openAccount = Effect.gen(function*() {
-    const opening = yield* Entries.step(
-      store,
-      [entries.opening, entries.account],
-      (read, now) =>
-        Result.gen(function*() {
-          const known = yield* read(entries.opening)
-          const account = yield* read(entries.account)
-          const opening = known ?? { at: now, isAdded: false }
-          return {
-            result: opening,
-            writes: [
-              ...(known === undefined ? [entries.opening.put(opening)] : []),
-              ...(account === undefined ? [entries.account.put(Budget.empty)] : [])
-            ]
-          }
-        })
-    )
-    if (opening.isAdded) return
-    const day = yield* Effect.map(Clock.currentTimeMillis, Pricing.dayOf)
-    let spent = zero
-    let unknown = zero
-    yield* Stream.runForEach(store.scan(Ledger.prefix({ batch: settings.batch })), (entry) =>
-      Effect.gen(function*() {
-        const row = yield* Effect.fromResult(Ledger.cells(entry.key).read(entry.value))
-        if (row === undefined || row.startedAt >= opening.at) return
-        const cost = Ledger.costOf(row)
-        spent = BigDecimal.sum(spent, cost)
-        if (!row.open) return
-        const index = row.id === null ? undefined : lines.indexOf(row.id)
-        if (index === undefined) return
-        const request = Target.read(yield* lines.request(index), settings)
-        if (Result.isFailure(request)) return
-        const most = targets.filter(({ name }) => name === row.provider).map((target) =>
-          Target.bounds(request.success, target, { ...settings, pricing, day, isBudgeted: true, isMetered: false })
-            .most ?? zero
-        )
-        unknown = BigDecimal.sum(unknown, Budget.rest(most.reduce(BigDecimal.max, zero), cost))
-      }))
-    yield* Entries.step(store, [entries.opening, entries.account], (read) =>
-      Result.gen(function*() {
-        const known = yield* read(entries.opening)
-        const account = (yield* read(entries.account)) ?? Budget.empty
-        return {
-          result: undefined,
-          writes: known?.isAdded === true ? [] : [
-            entries.opening.put({ ...opening, isAdded: true }),
-            entries.account.put({
-              ...account,
-              spent: BigDecimal.sum(account.spent, spent),
-              unknown: BigDecimal.sum(account.unknown, unknown)
-            })
-          ]
-        }
-      }))
-  })
-
   // -------------------------------------------------------------------------------------------------------------------
   // Attempts
   // -------------------------------------------------------------------------------------------------------------------
@@ -408,7 +172,7 @@ export const make = Effect.fnUntraced(function*<E>(
     index: number,
     { line, text }: { readonly line: Entries.Ended; readonly text: string }
   ) {
-    if (states[index] !== over) seeEnded(index, line)
+    known.end(index, line)
     if (line.reason === null) run.answers++
     else run.failures++
     if (line.cached) run.cached++
@@ -442,87 +206,22 @@ export const make = Effect.fnUntraced(function*<E>(
       )
   }
 
-  /** Whether the end of an attempt may end a wait. */
-  const frees: Readonly<Record<Waiting["why"], (started: Steps.Started) => boolean>> = {
-    retry: () => false,
-    flight: ({ choice }) => choice.cached !== undefined,
-    limit: ({ slot }) => slot !== undefined,
-    target: ({ isProbe }) => isProbe,
-    budget: () => true
-  }
-
   const attempt = (index: number, progress: Progress, started: Steps.Started) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
-        const { choice: { model, request, target } } = started
-        const accumulator = ChatResponse.accumulator()
-        let emitted = false
-        const exit = yield* target.service.stream(request).pipe(
-          ResponseHead.tap(learn(target)),
-          Stream.runForEachArray((chunks) => {
-            for (const chunk of chunks) {
-              emitted ||= hasOutput(chunk)
-              accumulator.add(chunk)
-            }
-            return accumulator.failure === undefined ? Effect.void : Effect.fail(accumulator.failure)
-          }),
-          Effect.provideService(Provider.CurrentPolicy, {
-            maxRetries: 0,
-            firstByteTimeout: settings.attemptTimeout,
-            totalTimeout: settings.attemptTimeout
-          }),
-          restore,
-          Effect.exit
-        )
-        const response = accumulator.response()
-        const error = Exit.isSuccess(exit) ? undefined : errorOf(target, exit.cause)
-        const cost = response.usage === undefined
-          ? undefined
-          : Result.getOrUndefined(Pricing.costWith(Pricing.onDay(response.costMetadata, yield* day), pricing))
-        const isWhole = Ledger.isWhole(response.usage) && (error === undefined || response.finishReasons.length > 0)
-        const reason = error?.reason._tag
-        const asked = error?.retryAfter === undefined ? undefined : Duration.toMillis(error.retryAfter)
-        const isTooLong = asked !== undefined && asked > maxWait
-        const isCancelled = Exit.hasInterrupts(exit)
-        if (error !== undefined && (After.closes(error.reason._tag) || isTooLong && error.isRetryable)) {
-          close(target, clean(error.message))
-        }
-        const fields: Answer.Fields = {
-          provider: response.provider ?? target.name,
-          model: response.model === undefined ? model ?? null : clean(response.model),
-          content: error === undefined || emitted ? clean(response.content) : null,
-          reasoning: error === undefined || emitted ? clean(response.reasoning) : null,
-          refusal: error === undefined || emitted ? clean(response.refusal) : null,
-          toolCalls: response.toolCalls.map((call) => ({
-            id: clean(call.id),
-            name: clean(call.name),
-            arguments: clean(call.arguments)
-          })),
-          finishReason: response.commonFinishReasons[0] ?? null,
-          usage: Answer.tokensOf(response.usage)
-        }
-        const end: Steps.End = {
-          outcome: isCancelled ? "cancelled" : error === undefined ? "done" : "failed",
-          reason,
-          emitted,
-          fields,
-          stated: {
-            provider: fields.provider ?? undefined,
-            model: fields.model ?? undefined,
-            usage: response.usage,
-            cost
-          },
-          isWhole,
-          hold: asked !== undefined && !isTooLong ? asked : undefined
-        }
+        const { choice: { target } } = started
+        const made = Attempt.make(started, { ...settings, pricing }, learn(target))
+        const exit = yield* Effect.exit(restore(made.run))
+        const { answer, closes, end, error, isCancelled } = made.outcome(exit, yield* day)
+        if (error !== undefined && closes) close(target, clean(error.message))
         progress.attempts++
         const after = isCancelled
           ? { _tag: "Leave" } as const
-          : error === undefined || reason === undefined
+          : error === undefined
           ? { _tag: "Fail" } as const
           : After.after({
-            reason,
-            emitted,
+            reason: error.reason._tag,
+            emitted: end.emitted,
             position: target.position,
             attempts: progress.attempts,
             maxAttempts,
@@ -532,22 +231,7 @@ export const make = Effect.fnUntraced(function*<E>(
             isStopping
           })
         const next: Steps.Next = after._tag === "Fail"
-          ? {
-            _tag: "End",
-            answer: {
-              ...fields,
-              cost: isWhole && cost !== undefined ? plain(cost.total) : null,
-              attempts: progress.attempts,
-              cached: false,
-              error: error === undefined ? null : {
-                reason: error.reason._tag,
-                message: clean(error.reason.message),
-                status: error.status ?? null,
-                retryable: error.isRetryable,
-                emitted
-              }
-            }
-          }
+          ? { _tag: "End", answer: answer(progress.attempts) }
           : after._tag === "Again"
           ? { _tag: "Keep" }
           : { _tag: "Leave" }
@@ -558,17 +242,16 @@ export const make = Effect.fnUntraced(function*<E>(
         ).pipe(Effect.retry({ while: ({ reason }) => reason === "Unavailable", schedule: whileAway }))
         running--
         if (finished === undefined || after._tag === "Leave") {
-          held.delete(index)
-          progressOf.delete(index)
+          known.drop(index)
           // Another process has it, or it is left: whoever looks next will see.
-          if (states[index] === mine) setState(index, finished === undefined ? fresh : aside)
+          if (known.is(index, "mine")) known.set(index, finished === undefined ? "fresh" : "aside")
         } else if (after._tag === "Again") {
-          held.set(index, { id: started.id, attempt: started.attempt, started: undefined })
+          known.held.set(index, { id: started.id, attempt: started.attempt, started: undefined })
           if (after.isElsewhere) progress.excluded.add(target.position)
           progress.position = after.position
           if (after.isRound) progress.rounds++
           const pause = after.isRound ? After.pause(progress.rounds, yield* Random.next) : 0
-          waiting.push({ index, due: (yield* millisNow) + pause, why: "retry" })
+          waits.add(index, (yield* Now.millis) + pause, "retry")
         }
         if (finished !== undefined && finished.failedProbes >= mostProbes) {
           close(
@@ -579,7 +262,7 @@ export const make = Effect.fnUntraced(function*<E>(
           )
         }
         if (finished?.ended !== undefined) yield* ended(index, finished.ended)
-        for (const one of waiting) if (frees[one.why](started)) one.due = gate = 0
+        waits.ended(started)
         wake()
       }).pipe(
         Effect.catchCause((cause) =>
@@ -595,60 +278,40 @@ export const make = Effect.fnUntraced(function*<E>(
   // The dispatcher
   // -------------------------------------------------------------------------------------------------------------------
 
-  /** Until when nothing is tried, in monotonic ms. */
-  let gate = 0
-  let cursor = 0
   let lookedAt = Number.NEGATIVE_INFINITY
   let poor = 0
-  /** Whether the batch has an account, now or from an earlier run. */
-  let isBudgeted = settings.maxCost !== undefined
 
-  const nextFresh = (): number | undefined => {
-    if (freshCount === 0) return undefined
-    for (let passed = 0; passed < states.length; passed++) {
-      const index = (cursor + passed) % states.length
-      if (states[index] !== fresh || waiting.some((one) => one.index === index)) continue
-      cursor = index
-      return index
+  const pick = (now: number): number | undefined => {
+    if (!waits.isOpen(now)) return undefined
+    const due = waits.next(now)
+    if (due !== undefined || waits.isFull || known.freshCount === 0) return due
+    for (const index of known.fresh(known.cursor)) {
+      if (!waits.has(index)) return known.cursor = index
     }
     return undefined
   }
 
-  const pick = (now: number): number | undefined => {
-    if (gate > now) return undefined
-    const due = waiting.filter((one) => one.due <= now)
-    const first = due.reduce<Waiting | undefined>(
-      (first, one) => first === undefined || one.due < first.due ? one : first,
-      undefined
-    )
-    if (first !== undefined) {
-      waiting = waiting.filter((one) => one !== first)
-      return first.index
-    }
-    return waiting.length >= mostWaiting ? undefined : nextFresh()
-  }
-
   /** Looks at lines that others may have worked at. */
   const look = Effect.fnUntraced(function*(indexes: ReadonlyArray<number>) {
-    for (let from = 0; from < indexes.length; from += page) {
-      const some = indexes.slice(from, from + page)
+    for (let from = 0; from < indexes.length; from += Entries.page) {
+      const some = indexes.slice(from, from + Entries.page)
       const found = yield* Entries.step(store, some.map(lineCell), (read, now) =>
         Result.gen(function*() {
-          const known: Array<readonly [number, Entries.Line]> = []
+          const stored: Array<readonly [number, Entries.Line]> = []
           for (const index of some) {
             const line = yield* read(lineCell(index))
-            if (line !== undefined) known.push([index, line])
+            if (line !== undefined) stored.push([index, line])
           }
-          return { result: { known, now }, writes: [] }
+          return { result: { stored, now }, writes: [] }
         }))
-      const now = yield* millisNow
-      for (const [index, line] of found.known) see(index, line, found.now, now)
+      const now = yield* Now.millis
+      for (const [index, line] of found.stored) known.see(index, line, found.now, now)
     }
   })
 
   const reclaimSilent = Effect.gen(function*() {
-    const now = yield* millisNow
-    for (const [index, { attempt, until }] of Array.from(taken)) {
+    const now = yield* Now.millis
+    for (const [index, { attempt, until }] of Array.from(known.taken)) {
       if (until > now) continue
       const id = lines.ids[index] ?? ""
       const result = yield* Entries.step(
@@ -660,7 +323,7 @@ export const make = Effect.fnUntraced(function*<E>(
             writes
           }))
       )
-      if (result.line !== undefined) see(index, result.line, result.storeNow, yield* millisNow)
+      if (result.line !== undefined) known.see(index, result.line, result.storeNow, yield* Now.millis)
     }
   })
 
@@ -673,56 +336,19 @@ export const make = Effect.fnUntraced(function*<E>(
     ]
   }
 
-  /** Lines that are read and encoded before they can start, so that they start at once when they can. */
-  const ready = new Map<number, Ready>()
-
-  const prepare = Effect.fnUntraced(function*(index: number) {
-    const known = ready.get(index)
-    if (known !== undefined) return known
-    const request = yield* lines.request(index)
-    const made: Ready = {
-      digest: yield* Digest.ofJson(request),
-      choices: yield* Effect.result(Target.choices(request, {
-        ...settings,
-        pricing,
-        day: yield* day,
-        isBudgeted,
-        isMetered: settings.tokenRate !== undefined
-      }))
-    }
-    keep(index, made)
-    return made
-  })
-
-  const keep = (index: number, made: Ready): void => {
-    if (ready.size < mostReady && lines.sizeOf(index) <= largestReady) ready.set(index, made)
-  }
-
-  /** Prepares a line that comes soon; whether there was one to prepare. */
-  const prepareNext = Effect.gen(function*() {
-    if (ready.size >= Math.min(mostReady, settings.concurrency)) return false
-    for (let passed = 0; passed < Math.min(states.length, 2 * mostReady); passed++) {
-      const index = (cursor + passed) % states.length
-      if (states[index] !== fresh || ready.has(index)) continue
-      yield* prepare(index)
-      return ready.has(index)
-    }
-    return false
-  })
-
   const admit = Effect.fnUntraced(function*(
     index: number,
     fork: (effect: Effect.Effect<void>) => Effect.Effect<unknown>
   ) {
-    const { choices: prepared, digest } = yield* prepare(index)
-    ready.delete(index)
-    const progress = progressOf.get(index) ??
+    const line = yield* ready.take(index)
+    const { choices: prepared, digest } = line
+    const progress = known.progress.get(index) ??
       { attempts: 0, position: 0, rounds: 0, excluded: new Set<number>(), able: [] as ReadonlyArray<number> }
     const candidate: Steps.Candidate = {
       id: lines.ids[index] ?? "",
       digest,
-      own: held.get(index)?.attempt,
-      failure: failures.get(index),
+      own: known.held.get(index)?.attempt,
+      failure: known.failures.get(index),
       choices: [],
       serial: serial++
     }
@@ -764,24 +390,24 @@ export const make = Effect.fnUntraced(function*<E>(
     }
     progress.able = fits.map(({ target }) => target.position)
     const choices = order(fits, progress)
-    if (choices.length === 0) return setState(index, aside)
+    if (choices.length === 0) return known.set(index, "aside")
     const admission = yield* Entries.step(
       store,
       Steps.cellsOfStart(rules, { ...candidate, choices }),
       Steps.start(rules, { ...candidate, choices })
     )
-    const now = yield* millisNow
-    const wait = (why: Waiting["why"], millis: number, isForAll: boolean) => {
+    const now = yield* Now.millis
+    const wait = (why: Why, millis: number, isForAll: boolean) => {
       const due = now + Math.min(Math.max(millis, 1), why === "limit" ? 1000 : lookEvery)
-      waiting.push({ index, due, why })
-      if (isForAll) gate = due
-      keep(index, { digest, choices: prepared })
+      waits.add(index, due, why)
+      if (isForAll) waits.close(due)
+      ready.keep(index, line)
     }
     switch (admission._tag) {
       case "Started":
-        setState(index, mine)
-        progressOf.set(index, progress)
-        held.set(index, { id: candidate.id, attempt: admission.attempt, started: admission })
+        known.set(index, "mine")
+        known.progress.set(index, progress)
+        known.held.set(index, { id: candidate.id, attempt: admission.attempt, started: admission })
         run.attempts++
         running++
         yield* fork(attempt(index, progress, admission))
@@ -789,22 +415,17 @@ export const make = Effect.fnUntraced(function*<E>(
       case "Hit":
         return yield* ended(index, admission)
       case "Ended":
-        return seeEnded(index, admission.line)
+        return known.end(index, admission.line)
       case "Taken": {
-        held.delete(index)
-        if (states[index] === mine) setState(index, fresh)
-        see(index, admission.line, admission.now, now)
+        known.held.delete(index)
+        if (known.is(index, "mine")) known.set(index, "fresh")
+        known.see(index, admission.line, admission.now, now)
         // Somebody else works here: go on elsewhere, and see what is done already.
         if (now - lookedAt >= lookEvery) {
           lookedAt = now
-          const next: Array<number> = []
-          for (let passed = 1; passed < states.length && next.length < page; passed++) {
-            const other = (index + passed) % states.length
-            if (states[other] === fresh) next.push(other)
-          }
-          yield* look(next)
+          yield* look(Array.from(Iterable.take(known.fresh(index + 1), Entries.page)))
         }
-        cursor = yield* Random.nextIntBetween(0, states.length)
+        known.cursor = yield* Random.nextIntBetween(0, known.size)
         return
       }
       case "Changed":
@@ -819,31 +440,31 @@ export const make = Effect.fnUntraced(function*<E>(
       case "Poor":
         if (admission.fitsLater) return wait("budget", lookEvery, true)
         poor++
-        return setState(index, aside)
+        return known.set(index, "aside")
     }
   })
 
   const dispatch = Effect.fnUntraced(function*(fork: (effect: Effect.Effect<void>) => Effect.Effect<unknown>) {
     while (!isStopping) {
-      const now = yield* millisNow
+      const now = yield* Now.millis
       const index = running < settings.concurrency ? pick(now) : undefined
       if (index !== undefined) {
         yield* admit(index, fork)
         continue
       }
-      if (running === 0 && waiting.length === 0 && freshCount === 0 && taken.size === 0) return
-      const isPolling = taken.size > 0 && freshCount === 0
+      if (running === 0 && waits.isEmpty && known.freshCount === 0 && known.taken.size === 0) return
+      const isPolling = known.taken.size > 0 && known.freshCount === 0
       if (isPolling && now - lookedAt >= lookEvery) {
         lookedAt = now
         yield* reclaimSilent
-        yield* look(Array.from(taken.keys()))
+        yield* look(Array.from(known.taken.keys()))
         continue
       }
       const soonest = Math.min(
-        Math.max(gate, running < settings.concurrency ? Math.min(...waiting.map(({ due }) => due)) : Infinity),
+        running < settings.concurrency ? waits.due : Infinity,
         isPolling ? lookedAt + lookEvery : Infinity
       )
-      if (soonest > now + 1 && freshCount > 0 && (yield* prepareNext)) continue
+      if (soonest > now + 1 && known.freshCount > 0 && (yield* ready.next)) continue
       yield* soonest === Infinity
         ? Queue.take(signal)
         : Effect.timeoutOption(Queue.take(signal), Duration.millis(Math.max(soonest - now, 1)))
@@ -851,9 +472,9 @@ export const make = Effect.fnUntraced(function*<E>(
   })
 
   const heartbeat = Effect.gen(function*() {
-    const all = Array.from(held.values())
-    for (let from = 0; from < all.length; from += page) {
-      const some = all.slice(from, from + page)
+    const all = Array.from(known.held.values())
+    for (let from = 0; from < all.length; from += Entries.page) {
+      const some = all.slice(from, from + Entries.page)
       yield* Entries.step(store, Steps.cellsOfRenewal(rules, some), Steps.renew(rules, some))
     }
   }).pipe(
@@ -863,18 +484,23 @@ export const make = Effect.fnUntraced(function*<E>(
   )
 
   const releaseAll = Effect.suspend(() => {
-    const all = Array.from(held.values())
-    held.clear()
+    const all = Array.from(known.held.values())
+    known.held.clear()
     return Effect.forEach(
-      Array.from({ length: Math.ceil(all.length / page) }, (_, n) => all.slice(n * page, (n + 1) * page)),
+      Array.from(
+        { length: Math.ceil(all.length / Entries.page) },
+        (_, n) => all.slice(n * Entries.page, (n + 1) * Entries.page)
+      ),
       (some) => Entries.step(store, some.map(({ id }) => entries.line(id)), Steps.release(rules, some)),
       { discard: true }
     )
   })
 
   const work = Effect.gen(function*() {
-    if (settings.maxCost !== undefined) yield* openAccount
-    else {
+    if (settings.maxCost !== undefined) {
+      const own = { ...yield* bounds, isMetered: false }
+      yield* Account.open({ batch: settings.batch, store, entries, lines, bounds: own })
+    } else {
       isBudgeted = yield* Entries.step(
         store,
         [entries.account],
@@ -901,19 +527,26 @@ export const make = Effect.fnUntraced(function*<E>(
     if (!isStopping && poor > 0) {
       status = "budget"
       why = `${poor} lines don't fit into what is left of the budget`
-    } else if (!isStopping && closed.size > 0 && states.includes(aside)) {
+    } else if (!isStopping && closed.size > 0 && known.isAny("aside")) {
       status = "stopped"
       why = Array.from(closed.values()).join("; ")
     }
   })
 
   return {
-    register,
+    register: (output) =>
+      Registration.register({ ...settings, store, entries, known, isStopping: () => isStopping }, output),
     work,
     stop: Effect.sync(() => stop("interrupted", "a signal")),
     cancel: Effect.suspend(() => cancelling),
     rules,
-    progress: () => ({ ...run, lines: states.length, ended: endedCount, failed: failedCount, running }),
+    progress: () => ({
+      ...run,
+      lines: known.size,
+      ended: known.endedCount,
+      failed: known.failedCount,
+      running
+    }),
     report: Effect.fnUntraced(function*(each) {
       const tally = Report.tally()
       yield* Stream.runForEach(store.scan(entries.lines), (entry) =>
@@ -921,7 +554,7 @@ export const make = Effect.fnUntraced(function*<E>(
           const line = yield* Effect.fromResult(Entries.line(entry.key).read(entry.value))
           if (line === undefined) return
           tally.line(line)
-          const index = lines.indexOf(idOf(entries.lines, entry.key))
+          const index = lines.indexOf(entries.idOf(entry.key))
           if (line.state === "ended" && index !== undefined) each(index, line)
         }))
       const now = yield* store.transact([], (_, now) => Result.succeed({ result: now, writes: [] }))
@@ -932,7 +565,7 @@ export const make = Effect.fnUntraced(function*<E>(
             if (row !== undefined) tally.row(Ledger.seen(row, now))
           })
       )
-      return tally.report({ lines: states.length, run, status, why })
+      return tally.report({ lines: known.size, run, status, why })
     })
   }
 })
@@ -944,19 +577,3 @@ const processName: Effect.Effect<string> = Effect.map(
   Effect.replicateEffect(Random.nextIntBetween(0, 36), 8),
   (digits) => digits.map((digit) => digit.toString(36)).join("")
 )
-
-const idOf = (prefix: string, key: string): string => {
-  const id: unknown = JSON.parse(key.slice(prefix.length, -1))
-  return String(id)
-}
-
-const errorOf = (
-  target: Target.Target,
-  cause: Cause.Cause<ProviderError.ProviderError>
-): ProviderError.ProviderError =>
-  Option.getOrElse(Cause.findErrorOption(cause), () =>
-    new ProviderError.ProviderError({
-      provider: target.name,
-      reason: new ProviderError.Unknown({ message: "the request failed within this program" }),
-      emitted: false
-    }))
