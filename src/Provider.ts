@@ -36,6 +36,7 @@ import * as Opening from "./engine/opening.ts"
 import * as Redaction from "./engine/redaction.ts"
 import * as ResponseBody from "./engine/responseBody.ts"
 import * as Transport from "./engine/transport.ts"
+import { latest, lazy } from "./internal/lazy.ts"
 import type { Protocol, ResponseInfo } from "./Protocol.ts"
 import * as ProviderError from "./ProviderError.ts"
 import * as RequestFormat from "./RequestFormat.ts"
@@ -221,8 +222,10 @@ export interface Policy {
  */
 export const CurrentPolicy: Context.Reference<Policy> = Context.Reference<Policy>(
   "effect-llm-stream/Provider/CurrentPolicy",
-  { defaultValue: () => ({}) }
+  { defaultValue: () => noPolicy }
 )
+
+const noPolicy: Policy = {}
 
 /**
  * A config of options whose policy is checked when the layer is built: a bad duration or number of retries is a
@@ -410,14 +413,13 @@ export const prepare = <C>(
     ),
     {
       onFailure: (reason) => failure(definition, reason),
-      onSuccess: ({ encoded, headers, secrets, url }) => ({
+      onSuccess: ({ encoded, headers, secretNames, secrets, url }) => ({
         method: "POST",
         url: Redaction.clean(url, secrets()),
         headers: {
           ...Object.fromEntries(definition.auth.headerNames.map((name) => [name, redacted])),
-          ...Object.fromEntries(
-            Object.entries(headers).map(([name, value]) => [name, isSecret(name, value) ? redacted : String(value)])
-          )
+          ...headers,
+          ...Object.fromEntries(secretNames.map((name) => [name, redacted]))
         },
         body: encoded.body,
         ignored: encoded.ignored
@@ -462,7 +464,9 @@ interface Outline {
   readonly secrets: () => ReadonlyArray<Redacted.Redacted>
   readonly info: ResponseInfo
   /** All headers but the credentials; names in lower case. */
-  readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
+  readonly headers: Readonly<Record<string, string>>
+  /** Which of them don't show their values. */
+  readonly secretNames: ReadonlyArray<string>
 }
 
 interface Plan extends Outline {
@@ -476,6 +480,7 @@ const planner = <C>(definition: Definition<C>) => {
   const { format, options } = definition
   let made: SentHeaders | undefined
   const usual = () => made ??= headersOf(definition, {})
+  const secretsOf = latest((url: string, model: string) => Redaction.ofUrl(url, model))
   const whole = RequestFormat.orRefused(Effect.zip(requests, RequestFormat.load(format)))
   return (request: ChatRequest.ChatRequest): Effect.Effect<Plan, ProviderError.InvalidRequest> =>
     Effect.suspend(() => {
@@ -486,19 +491,19 @@ const planner = <C>(definition: Definition<C>) => {
         return Effect.fail(invalid("No model: give the request a `model`, or the layer a default one"))
       }
       const plain = "load" in format ? format.plain(request, name) : undefined
-      if (plain !== undefined) return Effect.fromResult(caught(() => planOf(definition, name, plain, usual)))
+      if (plain !== undefined) return Effect.fromResult(caught(() => planOf(definition, name, plain, usual, secretsOf)))
       return Effect.flatMap(whole, ([{ normalize }, format]) =>
         Effect.fromResult(caught(() =>
           normalize(request).pipe(
             Result.flatMap((request) => format.encode(request, name)),
-            Result.flatMap((encoded) => planOf(definition, name, encoded, usual))
+            Result.flatMap((encoded) => planOf(definition, name, encoded, usual, secretsOf))
           )
         )))
     })
 }
 
 /** All headers but the credentials. */
-type SentHeaders = Result.Result<Outline["headers"], ProviderError.InvalidRequest>
+type SentHeaders = Result.Result<Pick<Outline, "headers" | "secretNames">, ProviderError.InvalidRequest>
 
 const headersOf = <C>(
   { headers, options, protocol }: Definition<C>,
@@ -516,18 +521,19 @@ const planOf = <C>(
   definition: Definition<C>,
   model: string,
   encoded: RequestFormat.Encoded,
-  usual: () => SentHeaders
+  usual: () => SentHeaders,
+  secretsOf: (url: string, model: string) => ReadonlyArray<Redacted.Redacted>
 ): Result.Result<Plan, ProviderError.InvalidRequest> =>
   Result.flatMap(definition.endpoint(model), ({ info, url }) =>
     Result.map(
       Object.keys(encoded.headers).length === 0 ? usual() : headersOf(definition, encoded.headers),
-      (headers) => ({
+      (written) => ({
         method: "POST",
         encoded,
         url,
-        secrets: () => Redaction.ofUrl(url, model),
+        secrets: () => secretsOf(url, model),
         info: { ...info, model },
-        headers
+        ...written
       })
     ))
 
@@ -539,7 +545,7 @@ const planCall = <C, D>(
     Result.gen(function*() {
       const model = (call.model ?? options?.model) || undefined
       const { info, url } = yield* endpoint(model ?? "")
-      const all = yield* checkedHeaders({
+      const written = yield* checkedHeaders({
         accept: protocol.contentTypes.join(", "),
         ...headers,
         ...options?.headers
@@ -550,16 +556,17 @@ const planCall = <C, D>(
         url: address(new URL(url)).href,
         secrets: () => Redaction.ofUrl(url, model),
         info: { ...info, ...(model === undefined ? undefined : { model }) },
-        headers: all
+        ...written
       }
     })
   )
 
 // Clients differ in how they treat other characters, and some show the value. So the message does not.
-const checkedHeaders = (headers: Outline["headers"]): SentHeaders => {
+const checkedHeaders = (given: Readonly<Record<string, string | Redacted.Redacted>>): SentHeaders => {
   const fail = (message: string) => Result.fail(invalid(message))
-  const all = lowerCase(headers)
-  for (const [name, value] of Object.entries(all)) {
+  const headers: Array<readonly [name: string, value: string]> = []
+  const secretNames: Array<string> = []
+  for (const [name, value] of Object.entries(lowerCase(given))) {
     if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) {
       return fail("The name of a header has characters that no header name has")
     }
@@ -568,8 +575,10 @@ const checkedHeaders = (headers: Outline["headers"]): SentHeaders => {
     if (typeof text !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
       return fail(`The value of the header "${name}" has characters that cannot be sent (line breaks, …)`)
     }
+    headers.push([name, text])
+    if (isSecret(name, value)) secretNames.push(name)
   }
-  return Result.succeed(all)
+  return Result.succeed({ headers: Object.fromEntries(headers), secretNames })
 }
 
 const lowerCase = <A>(headers: Readonly<Record<string, A>>): Readonly<Record<string, A>> =>
@@ -675,7 +684,7 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
   ) =>
     Transport.open<D>(client, (context) => {
       const own = Context.get(context, CurrentPolicy)
-      const policy = Result.flatMap(
+      const policy = own === noPolicy ? layerPolicy : Result.flatMap(
         layerPolicy,
         (usual) => Result.flatMap(Checks.copied(own, "CurrentPolicy"), (stated) => toPolicy(stated, usual))
       )
@@ -734,7 +743,7 @@ const logIgnored = (provider: string, ignored: ReadonlyArray<string>): Effect.Ef
 }
 
 const attempt = (
-  { encoded, headers, info, method, secrets, url }: Outline,
+  { encoded, headers, info, method, secretNames, secrets, url }: Outline,
   auth: Auth.Auth,
   authorize: Auth.Authorize
 ): Effect.Effect<Transport.Attempt, ProviderError.Reason> =>
@@ -742,16 +751,9 @@ const attempt = (
     // The bytes that are signed are the bytes that are sent.
     const body = caught(() => Result.succeed(utf8.encode(encoded === undefined ? "" : JSON.stringify(encoded.body))))
     if (Result.isFailure(body)) return Effect.fail(invalid("The request cannot be written as JSON"))
-    const own = Object.entries(headers).map(([name, value]) =>
-      [name, typeof value === "string" ? value : Redacted.value(value)] as const
-    )
-    const outgoing = { method, url, headers: Object.fromEntries(own), body: body.success, info } as const
+    const outgoing = { method, url, headers: { ...headers }, body: body.success, info } as const
     const signed = (authorization: Auth.Authorization): Transport.Attempt => {
-      const secretNames = [
-        ...auth.headerNames,
-        ...Object.keys(authorization.headers),
-        ...Object.entries(headers).flatMap(([name, value]) => isSecret(name, value) ? [name] : [])
-      ]
+      const hidden = [...auth.headerNames, ...Object.keys(authorization.headers), ...secretNames]
       const length = String(outgoing.body.byteLength)
       const all = {
         ...(encoded === undefined ? undefined : { "content-type": contentType, "content-length": length }),
@@ -764,15 +766,17 @@ const attempt = (
           url,
           UrlParams.empty,
           Option.none(),
-          concealed(all, secretNames),
+          concealed(all, hidden),
           encoded === undefined ? HttpBody.empty : HttpBody.uint8Array(outgoing.body, contentType)
         ),
-        secretHeaders: secretNames,
-        secrets: () => [
+        secretHeaders: hidden,
+        secrets: lazy(() => [
           ...authorization.secrets,
           ...secrets(),
-          ...own.flatMap(([name, value]) => secretNames.includes(name) ? Redaction.ofHeader(value) : [])
-        ]
+          ...Object.entries(outgoing.headers).flatMap(([name, value]) =>
+            hidden.includes(name) ? Redaction.ofHeader(value) : []
+          )
+        ])
       }
     }
     // The caller's headers win, so the auth does not run when the caller has set all of its headers.

@@ -1,6 +1,7 @@
 import * as Base64 from "effect/encoding/Base64"
 import * as Redacted from "effect/Redacted"
 import { concat } from "../internal/bytes.ts"
+import { lazy } from "../internal/lazy.ts"
 import type * as ProviderError from "../ProviderError.ts"
 import { rebuild } from "./reason.ts"
 
@@ -17,12 +18,34 @@ const least = 4
 export const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
   let out = text
   for (const secret of secrets) {
-    const value = Redacted.value(secret)
-    if (value.length < least) continue
-    for (const written of plain.test(value) ? [value] : formsOf(value)) out = without(out, written)
-    if (encoded.test(out)) { for (const written of encodings(value)) out = without(out, written) }
+    const { encodings, written } = soughtOf(secret)
+    for (const form of written) out = without(out, form)
+    if (encoded.test(out)) { for (const form of encodings()) out = without(out, form) }
   }
   return out
+}
+
+/** The forms that a secret is looked for in. */
+interface Sought {
+  readonly written: ReadonlyArray<string>
+  readonly encodings: () => ReadonlyArray<string>
+}
+
+const nothing: Sought = { written: [], encodings: () => [] }
+
+// Found once: most secrets are those of all requests of a provider.
+const sought = new WeakMap<Redacted.Redacted, Sought>()
+
+const soughtOf = (secret: Redacted.Redacted): Sought => {
+  const known = sought.get(secret)
+  if (known !== undefined) return known
+  const value = Redacted.value(secret)
+  const made = value.length < least ? nothing : {
+    written: plain.test(value) ? [value] : formsOf(value),
+    encodings: lazy(() => encodingsOf(value))
+  }
+  sought.set(secret, made)
+  return made
 }
 
 /** A text without characters that begin an escape or take several bytes in a URL. */
@@ -45,7 +68,7 @@ const url = (text: string): string => {
 const encoded = /[\w+/%\\-]{10}/
 
 /** Base64 has three forms by where in a group of three bytes the secret starts. What it shares with others stays. */
-const encodings = (value: string): ReadonlyArray<string> => {
+const encodingsOf = (value: string): ReadonlyArray<string> => {
   const bytes = new TextEncoder().encode(value)
   if (bytes.length < 2 * least) return []
   const hexadecimal = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")

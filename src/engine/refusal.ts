@@ -38,13 +38,22 @@ interface Answer {
   readonly now: number
 }
 
-// The content type of a response; the first of several.
-const mediaTypeOf = (response: HttpClientResponse.HttpClientResponse): string =>
-  response.headers["content-type"]?.split(/[;,]/, 1)[0]?.trim().toLowerCase() ?? ""
+/**
+ * What a response says before its body. Clients make the headers anew each time they are asked for.
+ *
+ * @internal
+ */
+export type Head = Pick<HttpClientResponse.HttpClientResponse, "headers" | "request" | "status">
 
 /** @internal */
-export const isOk = (response: HttpClientResponse.HttpClientResponse): boolean =>
-  response.status >= 200 && response.status < 300
+export const headOf = ({ headers, request, status }: Head): Head => ({ headers, request, status })
+
+// The content type of a response; the first of several.
+const mediaTypeOf = ({ headers }: Head): string =>
+  headers["content-type"]?.split(/[;,]/, 1)[0]?.trim().toLowerCase() ?? ""
+
+/** @internal */
+export const isOk = ({ status }: Head): boolean => status >= 200 && status < 300
 
 const utf8 = new TextDecoder()
 
@@ -53,12 +62,27 @@ const start = (reads: ReadonlyArray<Uint8Array>): string =>
   utf8.decode(concat(reads.map((read) => read.subarray(0, 64)))).replace(/(?<!\ufffd)\ufffd+$/, "").trimStart()
 
 /**
+ * Whether a response is beyond doubt a stream to decode, as nearly all are: by its head, and by a first character that is
+ * neither blank nor that of a JSON object.
+ *
+ * @internal
+ */
+export const isEvident = (
+  response: Head,
+  contentTypes: ReadonlyArray<string>,
+  [read]: ReadonlyArray<Uint8Array>
+): boolean => {
+  const first = read?.[0] ?? 0
+  return isOk(response) && isExpected(mediaTypeOf(response), contentTypes) && first > 32 && first < 123
+}
+
+/**
  * Whether too little of a body has come to tell what it is. More than a kilobyte of blanks counts as enough.
  *
  * @internal
  */
 export const isUndecided = (
-  response: HttpClientResponse.HttpClientResponse,
+  response: Head,
   contentTypes: ReadonlyArray<string>,
   reads: ReadonlyArray<Uint8Array>
 ): boolean =>
@@ -85,7 +109,7 @@ const isStream = (mediaType: string, contentTypes: ReadonlyArray<string>, text: 
  * @internal
  */
 export const refusal = (
-  response: HttpClientResponse.HttpClientResponse,
+  response: Head,
   { contentTypes, errors, failure, headers: names }: Pick<
     Protocol<unknown>,
     "contentTypes" | "errors" | "failure" | "headers"
@@ -122,7 +146,7 @@ export const refusal = (
 }
 
 // Shows a wrong base URL, where something other than the provider answers. Query and user may be secret.
-const addressed = ({ request }: HttpClientResponse.HttpClientResponse): string => {
+const addressed = ({ request }: Head): string => {
   const url = URL.canParse(request.url) ? new URL(request.url) : undefined
   return url === undefined ? "" : ` from ${request.method} ${url.origin}${url.pathname}`
 }

@@ -81,10 +81,14 @@ const undone = /^(?:(?:x-)?gzip|(?:x-)?compress|deflate|br|zstd|dcb|dcz|identity
  *
  * @internal
  */
-export const compressionOf = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
-  const encoding = response.headers["content-encoding"]?.trim().toLowerCase() ?? ""
+export const compressionOf = (
+  response: HttpClientResponse.HttpClientResponse,
+  headers = response.headers
+): string | undefined => {
+  const encoding = headers["content-encoding"]?.trim().toLowerCase() ?? ""
+  if (encoding === "") return undefined
   const isUndone = Option.isSome(HttpClientResponse.toWeb(response)) ? undone.test(encoding) : encoding === "identity"
-  return encoding === "" || isUndone ? undefined : encoding
+  return isUndone ? undefined : encoding
 }
 
 /** Whether a body that is compressed in this way can be read. */

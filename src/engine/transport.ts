@@ -17,6 +17,7 @@ import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import { lazy } from "../internal/lazy.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
@@ -276,16 +277,15 @@ const openOnce = Effect.fnUntraced(function*<C>(
         return fail(reason)
       })
     )
-    if (!Refusal.isOk(response)) close()
-    const headers = Headers.fromInput(
-      Object.entries(response.headers).map(([name, value]) => [name, Redaction.clean(value, secrets())] as const)
-    )
+    const head = Refusal.headOf(response)
+    if (!Refusal.isOk(head)) close()
+    const headers = lazy(() => cleaned(head.headers, secrets()))
     for (const tell of Context.get(context, CurrentHeads)) {
       yield* tell({
         provider: protocol.provider,
         model: route.info.model,
-        status: response.status,
-        headers,
+        status: head.status,
+        headers: headers(),
         names: protocol.headers
       })
     }
@@ -298,15 +298,14 @@ const openOnce = Effect.fnUntraced(function*<C>(
       return ResponseBody.close(body, route.connections, isComplete)
     })
     const firstRead = yield* Pull.catchDone(body.reads, () => Effect.succeed([]))
-    return [response, headers, body.reads, firstRead] as const
+    return { compression: ResponseBody.compressionOf(response, head.headers), response: head, headers, body, firstRead }
   })
-  const [response, headers, bytes, firstRead] = yield* inTime(opening, context, {
+  const { body, compression, firstRead, headers, response } = yield* inTime(opening, context, {
     limit: Duration.toMillis(firstByteTimeout),
     step: Duration.toMillis(idleTimeout),
     onTimeout: () => fail(ResponseBody.silence("firstByte", firstByteTimeout))
   })
 
-  const compression = ResponseBody.compressionOf(response)
   const isReadable = compression === undefined || ResponseBody.canDecompress(compression)
   if (!isReadable && Refusal.isOk(response)) {
     return yield* fail(
@@ -325,31 +324,34 @@ const openOnce = Effect.fnUntraced(function*<C>(
       })
     )
   let head: ReadonlyArray<Uint8Array> = firstRead
-  const undecided = within(bytes, deadline(clock, policy.contentTimeout, millis(clock)), noContent)
-  while (head.length > 0 && Refusal.isUndecided(response, protocol.contentTypes, head)) {
-    const more = yield* Pull.catchDone(undecided, () => Effect.succeed([]))
-    if (more.length === 0) break
-    head = [...head, ...more]
-  }
   const reads = Effect.suspend(() => {
     const unread = head
     head = []
-    return unread.length === 0 ? bytes : Effect.succeed(unread)
+    return unread.length === 0 ? body.reads : Effect.succeed(unread)
   })
-  const refusal = Refusal.refusal(response, protocol, head)
-  if (refusal !== undefined) {
-    const text = isReadable ? yield* Refusal.readText(reads) : ""
-    isRefused = Refusal.isJson(text)
-    // Values in JSON are scrubbed after parsing, because a secret may look like a number. An excerpt may end within a
-    // secret.
-    const shown = Redaction.clean(text, secrets())
-    const now = yield* Clock.currentTimeMillis
-    return yield* fail(refusal({ body: text, shown, now }))
+  if (!Refusal.isEvident(response, protocol.contentTypes, head)) {
+    const undecided = within(body.reads, deadline(clock, policy.contentTimeout, millis(clock)), noContent)
+    while (head.length > 0 && Refusal.isUndecided(response, protocol.contentTypes, head)) {
+      const more = yield* Pull.catchDone(undecided, () => Effect.succeed([]))
+      if (more.length === 0) break
+      head = [...head, ...more]
+    }
+    const refusal = Refusal.refusal(response, protocol, head)
+    if (refusal !== undefined) {
+      const text = isReadable ? yield* Refusal.readText(reads) : ""
+      isRefused = Refusal.isJson(text)
+      // Values in JSON are scrubbed after parsing, because a secret may look like a number. An excerpt may end within a
+      // secret.
+      const shown = Redaction.clean(text, secrets())
+      const now = yield* Clock.currentTimeMillis
+      return yield* fail(refusal({ body: text, shown, now }))
+    }
   }
+  const id = Refusal.requestId(response.headers, protocol.headers)
   const info: Protocol.ResponseInfo = {
     ...route.info,
-    ...protocol.headers.info?.(headers),
-    requestId: Refusal.requestId(headers, protocol.headers)
+    ...protocol.headers.info?.(headers()),
+    requestId: id && Redaction.clean(id, secrets())
   }
   requestId = info.requestId
   decoder = protocol.body(info)
@@ -364,6 +366,9 @@ const openOnce = Effect.fnUntraced(function*<C>(
   close()
   return { first, rest: pull }
 })
+
+const cleaned = (headers: Headers.Headers, secrets: ReadonlyArray<Redacted.Redacted>): Headers.Headers =>
+  Headers.fromInput(Object.entries(headers).map(([name, value]) => [name, Redaction.clean(value, secrets)] as const))
 
 const calling =
   ({ secretHeaders, secrets }: Attempt, { propagateTrace }: Policy) =>

@@ -23,18 +23,20 @@ export interface Watched {
  */
 export const millis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
-/** All that is waited for by one clock: a fiber that sleeps for each would cost more than the rest of a request. */
+/** All that is waited for by one clock: a timer for each would cost more than the rest of a request. */
 interface Watch {
   readonly all: Set<Watched>
-  fiber?: Fiber.Fiber<void> | undefined
   wakesAt: number
+  /** Ends the wait; `undefined` while nothing is waited for. */
+  stop: (() => void) | undefined
 }
 
 const watches = new WeakMap<Clock.Clock, Watch>()
 
-const wait = (clock: Clock.Clock, watch: Watch, duration: number): Effect.Effect<void> => {
+const wait = (clock: Clock.Clock, watch: Watch, duration: number): void => {
   watch.wakesAt = millis(clock) + duration
-  return Effect.flatMap(Effect.sleep(Duration.millis(duration)), () => {
+  watch.stop = wakeAfter(clock, duration, () => {
+    watch.stop = undefined
     const now = millis(clock)
     let next = Number.POSITIVE_INFINITY
     for (const one of watch.all) {
@@ -42,28 +44,44 @@ const wait = (clock: Clock.Clock, watch: Watch, duration: number): Effect.Effect
       if (left > 0) next = Math.min(next, left)
       else if (watch.all.delete(one)) one.expire()
     }
-    return wait(clock, watch, next)
+    if (watch.all.size > 0 && watch.stop === undefined) wait(clock, watch, next)
   })
+}
+
+const systemClock = Context.get(Context.empty(), Clock.Clock)
+
+/** Longest time of a timer. */
+const longest = 2 ** 31 - 1
+
+/** A fiber that sleeps does it by any clock; a timer is what that comes to by the system's, without the fiber. */
+const wakeAfter = (clock: Clock.Clock, duration: number, wake: () => void): () => void => {
+  if (clock === systemClock) {
+    const timer = setTimeout(wake, Math.min(duration, longest))
+    return () => clearTimeout(timer)
+  }
+  const sleep = Effect.sleep(Duration.millis(duration))
+  const fiber = Effect.runForkWith(Context.make(Clock.Clock, clock))(Effect.map(sleep, wake))
+  return () => fiber.interruptUnsafe()
 }
 
 /** @internal */
 export const watch = (clock: Clock.Clock, one: Watched): void => {
-  const watch = watches.get(clock) ?? { all: new Set(), wakesAt: 0 }
+  const watch = watches.get(clock) ?? { all: new Set(), wakesAt: 0, stop: undefined }
   watches.set(clock, watch)
   watch.all.add(one)
   const now = millis(clock)
   const left = one.left(now)
-  if (watch.fiber !== undefined && watch.wakesAt <= now + left) return
-  watch.fiber?.interruptUnsafe()
-  watch.fiber = Effect.runForkWith(Context.make(Clock.Clock, clock))(wait(clock, watch, left))
+  if (watch.stop !== undefined && watch.wakesAt <= now + left) return
+  watch.stop?.()
+  wait(clock, watch, left)
 }
 
 /** @internal */
 export const unwatch = (clock: Clock.Clock, one: Watched): void => {
   const watch = watches.get(clock)
   if (watch?.all.delete(one) !== true || watch.all.size > 0) return
-  watch.fiber?.interruptUnsafe()
-  watch.fiber = undefined
+  watch.stop?.()
+  watch.stop = undefined
 }
 
 /**
