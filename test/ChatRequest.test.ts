@@ -209,7 +209,8 @@ describe("ChatRequest", () => {
   })
 
   it("fails on lists that would never be read", () => {
-    const holes = new Array<never>(2 ** 32 - 1)
+    const holes: Array<never> = []
+    holes.length = 2 ** 32 - 1
     const endless = {
       *[Symbol.iterator](): Iterator<Prompt.MessageEncoded> {
         while (true) yield user
