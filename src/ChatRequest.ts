@@ -581,7 +581,7 @@ export const promptOf = (prompt: unknown): Result.Result<Prompt.Prompt, Provider
       return Result.map(decoded(decodeMessagesType(prompt.content), ["prompt"]), () => prompt)
     }
     if (!Predicate.isIterable(prompt)) return invalid(noPrompt)
-    return Result.try(() => Array.from(prompt)).pipe(
+    return Result.try(() => itemsOf(prompt)).pipe(
       Result.orElse((error) =>
         invalid(`prompt: not readable: ${error instanceof Error ? error.message : String(error)}`)
       ),
@@ -590,6 +590,22 @@ export const promptOf = (prompt: unknown): Result.Result<Prompt.Prompt, Provider
     )
   })
 
+/** A longer list is refused: one without an end, or of 2^32 holes, would never be read. */
+const maxItems = 2 ** 20
+
+const itemsOf = (list: Iterable<unknown>): ReadonlyArray<unknown> => {
+  const tooLong = () => new Error(`a list has more than ${maxItems} items`)
+  if (Array.isArray(list)) {
+    if (list.length > maxItems) throw tooLong()
+    return list
+  }
+  const items: Array<unknown> = []
+  for (const item of list) {
+    if (items.push(item) > maxItems) throw tooLong()
+  }
+  return items
+}
+
 // JSON has no `undefined`: a field that is undefined is a field that is not set.
 const definedFields = (record: object): Record<string, unknown> =>
   Object.fromEntries(
@@ -597,7 +613,7 @@ const definedFields = (record: object): Record<string, unknown> =>
   )
 
 const definedValue = (value: unknown): unknown =>
-  Array.isArray(value) ? value.map(definedValue) : isPlainObject(value) ? definedFields(value) : value
+  Array.isArray(value) ? itemsOf(value).map(definedValue) : isPlainObject(value) ? definedFields(value) : value
 
 const isPlainObject = (u: unknown): u is object =>
   Predicate.isObject(u) && [Object.prototype, null].includes(Object.getPrototypeOf(u))
@@ -607,7 +623,7 @@ const toolsOf = (
 ): Result.Result<ReadonlyArray<unknown>, ProviderError.InvalidRequest> => {
   const list: unknown = Predicate.hasProperty(tools, "tools") ? Object.values(Object(tools.tools)) : tools
   if (!Array.isArray(list)) return invalid("tools: neither a list nor a toolkit")
-  return Result.all(list.map(toolOf))
+  return Result.all(itemsOf(list).map(toolOf))
 }
 
 const toolOf = (tool: unknown, index: number): Result.Result<unknown, ProviderError.InvalidRequest> => {

@@ -208,6 +208,29 @@ describe("ChatRequest", () => {
     })
   })
 
+  it("fails on lists that would never be read", () => {
+    const holes: Array<never> = []
+    holes.length = 2 ** 32 - 1
+    const endless = {
+      *[Symbol.iterator](): Iterator<Prompt.MessageEncoded> {
+        while (true) yield user
+      }
+    }
+    const requests: ReadonlyArray<object> = [
+      { prompt: endless },
+      { prompt: holes },
+      { system: holes },
+      { tools: holes },
+      { tools: [{ name: "a", parameters: { required: holes } }] },
+      { responseFormat: { schema: { enum: holes } } },
+      { options: { openai: { field: holes } } }
+    ]
+    for (const request of requests) {
+      const untyped: ChatRequest.ChatRequest = Object.assign({ prompt: "Hi" }, request)
+      assert.match(messageOf(ChatRequest.normalize(untyped)) ?? "", /a list has more than 1048576 items/)
+    }
+  })
+
   describe("fromJson", () => {
     it("refuses fields that no message, part or tool has", () => {
       for (
