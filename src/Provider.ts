@@ -819,7 +819,7 @@ const durations = ["firstByteTimeout", "idleTimeout", "contentTimeout", "totalTi
 const refusals = new WeakMap<Policy, string>()
 
 /**
- * The definition of a provider by its options, which callers without types give, too: with wrong ones it refuses all
+ * The definition of a provider by its options. Callers without types may give wrong ones: then it refuses all
  * requests. `harmless` are any right ones.
  *
  * @internal

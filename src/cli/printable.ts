@@ -30,7 +30,7 @@ export const visible = (value: unknown): string =>
 /** An address with a user or a query. */
 const addresses = /[a-z][\w+.-]*:[^\s"']*[@?][^\s"']*|[^\s"'?]+\?[^\s"']+=[^\s"']*/gi
 
-/** A long word of letters and digits that is no path, or a token. */
+/** A long word of letters and digits, other than a path, or a token. */
 const words = /(?=[^\s"']*\d)(?=[^\s"']*[a-z])[^\s"'/.]{20,}(?![^\s"']*[/.])|eyJ[^\s"']{20,}/gi
 
 /**

@@ -288,7 +288,7 @@ const calling = <A, E, R>(url: string, headers: Readonly<Record<string, string>>
       Context.add(HttpClient.TracerDisabledWhen, () => Object.keys(headers).length > 0 || url.includes("?"))
     ))
 
-/** A body that is no stream of events is short, and does not take long. */
+/** A body other than a stream of events is short, and comes soon. */
 const bodyOf = (response: HttpClientResponse.HttpClientResponse) => {
   let size = 0
   return response.stream.pipe(
@@ -393,7 +393,10 @@ const decodeRefusal = Schema.decodeOption(
   Schema.fromJsonString(Schema.Struct({ error: Schema.Struct({ _tag: Schema.String, message: Schema.String }) }))
 )
 
-const malformed = new ClientError({ reason: "Malformed", message: "the server sent what is no event of a log" })
+const malformed = new ClientError({
+  reason: "Malformed",
+  message: "the server sent something other than an event of a log"
+})
 
 const decode = ({ data, event, id }: Sse.Event): Received | ClientError | undefined => {
   if (event === "end") {

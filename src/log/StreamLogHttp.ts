@@ -2,7 +2,7 @@
  * The logs of answers over HTTP: routes to begin, follow, join again and stop an answer, as server-sent events.
  *
  * Each event has one or more chunks as its data, and where the reader is then as its id, so that a browser's `EventSource`
- * comes back by itself. The last event is `end`; a body that closes without it is no end.
+ * comes back by itself. The last event is `end`; a body that closes without it has been cut off.
  *
  * @stability unstable
  * @since 0.2.0

@@ -374,7 +374,7 @@ const learning = (task: Task): () => boolean => {
   return () => isTold
 }
 
-// What is no time, or years away, is no statement about a limit.
+// A time in the past or years away says nothing about a limit.
 const held = (state: Machine.State, now: number, pause: number): Machine.State =>
   pause > 0 && pause <= longestHold ? { ...state, hold: Machine.hold(state.hold, now + pause) } : state
 

@@ -261,7 +261,7 @@ const limited = <C extends Chunk>(
   left: () => number
 ): Provider.Policy => ({
   ...(failures === 0 ? policy : withTimeLeft(policy, left)),
-  // The provider refuses what is no number.
+  // The provider refuses anything but a number.
   maxRetries: typeof policy.maxRetries === "number" && typeof maxRetries === "number"
     ? Math.min(policy.maxRetries, maxRetries)
     : policy.maxRetries ?? maxRetries

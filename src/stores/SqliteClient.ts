@@ -106,7 +106,7 @@ const refused = (message: string): SqlError.SqlError =>
     reason: new SqlError.ConnectionError({ cause: undefined, message, operation: "connect" })
   })
 
-/** Some versions of Node call `node:sqlite` experimental on stderr, which is no news for the user of a program. */
+/** Some versions of Node call `node:sqlite` experimental on stderr, which is of no use to the user of a program. */
 const load = (): typeof import("node:sqlite") | undefined => {
   if (typeof process === "undefined" || process.getBuiltinModule === undefined) return undefined
   const { emitWarning } = process
@@ -138,7 +138,7 @@ const connection = (database: DatabaseSync): SqlConnection.Connection => {
         attempt(operation, () => {
           const statement = prepare(sql)
           statement.setReadBigInts(fiber.getRef(SqlClient.SafeIntegers))
-          // What is no value of SQLite's is refused by `node:sqlite`.
+          // `node:sqlite` refuses values that SQLite does not have.
           return statement.all(...params as ReadonlyArray<SQLInputValue>)
         })
       )

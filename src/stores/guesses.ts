@@ -22,7 +22,7 @@ export interface Guesses {
    * a write tells whether a guess was right.
    */
   readonly bet: <A>(keys: ReadonlyArray<string>, transition: Store.Transition<A>) => Bet<A> | undefined
-  /** The store did not hold what was bet on: its clock may be another, too. */
+  /** The store did not hold what was bet on: its clock may differ as well. */
   readonly lose: () => void
   /** What a transaction has read, and then written. */
   readonly learn: (keys: ReadonlyArray<string>, read: Store.Peeked, writes: ReadonlyArray<Store.Write>) => void
@@ -63,7 +63,7 @@ export const make: Effect.Effect<Guesses> = Effect.map(Clock.Clock, (clock) => {
         const write = written.get(key)
         const value = write === undefined ? values[index] : write.value
         if (value !== undefined && value.length > longestValue) entries.delete(key)
-        // What has changed in between, others change too: it is not bet on until it stays.
+        // What has changed in between is changed by others: it is not bet on until it stays.
         else entries.set(key, { value, now, isShared: known !== undefined && known.value !== values[index] })
       }
     }

@@ -10,7 +10,7 @@ export const endOf = (prefix: string): string | undefined => {
   while (points.at(-1) === lastCodePoint) points.pop()
   const last = points.pop()
   if (last === undefined) return undefined
-  // Halves of surrogate pairs are no characters.
+  // A half of a surrogate pair is not a character.
   return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)
 }
 

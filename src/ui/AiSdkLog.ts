@@ -69,7 +69,7 @@ export interface LogOptions extends Omit<StreamLog.Options, "chunk"> {
 export interface Options<E = never, R = never, RA = never>
   extends LogOptions, Omit<AiSdk.DecodeOptions, "scope" | "thread">
 {
-  /** Who asks. Histories are sealed for this user, and answers are this user's: the id of a chat is no permission. */
+  /** Who asks. Histories are sealed for this user, and answers are this user's: to know the id of a chat is not enough. */
   readonly authorize: StreamLogHttp.Authorize<RA>
   /** The events of an answer. It goes on when the client leaves. */
   readonly answer: (turn: AiSdk.Turn, chat: Chat) => Stream.Stream<Blocks.Event, E, R>

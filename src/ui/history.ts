@@ -24,7 +24,7 @@ export type Item =
   | { readonly type: "user"; readonly path: Path; readonly content: ReadonlyArray<Prompt.UserMessagePart> }
   /** A message of the assistant begins. */
   | { readonly type: "assistant"; readonly path: Path }
-  /** A response begins. What comes before the first one of a message is of a response, too. */
+  /** A response begins. What comes before the first one of a message also belongs to a response. */
   | { readonly type: "step" }
   | {
     readonly type: "text" | "reasoning"

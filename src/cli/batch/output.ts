@@ -145,7 +145,7 @@ const regular = (file: string): Output => {
             }
             return found.length > 0 || line.trim() === "" || Answer.isPiece(line)
               ? Effect.succeed(found.map(({ text }) => text))
-              : Effect.fail(wrongUsage(`${file}: line ${number} is no answer of a batch`))
+              : Effect.fail(wrongUsage(`${file}: line ${number} is not an answer of a batch`))
           })
         ),
         Stream.flattenIterable,
