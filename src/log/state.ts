@@ -210,7 +210,7 @@ const ending = (
   return {
     head: after,
     writes: [
-      head(id).put(after, now + Math.max(tombstone, 1) * ttl + 60_000),
+      head(id).put(after, now + tombstone * ttl + 60_000),
       runningMark(id).remove,
       expiringMark(id, epoch, expiry).put({ id, epoch, at: expiry }),
       row({ user, id, epoch }).put({

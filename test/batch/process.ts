@@ -26,7 +26,7 @@ export const refused = (status: number, message = `status ${status}`) =>
   })
 
 /** An upstream that says who was asked what. */
-export const upstream = (reply: (call: string, nth: number) => Response | "hang") => {
+export const upstream = (reply: (call: string, nth: number) => Response | "hang" | Effect.Effect<Response>) => {
   const calls: Array<string> = []
   const client = HttpClient.make((request, url) =>
     Effect.suspend(() => {
@@ -36,7 +36,11 @@ export const upstream = (reply: (call: string, nth: number) => Response | "hang"
       const nth = calls.filter((other) => other === call).length
       calls.push(call)
       const response = reply(call, nth)
-      return response === "hang" ? Effect.never : Effect.succeed(HttpClientResponse.fromWeb(request, response))
+      if (response === "hang") return Effect.never
+      return Effect.map(
+        Effect.isEffect(response) ? response : Effect.succeed(response),
+        (response) => HttpClientResponse.fromWeb(request, response)
+      )
     })
   )
   return { calls, layer: Layer.succeed(HttpClient.HttpClient, client) }
@@ -58,14 +62,15 @@ export const lines = (...prompts: ReadonlyArray<string>): ReadonlyArray<Batch.Li
 export const process = Effect.fnUntraced(function*(
   all: ReadonlyArray<Batch.Line>,
   more: Partial<Batch.Options> = {},
-  at: (index: number) => unknown = (index) => all[index]
+  at: (index: number) => unknown = (index) => all[index],
+  sizeOf: (index: number) => number = () => 0
 ) {
   const texts: Array<string> = []
   const { session } = yield* Batch.open<never>({ ...options, ...more }, {
     source: {
       all: Stream.fromIterable(all.map((value, index) => ({ number: index + 1, value: Result.succeed(value) }))),
-      at: (index) => Effect.succeed(at(index)),
-      sizeOf: () => 0
+      at: (index) => Effect.sync(() => at(index)),
+      sizeOf
     },
     onEnded: (text) => Effect.sync(() => void texts.push(text))
   })
