@@ -2,11 +2,12 @@
  * Makes the built modules ready for those who load them, as a part of `npm run build`:
  *
  * - For bundlers, it marks the calls at the top of a module as pure. They only make values, such as schemas, and those that
- *   a program does not use can be left out with all that they refer to.
+ *   a program does not use can be left out with all that they refer to. And it gives each name of the barrel a file of its
+ *   own: where a program takes one name from a module, esbuild keeps what the other names need and what is loaded later needs
+ *   as well, but does so for none that comes by `export *`.
  * - For Node, it writes `dist/node`: the modules joined into few files. Finding and linking a file costs Node more than what
  *   is in it, and the barrel reaches some 160. What the frames of Bedrock need of AWS's package is loaded with the first.
  */
-import { groupBy } from "effect/Array"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { rolldown } from "rolldown"
@@ -47,6 +48,20 @@ for (const name of built.filter((name) => !/^(?:bin$|cli\/)/.test(name))) {
   )
 }
 
+const names = Path.join(dist, "names")
+Fs.rmSync(names, { recursive: true, force: true })
+Fs.mkdirSync(names)
+Fs.writeFileSync(
+  Path.join(dist, "index.js"),
+  Fs.readFileSync(Path.join(dist, "index.js"), "utf8").replaceAll(
+    /^(export (?:\* as|\{) (\w+).* from )"\.\/(.*)";$/gm,
+    (_, exported: string, name: string, target: string) => {
+      Fs.writeFileSync(Path.join(names, `${name}.js`), `${exported}"../${target}";\n`)
+      return `export * from "./names/${name}.js";`
+    }
+  )
+)
+
 /** The files that a module loads, itself included. */
 const loadedBy = (name: string): ReadonlySet<string> => {
   const files = new Set([Path.join(dist, `${name}.js`)])
@@ -58,42 +73,36 @@ const loadedBy = (name: string): ReadonlySet<string> => {
   return files
 }
 
-/** The modules that are loaded when a request first needs them. */
-const later = modules.flatMap((name) =>
-  Array.from(
-    Fs.readFileSync(Path.join(dist, `${name}.js`), "utf8").matchAll(/\bimport\("(\.[^"]*)\.js"\)/g),
-    ([, target = ""]) => Path.join(Path.dirname(name), target)
-  )
-)
-
-const barrel = loadedBy("index")
 const providers = modules.filter((name) => /^(?:anthropic|azure|bedrock|groq|openai)\//.test(name)).map(loadedBy)
   .filter((files) => files.has(Path.join(dist, "Provider.js")))
-const formats = Array.from(new Set(later), loadedBy)
-const streams = loadedBy("ChunkStream")
+const needed = Array.from(loadedBy("index")).slice(1)
 
-/**
- * The files that the modules of the barrel are joined in: one for what the same providers need, one for what the same
- * formats need beside when they are loaded, one for what the operators of streams need beside, and one for the rest. Those
- * that most need come first, as a file takes along what its modules need and no file before it has.
- */
-const groups = groupBy(Array.from(barrel).slice(1), (file): string => {
-  const users = (all: ReadonlyArray<ReadonlySet<string>>) =>
-    all.flatMap((files, index) => files.has(file) ? [index] : []).join()
-  const ofProviders = users(providers)
-  const ofFormats = users(formats)
-  return ofProviders !== ""
-    ? `providers ${ofProviders}`
-    : ofFormats !== ""
-    ? `formats ${ofFormats}`
-    : streams.has(file)
-    ? "streams"
-    : "barrel"
-})
-const kinds = ["barrel", "streams", "formats", "providers"]
-const rank = (group: string): number => {
-  const [kind = "", users = ""] = group.split(" ")
-  return kinds.indexOf(kind) * 1000 + users.split(",").length
+/** What a file of joined modules has: these modules with all that they need, as far as no file before it has that. */
+const joined: Readonly<Record<string, ReadonlyArray<string>>> = {
+  core: ["Provider", "Endpoint", "internal/unknownType", "protocols/chatCompletions/options"],
+  chat: ["openai/OpenAi", "openai/OpenAiCompatible"],
+  groq: ["groq/Groq"],
+  azure: ["azure/AzureOpenAi", "azure/AzureInference"],
+  responses: ["openai/OpenAiResponses"],
+  azureResponses: ["azure/AzureResponses"],
+  messages: ["anthropic/Anthropic"],
+  aws: ["bedrock/runtime", "protocols/awsEvent"],
+  converse: ["bedrock/Bedrock"],
+  invoke: ["bedrock/BedrockInvoke"],
+  request: ["ChatRequest"],
+  format: ["protocols/RequestKit"],
+  openaiFormats: ["protocols/chatCompletions/request", "protocols/responses/request"],
+  claudeFormats: ["protocols/messages/request", "protocols/converse/request"],
+  streams: ["ChunkStream"],
+  apps: ["ToolLoop", "StructuredOutput"],
+  barrel: ["index"]
+}
+const groups = new Map<string, ReadonlySet<string>>()
+for (const [name, members] of Object.entries(joined)) {
+  const before = Array.from(groups.values())
+  const files = name === "core" ? needed.filter((file) => providers.every((each) => each.has(file))) : []
+  for (const member of members) files.push(...loadedBy(member))
+  groups.set(name, new Set(files.filter((file) => before.every((each) => !each.has(file)))))
 }
 
 /** Classes of a package that is loaded when the first of them is used. */
@@ -134,10 +143,10 @@ await bundle.write({
   chunkFileNames: "internal/[name]-[hash].js",
   comments: false,
   codeSplitting: {
-    groups: Object.entries(groups).map(([group, files], index) => ({
-      name: group.includes(" ") ? `${group.split(" ")[0]}-${index}` : group,
-      test: (file: string) => files.includes(file),
-      priority: rank(group)
+    groups: Array.from(groups, ([name, files], index) => ({
+      name,
+      test: (file: string) => files.has(file) || name === "core" && file.includes("rolldown/runtime"),
+      priority: groups.size - index
     }))
   }
 })

@@ -29,14 +29,16 @@ const bundled = async (source: string): Promise<number> => (await sizeOf(source)
 
 describe("what a program loads", () => {
   it("is few files in Node, and of others Effect's and those of AWS's framing", async () => {
-    const [barrel, path, core] = await Promise.all([
+    const [barrel, path, core, tools] = await Promise.all([
       loadedBy("effect-llm-stream"),
       loadedBy("effect-llm-stream/openai/OpenAi"),
-      loadedBy("effect-llm-stream/Provider")
+      loadedBy("effect-llm-stream/Provider"),
+      loadedBy("effect-llm-stream/ToolLoop")
     ])
-    assert.isAtMost(path.own.length, 15)
+    assert.isAtMost(path.own.length, 4)
     assert.isAtMost(path.others.length, 190)
-    assert.isAtMost(barrel.own.length, 40)
+    assert.isAtMost(barrel.own.length, 19)
+    assert.isAtMost(tools.own.length, 6)
     assert.deepStrictEqual(barrel.own.filter((file) => file.includes("/pricing/")), [])
     // AWS's framing is the one package that the barrel brings along.
     assert.deepStrictEqual(
@@ -64,6 +66,15 @@ describe("what a program loads", () => {
       }
       console.log(JSON.stringify(different))`)
     assert.deepStrictEqual(different, [])
+  })
+
+  // esbuild keeps what the other exports of a module need, unless they come by `export *`.
+  it("has a file for each name of the barrel", () => {
+    const code = (file: string) =>
+      Fs.readFileSync(Path.join(dist, file), "utf8").split("\n").filter((line) => /^(?:import|export)\b/.test(line))
+    const files = code("index.js").map((line) => /^export \* from "\.\/(names\/\w+\.js)";$/.exec(line)?.[1] ?? line)
+    assert.isAbove(files.length, 60)
+    for (const file of files) assert.lengthOf(code(file), 1, file)
   })
 
   it("has few declarations by a path, and not all of them by the barrel", () => {
