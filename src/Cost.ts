@@ -482,7 +482,7 @@ const ratesOf = (
   if (above && isSum) report("unknownContextLength", "inputTokens")
   const long = above && !isSum
   let rates: Rates = long ? { ...price, ...price.longContext } : price
-  let multiplier = BigDecimal.fromBigInt(1n)
+  let multiplier = one
   for (const { known, unknown, value } of factors) {
     const stated = value(metadata)
     if (stated === undefined) continue
@@ -519,14 +519,27 @@ const usd = (value: number | undefined): BigDecimal.BigDecimal | undefined =>
 
 const oneMillionth = BigDecimal.make(1n, 6)
 
+const one = BigDecimal.fromBigInt(1n)
+
+/** Prices of a token at their own rates: they are few, and asked for with each request. */
+const perTokenOf = new Map<number, BigDecimal.BigDecimal>()
+
+const mostRates = 1000
+
 const perToken = (
   perMillion: number | undefined,
   multiplier: BigDecimal.BigDecimal
 ): BigDecimal.BigDecimal | undefined => {
-  const price = usd(perMillion)
-  return price === undefined
-    ? undefined
-    : BigDecimal.normalize(BigDecimal.multiply(BigDecimal.multiply(price, oneMillionth), multiplier))
+  if (perMillion === undefined) return undefined
+  let price = perTokenOf.get(perMillion)
+  if (price === undefined) {
+    const million = usd(perMillion)
+    if (million === undefined) return undefined
+    price = BigDecimal.normalize(BigDecimal.multiply(million, oneMillionth))
+    if (perTokenOf.size >= mostRates) perTokenOf.clear()
+    perTokenOf.set(perMillion, price)
+  }
+  return multiplier === one ? price : BigDecimal.normalize(BigDecimal.multiply(price, multiplier))
 }
 
 const make = (

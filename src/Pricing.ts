@@ -535,7 +535,13 @@ const today = (metadata: CostMetadata): Effect.Effect<CostMetadata> =>
  * @category conversions
  * @since 0.2.0
  */
-export const dayOf = (milliseconds: number): string => new Date(milliseconds).toISOString().slice(0, 10)
+export const dayOf = (milliseconds: number): string => {
+  const day = Math.floor(milliseconds / 86_400_000)
+  if (day !== last.day) last = { day, text: new Date(milliseconds).toISOString().slice(0, 10) }
+  return last.text
+}
+
+let last = { day: 0, text: "1970-01-01" }
 
 /**
  * Metadata that states its day: its own, or `day` if it has none.

@@ -2,25 +2,14 @@ import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Hash from "effect/Hash"
 import * as Predicate from "effect/Predicate"
-import { lazy } from "../internal/lazy.ts"
-
-const utf8 = new TextEncoder()
+import { sha256 } from "../internal/sha256.ts"
 
 /**
  * The SHA-256 of a text.
  *
  * @internal
  */
-export const ofText = (text: string): Effect.Effect<string> =>
-  Effect.promise(async () => {
-    const { Sha256 } = await checksum()
-    const hash = new Sha256()
-    hash.update(utf8.encode(text))
-    return Base64Url.encode(await hash.digest())
-  })
-
-// The platform's own, and without a thread for each text, as Web Crypto has it.
-const checksum = lazy(() => import("@smithy/core/checksum"))
+export const ofText = (text: string): Effect.Effect<string> => Effect.map(sha256(text), Base64Url.encode)
 
 /**
  * Tells two texts apart that are not made to be alike.

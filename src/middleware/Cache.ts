@@ -10,6 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Predicate from "effect/Predicate"
@@ -25,6 +26,7 @@ import { tellUnsent } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
 import * as Opening from "../engine/opening.ts"
 import { canonicalRequest } from "../engine/requestJson.ts"
+import { sha256 } from "../internal/sha256.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Provider from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
@@ -214,7 +216,7 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
     chunk: Stored.called("Cache", "chunk", "a schema", () => chunk, Schema.isSchema)
   })
   const { tenant = () => "", while: isFor = () => true } = options
-  const decode = Schema.decodeResult(Schema.toCodecJson(Schema.Array(chunk)))
+  const decode = Schema.decodeUnknownResult(Schema.toCodecJson(Schema.Array(chunk)))
   const write = AnyChunk.writer(settings.chunk)
 
   return <D extends Chunk>(self: Provider.Service<D>): Provider.Service<C | D> => {
@@ -265,11 +267,11 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
             return some
           }
           const ended = Effect.gen(function*() {
-            const json = yield* kept(chunks)
-            if (json === undefined) return
+            const answer = yield* kept(chunks)
+            if (answer === undefined) return
             yield* change((entry, now) =>
               claim?._tag === "Hit" || entry === undefined || State.isAsking(entry, owner)
-                ? [cell.put(State.kept(json), now + settings.timeToLive)]
+                ? [State.keep(cell, answer, now + settings.timeToLive)]
                 : []
             )
             isOver = true
@@ -281,7 +283,7 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
           }
         })
 
-    const kept = (chunks: ReadonlyArray<D>): Effect.Effect<Schema.Json | undefined> => {
+    const kept = (chunks: ReadonlyArray<D>): Effect.Effect<string | undefined> => {
       if (!isWhole(chunks)) return Effect.succeed(undefined)
       const text = Result.try(() => `[${chunks.map(write).join(",")}]`)
       return Result.isFailure(text)
@@ -291,7 +293,7 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
           ),
           undefined
         )
-        : Effect.succeed(text.success.length <= settings.maxSize ? JSON.parse(text.success) : undefined)
+        : Effect.succeed(text.success.length <= settings.maxSize ? text.success : undefined)
     }
 
     const claimed = (
@@ -327,7 +329,7 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
           if (Result.isFailure(text)) return yield* uncached(scope)
           const { model = "", url = "" } = self.target?.(request) ?? {}
           // An address may have a key in it.
-          const digest = yield* sha256(`${url}\n${text.success}`)
+          const digest = Hex.encode(yield* sha256(`${url}\n${text.success}`))
           const whose = yield* Stored.called(
             "Cache",
             "tenant",
@@ -340,12 +342,6 @@ const cachedBy = Effect.fnUntraced(function*<C extends Chunk>(
     )
   }
 })
-
-const sha256 = (text: string): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
-    (digest) => Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("")
-  )
 
 const isWhole = (chunks: ReadonlyArray<Chunk>): boolean => {
   const reasons = chunks.flatMap(({ commonFinishReasons }) => commonFinishReasons)

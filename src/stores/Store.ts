@@ -251,10 +251,14 @@ export const cells = <S>(
   const decode = Schema.decodeResult(Schema.fromJsonString(Schema.toCodecJson(schema)))
   // What one transaction writes, the next one mostly reads.
   const written = new Map<string, Result.Result<S, never>>()
+  let size = 0
   const remember = (text: string, value: S): string => {
-    if (text.length > longestWritten) return text
-    if (written.size >= mostWritten) written.clear()
-    written.set(text, Result.succeed(value))
+    size += text.length
+    if (size > mostWritten) {
+      written.clear()
+      size = text.length
+    }
+    if (size <= mostWritten) written.set(text, Result.succeed(value))
     return text
   }
   return (key) => ({
@@ -269,10 +273,8 @@ export const cells = <S>(
   })
 }
 
-const mostWritten = 100
-
-/** In characters. */
-const longestWritten = 4096
+/** In characters: what some hundred requests at a time write. */
+const mostWritten = 256 * 1024
 
 /**
  * Reads cells, and writes what a function makes of their values, in one step. The function is pure, as a store may run it

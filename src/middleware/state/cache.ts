@@ -12,14 +12,15 @@ export const Entry = Schema.Union([
     /** When another may ask, in ms since 1970. */
     until: Schema.Number
   }),
-  Schema.TaggedStruct("Kept", { value: Schema.Json })
+  // Whose schema is that of the chunks.
+  Schema.TaggedStruct("Kept", { value: Schema.Unknown })
 ])
 
 /** @internal */
 export type Entry = typeof Entry.Type
 
 /** @internal */
-export const cells: (key: string) => Store.Cell<Entry> = Store.cells(Entry)
+export const cells: (key: string) => Store.Cell<Entry> = Store.cells(Entry, JSON.stringify)
 
 /**
  * What one who wants an answer does: takes it, waits for it, or asks.
@@ -27,7 +28,7 @@ export const cells: (key: string) => Store.Cell<Entry> = Store.cells(Entry)
  * @internal
  */
 export type Claim =
-  | { readonly _tag: "Hit"; readonly value: Schema.Json }
+  | { readonly _tag: "Hit"; readonly value: unknown }
   | { readonly _tag: "Wait"; readonly until: number }
   | { readonly _tag: "Ask"; readonly entry: Entry }
 
@@ -47,5 +48,13 @@ export const claim = (entry: Entry | undefined, owner: string, now: number, unti
 export const isAsking = (entry: Entry | undefined, owner: string): boolean =>
   entry?._tag === "Asking" && entry.owner === owner
 
-/** @internal */
-export const kept = (value: Schema.Json): Entry => ({ _tag: "Kept", value })
+/**
+ * Keeps an answer that is JSON already, which may be long.
+ *
+ * @internal
+ */
+export const keep = ({ key }: Store.Cell<Entry>, json: string, expiresAt: number): Store.Write => ({
+  key,
+  value: `{"_tag":"Kept","value":${json}}`,
+  expiresAt
+})

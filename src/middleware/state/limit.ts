@@ -239,24 +239,26 @@ export const admit = (
   const line = stored.filter((place) => place.until > now)
   const own = line.findIndex((place) => place.by === asked.by)
   const ahead = own === -1 ? line : line.slice(0, own)
-  const room = roomFor(state, now, rates, ahead, asked.amount)
-  const until = Math.max(state.hold?.until ?? now, room)
-  if (until <= now) {
-    let { next, slot } = started(state, now, rates, asked.amount)
+  const held = state.hold?.until ?? now
+  const start = startIn(state, now, rates, ahead, asked.amount)
+  if (Result.isSuccess(start) && held <= now) {
+    let { next } = start.success
     const granted: Array<Started> = []
     // A process that has started them stands behind the others with its next one.
     for (const { amount } of behind) {
-      if (roomFor(next, now, rates, ahead, amount) > now) break
-      const one = started(next, now, rates, amount)
-      granted.push({ _tag: "Started", slot: one.slot })
-      next = one.next
+      const one = startIn(next, now, rates, ahead, amount)
+      if (Result.isFailure(one)) break
+      granted.push({ _tag: "Started", slot: one.success.slot })
+      next = one.success.next
     }
     return {
-      admission: { _tag: "Started", slot },
+      admission: { _tag: "Started", slot: start.success.slot },
       behind: granted,
       next: { ...next, ...lineOf(line.filter(({ by }) => by !== asked.by)) }
     }
   }
+  const room = Result.isFailure(start) ? start.failure.until : now
+  const until = Math.max(held, room)
   const wait = until - now
   const place = {
     by: asked.by,
@@ -276,48 +278,53 @@ export const admit = (
   }
 }
 
-/** When there is room for an amount of tokens. */
-const roomFor = (
-  { requests, tokens }: State,
+/** Takes a request and its tokens, or says when there is room for them, and for what those ahead want. */
+const startIn = (
+  state: State,
   now: number,
   rates: Rates,
   ahead: NonNullable<State["line"]>,
   amount: number
-): number =>
-  Math.max(
-    roomAt(requests, rates.requests, now, ahead.length, 1),
-    roomAt(tokens, rates.tokens, now, ahead.reduce((sum, place) => sum + place.tokens, 0), amount)
-  )
-
-const started = (state: State, now: number, rates: Rates, amount: number) => {
-  const request = taken(state.requests, rates.requests, now, 1)
-  const used = taken(state.tokens, rates.tokens, now, amount)
-  return {
-    slot: used?.slot,
+): Result.Result<{ readonly slot: number | undefined; readonly next: State }, Full> => {
+  const wanted = ahead.reduce((sum, place) => sum + place.tokens, 0)
+  const requests = takeAfter(state.requests, rates.requests, now, ahead.length, 1)
+  const tokens = takeAfter(state.tokens, rates.tokens, now, wanted, amount)
+  if (Result.isFailure(requests) || Result.isFailure(tokens)) {
+    return Result.fail({ until: Math.max(untilOf(requests), untilOf(tokens)) })
+  }
+  return Result.succeed({
+    slot: tokens.success?.slot,
     next: {
       ...state,
-      ...(request === undefined ? undefined : { requests: request.window }),
-      ...(used === undefined ? undefined : { tokens: used.window })
+      ...(requests.success === undefined ? undefined : { requests: requests.success.window }),
+      ...(tokens.success === undefined ? undefined : { tokens: tokens.success.window })
     }
-  }
+  })
 }
 
-const taken = (
-  window: Window | undefined,
-  rate: Rate | undefined,
-  now: number,
-  amount: number
-): Taken | undefined => rate === undefined ? undefined : Result.getOrUndefined(take(window, rate, now, amount))
+const untilOf = (taken: Result.Result<unknown, Full>): number => Result.isFailure(taken) ? taken.failure.until : 0
 
-/** When there is room for an amount, and for what those ahead want; now, when there is. */
-const roomAt = (
+const takeAfter = (
   window: Window | undefined,
   rate: Rate | undefined,
   now: number,
   ahead: number,
   amount: number
+): Result.Result<Taken | undefined, Full> => {
+  if (rate === undefined) return Result.succeed(undefined)
+  // Mostly nobody waits: then it is looked at once.
+  const until = ahead === 0 && amount <= rate.amount ? now : roomAt(window, rate, now, ahead, amount)
+  return until > now ? Result.fail({ until }) : take(window, rate, now, amount)
+}
+
+/** When there is room for an amount, and for what those ahead want; now, when there is. */
+const roomAt = (
+  window: Window | undefined,
+  rate: Rate,
+  now: number,
+  ahead: number,
+  amount: number
 ): number => {
-  if (rate === undefined) return now
   const room = take(window, rate, now, Math.min(ahead + amount, rate.amount))
   const until = Result.isFailure(room) ? room.failure.until : now
   // Both never fit at once: it starts some time after those ahead have.

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { Result, Schema } from "effect"
 import * as Cache from "../../../src/middleware/state/cache.ts"
 
 const Step = Schema.Struct({
@@ -7,6 +7,8 @@ const Step = Schema.Struct({
   does: Schema.Literals(["claim", "answer", "give up", "wait"]),
   time: Schema.Literals([0, 1, 4, 10])
 })
+
+const cell = Cache.cells("key")
 
 describe("an entry of a cache", () => {
   it.prop("has one who asks at a time, and then one answer", [Schema.Array(Step)], ([steps]) => {
@@ -34,7 +36,9 @@ describe("an entry of a cache", () => {
           if (!Cache.isAsking(entry, owner)) break
           asking = undefined
           answer = does === "answer" ? owner : undefined
-          entry = answer === undefined ? undefined : Cache.kept(answer)
+          entry = answer === undefined
+            ? undefined
+            : Result.getOrThrow(cell.read(Cache.keep(cell, JSON.stringify(answer), now).value))
       }
     }
   }, { arbitrary: { runs: 500 } })
