@@ -284,7 +284,8 @@ const trace = <C extends Chunk>(
       const name = asked.model === undefined ? "chat" : `chat ${asked.model}`
       const span = yield* Effect.makeSpan(name, { kind: "client" })
       Operation.addAttributes(span, asked.attributes)
-      const answer = gather(options.content === true)
+      const watcher = Call.watcher()
+      const answer = gather(options.content === true, (text) => watcher.clean?.(text) ?? text)
       const start = Operation.seconds(clock)
       const labelsOf = (model: string | undefined) => ({
         ...asked.labels,
@@ -312,7 +313,6 @@ const trace = <C extends Chunk>(
         perChunk ??= Metric.withAttributes(timePerOutputChunk, Operation.labels(labelsOf(answer.model())))
         perChunk.updateUnsafe(gap, services)
       }
-      const watcher = Call.watcher()
       let isEnded = false
 
       const end = (ending: Ending, exit: Exit.Exit<unknown, unknown>) =>
@@ -457,8 +457,11 @@ interface Ended extends Answer {
   readonly errorType: string | undefined
 }
 
-/** Keeps what the telemetry needs of the chunks, not the chunks; their text only where it is asked for. */
-const gather = (content: boolean) => {
+/**
+ * Keeps what the telemetry needs of the chunks, not the chunks; their text only where it is asked for. A host may repeat a
+ * secret in the names that it gives.
+ */
+const gather = (content: boolean, clean: (text: string) => string) => {
   const metadata = CostMetadata.accumulator()
   const finishReasons = new Map<number, string>()
   const responses = content ? ChatResponse.accumulator() : undefined
@@ -470,10 +473,10 @@ const gather = (content: boolean) => {
     add: (chunks: ReadonlyArray<Chunk>): void => {
       for (const chunk of chunks) {
         metadata.add(chunk)
-        id ??= chunk.id
-        model ??= chunk.model
+        if (id === undefined && chunk.id !== undefined) id = clean(chunk.id)
+        if (model === undefined && chunk.model !== undefined) model = clean(chunk.model)
         const events = reader.read(chunk)
-        for (const event of events) if (event.type === "finish") finishReasons.set(event.choice ?? 0, event.raw)
+        for (const event of events) if (event.type === "finish") finishReasons.set(event.choice ?? 0, clean(event.raw))
         responses?.addEvents(chunk, events)
       }
     },

@@ -76,6 +76,40 @@ describe("A secret", () => {
     })
   }
 
+  it.live("that a host gives as a name of its answer is in no span, metric or log", () =>
+    Effect.gen(function*() {
+      const text = { id: "i", model: "m", choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] }
+      for (
+        const named of [
+          { id: secret },
+          { model: `models/${encodeURIComponent(secret)}` },
+          { choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: secret }] },
+          { system_fingerprint: secret, service_tier: secret }
+        ]
+      ) {
+        const { spans, tracer } = Spans.recorder()
+        const logs: Array<unknown> = []
+        const [first] = yield* Effect.gen(function*() {
+          const provider = Telemetry.traced(yield* Provider.make(providers["openai"]?.({}) ?? assert.fail()))
+          return yield* Stream.runCollect(provider.stream({ prompt: "hi" }))
+        }).pipe(
+          answering("text/event-stream", (contentType) =>
+            new Response(`data: ${JSON.stringify({ ...text, ...named })}\n\ndata: [DONE]\n\n`, {
+              headers: { "content-type": contentType }
+            })),
+          Effect.provideService(References.MinimumLogLevel, "Trace"),
+          Effect.provide(Logger.layer([Logger.make(({ message }) =>
+            void logs.push(message)
+          )])),
+          Effect.withTracer(tracer)
+        )
+        assert.deepStrictEqual(first?.chunk, { ...text, ...named })
+        assert.strictEqual(spans[0]?.attributes.get("llm_stream.outcome"), "completed")
+        const seen = [spans, logs, yield* Metric.snapshot]
+        assert.deepStrictEqual(foundIn(seen.map((value) => inspect(value, { depth: Infinity, showHidden: true }))), [])
+      }
+    }))
+
   it("in the user or the fragment of an address is never sent, and shown by no error", () => {
     for (const define of Object.values(providers)) {
       for (

@@ -18,6 +18,8 @@ export interface Watcher {
   readonly open: Set<Sent>
   /** Whether middleware answered or refused, and sent nothing. */
   isUnsent?: boolean
+  /** Cuts the caller's secrets out of what a host states of its answer; absent before the first request. */
+  clean?: (text: string) => string
 }
 
 /** @internal */

@@ -268,6 +268,7 @@ const openOnce = Effect.fnUntraced(function*<C>(
   const opening = Effect.gen(function*() {
     const attempt = yield* Effect.mapError(route.attempt, fail)
     secrets = attempt.secrets
+    for (const watcher of watchers) watcher.clean = (text) => Redaction.clean(text, attempt.secrets())
     if (route.isPaid) { for (const { open } of watchers) open.add(sent) }
     const response = yield* client.execute(attempt.request).pipe(
       Effect.updateContext(calling(attempt, policy)),
