@@ -118,7 +118,7 @@ describe("what a provider says", () => {
   it("is of the model that is asked", () => {
     const modelOf = (more: Partial<Provider.Service>, model?: string) =>
       Source.ofProvider({ ...provider, ...more }, String)({ prompt: "hi", ...(model && { model }) }).model
-    const target = { url: "", headers: {}, model: "resolved" }
+    const target = { url: "", model: "resolved" }
     assert.strictEqual(modelOf({}, "asked"), "asked")
     assert.strictEqual(modelOf({ target: () => undefined }, "asked"), "asked")
     assert.strictEqual(modelOf({ target: () => ({ ...target }) }, "asked"), "resolved")
