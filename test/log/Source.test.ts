@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
-import { OpenAiChunk, Provider, Usage } from "../../src/index.ts"
+import { Effect, Result, Stream } from "effect"
+import { ChatRequest, OpenAiChunk, type Provider, Usage } from "../../src/index.ts"
 import * as Source from "../../src/log/source.ts"
 import type * as State from "../../src/log/state.ts"
 
@@ -104,12 +104,15 @@ describe("the bill of an answer", () => {
   })
 })
 
+const asked = (model?: string) =>
+  Result.getOrThrow(ChatRequest.normalize({ prompt: "hi", ...(model === undefined ? undefined : { model }) }))
+
 describe("what a provider says", () => {
   const provider: Provider.Service = { name: "openai", stream: () => Stream.make(content, usage(10, 5)) }
 
   it.effect("is written down as it comes, with its bill", () =>
     Effect.gen(function*() {
-      const source = Source.ofProvider(provider, ({ id }) => String(id))({ prompt: "hi" })
+      const source = Source.ofProvider(provider, ({ id }) => String(id))(asked())
       assert.deepStrictEqual([source.provider, source.model], ["openai", null])
       assert.deepStrictEqual(yield* Stream.runCollect(source.texts), ["r", "r"])
       assert.deepStrictEqual(source.bill.ended().usage, new Usage.Usage({ inputTokens: 10, outputTokens: 5 }))
@@ -117,11 +120,11 @@ describe("what a provider says", () => {
 
   it("is of the model that is asked", () => {
     const modelOf = (more: Partial<Provider.Service>, model?: string) =>
-      Source.ofProvider({ ...provider, ...more }, String)({ prompt: "hi", ...(model && { model }) }).model
-    const target = { url: "", headers: {}, model: "resolved" }
+      Source.ofProvider({ ...provider, ...more }, String)(asked(model)).model
+    const target = { url: "", model: "resolved" }
     assert.strictEqual(modelOf({}, "asked"), "asked")
     assert.strictEqual(modelOf({ target: () => undefined }, "asked"), "asked")
-    assert.strictEqual(modelOf({ target: () => ({ ...target }) }, "asked"), "resolved")
+    assert.strictEqual(modelOf({ target: () => target }, "asked"), "resolved")
   })
 
   it.effect("is a failure where it throws", () =>
@@ -131,7 +134,7 @@ describe("what a provider says", () => {
         stream: () => {
           throw new Error("a bug")
         }
-      }, String)({ prompt: "hi" })
+      }, String)(asked())
       assert.strictEqual((yield* Effect.exit(Stream.runDrain(texts)))._tag, "Failure")
     }))
 })
