@@ -611,7 +611,10 @@ describe("a body of Converse", () => {
       [{ messages: [hi, answers({ text: "a " }), hi] }]
     ], "anthropic.claude-sonnet-4-5")
     for (const model of ["anthropic.claude-opus-4-7", "us.anthropic.claude-sonnet-5"]) {
-      assertBedrock([[thinks(enabled(1024)), { [`${at}.type`]: `${model} takes adaptive thinking, not a budget` }]], model)
+      assertBedrock(
+        [[thinks(enabled(1024)), { [`${at}.type`]: `${model} takes adaptive thinking, not a budget` }]],
+        model
+      )
     }
   })
 })
