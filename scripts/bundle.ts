@@ -48,16 +48,15 @@ for (const name of built.filter((name) => !/^(?:bin$|cli\/)/.test(name))) {
   )
 }
 
-const names = Path.join(dist, "names")
-Fs.rmSync(names, { recursive: true, force: true })
-Fs.mkdirSync(names)
+const names = Path.join(dist, "internal/names")
+Fs.mkdirSync(names, { recursive: true })
 Fs.writeFileSync(
   Path.join(dist, "index.js"),
   Fs.readFileSync(Path.join(dist, "index.js"), "utf8").replaceAll(
     /^(export (?:\* as|\{) (\w+).* from )"\.\/(.*)";$/gm,
     (_, exported: string, name: string, target: string) => {
-      Fs.writeFileSync(Path.join(names, `${name}.js`), `${exported}"../${target}";\n`)
-      return `export * from "./names/${name}.js";`
+      Fs.writeFileSync(Path.join(names, `${name}.js`), `${exported}"../../${target}";\n`)
+      return `export * from "./internal/names/${name}.js";`
     }
   )
 )
@@ -73,12 +72,15 @@ const loadedBy = (name: string): ReadonlySet<string> => {
   return files
 }
 
-const providers = modules.filter((name) => /^(?:anthropic|azure|bedrock|groq|openai)\//.test(name)).map(loadedBy)
+/** What all providers need. */
+const core: ReadonlySet<string> = modules.filter((name) => /^(?:anthropic|azure|bedrock|groq|openai)\//.test(name)).map(
+  loadedBy
+)
   .filter((files) => files.has(Path.join(dist, "Provider.js")))
-const needed = Array.from(loadedBy("index")).slice(1)
+  .reduce((all, files) => new Set([...all].filter((file) => files.has(file))))
 
 /** What a file of joined modules has: these modules with all that they need, as far as no file before it has that. */
-const joined: Readonly<Record<string, ReadonlyArray<string>>> = {
+const joined = {
   core: ["Provider", "Endpoint", "internal/unknownType", "protocols/chatCompletions/options"],
   chat: ["openai/OpenAi", "openai/OpenAiCompatible"],
   groq: ["groq/Groq"],
@@ -97,13 +99,13 @@ const joined: Readonly<Record<string, ReadonlyArray<string>>> = {
   apps: ["ToolLoop", "StructuredOutput"],
   barrel: ["index"]
 }
-const groups = new Map<string, ReadonlySet<string>>()
-for (const [name, members] of Object.entries(joined)) {
-  const before = Array.from(groups.values())
-  const files = name === "core" ? needed.filter((file) => providers.every((each) => each.has(file))) : []
-  for (const member of members) files.push(...loadedBy(member))
-  groups.set(name, new Set(files.filter((file) => before.every((each) => !each.has(file)))))
-}
+const placed = new Set<string>()
+const groups = Object.entries(joined).map(([name, members]) => {
+  const all = [...name === "core" ? core : [], ...members.flatMap((member) => Array.from(loadedBy(member)))]
+  const files = new Set(all.filter((file) => !placed.has(file)))
+  for (const file of files) placed.add(file)
+  return { name, files }
+})
 
 /** Classes of a package that is loaded when the first of them is used. */
 const lazyClasses = (name: string, classes: ReadonlyArray<string>): string =>
@@ -143,10 +145,10 @@ await bundle.write({
   chunkFileNames: "internal/[name]-[hash].js",
   comments: false,
   codeSplitting: {
-    groups: Array.from(groups, ([name, files], index) => ({
+    groups: groups.map(({ files, name }, index) => ({
       name,
-      test: (file: string) => files.has(file) || name === "core" && file.includes("rolldown/runtime"),
-      priority: groups.size - index
+      test: (file: string) => files.has(file),
+      priority: groups.length - index
     }))
   }
 })
