@@ -676,6 +676,7 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
   const client = Result.getOrElse(transformed, () => plainClient)
   const layerPolicy = Result.andThen(transformed, toPolicy(options))
   const authorize = yield* auth.make
+  const concealed = concealing()
   const connections = ResponseBody.connections()
   const fail = (reason: ProviderError.Reason) => failure(definition, reason)
   const run = <D>(
@@ -698,7 +699,7 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
             info: planned.info,
             connections,
             isPaid: planned.encoded !== undefined,
-            attempt: attempt(planned, auth, authorize)
+            attempt: attempt(planned, auth, authorize, concealed)
           },
           before: logIgnored(protocol.provider, planned.encoded?.ignored ?? [])
         })
@@ -745,7 +746,8 @@ const logIgnored = (provider: string, ignored: ReadonlyArray<string>): Effect.Ef
 const attempt = (
   { encoded, headers, info, method, secretNames, secrets, url }: Outline,
   auth: Auth.Auth,
-  authorize: Auth.Authorize
+  authorize: Auth.Authorize,
+  concealed: ReturnType<typeof concealing>
 ): Effect.Effect<Transport.Attempt, ProviderError.Reason> =>
   Effect.suspend(() => {
     // The bytes that are signed are the bytes that are sent.
@@ -785,24 +787,24 @@ const attempt = (
   })
 
 /**
- * Headers that don't show their secrets when they are inspected. The client's span keeps the request, and no setting of
- * a fiber reaches it there. The symbol is on the prototype, because fetch refuses headers with a symbol of their own.
+ * Makes headers that don't show their secrets when they are inspected. The client's span keeps the request, and no setting
+ * of a fiber reaches it there. The symbol is on the prototype, because fetch refuses headers with a symbol of their own;
+ * nearly all requests of a provider have the same.
  */
-const concealed = (headers: Readonly<Record<string, string>>, secretNames: ReadonlyArray<string>): Headers.Headers => {
-  const own = Object.assign(Object.create(concealing), headers)
-  secretNamesOf.set(own, secretNames)
-  return own
+const concealing = () => {
+  const prototypeOf = latest((names: string): object => {
+    const shown = Object.fromEntries(names.split(" ").map((name) => [name, redacted]))
+    return Object.create(Headers.empty, {
+      [Redactable.symbolRedactable]: {
+        value(this: object) {
+          return { ...this, ...shown }
+        }
+      }
+    })
+  })
+  return (headers: Readonly<Record<string, string>>, secretNames: ReadonlyArray<string>): Headers.Headers =>
+    Object.assign(Object.create(prototypeOf(secretNames.join(" "))), headers)
 }
-
-const secretNamesOf = new WeakMap<object, ReadonlyArray<string>>()
-
-const concealing: object = Object.create(Headers.empty, {
-  [Redactable.symbolRedactable]: {
-    value(this: object) {
-      return { ...this, ...Object.fromEntries((secretNamesOf.get(this) ?? []).map((name) => [name, redacted])) }
-    }
-  }
-})
 
 const usualPolicy: Transport.Policy = {
   firstByteTimeout: Duration.minutes(4),

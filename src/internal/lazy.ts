@@ -13,10 +13,10 @@ export const lazy = <A>(make: () => A): () => A => {
  *
  * @internal
  */
-export const latest = <A, B, C>(make: (a: A, b: B) => C): (a: A, b: B) => C => {
-  let last: { readonly a: A; readonly b: B; readonly made: C } | undefined
-  return (a, b) => {
-    if (last === undefined || last.a !== a || last.b !== b) last = { a, b, made: make(a, b) }
+export const latest = <A extends ReadonlyArray<unknown>, B>(make: (...args: A) => B): (...args: A) => B => {
+  let last: { readonly args: A; readonly made: B } | undefined
+  return (...args) => {
+    if (last === undefined || args.some((arg, at) => arg !== last?.args[at])) last = { args, made: make(...args) }
     return last.made
   }
 }

@@ -180,7 +180,19 @@ export const decoder = (options?: Options): Decoder =>
 
 // Shared by all streams that wait between two frames.
 const nothing = new Uint8Array(0)
-const noHeaders: Message["headers"] = Object.freeze({})
+
+/** The headers of a frame, and the bytes that they were decoded from. */
+interface Headers {
+  readonly bytes: Uint8Array
+  readonly headers: Message["headers"]
+}
+
+const noHeaders: Headers = { bytes: nothing, headers: Object.freeze({}) }
+
+// Services have a few kinds of events, and all frames of a kind the same headers.
+const known: Array<Headers> = []
+const mostKnown = 32
+const longestKnown = 256
 
 // A class, as there is one for each stream and closures of their own would hold more.
 class FrameDecoder implements Decoder {
@@ -195,7 +207,6 @@ class FrameDecoder implements Decoder {
   #carry = nothing
   #carried = 0
   // Most frames of a stream have the headers of the frame before.
-  #headerBytes = nothing
   #headers = noHeaders
 
   constructor(frameLimit: number, headersLimit: number) {
@@ -295,17 +306,15 @@ class FrameDecoder implements Decoder {
     if (crc32(bytes.subarray(0, bodyEnd)) !== view.getUint32(bodyEnd)) {
       return this.#fail("MessageChecksum", "the checksum of the message does not match")
     }
-    if (!isAt(this.#headerBytes, bytes, bodyStart)) {
-      const own = new Uint8Array(bytes.subarray(PRELUDE, bodyStart))
+    if (!isAt(this.#headers.bytes, bytes, bodyStart)) {
       try {
-        this.#headers = decodeHeaders(own)
+        this.#headers = known.find((one) => isAt(one.bytes, bytes, bodyStart)) ?? decodeHeaders(bytes, bodyStart)
       } catch {
         return this.#fail("MalformedHeaders", "its headers cannot be decoded")
       }
-      this.#headerBytes = own
     }
     return {
-      headers: this.#headers,
+      headers: this.#headers.headers,
       body: new Uint8Array(bytes.buffer, bytes.byteOffset + bodyStart, bodyEnd - bodyStart)
     }
   }
@@ -393,11 +402,15 @@ const isAt = (headers: Uint8Array, frame: Uint8Array, end: number): boolean => {
 
 // The bytes are a copy, with exactly the headers in its buffer: a length that points past their end throws instead of
 // reading on. Frames share the result.
-const decodeHeaders = (bytes: Uint8Array): Readonly<Record<string, string>> => {
+const decodeHeaders = (frame: Uint8Array, end: number): Headers => {
   marshaller ??= new HeaderMarshaller(toUtf8, fromUtf8)
-  return Object.freeze(Object.fromEntries(
+  const bytes = new Uint8Array(frame.subarray(PRELUDE, end))
+  const headers = Object.freeze(Object.fromEntries(
     Object.entries(marshaller.parse(viewOf(bytes))).map(([name, header]) => [name, render(header)])
   ))
+  const decoded = { bytes, headers }
+  if (known.length < mostKnown && bytes.length <= longestKnown) known.push(decoded)
+  return decoded
 }
 
 const render = (header: HeaderValue): string => {
