@@ -58,7 +58,7 @@ describe("what a provider has run", () => {
 
 describe("a request to Anthropic", () => {
   it("has one user", async () => {
-    const user_id = (request: ChatRequest.ChatRequest) =>
+    const user_id = (request: Omit<ChatRequest.ChatRequest, "prompt">) =>
       anthropic({ prompt, ...request }).then((sent) => typeof sent === "string" ? sent : sent.body["metadata"])
     const other = "anthropic: metadata.user_id: is the user, and there is another one in user"
     assert.deepStrictEqual(
@@ -232,7 +232,8 @@ describe("the file of a request", () => {
         ["audio/mp3", "audio/mpeg"],
         ["audio/x-wav", "audio/wav"],
         ["audio/wave", "audio/wav"],
-        ["audio/vnd.wave", "audio/wav"]
+        ["audio/vnd.wave", "audio/wav"],
+        ["a.b+c-d/e.f+g-h", "a.b+c-d/e.f+g-h"]
       ] as const
     ) assert.deepStrictEqual(media(stated, "AAEC"), is(type, "AAEC"))
     for (const wrong of ["", "image", "image/", "/png", "a b/c", "image/png/x"]) {
