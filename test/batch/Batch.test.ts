@@ -234,6 +234,20 @@ describe("Batch", () => {
     ["tokenRate.every", { tokenRate: { amount: 5, every: 0 } }],
     ["breaker.failures", { breaker: { failures: 0, openFor: "1 second" } }],
     ["lease", { lease: Number.NaN }],
+    ["attemptTimeout", { attemptTimeout: Number.NaN }],
+    ["maxWait", { maxWait: Number.NaN }],
+    ["maxCost", { maxCost: "-1" }],
+    ["rate.every", { rate: { amount: 5, every: Infinity } }],
+    ["tokenRate.amount", { tokenRate: { amount: 0, every: "1 second" } }],
+    ["breaker.openFor", { breaker: { failures: 1, openFor: Infinity } }],
+    ["name", { name: 5 as never }],
+    ["targets", { targets: [] as never }],
+    ["targets", { targets: [{ provider: openai, model: 5 as never }] }],
+    ["secrets", { secrets: ["sk-plain" as never] }],
+    ["secrets", { secrets: [Redacted.make(5) as never] }],
+    ["defaults", { defaults: 5 as never }],
+    ["breaker", { breaker: 5 as never }],
+    ["rate", { rate: 5 as never }],
     ["No API key", { targets: [{ provider: Anthropic.define({}) }] }]
   ]
   for (const [name, wrong] of options2) {

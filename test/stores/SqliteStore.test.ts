@@ -50,6 +50,11 @@ const refused: ReadonlyArray<{
     make: (filename) => sql(filename, "PRAGMA user_version = 3")
   },
   {
+    what: "a database without tables that has another program's id",
+    reason: "Foreign",
+    make: (filename) => sql(filename, "PRAGMA application_id = 3")
+  },
+  {
     what: "a database with a table of the same name",
     reason: "Foreign",
     make: (filename) => sql(filename, "CREATE TABLE llm_stream (id INTEGER)")

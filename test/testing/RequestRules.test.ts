@@ -326,6 +326,23 @@ describe("a body of the Responses API", () => {
     ])
   })
 
+  it("has items and tools without further fields, but for those that are not looked into", () => {
+    const output = { type: "function_call_output", call_id: "a", output: "x" }
+    const items = [
+      { ...message, type: "message" },
+      { type: "function_call", call_id: "a", name: "now", arguments: "{}" },
+      output,
+      { type: "reasoning", id: "rs_1", summary: [] }
+    ]
+    for (const [index] of items.entries()) {
+      const input = items.map((item, at) => at === index ? { ...item, other: 1 } : item)
+      assert.deepStrictEqual(Object.keys(found("openai-responses", { ...base, input })), [`input[${index}].other`])
+    }
+    check("openai-responses", base, [[{ input: [{ type: "web_search_call", id: "ws_1", other: 1 }, message] }]])
+    const tools = [{ type: "function", name: "a", parameters: object, other: 1 }]
+    assert.deepStrictEqual(Object.keys(found("openai-responses", { ...base, tools })), ["tools[0].other"])
+  })
+
   it("asks for what it needs", () => {
     assertFound("openai-responses", base, [
       [{ top_logprobs: 0 }],
