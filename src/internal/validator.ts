@@ -1,5 +1,4 @@
 import * as Schema from "effect/Schema"
-import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import * as SchemaAST from "effect/SchemaAST"
 
 type Guard = (u: unknown) => boolean
@@ -10,7 +9,8 @@ type Guard = (u: unknown) => boolean
  *
  * It is compiled from the schema. Effect's own compiler dispatches every nullable field as a union, which makes
  * validation cost half of `JSON.parse`; a chunk is little else than nullable fields, so here they are inlined.
- * `Schema.is` checks everything else, and the whole value where the runtime forbids generated code.
+ * `Schema.is` checks everything else, of which the bundled payloads have next to nothing, and the whole value where the runtime
+ * forbids generated code.
  *
  * @internal
  */
@@ -45,10 +45,7 @@ const finite = Schema.Finite.ast.checks
 
 /** A JavaScript expression that tells whether the variable `v` is valid. Helpers go into `functions`. */
 const expression = (ast: SchemaAST.AST, v: string, guards: Array<Guard>, functions: Array<string>): string => {
-  const delegate = (): string => {
-    SchemaJITCompiler.enable(ast)
-    return `guards[${guards.push(Schema.is(Schema.make<Schema.Codec<unknown>>(ast))) - 1}](${v})`
-  }
+  const delegate = (): string => `guards[${guards.push(Schema.is(Schema.make<Schema.Codec<unknown>>(ast))) - 1}](${v})`
   const define = (body: string): string => {
     functions.push(`const f${functions.length} = (v) => {\n${body}\nreturn true\n}`)
     return `f${functions.length - 1}(${v})`
