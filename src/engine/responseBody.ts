@@ -5,10 +5,10 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
+import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { concat } from "../internal/bytes.ts"
@@ -31,8 +31,8 @@ interface Options<E> {
 export interface Connections {
   /** Bodies that are open. */
   open: number
-  /** Reads the rest of a body. */
-  freeing: Fiber.Fiber<boolean> | undefined
+  /** Settles when the rest of a body has been read, and its connection can be used again. */
+  freeing: Promise<void> | undefined
   /** Whether the last body came to its end soon after its terminal signal: a server that leaves it open does so again. */
   areFreed: boolean
 }
@@ -47,11 +47,10 @@ export const connections = (): Connections => ({ open: 0, freeing: undefined, ar
  * @internal
  */
 export const awaitConnection = (connections: Connections): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    connections.open > 0 || connections.freeing === undefined || !connections.areFreed
-      ? Effect.void
-      : Effect.asVoid(Fiber.await(connections.freeing))
-  )
+  Effect.suspend(() => {
+    const { areFreed, freeing, open } = connections
+    return open > 0 || freeing === undefined || !areFreed ? Effect.void : Effect.promise(() => freeing)
+  })
 
 /**
  * How much of a body is read after its terminal signal, in bytes and in time, so that its connection can be used again.
@@ -109,6 +108,8 @@ export const silence = (kind: "firstByte" | "idle", duration: Duration.Duration)
 export interface Body<E> {
   /** They fail when none comes for the idle timeout after the one before; for the first the caller has a timeout. */
   readonly reads: Reads<E>
+  /** Reads the rest, after the last of the reads; `false` when it is too far to the end. */
+  readonly drain: () => Promise<boolean>
   /** Closes the socket. */
   readonly close: Effect.Effect<void>
 }
@@ -127,7 +128,7 @@ export const open = <E>(
   if (Option.isSome(web)) {
     const { body } = web.value
     return body === null
-      ? Effect.succeed({ reads: Cause.done(), close: Effect.void })
+      ? Effect.succeed({ reads: Cause.done(), drain: () => Promise.resolve(true), close: Effect.void })
       : Effect.sync(() => new WebBody(body.getReader(), clock, options))
   }
   const format = compressions[compressionOf(response) ?? ""]
@@ -146,34 +147,35 @@ export const open = <E>(
  *
  * @internal
  */
-export const close = <E>(
-  { close, reads }: Body<E>,
-  connections: Connections,
-  isComplete: boolean
-): Effect.Effect<void> => {
+export const close = <E>(body: Body<E>, connections: Connections, isComplete: boolean): Effect.Effect<void> => {
   connections.open--
-  if (!isComplete) return close
-  free(connections, Effect.ensuring(rest(reads, 0), close))
+  if (!isComplete) return body.close
+  const freeing = free(body, connections).then(() => {
+    if (connections.freeing === freeing) connections.freeing = undefined
+  })
+  connections.freeing = freeing
   return Effect.void
 }
 
-// In real time, as it is about sockets, not about the program.
-const free = (connections: Connections, rest: Effect.Effect<boolean>): void => {
-  const timer = setTimeout(() => fiber.interruptUnsafe(), Duration.toMillis(drain.time))
-  // Clients take a connection back in a later turn of the event loop.
-  const fiber = Effect.runFork(Effect.tap(rest, (isRead) => isRead ? Effect.yieldNow : Effect.void))
-  connections.freeing = fiber
-  fiber.addObserver((exit) => {
-    clearTimeout(timer)
-    connections.areFreed = Exit.isSuccess(exit) && exit.value
-    if (connections.freeing === fiber) connections.freeing = undefined
+const scheduler = new Scheduler.MixedScheduler()
+
+// In real time, as it is about sockets, not about the program. Without a fiber, as every request comes here.
+const free = async <E>(body: Body<E>, connections: Connections): Promise<void> => {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), Duration.toMillis(drain.time))
   })
+  connections.areFreed = await Promise.race([body.drain(), late])
+  clearTimeout(timer)
+  Effect.runFork(body.close)
+  // Clients take a connection back in a later turn of the event loop.
+  if (connections.areFreed) await new Promise<void>((resolve) => void scheduler.setImmediate(resolve))
 }
 
-/** Reads a body to its end; `false` when that is too far. */
-const rest = <E>(reads: Reads<E>, bytes: number): Effect.Effect<boolean> =>
+/** Reads on to the end; `false` when that is too far. */
+const drained = <E>(reads: Reads<E>, bytes: number): Effect.Effect<boolean> =>
   bytes > drain.bytes ? Effect.succeed(false) : Effect.matchEffect(reads, {
-    onSuccess: (read) => rest(reads, bytes + read.reduce((size, { length }) => size + length, 0)),
+    onSuccess: (read) => drained(reads, bytes + read.reduce((size, { length }) => size + length, 0)),
     onFailure: (error) => Effect.succeed(Cause.isDone(error))
   })
 
@@ -194,7 +196,14 @@ const fromStream = <E>(
       next = later
       return read
     })
-    return { reads, close: Scope.close(scope, Exit.void) }
+    return {
+      reads,
+      drain: () =>
+        Effect.runPromise(
+          Effect.timeoutOrElse(drained(reads, 0), { duration: drain.time, orElse: () => Effect.succeed(false) })
+        ),
+      close: Scope.close(scope, Exit.void)
+    }
   })
 }
 
@@ -233,6 +242,19 @@ class WebBody<E> implements Body<E>, Watched {
     if (this.#since !== undefined) this.#since = millis(this.#clock)
     if (!this.#reading) this.#read()
   })
+
+  async drain(): Promise<boolean> {
+    try {
+      for (let bytes = this.#arrivedBytes; bytes <= drain.bytes;) {
+        const { done, value } = await this.#reader.read()
+        if (done) return true
+        bytes += value.byteLength
+      }
+    } catch {
+      // It broke off.
+    }
+    return false
+  }
 
   get close(): Effect.Effect<void> {
     return Effect.sync(() => {
