@@ -45,8 +45,11 @@ describe("a change of a price", () => {
         regions: ["c"]
       }
     )
-    assert.deepStrictEqual(Price.patch({ speeds: { fast: 2 } }, { input: 1 }), { speeds: { fast: 2 }, input: 1 })
-    assert.deepStrictEqual(Price.patch({ input: 1 }, { speeds: { fast: 2 } }), { speeds: { fast: 2 }, input: 1 })
+    const rate: Price.ModelPrice = { input: 1 }
+    const speeds: Price.ModelPrice = { speeds: { fast: 2 } }
+    for (const patched of [Price.patch(speeds, rate), Price.patch(rate, speeds)]) {
+      assert.deepStrictEqual(patched, { ...rate, ...speeds })
+    }
   })
 
   it("by a factor is of all rates of tokens, also of later ones, and of no fee", () => {
@@ -165,7 +168,7 @@ describe("overrides of prices", () => {
 
   it("forget the table's rates, and not whose they are", () => {
     const dated = { ...base, date: "2026-01-01", speeds: { fast: 2 } }
-    const replaced = { provider: "openai", model: "gpt-4o", date: "2026-01-01", input: 1, overridden: true }
+    const replaced = { provider: "openai", model: "gpt-4o", date: "2026-01-01", input: 1, overridden: true } as const
     assert.deepStrictEqual(apply({ "gpt-4o": { replace: true, input: 1 } }, { price: Option.some(dated) }), replaced)
     const { date: _date, ...without } = replaced
     assert.deepStrictEqual(apply({ "gpt-4o": { replace: true, input: 1 } }), without)

@@ -182,21 +182,33 @@ describe("llm-stream batch", () => {
     Effect.gen(function*() {
       const at = yield* place(2)
       for (
-        const flags of [
-          ["--max-cost", "0"],
-          ["--max-cost", "NaN"],
-          ["--rate", "10"],
-          ["--rate", "5/0s"],
-          ["--rate", "5/1s", "--rpm", "5"],
-          ["--fallback", "anthropic"],
-          ["--fallback", "nobody:x"],
-          ["--breaker", "0/1s"],
-          ["--store", "mongodb://x"],
-          ["--max-cost", "1"]
-        ]
+        const [flags, message] of [
+          [["--max-cost", "0"], "--max-cost"],
+          [["--max-cost", "NaN"], "--max-cost"],
+          [["--rate", "10"], "a whole number above 0 and a duration, such as 500/1m"],
+          [["--rate", "5/0s"], "a whole number above 0 and a duration, such as 500/1m"],
+          [["--rate", "0/1s"], "a whole number above 0 and a duration, such as 500/1m"],
+          [["--rate", "1.5/1s"], "a whole number above 0 and a duration, such as 500/1m"],
+          [["--token-rate", "5"], "a whole number above 0 and a duration, such as 90000/1m"],
+          [["--rate", "5/1s", "--rpm", "5"], "--rpm"],
+          [["--token-rate", "5/1s", "--tpm", "5"], "--tpm"],
+          [["--rpm", "0"], "above 0"],
+          [["--tpm", "0"], "above 0"],
+          [["--concurrency", "0"], "above 0"],
+          [["--max-retries", "-1"], "0 or more"],
+          [["--batch", ""], "a name"],
+          [["--fallback", "anthropic"], "--fallback"],
+          [["--fallback", "nobody:x"], "--fallback"],
+          [["--fallback", "groq: "], "--fallback"],
+          [["--breaker", "0/1s"], "--breaker"],
+          [["--breaker", "on"], "--breaker"],
+          [["--store", "mongodb://x"], "--store"],
+          [["--max-cost", "1"], "`maxTokens` is missing, which a budget needs to know"]
+        ] as const
       ) {
-        const { status } = yield* run(argsOf(at, flags), { env: at.env })
+        const { status, stderr, stdout } = yield* run(argsOf(at, flags), { env: at.env })
         assert.strictEqual(status, 2, flags.join(" "))
+        assert.include(stdout + stderr, message, flags.join(" "))
       }
       assert.strictEqual(at.up.calls.length, 0)
       const { status } = yield* run(argsOf(at, ["--concurrency", "4", "--concurrency", "1"]), { env: at.env })

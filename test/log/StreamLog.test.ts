@@ -387,6 +387,76 @@ describe("StreamLog", () => {
       assert.strictEqual(yield* calls, 1)
     }))
 
+  it.effect("holds the provider up while more waits to be stored than may", () =>
+    Effect.gen(function*() {
+      const store = yield* Store.memory
+      const { service, state } = behind(store)
+      let pulled = 0
+      const words = Stream.range(1, 10).pipe(
+        Stream.rechunk(1),
+        Stream.map((n) => {
+          pulled = n
+          return chunk(`${n} `)
+        })
+      )
+      const provider: Provider.Service = {
+        name: "openai",
+        stream: () => Stream.concat(Stream.drain(Stream.fromEffect(Effect.sleep("1 second"))), words)
+      }
+      const { log } = yield* server(service, provider, { maxPending: 1 })
+      const { id } = yield* log.start(request)
+      state.isAway = true
+      yield* TestClock.adjust("2 seconds")
+      assert.isAtLeast(pulled, 1)
+      assert.isAtMost(pulled, 3)
+      state.isAway = false
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(pulled, 10)
+      assert.deepInclude(yield* read(log, id), { text: "1 2 3 4 5 6 7 8 9 10 ", end: "Done" })
+    }))
+
+  it.effect("has options that can be right, and says which can't", () =>
+    Effect.gen(function*() {
+      const { log, provider, store } = yield* setup()
+      const wrong: ReadonlyArray<readonly [name: string, options: StreamLog.Options]> = [
+        ["lease", { lease: Infinity }],
+        ["timeToLive", { timeToLive: Number.NaN }],
+        ["patience", { patience: Infinity }],
+        ["maxPending", { maxPending: 0 }],
+        ["chunk", { chunk: 5 as never }]
+      ]
+      for (const [name, options] of wrong) {
+        const error = yield* Effect.flip(server(store, provider, options))
+        assert.include(error.message, `\`${name}\``)
+        assert.include(error.message, "stream-log")
+      }
+      const none = yield* Effect.flip(server(store, { name: "none" } as never))
+      assert.include(none.message, "`provider`")
+      const { id } = yield* log.start(request)
+      const follow: ReadonlyArray<readonly [name: string, options: StreamLog.FollowOptions]> = [
+        ["from.count", { from: { epoch: "e", count: -1 } }],
+        ["from", { from: 5 as never }],
+        ["heartbeat", { heartbeat: Number.NaN }],
+        ["maxPage", { maxPage: 0.5 }],
+        ["user", { user: 5 as never }]
+      ]
+      for (const [name, options] of follow) {
+        const error = yield* Effect.flip(log.follow(id, options))
+        assert.deepInclude(error, { reason: "InvalidRequest" })
+        assert.include(error.message, `\`${name}\``)
+      }
+      for (const id of ["", "a b", "a".repeat(129), "é"]) {
+        const errors = [yield* Effect.flip(log.start(request, { id })), yield* Effect.flip(log.cancel(id))]
+        for (const error of errors) {
+          assert.deepInclude(error, {
+            reason: "BadId",
+            message: "an id is 1 to 128 letters, digits, and . _ ~ -"
+          })
+        }
+      }
+      assert.strictEqual((yield* log.start(request, { id: `aZ09._~-${"a".repeat(120)}` })).isNew, true)
+    }))
+
   it.effect("ends as interrupted when its server is shut down", () =>
     Effect.gen(function*() {
       const { log, open, provider, queue, scope, store } = yield* setup()
