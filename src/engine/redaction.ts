@@ -1,7 +1,6 @@
 import * as Base64 from "effect/encoding/Base64"
 import * as Redacted from "effect/Redacted"
 import { concat } from "../internal/bytes.ts"
-import { lazy } from "../internal/lazy.ts"
 import type * as ProviderError from "../ProviderError.ts"
 import { rebuild } from "./reason.ts"
 
@@ -10,65 +9,64 @@ const least = 4
 
 /**
  * Cuts the caller's secrets out of a text, and the start of one at its end, where the text itself was cut. A character
- * counts however it is written: as it is, or escaped for JSON (also when that is within JSON again), a URL or HTML. The
- * bytes of a secret count in hexadecimal and in base64, also where that encodes more than the secret.
+ * counts however it is written: as it is, or escaped for JSON, a URL or HTML, also several times over. The bytes of a
+ * secret count in hexadecimal and in base64, also where that encodes more than the secret, or is in several lines.
  *
  * @internal
  */
-export const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
-  let out = text
-  for (const secret of secrets) {
-    const { encodings, written } = soughtOf(secret)
-    for (const form of written) out = without(out, form)
-    if (encoded.test(out)) { for (const form of encodings()) out = without(out, form) }
+export const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string =>
+  secrets.reduce((out, secret) => formsOf(secret).reduce(without, out), textOf(text)).text
+
+/** What a secret looks like in a text. */
+interface Form {
+  readonly text: string
+  readonly isSame: (found: string, wanted: string) => boolean
+  /** What may stand between the characters, after so many of them. */
+  readonly isBetween: ((found: string, length: number) => boolean) | undefined
+  /** Its first characters in a text without escapes: mostly there is none, and that is found soon. */
+  readonly begin: RegExp
+  /** Where it may begin: its first character, or an escape. */
+  readonly first: RegExp
+}
+
+/** `others` stand for characters of the text as well, and what is `between` may come after each `step` of them. */
+const formOf = (
+  text: string,
+  others: Readonly<Record<string, string>>,
+  between = "",
+  step = 1
+): Form => {
+  const written = (character: string) => (character + (others[character] ?? "")).replaceAll(/[^\w\x80-\uffff]/g, "\\$&")
+  const parts = Array.from(
+    { length: least },
+    (_, at) => `[${written(text.charAt(at))}]${between !== "" && (at + 1) % step === 0 ? `${between}*` : ""}`
+  )
+  const separator = new RegExp(between)
+  return {
+    text,
+    isSame: (found, wanted) => found === wanted || found !== "" && found === others[wanted],
+    isBetween: between === "" ? undefined : (found, length) => length % step === 0 && separator.test(found),
+    begin: new RegExp(parts.join("")),
+    first: new RegExp(`[\\\\%&${written(text.charAt(0))}]`, "g")
   }
-  return out
 }
 
-/** The forms that a secret is looked for in. */
-interface Sought {
-  readonly written: ReadonlyArray<string>
-  readonly encodings: () => ReadonlyArray<string>
-}
+const forms = new WeakMap<Redacted.Redacted, ReadonlyArray<Form>>()
 
-const nothing: Sought = { written: [], encodings: () => [] }
-
-// Found once: most secrets are those of all requests of a provider.
-const sought = new WeakMap<Redacted.Redacted, Sought>()
-
-const soughtOf = (secret: Redacted.Redacted): Sought => {
-  const known = sought.get(secret)
+const formsOf = (secret: Redacted.Redacted): ReadonlyArray<Form> => {
+  const known = forms.get(secret)
   if (known !== undefined) return known
   const value = Redacted.value(secret)
-  const made = value.length < least ? nothing : {
-    written: plain.test(value) ? [value] : formsOf(value),
-    encodings: lazy(() => encodingsOf(value))
-  }
-  sought.set(secret, made)
+  const made = value.length < least ? [] : [plain(value), ...encodings(value)]
+  forms.set(secret, made)
   return made
 }
 
-/** A text without characters that begin an escape or take several bytes in a URL. */
-const plain = /^[^\\%&\x80-\uffff]*$/
-
-/** The escapes of such characters, the longest first. */
-const formsOf = (value: string): ReadonlyArray<string> => {
-  const json = (text: string) => JSON.stringify(text).slice(1, -1)
-  return [...new Set([json(json(value)), url(url(value)), json(value), url(value), value])]
-}
-
-// Not `encodeURIComponent`, which throws at half a character.
-const url = (text: string): string => {
-  const { searchParams } = new URL("http://a/")
-  searchParams.set("", text)
-  return searchParams.toString().slice(1).replaceAll("+", "%20")
-}
-
-/** A text that may hold bytes of a secret, encoded. */
-const encoded = /[\w+/%\\-]{10}/
+// In the query of a URL, a blank may be a plus.
+const plain = (value: string): Form => formOf(value, { " ": "+" })
 
 /** Base64 has three forms by where in a group of three bytes the secret starts. What it shares with others stays. */
-const encodingsOf = (value: string): ReadonlyArray<string> => {
+const encodings = (value: string): ReadonlyArray<Form> => {
   const bytes = new TextEncoder().encode(value)
   if (bytes.length < 2 * least) return []
   const hexadecimal = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
@@ -78,75 +76,254 @@ const encodingsOf = (value: string): ReadonlyArray<string> => {
       Math.floor((before + bytes.length) * 4 / 3)
     )
   )
-  const forUrls = base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_"))
-  return [...new Set([hexadecimal, hexadecimal.toUpperCase(), ...base64, ...forUrls])]
+  return [
+    formOf(hexadecimal, { a: "A", b: "B", c: "C", d: "D", e: "E", f: "F" }, "[\\s:,-]", 2),
+    // The second alphabet is the one for URLs.
+    ...base64.map((text) => formOf(text, { "+": "-", "/": "_" }, "\\s"))
+  ]
 }
 
 const redacted = "<redacted>"
 
-const without = (text: string, secret: string): string => {
-  if (!escapes.test(text) && !text.includes(secret.slice(0, least))) return text
+const without = (self: Text, form: Form): Text => {
+  const { escapes, reader, text } = self
+  if (escapes.size === 0 && !form.begin.test(text)) return self
   const last = text.endsWith("…") ? text.length - 1 : text.length
+  const first = form.text.charAt(0)
+  const mayBegin = ({ character }: Unit) => form.isSame(character.charAt(0), first)
   let out = ""
   let done = 0
-  const first = secret.charAt(0)
-  for (let at = 0; at < last; at++) {
-    if (text.charAt(at) !== first && !escapes.test(text.charAt(at))) continue
-    const end = endOf(text, at, last, secret)
+  for (const { 0: found, index: at } of text.matchAll(form.first)) {
+    if (at < done || at >= last || !form.isSame(found, first) && escapes.get(at)?.some(mayBegin) !== true) continue
+    const end = endOf(reader, at, last, form)
     if (end === undefined) continue
     out += text.slice(done, at) + redacted
     done = end
-    at = end - 1
   }
-  return done === 0 ? text : out + text.slice(done)
+  return done === 0 ? self : textOf(out + text.slice(done))
 }
 
 /** The end of the secret that starts here; `undefined` if none does. Its own characters may begin escapes. */
-const endOf = (text: string, start: number, last: number, secret: string): number | undefined => {
-  let places: ReadonlySet<number> = new Set([start])
+const endOf = (reader: Reader, start: number, last: number, form: Form): number | undefined => {
+  const { isSame, text } = form
+  const places = new Map([[0, new Set([start])]])
+  const placesAt = (length: number): Set<number> => {
+    const known = places.get(length)
+    if (known !== undefined) return known
+    const made = new Set<number>()
+    places.set(length, made)
+    return made
+  }
   let isCut = false
-  for (let length = 0; length < secret.length; length++) {
-    const character = secret.charAt(length)
-    const next = new Set<number>()
-    for (const at of places) {
-      const found = at < last ? text.charAt(at) : ""
-      if (found === character) next.add(at + 1)
-      const escape = escapes.test(found) ? escapeAt(text, at) : undefined
-      if (escape?.character === character) next.add(escape.end)
+  let furthest = 0
+  for (let length = 0; length < text.length && length <= furthest; length++) {
+    for (const place of placesAt(length)) {
+      const at = length === 0 ? place : after(reader, place, last, form, length)
+      const found = at < last ? reader(at) : []
+      for (const { character, end } of found) {
+        if (!isSame(character.charAt(0), text.charAt(length))) continue
+        if (character.length === 2 && !isSame(character.charAt(1), text.charAt(length + 1))) continue
+        furthest = Math.max(furthest, length + character.length)
+        placesAt(length + character.length).add(end)
+      }
       // The text may be cut within an escape.
-      const isOpen = found === "" || escapes.test(found) && escape === undefined && last - at < longestEscape
+      const [literal] = found
+      const isOpen = literal === undefined || isEscape(literal.character) && last - at < longestEscape
       if (isOpen && length >= least) isCut = true
     }
-    if (next.size === 0) return isCut ? last : undefined
-    places = next
+    places.delete(length)
   }
-  return Math.max(...places)
+  const ends = placesAt(text.length)
+  return ends.size > 0 ? Math.max(...ends) : isCut ? last : undefined
 }
 
-const escapes = /[\\%&]/
-
-const longestEscape = 12
-
-const names: Readonly<Record<string, string>> = { quot: "\"", amp: "&", lt: "<", gt: ">", apos: "'" }
-
-/** The character that is escaped here, and where its escape ends. */
-const escapeAt = (text: string, at: number): { readonly character: string; readonly end: number } | undefined => {
-  escape.lastIndex = at
-  const match = escape.exec(text)
-  if (match === null) return undefined
-  const [whole, unicode, simple, percent, hex, decimal, name] = match
-  const code = unicode ?? percent ?? hex
-  const character = code !== undefined
-    ? String.fromCharCode(Number.parseInt(code, 16))
-    : decimal !== undefined
-    ? String.fromCharCode(Number(decimal))
-    : simple ?? (name === undefined ? "" : names[name.toLowerCase()] ?? "")
-  return { character, end: at + whole.length }
+const after = (reader: Reader, start: number, last: number, { isBetween }: Form, length: number): number => {
+  let at = start
+  while (isBetween !== undefined && at < last) {
+    const between = reader(at).find(({ character }) => isBetween(character, length))
+    if (between === undefined) break
+    at = between.end
+  }
+  return at
 }
 
-// Backslashes double with every level of JSON within JSON, and so do percent signs, as `%25`.
-const escape =
-  /\\{1,15}(?:u([\da-f]{4})|([^u]))|%(?:25){0,3}([\da-f]{2})|&(?:#x([\da-f]{1,4})|#(\d{1,5})|(quot|amp|lt|gt|apos));/giy
+/** What some characters of a text stand for. */
+interface Unit {
+  readonly character: string
+  readonly end: number
+}
+
+/** What stands here in the text as it is, and as it is after some passes of unescaping. */
+type Reader = (at: number) => ReadonlyArray<Unit>
+
+/** How many times a text may have been escaped. */
+const passes = 4
+
+const longestEscape = 24
+
+const isEscape = (character: string): boolean => character === "\\" || character === "%" || character === "&"
+
+interface Text {
+  readonly text: string
+  /** What stands at the places of escapes. */
+  readonly escapes: ReadonlyMap<number, ReadonlyArray<Unit>>
+  readonly reader: Reader
+}
+
+const textOf = (text: string): Text => {
+  const literal = (at: number): Unit => ({ character: text.charAt(at), end: at + 1 })
+  const places = Array.from(text.matchAll(/[\\%&]/g), ({ index }) => index)
+  // What stands at some places as it is, and after each pass that changes it.
+  const escapes = new Map<number, Array<Unit>>()
+  // What the last pass left there; the places after this one are read before they are changed.
+  const read: Read = (at) => escapes.get(at)?.at(-1) ?? literal(at)
+  let isChanging = places.length > 0
+  for (let pass = 0; pass < passes && isChanging; pass++) {
+    isChanging = false
+    for (const at of places) {
+      const before = read(at)
+      const next = unescaped(before, read)
+      if (next === undefined) continue
+      const units = escapes.get(at)
+      if (units === undefined) escapes.set(at, [before, next])
+      else units.push(next)
+      isChanging = true
+    }
+  }
+  return { text, escapes, reader: (at) => escapes.get(at) ?? [literal(at)] }
+}
+
+type Read = (at: number) => Unit
+
+const unescaped = ({ character, end }: Unit, read: Read): Unit | undefined => {
+  if (character === "\\") return inJson(end, read)
+  if (character === "%") return read(end).character === "u" ? inUtf16(end, read) : inUtf8(end, read, "%")
+  return character === "&" ? inHtml(end, read) : undefined
+}
+
+const simple: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" }
+
+const inJson = (at: number, read: Read): Unit | undefined => {
+  const kind = read(at)
+  if (kind.character === "u") return inUtf16(at, read)
+  if (kind.character === "x") return inUtf8(kind.end, read, "\\x")
+  return kind.character === "" ? undefined : { character: simple[kind.character] ?? kind.character, end: kind.end }
+}
+
+/** Four digits for each half of a character. */
+const inUtf16 = (at: number, read: Read): Unit | undefined => {
+  const digits = hexAt(read(at).end, read, 4)
+  return digits === undefined ? undefined : { character: String.fromCharCode(digits.code), end: digits.end }
+}
+
+/** Two digits for each byte, the mark between them. */
+const inUtf8 = (at: number, read: Read, mark: string): Unit | undefined => {
+  const first = hexAt(at, read, 2)
+  if (first === undefined) return undefined
+  const alone = { character: String.fromCharCode(first.code), end: first.end }
+  const more = first.code < 0xc0 ? 0 : first.code < 0xe0 ? 1 : first.code < 0xf0 ? 2 : 3
+  let code = first.code & (more === 0 ? 0xff : 0x3f >> more)
+  let end = first.end
+  for (let byte = 0; byte < more; byte++) {
+    const after = afterText(end, read, mark)
+    const next = after === undefined ? undefined : hexAt(after, read, 2)
+    if (next === undefined || next.code >> 6 !== 2) return alone
+    code = code << 6 | next.code & 0x3f
+    end = next.end
+  }
+  return characterOf(code, end) ?? alone
+}
+
+const inHtml = (at: number, read: Read): Unit | undefined => {
+  const sign = read(at)
+  if (sign.character !== "#") {
+    const name = someAt(at, read, longestName, /^[a-z]$/i)
+    const character = names[name.text.toLowerCase()]
+    const end = afterText(name.end, read, ";")
+    return character === undefined || end === undefined ? undefined : { character, end }
+  }
+  const base = read(sign.end)
+  const isHexadecimal = base.character.toLowerCase() === "x"
+  const { end, text } = isHexadecimal
+    ? someAt(base.end, read, 10, /^[\da-f]$/i)
+    : someAt(sign.end, read, 10, /^\d$/)
+  return text === ""
+    ? undefined
+    : characterOf(Number.parseInt(text, isHexadecimal ? 16 : 10), afterText(end, read, ";") ?? end)
+}
+
+const characterOf = (code: number, end: number): Unit | undefined =>
+  code > 0x10ffff ? undefined : { character: String.fromCodePoint(code), end }
+
+const someAt = (start: number, read: Read, most: number, which: RegExp) => {
+  let text = ""
+  let end = start
+  while (text.length < most) {
+    const next = read(end)
+    if (!which.test(next.character)) break
+    text += next.character
+    end = next.end
+  }
+  return { text, end }
+}
+
+const hexAt = (at: number, read: Read, count: number): { readonly code: number; readonly end: number } | undefined => {
+  const { end, text } = someAt(at, read, count, /^[\da-f]$/i)
+  return text.length < count ? undefined : { code: Number.parseInt(text, 16), end }
+}
+
+/** Where this text ends that begins here. */
+const afterText = (at: number, read: Read, text: string): number | undefined => {
+  let end = at
+  for (const character of text) {
+    const next = read(end)
+    if (next.character !== character) return undefined
+    end = next.end
+  }
+  return end
+}
+
+/** The names that HTML has for characters of ASCII. */
+const names: Readonly<Record<string, string>> = {
+  quot: "\"",
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  apos: "'",
+  excl: "!",
+  num: "#",
+  dollar: "$",
+  percnt: "%",
+  lpar: "(",
+  rpar: ")",
+  ast: "*",
+  plus: "+",
+  comma: ",",
+  period: ".",
+  sol: "/",
+  colon: ":",
+  semi: ";",
+  equals: "=",
+  quest: "?",
+  commat: "@",
+  lsqb: "[",
+  lbrack: "[",
+  bsol: "\\",
+  rsqb: "]",
+  rbrack: "]",
+  hat: "^",
+  lowbar: "_",
+  underbar: "_",
+  grave: "`",
+  lcub: "{",
+  lbrace: "{",
+  verbar: "|",
+  vert: "|",
+  rcub: "}",
+  rbrace: "}"
+}
+
+const longestName = 8
 
 /**
  * What may be secret in an address: user and password, the query but for its version, and what in the path looks like a key

@@ -33,6 +33,30 @@ describe("Redaction", () => {
     text.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")
   const html = (text: string) =>
     text.replaceAll("&", "&amp;").replaceAll("\"", "&quot;").replaceAll("<", "&lt;").replaceAll("'", "&#39;")
+  const hex = (code: number, length: number) => code.toString(16).padStart(length, "0")
+  const bytes = (text: string, mark: string) =>
+    Array.from(new TextEncoder().encode(text), (byte) => `${mark}${hex(byte, 2)}`).join("")
+  const named: Readonly<Record<string, string>> = {
+    "&": "amp",
+    "\"": "quot",
+    "<": "lt",
+    ">": "gt",
+    "'": "apos",
+    "/": "sol",
+    "=": "equals",
+    "%": "percnt",
+    "\\": "bsol",
+    "?": "quest",
+    "$": "dollar",
+    "+": "plus",
+    "*": "ast",
+    "(": "lpar",
+    ")": "rpar",
+    "[": "lsqb",
+    "]": "rsqb",
+    "{": "lcub",
+    "}": "rcub"
+  }
   const forms: Readonly<Record<string, (text: string) => string>> = {
     "as it is": (text) => text,
     "in JSON": json,
@@ -44,7 +68,18 @@ describe("Redaction", () => {
     "in HTML in capitals": (text) => html(text).replaceAll(/&\w+;/g, (name) => name.toUpperCase()),
     "in HTML, by number": (text) => text.split("").map((unit) => `&#${unit.charCodeAt(0)};`).join(""),
     "in HTML, by hexadecimal number": (text) =>
-      text.split("").map((unit) => `&#x${unit.charCodeAt(0).toString(16)};`).join("")
+      text.split("").map((unit) => `&#x${unit.charCodeAt(0).toString(16)};`).join(""),
+    "in HTML, by number with zeros before it": (text) =>
+      Array.from(text, (character) => `&#x000${character.codePointAt(0)?.toString(16)};`).join(""),
+    "in HTML, by name": (text) => text.replaceAll(/[&"<>'/=%\\?$+*()[\]{}]/g, (character) => `&${named[character]};`),
+    "in HTML within HTML": (text) => html(html(text)),
+    "in HTML within JSON": (text) => json(html(text)).replaceAll("&", "\\u0026"),
+    "in HTML within a URL": (text) => encodeURIComponent(html(text)),
+    "in JSON within HTML": (text) => html(json(text)),
+    "in the query of a URL": (text) => new URLSearchParams({ "": text }).toString().slice(1),
+    "in a URL, all bytes in lower case": (text) => bytes(text, "%"),
+    "in the bytes of Python": (text) => bytes(text, "\\x"),
+    "by `escape`": (text) => text.split("").map((unit) => `%u${hex(unit.charCodeAt(0), 4)}`).join("")
   }
   const odd = [
     "sk-1234",
@@ -100,6 +135,23 @@ describe("Redaction", () => {
         assert.notInclude(Buffer.from(part.slice(start), encoding).toString(), Buffer.from(secret).toString())
       }
     }
+  })
+
+  it("finds the bytes of a secret in several lines, and between marks", () => {
+    const secret = `sk-${"S3cr3t/T0ken+".repeat(4)}`
+    const digits = Buffer.from(secret).toString("hex")
+    const base64 = Buffer.from(secret).toString("base64").slice(0, -2)
+    const lines = (end: string) => base64.replaceAll(/.{20}/g, `$&${end}`)
+    for (
+      const written of [
+        lines("\n"),
+        lines("\r\n"),
+        json(lines("\n")),
+        encodeURIComponent(lines("\r\n")),
+        digits.replaceAll("b", "B"),
+        ...[":", " ", ", ", "-"].map((mark) => digits.replaceAll(/..(?!$)/g, `$&${mark}`))
+      ]
+    ) assert.match(clean(`a ${written} b`, secrets(secret)), /^a <redacted>\S{0,2} b$/, written)
   })
 
   it(
