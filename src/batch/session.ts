@@ -172,7 +172,7 @@ export const make = Effect.fnUntraced(function*<E>(
   let freshCount = states.length
   let endedCount = 0
   let failedCount = 0
-  /** The marks of failures that are asked again. */
+  /** The failures that are asked again. */
   const failures = new Map<number, string>()
   /** What others have, with the attempt, and when their lease ends, in monotonic ms. */
   const taken = new Map<number, { readonly attempt: string; readonly until: number }>()
@@ -224,10 +224,15 @@ export const make = Effect.fnUntraced(function*<E>(
         taken.set(index, { attempt: line.attempt, until: now + line.until - storeNow })
         return
       case "ended":
-        return line.reason !== null && failures.get(index) === line.mark
+        return failures.has(index) && failures.get(index) === Entries.failureOf(line)
           ? setState(index, fresh)
           : seeEnded(index, line)
     }
+  }
+
+  const noteFailure = (index: number, line: Entries.Ended): void => {
+    const failure = settings.retryFailed ? Entries.failureOf(line) : undefined
+    if (failure !== undefined) failures.set(index, failure)
   }
 
   const seeEnded = (index: number, line: Entries.Ended): void => {
@@ -259,7 +264,7 @@ export const make = Effect.fnUntraced(function*<E>(
         else if (lines.digests[index] !== line.digest) problems.push(`${JSON.stringify(id)} has another request`)
         else {
           isStored[index] = line.state === "pending" ? 1 : 2
-          if (settings.retryFailed && line.state === "ended" && line.reason !== null) failures.set(index, line.mark)
+          if (line.state === "ended") noteFailure(index, line)
           see(index, line, storeNow, now)
         }
       }))
@@ -299,7 +304,7 @@ export const make = Effect.fnUntraced(function*<E>(
               for (const { index, line } of ended) {
                 if (states[index] === over) continue
                 isStored[index] = 2
-                if (settings.retryFailed && line.reason !== null) failures.set(index, line.mark)
+                noteFailure(index, line)
                 see(index, line, 0, 0)
               }
             })
