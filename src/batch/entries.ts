@@ -33,7 +33,9 @@ const Ended = Schema.Struct({
   attempts: Schema.Natural,
   cached: Schema.Boolean,
   /** Tells its answer from any other. */
-  mark: Schema.String
+  mark: Schema.String,
+  /** The attempt that failed last: it tells a failure from an equal one. */
+  attempt: Schema.optionalKey(Schema.String)
 })
 
 /**
@@ -60,7 +62,8 @@ export type Ended = typeof Ended.Type
 export const endedWith = (
   { attempts, cached, error, model, provider }: Omit<Answer, "id">,
   digest: string,
-  text: string
+  text: string,
+  attempt?: string
 ): Ended => ({
   state: "ended",
   digest,
@@ -69,8 +72,17 @@ export const endedWith = (
   model,
   attempts,
   cached,
-  mark: Digest.mark(text)
+  mark: Digest.mark(text),
+  ...(error === null || attempt === undefined ? undefined : { attempt })
 })
+
+/**
+ * Tells the failure of a line from any other; `undefined` of one that is answered.
+ *
+ * @internal
+ */
+export const failureOf = ({ attempt, mark, reason }: Ended): string | undefined =>
+  reason === null ? undefined : attempt === undefined ? mark : `${mark} ${attempt}`
 
 /**
  * Schema of what a cache has for a request: who asks for it, and until when that is waited for, or the answer.

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type * as Entries from "./entries.ts"
+import * as Entries from "./entries.ts"
 import type * as Steps from "./steps.ts"
 
 const states = {
@@ -43,7 +43,7 @@ export class Known {
   endedCount = 0
   failedCount = 0
   freshCount: number
-  /** The marks of failures that are asked again. */
+  /** The failures that are asked again. */
   readonly failures = new Map<number, string>()
   /** What others have, with the attempt, and when their lease ends, in monotonic ms. */
   readonly taken = new Map<number, { readonly attempt: string; readonly until: number }>()
@@ -76,6 +76,12 @@ export class Known {
     this.#states[index] = states[state]
   }
 
+  /** A line that has failed is asked again. */
+  askAgain(index: number, line: Entries.Ended): void {
+    const failure = Entries.failureOf(line)
+    if (failure !== undefined) this.failures.set(index, failure)
+  }
+
   /** Takes notice of a line that the store has. */
   see(index: number, line: Entries.Line, storeNow: number, now: number): void {
     if (this.is(index, "mine") || this.is(index, "ended")) return
@@ -87,7 +93,7 @@ export class Known {
         this.taken.set(index, { attempt: line.attempt, until: now + line.until - storeNow })
         return
       case "ended":
-        return line.reason !== null && this.failures.get(index) === line.mark
+        return this.failures.has(index) && this.failures.get(index) === Entries.failureOf(line)
           ? this.set(index, "fresh")
           : this.end(index, line)
     }

@@ -51,7 +51,7 @@ export const register = Effect.fnUntraced(function*<E, E2>(
       else if (lines.digests[index] !== line.digest) problems.push(`${JSON.stringify(id)} has another request`)
       else {
         isStored[index] = line.state === "pending" ? 1 : 2
-        if (retryFailed && line.state === "ended" && line.reason !== null) known.failures.set(index, line.mark)
+        if (retryFailed && line.state === "ended") known.askAgain(index, line)
         known.see(index, line, storeNow, now)
       }
     }))
@@ -88,7 +88,7 @@ export const register = Effect.fnUntraced(function*<E, E2>(
             for (const { index, line } of ended) {
               if (known.is(index, "ended")) continue
               isStored[index] = 2
-              if (retryFailed && line.reason !== null) known.failures.set(index, line.mark)
+              if (retryFailed) known.askAgain(index, line)
               known.see(index, line, 0, 0)
             }
           })

@@ -57,7 +57,7 @@ export interface Candidate {
   readonly digest: string
   /** The attempt after which this process still has the line; `undefined` if it never had it. */
   readonly own: string | undefined
-  /** The mark of the failure that is asked again. */
+  /** The failure that is asked again, see `Entries.failureOf`. */
   readonly failure: string | undefined
   /** In the order in which they are tried. */
   readonly choices: ReadonlyArray<Choice>
@@ -126,7 +126,7 @@ export const start = (rules: Rules, candidate: Candidate) => (read: Entries.Read
     const cell = rules.entries.line(id)
     const line = yield* read(cell)
     if (line !== undefined && line.digest !== digest) return yield* admitted({ _tag: "Changed" })
-    if (line?.state === "ended" && (line.reason === null || line.mark !== candidate.failure)) {
+    if (line?.state === "ended" && !isAskedAgain(line, candidate)) {
       return yield* admitted({ _tag: "Ended", line })
     }
     if (line?.state === "running" && !(line.by === rules.by && line.attempt === candidate.own)) {
@@ -232,14 +232,18 @@ const put = (
     ? []
     : [cell.put(taken.success.window, Limit.expiry(taken.success.window, rate))]
 
+const isAskedAgain = (line: Entries.Ended, { failure }: Candidate): boolean =>
+  failure !== undefined && Entries.failureOf(line) === failure
+
 /** The entries of a line that ends. */
 const ended = (
   { entries }: Rules,
   { digest, id }: Pick<Candidate, "digest" | "id">,
-  answer: Omit<Answer.Answer, "id">
+  answer: Omit<Answer.Answer, "id">,
+  attempt?: string
 ) => {
   const text = Answer.text({ id, ...answer })
-  const line = Entries.endedWith(answer, digest, text)
+  const line = Entries.endedWith(answer, digest, text, attempt)
   return { line, text, writes: [entries.line(id).put(line), entries.answer(id).put(text)] }
 }
 
@@ -345,7 +349,7 @@ export const finish =
       }
       switch (next._tag) {
         case "End": {
-          const { line, text, writes: own } = ended(rules, started, next.answer)
+          const { line, text, writes: own } = ended(rules, started, next.answer, attempt)
           return yield* step({ ended: { line, text }, failedProbes }, [...writes, ...own])
         }
         case "Keep":
@@ -395,7 +399,7 @@ export const fail =
       const before = yield* read(rules.entries.line(candidate.id))
       const isOpen = before === undefined || before.state === "pending" ||
         before.state === "running" && before.by === rules.by && before.attempt === candidate.own ||
-        before.state === "ended" && before.reason !== null && before.mark === candidate.failure
+        before.state === "ended" && isAskedAgain(before, candidate)
       if (!isOpen) return yield* step(undefined)
       const { line, text, writes } = ended(rules, candidate, answer)
       return yield* step({ line, text }, writes)

@@ -79,6 +79,20 @@ describe("lines that failed", () => {
       assert.deepStrictEqual(calls, ["one.test a", "one.test b", "one.test a", "one.test b"])
     }).pipe(Effect.provide([layer, Store.layerMemory]))
   })
+
+  it.live("are asked once more by all processes that want it, though they fail in the same words", () => {
+    const { calls, layer } = upstream(() => refused(400))
+    return Effect.gen(function*() {
+      yield* (yield* process(lines("a"))).run
+      const first = yield* process(lines("a"), { retryFailed: true })
+      const second = yield* process(lines("a"), { retryFailed: true })
+      yield* first.register(Stream.empty)
+      yield* second.register(Stream.empty)
+      assert.deepInclude(yield* first.work, { status: "done", answers: 0, failures: 1 })
+      assert.deepInclude(yield* second.work, { status: "done", answers: 0, failures: 1 })
+      assert.deepStrictEqual(calls, ["one.test a", "one.test a"])
+    }).pipe(Effect.provide([layer, Store.layerMemory]))
+  })
 })
 
 /** A store in which something happens after the lines were looked through. */
