@@ -547,6 +547,39 @@ describe("a body of Converse", () => {
     ])
   })
 
+  it("has media in the formats that are taken, each from one source", () => {
+    const kinds: Readonly<Record<string, readonly [formats: ReadonlyArray<string>, sources: ReadonlyArray<object>]>> = {
+      image: [["png", "jpeg", "gif", "webp"], []],
+      document: [["pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md"], [
+        { text: "a" },
+        { content: [{ text: "a" }] }
+      ]]
+    }
+    const s3Location = { uri: "s3://bucket/key" }
+    for (const [kind, [formats, more]] of Object.entries(kinds)) {
+      const isFound = (format: string, source: object | undefined, name?: string) =>
+        Object.keys(found("bedrock", {
+          messages: [says({ text: "a" }, {
+            [kind]: { format, source, ...(kind === "document" ? { name: name ?? "a" } : {}) }
+          })]
+        }, "amazon.nova-lite-v1:0")).length > 0
+      const [format = ""] = formats
+      for (const format of formats) assert.isFalse(isFound(format, { bytes: "AAEC" }), format)
+      assert.isTrue(isFound("exe", { bytes: "AAEC" }))
+      for (const source of [{ s3Location }, ...more]) assert.isFalse(isFound(format, source), JSON.stringify(source))
+      for (const source of [undefined, {}, { bytes: "AAEC", s3Location }, { bytes: "?" }]) {
+        assert.isTrue(isFound(format, source), JSON.stringify(source))
+      }
+      if (kind !== "document") continue
+      for (const name of ["a b", "A-1 (2) [3]", "x".repeat(200)]) {
+        assert.isFalse(isFound(format, { bytes: "AAEC" }, name), name)
+      }
+      for (const name of ["", "a  b", "a.pdf", "x".repeat(201)]) {
+        assert.isTrue(isFound(format, { bytes: "AAEC" }, name), name)
+      }
+    }
+  })
+
   it("has documents of different names, five at most, beside a text", () => {
     const document = (name: string) => ({ document: { format: "pdf", name, source: { bytes: "JVBERi0x" } } })
     const of = (names: string) => ({ messages: [says({ text: "a" }, ...Array.from(names, document))] })
