@@ -9,7 +9,7 @@ const meaningOf = (table: ProviderError.Table, failure: Partial<ProviderError.Fa
   return status === undefined ? [_tag] : [_tag, status]
 }
 
-const check = (table: ProviderError.Table, meanings: Readonly<Record<string, Meaning>>) => {
+const assertMeanings = (table: ProviderError.Table, meanings: Readonly<Record<string, Meaning>>) => {
   for (const [code, meaning] of Object.entries(meanings)) {
     assert.deepStrictEqual(meaningOf(table, { code }), meaning, code)
   }
@@ -32,12 +32,11 @@ const openai: Readonly<Record<string, Meaning>> = {
   api_error: ["ServerError"],
   timeout: ["Timeout"],
   invalid_request_error: ["InvalidRequest"],
-  toString: ["Unknown"],
   another: ["Unknown"]
 }
 
 const messages: Readonly<
-  Record<string, readonly [table: ProviderError.Table, meanings: Readonly<Record<string, string>>]>
+  Record<string, readonly [table: ProviderError.Table, meanings: Readonly<Record<string, Meaning[0]>>]>
 > = {
   "chat completions": [ChatCompletions.errors, {
     "This model's maximum context length is 8192 tokens": "ContextLengthExceeded",
@@ -84,8 +83,9 @@ const tables = {
 
 describe("the errors of a provider", () => {
   it("have the codes of chat completions, and Azure's own", () => {
-    check(ChatCompletions.errors, openai)
-    check(AzureOpenAi.errors, {
+    assertMeanings(ChatCompletions.errors, openai)
+    assert.deepStrictEqual(meaningOf(ChatCompletions.errors, { code: "toString" }), ["Unknown"])
+    assertMeanings(AzureOpenAi.errors, {
       ...openai,
       DeploymentNotFound: ["NotFound"],
       RateLimitReached: ["RateLimited"],
@@ -95,7 +95,7 @@ describe("the errors of a provider", () => {
 
   it("have the codes of Groq, of which one is no code for a request that is too large", () => {
     const { rate_limit_exceeded: _limit, ...others } = openai
-    check(Groq.errors, {
+    assertMeanings(Groq.errors, {
       ...others,
       rate_limit_exceeded: ["RateLimited", 429],
       tool_use_failed: ["ToolUseFailed"],
@@ -111,7 +111,7 @@ describe("the errors of a provider", () => {
   })
 
   it("have the types of Anthropic, each with its status", () => {
-    check(Messages.errors, {
+    assertMeanings(Messages.errors, {
       invalid_request_error: ["InvalidRequest", 400],
       authentication_error: ["Authentication", 401],
       billing_error: ["QuotaExceeded", 402],
@@ -151,7 +151,7 @@ describe("the errors of a provider", () => {
       ValidationException: ["InvalidRequest", 400]
     }
     for (const [name, meaning] of Object.entries(exceptions)) {
-      check(Converse.errors, { [name]: meaning, [`${name.charAt(0).toLowerCase()}${name.slice(1)}`]: meaning })
+      assertMeanings(Converse.errors, { [name]: meaning, [`${name.charAt(0).toLowerCase()}${name.slice(1)}`]: meaning })
     }
   })
 

@@ -14,7 +14,7 @@ const found = (api: RequestCheck.Api, body: object, model = "anthropic.claude-so
     ) => [path, message])
   )
 
-const check = (api: RequestCheck.Api, base: object, cases: Cases, model?: string) => {
+const assertFound = (api: RequestCheck.Api, base: object, cases: Cases, model?: string) => {
   for (const [more, wrong = {}] of cases) {
     assert.deepStrictEqual(found(api, { ...base, ...more }, model), wrong, JSON.stringify(more))
   }
@@ -35,7 +35,7 @@ describe("a body of chat completions", () => {
 
   it("holds options that go together", () => {
     const audio = { voice: "alloy", format: "wav" }
-    check("openai", chat, [
+    assertFound("openai", chat, [
       [{ stream: true, stream_options: { include_usage: true } }],
       [{ stream_options: { include_usage: true } }, { stream_options: "is only allowed when stream is true" }],
       [{ stream: false, stream_options: { include_usage: true } }, {
@@ -69,7 +69,7 @@ describe("a body of chat completions", () => {
 
   it("holds files with their names", () => {
     const file = (file: object) => ({ messages: [user, { role: "user", content: [{ type: "file", file }] }] })
-    check("openai", chat, [
+    assertFound("openai", chat, [
       [file({ file_data: "data:application/pdf;base64,AAEC", filename: "a.pdf" })],
       [file({ file_id: "file_1" })],
       [file({ file_data: "data:application/pdf;base64,AAEC" }), {
@@ -82,7 +82,7 @@ describe("a body of chat completions", () => {
     const tools = [fn("now")]
     const unanswered = (...ids: ReadonlyArray<string>) =>
       `has to be followed by a tool message for each call; there is none for ${ids.join(", ")}`
-    check("openai", { ...chat, tools }, [
+    assertFound("openai", { ...chat, tools }, [
       [{ messages: [user, said(call("a"), call("b")), result("b"), result("a"), user] }],
       [{ messages: [user, said(call("a"), call("b"))] }, { "messages[1]": unanswered("a", "b") }],
       [{ messages: [user, said(call("a"), call("b")), result("a"), user] }, { "messages[1]": unanswered("b") }],
@@ -107,7 +107,7 @@ describe("a body of chat completions", () => {
   })
 
   it("holds tools of different names, and chooses one of them", () => {
-    check("openai", chat, [
+    assertFound("openai", chat, [
       [{ tools: [fn("a"), fn("b")] }],
       [{ tools: [fn("a"), fn("b"), fn("b")] }, { "tools[2].function.name": "b is already the name of another tool" }],
       [{ tools: [fn("a")], tool_choice: { type: "function", function: { name: "a" } } }],
@@ -125,7 +125,7 @@ describe("a body of chat completions", () => {
   it("says JSON where that is wanted, and has a strict schema that is one", () => {
     const response_format = { type: "json_object" }
     const wrong = { messages: "have to hold the word JSON when response_format is json_object" }
-    check("openai", { ...chat, response_format }, [
+    assertFound("openai", { ...chat, response_format }, [
       [{}, wrong],
       [{ messages: [user, { role: "user", content: "as json" }] }],
       [{ messages: [{ role: "user", content: [{ type: "text", text: "as JSON" }] }] }],
@@ -134,7 +134,7 @@ describe("a body of chat completions", () => {
     const format = (more: object) => ({
       response_format: { type: "json_schema", json_schema: { name: "n", schema: object, ...more } }
     })
-    check("openai", chat, [
+    assertFound("openai", chat, [
       [format({})],
       [format({ strict: false })],
       [format({ strict: true }), { "response_format.json_schema.schema": open }],
@@ -145,7 +145,7 @@ describe("a body of chat completions", () => {
   it("holds what Groq takes together", () => {
     const together = { reasoning_format: "can't be set together with include_reasoning" }
     const raw = { reasoning_format: "can't be raw together with tools or JSON mode" }
-    check("groq", { ...chat, messages: [{ role: "user", content: "JSON" }] }, [
+    assertFound("groq", { ...chat, messages: [{ role: "user", content: "JSON" }] }, [
       [{ reasoning_format: "raw" }],
       [{ reasoning_format: "raw", tools: [fn("a")] }, raw],
       [{ reasoning_format: "raw", response_format: { type: "json_object" } }, raw],
@@ -255,7 +255,7 @@ describe("a body of the Responses API", () => {
 
   it("has a model and an input, unless they are elsewhere", () => {
     const missing = { input: "is required" }
-    check("openai-responses", base, [
+    assertFound("openai-responses", base, [
       [{ input: undefined }, missing],
       [{ input: null }, missing],
       [{ input: "" }, missing],
@@ -279,7 +279,7 @@ describe("a body of the Responses API", () => {
     for (const [type, answer] of pairs) {
       const call = { type, call_id: "a", ...(type === "function_call" ? { name: "now", arguments: "{}" } : {}) }
       const output = { type: answer, call_id: "a", output: "x" }
-      check("openai-responses", base, [
+      assertFound("openai-responses", base, [
         [{ input: [call, output] }],
         [{ input: [call] }, { "input[0]": `there is no output of the ${type} a` }],
         [{ input: [output] }, { "input[0].call_id": "there is no call with call_id a before, which this answers" }],
@@ -290,7 +290,7 @@ describe("a body of the Responses API", () => {
     const call = (args: string) => ({ type: "function_call", call_id: "a", name: "now", arguments: args })
     const output = { type: "function_call_output", call_id: "a", output: "x" }
     for (const args of ["", "[]", "null", "{"]) {
-      check("openai-responses", base, [[{ input: [call(args), output] }, {
+      assertFound("openai-responses", base, [[{ input: [call(args), output] }, {
         "input[0].arguments": "has to be the text of a JSON object"
       }]])
     }
@@ -299,7 +299,7 @@ describe("a body of the Responses API", () => {
   it("has reasoning that can be found, and refers to what is stored", () => {
     const reasoning = { type: "reasoning", summary: [] }
     const reference = { type: "item_reference", id: "msg_1" }
-    check("openai-responses", base, [
+    assertFound("openai-responses", base, [
       [{ input: [{ ...reasoning, id: "rs_1" }, message] }],
       [{ input: [{ ...reasoning, encrypted_content: "S" }, message] }],
       [{ input: [reasoning, message] }, { "input[0].id": "is required when there is no encrypted_content" }],
@@ -312,7 +312,7 @@ describe("a body of the Responses API", () => {
   it("has tools of different names, and chooses one of them", () => {
     const tool = (name: string, more: object = {}) => ({ type: "function", name, parameters: object, ...more })
     const choice = { type: "function", name: "a" }
-    check("openai-responses", base, [
+    assertFound("openai-responses", base, [
       [{ tools: [tool("a"), { type: "web_search" }, { type: "web_search" }], tool_choice: choice }],
       [{ tools: [tool("a"), tool("a")] }, { "tools[1].name": "a is already the name of another tool" }],
       [{ tools: [tool("b")], tool_choice: choice }, { tool_choice: "there is no function a among the tools" }],
@@ -338,13 +338,13 @@ describe("a body of the Responses API", () => {
       const input = items.map((item, at) => at === index ? { ...item, other: 1 } : item)
       assert.deepStrictEqual(Object.keys(found("openai-responses", { ...base, input })), [`input[${index}].other`])
     }
-    check("openai-responses", base, [[{ input: [{ type: "web_search_call", id: "ws_1", other: 1 }, message] }]])
+    assertFound("openai-responses", base, [[{ input: [{ type: "web_search_call", id: "ws_1", other: 1 }, message] }]])
     const tools = [{ type: "function", name: "a", parameters: object, other: 1 }]
     assert.deepStrictEqual(Object.keys(found("openai-responses", { ...base, tools })), ["tools[0].other"])
   })
 
   it("asks for what it needs", () => {
-    check("openai-responses", base, [
+    assertFound("openai-responses", base, [
       [{ top_logprobs: 0 }],
       [{ top_logprobs: 1, include: ["message.output_text.logprobs"] }],
       [{ top_logprobs: 1 }, { top_logprobs: "needs message.output_text.logprobs in include" }]
@@ -363,7 +363,7 @@ describe("a body of Anthropic", () => {
 
   it("takes turns, which begin with the user, and pairs calls with results", () => {
     const tools = [tool("now")]
-    check("anthropic", { ...base, tools }, [
+    assertFound("anthropic", { ...base, tools }, [
       [{ messages: [user, user, answers(use("a")), answers(use("b")), says(result("b")), says(result("a"))] }],
       [{ messages: [answers(text("Hi"))] }, { "messages[0].role": "the first message has to be the user's" }],
       [{ messages: [user, answers(use("a"))] }, {
@@ -388,7 +388,7 @@ describe("a body of Anthropic", () => {
     const blank = "a text has to hold more than white space"
     const png = (data: string) => ({ type: "image", source: { type: "base64", media_type: "image/png", data } })
     const other = (type: string) => `the image was said to be image/png, but is ${type}`
-    check("anthropic", base, [
+    assertFound("anthropic", base, [
       [{ system: " " }, { system: blank }],
       [{ system: [text("a"), text("\n")] }, { "system[1]": blank }],
       [{ messages: [{ role: "user", content: " " }] }, { "messages[0].content[0]": blank }],
@@ -409,7 +409,7 @@ describe("a body of Anthropic", () => {
   })
 
   it("has tools of different names, and chooses one of them", () => {
-    check("anthropic", base, [
+    assertFound("anthropic", base, [
       [{ tools: [tool("a"), tool("b")], tool_choice: { type: "tool", name: "b" } }],
       [{ tools: [tool("a"), tool("a")] }, { "tools[1].name": "the names of tools have to be unique, a is not" }],
       [{ tools: [tool("a")], tool_choice: { type: "tool", name: "b" } }, { "tool_choice.name": "there is no tool b" }],
@@ -428,7 +428,7 @@ describe("a body of Anthropic", () => {
     const adaptive = { thinking: { type: "adaptive" } }
     const effort = (effort: string) => ({ thinking: { type: "disabled" }, output_config: { effort } })
     const one = "may only be 1 when thinking is enabled"
-    check("anthropic", base, [
+    assertFound("anthropic", base, [
       [budget(2000)],
       [budget(3999)],
       [budget(4000), { max_tokens: "has to be greater than thinking.budget_tokens" }],
@@ -461,7 +461,7 @@ describe("a body of Anthropic", () => {
     const cache_control = { type: "ephemeral" }
     const marked = text("a", { cache_control })
     const five = { "": "at most 4 blocks may have cache_control, there are 5" }
-    check("anthropic", { ...base, system: [marked], tools: [tool("now", { cache_control })] }, [
+    assertFound("anthropic", { ...base, system: [marked], tools: [tool("now", { cache_control })] }, [
       [{ messages: [says(marked, marked, text("a"))] }],
       [{ messages: [says(marked, marked, marked)] }, five],
       [{ messages: [says(marked, marked)], cache_control }, five],
@@ -482,10 +482,11 @@ describe("a body of Converse", () => {
   const config = (...tools: ReadonlyArray<object>) => ({ toolConfig: { tools } })
   const cachePoint = { type: "default" }
   const blank = "a text has to hold more than white space"
-  const bedrock = (cases: Cases, model = "amazon.nova-lite-v1:0") => check("bedrock", { messages: [hi] }, cases, model)
+  const assertBedrock = (cases: Cases, model = "amazon.nova-lite-v1:0") =>
+    assertFound("bedrock", { messages: [hi] }, cases, model)
 
   it("takes turns, which begin with the user and hold something", () => {
-    bedrock([
+    assertBedrock([
       [{ messages: [] }, { messages: "a conversation has to hold a message" }],
       [{ messages: [answers({ text: "Hi" })] }, {
         "messages[0].role": "a conversation has to start with a message of the user"
@@ -500,7 +501,7 @@ describe("a body of Converse", () => {
   })
 
   it("pairs calls with results, between which a cache point does not count", () => {
-    bedrock([
+    assertBedrock([
       [{ ...config(tool("now")), messages: [hi, answers(use("a")), says({ cachePoint }, result("a"))] }],
       [{ ...config(tool("now")), messages: [hi, answers(use("a")), says(result("b"))] }, {
         "messages[1].content[0]": "the toolUse a has no toolResult in the message after it",
@@ -519,7 +520,7 @@ describe("a body of Converse", () => {
       ...config(tool("now")),
       messages: [hi, answers(use("a")), says(result("a", blocks))]
     })
-    bedrock([
+    assertBedrock([
       [{ messages: [says({ text: " " })] }, { "messages[0].content[0].text": blank }],
       [{ system: [{ text: "a" }, { text: " " }] }, { "system[1].text": blank }],
       [{ messages: [says(image("gif"))] }],
@@ -583,7 +584,7 @@ describe("a body of Converse", () => {
   it("has documents of different names, five at most, beside a text", () => {
     const document = (name: string) => ({ document: { format: "pdf", name, source: { bytes: "JVBERi0x" } } })
     const of = (names: string) => ({ messages: [says({ text: "a" }, ...Array.from(names, document))] })
-    bedrock([
+    assertBedrock([
       [of("abcde")],
       [of("abcdef"), { "messages[0].content[6].document": "at most 5 documents are taken" }],
       [of("abcdefg"), { "messages[0].content[6].document": "at most 5 documents are taken" }],
@@ -603,7 +604,7 @@ describe("a body of Converse", () => {
 
   it("has tools of different names, and chooses one of them", () => {
     const chosen = (name: string) => ({ toolConfig: { tools: [tool("a")], toolChoice: { tool: { name } } } })
-    bedrock([
+    assertBedrock([
       [config(tool("a"), tool("b"), { cachePoint }, { cachePoint })],
       [config(tool("a"), tool("a")), { "toolConfig.tools[1]": "the names of tools have to be unique, a is not" }],
       [chosen("a")],
@@ -650,9 +651,9 @@ describe("a body of Converse", () => {
         "inferenceConfig.stopSequences[1]": "is white space alone"
       }]
     ]
-    bedrock(cases, "anthropic.claude-sonnet-4-5")
-    bedrock(cases.map(([body]) => [body]))
-    bedrock([
+    assertBedrock(cases, "anthropic.claude-sonnet-4-5")
+    assertBedrock(cases.map(([body]) => [body]))
+    assertBedrock([
       [thinks(enabled(1024), inference({ maxTokens: 1025, temperature: 1, stopSequences: ["a"] }))],
       [thinks(enabled(1024), choice({ auto: {} }))],
       [thinks({ type: "disabled" }, inference({ temperature: 0.5 }))],
@@ -660,7 +661,10 @@ describe("a body of Converse", () => {
       [{ messages: [hi, answers({ text: "a " }), hi] }]
     ], "anthropic.claude-sonnet-4-5")
     for (const model of ["anthropic.claude-opus-4-7", "us.anthropic.claude-sonnet-5"]) {
-      bedrock([[thinks(enabled(1024)), { [`${at}.type`]: `${model} takes adaptive thinking, not a budget` }]], model)
+      assertBedrock(
+        [[thinks(enabled(1024)), { [`${at}.type`]: `${model} takes adaptive thinking, not a budget` }]],
+        model
+      )
     }
   })
 })
