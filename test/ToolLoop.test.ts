@@ -11,6 +11,7 @@ import {
   type ChatRequest,
   ChatResponse,
   type ChunkStream,
+  FinishReason,
   type OpenAiChunk,
   type Pricing,
   type Provider,
@@ -443,6 +444,12 @@ describe("ToolLoop", () => {
         answers(Answer.make({ toolCalls: [{ name: "weather", arguments: `{"city": Paris}` }] }), said)
       ])
     ))
+
+  it("ends for a reason that can be stored", () => {
+    const reasons = ["approval", "max_steps", "stop_when", ...FinishReason.FinishReason.literals]
+    assert.sameMembers([...ToolLoop.DoneReason.literals], reasons)
+    assert.deepStrictEqual(["", "another"].map(Schema.is(ToolLoop.DoneReason)), [false, false])
+  })
 
   it.effect("ends after maxSteps responses, with the results of the last one in the conversation", () =>
     Effect.gen(function*() {

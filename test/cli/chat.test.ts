@@ -329,6 +329,19 @@ describe("chat", () => {
         assert.deepStrictEqual(messagesOf(requests[2]), [user("1"), assistant("One"), user("2")])
       }))
 
+    it.live("/retry and /undo take the message that had no answer, and say where there is none", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([overloaded, overloaded, answering("One")])
+        const { status, stderr, stdout } = yield* piping(
+          server,
+          "/retry\n/clear\n1\n/retry\n/undo\n2\n/quit\n3\n"
+        )
+        assert.deepStrictEqual({ status, stdout }, { status: 0, stdout: "One\n" })
+        assert.deepStrictEqual((yield* server.requests).map(messagesOf), [[user("1")], [user("1")], [user("2")]])
+        assert.isTrue(stderr.startsWith("There is no message to send again\n"), stderr)
+        assert.include(stderr, "\nRemoved the message that had no answer\n")
+      }))
+
     it.live("/model and /system change what is asked from then on", () =>
       Effect.gen(function*() {
         const { requests, stderr } = yield* commanding(

@@ -308,6 +308,19 @@ describe("--tools", () => {
       }))
   }
 
+  it.live("refuses tools beside those of a request, and asks nobody", () =>
+    Effect.gen(function*() {
+      const server = yield* NodeReplayServer.make([reply({ content: "Hello" })])
+      const request = { prompt: "Hi", tools: [{ name: "now", parameters: { type: "object", properties: {} } }] }
+      const { status, stderr } = yield* run(
+        ["ask", "--base-url", server.url, "--tools", command, "--request", "-"],
+        { env: { OPENAI_API_KEY: "a-key" }, stdin: Stream.encodeText(Stream.make(JSON.stringify(request))) }
+      )
+      assert.strictEqual(status, 2)
+      assert.include(stderr, "--tools: the request has tools of its own")
+      assert.isEmpty(yield* server.requests)
+    }))
+
   it.live("leaves no server behind when the program is interrupted", () =>
     Effect.gen(function*() {
       const server = yield* NodeReplayServer.make([

@@ -1,6 +1,8 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem } from "effect"
+import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
+import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import { run } from "./harness.ts"
 
 const sse = (...data: ReadonlyArray<string>): string => data.map((data) => `data: ${data}\n\n`).join("")
@@ -101,6 +103,29 @@ describe("decode --ui", () => {
 })
 
 describe("ask --ui-messages", () => {
+  it.live("asks what the body asks, with the flags beside it", () =>
+    within({ "one.json": body("Hello"), "none.json": `{"messages":[]}` }, (path) =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([
+          ReplayServer.stream(Wire.openai, Answer.openai(Answer.make({ content: "Hi." })))
+        ])
+        const ask = (file: string) =>
+          run(["ask", "--base-url", server.url, "--model", "m", "--system", "Be brief", "--ui-messages", path(file)], {
+            env: { OPENAI_API_KEY: "sk-key" }
+          })
+        const one = yield* ask("one.json")
+        assert.deepStrictEqual([one.status, one.stdout], [0, "Hi.\n"])
+        const none = yield* ask("none.json")
+        assert.deepStrictEqual([none.status, none.stdout], [1, ""])
+        assert.include(none.stderr, "InvalidRequest: messages: empty")
+        const [request, ...others] = yield* server.requests
+        assert.isEmpty(others)
+        assert.deepInclude(request?.body, {
+          model: "m",
+          messages: [{ role: "system", content: "Be brief" }, { role: "user", content: "Hello" }]
+        })
+      })))
+
   it.effect("shows the request of each body, and 1 when one is refused", () =>
     within(
       { "one.json": body("Hello"), "ag-ui.json": agUi("Hello"), "two.jsonl": `${body("Hello")}\n{"messages":[]}\n` },

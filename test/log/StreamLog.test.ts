@@ -508,6 +508,19 @@ describe("StreamLog", () => {
       assert.strictEqual(yield* reasonOf(log.follow(id, { from: { epoch, count: 4 } })), "Gap")
     }))
 
+  it.effect("gives what comes after a silence", () =>
+    Effect.gen(function*() {
+      const { log, queue } = yield* setup()
+      const { id } = yield* log.start(request)
+      const reader = yield* reading(log, id, { heartbeat: "1 second" })
+      yield* Queue.offer(queue, chunk("Hel"))
+      yield* TestClock.adjust("3 seconds")
+      yield* Queue.offer(queue, chunk("lo"))
+      yield* Queue.end(queue)
+      yield* settle
+      assert.deepInclude(yield* Fiber.join(reader), { text: "Hello", end: "Done" })
+    }))
+
   it.effect("tells a reader of silence, and ends its stream when the log is gone", () =>
     Effect.gen(function*() {
       const { log, store } = yield* setup()

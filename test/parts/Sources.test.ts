@@ -149,4 +149,19 @@ describe("sources", () => {
       assert.deepStrictEqual(metadata ?? {}, stated)
     })
   }
+
+  it("are parts of their own by their address, or by the place in their document", () => {
+    const web = (url: string, title: string) => chat({ type: "url_citation", url_citation: { url, title } })
+    const cited = (document_index: number, start_char_index: number) =>
+      anthropic({ type: "char_location", cited_text: "a", document_index, start_char_index, end_char_index: 9 })
+    const idsOf = (...chunks: ReadonlyArray<Chunk.Chunk>) =>
+      Parts.chunkDecoder().push(chunks).flatMap((part) => part.type === "source" ? [part.title] : [])
+    // The same page by another title, and by another spelling of its address.
+    assert.deepStrictEqual(idsOf(web("https://a.test", "A"), web("https://a.test", "B"), web("https://A.test/", "C")), [
+      "A"
+    ])
+    assert.deepStrictEqual(idsOf(web("https://a.test/1", "A"), web("https://a.test/2", "A")), ["A", "A"])
+    assert.deepStrictEqual(idsOf(web("nowhere", "A")), [])
+    assert.deepStrictEqual(idsOf(cited(0, 1), cited(0, 1), cited(0, 2), cited(1, 1)), ["0", "0", "1"])
+  })
 })

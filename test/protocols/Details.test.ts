@@ -1,13 +1,14 @@
 /** What is taken or refused of a request for its details: whole messages, and the whole of what is sent in their place. */
 import { assert, describe, it } from "@effect/vitest"
-import { Result } from "effect"
+import { Result, type Schema } from "effect"
 import { Prompt } from "effect/ai"
 import {
   Anthropic,
   Bedrock,
   BedrockInvoke,
-  type ChatRequest,
+  ChatRequest,
   type Chunk,
+  OpenAi,
   OpenAiResponses,
   type Provider
 } from "../../src/index.ts"
@@ -24,6 +25,7 @@ async (
   return Result.isFailure(result) ? result.failure.reason.message : result.success
 }
 
+const openai = asking(OpenAi.define({}), "gpt-4.1")
 const responses = asking(OpenAiResponses.define({}), "gpt-5")
 const anthropic = asking(Anthropic.define({}), "claude-sonnet-4-5")
 const invoke = asking(BedrockInvoke.define({ region: "us-east-1" }), claude)
@@ -210,6 +212,74 @@ describe("a request to the Responses API", () => {
     assert.strictEqual(
       await outputOf(tool("c", "tool_search_call", { q: "x" }, "g")),
       "openai: prompt[2].content[0].result: the result of a tool search is a list of tools, or an object with them as tools"
+    )
+  })
+})
+
+describe("raw fields", () => {
+  const apis = {
+    openai: [openai, "openai"],
+    openaiResponses: [responses, "openai"],
+    anthropic: [anthropic, "anthropic"],
+    bedrockInvoke: [invoke, "bedrock"],
+    bedrock: [bedrock, "bedrock"]
+  } as const
+  type Key = keyof typeof apis
+  const sent = (key: Key, own: Schema.JsonObject, request: Partial<ChatRequest.ChatRequest> = {}) =>
+    apis[key][0]({ prompt, ...request, options: { [key]: own } })
+
+  const misspelled: ReadonlyArray<readonly [key: Key, name: string, meant: string]> = [
+    ["openai", "temperatur", "temperature"],
+    ["openaiResponses", "inputs", "input"],
+    ["openaiResponses", "modle", "model"],
+    ["openaiResponses", "streem", "stream"],
+    ["anthropic", "message", "messages"],
+    ["anthropic", "modle", "model"],
+    ["anthropic", "streem", "stream"],
+    ["bedrock", "message", "messages"]
+  ]
+  for (const [key, name, meant] of misspelled) {
+    it(`of ${key} are refused that are almost ${meant}`, async () => {
+      assert.strictEqual(
+        await sent(key, { [name]: 1 }),
+        `${apis[key][1]}: options.${key}.${name}: no such field; did you mean ${meant}? ` +
+          "If not, give it by ChatRequest.unchecked"
+      )
+    })
+  }
+
+  const replaced: ReadonlyArray<readonly [key: Key, name: string, value: Schema.Json]> = [
+    ["openai", "messages", []],
+    ["openaiResponses", "input", "a"],
+    ["openaiResponses", "instructions", "a"],
+    ["anthropic", "messages", []],
+    ["anthropic", "system", "a"],
+    ["bedrock", "messages", []],
+    ["bedrock", "system", []]
+  ]
+  for (const [key, name, value] of replaced) {
+    it(`of ${key} do not take the place of ${name}`, async () => {
+      assert.strictEqual(
+        await sent(key, ChatRequest.unchecked({ [name]: value }), { system: "Be brief" }),
+        `${apis[key][1]}: options.${key}.${name}: would replace what the request itself says; ` +
+          "state all of it in one of the two"
+      )
+    })
+  }
+
+  it("are added to objects field by field, and tools to tools", async () => {
+    const tools = [{ name: "f", parameters: { type: "object", properties: {} } }]
+    const body = bodyOf(
+      await sent("openaiResponses", { tools: [{ type: "web_search" }], reasoning: { summary: "auto" } }, {
+        tools,
+        reasoning: { effort: "low" }
+      })
+    ) as { readonly tools: ReadonlyArray<{ readonly type: string }> }
+    assert.deepStrictEqual(body.tools.map(({ type }) => type), ["function", "web_search"])
+    assert.deepInclude(body, { reasoning: { effort: "low", summary: "auto" } })
+    assert.deepNestedInclude(
+      bodyOf(await sent("bedrock", { inferenceConfig: { topP: 0.5 } }, { maxTokens: 10 })) as object,
+      { inferenceConfig: { maxTokens: 10, topP: 0.5 } }
     )
   })
 })
