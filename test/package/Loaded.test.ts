@@ -105,19 +105,20 @@ describe("what a program loads", () => {
 
   it("is as small in a bundle by the barrel as by paths, without prices", async () => {
     const program = (imports: string) => `${imports}\nconsole.log(OpenAi.layer, ChunkStream.text, Provider.Provider)`
+    const alone = (path: string) => bundled(`import { layer } from "effect-llm-stream/${path}"\nconsole.log(layer)`)
     const [barrel, paths, ...providers] = await Promise.all([
       bundled(program(`import { ChunkStream, OpenAi, Provider } from "effect-llm-stream"`)),
       bundled(program(
         ["ChunkStream", "Provider", "openai/OpenAi"]
           .map((path) => `import * as ${Path.basename(path)} from "effect-llm-stream/${path}"`).join("\n")
       )),
-      ...["openai/OpenAi", "anthropic/Anthropic", "bedrock/Bedrock", "groq/Groq", "azure/AzureOpenAi"].map((path) =>
-        bundled(`import { layer } from "effect-llm-stream/${path}"\nconsole.log(layer)`)
-      )
+      ...["openai/OpenAi", "anthropic/Anthropic", "bedrock/Bedrock", "groq/Groq", "azure/AzureOpenAi"].map(alone)
     ])
     assert.isAtMost(barrel / paths, 1.02)
     assert.isAtMost(paths / Number(providers[0]), 1.05)
     // 25 kB.
     for (const provider of providers) assert.isAtMost(provider, 25)
+    assert.isAtMost(await alone("openai/OpenAiResponses"), 28.5)
+    assert.isAtMost(await alone("bedrock/BedrockInvoke"), 27.5)
   })
 })
