@@ -150,7 +150,7 @@ export const open = <E>(
 export const close = <E>(body: Body<E>, connections: Connections, isComplete: boolean): Effect.Effect<void> => {
   connections.open--
   if (!isComplete) return body.close
-  const freeing = free(body, connections).then(() => {
+  const freeing = free(body, connections).finally(() => {
     if (connections.freeing === freeing) connections.freeing = undefined
   })
   connections.freeing = freeing
