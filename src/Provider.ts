@@ -531,11 +531,14 @@ const planOf = <C>(
         method: "POST",
         encoded,
         url,
-        secrets: () => secretsOf(url, model),
+        secrets: secretsAt(secretsOf, url, model),
         info: { ...info, model },
         ...written
       })
     ))
+
+const secretsAt = <A>(secretsOf: (url: string, model: string) => A, url: string, model: string) => (): A =>
+  secretsOf(url, model)
 
 const planCall = <C, D>(
   { endpoint, headers, options }: Definition<C>,
@@ -743,6 +746,19 @@ const logIgnored = (provider: string, ignored: ReadonlyArray<string>): Effect.Ef
   ], { discard: true })
 }
 
+// Held by open streams, and so apart from what made their requests.
+const secretsIn = (
+  authorized: ReadonlyArray<Redacted.Redacted>,
+  addressed: () => ReadonlyArray<Redacted.Redacted>,
+  headers: Readonly<Record<string, string>>,
+  hidden: ReadonlyArray<string>
+): () => ReadonlyArray<Redacted.Redacted> =>
+  lazy(() => [
+    ...authorized,
+    ...addressed(),
+    ...Object.entries(headers).flatMap(([name, value]) => hidden.includes(name) ? Redaction.ofHeader(value) : [])
+  ])
+
 const attempt = (
   { encoded, headers, info, method, secretNames, secrets, url }: Outline,
   auth: Auth.Auth,
@@ -772,13 +788,7 @@ const attempt = (
           encoded === undefined ? HttpBody.empty : HttpBody.uint8Array(outgoing.body, contentType)
         ),
         secretHeaders: hidden,
-        secrets: lazy(() => [
-          ...authorization.secrets,
-          ...secrets(),
-          ...Object.entries(outgoing.headers).flatMap(([name, value]) =>
-            hidden.includes(name) ? Redaction.ofHeader(value) : []
-          )
-        ])
+        secrets: secretsIn(authorization.secrets, secrets, outgoing.headers, hidden)
       }
     }
     // The caller's headers win, so the auth does not run when the caller has set all of its headers.

@@ -150,7 +150,7 @@ export const open = <E>(
 export const close = <E>(body: Body<E>, connections: Connections, isComplete: boolean): Effect.Effect<void> => {
   connections.open--
   if (!isComplete) return body.close
-  const freeing = free(body, connections).then(() => {
+  const freeing = free(body, connections).finally(() => {
     if (connections.freeing === freeing) connections.freeing = undefined
   })
   connections.freeing = freeing
@@ -165,7 +165,8 @@ const free = async <E>(body: Body<E>, connections: Connections): Promise<void> =
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), Duration.toMillis(drain.time))
   })
-  connections.areFreed = await Promise.race([body.drain(), late])
+  // A client's body may do anything; nobody waits for this one.
+  connections.areFreed = await Promise.race([body.drain(), late]).catch(() => false)
   clearTimeout(timer)
   Effect.runFork(body.close)
   // Clients take a connection back in a later turn of the event loop.

@@ -1,5 +1,4 @@
 import type * as Arr from "effect/Array"
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -233,140 +232,198 @@ const pause = (error: ProviderError.ProviderError, retries: number, longest: num
       (random) => Math.min(Math.min(firstPause * 2 ** retries, longestPause) * (1 - random / 4), longest)
     )
 
+/** What came within the timeout of the first byte. */
+interface Answer {
+  readonly response: Refusal.Head
+  /** Its headers without the caller's secrets. */
+  readonly headers: () => Headers.Headers
+  readonly compression: string | undefined
+  readonly body: ResponseBody.Body<ProviderError.ProviderError>
+  readonly firstRead: ReadonlyArray<Uint8Array>
+}
+
+/** What is known of an attempt as long as its stream is open: all that its later pulls and its end hold. */
+class Known implements Protocol.Progress {
+  readonly #provider: string
+  emitted = false
+  isRefused = false
+  decoder: Protocol.BodyDecoder<unknown> | undefined
+  requestId: string | undefined
+  secrets: Attempt["secrets"] = () => []
+
+  constructor(provider: string) {
+    this.#provider = provider
+  }
+
+  readonly fail = (reason: ProviderError.Reason): ProviderError.ProviderError =>
+    new ProviderError.ProviderError({
+      provider: this.#provider,
+      reason: Redaction.scrub(withRequestId(reason, this.requestId), this.secrets()),
+      emitted: this.emitted
+    })
+}
+
+const closing = <E>(
+  socket: Socket,
+  body: ResponseBody.Body<E>,
+  connections: ResponseBody.Connections,
+  known: Known
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    socket.close = Effect.void
+    const { decoder, isRefused } = known
+    // The rest of what is complete only delays the next use of the connection.
+    const isComplete = isRefused || decoder?.done === true && decoder.failure === undefined
+    return ResponseBody.close(body, connections, isComplete)
+  })
+
 /** The open body of an attempt. */
 interface Socket {
   close: Effect.Effect<void>
 }
 
-const openOnce = Effect.fnUntraced(function*<C>(
+// What every request runs is written without generators, which would cost it a tenth.
+const openOnce = <C>(
   client: Client,
   route: Route<C>,
   policy: Policy,
   socket: Socket,
   context: Context.Context<never>
-): Effect.fn.Return<Opened<C>, ProviderError.ProviderError | Cause.Done> {
-  const { protocol } = route
-  const { firstByteTimeout, idleTimeout } = policy
-  const clock = Context.get(context, Clock.Clock)
-  const progress: Protocol.Progress = { emitted: false }
-  let decoder: Protocol.BodyDecoder<C> | undefined
-  let isRefused = false
-  let requestId: string | undefined
-  let secrets = (): ReadonlyArray<Redacted.Redacted> => []
-  const watchers = Context.get(context, CurrentWatchers)
-  const sent: Sent = { provider: protocol.provider, model: route.info.model }
-  const close = () => {
-    for (const { open } of watchers) open.delete(sent)
-  }
-  const fail = (reason: ProviderError.Reason) =>
-    new ProviderError.ProviderError({
-      provider: protocol.provider,
-      reason: Redaction.scrub(withRequestId(reason, requestId), secrets()),
-      emitted: progress.emitted
-    })
-
-  const opening = Effect.gen(function*() {
-    const attempt = yield* Effect.mapError(route.attempt, fail)
-    secrets = attempt.secrets
-    for (const watcher of watchers) watcher.clean = (text) => Redaction.clean(text, attempt.secrets())
-    if (route.isPaid) { for (const { open } of watchers) open.add(sent) }
-    const response = yield* client.execute(attempt.request).pipe(
-      Effect.updateContext(calling(attempt, policy)),
-      Effect.mapError((error) => {
-        const reason = fromClient(error)
-        if (isUnsent(reason)) close()
-        return fail(reason)
-      })
-    )
-    const head = Refusal.headOf(response)
-    if (!Refusal.isOk(head)) close()
-    const headers = lazy(() => cleaned(head.headers, secrets()))
-    for (const tell of Context.get(context, CurrentHeads)) {
-      yield* tell({
-        provider: protocol.provider,
-        model: route.info.model,
-        status: head.status,
-        headers: headers(),
-        names: protocol.headers
-      })
+): Pull.Pull<Opened<C>, ProviderError.ProviderError> =>
+  Effect.suspend(() => {
+    const { protocol } = route
+    const { firstByteTimeout, idleTimeout } = policy
+    const clock = Context.get(context, Clock.Clock)
+    const known = new Known(protocol.provider)
+    const { fail } = known
+    const watchers = Context.get(context, CurrentWatchers)
+    const sent: Sent = { provider: protocol.provider, model: route.info.model }
+    const close = () => {
+      for (const { open } of watchers) open.delete(sent)
     }
-    const body = yield* ResponseBody.open(response, clock, { idleTimeout, fail })
-    route.connections.open++
-    socket.close = Effect.suspend(() => {
-      socket.close = Effect.void
-      // The rest of what is complete only delays the next use of the connection.
-      const isComplete = isRefused || decoder?.done === true && decoder.failure === undefined
-      return ResponseBody.close(body, route.connections, isComplete)
-    })
-    const firstRead = yield* Pull.catchDone(body.reads, () => Effect.succeed([]))
-    return { compression: ResponseBody.compressionOf(response, head.headers), response: head, headers, body, firstRead }
-  })
-  const { body, compression, firstRead, headers, response } = yield* inTime(opening, context, {
-    limit: Duration.toMillis(firstByteTimeout),
-    step: Duration.toMillis(idleTimeout),
-    onTimeout: () => fail(ResponseBody.silence("firstByte", firstByteTimeout))
-  })
 
-  const isReadable = compression === undefined || ResponseBody.canDecompress(compression)
-  if (!isReadable && Refusal.isOk(response)) {
-    return yield* fail(
-      new ProviderError.UnexpectedContentType({
-        message: `The body is compressed (${compression}), which this HTTP client does not undo`,
-        contentType: response.headers["content-type"] ?? "",
-        status: response.status
+    const answered = (
+      response: HttpClientResponse.HttpClientResponse
+    ): Effect.Effect<Answer, ProviderError.ProviderError> => {
+      const head = Refusal.headOf(response)
+      if (!Refusal.isOk(head)) close()
+      const headers = lazy(() => cleaned(head.headers, known.secrets()))
+      const opened = Effect.flatMap(ResponseBody.open(response, clock, { idleTimeout, fail }), (body) => {
+        route.connections.open++
+        socket.close = closing(socket, body, route.connections, known)
+        const compression = ResponseBody.compressionOf(response, head.headers)
+        return Effect.map(
+          Pull.catchDone(body.reads, () => Effect.succeed([])),
+          (firstRead) => ({ body, compression, firstRead, headers, response: head })
+        )
       })
-    )
-  }
-  const noContent = () =>
-    fail(
-      new ProviderError.Timeout({
-        kind: "idle",
-        message: `No content within ${Duration.format(policy.contentTimeout)}, although the connection is alive`
-      })
-    )
-  let head: ReadonlyArray<Uint8Array> = firstRead
-  const reads = Effect.suspend(() => {
-    const unread = head
-    head = []
-    return unread.length === 0 ? body.reads : Effect.succeed(unread)
-  })
-  if (!Refusal.isEvident(response, protocol.contentTypes, head)) {
-    const undecided = within(body.reads, deadline(clock, policy.contentTimeout, millis(clock)), noContent)
-    while (head.length > 0 && Refusal.isUndecided(response, protocol.contentTypes, head)) {
-      const more = yield* Pull.catchDone(undecided, () => Effect.succeed([]))
-      if (more.length === 0) break
-      head = [...head, ...more]
+      const told = Context.get(context, CurrentHeads)
+      if (told.length === 0) return opened
+      const { model } = route.info
+      const { status } = head
+      const shown = { provider: protocol.provider, model, status, headers: headers(), names: protocol.headers }
+      return Effect.andThen(Effect.forEach(told, (tell) => tell(shown), { discard: true }), opened)
     }
-    const refusal = Refusal.refusal(response, protocol, head)
-    if (refusal !== undefined) {
-      const text = isReadable ? yield* Refusal.readText(reads) : ""
-      isRefused = Refusal.isJson(text)
+    const opening = Effect.flatMap(Effect.mapError(route.attempt, fail), (attempt) => {
+      known.secrets = attempt.secrets
+      for (const watcher of watchers) watcher.clean = (text) => Redaction.clean(text, attempt.secrets())
+      if (route.isPaid) { for (const { open } of watchers) open.add(sent) }
+      return client.execute(attempt.request).pipe(
+        Effect.updateContext(calling(attempt, policy)),
+        Effect.mapError((error) => {
+          const reason = fromClient(error)
+          if (isUnsent(reason)) close()
+          return fail(reason)
+        }),
+        Effect.flatMap(answered)
+      )
+    })
+    const noContent = () =>
+      fail(
+        new ProviderError.Timeout({
+          kind: "idle",
+          message: `No content within ${Duration.format(policy.contentTimeout)}, although the connection is alive`
+        })
+      )
+
+    /** The reads that show a stream to decode; fails where there is none. */
+    const judged = Effect.fnUntraced(function*({ body, compression, firstRead, response }: Answer) {
+      const isReadable = compression === undefined || ResponseBody.canDecompress(compression)
+      if (!isReadable && Refusal.isOk(response)) {
+        return yield* fail(
+          new ProviderError.UnexpectedContentType({
+            message: `The body is compressed (${compression}), which this HTTP client does not undo`,
+            contentType: response.headers["content-type"] ?? "",
+            status: response.status
+          })
+        )
+      }
+      let head = firstRead
+      const undecided = within(body.reads, deadline(clock, policy.contentTimeout, millis(clock)), noContent)
+      while (head.length > 0 && Refusal.isUndecided(response, protocol.contentTypes, head)) {
+        const more = yield* Pull.catchDone(undecided, () => Effect.succeed([]))
+        if (more.length === 0) break
+        head = [...head, ...more]
+      }
+      const refusal = Refusal.refusal(response, protocol, head)
+      if (refusal === undefined) return head
+      const text = isReadable ? yield* Refusal.readText(after(head, body.reads)) : ""
+      known.isRefused = Refusal.isJson(text)
       // Values in JSON are scrubbed after parsing, because a secret may look like a number. An excerpt may end within a
       // secret.
-      const shown = Redaction.clean(text, secrets())
+      const shown = Redaction.clean(text, known.secrets())
       const now = yield* Clock.currentTimeMillis
       return yield* fail(refusal({ body: text, shown, now }))
+    })
+
+    const decoded = ({ body, headers, response }: Answer, head: ReadonlyArray<Uint8Array>) => {
+      const id = Refusal.requestId(response.headers, protocol.headers)
+      const info: Protocol.ResponseInfo = {
+        ...route.info,
+        ...protocol.headers.info?.(headers()),
+        requestId: id && Redaction.clean(id, known.secrets())
+      }
+      known.requestId = info.requestId
+      const decoder = protocol.body(info)
+      known.decoder = decoder
+      const pull = withContent(
+        Protocol.chunkPull(decoder, after(head, body.reads), known, fail),
+        route.hasContent,
+        clock,
+        policy.contentTimeout,
+        noContent
+      )
+      return Effect.map(pull, (first) => {
+        close()
+        return { first, rest: pull }
+      })
     }
-  }
-  const id = Refusal.requestId(response.headers, protocol.headers)
-  const info: Protocol.ResponseInfo = {
-    ...route.info,
-    ...protocol.headers.info?.(headers()),
-    requestId: id && Redaction.clean(id, secrets())
-  }
-  requestId = info.requestId
-  decoder = protocol.body(info)
-  const pull = withContent(
-    Protocol.chunkPull(decoder, reads, progress, fail),
-    route.hasContent,
-    clock,
-    policy.contentTimeout,
-    noContent
-  )
-  const first = yield* pull
-  close()
-  return { first, rest: pull }
-})
+
+    const inFirstByteTime = inTime(opening, context, {
+      limit: Duration.toMillis(firstByteTimeout),
+      step: Duration.toMillis(idleTimeout),
+      onTimeout: () => fail(ResponseBody.silence("firstByte", firstByteTimeout))
+    })
+    return Effect.flatMap(inFirstByteTime, (answer) =>
+      answer.compression === undefined && Refusal.isEvident(answer.response, protocol.contentTypes, answer.firstRead)
+        ? decoded(answer, answer.firstRead)
+        : Effect.flatMap(judged(answer), (head) =>
+          decoded(answer, head)))
+  })
+
+/** Reads that have come, and then the others. */
+const after = <E>(
+  head: ReadonlyArray<Uint8Array>,
+  reads: Pull.Pull<ReadonlyArray<Uint8Array>, E>
+): Pull.Pull<ReadonlyArray<Uint8Array>, E> => {
+  let unread = head
+  return Effect.suspend(() => {
+    if (unread.length === 0) return reads
+    const came = unread
+    unread = []
+    return Effect.succeed(came)
+  })
+}
 
 const cleaned = (headers: Headers.Headers, secrets: ReadonlyArray<Redacted.Redacted>): Headers.Headers =>
   Headers.fromInput(Object.entries(headers).map(([name, value]) => [name, Redaction.clean(value, secrets)] as const))
