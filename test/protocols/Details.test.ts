@@ -101,6 +101,27 @@ describe("a request to Anthropic", () => {
     assert.deepInclude(bodyOf(own), { anthropic_beta: ["a"] })
   })
 
+  it("sends a text with its citations back", async () => {
+    const citations = [{
+      type: "char_location",
+      cited_text: "a",
+      document_index: 0,
+      document_title: null,
+      start_char_index: 0,
+      end_char_index: 1
+    }]
+    const sent = await anthropic({
+      prompt: [
+        { role: "user", content: prompt },
+        { role: "assistant", content: [{ type: "text", text: "a", options: { anthropic: { citations } } }] },
+        { role: "user", content: prompt }
+      ]
+    })
+    assert.deepNestedInclude(bodyOf(sent) as object, {
+      "messages[1].content": [{ type: "text", text: "a", citations }]
+    })
+  })
+
   it("has no title, context or citations of an image", async () => {
     const image = { type: "file" as const, mediaType: "image/gif", data: "R0lGODlhAQABAAAAACw=" }
     for (const own of [{ citations: { enabled: true } }, { title: "t" }, { context: "c" }]) {
