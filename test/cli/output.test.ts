@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Schema, Stdio } from "effect"
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Output from "../../src/cli/output.ts"
 import * as Text from "../../src/cli/text.ts"
 import * as Answer from "../../src/testing/Answer.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
@@ -35,6 +36,20 @@ const asking = Effect.fnUntraced(
 const refusal = ReplayServer.json({ error: { message: `message${odd}`, code: `code${odd}` } }, { status: 400 })
 
 describe("output", () => {
+  it.effect("ends a text with one line end, unless it is empty, and is harmless on a terminal", () =>
+    Effect.gen(function*() {
+      const shown = (text: string, isTerminal: boolean) =>
+        Output.shown(text).pipe(
+          Effect.provide(Stdio.layerTest({ stdoutIsTerminal: Effect.succeed(isTerminal) }))
+        )
+      for (const isTerminal of [false, true]) {
+        const all = yield* Effect.forEach(["", "a", "a\n", "a\n\n"], (text) => shown(text, isTerminal))
+        assert.deepStrictEqual(all, ["", "a\n", "a\n", "a\n\n"])
+      }
+      assert.strictEqual(yield* shown(odd, false), `${odd}\n`)
+      assert.isTrue(isHarmless(yield* shown(odd, true)))
+    }))
+
   it("cuts a text only where it is longer than the limit", () => {
     assert.strictEqual(Text.excerpt("x".repeat(200)), "x".repeat(200))
     assert.strictEqual(Text.excerpt("x".repeat(201)), `${"x".repeat(200)}…`)

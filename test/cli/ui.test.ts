@@ -124,7 +124,7 @@ describe("ask --ui-messages", () => {
           model: "m",
           messages: [{ role: "system", content: "Be brief" }, { role: "user", content: "Hello" }]
         })
-      })))
+      }).pipe(Effect.scoped)))
 
   it.effect("shows the request of each body, and 1 when one is refused", () =>
     within(

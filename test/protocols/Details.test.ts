@@ -101,6 +101,27 @@ describe("a request to Anthropic", () => {
     assert.deepInclude(bodyOf(own), { anthropic_beta: ["a"] })
   })
 
+  it("sends a text with its citations back", async () => {
+    const citations = [{
+      type: "char_location",
+      cited_text: "a",
+      document_index: 0,
+      document_title: null,
+      start_char_index: 0,
+      end_char_index: 1
+    }]
+    const sent = await anthropic({
+      prompt: [
+        { role: "user", content: prompt },
+        { role: "assistant", content: [{ type: "text", text: "a", options: { anthropic: { citations } } }] },
+        { role: "user", content: prompt }
+      ]
+    })
+    assert.deepNestedInclude(bodyOf(sent) as object, {
+      "messages[1].content": [{ type: "text", text: "a", citations }]
+    })
+  })
+
   it("has no title, context or citations of an image", async () => {
     const image = { type: "file" as const, mediaType: "image/gif", data: "R0lGODlhAQABAAAAACw=" }
     for (const own of [{ citations: { enabled: true } }, { title: "t" }, { context: "c" }]) {
@@ -269,14 +290,15 @@ describe("raw fields", () => {
 
   it("are added to objects field by field, and tools to tools", async () => {
     const tools = [{ name: "f", parameters: { type: "object", properties: {} } }]
-    const body = bodyOf(
-      await sent("openaiResponses", { tools: [{ type: "web_search" }], reasoning: { summary: "auto" } }, {
-        tools,
-        reasoning: { effort: "low" }
-      })
-    ) as { readonly tools: ReadonlyArray<{ readonly type: string }> }
-    assert.deepStrictEqual(body.tools.map(({ type }) => type), ["function", "web_search"])
-    assert.deepInclude(body, { reasoning: { effort: "low", summary: "auto" } })
+    const own = { tools: [{ type: "web_search" }], reasoning: { summary: "auto" } }
+    assert.deepNestedInclude(
+      bodyOf(await sent("openaiResponses", own, { tools, reasoning: { effort: "low" } })) as object,
+      {
+        "tools[0].type": "function",
+        "tools[1]": { type: "web_search" },
+        reasoning: { effort: "low", summary: "auto" }
+      }
+    )
     assert.deepNestedInclude(
       bodyOf(await sent("bedrock", { inferenceConfig: { topP: 0.5 } }, { maxTokens: 10 })) as object,
       { inferenceConfig: { maxTokens: 10, topP: 0.5 } }

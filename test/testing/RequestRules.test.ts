@@ -367,6 +367,22 @@ describe("a body of the Responses API", () => {
     )
   })
 
+  it("has words that are taken", () => {
+    const fields: ReadonlyArray<readonly [words: ReadonlyArray<string>, of: (word: string) => object]> = [
+      [["none", "minimal", "low", "medium", "high", "xhigh"], (effort) => ({ reasoning: { effort } })],
+      [["auto", "concise", "detailed"], (summary) => ({ reasoning: { summary } })],
+      [["low", "medium", "high"], (verbosity) => ({ text: { verbosity } })],
+      [["auto", "default", "flex", "scale", "priority", "fast"], (service_tier) => ({ service_tier })],
+      [["auto", "disabled"], (truncation) => ({ truncation })],
+      [["none", "auto"], (tool_choice) => ({ tool_choice })]
+    ]
+    for (const [words, of] of fields) {
+      const isFound = (word: string) => Object.keys(found("openai-responses", { ...base, ...of(word) })).length > 0
+      assert.deepStrictEqual(words.filter(isFound), [])
+      for (const other of ["", "another"]) assert.isTrue(isFound(other))
+    }
+  })
+
   it("has items and tools without further fields, but for those that are not looked into", () => {
     const output = { type: "function_call_output", call_id: "a", output: "x" }
     const items = [
