@@ -291,11 +291,21 @@ export const make = Effect.fnUntraced(function*<E>(
     return undefined
   }
 
+  /** A step of the dispatcher. One that the store did all the same gives a line to an attempt that is lost after its lease. */
+  const stepped = <A>(
+    cells: ReadonlyArray<Pick<Store.Cell<unknown>, "key">>,
+    f: (read: Entries.Read, now: number) => Result.Result<Store.Step<A>, Store.StoreError>
+  ) =>
+    Effect.retry(Entries.step(store, cells, f), {
+      while: ({ reason }) => reason === "Unavailable" && !isStopping,
+      schedule: whileAway
+    })
+
   /** Looks at lines that others may have worked at. */
   const look = Effect.fnUntraced(function*(indexes: ReadonlyArray<number>) {
     for (let from = 0; from < indexes.length; from += Entries.page) {
       const some = indexes.slice(from, from + Entries.page)
-      const found = yield* Entries.step(store, some.map(lineCell), (read, now) =>
+      const found = yield* stepped(some.map(lineCell), (read, now) =>
         Result.gen(function*() {
           const stored: Array<readonly [number, Entries.Line]> = []
           for (const index of some) {
@@ -314,8 +324,7 @@ export const make = Effect.fnUntraced(function*<E>(
     for (const [index, { attempt, until }] of Array.from(known.taken)) {
       if (until > now) continue
       const id = lines.ids[index] ?? ""
-      const result = yield* Entries.step(
-        store,
+      const result = yield* stepped(
         Steps.cellsOfReclaim(rules, id, attempt),
         (read, storeNow) =>
           Result.map(Steps.reclaim(rules, id, attempt)(read, storeNow), ({ result, writes }) => ({
@@ -357,8 +366,7 @@ export const make = Effect.fnUntraced(function*<E>(
       message: string,
       { model, provider }: { readonly provider: string; readonly model: string | null }
     ) {
-      const result = yield* Entries.step(
-        store,
+      const result = yield* stepped(
         [entries.line(candidate.id)],
         Steps.fail(rules, candidate, {
           ...Answer.nothing,
@@ -391,8 +399,7 @@ export const make = Effect.fnUntraced(function*<E>(
     progress.able = fits.map(({ target }) => target.position)
     const choices = order(fits, progress)
     if (choices.length === 0) return known.set(index, "aside")
-    const admission = yield* Entries.step(
-      store,
+    const admission = yield* stepped(
       Steps.cellsOfStart(rules, { ...candidate, choices }),
       Steps.start(rules, { ...candidate, choices })
     )
@@ -570,7 +577,7 @@ export const make = Effect.fnUntraced(function*<E>(
   }
 })
 
-/** A store that can't be reached may be back: what was paid is worth a wait. */
+/** A store that can't be reached may be back: a batch that runs for hours is worth a wait, and so is what was paid. */
 const whileAway = Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "30 seconds" }))
 
 const processName: Effect.Effect<string> = Effect.map(

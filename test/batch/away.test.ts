@@ -13,14 +13,18 @@ const body = Wire.concat(Wire.encode(
   Answer.openai(Answer.make({ content: "yes", usage: { inputTokens: 10, cachedTokens: 0, outputTokens: 5 } }))
 ))
 
-/** A provider, and a store that refuses everything from the time a call is answered. */
-const world = (reason: Store.StoreError["reason"]) =>
+/** A provider, and a store that refuses everything from the time a call is answered, or would be started. */
+const world = (reason: Store.StoreError["reason"], from: "start" | "answer") =>
   Effect.map(Store.memory, (inner) => {
     const state = { isAway: false, calls: 0, refusals: 0 }
     const store: Store.Service = {
       scan: inner.scan,
       transact: (keys, transition) =>
         Effect.suspend(() => {
+          const isFirst = state.refusals === 0
+          if (from === "start" && isFirst && keys.some((key) => key.startsWith(Store.key("target")))) {
+            state.isAway = true
+          }
           if (!state.isAway) return inner.transact(keys, transition)
           state.refusals += 1
           return Effect.fail(new Store.StoreError({ reason, message: "gone" }))
@@ -29,7 +33,7 @@ const world = (reason: Store.StoreError["reason"]) =>
     const client = HttpClient.make((request) =>
       Effect.sync(() => {
         state.calls += 1
-        state.isAway = true
+        if (from === "answer") state.isAway = true
         return HttpClientResponse.fromWeb(
           request,
           new Response(body.slice(), { headers: { "content-type": "text/event-stream" } })
@@ -53,8 +57,8 @@ const pass = (seconds: number) =>
     discard: true
   })
 
-const started = Effect.fnUntraced(function*(reason: Store.StoreError["reason"]) {
-  const { layer, state } = yield* world(reason)
+const started = Effect.fnUntraced(function*(reason: Store.StoreError["reason"], from: "start" | "answer") {
+  const { layer, state } = yield* world(reason, from)
   const run = yield* Batch.run([{ id: "a", request: { prompt: "Hi", maxTokens: 10 } }], {
     name: "b",
     targets: [{ provider: OpenAi.define({ apiKey: Redacted.make("sk-key"), model: "gpt-4o-mini" }) }]
@@ -63,10 +67,10 @@ const started = Effect.fnUntraced(function*(reason: Store.StoreError["reason"]) 
   return { run, state }
 })
 
-describe("a store that goes away while a request is answered", () => {
-  it.effect("is waited for, and the answer is kept: it is paid once", () =>
+describe.each(["start", "answer"] as const)("a store that goes away at the %s of a request", (from) => {
+  it.effect("is waited for, and the request is paid once", () =>
     Effect.gen(function*() {
-      const { run, state } = yield* started("Unavailable")
+      const { run, state } = yield* started("Unavailable", from)
       yield* pass(20)
       assert.strictEqual(run.pollUnsafe(), undefined)
       state.isAway = false
@@ -77,7 +81,7 @@ describe("a store that goes away while a request is answered", () => {
 
   it.effect("is waited for half a minute", () =>
     Effect.gen(function*() {
-      const { run } = yield* started("Unavailable")
+      const { run } = yield* started("Unavailable", from)
       yield* pass(25)
       assert.strictEqual(run.pollUnsafe(), undefined)
       yield* pass(10)
@@ -87,7 +91,7 @@ describe("a store that goes away while a request is answered", () => {
 
   it.effect("and refuses for another reason ends the run at once", () =>
     Effect.gen(function*() {
-      const { run } = yield* started("Corrupt")
+      const { run } = yield* started("Corrupt", from)
       yield* turns
       assert.isDefined(run.pollUnsafe())
       assert.deepInclude(yield* Effect.flip(Fiber.join(run)), { _tag: "StoreError", reason: "Corrupt" })
