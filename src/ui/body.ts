@@ -58,8 +58,8 @@ export const given = <O extends { readonly scope?: unknown; readonly thread?: un
   refusing(Result.gen(function*() {
     const copy = yield* Checks.copied(options)
     const { thread } = copy
-    for (const [name, text] of Object.entries({ ...copy, thread: undefined })) {
-      if (texts.includes(name)) yield* Checks.given(name, "a text", () => text, Checks.isText)
+    for (const [name, text] of Object.entries(copy)) {
+      if (texts.has(name)) yield* Checks.given(name, "a text", () => text, Checks.isText)
     }
     yield* Checks.given(
       "thread",
@@ -87,7 +87,7 @@ export const givenMessages = <M extends { readonly role: string }>(
     )
   )
 
-const texts = ["scope", "threadId", "runId", "messageId"]
+const texts: ReadonlySet<string> = new Set(["scope", "threadId", "runId", "messageId"])
 
 /** @internal */
 export type Counted = { readonly [K in keyof Limits]-?: number }
