@@ -404,6 +404,7 @@ export const asking = Effect.fnUntraced(function*<T, E, RD, RE>(
     refuse
   )
   yield* Effect.mapError(Effect.fromResult(schemaOf(schema)), refuse)
+  yield* Effect.mapError(Effect.fromResult(Checks.given("name", "a text", () => asked.name, Checks.isText)), refuse)
   const transformer = codecTransformer(provider)
   const written = tried(() => transformer(schema).jsonSchema)
   // Words can say any schema.

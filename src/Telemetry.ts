@@ -278,9 +278,13 @@ const trace = <C extends Chunk>(
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
       const nameOf = yield* modelNames
+      const own = yield* attributesOf(stated, options)
       // Whatever it is, the provider says what is wrong with it.
-      const request: ChatRequest.ChatRequest = Predicate.isObject(stated) ? stated : { prompt: "" }
-      const asked = askedOf(provider, request, options, yield* attributesOf(stated, options), nameOf)
+      const request = Result.getOrElse(Checks.copied(stated), (): ChatRequest.ChatRequest => ({ prompt: "" }))
+      const asked = Result.getOrElse(
+        Result.try(() => askedOf(provider, request, options, own, nameOf)),
+        () => askedOf(provider, { prompt: "" }, options, own, nameOf)
+      )
       const name = asked.model === undefined ? "chat" : `chat ${asked.model}`
       const span = yield* Effect.makeSpan(name, { kind: "client" })
       Operation.addAttributes(span, asked.attributes)
@@ -393,10 +397,10 @@ const askedOf = <C extends Chunk>(
   const target = provider.target?.(request)
   const url = target !== undefined && URL.canParse(target.url) ? new URL(target.url) : undefined
   const { reasoning, responseFormat } = request
-  const model = target?.model ?? request.model
+  const model = textIn(target?.model ?? request.model)
   const common = {
     "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": options.providerName ?? provider.telemetryName ?? provider.name,
+    "gen_ai.provider.name": textIn(options.providerName) ?? provider.telemetryName ?? provider.name,
     "server.address": url?.hostname,
     "server.port": url === undefined
       ? undefined
@@ -427,12 +431,15 @@ const askedOf = <C extends Chunk>(
   }
 }
 
+/** What names something, where callers without types may give anything. */
+const textIn = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
+
 /** The caller's own attributes. Telemetry does not fail a call for them. */
 const attributesOf = (
   request: ChatRequest.ChatRequest,
   { attributes }: Options
 ): Effect.Effect<Attributes> =>
-  Effect.try(() => attributes?.(request) ?? {}).pipe(
+  Effect.try(() => ({ ...attributes?.(request) })).pipe(
     Effect.catch(({ cause }) => Effect.as(Effect.logWarning("`attributes` of the telemetry failed:", cause), {}))
   )
 
@@ -628,12 +635,15 @@ export const invokeAgent: {
         Checks.copied(options),
         (): AgentOptions => ({})
       )
-      const labelled = { "gen_ai.agent.name": name }
+      const labelled = { "gen_ai.agent.name": textIn(name) }
       const agent: Operation.Agent = { content, calls: { inference: 0, tool: 0 } }
-      const span = yield* Operation.operation("invoke_agent", name, {
+      const span = yield* Operation.operation("invoke_agent", textIn(name), {
         duration: invokeAgentDuration,
         labelled,
-        attributes: { "gen_ai.agent.description": description, ...attributes }
+        attributes: {
+          "gen_ai.agent.description": description,
+          ...Result.getOrElse(Checks.copied(attributes), () => ({}))
+        }
       })
       yield* Effect.addFinalizer(() =>
         // An agent of another make than a `ToolLoop` does not count its calls.

@@ -389,6 +389,9 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
     const sound = <A>(result: Result.Result<A, string>) => Effect.mapError(Effect.fromResult(result), invalid)
     const { prepareStep, stopWhen, ...options } = yield* sound(Checks.copied(stated))
     const { concurrency, failures, limit, maxSteps } = yield* sound(checked(options))
+    for (const [name, callback] of Object.entries({ prepareStep, stopWhen, needsApproval: options.needsApproval })) {
+      yield* sound(Checks.given(name, "a function", () => callback, Checks.isFunction))
+    }
     const { clientTools = [], from, output, prompt: input, system, toolChoice, tools, ...fields } = yield* sound(
       Checks.copied(request, "request")
     )
@@ -398,6 +401,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
       prompt: from === undefined ? yield* promptOf(input) : from.prompt,
       ...defined({ system: system ?? from?.system, usage: from?.usage, cost: from?.cost })
     }
+    yield* sound(Checks.given("system", "a text", () => system, Checks.isText))
     yield* sound(Checks.given("tools", "a toolkit or an effect that makes one", () => tools, isTools))
     const { forms, handlers, known } = yield* prepared(tools, codecTransformer(provider))
     const clients: Offered = new Set(clientTools.map(({ name }) => name))
@@ -423,11 +427,15 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
 
     const step = (state: State): Own =>
       Stream.unwrap(Effect.gen(function*() {
-        const { prompt: replacement, sent, system = state.system, tools: names, ...changes } = yield* changesOf(
-          prepareStep?.(state)
+        const told = yield* yield* sound(
+          Checks.given("prepareStep", "a function", () => changesOf(prepareStep?.(state)))
         )
+        const { prompt: replacement, sent, system = state.system, tools: names, ...changes } = yield* sound(
+          Checks.copied(told, "prepareStep")
+        )
+        yield* sound(Checks.given("prepareStep.system", "a text", () => system, Checks.isText))
         const before = replacement === undefined ? state : { ...state, prompt: yield* promptOf(replacement) }
-        const forced = toolChoice === "required" || Predicate.isObject(toolChoice)
+        const forced = toolChoice === "required" || typeof toolChoice === "object"
         const isAnswered = before.steps > 0 || before.prompt.content.at(-1)?.role === "tool"
         const chosen = toolChoice === undefined || forced && isAnswered ? undefined : toolChoice
         const offered = names === undefined ? all : new Set([...names.filter((name) => all.has(name)), ...clients])
@@ -766,7 +774,10 @@ const formOf = <R>(tool: Tool.Any, isOurs: boolean, transformer: LanguageModel.C
 const changesOf = <A, E, R>(
   changes: A | Effect.Effect<A, E, R> | undefined
 ): Effect.Effect<Partial<A>, E, R> =>
-  changes === undefined ? Effect.succeed({}) : Effect.isEffect(changes) ? changes : Effect.succeed(changes)
+  Effect.map(
+    Effect.isEffect(changes) ? changes : Effect.succeed(changes),
+    (changes) => changes === undefined ? {} : changes
+  )
 
 /** The options of which not every value is one. */
 const checked = (
@@ -1017,12 +1028,16 @@ const approvalsOf = Effect.fnUntraced(function*<T extends Record<string, Tool.An
       : undefined
     if (call._tag === "InvalidToolCall" || tool === undefined) continue
     const form = forms.get(call.name)
-    if (always?.(call) === true || form && (yield* needsApproval(tool, form, call, messages))) {
+    if (isAsked(always, call) || form && (yield* needsApproval(tool, form, call, messages))) {
       waiting.set(call.id, call)
     }
   }
   return waiting
 })
+
+// A predicate that throws has not said that the call may go without.
+const isAsked = (always: ((call: ChatEvent.ToolCall) => boolean) | undefined, call: ChatEvent.ToolCall): boolean =>
+  Result.getOrElse(Result.try(() => always?.(call) === true), () => true)
 
 const needsApproval = <R>(
   { needsApproval = false }: Tool.Any,

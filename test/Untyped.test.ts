@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Redacted, Result, type Scope, Stream, Tracer } from "effect"
+import { Cause, Effect, Exit, Layer, Redacted, Result, Schema, type Scope, Stream, Tracer } from "effect"
 import { Toolkit } from "effect/ai"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { RpcClient, RpcSerialization } from "effect/rpc"
@@ -219,7 +219,8 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unkn
   ["Fallback", [
     ...options(["name", "onFailure"], (stated) => asked(Fallback.make([failing, provider], stated))),
     ["targets", (target) => asked(Fallback.make([untyped(target)]))],
-    ["targets", (targets) => asked(Fallback.make(untyped(targets)))]
+    ["targets", (targets) => asked(Fallback.make(untyped(targets)))],
+    ["targets", () => asked(Fallback.make(untyped(Object.assign([], { length: 3 }))))]
   ]],
   ["StreamLog", options(["lease", "timeToLive", "patience", "maxPending", "chunk"], logged)],
   ["StreamLog.start", [
@@ -264,11 +265,30 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unkn
     ["options", (options) => looped({ prompt: "Hi", tools: Toolkit.empty }, options)],
     ["request|prompt", (request) => looped(request)],
     ["tools", (tools) => looped({ prompt: "Hi", tools })],
-    ["from", (from) => looped({ prompt: "Hi", tools: Toolkit.empty, from })]
+    ["from", (from) => looped({ prompt: "Hi", tools: Toolkit.empty, from })],
+    ["system", (system) => looped({ prompt: "Hi", tools: Toolkit.empty, system })],
+    ...["prepareStep", "stopWhen", "needsApproval"].map((name): [string, (value: unknown) => Run] => [
+      name,
+      (value) =>
+        looped({ prompt: "Hi", tools: Toolkit.empty }, {
+          [name]: value === thrower && name !== "prepareStep" ? null : value
+        })
+    ]),
+    [
+      "prepareStep",
+      (value) =>
+        looped({ prompt: "Hi", tools: Toolkit.empty }, {
+          prepareStep: value === thrower ? thrower : () => Array.isArray(value) ? null : value
+        })
+    ]
   ]],
   ["StructuredOutput", [
     ["schema", (schema) => objects(() => StructuredOutput.generate(untyped({ ...request, schema })))],
     ["request|schema", (request) => objects(() => StructuredOutput.generate(untyped(request)))],
+    [
+      "name",
+      (name) => objects(() => StructuredOutput.generate(untyped({ ...request, schema: Schema.String, name })))
+    ],
     [
       "schema",
       (schema) => objects(() => Stream.runDrain(StructuredOutput.elements(untyped({ ...request, schema }))))
@@ -383,6 +403,19 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unkn
   ["AgUi", [
     ["options", (options) => AgUi.decode("{}", untyped(options))],
     ["scope", (scope) => AgUi.decode("{}", { scope: untyped(scope) })],
+    ...["threadId", "runId", "messageId"].map((name): [string, (value: unknown) => Run] => [
+      name,
+      (value) =>
+        AgUi.encode(Stream.empty, untyped({ [name]: value })).pipe(
+          Stream.decodeText,
+          Stream.mkString,
+          Effect.flatMap((body) =>
+            body.includes("RUN_ERROR")
+              ? Effect.fail(new ProviderError.InvalidRequest({ message: `${name} was refused` }))
+              : Effect.void
+          )
+        )
+    ]),
     ["thread", (thread) => AgUi.decode("{}", { thread: untyped(thread) })],
     ["body", (body) => AgUi.decode(untyped(body))],
     ["messages", (messages) => AgUi.reseal(untyped(messages))],
@@ -465,9 +498,29 @@ describe("A program without types", () => {
 describe("Telemetry", () => {
   it.effect("fails no call for options that are none", () =>
     Effect.gen(function*() {
-      for (const options of [null, 5, "text", ...wrong]) {
-        const traced = Telemetry.traced(provider, untyped(options))
-        assert.isNotEmpty(yield* Stream.runCollect(traced.stream(request)))
+      for (const value of [null, 5, "text", Object.create(null), ...wrong]) {
+        for (
+          const options of [value, { attributes: value }, { attributes: () => value }, { providerName: value }]
+        ) {
+          const traced = Telemetry.traced(provider, untyped(options))
+          assert.isNotEmpty(yield* Stream.runCollect(traced.stream(request)))
+        }
+        for (const options of [value, { attributes: value }, { name: value }]) {
+          const agent = Telemetry.invokeAgent(Stream.make({ _tag: "Text" }), untyped(options))
+          assert.lengthOf(yield* Stream.runCollect(agent), 1)
+        }
+      }
+    }))
+
+  it.effect("leaves a request that can't be read to its provider", () =>
+    Effect.gen(function*() {
+      for (const value of [null, Object.create(null), ...wrong]) {
+        for (const asked of [value, { ...request, model: value }, { ...request, reasoning: value }]) {
+          const plain = yield* Effect.exit(Stream.runCollect(provider.stream(untyped(asked))))
+          const traced = yield* Effect.exit(Stream.runCollect(Telemetry.traced(provider).stream(untyped(asked))))
+          assert.strictEqual(traced._tag, plain._tag)
+          assert.isFalse(Exit.isFailure(traced) && Cause.hasDies(traced.cause))
+        }
       }
     }))
 })

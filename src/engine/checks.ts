@@ -121,6 +121,20 @@ export const given = <A>(
 }
 
 /**
+ * Whether an option that need not be there is a text.
+ *
+ * @internal
+ */
+export const isText = (value: unknown): boolean => value === undefined || typeof value === "string"
+
+/**
+ * Whether an option that need not be there is a function.
+ *
+ * @internal
+ */
+export const isFunction = (value: unknown): boolean => value === undefined || typeof value === "function"
+
+/**
  * A copy of options, whose fields can be read from then on.
  *
  * @internal

@@ -180,7 +180,7 @@ const checked = <C extends Chunk>(
     Checks.given(
       "targets",
       "a list of providers",
-      () => stated.map((target): Target<C> => "stream" in target ? { provider: target } : { ...target }),
+      () => Array.from(stated, (target): Target<C> => "stream" in target ? { provider: target } : { ...target }),
       (targets) => Array.isArray(targets) && targets.every(({ provider }) => Predicate.isString(provider.name))
     ),
     Result.flatMap(Checks.copied(options), (options) =>

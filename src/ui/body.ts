@@ -57,8 +57,10 @@ const refusing = <A>(checked: Result.Result<A, string>): Read<A> =>
 export const given = <O extends { readonly scope?: unknown; readonly thread?: unknown }>(options: O): Read<O> =>
   refusing(Result.gen(function*() {
     const copy = yield* Checks.copied(options)
-    const { scope, thread } = copy
-    yield* Checks.given("scope", "a text", () => scope, (scope) => scope === undefined || typeof scope === "string")
+    const { thread } = copy
+    for (const [name, text] of Object.entries(copy)) {
+      if (texts.has(name)) yield* Checks.given(name, "a text", () => text, Checks.isText)
+    }
     yield* Checks.given(
       "thread",
       "a `Prompt`",
@@ -84,6 +86,8 @@ export const givenMessages = <M extends { readonly role: string }>(
       (messages) => Array.isArray(messages) && messages.every(({ role }) => typeof role === "string")
     )
   )
+
+const texts: ReadonlySet<string> = new Set(["scope", "threadId", "runId", "messageId"])
 
 /** @internal */
 export type Counted = { readonly [K in keyof Limits]-?: number }
