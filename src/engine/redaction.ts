@@ -1,6 +1,7 @@
 import * as Base64 from "effect/encoding/Base64"
 import * as Redacted from "effect/Redacted"
 import { concat } from "../internal/bytes.ts"
+import { lazy } from "../internal/lazy.ts"
 import type * as ProviderError from "../ProviderError.ts"
 import { rebuild } from "./reason.ts"
 
@@ -238,7 +239,7 @@ const inHtml = (at: number, read: Read): Unit | undefined => {
   const sign = read(at)
   if (sign.character !== "#") {
     const name = someAt(at, read, longestName, /^[a-z]$/i)
-    const character = names[name.text.toLowerCase()]
+    const character = names().get(name.text.toLowerCase())
     const end = afterText(name.end, read, ";")
     return character === undefined || end === undefined ? undefined : { character, end }
   }
@@ -283,45 +284,13 @@ const afterText = (at: number, read: Read, text: string): number | undefined => 
   return end
 }
 
-/** The names that HTML has for characters of ASCII. */
-const names: Readonly<Record<string, string>> = {
-  quot: "\"",
-  amp: "&",
-  lt: "<",
-  gt: ">",
-  apos: "'",
-  excl: "!",
-  num: "#",
-  dollar: "$",
-  percnt: "%",
-  lpar: "(",
-  rpar: ")",
-  ast: "*",
-  plus: "+",
-  comma: ",",
-  period: ".",
-  sol: "/",
-  colon: ":",
-  semi: ";",
-  equals: "=",
-  quest: "?",
-  commat: "@",
-  lsqb: "[",
-  lbrack: "[",
-  bsol: "\\",
-  rsqb: "]",
-  rbrack: "]",
-  hat: "^",
-  lowbar: "_",
-  underbar: "_",
-  grave: "`",
-  lcub: "{",
-  lbrace: "{",
-  verbar: "|",
-  vert: "|",
-  rcub: "}",
-  rbrace: "}"
-}
+/** The names that HTML has for characters of ASCII, each with its character. */
+const named =
+  "quot\" amp& lt< gt> apos' excl! num# dollar$ percnt% lpar( rpar) ast* plus+ comma, period. sol/ colon: semi; " +
+  "equals= quest? commat@ lsqb[ lbrack[ bsol\\ rsqb] rbrack] hat^ lowbar_ underbar_ grave` lcub{ lbrace{ verbar| vert| rcub} " +
+  "rbrace}"
+
+const names = lazy(() => new Map(named.split(" ").map((one) => [one.slice(0, -1), one.slice(-1)])))
 
 const longestName = 8
 

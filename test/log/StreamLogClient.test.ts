@@ -162,7 +162,7 @@ describe("a log that is followed", () => {
     Effect.gen(function*() {
       const malformed = new StreamLogClient.ClientError({
         reason: "Malformed",
-        message: "the server sent what is no event of a log"
+        message: "the server sent something other than an event of a log"
       })
       for (const wrong of ["id: e-2\ndata: {}\n\n", "id: e-2\ndata: [\n\n", "event: end\ndata: {}\n\n"]) {
         const { asked, found } = yield* follow({}, () => events(page("e-1", "a"), wrong, done))
@@ -309,7 +309,7 @@ describe("the provider of a log", () => {
     ],
     [
       [() => events("event: end\ndata: {}\n\n")],
-      [false, "Unknown", undefined, "the server sent what is no event of a log", undefined]
+      [false, "Unknown", undefined, "the server sent something other than an event of a log", undefined]
     ],
     ...(["InvalidRequest", "NotFound"] as const).map((_tag) =>
       [[() => refusal(418, { _tag, message: "no" })], [false, _tag, _tag, "no", 418]] as const

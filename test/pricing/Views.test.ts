@@ -1,9 +1,10 @@
 /**
- * Every view of a call states one usage and one cost, over all recorded streams.
+ * Every view of a call states one usage, one finish reason and one cost, over all recorded streams.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, FileSystem, Layer, Option, Predicate, Result, Stream } from "effect"
 import * as EffectAi from "../../src/ai/EffectAi.ts"
+import { tokensOf } from "../../src/batch/answer.ts"
 import * as ChatResponse from "../../src/ChatResponse.ts"
 import * as ChunkStream from "../../src/ChunkStream.ts"
 import * as Json from "../../src/cli/json.ts"
@@ -32,7 +33,7 @@ for (const row of providers) {
   const recordings = Corpus.recordings(row.id)
 
   describe.skipIf(recordings.length === 0)(`${row.id}: ${recordings.length} recorded streams`, () => {
-    it.effect("cost the same in every view, or nobody knows", () =>
+    it.effect("have the same usage, finish reason and cost in every view", () =>
       Effect.gen(function*() {
         const { protocol } = yield* Effect.promise(row.load)
         const noFiles = Effect.provideService(FileSystem.FileSystem, FileSystem.makeNoop({}))
@@ -55,7 +56,8 @@ for (const row of providers) {
             const booked = yield* Effect.provide(
               Effect.gen(function*() {
                 yield* Stream.fromIterable(chunks).pipe(Ledger.track(), Stream.runDrain)
-                return yield* Ledger.total()
+                const [row] = yield* Stream.runCollect(Ledger.rows())
+                return { ...yield* Ledger.total(), usage: row?.usage ?? undefined }
               }),
               Layer.fresh(Store.layerMemory)
             )
@@ -79,6 +81,7 @@ for (const row of providers) {
               .stream({ prompt: "Hello" }).pipe(Stream.runDrain, Effect.withTracer(tracer))
             const span = spans[0]?.attributes
             if (cost !== null) priced++
+            const line = Json.fromResponse(response, protocol.provider, pricing)
             assert.deepStrictEqual(
               {
                 response: jsonOf((yield* Pricing.priced(response)).cost),
@@ -86,7 +89,7 @@ for (const row of providers) {
                   onNone: () => null,
                   onSome: ([, last]) => last === undefined ? null : jsonOf(Result.getOrUndefined(last))
                 }),
-                commandLine: Json.fromResponse(response, protocol.provider, pricing).cost,
+                commandLine: line.cost,
                 finish: finish === undefined ? cost : jsonOf(finish.cost),
                 effectAi: last === undefined ? cost : costIn(last.metadata[EffectAi.metadataKey]),
                 ledger: Number(BigDecimal.format(booked.cost))
@@ -112,7 +115,14 @@ for (const row of providers) {
             assert.strictEqual(span?.get("gen_ai.usage.input_tokens"), usage?.inputTokens, path)
             assert.strictEqual(span?.get("gen_ai.usage.output_tokens"), usage?.outputTokens, path)
             assert.deepStrictEqual(span?.get("gen_ai.response.finish_reasons") ?? [], response.finishReasons, path)
+            assert.deepStrictEqual(
+              { usage: line.usage, finishReasons: line.finishReasons },
+              { usage: tokensOf(usage), finishReasons: response.finishReasons },
+              path
+            )
+            assert.deepStrictEqual(tokensOf(booked.usage), tokensOf(usage), path)
             if (ownFinish?.type === "finish") {
+              if (last?.type === "finish") assert.strictEqual(last.reason, ownFinish.reason, path)
               assert.deepStrictEqual(ownFinish.usage, last?.type === "finish" ? last.usage : ownFinish.usage, path)
               assert.strictEqual(ownFinish.usage.inputTokens.total, usage?.inputTokens, path)
               assert.strictEqual(ownFinish.usage.outputTokens.total, usage?.outputTokens, path)

@@ -48,7 +48,8 @@ describe.skipIf(!hasRedis)("RedisStore", () => {
       const prefix = yield* Effect.acquireRelease(Effect.sync(unique), dropRedis)
       const store = yield* NodeRedisStore.make({ url: Redacted.make(redisUrl), prefix })
       const key = (n: number) => Store.key("a", String(n).padStart(3, "0"))
-      const now = yield* store.transact([], (_, now) => Result.succeed({ result: now, writes: [] }))
+      const time = store.transact([], (_, now) => Result.succeed({ result: now, writes: [] }))
+      const now = yield* time
       yield* store.transact([], () =>
         Result.succeed({
           result: undefined,
@@ -58,7 +59,7 @@ describe.skipIf(!hasRedis)("RedisStore", () => {
             ...(n === 4 ? { expiresAt: now + 1 } : n === 3 ? { expiresAt: now + 60_000 } : undefined)
           }))
         }))
-      yield* Effect.sleep("20 millis")
+      yield* Effect.repeat(time, { until: (later) => later > now + 1 })
       const pages = store.page
       assert(pages !== undefined)
       const page = (from: string, limit: number) =>
