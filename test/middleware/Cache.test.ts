@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Effect, Fiber, Layer, Redacted, Result, Schema, Stream } from "effect"
+import { BigDecimal, Effect, Fiber, Layer, Metric, Redacted, Result, Schema, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import {
@@ -77,6 +77,22 @@ onStores("Cache", (it) => {
       assert(running._tag === "Some" && running.value[1] !== undefined)
       assert.strictEqual(BigDecimal.format(Result.getOrThrow(running.value[1]).total), "0")
     }))
+
+  it("counts hits and misses of each provider", () =>
+    Effect.gen(function*() {
+      const { service } = whole()
+      const cached = (yield* Cache.make())({ ...service, name: "counted" })
+      const counts = Effect.map(Metric.snapshot, (all) =>
+        all.flatMap(({ attributes, id, state }) =>
+          id === "llm_stream_cache_requests" && attributes?.["provider"] === "counted" && "count" in state
+            ? [[attributes["result"], Number(state.count)] as const]
+            : []
+        ))
+      for (let n = 0; n < 3; n++) {
+        yield* collect(cached)
+      }
+      assert.deepStrictEqual(Object.fromEntries(yield* counts), { hit: 2, miss: 1 })
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
 
   it("leaves no row in a ledger and no cent in a budget around it", () =>
     Effect.gen(function*() {

@@ -189,6 +189,12 @@ describe("the stream of a response", () => {
       }
     }))
 
+  it.effect("leaves out items of a whole output that are null", () =>
+    Effect.gen(function*() {
+      const { response } = yield* decode({ ...completed(2, { output: [null, message] }), sequence_number: undefined })
+      assert.deepStrictEqual([response.error, response.content], [undefined, "Hi"])
+    }))
+
   it.effect("fails with what an error event says, and has the end that follows it", () =>
     Effect.gen(function*() {
       const error = { type: "error", sequence_number: 2, error: { code: "rate_limit_exceeded", message: "Too fast" } }
