@@ -3,7 +3,7 @@ import { BigDecimal, Effect, Exit, FileSystem, Option, Result, Stream } from "ef
 import { TestClock } from "effect/testing"
 import * as CliCost from "../src/cli/cost.ts"
 import * as CliPrices from "../src/cli/prices.ts"
-import { ChatResponse, ChunkStream, Cost, CostMetadata, OpenAiChunk, Pricing } from "../src/index.ts"
+import { ChatResponse, ChunkStream, Cost, CostMetadata, GroqChunk, OpenAiChunk, Pricing } from "../src/index.ts"
 import { snapshot } from "../src/pricing/snapshot.ts"
 
 // gpt-4o: 2.50 USD per million input tokens, 1.25 cached, 10 output.
@@ -35,6 +35,17 @@ describe("ChunkStream.withCost", () => {
       )
       const last = pairs.at(-1)?.[1]
       assert.strictEqual(last === undefined ? undefined : usd(Result.getOrThrow(last)), "0.00325")
+    }))
+
+  it.effect("adds the answers of two providers, also where no id tells them apart", () =>
+    Effect.gen(function*() {
+      // llama-3.1-8b-instant: 0.05 USD per million input tokens, 0.08 output.
+      const other = new GroqChunk({
+        chunk: { model: "llama-3.1-8b-instant", usage: { prompt_tokens: 1000, completion_tokens: 100 } }
+      })
+      const pairs = yield* Stream.make(stated, other).pipe(ChunkStream.withCost, Stream.runCollect)
+      const last = pairs.at(-1)?.[1]
+      assert.strictEqual(last === undefined ? undefined : usd(Result.getOrThrow(last)), "0.003308")
     }))
 
   it.effect("says that a price is not known instead of a number", () =>
