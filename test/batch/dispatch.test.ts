@@ -3,7 +3,7 @@ import { Deferred, Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type * as Batch from "../../src/Batch.ts"
 import * as Store from "../../src/stores/Store.ts"
-import { answered, lines, process, refused, turns, until, upstream } from "./process.ts"
+import { answered, cuttable, lines, process, refused, turns, until, upstream } from "./process.ts"
 
 const many = (count: number) => lines(...Array.from({ length: count }, (_, n) => `q${n}`))
 
@@ -203,20 +203,12 @@ describe("a process that finds another one at work", () => {
   it.effect("takes its lines when it is silent for longer than its lease", () => {
     const { calls, layer } = upstream((_, nth) => nth === 0 ? "hang" : answered())
     return Effect.gen(function*() {
-      const inner = yield* Store.memory
-      let isAway = false
-      const cut: Store.Service = {
-        scan: inner.scan,
-        transact: (keys, transition) =>
-          isAway
-            ? Effect.fail(new Store.StoreError({ reason: "Unavailable", message: "gone" }))
-            : inner.transact(keys, transition)
-      }
-      const silent = yield* Effect.provideService(process(many(1), { lease: "10 seconds" }), Store.Store, cut)
+      const { cut, inner, store } = yield* cuttable
+      const silent = yield* Effect.provideService(process(many(1), { lease: "10 seconds" }), Store.Store, store)
       const lost = yield* Effect.forkChild(silent.run)
       yield* until(() => calls.length === 1)
       yield* turns(20)
-      isAway = true
+      cut.isAway = true
       const other = yield* Effect.provideService(process(many(1)), Store.Store, inner)
       const run = yield* Effect.forkChild(other.run)
       yield* turns(20)
@@ -228,7 +220,7 @@ describe("a process that finds another one at work", () => {
       yield* TestClock.adjust(250)
       yield* until(() => run.pollUnsafe() !== undefined)
       assert.deepInclude(yield* Fiber.join(run), { status: "done", answers: 1, attempts: 2, lost: 1 })
-      isAway = false
+      cut.isAway = false
       yield* Fiber.interrupt(lost)
     }).pipe(Effect.provide(layer))
   })

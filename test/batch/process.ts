@@ -6,6 +6,7 @@ import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import * as Batch from "../../src/Batch.ts"
 import { OpenAi } from "../../src/index.ts"
+import * as Store from "../../src/stores/Store.ts"
 import * as Answer from "../../src/testing/Answer.ts"
 import * as Wire from "../../src/testing/Wire.ts"
 
@@ -102,3 +103,16 @@ export const join = <A, E>(fiber: Fiber.Fiber<A, E>) =>
     Effect.repeat(seconds(1), { while: () => fiber.pollUnsafe() === undefined }),
     Fiber.join(fiber)
   )
+
+/** A store that can be cut off from one process, and still be there for others. */
+export const cuttable = Effect.map(Store.memory, (inner) => {
+  const cut = { isAway: false }
+  const store: Store.Service = {
+    scan: inner.scan,
+    transact: (keys, transition) =>
+      cut.isAway
+        ? Effect.fail(new Store.StoreError({ reason: "Unavailable", message: "gone" }))
+        : inner.transact(keys, transition)
+  }
+  return { cut, inner, store }
+})

@@ -4,7 +4,7 @@ import * as Entries from "../../src/batch/entries.ts"
 import * as Target from "../../src/batch/target.ts"
 import { Groq, Pricing } from "../../src/index.ts"
 import * as Store from "../../src/stores/Store.ts"
-import { answered, host, join, lines, process, refused, seconds, turns, until, upstream } from "./process.ts"
+import { answered, cuttable, host, join, lines, process, refused, seconds, turns, until, upstream } from "./process.ts"
 
 describe("lines that an output has", () => {
   /** The lines of an output: `good` was answered, `bad` failed. */
@@ -396,26 +396,18 @@ describe("a process that falls silent", () => {
   it.effect("loses its line to another one, and what it is told later does not count", () => {
     const { calls, layer } = upstream((_, nth) => nth === 0 ? "hang" : answered())
     return Effect.gen(function*() {
-      const inner = yield* Store.memory
-      let isAway = false
-      const cut: Store.Service = {
-        scan: inner.scan,
-        transact: (keys, transition) =>
-          isAway
-            ? Effect.fail(new Store.StoreError({ reason: "Unavailable", message: "gone" }))
-            : inner.transact(keys, transition)
-      }
-      const silent = yield* Effect.provideService(process(lines("a")), Store.Store, cut)
+      const { cut, inner, store } = yield* cuttable
+      const silent = yield* Effect.provideService(process(lines("a")), Store.Store, store)
       const lost = yield* Effect.forkChild(silent.run)
       yield* until(() => calls.length > 0)
-      isAway = true
+      cut.isAway = true
       const other = yield* Effect.provideService(process(lines("a")), Store.Store, inner)
       const run = yield* Effect.forkChild(other.run)
       yield* seconds(25)
       assert.lengthOf(calls, 1)
       assert.deepInclude(yield* join(run), { status: "done", answers: 1, attempts: 2, unstated: 1 })
       assert.lengthOf(calls, 2)
-      isAway = false
+      cut.isAway = false
       yield* Fiber.interrupt(lost)
       assert.lengthOf(silent.texts, 0)
       assert.lengthOf(other.texts, 1)
