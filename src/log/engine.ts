@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function*(
   let isClosing = false
 
   const transact = <A>(id: string, f: (before: State.Head | undefined, now: number) => Store.Step<A>) =>
-    store.transact([State.head(id).key], State.over(id, f))
+    State.transact(store, id, f)
 
   /** Changes nothing, and waits for nobody, unless the answer is lost. */
   const look = (id: string): Effect.Effect<State.Known | undefined, Store.StoreError> =>

@@ -161,7 +161,7 @@ export const make = (
         }
         commit += 1
         const change: State.Commit = { epoch, commit, batches: taken.batches, stated, end: last }
-        const done = yield* store.transact([State.head(id).key], State.over(id, State.append(id, change))).pipe(
+        const done = yield* State.transact(store, id, State.append(id, change)).pipe(
           trying(Math.max(1, left)),
           Effect.option
         )

@@ -387,3 +387,10 @@ export const over = <A>(id: string, f: (before: Head | undefined, now: number) =
   const cell = head(id)
   return ([text], now) => Result.map(cell.read(text), (before) => f(before, now))
 }
+
+/** Reads and changes one head in a step. */
+export const transact = <A>(
+  store: Store.Service,
+  id: string,
+  f: (before: Head | undefined, now: number) => Step<A>
+): Effect.Effect<A, Store.StoreError> => store.transact([head(id).key], over(id, f))
