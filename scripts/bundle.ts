@@ -28,23 +28,51 @@ const built = Fs.readdirSync(dist, { recursive: true, encoding: "utf8" })
   .map((file) => file.replaceAll(Path.sep, "/").slice(0, -3))
 const modules = built.filter((name) => name === "index" || hidden.every((path) => !path.test(name)))
 
-/** Where the calls begin that run when a module is loaded, and only make a value. */
-const pureCalls = (node: unknown): ReadonlyArray<number> => {
-  if (Array.isArray(node)) return node.flatMap(pureCalls)
-  if (typeof node !== "object" || node === null || !("type" in node) || !("start" in node)) return []
-  const { start, type, ...parts } = node
+/** An expression that runs when a module is loaded, and only makes a value. */
+interface Value {
+  readonly start: number
+  readonly end: number
+  readonly calls: number
+}
+
+const callsIn = (node: unknown): number => {
+  if (Array.isArray(node)) return node.reduce<number>((sum, one) => sum + callsIn(one), 0)
+  if (typeof node !== "object" || node === null || !("type" in node)) return 0
+  const { type, ...parts } = node
+  if (/Function|Statement|MethodDefinition/.test(String(type))) return 0
+  return callsIn(Object.values(parts)) + (/^(?:Call|New)Expression$/.test(String(type)) ? 1 : 0)
+}
+
+/** The values of constants, of static fields, and of what classes extend. */
+const valuesIn = (node: unknown): ReadonlyArray<Value> => {
+  if (Array.isArray(node)) return node.flatMap(valuesIn)
+  if (typeof node !== "object" || node === null || !("type" in node)) return []
+  const { type, ...parts } = node
   if (/Function|Statement|MethodDefinition/.test(String(type))) return []
-  const inside = Object.values(parts).flatMap(pureCalls)
-  return /^(?:Call|New)Expression$/.test(String(type)) ? [Number(start), ...inside] : inside
+  return Object.entries(parts).flatMap(([name, part]: readonly [string, unknown]) => {
+    const calls = /^(?:init|superClass|value)$/.test(name) ? callsIn(part) : 0
+    return calls > 0 && typeof part === "object" && part !== null && "start" in part && "end" in part
+      ? [{ start: Number(part.start), end: Number(part.end), calls }]
+      : valuesIn(part)
+  })
+}
+
+const pure = "/* @__PURE__ */ "
+
+// A function around several calls needs one mark, and minifiers take it away again, but keep marks.
+const marked = (code: string, { calls, end, start }: Value): string => {
+  const value = code.slice(start, end)
+  return calls === 1 && /^(?:new )?[\w.$]+\(/.test(value) ? pure + value : `${pure}(() => (${value}))()`
 }
 
 for (const name of built.filter((name) => !/^(?:bin$|cli\/)/.test(name))) {
   const file = Path.join(dist, `${name}.js`)
   const code = Fs.readFileSync(file, "utf8")
-  const starts = Array.from(new Set(pureCalls(parseAst(code).body))).sort((one, other) => one - other)
+  const values = valuesIn(parseAst(code).body)
   Fs.writeFileSync(
     file,
-    [0, ...starts].map((start, index) => code.slice(start, starts[index])).join("/*#__PURE__*/ ")
+    values.map((value, index) => code.slice(values[index - 1]?.end ?? 0, value.start) + marked(code, value)).join("") +
+      code.slice(values.at(-1)?.end ?? 0)
   )
 }
 

@@ -455,7 +455,12 @@ const caught = <A>(
     (made) => made
   )
 
-interface Outline {
+/**
+ * What is sent, but for the credentials.
+ *
+ * @internal
+ */
+export interface Outline {
   readonly method: "GET" | "POST"
   /** `undefined` for a call without a body. */
   readonly encoded: RequestFormat.Encoded | undefined
@@ -467,13 +472,15 @@ interface Outline {
   readonly headers: Readonly<Record<string, string>>
   /** Which of them don't show their values. */
   readonly secretNames: ReadonlyArray<string>
+  /** Runs before it is sent; `undefined` where nothing has to. */
+  readonly before?: Effect.Effect<void> | undefined
 }
 
 interface Plan extends Outline {
   readonly encoded: RequestFormat.Encoded
 }
 
-const requests = RequestFormat.once(() => import("./ChatRequest.ts"))
+const wholeRequests = RequestFormat.once(() => import("./engine/wholeRequest.ts"))
 
 /** How requests become what is sent. What does not depend on the request is done once. */
 const planner = <C>(definition: Definition<C>) => {
@@ -481,7 +488,7 @@ const planner = <C>(definition: Definition<C>) => {
   let made: SentHeaders | undefined
   const usual = () => made ??= headersOf(definition, {})
   const secretsOf = latest((url: string, model: string) => Redaction.ofUrl(url, model))
-  const whole = RequestFormat.orRefused(Effect.zip(requests, RequestFormat.load(format)))
+  const whole = RequestFormat.orRefused(Effect.zip(wholeRequests, RequestFormat.load(format)))
   return (request: ChatRequest.ChatRequest): Effect.Effect<Plan, ProviderError.InvalidRequest> =>
     Effect.suspend(() => {
       const model = caught(() => Result.succeed(modelOf(request, options)))
@@ -492,12 +499,13 @@ const planner = <C>(definition: Definition<C>) => {
       }
       const plain = "load" in format ? format.plain(request, name) : undefined
       if (plain !== undefined) return Effect.fromResult(caught(() => planOf(definition, name, plain, usual, secretsOf)))
-      return Effect.flatMap(whole, ([{ normalize }, format]) =>
+      return Effect.flatMap(whole, ([{ encode, logIgnored }, format]) =>
         Effect.fromResult(caught(() =>
-          normalize(request).pipe(
-            Result.flatMap((request) => format.encode(request, name)),
-            Result.flatMap((encoded) => planOf(definition, name, encoded, usual, secretsOf))
-          )
+          Result.flatMap(encode(format, request, name), (encoded) =>
+            Result.map(planOf(definition, name, encoded, usual, secretsOf), (plan) => ({
+              ...plan,
+              before: logIgnored(definition.protocol.provider, encoded.ignored)
+            })))
         )))
     })
 }
@@ -540,7 +548,12 @@ const planOf = <C>(
 const secretsAt = <A>(secretsOf: (url: string, model: string) => A, url: string, model: string) => (): A =>
   secretsOf(url, model)
 
-const planCall = <C, D>(
+/**
+ * What is sent for a call that asks for no new completion.
+ *
+ * @internal
+ */
+export const planCall = <C, D>(
   { endpoint, headers, options }: Definition<C>,
   { address, method, protocol, ...call }: Call<D>
 ): Result.Result<Outline, ProviderError.InvalidRequest> =>
@@ -648,7 +661,11 @@ export interface Caller<C extends Chunk> {
     request: ChatRequest.ChatRequest,
     clock?: Transport.Started
   ) => Stream.Stream<C, ProviderError.ProviderError>
-  readonly call: <D>(call: Call<D>, clock?: Transport.Started) => Stream.Stream<D, ProviderError.ProviderError>
+  readonly send: <D>(
+    plan: Effect.Effect<Outline, ProviderError.InvalidRequest>,
+    call: Pick<Call<D>, "protocol" | "hasContent">,
+    clock?: Transport.Started
+  ) => Stream.Stream<D, ProviderError.ProviderError>
 }
 
 /** What is wrong with a definition: authors without types may give anything. */
@@ -665,7 +682,7 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
   const problem = problemOf(definition)
   if (problem !== undefined) {
     const service = Checks.refusing("unknown", problem)
-    return { service, stream: service.stream, call: service.stream }
+    return { service, stream: service.stream, send: service.stream }
   }
   const { auth, options = {}, protocol } = definition
   const { transformClient = (client: HttpClient.HttpClient): Client => client } = options
@@ -704,7 +721,7 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
             isPaid: planned.encoded !== undefined,
             attempt: attempt(planned, auth, authorize, concealed)
           },
-          before: logIgnored(protocol.provider, planned.encoded?.ignored ?? [])
+          before: planned.before
         })
       })
     })
@@ -722,29 +739,9 @@ export const caller = Effect.fnUntraced(function*<C extends Chunk>(
       (request: ChatRequest.ChatRequest) => open(request)
     ),
     stream: (request, clock) => Opening.stream(open(request, clock)),
-    call: (call, clock) =>
-      Opening.stream(
-        run(Effect.suspend(() => Effect.fromResult(planCall(definition, call))), {
-          protocol: call.protocol,
-          hasContent: call.hasContent,
-          clock
-        })
-      )
+    send: (plan, { hasContent, protocol }, clock) => Opening.stream(run(plan, { protocol, hasContent, clock }))
   }
 })
-
-const logIgnored = (provider: string, ignored: ReadonlyArray<string>): Effect.Effect<void> | undefined => {
-  if (ignored.length === 0) return undefined
-  // An effort in other words is what was asked for; parts of earlier answers come with every turn that follows.
-  const isExpected = (place: string) => place.startsWith("prompt") || place.includes(" is sent as ")
-  const [left, expected] = [ignored.filter((place) => !isExpected(place)), ignored.filter(isExpected)]
-  const told = (places: ReadonlyArray<string>) =>
-    `${provider} is not sent everything as it was asked for: ${places.join("; ")}`
-  return Effect.all([
-    left.length === 0 ? Effect.void : Effect.logWarning(told(left)),
-    expected.length === 0 ? Effect.void : Effect.logDebug(told(expected))
-  ], { discard: true })
-}
 
 // Held by open streams, and so apart from what made their requests.
 const secretsIn = (

@@ -1,7 +1,8 @@
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
-import * as Auth from "../Auth.ts"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type * as Auth from "../Auth.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as AwsCredentials from "./AwsCredentials.ts"
 import * as AwsSignature from "./AwsSignature.ts"
@@ -34,21 +35,19 @@ export interface Options {
  *
  * @internal
  */
-export const make = (options: Options): Effect.Effect<Auth.Authorize> =>
+export const make = (options: Omit<Options, "apiKey">): Effect.Effect<Auth.Authorize> =>
   Effect.map(
-    Effect.flatMap(source(options), AwsCredentials.cached),
-    (credentials): Auth.Authorize =>
-      Effect.fnUntraced(function*({ body, headers, info, method, url }) {
-        const auth = yield* Effect.mapError(
-          credentials,
-          ({ message }) => new ProviderError.Authentication({ message })
-        )
-        return yield* AwsSignature.authorize(
-          { method, url, headers: signedHeaders(headers), body },
-          auth,
-          { region: info.region ?? "" }
-        )
-      })
+    source(options),
+    (credentials): Auth.Authorize => ({ body, headers, info, method, url }) =>
+      Effect.flatMap(
+        Effect.mapError(credentials, ({ message }) => new ProviderError.Authentication({ message })),
+        (auth) =>
+          AwsSignature.authorize(
+            { method, url, headers: signedHeaders(headers), body },
+            auth,
+            { region: info.region ?? "" }
+          )
+      )
   )
 
 // A proxy may change the others.
@@ -59,25 +58,20 @@ const signedHeaders = (headers: Readonly<Record<string, string>>): Readonly<Reco
 
 type Source = Effect.Effect<AwsCredentials.Auth, AwsCredentials.CredentialsError | ProviderError.Authentication>
 
-const source = ({ apiKey, credentials, region }: Options): Effect.Effect<Source> => {
-  if (apiKey !== undefined) {
-    return Effect.succeed(Effect.map(
-      Effect.fromResult(Auth.validate(apiKey, "pass `apiKey`, or set AWS_BEARER_TOKEN_BEDROCK")),
-      (key) => AwsCredentials.fromApiKeyUnsafe(Redacted.make(Redacted.value(key)))
-    ))
-  }
+const source = ({ credentials, region }: Omit<Options, "apiKey">): Effect.Effect<Source> => {
   if (credentials === undefined) {
     // Looked up for every request, with the configuration that the layer was made with.
-    return Effect.map(
+    return Effect.flatMap(
       ConfigProvider.ConfigProvider,
       (configuration) =>
-        Effect.provideService(AwsCredentials.automatic({ region }), ConfigProvider.ConfigProvider, configuration)
+        AwsCredentials.cached(
+          Effect.provideService(AwsCredentials.automatic({ region }), ConfigProvider.ConfigProvider, configuration)
+        )
     )
   }
-  return Effect.succeed(
-    Effect.isEffect(credentials) ? credentials : Effect.try({
-      try: () => AwsCredentials.fromKeysUnsafe(credentials),
-      catch: () => new ProviderError.Authentication({ message: "The AWS credentials are empty or cannot be sent" })
-    })
-  )
+  if (Effect.isEffect(credentials)) return AwsCredentials.cached(credentials)
+  return Effect.succeed(Effect.fromResult(Result.try({
+    try: () => AwsCredentials.fromKeysUnsafe(credentials),
+    catch: () => new ProviderError.Authentication({ message: "The AWS credentials are empty or cannot be sent" })
+  })))
 }

@@ -3,7 +3,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import type * as Auth from "../Auth.ts"
+import * as Auth from "../Auth.ts"
 import type { Endpoint } from "../Endpoint.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -43,19 +43,20 @@ export const endpoint =
  *
  * @internal
  */
-export const auth = (options: Options): Auth.Auth => ({
-  name: "aws",
-  headerNames: ["authorization"],
-  // Looked up for every request, with the configuration that the layer was made with. To read that without need
-  // takes rights that a program may not have.
-  make: options.apiKey === undefined && options.credentials === undefined
-    ? Effect.map(
-      ConfigProvider.ConfigProvider,
-      (configuration) =>
-        authorizeBy(Effect.provideService(making(options), ConfigProvider.ConfigProvider, configuration))
-    )
-    : Effect.sync(() => authorizeBy(making(options)))
-})
+export const auth = ({ apiKey, ...options }: Options): Auth.Auth =>
+  apiKey !== undefined ? Auth.bearer(apiKey, "pass `apiKey`, or set AWS_BEARER_TOKEN_BEDROCK") : {
+    name: "aws",
+    headerNames: ["authorization"],
+    // Looked up for every request, with the configuration that the layer was made with. To read that without need
+    // takes rights that a program may not have.
+    make: options.credentials === undefined
+      ? Effect.map(
+        ConfigProvider.ConfigProvider,
+        (configuration) =>
+          authorizeBy(Effect.provideService(making(options), ConfigProvider.ConfigProvider, configuration))
+      )
+      : Effect.sync(() => authorizeBy(making(options)))
+  }
 
 const authorizeBy = (make: Effect.Effect<Auth.Authorize, ProviderError.Reason>): Auth.Authorize => {
   let made: Auth.Authorize | undefined
@@ -64,7 +65,7 @@ const authorizeBy = (make: Effect.Effect<Auth.Authorize, ProviderError.Reason>):
     Effect.flatMap(made === undefined ? authorizer : Effect.succeed(made), (authorize) => authorize(outgoing))
 }
 
-const making = (options: Options) => Effect.flatMap(loaded, ({ make }) => make(options))
+const making = (options: Omit<Options, "apiKey">) => Effect.flatMap(loaded, ({ make }) => make(options))
 
 const loaded = RequestFormat.orRefused(RequestFormat.once(() => import("./authorize.ts")))
 

@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import { concat } from "../internal/bytes.ts"
+import { defined } from "../internal/defined.ts"
 import { type Protocol, requestIdHeaders, type ResponseHeaders } from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { excerpt, parseErrorBody } from "../wire/errorBody.ts"
@@ -132,11 +133,10 @@ export const refusal = (
         body: excerpt(shown)
       })
     }
-    const code = names.errorCode?.(response.headers)
     return ProviderError.classify({
       message: `HTTP ${response.status}${mediaType === "" ? "" : ` with a body of ${mediaType}`}${addressed(response)}`,
       ...(stated === undefined ? { body: excerpt(shown) } : stated),
-      ...(code === undefined ? undefined : { code }),
+      ...defined({ code: names.errorCode?.(response.headers) }),
       status: ok ? stated?.status : response.status,
       requestId: requestId(response.headers, names) ?? stated?.requestId,
       retryAfter: retryAfter(response.headers, now),

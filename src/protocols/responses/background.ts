@@ -88,9 +88,12 @@ export const make = <C extends ResponsesChunk>(
   const provider = definition.protocol.provider
   const refuse = (message: string) => Checks.refused(provider, `${provider}: ${message}`)
 
+  const call = <D>(call: Provider.Call<D>, clock?: Started) =>
+    caller.send(Effect.suspend(() => Effect.fromResult(Provider.planCall(definition, call))), call, clock)
+
   const open = (position: Position, from: Omit<Resume, keyof Position>, clock?: Started) => {
     const refusal = refusalOf(position)
-    return refusal !== undefined ? Stream.fail(refuse(refusal)) : caller.call({
+    return refusal !== undefined ? Stream.fail(refuse(refusal)) : call({
       method: "GET",
       address: (url) => {
         const address = below(url, position.id)
@@ -133,7 +136,7 @@ export const make = <C extends ResponsesChunk>(
     },
     cancel: (id) => {
       const refusal = refusalOf({ id })
-      return refusal !== undefined ? Effect.fail(refuse(refusal)) : Stream.runHead(caller.call({
+      return refusal !== undefined ? Effect.fail(refuse(refusal)) : Stream.runHead(call({
         method: "POST",
         address: (url) => below(url, id, "/cancel"),
         model: undefined,
