@@ -339,9 +339,9 @@ export const calculateEach: {
   const stated = fromStated(metadata)
   if (stated !== undefined) return stated
   const itemised = isItemised(metadata)
-  const costs = calls(metadata).map((call, index) => {
+  const costs = calls(metadata).map((call) => {
     const price = priceOf(call)
-    return price === undefined ? unpriced(call) : costOfCall(call, price, itemised || index > 0)
+    return price === undefined ? unpriced(call) : costOfCall(call, price, itemised)
   })
   const [only, ...others] = costs
   if (only !== undefined && others.length === 0 && !itemised) return only

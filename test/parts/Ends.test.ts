@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Chunk, Parts } from "../../src/index.ts"
+import { Schema } from "effect"
+import { AnthropicChunk, BedrockChunk, type Chunk, Parts } from "../../src/index.ts"
 import { Answer, Arbitraries } from "../../src/testing.ts"
 
 /** The wires that say where a block ends, by how they say it. */
@@ -31,6 +32,31 @@ describe("a block", () => {
       for (const chunk of chunksOf(answer)) {
         parts.push(...decoder.push([chunk]))
         if (stop.test(JSON.stringify(chunk.chunk))) assert.deepStrictEqual([...open(parts)], [])
+      }
+    })
+  }
+
+  // A proxy that makes one stream of several may begin to count again.
+  for (
+    const [name, chunksOf, place, stop, fromPayload] of [
+      ["anthropic", Answer.anthropic, /"index":\d+/, /_stop"/, AnthropicChunk.FromPayload],
+      ["bedrock", Answer.bedrock, /"contentBlockIndex":\d+/, /^\{"contentBlockStop"/, BedrockChunk.FromPayload]
+    ] as const
+  ) {
+    it.prop(`ends where another begins in its place: ${name}`, [Arbitraries.answer()], ([answer]) => {
+      const decoder = Parts.chunkDecoder()
+      const decode: (payload: unknown) => Chunk.Chunk = Schema.decodeUnknownSync(fromPayload)
+      const parts: Array<{ readonly type: string; readonly id?: string | undefined }> = []
+      for (const { chunk } of chunksOf(answer)) {
+        const payload = JSON.stringify(chunk)
+        if (stop.test(payload)) continue
+        const numbered = payload.replace(place, (found) => found.replace(/\d+/, "0"))
+        const before = open(parts).size
+        const came = decoder.push([decode(JSON.parse(numbered))])
+        parts.push(...came)
+        if (/(?:content_block_start|contentBlockStart)"/.test(payload)) {
+          assert.isAtLeast(came.filter(({ type }) => type.endsWith("-end")).length, before, payload)
+        }
       }
     })
   }
