@@ -43,9 +43,9 @@ const programs = ["test/{Guides,Recipes}.test.ts"]
 export default defineConfig({
   test: {
     // Limits for what hangs, not for what is slow: they have to hold on a machine that is busy with other things.
-    testTimeout: 60_000,
+    testTimeout: 300_000,
     setupFiles: "test/support/seed.ts",
-    hookTimeout: 180_000,
+    hookTimeout: 300_000,
     // The default leaves a core free for watching. Some tests wait for processes.
     maxWorkers: Math.ceil(availableParallelism() * 1.5),
     // For the processes that tests start.

@@ -120,7 +120,6 @@ describe("ChatResponse", () => {
 
   it(
     "does work linear in the number of choices of a chunk",
-    Cpu.patient,
     Cpu.within(3, () => {
       const choices = Array.from(
         { length: 20_000 },

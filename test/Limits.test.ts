@@ -94,7 +94,6 @@ describe("limits", () => {
 
   it(
     "no pattern looks at more than that",
-    Cpu.patient,
     Cpu.within(2, () => {
       for (const { errors } of [OpenAi.protocol(), AzureOpenAi.protocol(), Bedrock.protocol()]) {
         for (const word of ["triggering ", "input is too long ", "exceeds the model's ", "prompt is "]) {

@@ -17,7 +17,7 @@ const runtimes = await Promise.all(
   })
 )
 
-describe("Package", { timeout: 60_000 }, () => {
+describe("Package", () => {
   const temporary = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-llm-stream-"))
   const project = Path.join(temporary, "project")
   const consumer = Path.join(temporary, "consumer")
@@ -54,9 +54,9 @@ describe("Package", { timeout: 60_000 }, () => {
     )
     await succeed("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], consumer)
     Fs.renameSync(optional, hidden)
-  }, 120_000)
+  })
 
-  afterAll(() => Fs.rmSync(temporary, { recursive: true, force: true }), 60_000)
+  afterAll(() => Fs.rmSync(temporary, { recursive: true, force: true }))
 
   it("passes publint", async () => {
     await succeed(process.execPath, [bin("publint"), "run", tarball, "--strict"])
@@ -172,7 +172,7 @@ describe("Package", { timeout: 60_000 }, () => {
     beforeAll(async () => {
       const options = { module: "esnext", moduleResolution: "bundler", exactOptionalPropertyTypes: true }
       await succeed(process.execPath, compiling("typescript", ["consumer.ts", "main.ts"], options), consumer)
-    }, 60_000)
+    })
 
     for (const { name, path, version } of runtimes) {
       it(`compiles, and runs on ${name} ${version}`, async () => {

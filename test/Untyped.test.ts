@@ -571,7 +571,7 @@ describe("A client of a hostile log", () => {
         assert(Exit.isFailure(exit))
         assert.match(Cause.pretty(exit.cause), /ClientError/)
         assert.notMatch(Cause.pretty(exit.cause), /hunter2/)
-      }), 20_000)
+      }))
   }
 })
 

@@ -156,7 +156,6 @@ describe("Redaction", () => {
 
   it(
     "takes time linear in the text",
-    Cpu.patient,
     Cpu.within(3, () => {
       for (const text of ["\\", "%", "%25", "&", "&#1", "a", "\\u", "sk-"]) {
         const long = text.repeat(100_000 / text.length)

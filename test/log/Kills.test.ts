@@ -75,6 +75,6 @@ for (const [kind, { isAbsent, name, open }] of Object.entries(kinds)) {
           }
           assert.strictEqual(calls, ids.length)
         }
-      }), 30_000 + kills * 10_000)
+      }), 120_000 + kills * 60_000)
   })
 }

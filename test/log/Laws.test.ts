@@ -16,7 +16,7 @@ const histories = Number(process.env["LLM_STREAM_HISTORIES"] ?? 1000)
 
 const obeys = (open: Effect.Effect<Store.Service, Store.StoreError, Scope.Scope>, atLeast = 0) => {
   for (const { check, name } of StreamLogLaws.laws(open, { histories: Math.max(histories, atLeast) })) {
-    it.live(name, () => check, 300_000)
+    it.live(name, () => check)
   }
 }
 

@@ -140,6 +140,6 @@ describe("AnyChunk", () => {
           )
           for (const chunk of Corpus.shapes(chunks, ({ chunk }) => chunk)) comesBack(chunk)
         }
-      }), 60_000)
+      }))
   }
 })

@@ -134,7 +134,7 @@ for (const [name, client] of Object.entries(clients)) {
           assert.strictEqual(resumed?.body, "")
           assert.isTrue(Redacted.isRedacted(resumed?.headers["authorization"]))
         }
-      }).pipe(on(client)), 20_000)
+      }).pipe(on(client)))
 
     it.live("gives the rest of its chunks to whoever asks for them", () =>
       Effect.gen(function*() {

@@ -384,7 +384,6 @@ describe("Parts", () => {
 
   it(
     "does work linear in what comes",
-    Cpu.patient,
     Cpu.within(5, () => {
       const n = 30_000
       const pieces = Array.from({ length: n }, () => piece({ name: "t", arguments: "{}" }))

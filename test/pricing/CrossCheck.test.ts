@@ -41,7 +41,7 @@ describe("our prices", () => {
   })
 
   for (const list of ["pi-ai", "ai-sdk-cost-calculator", "litellm", "portkey", "genai-prices"]) {
-    it(`made without ${list} agree with it, but for what the report names`, { timeout: 30_000 }, async () => {
+    it(`made without ${list} agree with it, but for what the report names`, async () => {
       const { tables } = await generate(list)
       const { disagreements } = await generate()
       const reported = new Set(disagreements.map(({ field, id, provider }) => `${provider} ${id} ${field}`))

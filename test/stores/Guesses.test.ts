@@ -83,6 +83,6 @@ for (const [kind, { isAbsent, name, open }] of Object.entries(kinds)) {
         )
         const result = yield* Arbitrary.checkEffect(operations, property, { runs: 100 })
         assert.isUndefined(Arbitrary.formatCheckFailure(result))
-      }), 120_000)
+      }))
   })
 }

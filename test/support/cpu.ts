@@ -7,6 +7,3 @@ export const within = (seconds: number, f: () => void) => (): void => {
   const { system, user } = process.threadCpuUsage(start)
   assert.isBelow((system + user) / 1e6, seconds)
 }
-
-/** The limit of a test whose work is measured as CPU time: what it waits for on a busy machine says nothing. */
-export const patient = { timeout: 120_000 }

@@ -24,7 +24,7 @@ export const run = (
     execFile(
       command,
       args,
-      { cwd: root, maxBuffer: 64 * 1024 * 1024, timeout: 120_000, ...options },
+      { cwd: root, maxBuffer: 64 * 1024 * 1024, timeout: 240_000, ...options },
       (error, stdout, stderr) =>
         resolve({ status: error === null ? 0 : error.code ?? error.signal ?? 1, output: stdout + stderr })
     )
