@@ -591,32 +591,30 @@ const decades = 100
 export const limit = 1.6
 
 /**
- * The exponent of a case's growth: 1 for linear work, 2 for quadratic. It is that of two decades, or of the second alone
- * where that is less: work that fits the caches in the small run looks steeper than it is, what is quadratic is so in
- * each decade. The large run is repeated while it is over the limit, for the machine may have been in the way once.
+ * The exponent of a case's growth: 1 for linear work, 2 for quadratic. It is that of two decades, or what it is from there
+ * on where that is less: work that fits the caches in the small run looks steeper than it is, what is quadratic is so
+ * further on as well. The large run is repeated while it is over the limit, for the machine may have been in the way once.
  */
 export const exponent = async ({ prepare, size }: Case): Promise<number> => {
   const small = prepare(size)
   const large = prepare(size * decades)
   // Compiled before it is measured.
   for (let i = 0; i < 5; i++) await small()
-  const least = await leastCost(small)
-  let found = exponentOf(await cost(large) / least, decades)
-  if (found <= limit) return found
-  const half = Math.sqrt(decades)
-  const middle = await leastCost(prepare(size * half))
+  const least = await leastCost(small, 8)
+  let found = Number.POSITIVE_INFINITY
   for (let round = 0; round < 4 && found > limit; round++) {
-    const took = await cost(large)
-    found = Math.min(found, exponentOf(took / least, decades), exponentOf(took / middle, half))
+    found = Math.min(found, exponentOf(await cost(large) / least, decades))
   }
-  return found
+  if (found <= limit) return found
+  const further = await leastCost(prepare(size * decades * 4), 2)
+  return Math.min(found, exponentOf(further / await leastCost(large, 2), 4))
 }
 
 const exponentOf = (times: number, multiple: number): number => Math.log(times) / Math.log(multiple)
 
-const leastCost = async (run: () => unknown): Promise<number> => {
+const leastCost = async (run: () => unknown, rounds: number): Promise<number> => {
   let least = Number.POSITIVE_INFINITY
-  for (let i = 0; i < 8; i++) least = Math.min(least, await cost(run))
+  for (let i = 0; i < rounds; i++) least = Math.min(least, await cost(run))
   return least
 }
 

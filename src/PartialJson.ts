@@ -123,6 +123,10 @@ const creditPerCharacter = 16
 /** An object or array of its own, beside its entries. */
 const costOfContainer = 8
 
+/** Arrays of more items than this don't fit the nursery of the heap, where copies are cheap. */
+const manyItems = 8 * 1024
+const costOfLateItem = 8
+
 /** Objects of more keys than this are hash tables, whose keys take longer to copy. */
 const manyKeys = 128
 const costOfHashedKey = 64
@@ -130,6 +134,8 @@ const costOfHashedKey = 64
 interface ArrayFrame {
   readonly kind: "array"
   readonly items: Array<Schema.Json>
+  /** What it costs to copy them. */
+  cost: number
   /** How many segments of the watched path lead here; -1 where the path leads elsewhere. */
   readonly matched: number
 }
@@ -335,7 +341,7 @@ class State implements Parser {
         this.open.push(
           character === "{"
             ? { kind: "object", record: {}, size: 0, cost: 0, key: "", matched }
-            : { kind: "array", items: [], matched }
+            : { kind: "array", items: [], cost: 0, matched }
         )
         this.openCost += costOfContainer
         this.next = character === "{" ? "firstKey" : "element"
@@ -448,7 +454,7 @@ class State implements Parser {
   private close(at: number): number {
     const frame = this.open.pop()
     if (frame === undefined) return at + 1
-    this.openCost -= costOfContainer + (frame.kind === "array" ? frame.items.length : frame.cost)
+    this.openCost -= costOfContainer + frame.cost
     this.put(frame.kind === "array" ? frame.items : frame.record)
     return at + 1
   }
@@ -469,14 +475,17 @@ class State implements Parser {
     }
     if (frame.kind === "object") {
       set(frame.record, frame.key, value)
-      const cost = frame.size++ < manyKeys ? 1 : costOfHashedKey
-      frame.cost += cost
-      this.openCost += cost
+      this.grow(frame, ++frame.size <= manyKeys ? 1 : costOfHashedKey)
       return
     }
-    this.openCost++
     const size = frame.items.push(value)
+    this.grow(frame, size <= manyItems ? 1 : costOfLateItem)
     if (frame.matched === this.watched?.path.length) this.watched.onElement(value, size - 1)
+  }
+
+  private grow(frame: Frame, cost: number): void {
+    frame.cost += cost
+    this.openCost += cost
   }
 
   private matchedHere(): number {

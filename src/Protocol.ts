@@ -387,42 +387,33 @@ export const maxLineSize = Sse.maxEventSize
 
 const lineFraming = <Event>(fromLine: (line: string) => Event): ReturnType<Framing<Event>["make"]> => {
   const utf8 = new TextDecoder()
-  // Pieces of the line that the last read left unfinished, joined once when it ends: appending would be quadratic.
-  let pending: Array<string> = []
-  let pendingSize = 0
+  // Pieces of the line that is not yet whole, joined once when it ends: appending would be quadratic.
+  let pieces: Array<string> = []
+  let size = 0
   let failure: { readonly message: string } | undefined
-  const events = (text: string): ReadonlyArray<Event> => {
+  const events = (text: string, isEnd: boolean): ReadonlyArray<Event> => {
     const events: Array<Event> = []
-    for (const line of text.split("\n")) {
-      if (line.length > maxLineSize) {
-        fail()
+    const parts = failure === undefined ? text.split("\n") : []
+    for (const [index, part] of parts.entries()) {
+      pieces.push(part)
+      size += part.length
+      if (size > maxLineSize) {
+        failure = { message: `A line is longer than the limit of ${maxLineSize} characters` }
+        pieces = []
         break
       }
-      if (line.trim() !== "") events.push(fromLine(line.endsWith("\r") ? line.slice(0, -1) : line))
+      if (index < parts.length - 1 || isEnd) {
+        const line = pieces.join("")
+        if (line.trim() !== "") events.push(fromLine(line.endsWith("\r") ? line.slice(0, -1) : line))
+        pieces = []
+        size = 0
+      }
     }
     return events
   }
-  const fail = () => {
-    failure = { message: `A line is longer than the limit of ${maxLineSize} characters` }
-    pending = []
-  }
   return {
-    push: (read) => {
-      if (failure !== undefined) return []
-      const text = utf8.decode(read, { stream: true })
-      const end = text.lastIndexOf("\n")
-      const lines = end === -1 ? "" : [...pending, text.slice(0, end)].join("")
-      if (end !== -1) {
-        pending = []
-        pendingSize = 0
-      }
-      pending.push(text.slice(end + 1))
-      pendingSize += text.length - end - 1
-      const framed = events(lines)
-      if (pendingSize > maxLineSize) fail()
-      return framed
-    },
-    end: () => failure === undefined ? events([...pending, utf8.decode()].join("")) : [],
+    push: (read) => events(utf8.decode(read, { stream: true }), false),
+    end: () => events(utf8.decode(), true),
     get failure() {
       return failure
     }
