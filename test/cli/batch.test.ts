@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect, Schedule, type Scope } from "effect"
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { emptyRedis, hasPostgres, hasRedis, hasSqlite, newPostgres } from "../stores/stores.ts"
 import { answerOf, type Upstream, upstream } from "../support/upstream.ts"
 import { lines, run, start } from "./harness.ts"
 
@@ -59,6 +60,18 @@ const assertAnswered = (at: Place, count: number): void => {
   for (const { content, error, id } of rows) assert.deepStrictEqual([content, error], [answerOf(String(id)), null])
 }
 
+/** How many processes a batch loses. */
+const kills = Number(process.env["LLM_STREAM_KILLS"] ?? 2)
+
+/** Stores that nobody else has, by what the command calls them. */
+const stores: Readonly<
+  Record<string, { readonly isAbsent: boolean; readonly url: Effect.Effect<string | undefined, never, Scope.Scope> }>
+> = {
+  sqlite: { isAbsent: !hasSqlite, url: Effect.undefined },
+  redis: { isAbsent: !hasRedis, url: emptyRedis },
+  postgres: { isAbsent: !hasPostgres, url: newPostgres }
+}
+
 const until = (isSo: () => boolean) =>
   Effect.repeat(Effect.sync(isSo), { until: (so) => so, schedule: Schedule.spaced("5 millis") })
 
@@ -79,29 +92,36 @@ describe("llm-stream batch", () => {
       assert.strictEqual(at.up.calls.length, 30)
     }))
 
-  it.live("survives kill -9: each line is answered once, and each call has its row", () =>
-    Effect.gen(function*() {
-      const at = yield* place(120)
-      at.up.behave = () => ({ delay: 40 })
-      const kills = 2
-      for (let kill = 0; kill < kills; kill++) {
-        const before = at.up.calls.length
-        const { child, exited } = start(argsOf(at, ["--concurrency", "4"]), at.env)
-        yield* until(() => at.up.calls.length > before + 10)
-        child.kill("SIGKILL")
-        yield* exited
-        Fs.appendFileSync(at.output, "{\"id\":\"q3\",\"provi")
-      }
-      const { status } = yield* run(argsOf(at), { env: at.env })
-      assert.strictEqual(status, 0)
-      assertAnswered(at, 120)
-      assert.isAtMost(at.up.calls.length, 120 + kills * 4)
-      const ledger = yield* run(["ledger", "--store", `sqlite:${at.output}.store`, "--json"])
-      const rows = lines(ledger.stdout)
-      const total = rows.at(-1)
-      assert.deepInclude(total, { type: "total", done: 120, running: 0, attempts: rows.length - 1 })
-      assert.isAtLeast(Number(total?.["lost"]), at.up.calls.length - 120)
-    }))
+  for (const [kind, { isAbsent, url }] of Object.entries(stores)) {
+    it.live.skipIf(isAbsent)(
+      `survives kill -9 with ${kind}: each line is answered once, and each call has its row`,
+      () =>
+        Effect.gen(function*() {
+          const count = 60 + kills * 30
+          const at = yield* place(count)
+          const store = yield* url
+          const args = ["--store", store ?? `sqlite:${at.output}.store`]
+          at.up.behave = () => ({ delay: 40 })
+          for (let kill = 0; kill < kills; kill++) {
+            const before = at.up.calls.length
+            const { child, exited } = start(argsOf(at, ["--concurrency", "4", ...args]), at.env)
+            yield* until(() => at.up.calls.length > before + kill % 15)
+            child.kill("SIGKILL")
+            yield* exited
+            Fs.appendFileSync(at.output, "{\"id\":\"q3\",\"provi")
+          }
+          const { status } = yield* run(argsOf(at, args), { env: at.env })
+          assert.strictEqual(status, 0)
+          assertAnswered(at, count)
+          assert.isAtMost(at.up.calls.length, count + kills * 4)
+          const ledger = yield* run(["ledger", ...args, "--json"])
+          const rows = lines(ledger.stdout)
+          const total = rows.at(-1)
+          assert.deepInclude(total, { type: "total", done: count, running: 0, attempts: rows.length - 1 })
+          assert.isAtLeast(Number(total?.["lost"]), at.up.calls.length - count)
+        })
+    )
+  }
 
   it.live("is shared by processes: no line is asked twice", () =>
     Effect.gen(function*() {

@@ -56,3 +56,44 @@ export const dropRedis = (prefix: string) =>
     const keys = yield* redis.send<ReadonlyArray<string>>("KEYS", `{${prefix}}:*`)
     if (keys.length > 0) yield* redis.send("DEL", ...keys)
   }).pipe(Effect.provide(NodeRedis.layer({ url: redisUrl })), Effect.orDie)
+
+/** The address of a database of Postgres that is removed at the end of the scope. */
+export const newPostgres = Effect.acquireRelease(
+  Effect.gen(function*() {
+    const sql = yield* PgClient.PgClient
+    const name = unique()
+    yield* sql`CREATE DATABASE ${sql(name)}`
+    const url = new URL(postgresUrl)
+    url.pathname = name
+    return url.href
+  }).pipe(Effect.provide(PgClient.layer({ url: postgres })), Effect.orDie),
+  (url) =>
+    Effect.gen(function*() {
+      const sql = yield* PgClient.PgClient
+      yield* sql`DROP DATABASE ${sql(new URL(url).pathname.slice(1))} WITH (FORCE)`
+    }).pipe(Effect.provide(PgClient.layer({ url: postgres })), Effect.orDie)
+)
+
+/** The address of a database of Redis that was empty, and is again at the end of the scope. */
+export const emptyRedis = Effect.acquireRelease(
+  Effect.gen(function*() {
+    for (let index = 15; index > 0; index--) {
+      const url = new URL(redisUrl)
+      url.pathname = `${index}`
+      const size = yield* sized(url.href)
+      if (size === 0) return url.href
+    }
+    return yield* Effect.die(new Error("Redis has no empty database"))
+  }),
+  (url) =>
+    Effect.flatMap(Redis.Redis, (redis) => redis.send("FLUSHDB")).pipe(
+      Effect.provide(NodeRedis.layer({ url })),
+      Effect.orDie
+    )
+)
+
+const sized = (url: string) =>
+  Effect.flatMap(Redis.Redis, (redis) => redis.send<number>("DBSIZE")).pipe(
+    Effect.provide(NodeRedis.layer({ url })),
+    Effect.orDie
+  )
