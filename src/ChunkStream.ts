@@ -328,9 +328,14 @@ export const broadcast: {
   self: Stream.Stream<C, E, R>,
   consumers: Consumers<C, E, Results>
 ): Broadcast<Results, R> => {
-  const entries = Object.entries<(chunks: Stream.Stream<C, E>) => Results[keyof Results]>(consumers)
+  const sound = <A>(result: Result.Result<A, string>) =>
+    Effect.mapError(Effect.fromResult(result), (message) => Checks.refused("ChunkStream", message))
   const results = Effect.gen(function*() {
-    const streams = yield* Stream.broadcastN(self, { n: entries.length, capacity: broadcastCapacity })
+    const stream = yield* sound(Checks.given("stream", "a stream", () => self, Stream.isStream))
+    const entries = Object.entries<(chunks: Stream.Stream<C, E>) => Results[keyof Results]>(
+      yield* sound(Checks.copied(consumers, "consumers"))
+    )
+    const streams = yield* Stream.broadcastN(stream, { n: entries.length, capacity: broadcastCapacity })
     const runs = Arr.zipWith(entries, streams, ([name, consume], stream) => {
       let isStarted = false
       const chunks = Stream.suspend(() => {
@@ -341,7 +346,10 @@ export const broadcast: {
       const unread = Effect.suspend(() =>
         isStarted ? Effect.void : Effect.forkScoped(Effect.ignore(Stream.runHead(stream)))
       )
-      return Effect.map(Effect.tap(consume(chunks), unread), (result) => [name, result] as const)
+      const consumed = sound(
+        Checks.given(`consumers.${name}`, "a function that gives an effect", () => consume(chunks), Effect.isEffect)
+      )
+      return Effect.map(Effect.tap(Effect.flatten(consumed), unread), (result) => [name, result] as const)
     })
     return Object.fromEntries(yield* Effect.all(runs, { concurrency: "unbounded" }))
   }).pipe(Effect.scoped)
@@ -371,7 +379,7 @@ export type Consumers<C, E, Results> = { readonly [K in keyof Results]: (chunks:
 export type Broadcast<Results extends Readonly<Record<string, Effect.Effect<unknown, unknown, unknown>>>, R> =
   Effect.Effect<
     { readonly [K in keyof Results]: Effect.Success<Results[K]> },
-    Effect.Error<Results[keyof Results]>,
+    Effect.Error<Results[keyof Results]> | ProviderError.ProviderError,
     R | Effect.Services<Results[keyof Results]>
   >
 

@@ -13,6 +13,7 @@ import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as Buckets from "./CostBuckets.ts"
 import { calls, type CostMetadata, isItemised, isStated } from "./CostMetadata.ts"
+import { Amount } from "./internal/amount.ts"
 import { trusted } from "./internal/trusted.ts"
 import { on, type Price, type Rates, type TokenAmount, tokenComponentNames, tokenComponents } from "./Price.ts"
 
@@ -56,9 +57,9 @@ export const Component = Schema.Struct({
   /** Tokens, requests or images; 1 for a stated cost. */
   quantity: Schema.Number,
   /** USD for one token, request or image, multipliers included; absent in a sum over different prices. */
-  unitPrice: Schema.optionalKey(Schema.BigDecimalFromString),
+  unitPrice: Schema.optionalKey(Amount),
   /** USD. */
-  amount: Schema.BigDecimalFromString
+  amount: Amount
 }).annotate({ identifier: "Component" })
 
 /**
@@ -170,7 +171,7 @@ export type Flag = typeof Flag.Type
  */
 export class Cost extends Schema.Class<Cost>("effect-llm-stream/Cost")({
   currency: Schema.Literal("USD"),
-  total: Schema.BigDecimalFromString,
+  total: Amount,
   /** The priced components, in the order of {@link ComponentName}; those with nothing to price are left out. */
   components: Schema.Array(Component),
   /** What could not be priced or had to be corrected; empty when the total is complete. */

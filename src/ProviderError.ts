@@ -7,6 +7,7 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
+import { Amount } from "./internal/amount.ts"
 import { defined } from "./internal/defined.ts"
 import { sum, Usage } from "./Usage.ts"
 
@@ -310,7 +311,7 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
   spent: Schema.optionalKey(Schema.Struct({
     usage: Usage,
     /** USD; absent where the cost of one of the responses is not known. */
-    cost: Schema.optionalKey(Schema.BigDecimalFromString),
+    cost: Schema.optionalKey(Amount),
     /** Whether all of it was priced as stated: `cost` may be too low otherwise. Absent where `cost` is. */
     isComplete: Schema.optionalKey(Schema.Boolean)
   })),

@@ -8,7 +8,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -159,15 +158,31 @@ export const encode = <E, R>(
 ): Stream.Stream<Uint8Array, never, R> => {
   const known = checked(options)
   const heartbeat = Result.isSuccess(known) ? known.success.heartbeat : Duration.infinity
-  const shown: Stream.Stream<ServerSentEvent | undefined, unknown, R> = Result.match(known, {
-    onFailure: (message) => Stream.fail(Checks.refused("ServerSentEvents", message)),
-    onSuccess: (options) => Stream.map(Given.streamOf(self), (event) => sent(event, options))
+  const refused = (message: string) => Checks.refused("ServerSentEvents", message)
+  const shown: Stream.Stream<string, unknown, R> = Result.match(known, {
+    onFailure: (message) => Stream.fail(refused(message)),
+    onSuccess: (options) =>
+      Stream.suspend(() => {
+        let isBroken = false
+        return Given.streamOf(self).pipe(
+          Stream.map((event) => {
+            const text = Result.getOrUndefined(Result.try(() => written(sent(event, options))))
+            isBroken = text === undefined
+            return text ?? ""
+          }),
+          Stream.takeUntil(() => isBroken),
+          Stream.filter((text) => text !== ""),
+          Stream.concat(Stream.suspend(() =>
+            isBroken
+              ? Stream.fail(refused("an event of the stream can't be sent: it is none, or it threw"))
+              : Stream.empty
+          ))
+        )
+      })
   })
   const events = shown.pipe(
-    Stream.filter(Predicate.isNotUndefined),
     Stream.tapError(logged),
-    Stream.catch((error) => Stream.make(failureOf(error))),
-    Stream.map((event) => Sse.encode({ event: event._tag, data: encodeJson()(event) })),
+    Stream.catch((error) => Stream.make(written(failureOf(error)))),
     Stream.concat(Stream.make(Sse.encode({ event: "End", data: `{"_tag":"End"}` })))
   )
   return Stream.encodeText(
@@ -227,13 +242,18 @@ const sent = (event: Event, { costs = false, toolResults = false }: Options): Se
 const spent = (cost: Cost | undefined) => cost === undefined ? undefined : { cost: toJson(cost).total }
 
 const failureOf = (error: unknown): Failure => {
-  const retryAfter = isProviderError(error) ? error.retryAfter : undefined
+  // Looking at an error may throw.
+  const known = Result.try(() => isProviderError(error) ? error.retryAfter : undefined)
+  const retryAfter = Result.getOrUndefined(known)
   return {
     _tag: "Failure",
     reason: tagOf(error),
     ...(retryAfter === undefined ? undefined : { retryAfter: Duration.toSeconds(retryAfter) })
   }
 }
+
+const written = (event: ServerSentEvent | undefined): string =>
+  event === undefined ? "" : Sse.encode({ event: event._tag, data: encodeJson()(event) })
 
 // A program without a browser does not pay for it.
 const encodeJson = lazy(() => Schema.encodeSync(Schema.fromJsonString(Schema.toCodecJson(ServerSentEvent))))

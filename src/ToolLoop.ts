@@ -402,11 +402,21 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
       ...defined({ system: system ?? from?.system, usage: from?.usage, cost: from?.cost })
     }
     yield* sound(Checks.given("system", "a text", () => system, Checks.isText))
-    yield* sound(Checks.given("tools", "a toolkit or an effect that makes one", () => tools, isTools))
-    const { forms, handlers, known } = yield* prepared(tools, codecTransformer(provider))
-    const clients: Offered = new Set(clientTools.map(({ name }) => name))
+    yield* sound(checkedTools(tools, (tools) => Effect.isEffect(tools) || isHandled(tools)))
+    const { forms, handlers, known } = yield* sound(yield* prepared(tools, codecTransformer(provider)))
+    const clients: Offered = yield* sound(
+      Checks.given("clientTools", "a list of tools", () => new Set(clientTools.map(({ name }) => name)))
+    )
     for (const name of clients) if (forms.has(name)) return yield* invalid(`clientTools: ${name} is a tool of the loop`)
-    const wanted = output === undefined ? undefined : isCodec(output) ? { schema: output } : output
+    const wanted = output === undefined
+      ? undefined
+      : yield* sound(
+        Checks.given(
+          "output",
+          "a schema, or an object that has one",
+          () => isCodec(output) ? { schema: output } : { ...output }
+        )
+      )
     const asking = wanted === undefined ? undefined : yield* StructuredOutput.asking(provider, wanted)
     const repairs = yield* Effect.mapError(
       Effect.fromResult(Checks.count("output.repairs", wanted?.repairs ?? 0)),
@@ -427,18 +437,23 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
 
     const step = (state: State): Own =>
       Stream.unwrap(Effect.gen(function*() {
-        const told = yield* yield* sound(
+        const valid = <A>(result: Effect.Effect<A, ProviderError.ProviderError>) =>
+          Effect.mapError(result, (error) => ProviderError.withSpent(error, state))
+        const told = yield* yield* valid(sound(
           Checks.given("prepareStep", "a function", () => changesOf(prepareStep?.(state)))
-        )
-        const { prompt: replacement, sent, system = state.system, tools: names, ...changes } = yield* sound(
+        ))
+        const { prompt: replacement, sent, system = state.system, tools: names, ...changes } = yield* valid(sound(
           Checks.copied(told, "prepareStep")
-        )
-        yield* sound(Checks.given("prepareStep.system", "a text", () => system, Checks.isText))
-        const before = replacement === undefined ? state : { ...state, prompt: yield* promptOf(replacement) }
+        ))
+        yield* valid(sound(Checks.given("prepareStep.system", "a text", () => system, Checks.isText)))
+        const listed = yield* valid(sound(
+          Checks.given("prepareStep.tools", "a list of names", () => names && [...names], isNames)
+        ))
+        const before = replacement === undefined ? state : { ...state, prompt: yield* valid(promptOf(replacement)) }
         const forced = toolChoice === "required" || typeof toolChoice === "object"
         const isAnswered = before.steps > 0 || before.prompt.content.at(-1)?.role === "tool"
         const chosen = toolChoice === undefined || forced && isAnswered ? undefined : toolChoice
-        const offered = names === undefined ? all : new Set([...names.filter((name) => all.has(name)), ...clients])
+        const offered = listed === undefined ? all : new Set([...listed.filter((name) => all.has(name)), ...clients])
         const accumulator = ChatResponse.accumulator({ maxSize: yield* ChatResponse.MaxSize })
         const { instructions, reading, responseFormat, tool } = asking ?? {}
         const said = [system, instructions].filter(Predicate.isNotUndefined)
@@ -552,18 +567,25 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
             ]),
             ...totals(before, finish)
           }
-          const reason: DoneReason | undefined = waiting.size > 0 || asked
+          const ended = Stream.make<[Event]>({ _tag: "Step", ...state, ...(replaced ? { replaced } : undefined) })
+          const isWaiting = waiting.size > 0 || asked
+          const isStopped = isWaiting || isOver || held.size > 0
+            ? Result.succeed(false)
+            : Checks.given("stopWhen", "a predicate", () => stopWhen?.(state, response) === true)
+          if (Result.isFailure(isStopped)) {
+            return Stream.concat(ended, Stream.fail(ProviderError.withSpent(invalid(isStopped.failure), state)))
+          }
+          const reason: DoneReason | undefined = isWaiting
             ? "approval"
             : isOver
             ? isAnswered && isFinished ? "stop" : finish.reason
             : held.size > 0
             ? "tool_calls"
-            : stopWhen?.(state, response) === true
+            : isStopped.success
             ? "stop_when"
             : state.steps >= maxSteps
             ? "max_steps"
             : undefined
-          const ended = Stream.make<[Event]>({ _tag: "Step", ...state, ...(replaced ? { replaced } : undefined) })
           if (reason === undefined) {
             return Stream.concat(ended, step(state))
           }
@@ -721,15 +743,30 @@ const prepared = <T extends Record<string, Tool.Any>, E, R>(
   const isOurs = isToolkit(tools)
   return Effect.map(
     isOurs ? undecoding(tools) : Effect.isEffect(tools) ? tools : Effect.succeed(tools),
-    (handlers) => {
-      const known: T = isOurs ? tools.tools : handlers.tools
-      const forms: Forms<T> = new Map(
-        Object.values<Tool.Any>(known).map((tool) => [tool.name, formOf(tool, isOurs, transformer)])
-      )
-      return { handlers, known, forms }
-    }
+    (made) =>
+      Result.map(checkedTools(made, isHandled), (handlers) => {
+        const known: T = isOurs ? tools.tools : handlers.tools
+        const forms: Forms<T> = new Map(
+          Object.values<Tool.Any>(known).map((tool) => [tool.name, formOf(tool, isOurs, transformer)])
+        )
+        return { handlers, known, forms }
+      })
   )
 }
+
+const isNames = (names: unknown): boolean =>
+  names === undefined || Array.isArray(names) && names.every(Predicate.isString)
+
+// For callers in JavaScript.
+const checkedTools = <A>(tools: A, is: (tools: unknown) => boolean) =>
+  Checks.given("tools", "a toolkit or an effect that makes one", () => tools, is)
+
+const isHandled = (tools: unknown): boolean =>
+  Predicate.hasProperty(tools, "handle") && Predicate.isFunction(tools.handle) &&
+  Predicate.hasProperty(tools, "tools") && Predicate.isObject(tools.tools) &&
+  Object.values<unknown>(tools.tools).every((tool) =>
+    Tool.isUserDefined(tool) || Tool.isProviderDefined(tool) || Tool.isDynamic(tool)
+  )
 
 const isToolkit = <T extends Record<string, Tool.Any>, E, R>(
   tools: Tools<T, E, R>
@@ -796,9 +833,6 @@ const checked = (
       maxSteps: yield* Checks.count("maxSteps", maxSteps, { least: 1, unlimited: true })
     }
   })
-
-// For callers in JavaScript.
-const isTools = (tools: unknown): boolean => Effect.isEffect(tools) || Predicate.hasProperty(tools, "tools")
 
 /** Whether it is a call that is up to us. One without a name can't be told anything. */
 const isAnswerable = (event: ChatEvent.ChatEvent): event is Call =>
@@ -1048,7 +1082,11 @@ const needsApproval = <R>(
   if (typeof needsApproval === "boolean") return Effect.succeed(needsApproval)
   return decode(params).pipe(
     Effect.flatMap((decoded): Effect.Effect<boolean, never, R> => {
-      const needed = needsApproval(decoded, { toolCallId: id, messages })
+      // One that throws has not said that the call may go without.
+      const needed = Result.getOrElse(
+        Result.try(() => needsApproval(decoded, { toolCallId: id, messages })),
+        () => true
+      )
       return Effect.isEffect(needed) ? needed : Effect.succeed(needed)
     }),
     // The model is told what is wrong with the arguments.

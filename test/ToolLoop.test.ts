@@ -467,6 +467,39 @@ describe("ToolLoop", () => {
       assert.deepStrictEqual([done?.reason, done?.steps], ["stop_when", 2])
     }).pipe(Effect.provide([handlers, answers(one, both, said)])))
 
+  const broken = () => {
+    throw new Error("not to be shown")
+  }
+
+  for (
+    const [name, options] of Object.entries<ToolLoop.Options<typeof toolkit.tools>>({
+      stopWhen: { stopWhen: broken },
+      prepareStep: { prepareStep: ({ steps }) => steps === 0 ? {} : broken() }
+    })
+  ) {
+    it.effect(`fails by a ${name} that throws after the step that can be gone on from, and tells what was spent`, () =>
+      Effect.gen(function*() {
+        const { error, events } = yield* collect(ToolLoop.stream(request, options))
+        assert.strictEqual(events.at(-1)?._tag, "Step")
+        assert(ProviderError.isProviderError(error))
+        assert.strictEqual(
+          error.reason.message,
+          `\`${name}\` has to be a ${name === "stopWhen" ? "predicate" : "function"}, but it threw`
+        )
+        assert.strictEqual(error.spent?.usage.inputTokens, 1000)
+      }).pipe(Effect.provide([handlers, answers(one, said)])))
+  }
+
+  it.effect("has a call wait for approval where its tool can't say whether it has to", () =>
+    Effect.gen(function*() {
+      const tool = Tool.make("weather", { parameters: Schema.Struct({ city: Schema.String }), needsApproval: broken })
+      const careful = Toolkit.make(tool)
+      const { done } = yield* collect(ToolLoop.stream({ ...request, tools: careful })).pipe(
+        Effect.provide(careful.toLayer({ weather: () => Effect.die("not approved") }))
+      )
+      assert.strictEqual(done?.reason, "approval")
+    }).pipe(Effect.provide(answers(one))))
+
   it.effect("changes the request of a step, and forces a call in the first only", () =>
     Effect.gen(function*() {
       yield* collect(

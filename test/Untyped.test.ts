@@ -15,6 +15,7 @@ import * as AwsCredentials from "../src/bedrock/AwsCredentials.ts"
 import * as AwsSignature from "../src/bedrock/AwsSignature.ts"
 import * as Bedrock from "../src/bedrock/Bedrock.ts"
 import * as BedrockInvoke from "../src/bedrock/BedrockInvoke.ts"
+import * as ChatEvent from "../src/ChatEvent.ts"
 import * as ChunkStream from "../src/ChunkStream.ts"
 import * as Groq from "../src/groq/Groq.ts"
 import * as ProviderRpc from "../src/log/ProviderRpc.ts"
@@ -128,6 +129,12 @@ const looped = (request: unknown, options?: unknown): Run =>
     Stream.runDrain(ToolLoop.stream(untyped(request), untyped(options))),
     Provider.Provider,
     provider
+  )
+
+const shared = (stream: unknown, consumers: unknown): Effect.Effect<unknown, unknown> =>
+  ChunkStream.broadcast<unknown, unknown, never, Record<string, Effect.Effect<unknown>>>(
+    untyped(stream),
+    untyped(consumers)
   )
 
 const noList = Effect.fail(new PricingRefresh.PricesUnavailable({ source: "nowhere", reason: "away" }))
@@ -265,6 +272,20 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unkn
     ["options", (options) => looped({ prompt: "Hi", tools: Toolkit.empty }, options)],
     ["request|prompt", (request) => looped(request)],
     ["tools", (tools) => looped({ prompt: "Hi", tools })],
+    ["tools", (tools) => looped({ prompt: "Hi", tools: Effect.succeed(tools) })],
+    ["tools", (tools) => looped({ prompt: "Hi", tools: { tools, handle: thrower } })],
+    [
+      "tools",
+      (handle) =>
+        looped({ prompt: "Hi", tools: Effect.succeed({ tools: {}, handle: handle === thrower ? 1 : handle }) })
+    ],
+    ["tools", (tool) => looped({ prompt: "Hi", tools: { tools: { tool }, handle: thrower } })],
+    ["clientTools", (clientTools) => looped({ prompt: "Hi", tools: Toolkit.empty, clientTools })],
+    ["output|schema", (output) => looped({ prompt: "Hi", tools: Toolkit.empty, output })],
+    [
+      "prepareStep.tools",
+      (tools) => looped({ prompt: "Hi", tools: Toolkit.empty }, { prepareStep: () => ({ tools }) })
+    ],
     ["from", (from) => looped({ prompt: "Hi", tools: Toolkit.empty, from })],
     ["system", (system) => looped({ prompt: "Hi", tools: Toolkit.empty, system })],
     ...["prepareStep", "stopWhen", "needsApproval"].map((name): [string, (value: unknown) => Run] => [
@@ -306,7 +327,11 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<[string, (value: unkn
     ["stream", (stream) => ChunkStream.response(untyped(stream))],
     ["chunk", (chunk) => Stream.runDrain(ChunkStream.parts(Stream.make(untyped(chunk))))],
     ["chunk", (chunk) => Stream.runDrain(ChunkStream.events(Stream.make(untyped(chunk))))],
-    ["chunk", (chunk) => ChunkStream.response(Stream.make(untyped(chunk)))]
+    ["chunk", (chunk) => ChunkStream.response(Stream.make(untyped(chunk)))],
+    ["consumers", (consumers) => shared(provider.stream(request), consumers)],
+    ["consumers.shown", (shown) => shared(provider.stream(request), { shown, response: ChunkStream.response })],
+    ["consumers.shown", (given) => shared(provider.stream(request), { shown: () => given })],
+    ["stream", (stream) => shared(stream, { response: ChunkStream.response })]
   ]],
   ["Pricing", [
     ["options", (options) => Layer.build(Pricing.layer(untyped(options)))],
@@ -536,6 +561,47 @@ describe("A browser", () => {
         assert.match(body, /^event: Failure\ndata: .*"InvalidRequest".*\n\nevent: End\n/)
       }
     }))
+})
+
+describe("A body for a front end", () => {
+  const encoders: Readonly<Record<string, (events: Stream.Stream<never>) => Stream.Stream<Uint8Array>>> = {
+    ServerSentEvents: ServerSentEvents.encode,
+    AiSdk: AiSdk.encode,
+    AgUi: (events) => AgUi.encode(events, { threadId: "thread", runId: "run" })
+  }
+  const tags = [...ChatEvent.ChatEvent.members, ToolLoop.Step, ToolLoop.Done].map(({ fields }) =>
+    fields._tag.schema.literal
+  )
+  const events = [
+    ...wrong,
+    null,
+    5,
+    "Text",
+    {},
+    ...tags.map((_tag) => ({ _tag })),
+    ...tags.map((_tag) => new Proxy({ _tag }, { get: (_, name) => name === "_tag" ? _tag : thrower() }))
+  ]
+  for (const [name, encode] of Object.entries(encoders)) {
+    it.effect(`of ${name} ends with a failure at what is no event, after what came before`, () =>
+      Effect.gen(function*() {
+        const streams = [
+          ...events.map((event) => Stream.succeed(event)),
+          ...[null, thrower, { _tag: Symbol("tag") }, Object.defineProperty({}, "_tag", { get: thrower })].map(
+            Stream.fail
+          )
+        ]
+        for (const rest of streams) {
+          const events = Stream.concat(Stream.succeed({ _tag: "Text", delta: "so far" }), rest)
+          const body = yield* encode(untyped(events)).pipe(
+            Stream.decodeText,
+            Stream.mkString
+          )
+          assert.include(body, "so far")
+          assert.notInclude(body, "not to be shown")
+          assert.match(body, /event: End|\[DONE\]|RUN_ERROR|RUN_FINISHED/)
+        }
+      }))
+  }
 })
 
 describe("A client of a hostile log", () => {

@@ -13,6 +13,7 @@ import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as CommandLine from "effect/process/CommandLine"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { concat } from "../internal/bytes.ts"
 import * as Files from "./files.ts"
 import { withoutKeys } from "./printable.ts"
 import { type Failed, wrongUsage } from "./status.ts"
@@ -56,12 +57,16 @@ export const connect = Effect.fnUntraced(function*(
   }
   return {
     toolkit: {
-      tools: Object.assign({}, ...servers.map(({ toolkit }) => toolkit.tools)),
+      tools: Object.fromEntries(servers.flatMap(({ toolkit }) => Object.entries(toolkit.tools))),
       handle: (name, params, id, options) => {
         const owner = owners.get(name)
         return owner === undefined
           ? Effect.die(new Error(`There is no tool ${name}`))
-          : owner.toolkit.handle(name, params, id, options)
+          : Effect.map(
+            owner.toolkit.handle(name, params, id, options),
+            // Its result may be nested so deeply that it can't be written.
+            Stream.catchDefect(() => Stream.fail(transportError("The result can't be read")))
+          )
       }
     },
     isRisky: (name) => {
@@ -120,6 +125,7 @@ const server = Effect.fnUntraced(function*(
         })
         return ChildProcessSpawner.makeHandle({
           ...handle,
+          stdout: wholeLines(handle.stdout),
           stderr: handle.stderr.pipe(
             Stream.tap((bytes) =>
               Effect.sync(() => {
@@ -146,7 +152,11 @@ const server = Effect.fnUntraced(function*(
         })
       )
     const connected = Effect.gen(function*() {
-      const transport = yield* McpClient.stdio({ command: ChildProcess.make(program, args), protocol })
+      const transport = yield* McpClient.stdio({
+        command: ChildProcess.make(program, args),
+        protocol,
+        maxMessageBytes: longestLine
+      })
       // At the end the client closes the server's input, and would wait five seconds for its exit.
       yield* Effect.addFinalizer(() => Effect.forkDetach(stop))
       const client = yield* Effect.provideService(
@@ -196,6 +206,28 @@ const server = Effect.fnUntraced(function*(
 
 /** How long a server that has gone may take to say why. */
 const patience = Duration.seconds(1)
+
+const longestLine = 16 * 1024 * 1024
+
+/**
+ * The bytes in pieces that end with a line: the client searches all that it has of a line with each piece. A line that is
+ * too long is handed on as it comes, for the client to refuse.
+ *
+ * @internal
+ */
+export const wholeLines = <E, R>(self: Stream.Stream<Uint8Array, E, R>): Stream.Stream<Uint8Array, E, R> =>
+  Stream.suspend(() => {
+    const held: Array<Uint8Array> = []
+    let size = 0
+    return Stream.map(self, (bytes) => {
+      size += bytes.length
+      const end = size > longestLine ? bytes.length : bytes.lastIndexOf(10) + 1
+      if (end > 0) size = bytes.length - end
+      const pieces = end > 0 ? [...held.splice(0), bytes.subarray(0, end)] : []
+      held.push(bytes.subarray(end))
+      return concat(pieces)
+    })
+  })
 
 const transportError = (description: string): McpClientError =>
   new McpClientError({ reason: new TransportError({ description }) })

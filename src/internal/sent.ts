@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import { isProviderError } from "../ProviderError.ts"
 
 /**
@@ -8,11 +9,16 @@ import { isProviderError } from "../ProviderError.ts"
  * @internal
  */
 export const tagOf = (error: unknown): string =>
-  isProviderError(error)
-    ? error.reason._tag
-    : Predicate.hasProperty(error, "_tag")
-    ? String(error._tag)
-    : "Unknown"
+  readable(() =>
+    isProviderError(error)
+      ? error.reason._tag
+      : Predicate.hasProperty(error, "_tag")
+      ? String(error._tag)
+      : "Unknown"
+  )
+
+// An error may be anything, also what throws when it is looked at.
+const readable = (text: () => string): string => Result.getOrElse(Result.try(text), () => "Unknown")
 
 /**
  * Logs why the stream of a client has failed.
@@ -20,7 +26,11 @@ export const tagOf = (error: unknown): string =>
  * @internal
  */
 export const logged = (error: unknown): Effect.Effect<void> =>
-  Effect.logWarning(`The stream of a client failed: ${Predicate.isError(error) ? error.message : tagOf(error)}`)
+  Effect.suspend(() =>
+    Effect.logWarning(
+      `The stream of a client failed: ${readable(() => Predicate.isError(error) ? `${error.message}` : tagOf(error))}`
+    )
+  )
 
 /**
  * The value as JSON; `null` where there is none, as in circles.

@@ -39,6 +39,21 @@ export const sizeOf = (text: string): number => utf8.encode(text).byteLength
 /** The elements of the text of an array. */
 const inner = (json: string): string => json.slice(1, -1)
 
+/**
+ * What reads the text of chunks, which may not be what was written.
+ *
+ * @internal
+ */
+export const reading = <A>(epoch: string, read: () => A): Effect.Effect<A, Store.StoreError> =>
+  Effect.try({
+    try: read,
+    catch: () =>
+      new Store.StoreError({
+        reason: "Corrupt",
+        message: `the entries ${State.batchesOf(epoch)} of the store are not what was written`
+      })
+  })
+
 /** The array without its first elements. */
 const without = (json: string, count: number): string =>
   JSON.stringify((JSON.parse(json) as Array<unknown>).slice(count))
@@ -108,7 +123,9 @@ export const read = Effect.fnUntraced(function*(
       const batch = State.batchOf(entry)
       if (batch.end > to) return joined(epoch, from, at, found)
       if (batch.start > at) return undefined
-      const json = batch.start === at ? batch.json : without(batch.json, at - batch.start)
+      const json = batch.start === at
+        ? batch.json
+        : yield* reading(epoch, () => without(batch.json, at - batch.start))
       const added = sizeOf(json) - 1
       if (size + added > maxPage && found.length > 0) return joined(epoch, from, at, found)
       found.push({ start: at, end: batch.end, json })

@@ -120,9 +120,9 @@ export const make = ({ awaited, look, onBegin, scope, store, tails }: Options): 
       if (at < known) {
         // What is not kept here is read in the largest pages that there are.
         const kept = tail?.pageAt(at)
-        return Effect.map(
+        return Effect.flatMap(
           kept === undefined ? stored(at, known) : Effect.succeed(kept),
-          (page) => [Pages.split(page, maxPage), page.end]
+          (page) => Pages.reading(epoch, () => [Pages.split(page, maxPage), page.end])
         )
       }
       const over = finished ?? tail?.over()
@@ -162,7 +162,7 @@ export const text = Effect.fnUntraced(function*(
   for (let at = 0; at < head.tail;) {
     const page = yield* trying(patience)(Pages.read(store, head.epoch, at, head.tail))
     if (page === undefined) break
-    for (const { content } of decode(page.json)) all += content
+    for (const { content } of yield* Pages.reading(head.epoch, () => decode(page.json))) all += content
     at = page.end
   }
   return all

@@ -26,7 +26,7 @@ import { isStated } from "../CostMetadata.ts"
 import { tellUnsent } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
 import * as Opening from "../engine/opening.ts"
-import { plain, zero } from "../internal/amount.ts"
+import { Amount, plain, zero } from "../internal/amount.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -59,13 +59,13 @@ import * as Stored from "./stored.ts"
  * @since 0.2.0
  */
 export class Balance extends Schema.Class<Balance>("effect-llm-stream/Budget/Balance")({
-  limit: Schema.BigDecimalFromString,
+  limit: Amount,
   /** What responses stated that they cost. */
-  spent: Schema.BigDecimalFromString,
+  spent: Amount,
   /** What responses may have cost that did not say: the rest of what they had reserved. */
-  unknown: Schema.BigDecimalFromString,
+  unknown: Amount,
   /** What running attempts may cost at most. */
-  reserved: Schema.BigDecimalFromString
+  reserved: Amount
 }) {
   /**
    * What an attempt may still reserve; never negative.

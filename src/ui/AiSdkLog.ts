@@ -22,6 +22,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Checks from "../engine/checks.ts"
 import * as Engine from "../log/engine.ts"
+import * as Pages from "../log/pages.ts"
 import * as Source from "../log/source.ts"
 import type * as State from "../log/state.ts"
 import * as StreamLog from "../log/StreamLog.ts"
@@ -172,20 +173,27 @@ export const make = Effect.fnUntraced(function*(
           : [{ type: "message-metadata", messageMetadata }, { type: "error", errorText: reason }])
       ]
     })
-    const text = (open: Chunks.Unfinished, item: Engine.Item): Effect.Effect<string> => {
+    const text = (open: Chunks.Unfinished, item: Engine.Item): Effect.Effect<string, Store.StoreError> => {
       if (item._tag === "Idle") return Effect.succeed(": keep-alive\n\n")
       if (item._tag === "Ended") {
         return Effect.map(ending(open, item.end), (chunks) => chunks.map(Chunks.frame).join("") + Chunks.done)
       }
-      const elements = elementsOf(item.json)
-      for (const chunk of elements.flat()) open.see(chunk)
-      return Effect.succeed(
-        elements.flatMap((chunks) => isReplay ? chunks : chunks.slice(0, 1)).map(Chunks.frame).join("")
-      )
+      return Pages.reading(item.epoch, () => {
+        const elements = elementsOf(item.json)
+        for (const chunk of elements.flat()) open.see(chunk)
+        return elements.flatMap((chunks) => isReplay ? chunks : chunks.slice(0, 1)).map(Chunks.frame).join("")
+      })
     }
     const body = Stream.suspend(() => {
       const open = new Chunks.Unfinished()
       return Stream.mapEffect(log.follow(id, head, 0, { silence, maxPage: undefined }), (item) => text(open, item))
+        .pipe(
+          // Who joins it again would find the same.
+          Stream.catchIf(
+            (error) => error._tag === "Gone" || error.reason !== "Unavailable",
+            () => Stream.fromEffect(text(open, { _tag: "Ended", epoch: head.epoch, end: unreadable }))
+          )
+        )
     })
     return HttpServerResponse.stream(
       // A body that breaks off is joined again; one that ends without its last chunk would look whole.
@@ -232,6 +240,8 @@ export const make = Effect.fnUntraced(function*(
     }, Effect.mapError(StreamLog.failed))
   }
 })
+
+const unreadable: StreamLog.End = { _tag: "Failed", reason: "Unknown", message: "the log can't be read" }
 
 /** The chunks of a page, those of an element together. */
 const elementsOf = (json: string): ReadonlyArray<ReadonlyArray<Chunks.Chunk>> => {

@@ -102,8 +102,28 @@ export type Block =
     readonly pending: ReadonlyArray<string>
     readonly approvals: ReadonlyArray<Extract<Block, { readonly type: "approval" }>>
   } & Totals)
-  /** `reason` is a tag, and nothing else of the error. */
-  | ({ readonly type: "failure"; readonly reason: string } & Totals)
+  | Failure
+
+/**
+ * The end of an answer that has failed: `reason` is a tag, and nothing else of the error.
+ *
+ * @internal
+ */
+export type Failure = { readonly type: "failure"; readonly reason: string } & Totals
+
+/**
+ * The end of an answer with something in it that can't be written.
+ *
+ * @internal
+ */
+export const unwritable: Failure = {
+  type: "failure",
+  reason: "Unknown",
+  model: undefined,
+  usage: undefined,
+  usages: [],
+  cost: undefined
+}
 
 /**
  * The words of front ends for why an answer has ended.
@@ -415,10 +435,12 @@ export const blocks = <E, R>(
   Stream.unwrap(Effect.gen(function*() {
     const seal = yield* sealer(scope)
     const fold = new Fold()
-    const collect = (f: (out: Out) => void): Out => {
-      const out: Out = []
-      f(out)
-      return out
+    // Kept apart: an event of a caller without types may throw when some of a read has been taken.
+    let out: Out = []
+    const taken = (): Out => {
+      const whole = out
+      out = []
+      return whole
     }
     const sealed = (out: Out): Effect.Effect<ReadonlyArray<Block>> =>
       Effect.map(
@@ -435,20 +457,24 @@ export const blocks = <E, R>(
     return self.pipe(
       Stream.provideService(ChatEvent.Accounted, true),
       Stream.mapAccumArrayEffect(() => undefined, (_, events) => {
-        const out: Out = []
         for (const event of events) fold.push(event, out)
-        return isPlain(out)
-          ? Effect.succeed<readonly [undefined, ReadonlyArray<Block>]>([undefined, out])
-          : Effect.map(sealed(out), (blocks): readonly [undefined, ReadonlyArray<Block>] => [undefined, blocks])
+        const whole = taken()
+        return isPlain(whole)
+          ? Effect.succeed<readonly [undefined, ReadonlyArray<Block>]>([undefined, whole])
+          : Effect.map(sealed(whole), (blocks): readonly [undefined, ReadonlyArray<Block>] => [undefined, blocks])
       }),
-      Stream.concat(Stream.suspend(() => Stream.fromArrayEffect(sealed(collect((out) => fold.end(out)))))),
+      Stream.concat(Stream.suspend(() => {
+        fold.end(out)
+        return Stream.fromArrayEffect(sealed(taken()))
+      })),
       Stream.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
           ? Stream.fromEffectDrain(Effect.interrupt)
           : Stream.unwrap(Effect.gen(function*() {
             const error = Cause.squash(cause)
             yield* Cause.hasDies(cause) ? Effect.logError("A chat ended by a defect", cause) : logged(error)
-            return Stream.fromArray(yield* sealed(collect((out) => fold.cut(error, out))))
+            fold.cut(error, out)
+            return Stream.fromArray(yield* sealed(taken()))
           }))
       )
     )

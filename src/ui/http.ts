@@ -49,24 +49,30 @@ export const answer = <O extends Options, E, R, A>(
 
 /**
  * The frames of an answer as bytes, those of a read together, and a comment whenever nothing has come for the time of a
- * heartbeat.
+ * heartbeat. What can't be written ends them with a failure, as it may come from a caller without types.
  *
  * @internal
  */
 export const bytes = <A, E, R>(
   self: Stream.Stream<A, E, R>,
-  frame: (element: A) => string,
+  frame: (element: A | Blocks.Failure) => string,
   heartbeat: Duration.Input = Duration.seconds(15)
 ): Stream.Stream<Uint8Array, E, R> => {
   const utf8 = new TextEncoder()
   // No pause at all would send nothing but comments.
   const silence = Result.getOrElse(Checks.duration("heartbeat", heartbeat), () => Duration.seconds(15))
   const comment: readonly [Uint8Array] = [utf8.encode(": keep-alive\n\n")]
+  let isBroken = false
   const written = Stream.mapArray(self, (elements): readonly [Uint8Array] => {
     let text = ""
-    for (const element of elements) text += frame(element)
+    try {
+      for (const element of elements) text += frame(element)
+    } catch {
+      isBroken = true
+      text += frame(Blocks.unwritable)
+    }
     return [utf8.encode(text)]
-  })
+  }).pipe(Stream.takeUntil(() => isBroken))
   // A merge with a clock would hand each read from fiber to fiber.
   return Stream.transformPull(written, (pull, scope) =>
     Effect.sync(() => {

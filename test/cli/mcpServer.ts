@@ -29,6 +29,7 @@ interface Request {
 const call = ({ arguments: { a, b, what } = {}, name }: Request["params"]): string | undefined => {
   switch (name) {
     case "add":
+    case "__proto__":
       return `The sum is ${Number(a) + Number(b)}\u001b[31m`
     case "forget":
       return `Forgot ${String(what)}`
@@ -50,7 +51,7 @@ const answer = ({ method, params }: Request): object | undefined => {
         serverInfo: { name: "small", version: "1.0.0" }
       }
     case "tools/list":
-      return { tools }
+      return { tools: fault === "names" ? [...tools, { ...tools[0], name: "__proto__" }] : tools }
     case "tools/call": {
       const text = call(params)
       return text === undefined ? undefined : { content: [{ type: "text", text }] }
@@ -74,6 +75,13 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     setInterval(() => {
       for (let i = 0; i < 100; i++) say({ method: "notifications/message", params: { level: "info", data: "x" } })
     })
+    return
+  }
+  if (fault === "deep" && request.method === "tools/call") {
+    const value = `${"[".repeat(1e5)}${"]".repeat(1e5)}`
+    process.stdout.write(
+      `{"jsonrpc":"2.0","id":${request.id},"result":{"content":[],"structuredContent":{"a":${value}}}}\n`
+    )
     return
   }
   const result = answer(request)

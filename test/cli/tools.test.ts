@@ -1,8 +1,9 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, FileSystem, Stream, type Terminal } from "effect"
+import { Effect, Exit, Fiber, FileSystem, Schema, Stream, type Terminal } from "effect"
 import { TestClock } from "effect/testing"
 import { fileURLToPath } from "node:url"
+import { wholeLines } from "../../src/cli/mcp.ts"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import { ctrl, enter, keysOf, lines, type Options, press, run, start, typist } from "./harness.ts"
@@ -165,6 +166,43 @@ describe("--tools", () => {
         assert.match(String(lastMessage(requests[1])), /The sum is 5/)
       }))
   }
+
+  it.live("tells the model of a result that is nested too deeply, and goes on", () =>
+    Effect.gen(function*() {
+      const { requests, status } = yield* asking([calling("add", {}), reply({ content: "Sorry." })], [
+        "--tools",
+        `${command} deep`
+      ])
+      assert.deepStrictEqual({ status, last: lastMessage(requests[1]) }, {
+        status: 0,
+        last: "The result can't be read"
+      })
+    }))
+
+  it.live("has tools of any name", () =>
+    Effect.gen(function*() {
+      const { requests } = yield* asking([calling("__proto__", { a: 2, b: 3 }), reply({ content: "5" })], [
+        "--tools",
+        `${command} names`
+      ])
+      assert.include(String(lastMessage(requests[1])), "The sum is 5")
+    }))
+
+  it.effect.prop(
+    "reads whole lines, so that a line costs what it is long",
+    [Schema.String, Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 }))],
+    ([text, size]) =>
+      Effect.gen(function*() {
+        const bytes = Buffer.from(text.replaceAll("a", "\n"))
+        const reads = Array.from(
+          { length: Math.ceil(bytes.length / (size + 1)) },
+          (_, at) => bytes.subarray(at * (size + 1), (at + 1) * (size + 1))
+        )
+        const pieces = yield* Stream.runCollect(wholeLines(Stream.fromIterable(reads)))
+        assert.isTrue(pieces.every((piece) => piece.length === 0 || piece.at(-1) === 10))
+        assert.strictEqual(`${Buffer.concat(pieces)}`, `${bytes.subarray(0, bytes.lastIndexOf(10) + 1)}`)
+      })
+  )
 
   it.effect("tells the model when a tool does not answer in time, and goes on", () =>
     Effect.gen(function*() {

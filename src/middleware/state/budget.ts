@@ -2,7 +2,7 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Record from "effect/Record"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { zero } from "../../internal/amount.ts"
+import { Amount, zero } from "../../internal/amount.ts"
 import * as Store from "../../stores/Store.ts"
 
 /**
@@ -13,13 +13,13 @@ import * as Store from "../../stores/Store.ts"
  */
 export const Account = Schema.Struct({
   /** What responses stated that they cost. */
-  spent: Schema.BigDecimalFromString,
+  spent: Amount,
   /** What responses may have cost that did not say. */
-  unknown: Schema.BigDecimalFromString,
+  unknown: Amount,
   /** What running attempts may cost at most, and until when they hold it, in ms since 1970. */
   reserved: Schema.Record(
     Schema.String,
-    Schema.Struct({ amount: Schema.BigDecimalFromString, until: Schema.Number })
+    Schema.Struct({ amount: Amount, until: Schema.Number })
   )
 })
 
