@@ -426,7 +426,9 @@ const costOfCall = (metadata: CostMetadata, table: Price, isOneCall: boolean): C
   }
 
   const pricedAs = [`${price.provider}/${price.model}`]
-  return make(components, flags, pricedAs, price.date, price.overridden === true ? pricedAs : [])
+  // Tools alone may come twice, or in another order.
+  const merged = metadata.serverToolRequests === undefined ? components : new Amounts().add(components).components()
+  return make(merged, flags, pricedAs, price.date, price.overridden === true ? pricedAs : [])
 }
 
 /**
@@ -543,26 +545,23 @@ const perToken = (
   return multiplier === one ? price : BigDecimal.normalize(BigDecimal.multiply(price, multiplier))
 }
 
+/** The components are merged, and in order. */
 const make = (
-  components: Iterable<Component>,
-  flags: Iterable<Flag>,
+  components: ReadonlyArray<Component>,
+  flags: ReadonlyArray<Flag>,
   pricedAs: ReadonlyArray<string> = [],
   priceDate?: string,
   overridden: ReadonlyArray<string> = []
-): Cost => {
-  const amounts = new Amounts()
-  amounts.add(components)
-  const merged = amounts.components()
-  return trusted(Cost, {
+): Cost =>
+  trusted(Cost, {
     currency: "USD",
-    total: BigDecimal.normalize(BigDecimal.sumAll(merged.map((component) => component.amount))),
-    components: merged,
-    flags: mergeFlags(flags),
+    total: BigDecimal.normalize(BigDecimal.sumAll(components.map(({ amount }) => amount))),
+    components,
+    flags: flags.length === 0 ? flags : mergeFlags(flags),
     pricedAs,
     ...(priceDate === undefined ? undefined : { priceDate }),
     ...(overridden.length === 0 ? undefined : { overridden })
   })
-}
 
 interface Amount {
   readonly first: Component
@@ -574,7 +573,7 @@ interface Amount {
 class Amounts {
   private readonly byKey = new Map<string, Amount>()
 
-  add(components: Iterable<Component>): void {
+  add(components: Iterable<Component>): this {
     for (const component of components) {
       const { amount, kind, name, quantity, unitPrice } = component
       const key = kind === undefined ? name : `${name} ${kind}`
@@ -587,6 +586,7 @@ class Amounts {
         so.amount = BigDecimal.sum(so.amount, amount)
       }
     }
+    return this
   }
 
   components(): ReadonlyArray<Component> {

@@ -83,7 +83,9 @@ export const split = (metadata: CostMetadata, rates: Price.Rates, report: Report
     const own = pools[pools.length - 1] ?? pools[0]
     const field = count ?? poolFields[own]
     const stated = count === undefined ? left[own] : clean(count, metadata[count], report)
-    const wanted = pools.includes("inputImage") && rates.inputImage === undefined ? 0 : stated
+    const wanted = stated === 0 || rates.inputImage === undefined && pools.includes("inputImage") ? 0 : stated
+    buckets[name] = wanted
+    if (wanted === 0) continue
     const tokens = pools.reduce((least, pool) => Math.min(least, left[pool]), wanted)
     if (tokens < wanted) report("inconsistentCounts", field)
     for (const pool of pools) left[pool] -= tokens

@@ -152,14 +152,20 @@ interface Task {
   readonly settings: Settings
 }
 
-const attempt = Effect.fnUntraced(
-  function*(task: Task): Effect.fn.Return<void, ProviderError.ProviderError, Scope.Scope> {
+const attempt = (task: Task): Effect.Effect<void, ProviderError.ProviderError, Scope.Scope> =>
+  Effect.suspend(() => {
     const by = globalThis.crypto.randomUUID()
-    const admission = yield* entered(task, by)
-    if (admission._tag === "Open") return yield* isOpen(task.asked.provider.name, admission.wait)
-    if (admission._tag === "Probe") yield* Effect.forkScoped(stayed(task, by))
-  }
-)
+    return Effect.flatMap(entered(task, by), (admission) => {
+      switch (admission._tag) {
+        case "Closed":
+          return Effect.void
+        case "Probe":
+          return Effect.asVoid(Effect.forkScoped(stayed(task, by)))
+        case "Open":
+          return Effect.fail(isOpen(task.asked.provider.name, admission.wait))
+      }
+    })
+  })
 
 type Admission =
   | { readonly _tag: "Closed" | "Probe" }
@@ -180,7 +186,7 @@ const entered = (
     ({ _tag }) =>
       _tag === "Open" ?
         Effect.void :
-        Effect.addFinalizer((exit) => recorded(task, by, outcomeOf(task.call, exit), _tag === "Probe"))
+        Stack.onClose((exit) => recorded(task, by, outcomeOf(task.call, exit), _tag === "Probe"))
   ))
 
 const admitted = (

@@ -21,6 +21,7 @@ import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
 import { streamOf } from "../content/given.ts"
+import type * as Cost from "../Cost.ts"
 import * as CostEstimate from "../CostEstimate.ts"
 import { isStated } from "../CostMetadata.ts"
 import { tellUnsent } from "../engine/call.ts"
@@ -186,10 +187,13 @@ export const balance = (
   Effect.gen(function*() {
     const { limit: stated, ...of } = yield* Stored.checked("Budget", Checks.copied(account))
     const limit = yield* limitOf(stated)
-    return yield* Store.modify({ cell: yield* cellOf(of) }, ({ cell = State.empty }, now) => ({
-      result: balanceOf(State.expired(cell, now), limit),
-      writes: []
-    }))
+    return yield* Store.modify(
+      { cell: yield* Stored.checked("Budget", cellOf(of)) },
+      ({ cell = State.empty }, now) => ({
+        result: balanceOf(State.expired(cell, now), limit),
+        writes: []
+      })
+    )
   })
 
 const balanceOf = (account: State.Account, limit: BigDecimal.BigDecimal): Balance =>
@@ -200,11 +204,9 @@ const balanceOf = (account: State.Account, limit: BigDecimal.BigDecimal): Balanc
     reserved: State.reservedOf(account)
   })
 
-const cellOf = (
-  { key, name = "" }: Omit<Account, "limit">
-): Effect.Effect<Store.Cell<State.Account>, ProviderError.ProviderError> =>
-  Effect.map(
-    Stored.called("Budget", "key` and `name", "texts", () => [name, ...(key === undefined ? [] : [key])], isTexts),
+const cellOf = ({ key, name = "" }: Omit<Account, "limit">): Result.Result<Store.Cell<State.Account>, string> =>
+  Result.map(
+    Checks.given("key` and `name", "texts", () => [name, ...(key === undefined ? [] : [key])], isTexts),
     (names) => State.cells(Store.key("budget", ...names))
   )
 
@@ -253,57 +255,60 @@ export const make = Effect.fnUntraced(function*(
   const options = yield* Stored.checked("Budget", Checks.copied(stated))
   const { key: keyOf = ({ user }: ChatRequest) => user, limit, name } = options
   const settings = yield* checked(options)
-  const usdOf = typeof limit === "function"
-    ? (key = "") =>
-      Effect.flatMap(Stored.called("Budget", "limit", "a function that gives an amount", () => limit(key)), limitOf)
-    : Function.constant(Effect.succeed(yield* limitOf(limit)))
+  const fixed = typeof limit === "function" ? undefined : Result.succeed(yield* limitOf(limit))
+  const usdOf = (key = ""): Result.Result<BigDecimal.BigDecimal, string> =>
+    fixed ??
+      Result.flatMap(
+        Checks.given(
+          "limit",
+          "a function that gives an amount",
+          () => typeof limit === "function" ? limit(key) : limit
+        ),
+        (limit) => Checks.positiveAmount("limit", limit)
+      )
   return <C extends Chunk>(self: Provider.Service<C>) =>
     Stack.around(self, (asked) => (call) =>
-      Effect.gen(function*() {
-        const now = yield* Clock.currentTimeMillis
-        const key = yield* Stored.called(
-          "Budget",
-          "key",
-          "a function that gives a text",
-          () => keyOf(asked.request, now)
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const account = Result.flatMap(
+          Checks.given("key", "a function that gives a text", () => keyOf(asked.request, now)),
+          (key) => Result.flatMap(cellOf({ name, key }), (cell) => Result.map(usdOf(key), (limit) => ({ cell, limit })))
         )
-        const stage = within(store, settings, {
-          cell: yield* cellOf({ name, key }),
-          limit: yield* usdOf(key),
-          amount: yield* largestOf(asked, options, now),
-          provider: asked.provider.name
-        })
-        yield* stage(call)
+        return Result.isFailure(account)
+          ? Effect.fail(Checks.refused("Budget", account.failure))
+          : Effect.flatMap(Pricing.current, (pricing) => {
+            const amount = largestOf(asked, options, Pricing.dayOf(now), pricing)
+            const provider = asked.provider.name
+            return Result.isFailure(amount)
+              ? Effect.andThen(tellUnsent, Effect.fail(Checks.refused(provider, amount.failure)))
+              : within(store, settings, { ...account.success, amount: amount.success, provider })(call)
+          })
       }))
 })
 
-const largestOf = Effect.fnUntraced(function*(
+const largestOf = (
   { model, provider: { name }, request, texts }: Stack.Asked,
   { maxTokens, region, tokens }: Options,
-  now: number
-) {
-  const refuse = (message: string) => Effect.andThen(tellUnsent, Effect.fail(Checks.refused(name, message)))
+  date: string,
+  pricing: Pricing.Service
+): Result.Result<BigDecimal.BigDecimal, string> => {
   const estimate = CostEstimate.atMostOf(
     request,
-    { provider: name, model, maxTokens, region, tokens, date: Pricing.dayOf(now) },
-    yield* Pricing.current,
+    { provider: name, model, maxTokens, region, tokens, date },
+    pricing,
     texts
   )
   if (Result.isFailure(estimate)) {
     const error = estimate.failure
-    return yield* refuse(
-      error._tag === "UnknownModel"
-        ? `${error.message}, and a budget needs one`
-        : error.reason.message
+    return Result.fail(
+      error._tag === "UnknownModel" ? `${error.message}, and a budget needs one` : error.reason.message
     )
   }
-  if (estimate.success.outputTokens === undefined) {
-    return yield* refuse(
+  return estimate.success.outputTokens === undefined
+    ? Result.fail(
       "A budget needs `maxTokens`, of the request or in its options, as without it a request may cost any amount"
     )
-  }
-  return estimate.success.cost.total
-})
+    : Result.succeed(estimate.success.cost.total)
+}
 
 /**
  * Keeps the common `Provider` that is provided to it within budgets.
@@ -409,7 +414,7 @@ export const guard: {
     Stream.unwrap(Effect.gen(function*() {
       const options = yield* Stored.checked("Budget", Checks.copied(stated))
       const stage = within(yield* Store.Store, yield* checked(options), {
-        cell: yield* cellOf(options),
+        cell: yield* Stored.checked("Budget", cellOf(options)),
         limit: yield* limitOf(options.limit),
         amount: yield* Stored.checked("Budget", Checks.amount("atMost", options.atMost)),
         provider: "Budget"
@@ -469,12 +474,13 @@ const within = (
     ),
     lease,
     renew: change((account, now) => State.renew(account, attempt, now + lease)),
-    end: ({ costs, isUntold, lost, metadata, outcome, responses, usage }) =>
-      Effect.gen(function*() {
-        const [first, ...others] = isStated(metadata) ? yield* costs : []
-        const cost = others.length === 0 ? first : yield* Pricing.costOf(metadata)
+    end: (ended) =>
+      Effect.flatMap(costOf(ended), (cost) => {
+        const { isUntold, lost, metadata, outcome, responses, usage } = ended
         const spent = cost?.total ?? zero
-        const forLost = BigDecimal.multiply(amount, BigDecimal.fromBigInt(BigInt(lost.length)))
+        const forLost = lost.length === 0
+          ? zero
+          : BigDecimal.multiply(amount, BigDecimal.fromBigInt(BigInt(lost.length)))
         const isStatedWhole = isWhole(usage) || metadata.statedCost !== undefined
         // What another response followed did not come to its end.
         const isKnown = outcome === "done" && cost !== undefined && isStatedWhole && responses.length === 1
@@ -483,10 +489,18 @@ const within = (
           forLost,
           isKnown || isFree ? zero : State.rest(amount, spent)
         )
-        yield* change((account) => State.settle(account, attempt, outcome === "unsent" ? zero : spent, unknown))
+        return change((account) => State.settle(account, attempt, outcome === "unsent" ? zero : spent, unknown))
       })
   })
 }
+
+/** What all responses of a call did cost together. */
+const costOf = ({ costs, metadata, responses }: Stack.Ended): Effect.Effect<Cost.Cost | undefined> =>
+  !isStated(metadata)
+    ? Effect.undefined
+    : responses.length > 1
+    ? Pricing.costOf(metadata)
+    : Effect.map(costs, ([cost]) => cost)
 
 const refusal = (
   provider: string,

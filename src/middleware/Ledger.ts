@@ -534,12 +534,12 @@ const kept = (
     const row = State.started({ ...start, attempt: id }, 0, 0)
     const cell = State.cell(row)
     const expiry = (now: number) => expiresAfter === undefined ? undefined : now + expiresAfter
-    const put = (row: Row, now: number, at = cell) => at.put(row, expiry(Math.max(now, row.until ?? now)))
+    const running = (row: Row, now: number) => cell.put(row, expiry(Math.max(now, row.until ?? now)))
     return Lifetime.stage({
       start: Stored.orElse(
         Store.modifyIn(store, { cell }, (_, now) => ({
           result: undefined,
-          writes: [put({ ...row, startedAt: now, until: now + lease }, now)]
+          writes: [running({ ...row, startedAt: now, until: now + lease }, now)]
         })),
         { middleware: "Ledger", provider: start.provider, onStoreFailure, otherwise: undefined }
       ),
@@ -548,30 +548,24 @@ const kept = (
         "Ledger",
         Store.modifyIn(store, { cell }, ({ cell: before }, now) => ({
           result: undefined,
-          writes: before === undefined ? [] : [put(State.renew(before, now + lease), now)]
+          writes: before === undefined ? [] : [running(State.renew(before, now + lease), now)]
         }))
       ),
       end: (ended) =>
-        Effect.gen(function*() {
-          const costs = yield* ended.costs
+        Effect.flatMap(ended.costs, (costs) => {
           const ends = endsOf(ended, costs)
-          yield* Lifetime.after(
-            "Ledger",
-            Store.modifyIn(store, { cell }, ({ cell: before }, now) => {
-              // Without a row from the start there is none at the end, or one that was lost.
-              if (before?.outcome !== "running") return { result: undefined, writes: [] }
-              const earlier = ends.slice(0, -1).map((end, index) => {
-                const row = end({ ...before, attempt: `${id}.${index + 1}` }, now)
-                return put(row, now, State.cell(row))
-              })
-              const last = ends.at(-1)
-              return {
-                result: undefined,
-                writes: [...earlier, last === undefined ? cell.remove : put(last(before, now), now)]
-              }
-            })
-          )
-          yield* count(ended.responses, costs)
+          const written = Store.modifyIn(store, { cell }, ({ cell: before }, now) => {
+            // Without a row from the start there is none at the end, or one that was lost.
+            if (before?.outcome !== "running") return { result: undefined, writes: [] }
+            const over = ends.map((end, index) =>
+              State.over(
+                end(index < ends.length - 1 ? { ...before, attempt: `${id}.${index + 1}` } : before, now),
+                expiry(now)
+              )
+            )
+            return { result: undefined, writes: over.length === 0 ? [cell.remove] : over }
+          })
+          return Effect.andThen(Lifetime.after("Ledger", written), count(ended.responses, costs))
         })
     })(call)
   })
@@ -617,20 +611,36 @@ const providerNames = Labels.labels(100)
 
 const modelNames = Labels.labels(1000)
 
+// A metric keeps the name of its series for the attributes that it was last asked for.
+const counters = new Map<string, typeof costMetric>()
+
+const mostCounters = 1000
+
+const counterOf = (provider: string, model: string): typeof costMetric => {
+  const name = JSON.stringify([provider, model])
+  const counter = counters.get(name) ?? Metric.withAttributes(costMetric, { provider, model })
+  if (counters.size >= mostCounters) counters.clear()
+  counters.set(name, counter)
+  return counter
+}
+
 const count = (
   responses: ReadonlyArray<CostMetadata.CostMetadata>,
   costs: ReadonlyArray<Cost.Cost | undefined>
 ): Effect.Effect<void> =>
-  Effect.flatMap(
-    Effect.all([providerNames, modelNames]),
-    ([providerOf, modelOf]) =>
-      Effect.forEach(responses, ({ model, provider: stated = "", requestedModel }, index) => {
-        const cost = costs[index]
-        if (cost === undefined) return Effect.void
-        const provider = providerOf(stated)
-        return Metric.update(
-          Metric.withAttributes(costMetric, { provider, model: modelOf(model ?? requestedModel ?? "", provider) }),
-          BigDecimal.toNumberUnsafe(cost.total)
-        )
-      }, { discard: true })
-  )
+  costs.every(Predicate.isUndefined)
+    ? Effect.void
+    : Effect.flatMap(providerNames, (providerOf) =>
+      Effect.flatMap(modelNames, (modelOf) =>
+        Effect.contextWith((context: Context.Context<never>) => {
+          for (const [index, { model, provider: stated = "", requestedModel }] of responses.entries()) {
+            const cost = costs[index]
+            if (cost === undefined) {
+              continue
+            }
+            const provider = providerOf(stated)
+            counterOf(provider, modelOf(model ?? requestedModel ?? "", provider))
+              .updateUnsafe(BigDecimal.toNumberUnsafe(cost.total), context)
+          }
+          return Effect.void
+        })))

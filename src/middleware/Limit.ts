@@ -4,7 +4,7 @@
  * @since 0.2.0
  */
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -211,12 +211,14 @@ interface Task {
 }
 
 /** Waits for the turn of the task. What it learns and what was taken for it is settled when the scope ends. */
-const attempt = Effect.fnUntraced(
-  function*(task: Task): Effect.fn.Return<void, ProviderError.ProviderError, Scope.Scope> {
+const attempt = (task: Task): Effect.Effect<void, ProviderError.ProviderError, Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Scope.Scope>) => {
     const { asked: { provider }, cell, queue, settings, store } = task
-    const amount = settings.tokens === undefined ? 0 : yield* tokensOf(task, settings.tokens)
-    const clock = yield* Clock.Clock
-    const left = Attempts.timeLeft(clock, yield* Provider.CurrentPolicy)
+    const counted = settings.tokens === undefined ? Result.succeed(0) : tokensOf(task, settings.tokens)
+    if (Result.isFailure(counted)) return Effect.fail(Checks.refused(provider.name, counted.failure))
+    const amount = counted.success
+    const clock = Context.get(context, Clock.Clock)
+    const left = Attempts.timeLeft(clock, Context.get(context, Provider.CurrentPolicy))
     const end = clock.currentTimeMillisUnsafe() + settings.maxWait
     const patience = () => Math.min(end - clock.currentTimeMillisUnsafe(), left())
     const waiter: Waiter = { by: queue.name(), amount, granted: undefined }
@@ -248,43 +250,50 @@ const attempt = Effect.fnUntraced(
         (admission) =>
           admission._tag === "Waits"
             ? Effect.void
-            : Effect.addFinalizer(() => settle(task, admission.slot, amount, isTold()))
+            : Stack.onClose(() => settle(task, admission.slot, amount, isTold()))
       ))
 
-    const waiting = (admission: Machine.Admission) =>
-      Effect.suspend(() => {
-        if (admission._tag === "Started") return Effect.undefined
-        const { isAsked, wait } = admission
-        return isAsked && wait > Duration.toMillis(settings.maxRetryAfter)
-          ? Effect.fail(
-            tooLong(provider.name, wait, "the provider has asked for a pause, which is longer than `maxRetryAfter`")
-          )
-          : wait > patience()
-          ? Effect.fail(tooLong(provider.name, wait, "its turn comes later than it may wait"))
-          : Effect.succeed(wait)
-      })
+    const waiting = (admission: Machine.Admission) => {
+      if (admission._tag === "Started") return Effect.undefined
+      const { isAsked, wait } = admission
+      return isAsked && wait > Duration.toMillis(settings.maxRetryAfter)
+        ? Effect.fail(
+          tooLong(provider.name, wait, "the provider has asked for a pause, which is longer than `maxRetryAfter`")
+        )
+        : wait > patience()
+        ? Effect.fail(tooLong(provider.name, wait, "its turn comes later than it may wait"))
+        : Effect.succeed(wait)
+    }
+
+    const inLine = Effect.gen(function*() {
+      yield* Effect.logDebug(`${provider.name}: the request waits for its turn, as the limit is reached`)
+      for (;;) {
+        const wait = yield* waiting(yield* once(true))
+        if (wait === undefined) return
+        yield* Effect.sleep(Math.min(wait, Machine.longestSleep))
+      }
+    })
 
     // Who comes now does not overtake those who wait.
     const isFirst = queue.isEmpty(cell.key)
     const turn = queue.enter(
       cell.key,
       waiter,
-      Effect.gen(function*() {
-        if (isFirst && (yield* waiting(yield* once(false))) === undefined) return
-        yield* Effect.logDebug(`${provider.name}: the request waits for its turn, as the limit is reached`)
-        for (;;) {
-          const wait = yield* waiting(yield* once(true))
-          if (wait === undefined) return
-          yield* Effect.sleep(Math.min(wait, Machine.longestSleep))
-        }
-      }).pipe(Effect.onError(() => leave(task, waiter.by)))
+      Effect.onError(
+        isFirst
+          ? Effect.flatMap(
+            Effect.flatMap(once(false), waiting),
+            (wait) => wait === undefined ? Effect.void : inLine
+          )
+          : inLine,
+        () => leave(task, waiter.by)
+      )
     )
-    yield* isFirst ? turn : Effect.timeoutOrElse(turn, {
+    return isFirst ? turn : Effect.timeoutOrElse(turn, {
       duration: patience(),
       orElse: () => Effect.fail(tooLong(provider.name, undefined, "its turn did not come in time"))
     })
-  }
-)
+  })
 
 const passed: Machine.Started = { _tag: "Started", slot: undefined }
 
@@ -304,22 +313,19 @@ const tooLong = (provider: string, wait: number | undefined, why: string): Provi
 const code = "own_limit"
 
 const tokensOf = (
-  { asked: { provider, request, texts }, settings: { options: { maxTokens, tokensOf: tokens } } }: Task,
+  { asked: { request, texts }, settings: { options: { maxTokens, tokensOf: tokens } } }: Task,
   { amount, every }: Machine.Rate
-): Effect.Effect<number, ProviderError.ProviderError> =>
-  Effect.fromResult(Result.mapError(
-    Result.flatMap(Tokens.count(request, { maxTokens, tokens }, texts), ({ inputTokens, outputTokens = 0 }) => {
-      const needed = inputTokens + outputTokens
-      return needed > amount
-        ? Result.fail(
-          `the request may need ${needed} tokens, more than the limit of ${amount} in ${
-            Duration.format(Duration.millis(every))
-          } ever lets pass`
-        )
-        : Result.succeed(needed)
-    }),
-    (message) => Checks.refused(provider.name, message)
-  ))
+): Result.Result<number, string> =>
+  Result.flatMap(Tokens.count(request, { maxTokens, tokens }, texts), ({ inputTokens, outputTokens = 0 }) => {
+    const needed = inputTokens + outputTokens
+    return needed > amount
+      ? Result.fail(
+        `the request may need ${needed} tokens, more than the limit of ${amount} in ${
+          Duration.format(Duration.millis(every))
+        } ever lets pass`
+      )
+      : Result.succeed(needed)
+  })
 
 /**
  * What the response states takes the place of what was taken for it; without a word of it, that stays. A pause that an

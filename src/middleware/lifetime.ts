@@ -11,7 +11,7 @@ import * as Watch from "../engine/watch.ts"
 import * as Pricing from "../Pricing.ts"
 import type * as ProviderError from "../ProviderError.ts"
 import type * as Store from "../stores/Store.ts"
-import type * as Stack from "./stack.ts"
+import * as Stack from "./stack.ts"
 import * as Stored from "./stored.ts"
 
 /**
@@ -22,41 +22,55 @@ import * as Stored from "./stored.ts"
 export const after = (middleware: string, step: Effect.Effect<unknown, Store.StoreError>): Effect.Effect<void> =>
   Effect.catch(Effect.asVoid(step), (error) => Stored.tellFailure(middleware, error))
 
+/** Renews a lease until it is stopped. One timer does for all of them. */
+const renewing = (
+  renew: Effect.Effect<void>,
+  lease: number,
+  context: Context.Context<never>
+): () => Effect.Effect<void> => {
+  const clock = Context.get(context, Clock.Clock)
+  let due = 0
+  let renewal: Fiber.Fiber<void> | undefined
+  const wait = () => {
+    due = Watch.millis(clock) + lease / 3
+    Watch.watch(clock, watched)
+  }
+  const watched: Watch.Watched = {
+    left: (now) => due - now,
+    expire: () => renewal = Effect.runForkWith(context)(Effect.andThen(renew, Effect.sync(wait)))
+  }
+  wait()
+  return () => {
+    Watch.unwatch(clock, watched)
+    return renewal === undefined ? Effect.void : Fiber.interrupt(renewal)
+  }
+}
+
 /**
- * Renews a lease until the scope closes. One fiber waits for all of them: one for each would cost more than the rest of a
- * middleware.
+ * Renews a lease until the scope closes.
  *
  * @internal
  */
 export const renewed = (renew: Effect.Effect<void>, lease: number): Effect.Effect<void, never, Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Scope.Scope>) => {
-    const clock = Context.get(context, Clock.Clock)
-    let due = 0
-    let renewal: Fiber.Fiber<void> | undefined
-    const next = Effect.sync(() => {
-      due = Watch.millis(clock) + lease / 3
-      Watch.watch(clock, watched)
-    })
-    const watched: Watch.Watched = {
-      left: (now) => due - now,
-      expire: () => renewal = Effect.runForkWith(context)(Effect.andThen(renew, next))
-    }
-    const close = Effect.suspend(() => {
-      Watch.unwatch(clock, watched)
-      return renewal === undefined ? Effect.void : Fiber.interrupt(renewal)
-    })
-    return Effect.andThen(Effect.addFinalizer(() => close), next)
+    const stop = renewing(renew, lease, context)
+    return Stack.onClose(stop)
   })
 
-/** Renews a lease as long as the call runs: all leases of a call in one fiber, if it is as fast as they need. */
-const renewedWith = (call: Stack.Call, renew: Effect.Effect<void>, lease: number) => {
+/** Renews a lease as long as the call runs: all leases of a call at one time, if it is as soon as they need. */
+const renewedWith = (
+  call: Stack.Call,
+  renew: Effect.Effect<void>,
+  lease: number,
+  context: Context.Context<never>
+): (() => Effect.Effect<void>) | undefined => {
   if (call.leases !== undefined && call.leases.lease <= lease) {
     call.leases.renewals.push(renew)
-    return Effect.void
+    return undefined
   }
   const renewals = [renew]
   call.leases = { renewals, lease }
-  return renewed(Effect.suspend(() => Effect.all(renewals, { discard: true })), lease)
+  return renewing(Effect.suspend(() => Effect.all(renewals, { discard: true })), lease, context)
 }
 
 // Of a limit, and of a breaker.
@@ -81,12 +95,20 @@ export const stage = <E>({ end, lease, renew, start }: {
   readonly end: (ended: Stack.Ended) => Effect.Effect<void>
 }): Stack.Stage<E> =>
 (call) =>
-  Effect.gen(function*() {
+  Effect.contextWith((context: Context.Context<never>) => {
     let isStarted = false
-    yield* Effect.addFinalizer(() => Effect.suspend(() => end(endedOf(call, isStarted))))
-    yield* start
-    isStarted = true
-    yield* renewedWith(call, renew, lease)
+    let stop: (() => Effect.Effect<void>) | undefined
+    const close = () => {
+      const ending = Effect.suspend(() => end(endedOf(call, isStarted)))
+      return stop === undefined ? ending : Effect.andThen(stop(), ending)
+    }
+    return Effect.andThen(
+      Stack.onClose(close),
+      Effect.map(start, () => {
+        isStarted = true
+        stop = renewedWith(call, renew, lease, context)
+      })
+    )
   })
 
 const endedOf = (call: Stack.Call, isStarted: boolean): Stack.Ended => {

@@ -2,6 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
@@ -80,9 +81,22 @@ export interface Ended {
  *
  * @internal
  */
-export type Stage<out E = ProviderError.ProviderError, out R = never> = (
-  call: Call
-) => Effect.Effect<void, E, R | Scope.Scope>
+export type Stage<out E = ProviderError.ProviderError> = (call: Call) => Effect.Effect<void, E, Scope.Scope>
+
+/**
+ * What a stage does when the scope closes. `Effect.addFinalizer` merges contexts, which costs as much as the rest of a stage.
+ *
+ * @internal
+ */
+export const onClose = (
+  finalizer: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Scope.Scope>) =>
+    Scope.addFinalizerExit(
+      Context.get(context, Scope.Scope),
+      (exit) => Effect.setContext(finalizer(exit), context)
+    )
+  )
 
 /**
  * A request, and the provider that it goes to.
@@ -152,10 +166,10 @@ const isModel = (model: unknown): boolean => model === undefined || typeof model
  *
  * @internal
  */
-export const through = <C extends Chunk, E, R, E2 = never, R2 = never>(
+export const through = <C extends Chunk, E, R, E2 = never>(
   open: Opening.Open<C, E, R>,
-  stages: ReadonlyArray<Stage<E2, R2>>
-): Opening.Open<C, E | E2, R | Exclude<R2, Scope.Scope>> =>
+  stages: ReadonlyArray<Stage<E2>>
+): Opening.Open<C, E | E2, R> =>
 (scope) =>
   Effect.contextWith((context: Context.Context<R>) => {
     const call: Call = {
@@ -168,28 +182,37 @@ export const through = <C extends Chunk, E, R, E2 = never, R2 = never>(
       leases: undefined,
       ended: undefined
     }
+    // An inner one tells the outer ones that it answers or refuses.
+    const watched = Context.add(context, Engine.CurrentWatchers, [
+      ...Context.get(context, Engine.CurrentWatchers),
+      call.watcher
+    ])
     const policy = Context.get(context, Provider.CurrentPolicy)
-    const left = Attempts.timeLeft(Context.get(context, Clock.Clock), policy)
-    return Effect.flatMap(Scope.provide(started(stages, call), scope), () =>
-      Effect.updateContext(observed(open(scope), call), (context: Context.Context<R>) =>
-        context.pipe(
-          Context.add(Engine.CurrentWatchers, [...Context.get(context, Engine.CurrentWatchers), call.watcher]),
-          Context.add(Engine.CurrentHeads, [...Context.get(context, Engine.CurrentHeads), ...call.heads]),
-          Context.add(Provider.CurrentPolicy, Attempts.withTimeLeft(policy, left))
-        )))
+    const left = policy.totalTimeout === undefined
+      ? undefined
+      : Attempts.timeLeft(Context.get(context, Clock.Clock), policy)
+    return Effect.flatMap(
+      Effect.updateContext(started(stages, call), () => Context.add(watched, Scope.Scope, scope)),
+      () => {
+        const heads = call.heads.length === 0 ? watched : Context.add(watched, Engine.CurrentHeads, [
+          ...Context.get(context, Engine.CurrentHeads),
+          ...call.heads
+        ])
+        const opening = left === undefined
+          ? heads
+          : Context.add(heads, Provider.CurrentPolicy, Attempts.withTimeLeft(policy, left))
+        return Effect.updateContext(observed(open(scope), call), () => opening)
+      }
+    )
   })
 
-const started = <E, R>(
-  stages: ReadonlyArray<Stage<E, R>>,
-  call: Call
-): Effect.Effect<void, E, R | Scope.Scope> =>
-  Effect.gen(function*() {
-    for (const stage of stages) yield* stage(call)
-  }).pipe(
-    Effect.tapError((error) => Effect.sync(() => failed(call, error))),
-    // An inner one tells the outer ones that it answers or refuses.
-    Effect.updateService(Engine.CurrentWatchers, (watchers) => [...watchers, call.watcher])
-  )
+const started = <E>(stages: ReadonlyArray<Stage<E>>, call: Call): Effect.Effect<void, E, Scope.Scope> => {
+  const from = (index: number): Effect.Effect<void, E, Scope.Scope> => {
+    const stage = stages[index]
+    return stage === undefined ? Effect.void : Effect.flatMap(stage(call), () => from(index + 1))
+  }
+  return Effect.tapError(from(0), (error) => Effect.sync(() => failed(call, error)))
+}
 
 const failed = (call: Call, error: unknown): void => {
   call.end = "failed"

@@ -246,13 +246,16 @@ export interface Cell<S> {
  */
 export const cells = <S>(
   schema: Schema.Codec<S, unknown>,
-  write: (value: S) => string = Schema.encodeSync(Schema.fromJsonString(Schema.toCodecJson(schema)))
+  write?: (value: S) => string
 ): (key: string) => Cell<S> => {
-  const decode = Schema.decodeResult(Schema.fromJsonString(Schema.toCodecJson(schema)))
+  const codec = Schema.fromJsonString(Schema.toCodecJson(schema))
+  const decode = Schema.decodeResult(codec)
+  const encode = write ?? Schema.encodeSync(codec)
   // What one transaction writes, the next one mostly reads.
   const written = new Map<string, Result.Result<S, never>>()
   let size = 0
-  const remember = (text: string, value: S): string => {
+  const textOf = (value: S): string => {
+    const text = encode(value)
     size += text.length
     if (size > mostWritten) {
       written.clear()
@@ -261,20 +264,64 @@ export const cells = <S>(
     if (size <= mostWritten) written.set(text, Result.succeed(value))
     return text
   }
-  return (key) => ({
-    key,
-    read: (value) =>
-      value === undefined
-        ? Result.succeed(undefined)
-        : written.get(value) ?? Result.mapError(decode(value), () =>
-          new StoreError({ reason: "Corrupt", message: `the entry ${key} of the store is not what was written` })),
-    put: (value, expiresAt) => ({ key, value: remember(write(value), value), expiresAt }),
-    remove: { key, value: undefined }
-  })
+  return (key) => {
+    const cell: Cell<S> & Holding = {
+      key,
+      read: (value) =>
+        value === undefined
+          ? Result.succeed(undefined)
+          : written.get(value) ?? Result.mapError(decode(value), () =>
+            new StoreError({ reason: "Corrupt", message: `the entry ${key} of the store is not what was written` })),
+      // What a schema refuses is refused at once.
+      put: (value, expiresAt) =>
+        write === undefined ? { key, value: textOf(value), expiresAt } : holding(key, value, expiresAt, textOf),
+      remove: { key, value: undefined },
+      [held]: (write) => {
+        const own = ownOf(write)
+        return own?.textOf === textOf ? own.value : undefined
+      }
+    }
+    return cell
+  }
 }
 
 /** In characters: what some hundred requests at a time write. */
 const mostWritten = 256 * 1024
+
+// A store in memory keeps the values of cells as they are. Their JSON is made when somebody reads it.
+
+const held: unique symbol = Symbol("effect-llm-stream/stores/held")
+
+interface Holding {
+  /** The value of a write that one of these cells has made. */
+  readonly [held]: (write: Write) => Result.Result<unknown, never> | undefined
+}
+
+interface Held extends Write {
+  readonly [held]: {
+    readonly value: Result.Result<unknown, never>
+    /** What makes the JSON of its cells. */
+    readonly textOf: unknown
+    /** Whoever makes a write of another one takes its symbols along. */
+    write: Write | undefined
+  }
+}
+
+const holding = <S>(key: string, value: S, expiresAt: number | undefined, textOf: (value: S) => string): Write => {
+  let text: string | undefined
+  const write: Held = {
+    key,
+    get value() {
+      return text ??= textOf(value)
+    },
+    expiresAt,
+    [held]: { value: Result.succeed(value), textOf, write: undefined }
+  }
+  return write[held].write = write
+}
+
+const ownOf = (write: Write | Held): Held[typeof held] | undefined =>
+  held in write && write[held].write === write ? write[held] : undefined
 
 /**
  * Reads cells, and writes what a function makes of their values, in one step. The function is pure, as a store may run it
@@ -339,20 +386,50 @@ export const modifyIn = <const Cells extends Readonly<Record<string, Pick<Cell<u
   cells: Cells,
   f: (values: Values<Cells>, now: number) => Step<A>
 ): Effect.Effect<A, StoreError> => {
-  const names = Object.keys(cells)
-  return store.transact(
-    Object.values(cells).map(({ key }) => key),
-    (texts, now) => {
-      const values: Record<string, unknown> = {}
-      for (const [index, name] of names.entries()) {
-        const value = cells[name]?.read(texts[index]) ?? Result.succeed(undefined)
-        if (Result.isFailure(value)) return Result.fail(value.failure)
-        values[name] = value.success
-      }
-      return Result.succeed(f(values as Values<Cells>, now))
+  const named = Object.entries(cells)
+  const keys = named.map(([, { key }]) => key)
+  const step = <Found>(
+    read: (cell: Readable, found: Found | undefined) => Result.Result<unknown, StoreError>
+  ) =>
+  (found: ReadonlyArray<Found | undefined>, now: number): Result.Result<Step<A>, StoreError> => {
+    const values: Record<string, unknown> = {}
+    for (let index = 0; index < named.length; index++) {
+      const [name, cell] = named[index] ?? []
+      if (name === undefined || cell === undefined) continue
+      const value = read(cell, found[index])
+      if (Result.isFailure(value)) return Result.fail(value.failure)
+      values[name] = value.success
     }
-  )
+    return Result.succeed(f(values as Values<Cells>, now))
+  }
+  return isInMemory(store) && store[inMemory].transact === store.transact
+    ? store[inMemory].change(keys, step(valueIn))
+    : store.transact(keys, step((cell, text) => cell.read(text)))
 }
+
+type Readable = Pick<Cell<unknown>, "key" | "read">
+
+const valueIn = (
+  cell: Readable | (Readable & Holding),
+  write: Write | undefined
+): Result.Result<unknown, StoreError> =>
+  (write !== undefined && held in cell ? cell[held](write) : undefined) ?? cell.read(write?.value)
+
+const inMemory: unique symbol = Symbol("effect-llm-stream/stores/inMemory")
+
+interface InMemory extends Service {
+  readonly [inMemory]: {
+    /** `transact` of entries as they were written. */
+    readonly change: <A>(
+      keys: ReadonlyArray<string>,
+      transition: (entries: ReadonlyArray<Write | undefined>, now: number) => Result.Result<Step<A>, StoreError>
+    ) => Effect.Effect<A, StoreError>
+    /** Whoever makes a store of another one takes its symbols along. */
+    readonly transact: unknown
+  }
+}
+
+const isInMemory = (store: Service | InMemory): store is InMemory => inMemory in store
 
 /**
  * Ends streams with the current scope, before what was opened in it earlier is closed: that may wait for them.
@@ -413,7 +490,7 @@ export const hintsOf = <E>(told: Stream.Stream<string, E>): Stream.Stream<string
  * @since 0.2.0
  */
 export const memory: Effect.Effect<Service> = Effect.map(hintsInProcess, (hints) => {
-  const entries = new Map<string, Omit<Write, "key">>()
+  const entries = new Map<string, Write>()
   // In order, so that a scan begins where it has to.
   const keys: Array<string> = []
   let sweptAt = 0
@@ -427,9 +504,9 @@ export const memory: Effect.Effect<Service> = Effect.map(hintsInProcess, (hints)
     }
     return low
   }
-  const put = (key: string, entry: Omit<Write, "key">) => {
-    if (!entries.has(key)) keys.splice(placeOf(key), 0, key)
-    entries.set(key, entry)
+  const put = (write: Write) => {
+    if (!entries.has(write.key)) keys.splice(placeOf(write.key), 0, write.key)
+    entries.set(write.key, write)
   }
   const remove = (key: string) => {
     if (entries.delete(key)) keys.splice(placeOf(key), 1)
@@ -439,14 +516,14 @@ export const memory: Effect.Effect<Service> = Effect.map(hintsInProcess, (hints)
     for (let index = placeOf(from < prefix ? prefix : from); found.length < limit; index++) {
       const key = keys[index]
       if (key === undefined || !key.startsWith(prefix)) break
-      const value = valueOf(key, now)
+      const value = entryOf(key, now)?.value
       if (value !== undefined) found.push({ key, value })
     }
     return found
   }
-  const valueOf = (key: string, now: number) => {
+  const entryOf = (key: string, now: number) => {
     const entry = entries.get(key)
-    return entry === undefined || isOver(entry, now) ? undefined : entry.value
+    return entry === undefined || isOver(entry, now) ? undefined : entry
   }
   // Entries that expire unread would stay for ever.
   const sweep = (now: number) => {
@@ -460,21 +537,21 @@ export const memory: Effect.Effect<Service> = Effect.map(hintsInProcess, (hints)
     }
     keys.length = left
   }
-  return {
-    transact: (keys, transition) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        sweep(now)
-        return Effect.fromResult(Result.map(
-          transition(keys.map((key) => valueOf(key, now)), now),
-          ({ result, writes }) => {
-            for (const { expiresAt, key, value } of writes) {
-              if (value === undefined) remove(key)
-              else put(key, { value, expiresAt })
-            }
-            return result
-          }
-        ))
-      }),
+  const change: InMemory[typeof inMemory]["change"] = (keys, transition) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      sweep(now)
+      const step = transition(keys.map((key) => entryOf(key, now)), now)
+      if (Result.isFailure(step)) return Effect.fail(step.failure)
+      for (const write of step.success.writes) {
+        if (isRemoval(write)) remove(write.key)
+        else put(write)
+      }
+      return Effect.succeed(step.success.result)
+    })
+  const transact: Service["transact"] = (keys, transition) =>
+    change(keys, (entries, now) => transition(entries.map((entry) => entry?.value), now))
+  const store: InMemory = {
+    transact,
     scan: (prefix) =>
       Stream.unwrap(
         Effect.map(
@@ -483,15 +560,20 @@ export const memory: Effect.Effect<Service> = Effect.map(hintsInProcess, (hints)
         )
       ),
     peek: (keys) =>
-      Effect.map(Clock.currentTimeMillis, (now) => ({ values: keys.map((key) => valueOf(key, now)), now })),
+      Effect.map(Clock.currentTimeMillis, (now) => ({ values: keys.map((key) => entryOf(key, now)?.value), now })),
     page: (prefix, { from, limit }) => Effect.map(Clock.currentTimeMillis, (now) => page(prefix, from, limit, now)),
-    hints
+    hints,
+    [inMemory]: { change, transact }
   }
+  return store
 })
+
+/** Without making the JSON of a value. */
+const isRemoval = (write: Write): boolean => ownOf(write) === undefined && write.value === undefined
 
 const sweepEvery = 60_000
 
-const isOver = ({ expiresAt }: Omit<Write, "key">, now: number): boolean => expiresAt !== undefined && expiresAt <= now
+const isOver = ({ expiresAt }: Write, now: number): boolean => expiresAt !== undefined && expiresAt <= now
 
 /**
  * A store in the memory of the process: for one process, and for tests.

@@ -2,9 +2,9 @@
  * Every fault of `docs/reliability.md`, at the bottom of a whole stack: whatever happens, the answer is that of one provider.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Effect, Exit, Layer, pipe, Schedule, Stream } from "effect"
+import { BigDecimal, Effect, Exit, Layer, pipe, Result, Schedule, Schema, Stream } from "effect"
 import { clients, faults, providers, type Row } from "../../bench/faults.ts"
-import { OpenAiChunk, Pricing, type Provider } from "../../src/index.ts"
+import { CostEstimate, OpenAiChunk, Pricing, type Provider } from "../../src/index.ts"
 import * as Breaker from "../../src/middleware/Breaker.ts"
 import * as Budget from "../../src/middleware/Budget.ts"
 import * as Cache from "../../src/middleware/Cache.ts"
@@ -12,6 +12,7 @@ import * as Fallback from "../../src/middleware/Fallback.ts"
 import * as Ledger from "../../src/middleware/Ledger.ts"
 import * as Limit from "../../src/middleware/Limit.ts"
 import * as Retry from "../../src/middleware/Retry.ts"
+import * as Machine from "../../src/middleware/state/limit.ts"
 import * as Store from "../../src/stores/Store.ts"
 import type { ReplayServer } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
@@ -38,6 +39,21 @@ const pricing = Pricing.makeUnsafe({
   )
 })
 
+const request = { model: "some-model", prompt: "Hello", maxTokens: 100 }
+
+/** The tokens that are taken before an attempt. */
+const tokens = Result.getOrThrow(Result.map(
+  CostEstimate.atMost(request, { provider: "openai" }, pricing),
+  ({ inputTokens, outputTokens = 0 }) => inputTokens + outputTokens
+))
+
+const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Machine.State))
+
+/** The tokens that a limit counts. */
+const taken = Store.Store.use(({ scan }) =>
+  Stream.runFold(scan(Store.key("limit")), () => 0, (sum, { value }) => sum + (decode(value).tokens?.used ?? 0))
+)
+
 /** The text of an answer that a stack has made of a fault, whether it ended well, and how many requests that took. */
 const answer = (row: Row, reply: ReplayServer.Reply) =>
   Effect.scoped(Effect.gen(function*() {
@@ -47,31 +63,49 @@ const answer = (row: Row, reply: ReplayServer.Reply) =>
       tokens: { limit: 1_000_000, every: "1 minute" }
     })
     const breaker = yield* Breaker.make({ failures: 1000 })
-    const retry = Retry.retried({ schedule: Schedule.recurs(5) })
+    let failures = 0
+    const retry = Retry.retried({ schedule: Schedule.recurs(5), onFailure: () => Effect.sync(() => void failures++) })
     const ledger = yield* Ledger.make()
     const budget = yield* Budget.make({ limit: "1" })
     const cache = yield* Cache.make()
     const faulty = pipe(yield* row.make(server.url), ledger, budget, breaker, limit, retry)
     const stack = cache(Fallback.make([{ provider: faulty, maxRetries: 1 }, healthy]))
     const asked = (onChunk: (content: string) => void) =>
-      stack.stream({ model: "some-model", prompt: "Hello", maxTokens: 100 }).pipe(
+      stack.stream(request).pipe(
         Stream.runForEach((chunk) => Effect.sync(() => onChunk(chunk.content))),
         Effect.exit
       )
     let text = ""
     const exit = yield* asked((content) => text += content)
     const requests = (yield* server.requests).length
-    // A request that a client refuses by itself has a row, and never arrives.
-    assert.isAtLeast((yield* Ledger.total()).attempts, requests)
-    assert.isTrue(BigDecimal.isZero((yield* Budget.balance({ limit: "1" })).reserved))
+    const isComplete = Exit.isSuccess(exit)
+    // A row for each attempt, and each has ended. What a client refuses by itself is an attempt, and never arrives.
+    const rows = yield* Stream.runCollect(Ledger.rows())
+    assert.strictEqual(rows.length, failures + (text === second ? 0 : 1))
+    assert.isAtLeast(rows.length, requests)
+    assert.isTrue(rows.every(({ outcome }) => outcome !== "running"))
+    const { remaining, reserved, spent, unknown } = yield* Budget.balance({ limit: "1" })
+    assert.isTrue(BigDecimal.isZero(reserved))
+    assert.isTrue(BigDecimal.equals(BigDecimal.sumAll([remaining, spent, unknown]), BigDecimal.fromNumberUnsafe(1)))
+    // Of the tokens that were taken, those come back that an answer states it did not use.
+    assert.strictEqual(
+      yield* taken,
+      rows.reduce(
+        (sum, { usage }) => sum + (usage === null ? tokens : (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0)),
+        0
+      )
+    )
     // What is kept is the whole answer, and nobody is asked for it again; what has failed is asked for again.
-    if (Exit.isSuccess(exit) && text === first) {
+    if (text === first && isComplete) {
       let kept = ""
       yield* asked((content) => kept += content)
       assert.strictEqual(kept, text)
       assert.strictEqual((yield* server.requests).length, requests)
+    } else if (!isComplete) {
+      yield* asked(() => {})
+      assert.isAbove((yield* server.requests).length, requests)
     }
-    return { isComplete: Exit.isSuccess(exit), requests, text }
+    return { isComplete, requests, text }
   })).pipe(Effect.provide(Store.layerMemory), Effect.provideService(Pricing.Pricing, pricing))
 
 describe("a stack of middleware", () => {

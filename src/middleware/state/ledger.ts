@@ -77,6 +77,17 @@ export const cells: (key: string) => Store.Cell<Row> = Store.cells(Row, JSON.str
 export const cell = (row: Pick<Row, "attempt" | "batch" | "user">): Store.Cell<Row> =>
   cells(key(scopeOf(row), row.attempt))
 
+/**
+ * The change that writes down a row that has ended: its JSON alone, as nobody changes it, and a store in memory keeps it.
+ *
+ * @internal
+ */
+export const over = (row: Row, expiresAt: number | undefined): Store.Write => ({
+  key: key(scopeOf(row), row.attempt),
+  value: JSON.stringify(row),
+  expiresAt
+})
+
 const scopeOf = ({ batch, user }: Pick<Row, "batch" | "user">): Scope =>
   batch === null ? { user: user ?? undefined } : { batch }
 
