@@ -40,7 +40,16 @@ const integration = [
 // Programs that read the environment, which Effect does once.
 const programs = ["test/{Guides,Recipes}.test.ts"]
 
+const source = (module: string): string => fileURLToPath(new URL(`src/${module}.ts`, import.meta.url))
+
 export default defineConfig({
+  // Where the compiler finds them: the sources, not what was built of them last.
+  resolve: {
+    alias: [
+      { find: /^effect-llm-stream$/, replacement: source("index") },
+      { find: /^effect-llm-stream\/(.*)$/, replacement: source("$1") }
+    ]
+  },
   test: {
     // Limits for what hangs, not for what is slow: they have to hold on a machine that is busy with other things.
     testTimeout: 300_000,

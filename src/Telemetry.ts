@@ -303,15 +303,9 @@ const trace = <C extends Chunk>(
         const now = Operation.seconds(clock)
         const gap = now - latest
         latest = now
-        let later = count
-        if (first === undefined) {
-          first = gap
-          later--
-        } else {
-          later--
-          measureChunk(gap)
-        }
-        while (later-- > 0) measureChunk(0)
+        if (first === undefined) first = gap
+        else measureChunk(gap)
+        for (let later = 1; later < count; later++) measureChunk(0)
       }
       const measureChunk = (gap: number): void => {
         perChunk ??= Metric.withAttributes(timePerOutputChunk, Operation.labels(labelsOf(answer.model())))
