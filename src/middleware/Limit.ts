@@ -17,6 +17,7 @@ import type * as Engine from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
 import { retryAfter } from "../engine/refusal.ts"
 import * as Tokens from "../engine/tokens.ts"
+import { millis } from "../engine/watch.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Store from "../stores/Store.ts"
@@ -223,12 +224,14 @@ const attempt = (task: Task): Effect.Effect<void, ProviderError.ProviderError, S
     const patience = () => Math.min(end - clock.currentTimeMillisUnsafe(), left())
     const waiter: Waiter = { by: queue.name(), amount, granted: undefined }
     const isTold = learning(task)
+    let steppedAt = 0
 
     const stepped = (isNext: boolean) => {
       const behind = queue.behind(cell.key, waiter)
       return Stored.orElse(
         Effect.map(
           Store.modifyIn(store, { state: cell }, ({ state = {} }, now) => {
+            steppedAt = millis(clock)
             const { next, ...result } = Machine.admit(state, now, settings, { ...waiter, isNext }, behind)
             return {
               result,
@@ -270,7 +273,9 @@ const attempt = (task: Task): Effect.Effect<void, ProviderError.ProviderError, S
       for (;;) {
         const wait = yield* waiting(yield* once(true))
         if (wait === undefined) return
-        yield* Effect.sleep(Math.min(wait, Machine.longestSleep))
+        // The store has counted from its step, and its answer may have taken a while.
+        const left = Math.min(wait, Machine.longestSleep) - (millis(clock) - steppedAt)
+        yield* Effect.sleep(Math.max(left, Math.min(wait, Machine.turnAgain)))
       }
     })
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Fiber, Layer, Schedule, Semaphore, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer, Schedule, Schema, Semaphore, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import {
@@ -246,6 +246,29 @@ describe("Limit", () => {
       yield* Effect.forEach(["x", "y", "x"], (system, n) => request(bySystem, `${n}`, system))
       assert.strictEqual(times().length, 4)
     }).pipe(Effect.provide(Store.layerMemory)))
+})
+
+describe("Limit, in a store whose answers take a while", () => {
+  it.effect.prop("waits for the time that the store states from its step on, and not for the answer as well", [
+    Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 490 }))
+  ], ([takes]) =>
+    Effect.gen(function*() {
+      const memory = yield* Store.memory
+      const limit = yield* Effect.provideService(
+        Limit.make({ requests: { limit: 1, every: "1 second" } }),
+        Store.Store,
+        {
+          ...memory,
+          transact: (keys, transition) => Effect.tap(memory.transact(keys, transition), () => Effect.sleep(takes))
+        }
+      )
+      const { service, times } = scripted()
+      yield* later(all([ask(limit(service)), ask(limit(service))]), "1 minute")
+      const [first = Number.NaN, second = Number.NaN] = times()
+      assert.isAtLeast(second - first, 1000)
+      // A limit counts in slices of 5 ms, and is asked again after 10 ms at the earliest.
+      assert.isAtMost(second - first, 1015)
+    }))
 })
 
 describe("Limit, when the provider says that nothing is left", () => {

@@ -343,8 +343,12 @@ export const longestSleep = 1000
 /** How long the place of a process that does not ask again is kept for it, in ms: it may have died. */
 const placeLasts = 1000
 
-/** When to ask again while those ahead have not started, in ms. */
-const turnAgain = 10
+/**
+ * When to ask again while those ahead have not started, in ms.
+ *
+ * @internal
+ */
+export const turnAgain = 10
 
 /** As many stand in line, so that the entry stays small; others ask again until they can. */
 const longestLine = 50
