@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as ChatRequest from "../ChatRequest.ts"
 import * as Redaction from "../engine/redaction.ts"
+import * as Watch from "../engine/watch.ts"
 import type * as ResponseHead from "../middleware/ResponseHead.ts"
 import * as Ledger from "../middleware/state/ledger.ts"
 import * as Limit from "../middleware/state/limit.ts"
@@ -399,13 +400,17 @@ export const make = Effect.fnUntraced(function*<E>(
     progress.able = fits.map(({ target }) => target.position)
     const choices = order(fits, progress)
     if (choices.length === 0) return known.set(index, "aside")
-    const admission = yield* stepped(
-      Steps.cellsOfStart(rules, { ...candidate, choices }),
-      Steps.start(rules, { ...candidate, choices })
-    )
+    const clock = yield* Clock.Clock
+    // The store counts from its step on, and its answer may take a while.
+    let steppedAt = 0
+    const step = Steps.start(rules, { ...candidate, choices })
+    const admission = yield* stepped(Steps.cellsOfStart(rules, { ...candidate, choices }), (read, now) => {
+      steppedAt = Watch.millis(clock)
+      return step(read, now)
+    })
     const now = yield* Now.millis
     const wait = (why: Why, millis: number, isForAll: boolean) => {
-      const due = now + Math.min(Math.max(millis, 1), why === "limit" ? 1000 : lookEvery)
+      const due = steppedAt + Math.min(Math.max(millis, 1), why === "limit" ? 1000 : lookEvery)
       waits.add(index, due, why)
       if (isForAll) waits.close(due)
       ready.keep(index, line)
