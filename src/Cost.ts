@@ -13,8 +13,8 @@ import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as Buckets from "./CostBuckets.ts"
 import { calls, type CostMetadata, isItemised, isStated } from "./CostMetadata.ts"
-import { Amount } from "./internal/amount.ts"
 import { trusted } from "./internal/trusted.ts"
+import { Amount } from "./internal/usd.ts"
 import { on, type Price, type Rates, type TokenAmount, tokenComponentNames, tokenComponents } from "./Price.ts"
 
 /**

@@ -160,7 +160,14 @@ const fromBytes = <E extends { readonly message: string }, R>(
  * @since 0.2.0
  */
 export const fromFile = (path: string): Effect.Effect<PriceList, PricesUnavailable, FileSystem.FileSystem> =>
-  Effect.flatMap(FileSystem.FileSystem, (files) => fromBytes(files.stream(path), path, ({ message }) => message))
+  Effect.flatMap(FileSystem.FileSystem, (files) => {
+    // Who opens a pipe waits for a writer, and can't be interrupted.
+    const bytes = Effect.map(
+      files.stat(path),
+      ({ type }) => type === "FIFO" ? Stream.fail({ message: "it is a pipe" }) : files.stream(path)
+    )
+    return fromBytes(Stream.unwrap(bytes), path, ({ message }) => message)
+  })
 
 /**
  * Reads a price list of at most {@link maxSize} bytes from a URL. Fails with {@link PricesUnavailable}, after a minute at the

@@ -7,8 +7,8 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
-import { Amount } from "./internal/amount.ts"
 import { defined } from "./internal/defined.ts"
+import { Amount } from "./internal/usd.ts"
 import { sum, Usage } from "./Usage.ts"
 
 const common = {

@@ -4,6 +4,7 @@ import { BigDecimal, Cause, Effect, Fiber, FileSystem, Layer, Logger, Metric, Sc
 import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
+import { execFileSync } from "node:child_process"
 import * as CostMetadata from "../src/CostMetadata.ts"
 import * as Pricing from "../src/Pricing.ts"
 import * as PricingRefresh from "../src/PricingRefresh.ts"
@@ -302,6 +303,14 @@ describe("PricingRefresh", () => {
         assert.notInclude(refused.message, "s3cr3t")
       }
     }))
+
+  it.effect("refuses a pipe, for whose writer it would wait for ever", () =>
+    Effect.gen(function*() {
+      const files = yield* FileSystem.FileSystem
+      const path = `${yield* files.makeTempDirectoryScoped()}/pipe`
+      execFileSync("mkfifo", [path])
+      assert.match((yield* Effect.flip(PricingRefresh.fromFile(path))).message, /it is a pipe$/)
+    }).pipe(Effect.provide(NodeFileSystem.layer)))
 
   it.effect("refuses a file that is too large, and days that are none", () =>
     Effect.gen(function*() {

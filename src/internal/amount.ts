@@ -1,20 +1,7 @@
 import * as BigDecimal from "effect/BigDecimal"
-import * as Schema from "effect/Schema"
 
 /** @internal */
 export const zero: BigDecimal.BigDecimal = BigDecimal.normalize(BigDecimal.fromBigInt(0n))
-
-/** In digits before or after the point; with more, sums would take for ever, or more than there is room for. */
-const longest = 1_000
-
-/**
- * Schema of an amount that somebody has stored or sent.
- *
- * @internal
- */
-export const Amount = Schema.BigDecimalFromString.check(
-  Schema.makeFilter(({ scale }) => Math.abs(scale) <= longest || `an amount of up to ${longest} digits`)
-)
 
 /**
  * An amount as a decimal without an exponent, however small it is.

@@ -2,7 +2,8 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Record from "effect/Record"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { Amount, zero } from "../../internal/amount.ts"
+import { zero } from "../../internal/amount.ts"
+import { Amount } from "../../internal/usd.ts"
 import * as Store from "../../stores/Store.ts"
 
 /**
