@@ -422,7 +422,6 @@ export const make = Effect.fnUntraced(function*<E>(
         known.held.set(index, { id: candidate.id, attempt: admission.attempt, started: admission })
         run.attempts++
         running++
-        yield* Effect.sleep(Math.max(steppedAt + admission.startsIn - now, 0))
         yield* fork(attempt(index, progress, admission))
         return
       case "Hit":

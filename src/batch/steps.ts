@@ -76,8 +76,6 @@ export interface Started {
   readonly id: string
   readonly digest: string
   readonly choice: Choice
-  /** In how many ms it starts, as the limit has room for it only then. */
-  readonly startsIn: number
   /** The slice of the window that its tokens are counted in. */
   readonly slot: number | undefined
   /** Whether it is the one that finds out whether its target is well again. */
@@ -183,22 +181,15 @@ const startAt = (
   Result.gen(function*() {
     const { batch, breaker, by, entries, lease, maxCost, rate, tokenRate } = rules
     const { cached, model, most = zero, target } = choice
+    const until = now + lease
     const known = cached === undefined ? undefined : yield* read(cached)
     if (known?.state === "asking" && known.until > now) return yield* admitted({ _tag: "Flight" })
-    const takenAt = (at: number) =>
-      Result.gen(function*() {
-        const requests = rate && Limit.take(yield* read(target.requests), rate, now, 1, at)
-        const tokens = tokenRate && Limit.take(yield* read(target.tokens), tokenRate, now, choice.tokens, at)
-        return { requests, tokens, at: Math.max(now, roomAt(requests), roomAt(tokens)) }
-      })
-    const first = yield* takenAt(now)
-    const { at } = first
-    // Asked for when it comes, a place would go unused for as long as the store takes.
-    if (at > now + Limit.farthestAhead) {
-      return yield* admitted({ _tag: "Wait", millis: at - Limit.farthestAhead - now, why: "limit" })
-    }
-    const { requests, tokens } = at === now ? first : yield* takenAt(at)
-    const until = at + lease
+    const requests = rate && Limit.take(yield* read(target.requests), rate, now, 1)
+    const tokens = tokenRate && Limit.take(yield* read(target.tokens), tokenRate, now, choice.tokens)
+    const full = [requests, tokens].flatMap((taken) =>
+      taken !== undefined && Result.isFailure(taken) ? [taken.failure.until] : []
+    )
+    if (full.length > 0) return yield* admitted({ _tag: "Wait", millis: Math.max(...full) - now, why: "limit" })
     const account = yield* read(entries.account)
     const reserved = maxCost === undefined && account === undefined
       ? undefined
@@ -207,7 +198,7 @@ const startAt = (
       return yield* admitted({ _tag: "Poor", fitsLater: reserved.failure.fitsLater })
     }
     const admission = breaker && Breaker.admit(yield* read(target.circuit), now, attempt, lease)
-    const row = Ledger.started({ attempt, batch, id, provider: target.name, model }, at, until)
+    const row = Ledger.started({ attempt, batch, id, provider: target.name, model }, now, until)
     return yield* admitted(
       {
         _tag: "Started",
@@ -215,7 +206,6 @@ const startAt = (
         id,
         digest,
         choice,
-        startsIn: at - now,
         slot: tokens !== undefined && Result.isSuccess(tokens) ? tokens.success.slot : undefined,
         isProbe: admission?._tag === "Probe"
       },
@@ -230,10 +220,6 @@ const startAt = (
       ]
     )
   })
-
-/** When there is room; 0 where there is. */
-const roomAt = (taken: Result.Result<Limit.Taken, Limit.Full> | undefined): number =>
-  taken !== undefined && Result.isFailure(taken) ? taken.failure.until : 0
 
 const boundless = BigDecimal.make(1n, -60)
 

@@ -72,62 +72,33 @@ const lastOf = (text: string): Slice & { readonly index: number } => {
 
 const textOf = ({ count, end }: Slice): string => `${end}:${count},`
 
-const widthOf = ({ every }: Rate): number => Math.max(1, Math.ceil(every / slicesPerWindow))
-
-/** The end of the slice that a time is in. */
-const endOf = (rate: Rate, time: number): number => {
-  const width = widthOf(rate)
-  return (Math.floor(time / width) + 1) * width
-}
-
-/** The window at a time: what no longer counts is gone, and the current slice is there. */
-const live = (window: Window | undefined, rate: Rate, now: number): Window & { readonly current: number } => {
-  const current = endOf(rate, now)
-  const farthest = endOf(rate, now + farthestAhead)
+/** The window at a time: what no longer counts is gone, and the current slice is the last. */
+const live = (window: Window | undefined, { every }: Rate, now: number): Window & { readonly current: number } => {
+  const width = Math.max(1, Math.ceil(every / slicesPerWindow))
+  const current = (Math.floor(now / width) + 1) * width
   let { slices, used }: Window = window ?? { used: 0, slices: "" }
   let start = 0
   while (start < slices.length) {
     const { count, end, next } = sliceAt(slices, start)
-    if (end + rate.every > now) break
+    if (end + every > now) break
     used -= count
     start = next
   }
   slices = slices.slice(start)
-  // Nothing was taken for later than that: such a slice was made by another rate, or before the clock was set back.
+  // Nothing was taken later than now: a slice that ends after the current one was made by another rate, or before the clock
+  // was set back.
   let count = 0
   while (slices !== "") {
     const last = lastOf(slices)
-    if (last.end <= farthest) break
+    if (last.end < current) break
     count += last.count
     slices = slices.slice(0, last.index)
   }
-  const known = withSlice({ used: used - count, slices }, current)
-  return { ...(count === 0 ? known : settle(withSlice(known, farthest), farthest, count)), current }
-}
-
-/** A window that has a slice. */
-const withSlice = ({ slices, used }: Window, end: number): Window => {
-  let index = slices.length
-  while (index > 0) {
-    const last = lastOf(slices.slice(0, index))
-    if (last.end === end) return { slices, used }
-    if (last.end < end) break
-    index = last.index
-  }
-  return { used, slices: `${slices.slice(0, index)}${textOf({ end, count: 0 })}${slices.slice(index)}` }
+  return { used, slices: `${slices}${textOf({ end: current, count })}`, current }
 }
 
 /**
- * How far ahead something may be taken, in ms: long enough for the answer of a slow store, and so short that a pause which a
- * provider asks for meanwhile is hardly missed.
- *
- * @internal
- */
-export const farthestAhead = 100
-
-/**
- * Takes an amount, or says when it can be taken. With a later time, which is at most {@link farthestAhead} from now, it is taken
- * for then.
+ * Takes an amount, or says when it can be taken.
  *
  * @internal
  */
@@ -135,12 +106,12 @@ export const take = (
   window: Window | undefined,
   rate: Rate,
   now: number,
-  amount: number,
-  at: number = now
+  amount: number
 ): Result.Result<Taken, Full> => {
   if (amount > rate.amount) return Result.fail({ until: Number.POSITIVE_INFINITY })
   const { current, ...counted } = live(window, rate, now)
   let over = counted.used + amount - rate.amount
+  if (over <= 0) return Result.succeed({ window: settle(counted, current, amount), slot: current })
   let until = now
   for (let index = 0; over > 0 && index < counted.slices.length;) {
     const { count, end, next } = sliceAt(counted.slices, index)
@@ -148,9 +119,7 @@ export const take = (
     until = end + rate.every
     index = next
   }
-  if (until > at) return Result.fail({ until })
-  const slot = at === now ? current : endOf(rate, at)
-  return Result.succeed({ window: settle(withSlice(counted, slot), slot, amount), slot })
+  return Result.fail({ until })
 }
 
 /**
