@@ -595,18 +595,18 @@ export const limit = 1.6
  * on where that is less: work that fits the caches in the small run looks steeper than it is, what is quadratic is so
  * further on as well. The large run is repeated while it is over the limit, for the machine may have been in the way once.
  */
-export const exponent = async ({ prepare, size }: Case): Promise<number> => {
+export const exponent = async ({ prepare, size }: Case, multiple: number = decades): Promise<number> => {
   const small = prepare(size)
-  const large = prepare(size * decades)
+  const large = prepare(size * multiple)
   // Compiled before it is measured.
   for (let i = 0; i < 5; i++) await small()
   const least = await leastCost(small, 8)
   let found = Number.POSITIVE_INFINITY
   for (let round = 0; round < 4 && found > limit; round++) {
-    found = Math.min(found, exponentOf(await cost(large) / least, decades))
+    found = Math.min(found, exponentOf(await cost(large) / least, multiple))
   }
   if (found <= limit) return found
-  const further = await leastCost(prepare(size * decades * 4), 2)
+  const further = await leastCost(prepare(size * multiple * 4), 2)
   return Math.min(found, exponentOf(further / await leastCost(large, 2), 4))
 }
 
