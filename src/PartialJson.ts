@@ -117,6 +117,25 @@ export interface Options {
  */
 export const parser = (options: Options = {}): Parser => new State(options)
 
+/**
+ * The value of a whole text, or where it is not JSON. Nothing of the text is quoted: it may hold a secret.
+ *
+ * @internal
+ */
+export const parse = (text: string): Result.Result<unknown, string> =>
+  Result.try({
+    try: (): unknown => JSON.parse(text),
+    catch: () => {
+      const state = parser()
+      state.push(text)
+      return Result.match(state.end(), {
+        onSuccess: () => "not JSON",
+        onFailure: ({ column, expected, line }) =>
+          `not JSON at ${line === 1 ? "" : `line ${line}, `}column ${column}: ${expected} is expected`
+      })
+    }
+  })
+
 /** How many entries may be copied for each code unit of text. */
 const creditPerCharacter = 16
 

@@ -24,6 +24,7 @@ import * as Stream from "effect/Stream"
 import type { Cost } from "./Cost.ts"
 import * as Checks from "./engine/checks.ts"
 import { clean } from "./engine/redaction.ts"
+import * as PartialJson from "./PartialJson.ts"
 import { PriceTable } from "./Price.ts"
 import { check, InvalidPrices } from "./PriceOverrides.ts"
 import * as Pricing from "./Pricing.ts"
@@ -89,7 +90,7 @@ export class PricesUnavailable extends Schema.TaggedError<PricesUnavailable>()("
   }
 }
 
-const decodeList = Schema.decodeUnknownEffect(Schema.fromJsonString(PriceList), { onExcessProperty: "error" })
+const decodeList = Schema.decodeUnknownEffect(PriceList, { onExcessProperty: "error" })
 
 const encodeList = Schema.encodeEffect(Schema.fromJsonString(PriceList))
 
@@ -109,7 +110,8 @@ const encodeList = Schema.encodeEffect(Schema.fromJsonString(PriceList))
  * @since 0.2.0
  */
 export const parse = (text: string, source: string): Effect.Effect<PriceList, PricesUnavailable> =>
-  decodeList(text).pipe(
+  Effect.fromResult(Result.mapError(PartialJson.parse(text), (message) => ({ message }))).pipe(
+    Effect.flatMap(decodeList),
     // The rules for overrides, such as the one against prices per token, hold for lists too.
     Effect.tap(({ tables }) =>
       Effect.forEach(tables, ({ models, provider }) => Effect.fromResult(check({ [provider]: models })))

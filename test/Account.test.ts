@@ -288,6 +288,17 @@ function agree(chunks: ReadonlyArray<Chunk.Chunk>, path?: string): void {
     if (typeof params === "string") assert.strictEqual(params, text, path)
     else assert.deepStrictEqual(params, text.trim() === "" ? {} : JSON.parse(text) ?? {}, path)
   })
+  // Calls whose name never came are in no message, but the response and the events have them.
+  assert.deepStrictEqual(
+    response.toolCalls.flatMap(({ id, name }) => name === "" && !defined.has(id) ? [id] : []).toSorted(),
+    told.flatMap((event) =>
+      (event._tag === "ToolCall" || event._tag === "InvalidToolCall") && event.name === "" &&
+        !event.providerExecuted && !defined.has(event.id)
+        ? [event.id]
+        : []
+    ).toSorted(),
+    path
+  )
   const inMessage = response.message.content.flatMap((part) =>
     part.type === "tool-call" && !part.providerExecuted && !defined.has(part.id) ? [part] : []
   )

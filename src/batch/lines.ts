@@ -59,20 +59,22 @@ interface Line {
 
 const longestId = 512
 
+const shape = "a line is {\"id\": …, \"request\": …}"
+
 const parse = (value: unknown): Result.Result<Line, string> => {
   if (!Predicate.isObject(value)) return Result.fail("not a JSON object")
   if (Object.hasOwn(value, "custom_id")) {
-    return Result.fail("a line of OpenAI's batches (`custom_id`); a line here is {\"id\": …, \"request\": …}")
+    return Result.fail(`a line of OpenAI's batches (\`custom_id\`); ${shape}`)
   }
   const { id, request, ...others } = value
   const [other] = Object.keys(others)
-  if (!Object.hasOwn(value, "id")) return Result.fail("no `id`")
+  if (!Object.hasOwn(value, "id")) return Result.fail(`no \`id\`; ${shape}`)
   if (typeof id !== "string") return Result.fail("`id` is not a text")
   if (id === "") return Result.fail("`id` is empty")
   if (id.length > longestId && Array.from(id).length > longestId) {
     return Result.fail(`\`id\` is longer than ${longestId} characters`)
   }
-  if (!Object.hasOwn(value, "request")) return Result.fail("no `request`")
+  if (!Object.hasOwn(value, "request")) return Result.fail(`no \`request\`; ${shape}`)
   if (other !== undefined) return Result.fail(`${JSON.stringify(other.slice(0, 40))}: no such key of a line`)
   return Result.succeed({ id, request })
 }

@@ -16,6 +16,7 @@ import type * as Scope from "effect/Scope"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as Batch from "../Batch.ts"
+import * as Answer from "../batch/answer.ts"
 import * as Entries from "../batch/entries.ts"
 import type * as Lines from "../batch/lines.ts"
 import type { Report } from "../batch/report.ts"
@@ -128,7 +129,7 @@ const run = Effect.fnUntraced(function*(
     Effect.provideService(Pricing.Pricing, pricing),
     Effect.catchTags({
       BatchRefused: (refused) => Effect.fail(refusal(input.input, refused)),
-      ProviderError: ({ reason }) => Effect.fail(wrongUsage(reason.message))
+      ProviderError: ({ reason }) => Effect.fail(wrongUsage(Text.messageOf(reason)))
     })
   )
   yield* Stream.runDrain(output.answers(lines.indexOf))
@@ -164,9 +165,12 @@ const finished = Effect.fnUntraced(function*(
     Effect.result
   )
   const marks: Array<string | undefined> = Array.from({ length: lines.ids.length })
+  /** The id of a line that failed, by the reason. */
+  const failed = new Map<string, string>()
   const report = yield* Effect.mapError(
     session.report((index, line) => {
       marks[index] = line.mark
+      if (line.reason !== null && !failed.has(line.reason)) failed.set(line.reason, lines.ids[index] ?? "")
     }),
     (error) => Result.isFailure(worked) ? worked.failure : broken(error)
   )
@@ -185,14 +189,26 @@ const finished = Effect.fnUntraced(function*(
     : { ...report, status: "failed", why: failure.message ?? null }
   if (input.json) yield* print(Json.line({ type: "report", ...told }))
   if (failure !== undefined) return yield* failure
-  if (!input.json) yield* complain(textOf(told))
+  if (!input.json) {
+    const texts = yield* Effect.orElseSucceed(
+      answersOf(store, session.rules, Array.from(failed.values())),
+      () => []
+    )
+    yield* complain(textOf(told, texts.flatMap((text) => Answer.fromText(text) ?? [])))
+  }
   if (told.failures > 0 || told.left > 0) return yield* providerFailed
 })
 
 const broken = ({ message }: Store.StoreError): Failed => new Failed({ status: 1, message: `--store: ${message}` })
 
+// The command line has a flag for the name of a batch.
 const refusal = (file: string, { message, problems }: Batch.Refused): Failed =>
-  wrongUsage([`${file}: ${message}`, ...problems.map((problem) => `  ${problem}`)].join("\n"))
+  wrongUsage(
+    [
+      `${file}: ${message.replace("a new name begins another", "--batch NAME begins another, in another OUT")}`,
+      ...problems.map((problem) => `  ${problem}`)
+    ].join("\n")
+  )
 
 const fallbackOf = Effect.fnUntraced(function*({ model, row }: Fallback, { idleTimeout }: Arguments) {
   const module = yield* Effect.promise(row.load)
@@ -296,14 +312,23 @@ const textOf = (
     status,
     unstated,
     why
-  }: Report
+  }: Report,
+  examples: ReadonlyArray<Answer.Answer>
 ): string =>
   Text.table([
     ["status", why === null ? status : `${status}: ${Text.oneLine(why)}`],
     ["lines", `${lines}`],
     ["answers", `${answers}`],
-    ["failures", `${failures}`],
-    ...Object.entries(failuresByReason).map(([reason, count]) => [`  ${reason}`, `${count}`]),
+    ["failures", failures === 0 ? "0" : `${failures}; --retry-failed asks again`],
+    ...Object.entries(failuresByReason).map(([reason, count]) => {
+      const example = examples.find(({ error }) => error?.reason === reason)
+      return [
+        `  ${reason}`,
+        example === undefined
+          ? `${count}`
+          : `${count}, as ${Text.excerpt(`${example.id}: ${example.error?.message ?? ""}`)}`
+      ]
+    }),
     ["left", `${left}`],
     ["attempts", `${attempts}`],
     ["retried", `${retried}`],

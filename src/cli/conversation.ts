@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import type { ChatResponse } from "../ChatResponse.ts"
 import { place } from "../internal/place.ts"
 import { schemaIssues } from "../internal/schemaIssues.ts"
+import * as PartialJson from "../PartialJson.ts"
 import type * as Pricing from "../Pricing.ts"
 import * as CliCost from "./cost.ts"
 import * as Files from "./files.ts"
@@ -146,7 +147,7 @@ export const total = ({ cost, usage }: Conversation): string =>
 // File
 // ---------------------------------------------------------------------------------------------------------------------
 
-const fromJsonText = Schema.decodeUnknownResult(Schema.fromJsonString(Conversation))
+const fromJson = Schema.decodeUnknownResult(Conversation)
 const toJson = Schema.encodeEffect(Conversation)
 
 /**
@@ -184,12 +185,12 @@ export const read = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Conversation | undefined, Failed, FileSystem.FileSystem | Path.Path> {
   if ((yield* infoOf(file)) === undefined) return undefined
   const text = yield* Files.text(file)
-  return yield* Effect.mapError(Effect.fromResult(fromJsonText(text)), (error) => {
+  const unusable = (problem: string) => wrongUsage(`${file}: not a conversation that \`chat\` has saved (${problem})`)
+  const json = yield* Effect.mapError(Effect.fromResult(PartialJson.parse(text)), unusable)
+  return yield* Effect.mapError(Effect.fromResult(fromJson(json)), (error) => {
     const [issue] = schemaIssues(error)
     const at = issue === undefined || issue.path.length === 0 ? "" : `${place(issue.path)}: `
-    return wrongUsage(
-      `${file}: not a conversation that \`chat\` has saved (${at}${Text.excerpt(issue?.message ?? "not valid")})`
-    )
+    return unusable(`${at}${Text.excerpt(issue?.message ?? "not valid")}`)
   })
 })
 

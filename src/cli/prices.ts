@@ -9,6 +9,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { CostMetadata } from "../CostMetadata.ts"
 import { trusted } from "../internal/trusted.ts"
+import * as PartialJson from "../PartialJson.ts"
 import { type ModelPrice, patch, type PriceTable, tokenComponentNames } from "../Price.ts"
 import { check } from "../PriceOverrides.ts"
 import * as Pricing from "../Pricing.ts"
@@ -51,10 +52,10 @@ export const service = (
 
 const fromFile = Effect.fnUntraced(function*(path: string) {
   const text = yield* Files.text(path)
-  const json = yield* Effect.try({
-    try: (): unknown => JSON.parse(text),
-    catch: () => wrongUsage(`${path}: is not JSON`)
-  })
+  const json = yield* Effect.mapError(
+    Effect.fromResult(PartialJson.parse(text)),
+    (problem) => wrongUsage(`${path}: ${problem}`)
+  )
   if (!isList(json)) {
     const overrides = yield* Effect.mapError(
       Effect.fromResult(check(json)),

@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import type * as Stdio from "effect/Stdio"
 import * as ChatRequest from "../ChatRequest.ts"
 import { defined } from "../internal/defined.ts"
+import * as PartialJson from "../PartialJson.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Files from "./files.ts"
 import * as CliObject from "./object.ts"
@@ -169,11 +170,7 @@ const schemaOf = (file: string): Read<ChatRequest.SchemaFormat> =>
   })
 
 const jsonOf = (text: string): Result.Result<unknown, ProviderError.InvalidRequest> =>
-  Result.try({
-    try: (): unknown => JSON.parse(text),
-    catch: (cause) =>
-      new ProviderError.InvalidRequest({ message: `not JSON${cause instanceof Error ? `: ${cause.message}` : ""}` })
-  })
+  Result.mapError(PartialJson.parse(text), (message) => new ProviderError.InvalidRequest({ message }))
 
 const inFile = (flag: string, file: string) => ({ message }: ProviderError.InvalidRequest) =>
   new ProviderError.InvalidRequest({ message: `--${flag} ${file}: ${message}` })

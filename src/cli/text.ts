@@ -33,8 +33,13 @@ export const lineFromError = (error: ProviderError): string => {
   return `${oneLine(messageOf(error))}${known.length === 0 ? "" : ` (${known.join(", ")})`}`
 }
 
-// The library's options are not those of the command line, which reads keys from the environment alone.
-const messageOf = ({ message }: ProviderError): string =>
+/**
+ * An error's message. The library's options are not those of the command line, which reads keys from the environment
+ * alone.
+ *
+ * @internal
+ */
+export const messageOf = ({ message }: { readonly message: string }): string =>
   message.replace(/pass `apiKey`(?: or `token`)?, or set/, "set")
 
 const details = (error: ProviderError): ReadonlyArray<string> => {

@@ -23,18 +23,20 @@ const problemsOf = (...values: ReadonlyArray<unknown>) =>
 
 const line = (id: unknown, more: object = {}) => ({ id, request: {}, ...more })
 
+const shape = "a line is {\"id\": …, \"request\": …}"
+
 const refusals: ReadonlyArray<readonly [problem: string, value: unknown]> = [
   ["not JSON", undefined],
   ["not a JSON object", null],
   ["not a JSON object", "a"],
   ["not a JSON object", [1]],
-  ["a line of OpenAI's batches (`custom_id`); a line here is {\"id\": …, \"request\": …}", { custom_id: "a" }],
-  ["no `id`", { request: {} }],
+  [`a line of OpenAI's batches (\`custom_id\`); ${shape}`, { custom_id: "a" }],
+  [`no \`id\`; ${shape}`, { request: {} }],
   ["`id` is not a text", line(5)],
   ["`id` is empty", line("")],
   ["`id` is longer than 512 characters", line("x".repeat(513))],
   ["`id` is longer than 512 characters", line("😀".repeat(513))],
-  ["no `request`", { id: "a" }],
+  [`no \`request\`; ${shape}`, { id: "a" }],
   [`"other": no such key of a line`, line("a", { other: 1 })],
   [`"${"k".repeat(40)}": no such key of a line`, line("a", { ["k".repeat(41)]: 1 })],
   ["a bad request", { id: "a", request: "bad" }]

@@ -194,7 +194,7 @@ describe("llm-stream batch", () => {
       Fs.writeFileSync(at.input, inputOf(3).replace("q1 hello", "q1 HELLO"))
       const { status, stderr } = yield* run(argsOf(at), { env: at.env })
       assert.strictEqual(status, 2)
-      assert.match(stderr, /"q1" has another request/)
+      assert.match(stderr, /--batch NAME begins another, in another OUT\n {2}"q1" has another request/)
       assert.deepStrictEqual(Fs.readFileSync(at.output), before)
     }))
 
@@ -276,8 +276,8 @@ describe("llm-stream batch", () => {
           "status                done",
           "lines                 3",
           "answers               2",
-          "failures              1",
-          "  InvalidRequest      1",
+          "failures              1; --retry-failed asks again",
+          "  InvalidRequest      1, as q0: status 400",
           "left                  0",
           "attempts              4",
           "retried               1",

@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import type * as Lines from "../../batch/lines.ts"
 import { concat } from "../../internal/bytes.ts"
+import * as PartialJson from "../../PartialJson.ts"
 import { type Failed, wrongUsage } from "../status.ts"
 
 /** @internal */
@@ -179,11 +180,7 @@ const valueOf = (bytes: Uint8Array | undefined): Result.Result<unknown, string> 
   const text = Result.try(() => utf8.decode(bytes))
   if (Result.isFailure(text)) return Result.fail("not UTF-8 text")
   if (text.success.trim() === "") return undefined
-  return Result.try({
-    try: (): unknown => JSON.parse(text.success),
-    // Without what the message quotes.
-    catch: () => "not JSON"
-  })
+  return PartialJson.parse(text.success)
 }
 
 const sourceOf = (file: string, read: Reader): Lines.Source<Failed> => {
