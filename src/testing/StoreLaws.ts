@@ -151,7 +151,8 @@ const Operation = Schema.Union([
     ).check(Schema.isMaxLength(4)),
     fails: Schema.Boolean
   }),
-  Schema.Struct({ type: Schema.tag("scan"), prefix: Place })
+  // Of one key, or of all.
+  Schema.Struct({ type: Schema.tag("scan"), prefix: Schema.Union([Place, Schema.Undefined]) })
 ])
 
 const operations = Arbitrary.schema(Schema.Array(Operation).check(Schema.isMaxLength(20)))
@@ -169,7 +170,7 @@ const checks: Readonly<Record<string, Check>> = {
         const model = new Map<string, string>()
         for (const operation of drawn) {
           if (operation.type === "scan") {
-            const prefix = keyOf(operation.prefix)
+            const prefix = operation.prefix === undefined ? space : keyOf(operation.prefix)
             const expected = Array.from(model, ([key, value]) => ({ key, value }))
               .filter(({ key }) => key.startsWith(prefix))
               .sort((a, b) => a.key < b.key ? -1 : 1)
@@ -341,6 +342,13 @@ const checks: Readonly<Record<string, Check>> = {
       yield* hold(
         at === -1 && found.length === expected.length,
         () => `of ${expected.length} entries, ${found.length} were found; at ${at} was ${found[at]?.key}`
+      )
+      const middle = expected.slice(1_000, 1_100)
+      const [{ key: from } = { key: "" }] = middle
+      const page = other.page === undefined ? middle : yield* other.page(key("page"), { from, limit: middle.length })
+      yield* hold(
+        JSON.stringify(page) === JSON.stringify(middle),
+        () => `a page of ${middle.length} entries had ${page.length}, from ${page[0]?.key}`
       )
       const all = yield* scan(other, key())
       yield* hold(all.length === expected.length + beside.length, () => `all entries were ${all.length}`)

@@ -546,6 +546,30 @@ describe("EffectAi", () => {
       assert.lengthOf(requests, 0)
     }))
 
+  it.effect("asks for a strict schema where the API has it, unless the settings say otherwise", () =>
+    Effect.gen(function*() {
+      const azure = { endpoint: "https://mine.openai.azure.com" }
+      const dialects = [
+        [OpenAi.define({}).dialect, true],
+        [OpenAiResponses.define({}).dialect, true],
+        [AzureOpenAi.define(azure).dialect, true],
+        [AzureResponses.define(azure).dialect, true],
+        [Groq.define({}).dialect, undefined]
+      ] as const
+      for (const [dialect, strict] of dialects) {
+        for (const [settings, expected] of [[{}, strict], [{ strict: false }, false]] as const) {
+          const { requests, service } = yield* host({ chunks: Answer.openai(report) })
+          const model = yield* EffectAi.make({ ...service, dialect }, settings)
+          yield* model.generateObject({ prompt: "Which is warmer?", schema: Report })
+          const { responseFormat } = yield* Effect.fromResult(
+            ChatRequest.normalize(requests[0] ?? assert.fail("no request"))
+          )
+          const stated = Predicate.hasProperty(responseFormat, "strict") ? responseFormat.strict : undefined
+          assert.strictEqual(stated, expected)
+        }
+      }
+    }))
+
   it.effect("adds the settings of a call to those of the model", () =>
     Effect.gen(function*() {
       const { requests, service } = yield* host({ chunks: hello() })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema, Stream } from "effect"
+import { Effect, Option, Schema, Stream } from "effect"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -53,6 +53,17 @@ const within = <A, E>(use: (file: string) => Effect.Effect<A, E>) =>
 
 const other = Fs.statSync(".")
 
+/** The files of a folder that this process has open, where the system tells. */
+const openIn = (folder: string): ReadonlyArray<string> => {
+  const open = "/proc/self/fd"
+  if (!Fs.existsSync(open)) return []
+  return Fs.readdirSync(open).flatMap((fd) => {
+    // The one that reads this list is gone.
+    const file = Effect.runSync(Effect.option(Effect.try(() => Fs.readlinkSync(Path.join(open, fd)))))
+    return Option.toArray(Option.filter(file, (name) => name.startsWith(folder)))
+  })
+}
+
 const linesOf = (file: string): ReadonlyArray<string> => {
   const text = Fs.readFileSync(file, "utf8")
   assert.isTrue(text === "" || text.endsWith("\n"))
@@ -82,6 +93,7 @@ describe("Output", () => {
           const lines = linesOf(file)
           const wanted = texts.filter((_, index) => marks[index] !== undefined)
           assert.deepStrictEqual(isOrdered ? lines : [...lines].sort(), isOrdered ? wanted : [...wanted].sort())
+          assert.deepStrictEqual(openIn(Path.dirname(file)), [])
           const before = Fs.statSync(file)
           yield* output.reconcile({ indexOf, marks, isOrdered, answers: () => Effect.die("nothing is missing") })
           assert.strictEqual(Fs.statSync(file).ino, before.ino)

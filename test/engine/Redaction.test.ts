@@ -96,6 +96,15 @@ describe("Redaction", () => {
     "éèsécret",
     "𝄞 clef"
   ]
+  const escapes = [json, encodeURIComponent, html]
+  it.each(odd)("finds a secret that is escaped up to four times, in any ways: %s", (secret) => {
+    let written: ReadonlyArray<string> = [secret]
+    for (let times = 1; times <= 4; times++) {
+      written = written.flatMap((text) => escapes.map((escape) => escape(text)))
+      for (const text of written) assert.strictEqual(clean(`x ${text} y`, secrets(secret)), "x <redacted> y", text)
+    }
+  })
+
   it("finds a secret of which some characters are written otherwise", () => {
     for (
       const [secret, written] of [

@@ -167,6 +167,10 @@ describe("StreamLog", () => {
       assert.strictEqual(all.filter(({ isNew }) => isNew).length, 1)
       assert.strictEqual(yield* calls, 1)
       assert.strictEqual(yield* reasonOf(log.start({ ...request, prompt: "Say bye" }, options)), "Conflict")
+      for (const json of [{ ...request, prompt: "Say bye" }, {}, null]) {
+        assert.strictEqual(yield* reasonOf(log.find("a1", { user: "ada", json })), "Conflict")
+        assert.strictEqual(yield* reasonOf(log.follow("a1", { user: "ada", json })), "Conflict")
+      }
       assert.strictEqual(yield* reasonOf(log.start(request, { ...options, id: "a b" })), "BadId")
       assert.strictEqual(yield* reasonOf(log.start({ prompt: "", temperature: 9 }, { id: "a2" })), "InvalidRequest")
     }))

@@ -198,11 +198,14 @@ describe("StreamLogHttp", () => {
           [400, "BadOffset", "/answers/a1", { headers: { "last-event-id": id } }] as const
         ),
         [409, "Gap", "/answers/a1?from=other-1"],
-        [409, "Gap", "/answers/a1?from=100000"]
+        [409, "Gap", "/answers/a1?from=100000"],
+        [409, "Gap", "/answers/a1", { headers: { "last-event-id": "other-end" } }]
       ]
       for (const [status, tag, path, options] of asked) {
         const answer = yield* send(`${url}${path}`, options)
-        assert.deepStrictEqual([answer.status, answer.json().error._tag], [status, tag], path)
+        const { error } = answer.json()
+        assert.deepStrictEqual([answer.status, error._tag], [status, tag], path)
+        assert.isNotEmpty(error.message, path)
       }
       assert.strictEqual((yield* send(`${url}/answers/a1`, { headers: { "x-user": "nobody" } })).status, 401)
       assert.strictEqual((yield* provider.requests).length, 1)

@@ -101,11 +101,12 @@ describe("Retry", () => {
 
   it.effect("does not begin a pause that the caller's total timeout would end", () =>
     Effect.gen(function*() {
-      const { asked, service } = scripted([[], overloaded])
-      const response = yield* run(Retry.retried(service, { schedule: each("20 seconds", 9) }), {
-        totalTimeout: "50 seconds"
-      })
-      assert.deepStrictEqual([response.error?.reason._tag, asked], ["Overloaded", [0, 20, 40]])
+      const cases = [["50 seconds", [0, 20, 40]], ["40001 millis", [0, 20, 40]], ["40 seconds", [0, 20]]] as const
+      for (const [totalTimeout, times] of cases) {
+        const { asked, service } = scripted([[], overloaded])
+        const response = yield* run(Retry.retried(service, { schedule: each("20 seconds", 9) }), { totalTimeout })
+        assert.deepStrictEqual([response.error?.reason._tag, asked], ["Overloaded", [...times]])
+      }
     }))
 
   it.effect("never multiplies attempts: the outermost owner makes them", () =>

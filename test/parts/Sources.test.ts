@@ -150,6 +150,22 @@ describe("sources", () => {
     })
   }
 
+  it("stay with their text, as the provider gave them", () => {
+    const one = { title: "Atlas", cited_text: "is blue" }
+    const other = { title: "Colours", cited_text: "The sky" }
+    const text = { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "Blue." } } as const
+    const said = { contentBlockDelta: { contentBlockIndex: 0, delta: { text: "Blue." } } }
+    const streams: ReadonlyArray<ReadonlyArray<Chunk.Chunk>> = [
+      [new AnthropicChunk({ chunk: text }), anthropic(one), anthropic(other)],
+      [new BedrockChunk({ chunk: said }), bedrock(one), bedrock(other)]
+    ]
+    for (const chunks of streams) {
+      const decoder = Parts.chunkDecoder()
+      const end = [...decoder.push(chunks), ...decoder.end()].find(({ type }) => type === "text-end")
+      assert.deepStrictEqual(Object.values(end?.metadata ?? {}), [{ citations: [one, other] }])
+    }
+  })
+
   it("are parts of their own by their address, or by the place in their document", () => {
     const web = (url: string, title: string) => chat({ type: "url_citation", url_citation: { url, title } })
     const cited = (document_index: number, start_char_index: number) =>

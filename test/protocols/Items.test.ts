@@ -265,7 +265,7 @@ const decoded = (events: ReadonlyArray<object>, output: ReadonlyArray<Item>) => 
   const decoder = Parts.chunkDecoder()
   const parts = [...decoder.push(chunks), ...decoder.end()]
   const response = ChatResponse.fromChunks(chunks)
-  return { response, last: parts.at(-1)?.type }
+  return { response, parts, last: parts.at(-1)?.type }
 }
 
 /** What a response says, in pieces of no matter what size. */
@@ -335,6 +335,17 @@ describe("an item of a response", () => {
       assert.deepStrictEqual(await sentOf(decoded(ended, [item]).response), sent)
     })
   }
+
+  it("has the name of its function, or of the tool that a request asks for", () => {
+    for (const { item } of Object.values(rows)) {
+      const name = item["name"] ?? item.type.replace(/(?:_call)?(?:_output)?$/, "")
+      const { parts, response: { message } } = decoded([], [item])
+      const names = [...parts, ...message.content].flatMap((part) =>
+        part.type === "tool-call" || part.type === "tool-result" ? [part.name] : []
+      )
+      assert.deepStrictEqual(names, names.map(() => name))
+    }
+  })
 
   const any = Arbitrary.array(Arbitrary.schema(Schema.Literals(Object.keys(rows))), { minLength: 2, maxLength: 6 })
 

@@ -518,6 +518,7 @@ describe("a body of Anthropic", () => {
           }] as const
         ),
         [{ ...budget(2000), tools: [tool("a")], tool_choice: { type: "auto" } }],
+        [{ thinking: { type: "between_tools" } }],
         [{ ...adaptive, model: "claude-opus-4-6" }],
         [{ ...adaptive, model: "claude-opus-4-6", temperature: 0.5 }, { temperature: one }],
         [adaptive, { "thinking.type": "adaptive thinking is not supported by claude-sonnet-4-5" }],

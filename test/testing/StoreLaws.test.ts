@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Result, Stream } from "effect"
+import { Effect, Fiber, Result, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import * as Store from "../../src/stores/Store.ts"
 import { StoreLaws } from "../../src/testing.ts"
 
@@ -91,6 +92,130 @@ const wrong: ReadonlyArray<{
           })))
     }),
     breaks: /million/
+  },
+  {
+    what: "keeps the time of an entry that is written again without one",
+    make: (right) => {
+      const times = new Map<string, number>()
+      return {
+        ...right,
+        transact: (keys, transition) =>
+          right.transact(keys, (values, now) =>
+            Result.map(transition(values, now), ({ result, writes }) => ({
+              result,
+              writes: writes.map((write) => {
+                const expiresAt = write.expiresAt ?? times.get(write.key)
+                if (write.value === undefined || expiresAt === undefined) times.delete(write.key)
+                else times.set(write.key, expiresAt)
+                return { ...write, expiresAt }
+              })
+            })))
+      }
+    },
+    breaks: /forgets|a map does/
+  },
+  {
+    what: "forgets entries as soon as they have a time",
+    make: (right) => ({
+      ...right,
+      transact: (keys, transition) =>
+        right.transact(keys, (values, now) =>
+          Result.map(transition(values, now), ({ result, writes }) => ({
+            result,
+            writes: writes.map((write) => write.expiresAt === undefined ? write : { ...write, value: undefined })
+          })))
+    }),
+    breaks: /forgets|a map does/
+  },
+  {
+    what: "removes nothing",
+    make: (right) => ({
+      ...right,
+      transact: (keys, transition) =>
+        right.transact(keys, (values, now) =>
+          Result.map(transition(values, now), ({ result, writes }) => ({
+            result,
+            writes: writes.map((write) => write.value === undefined ? { ...write, value: "" } : write)
+          })))
+    }),
+    breaks: /scans|a map does/
+  },
+  {
+    what: "writes although a transition fails",
+    make: (right) => ({
+      ...right,
+      transact: <A>(keys: ReadonlyArray<string>, transition: Store.Transition<A>) =>
+        Effect.flatMap(
+          right.transact(keys, (values, now) => {
+            const step = transition(values, now)
+            return Result.succeed({
+              result: Result.map(step, ({ result }) => result),
+              writes: Result.isFailure(step) ? keys.map((key) => ({ key, value: "null" })) : step.success.writes
+            })
+          }),
+          (result) => Effect.fromResult(result)
+        )
+    }),
+    breaks: /a map does/
+  },
+  {
+    what: "begins a page where the scan begins",
+    make: (right) => ({
+      ...right,
+      page: (prefix, { limit }) => Stream.runCollect(Stream.take(right.scan(prefix), limit))
+    }),
+    breaks: /a map does|scans/
+  },
+  {
+    what: "holds to no limit of a page",
+    make: (right) => ({
+      ...right,
+      page: (prefix, { from }) => Stream.runCollect(Stream.filter(right.scan(prefix), ({ key }) => key >= from))
+    }),
+    breaks: /a map does|scans/
+  },
+  {
+    what: "peeks at nothing",
+    make: (right) => ({
+      ...right,
+      peek: (keys) => Effect.succeed({ values: keys.map(() => undefined), now: 0 })
+    }),
+    breaks: /a map does/
+  },
+  {
+    what: "peeks at the entries in an order of its own",
+    make: (right) => ({
+      ...right,
+      peek: (keys) =>
+        right.transact(keys.toReversed(), (values, now) => Result.succeed({ result: { values, now }, writes: [] }))
+    }),
+    breaks: /a map does/
+  },
+  {
+    what: "scans nothing",
+    make: (right) => ({ ...right, scan: () => Stream.empty }),
+    breaks: /a map does|scans|forgets/
+  },
+  {
+    what: "scans only the first of many pages",
+    make: (right) => ({ ...right, scan: (prefix) => Stream.take(right.scan(prefix), 1_000) }),
+    breaks: /scans/
+  },
+  {
+    what: "changes the values that it scans",
+    make: (right) => ({
+      ...right,
+      scan: (prefix) => Stream.map(right.scan(prefix), ({ key, value }) => ({ key, value: `${value} ` }))
+    }),
+    breaks: /a map does|scans/
+  },
+  {
+    what: "hints without saying first that anything may have changed",
+    make: (right) => ({
+      ...right,
+      hints: { tell: () => Effect.void, heard: Stream.concat(Stream.succeed("hint"), Stream.never) }
+    }),
+    breaks: /hints/
   }
 ]
 
@@ -106,5 +231,22 @@ describe("StoreLaws", () => {
       const broken = results.filter(({ isBroken }) => isBroken).map(({ name }) => name)
       assert.isNotEmpty(broken)
       assert.deepStrictEqual(broken.filter((name) => !breaks.test(name)), [])
+    }))
+
+  it.effect.each([
+    { what: "none", heard: [undefined] },
+    { what: "others", heard: [undefined, "another", ""] }
+  ])("find a store that hears $what of the hints that are told", ({ heard }) =>
+    Effect.gen(function*() {
+      const right = yield* Store.memory
+      const store: Store.Service = {
+        ...right,
+        hints: { tell: () => Effect.void, heard: Stream.concat(Stream.fromIterable(heard), Stream.never) }
+      }
+      const law = StoreLaws.laws(Effect.succeed(store)).find(({ name }) => name.startsWith("hints"))
+      assert(law !== undefined)
+      const check = yield* Effect.forkChild(Effect.flip(law.check))
+      while (check.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+      assert.include((yield* Fiber.join(check)).message, "10 seconds")
     }))
 })
