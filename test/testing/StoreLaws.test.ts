@@ -4,6 +4,17 @@ import { TestClock } from "effect/testing"
 import * as Store from "../../src/stores/Store.ts"
 import { StoreLaws } from "../../src/testing.ts"
 
+/** A store that writes something else. */
+const rewriting = (right: Store.Service, change: (write: Store.Write) => Store.Write): Store.Service => ({
+  ...right,
+  transact: (keys, transition) =>
+    right.transact(
+      keys,
+      (values, now) =>
+        Result.map(transition(values, now), ({ result, writes }) => ({ result, writes: writes.map(change) }))
+    )
+})
+
 /** A store that is wrong in one way, and the laws that it breaks. */
 const wrong: ReadonlyArray<{
   readonly what: string
@@ -47,15 +58,7 @@ const wrong: ReadonlyArray<{
   },
   {
     what: "keeps entries for ever",
-    make: (right) => ({
-      ...right,
-      transact: (keys, transition) =>
-        right.transact(keys, (values, now) =>
-          Result.map(transition(values, now), ({ result, writes }) => ({
-            result,
-            writes: writes.map(({ key, value }) => ({ key, value }))
-          })))
-    }),
+    make: (right) => rewriting(right, ({ key, value }) => ({ key, value })),
     breaks: /forgets|a map does|scans/
   },
   {
@@ -82,62 +85,31 @@ const wrong: ReadonlyArray<{
   },
   {
     what: "cuts long texts off",
-    make: (right) => ({
-      ...right,
-      transact: (keys, transition) =>
-        right.transact(keys, (values, now) =>
-          Result.map(transition(values, now), ({ result, writes }) => ({
-            result,
-            writes: writes.map((write) => ({ ...write, value: write.value?.slice(0, 65_536) }))
-          })))
-    }),
+    make: (right) => rewriting(right, (write) => ({ ...write, value: write.value?.slice(0, 65_536) })),
     breaks: /million/
   },
   {
     what: "keeps the time of an entry that is written again without one",
     make: (right) => {
       const times = new Map<string, number>()
-      return {
-        ...right,
-        transact: (keys, transition) =>
-          right.transact(keys, (values, now) =>
-            Result.map(transition(values, now), ({ result, writes }) => ({
-              result,
-              writes: writes.map((write) => {
-                const expiresAt = write.expiresAt ?? times.get(write.key)
-                if (write.value === undefined || expiresAt === undefined) times.delete(write.key)
-                else times.set(write.key, expiresAt)
-                return { ...write, expiresAt }
-              })
-            })))
-      }
+      return rewriting(right, (write) => {
+        const expiresAt = write.expiresAt ?? times.get(write.key)
+        if (write.value === undefined || expiresAt === undefined) times.delete(write.key)
+        else times.set(write.key, expiresAt)
+        return { ...write, expiresAt }
+      })
     },
     breaks: /forgets|a map does/
   },
   {
     what: "forgets entries as soon as they have a time",
-    make: (right) => ({
-      ...right,
-      transact: (keys, transition) =>
-        right.transact(keys, (values, now) =>
-          Result.map(transition(values, now), ({ result, writes }) => ({
-            result,
-            writes: writes.map((write) => write.expiresAt === undefined ? write : { ...write, value: undefined })
-          })))
-    }),
+    make: (right) =>
+      rewriting(right, (write) => write.expiresAt === undefined ? write : { ...write, value: undefined }),
     breaks: /forgets|a map does/
   },
   {
     what: "removes nothing",
-    make: (right) => ({
-      ...right,
-      transact: (keys, transition) =>
-        right.transact(keys, (values, now) =>
-          Result.map(transition(values, now), ({ result, writes }) => ({
-            result,
-            writes: writes.map((write) => write.value === undefined ? { ...write, value: "" } : write)
-          })))
-    }),
+    make: (right) => rewriting(right, (write) => write.value === undefined ? { ...write, value: "" } : write),
     breaks: /scans|a map does/
   },
   {
