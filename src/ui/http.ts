@@ -62,17 +62,19 @@ export const bytes = <A, E, R>(
   // No pause at all would send nothing but comments.
   const silence = Result.getOrElse(Checks.duration("heartbeat", heartbeat), () => Duration.seconds(15))
   const comment: readonly [Uint8Array] = [utf8.encode(": keep-alive\n\n")]
-  let isBroken = false
-  const written = Stream.mapArray(self, (elements): readonly [Uint8Array] => {
-    let text = ""
-    try {
-      for (const element of elements) text += frame(element)
-    } catch {
-      isBroken = true
-      text += frame(Blocks.unwritable)
-    }
-    return [utf8.encode(text)]
-  }).pipe(Stream.takeUntil(() => isBroken))
+  const written = Stream.suspend(() => {
+    let isBroken = false
+    return Stream.mapArray(self, (elements): readonly [Uint8Array] => {
+      let text = ""
+      try {
+        for (const element of elements) text += frame(element)
+      } catch {
+        isBroken = true
+        text += frame(Blocks.unwritable)
+      }
+      return [utf8.encode(text)]
+    }).pipe(Stream.takeUntil(() => isBroken))
+  })
   // A merge with a clock would hand each read from fiber to fiber.
   return Stream.transformPull(written, (pull, scope) =>
     Effect.sync(() => {
