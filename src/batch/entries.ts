@@ -172,6 +172,29 @@ export const step = <A>(
 }
 
 /**
+ * Several steps in one: each reads what those before it write.
+ *
+ * @internal
+ */
+export const inTurn = <A>(
+  steps: ReadonlyArray<(read: Read, now: number) => Result.Result<Store.Step<A>, Store.StoreError>>
+) =>
+(read: Read, now: number): Result.Result<Store.Step<ReadonlyArray<A>>, Store.StoreError> =>
+  Result.gen(function*() {
+    const written = new Map<string, Store.Write>()
+    const result: Array<A> = []
+    for (const step of steps) {
+      const { result: one, writes } = yield* step((cell) => {
+        const write = written.get(cell.key)
+        return write === undefined ? read(cell) : cell.read(write.value)
+      }, now)
+      result.push(one)
+      for (const write of writes) written.set(write.key, write)
+    }
+    return { result, writes: Array.from(written.values()) }
+  })
+
+/**
  * Lines that are read or written in one step.
  *
  * @internal

@@ -116,9 +116,12 @@ export class Known {
 
   /** The lines that nobody works at, among so many places from one on, and round to it. */
   *fresh(from: number, places: number = this.size): Generator<number> {
-    for (let passed = 0; passed < Math.min(places, this.size); passed++) {
+    let left = this.freshCount
+    for (let passed = 0; left > 0 && passed < Math.min(places, this.size); passed++) {
       const index = (from + passed) % this.size
-      if (this.is(index, "fresh")) yield index
+      if (!this.is(index, "fresh")) continue
+      left--
+      yield index
     }
   }
 }

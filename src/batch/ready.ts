@@ -11,8 +11,12 @@ import type { Known } from "./known.ts"
 import type { Lines } from "./lines.ts"
 import * as Target from "./target.ts"
 
-/** Lines that are held in memory before they start. */
-const most = 16
+/**
+ * Lines that are held in memory before they start.
+ *
+ * @internal
+ */
+export const most = 16
 
 /** The largest line that is, in bytes. */
 const largest = 64 * 1024
@@ -25,6 +29,8 @@ export interface Ready {
 
 /** @internal */
 export interface Prepared<out E> {
+  /** Whether a line is small enough to be held. */
+  readonly isSmall: (index: number) => boolean
   /** The line, which is not held any longer. */
   readonly take: (index: number) => Effect.Effect<Ready, E>
   /** Holds a line that could not start. */
@@ -49,10 +55,12 @@ export const make = <E>({ concurrency, known, lines, settings }: {
     }
     return line
   })
+  const isSmall = (index: number): boolean => lines.sizeOf(index) <= largest
   const keep = (index: number, line: Ready): void => {
-    if (ready.size < most && lines.sizeOf(index) <= largest) ready.set(index, line)
+    if (ready.size < most && isSmall(index)) ready.set(index, line)
   }
   return {
+    isSmall,
     keep,
     take: (index) =>
       Effect.suspend(() => {

@@ -282,14 +282,24 @@ export const make = Effect.fnUntraced(function*<E>(
   let lookedAt = Number.NEGATIVE_INFINITY
   let poor = 0
 
-  const pick = (now: number): number | undefined => {
-    if (!waits.isOpen(now)) return undefined
-    const due = waits.next(now)
-    if (due !== undefined || waits.isFull || known.freshCount === 0) return due
-    for (const index of known.fresh(known.cursor)) {
-      if (!waits.has(index)) return known.cursor = index
+  /** The lines that start next. Only the first of them may be large, as all are in memory at once. */
+  const pick = (now: number): ReadonlyArray<number> => {
+    const picked: Array<number> = []
+    if (!waits.isOpen(now)) return picked
+    const fresh = Iterable.filter(
+      known.fresh(known.cursor),
+      (index) => !waits.has(index) && !picked.includes(index)
+    )[Symbol.iterator]()
+    const most = Math.min(settings.concurrency - running, Ready.most)
+    while (picked.length < most) {
+      const due = waits.first(now)
+      const index = due ?? (waits.isFull ? undefined : fresh.next().value)
+      if (index === undefined || picked.length > 0 && !ready.isSmall(index)) break
+      if (due === undefined) known.cursor = index
+      else waits.remove(due)
+      picked.push(index)
     }
-    return undefined
+    return picked
   }
 
   /** A step of the dispatcher. One that the store did all the same gives a line to an attempt that is lost after its lease. */
@@ -346,10 +356,8 @@ export const make = Effect.fnUntraced(function*<E>(
     ]
   }
 
-  const admit = Effect.fnUntraced(function*(
-    index: number,
-    fork: (effect: Effect.Effect<void>) => Effect.Effect<unknown>
-  ) {
+  /** What a line is asked with; `undefined` where it can't be asked, which it then has been told. */
+  const candidateOf = Effect.fnUntraced(function*(index: number) {
     const line = yield* ready.take(index)
     const { choices: prepared, digest } = line
     const progress = known.progress.get(index) ??
@@ -381,6 +389,7 @@ export const make = Effect.fnUntraced(function*<E>(
       )
       if (result === undefined) yield* look([index])
       else yield* ended(index, result)
+      return undefined
     })
     if (Result.isFailure(prepared)) {
       const { provider, reason } = prepared.failure
@@ -399,16 +408,22 @@ export const make = Effect.fnUntraced(function*<E>(
     }
     progress.able = fits.map(({ target }) => target.position)
     const choices = order(fits, progress)
-    if (choices.length === 0) return known.set(index, "aside")
-    const clock = yield* Clock.Clock
-    // The store counts from its step on, and its answer may take a while.
-    let steppedAt = 0
-    const step = Steps.start(rules, { ...candidate, choices })
-    const admission = yield* stepped(Steps.cellsOfStart(rules, { ...candidate, choices }), (read, now) => {
-      steppedAt = Watch.millis(clock)
-      return step(read, now)
-    })
-    const now = yield* Now.millis
+    if (choices.length === 0) {
+      known.set(index, "aside")
+      return undefined
+    }
+    return { index, line, progress, candidate: { ...candidate, choices } }
+  })
+
+  type Candidate = NonNullable<Effect.Success<ReturnType<typeof candidateOf>>>
+
+  /** Goes on with what the store said to a line at a time, in monotonic ms. */
+  const admitted = Effect.fnUntraced(function*(
+    { candidate, index, line, progress }: Candidate,
+    admission: Steps.Admission,
+    steppedAt: number,
+    fork: (effect: Effect.Effect<void>) => Effect.Effect<unknown>
+  ) {
     const wait = (why: Why, millis: number, isForAll: boolean) => {
       const due = steppedAt + Math.min(Math.max(millis, 1), why === "limit" ? 1000 : lookEvery)
       waits.add(index, due, why)
@@ -431,6 +446,7 @@ export const make = Effect.fnUntraced(function*<E>(
       case "Taken": {
         known.held.delete(index)
         if (known.is(index, "mine")) known.set(index, "fresh")
+        const now = yield* Now.millis
         known.see(index, admission.line, admission.now, now)
         // Somebody else works here: go on elsewhere, and see what is done already.
         if (now - lookedAt >= lookEvery) {
@@ -448,7 +464,11 @@ export const make = Effect.fnUntraced(function*<E>(
       case "Flight":
         return wait("flight", lookEvery, false)
       case "Wait":
-        return wait(admission.why, admission.millis, admission.why === "limit" || choices.length === targets.length)
+        return wait(
+          admission.why,
+          admission.millis,
+          admission.why === "limit" || candidate.choices.length === targets.length
+        )
       case "Poor":
         if (admission.fitsLater) return wait("budget", lookEvery, true)
         poor++
@@ -456,12 +476,37 @@ export const make = Effect.fnUntraced(function*<E>(
     }
   })
 
+  /** Starts lines, all in one step of the store. */
+  const admit = Effect.fnUntraced(function*(
+    indexes: ReadonlyArray<number>,
+    fork: (effect: Effect.Effect<void>) => Effect.Effect<unknown>
+  ) {
+    const found = yield* Effect.forEach(indexes, candidateOf)
+    const able = found.filter((one) => one !== undefined)
+    if (able.length === 0) return
+    const clock = yield* Clock.Clock
+    // The store counts from its step on, and its answer may take a while.
+    let steppedAt = 0
+    const step = Steps.startAll(rules, able.map(({ candidate }) => candidate))
+    const admissions = yield* stepped(
+      able.flatMap(({ candidate }) => Steps.cellsOfStart(rules, candidate)),
+      (read, now) => {
+        steppedAt = Watch.millis(clock)
+        return step(read, now)
+      }
+    )
+    for (const [position, admission] of admissions.entries()) {
+      const one = able[position]
+      if (one !== undefined) yield* admitted(one, admission, steppedAt, fork)
+    }
+  })
+
   const dispatch = Effect.fnUntraced(function*(fork: (effect: Effect.Effect<void>) => Effect.Effect<unknown>) {
     while (!isStopping) {
       const now = yield* Now.millis
-      const index = running < settings.concurrency ? pick(now) : undefined
-      if (index !== undefined) {
-        yield* admit(index, fork)
+      const picked = pick(now)
+      if (picked.length > 0) {
+        yield* admit(picked, fork)
         continue
       }
       if (running === 0 && waits.isEmpty && known.freshCount === 0 && known.taken.size === 0) return

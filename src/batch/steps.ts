@@ -154,6 +154,27 @@ export const start = (rules: Rules, candidate: Candidate) => (read: Entries.Read
     return yield* admitted({ _tag: "Wait", millis: soonest - now, why: "target" })
   })
 
+/**
+ * Starts attempts in their order. Where one waits for a limit, those after it wait as well: a large one must not wait for ever
+ * behind small ones.
+ *
+ * @internal
+ */
+export const startAll = (rules: Rules, candidates: ReadonlyArray<Candidate>) => {
+  const steps = candidates.map((candidate) => start(rules, candidate))
+  return (read: Entries.Read, now: number): Stepped<ReadonlyArray<Admission>> => {
+    let full: Admission | undefined
+    return Entries.inTurn(
+      steps.map((one) => (read: Entries.Read, now: number) =>
+        full !== undefined ? admitted(full) : Result.map(one(read, now), (stepped) => {
+          if (stepped.result._tag === "Wait" && stepped.result.why === "limit") full = stepped.result
+          return stepped
+        })
+      )
+    )(read, now)
+  }
+}
+
 /** When a target may be asked; `undefined` if it is now. */
 const closedUntil = (
   { breaker, lease }: Rules,

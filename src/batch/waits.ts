@@ -58,14 +58,17 @@ export class Waits {
     return this.#closedUntil <= now
   }
 
-  /** Takes out the line that has been due for longest. */
-  next(now: number): number | undefined {
-    const first = this.#all.reduce<Waiting | undefined>(
+  /** The line that has been due for longest. */
+  first(now: number): number | undefined {
+    return this.#all.reduce<Waiting | undefined>(
       (first, one) => one.due > now || first !== undefined && first.due <= one.due ? first : one,
       undefined
-    )
-    if (first !== undefined) this.#all = this.#all.filter((one) => one !== first)
-    return first?.index
+    )?.index
+  }
+
+  /** A line waits no longer. */
+  remove(index: number): void {
+    this.#all = this.#all.filter((one) => one.index !== index)
   }
 
   /** When the first of them may start, in monotonic ms; `Infinity` when none waits. */

@@ -20,6 +20,52 @@ const watchedStore = Effect.map(Store.memory, (inner) => {
   return { inner, steps, store }
 })
 
+describe("lines that can start at once", () => {
+  /** How many lines each step looks at until so many are asked. */
+  const stepsOf = Effect.fnUntraced(function*(
+    count: number,
+    concurrency: number,
+    sizeOf?: (index: number) => number
+  ) {
+    const { calls, layer } = upstream(() => "hang")
+    return yield* Effect.gen(function*() {
+      const { steps, store } = yield* watchedStore
+      const all = many(count)
+      const one = yield* Effect.provideService(
+        process(all, { concurrency }, (index) => all[index], sizeOf),
+        Store.Store,
+        store
+      )
+      yield* one.register(Stream.empty)
+      steps.length = 0
+      const running = yield* Effect.forkChild(one.work)
+      yield* until(() => calls.length === Math.min(count, concurrency))
+      yield* turns(20)
+      const [account, ...starts] = steps
+      // The held lines are renewed at once.
+      assert.strictEqual(starts.pop(), calls.length)
+      yield* Fiber.interrupt(running)
+      assert.strictEqual(account, 0)
+      assert.deepStrictEqual(calls, all.slice(0, concurrency).map(({ id }) => `one.test ${id}`))
+      return starts
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("start in one step, as many as may run, and sixteen at most", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* stepsOf(9, 1), [1])
+      assert.deepStrictEqual(yield* stepsOf(9, 8), [8])
+      assert.deepStrictEqual(yield* stepsOf(9, 20), [9])
+      assert.deepStrictEqual(yield* stepsOf(40, 34), [16, 16, 2])
+    }))
+
+  it.effect("are no more than one that is over 64 KiB, with those that follow it", () =>
+    Effect.gen(function*() {
+      const sizeOf = (index: number) => 64 * 1024 + (index === 2 || index === 3 ? 1 : 0)
+      assert.deepStrictEqual(yield* stepsOf(9, 20, sizeOf), [2, 1, 6])
+    }))
+})
+
 describe("lines that wait to be asked again", () => {
   it.effect("are no more than 256 at a time", () => {
     const { calls, layer } = upstream(() => refused(500))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Effect, Redacted, Result } from "effect"
+import { BigDecimal, Effect, Redacted, Result, Schema } from "effect"
 import { FetchHttpClient } from "effect/http"
 import * as BatchAnswer from "../../src/batch/answer.ts"
 import * as Entries from "../../src/batch/entries.ts"
@@ -433,6 +433,70 @@ const failedRow: Ledger.Row = {
   endedAt: at,
   until: null
 }
+
+describe("several starts in one step", () => {
+  const Kind = Schema.Struct({
+    line: Schema.Literals(["new", "pending", "taken", "ended"]),
+    tokens: Schema.Literals([10, 40, 60]),
+    most: Schema.Literals(["1", "6"]),
+    isCached: Schema.Boolean
+  })
+
+  it.effect.prop(
+    "are as one after another, up to the first that waits for a limit; those behind it wait with it",
+    {
+      kinds: Schema.Array(Kind).check(Schema.isMinLength(2), Schema.isMaxLength(8)),
+      requests: Schema.Literals([2, 100]),
+      tokens: Schema.Literals([100, 1000])
+    },
+    ({ kinds, requests, tokens }) =>
+      Effect.gen(function*() {
+        const { cached, plain } = yield* world
+        const rules = { ...strict, rate: { amount: requests, every: 1000 }, tokenRate: { amount: tokens, every: 1000 } }
+        const candidates = kinds.map(({ isCached, most, tokens }, at) =>
+          candidateOf([{ ...plain, tokens, most: usd(most), cached: isCached ? cached : undefined }], {
+            id: `q${at}`,
+            serial: at
+          })
+        )
+        const held = kinds.flatMap((kind, at) => {
+          const cell = entries.line(`q${at}`)
+          if (kind.line === "new") return []
+          return cell.put(
+            kind.line === "pending" ? pending : kind.line === "taken" ? runningAt(now + 1, "two") : endedBy(null)
+          )
+        })
+        const after = (before: Held, writes: Held) => [
+          ...before.filter(({ key }) => writes.every((write) => write.key !== key)),
+          ...writes
+        ]
+        const texts = (held: Held) =>
+          Object.fromEntries(held.map(({ expiresAt, key, value }) => [key, [value, expiresAt]]))
+
+        const all = run(
+          candidates.flatMap((candidate) => Steps.cellsOfStart(rules, candidate)),
+          Steps.startAll(rules, candidates),
+          held
+        )
+
+        let one: Held = held
+        const results: Array<Steps.Admission> = []
+        for (const candidate of candidates) {
+          const { result, writes } = start(rules, candidate, one)
+          one = after(one, writes)
+          results.push(result)
+          if (result._tag === "Wait") break
+        }
+        const last = results.at(-1)
+        assert.deepStrictEqual(all.result.slice(0, results.length), results)
+        for (const behind of all.result.slice(results.length)) assert.deepStrictEqual(behind, last)
+        assert.lengthOf(all.result, candidates.length)
+        assert.deepStrictEqual(texts(after(held, all.writes)), texts(one))
+        assert.strictEqual(new Set(all.writes.map(({ key }) => key)).size, all.writes.length)
+      }),
+    { arbitrary: { runs: 300 } }
+  )
+})
 
 describe("the end of an attempt", () => {
   it.effect("ends the line, keeps it or leaves it", () =>
