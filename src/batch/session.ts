@@ -281,6 +281,8 @@ export const make = Effect.fnUntraced(function*<E>(
 
   let lookedAt = Number.NEGATIVE_INFINITY
   let poor = 0
+  /** Lines that are tried in one step. Fewer where limits leave room for few: whoever is tried in vain is read in vain. */
+  let atOnce = Ready.most
 
   /** The lines that start next. Only the first of them may be large, as all are in memory at once. */
   const pick = (now: number): ReadonlyArray<number> => {
@@ -290,7 +292,7 @@ export const make = Effect.fnUntraced(function*<E>(
       known.fresh(known.cursor),
       (index) => !waits.has(index) && !picked.includes(index)
     )[Symbol.iterator]()
-    const most = Math.min(settings.concurrency - running, Ready.most)
+    const most = Math.min(settings.concurrency - running, atOnce)
     while (picked.length < most) {
       const due = waits.first(now)
       const index = due ?? (waits.isFull ? undefined : fresh.next().value)
@@ -483,7 +485,7 @@ export const make = Effect.fnUntraced(function*<E>(
   ) {
     const found = yield* Effect.forEach(indexes, candidateOf)
     const able = found.filter((one) => one !== undefined)
-    if (able.length === 0) return
+    if (able.length === 0 || isStopping) return
     const clock = yield* Clock.Clock
     // The store counts from its step on, and its answer may take a while.
     let steppedAt = 0
@@ -495,6 +497,8 @@ export const make = Effect.fnUntraced(function*<E>(
         return step(read, now)
       }
     )
+    const behind = admissions.findIndex((one) => one._tag === "Wait" && one.why === "limit")
+    atOnce = behind === -1 ? Math.min(2 * atOnce, Ready.most) : Math.max(behind, 1)
     for (const [position, admission] of admissions.entries()) {
       const one = able[position]
       if (one !== undefined) yield* admitted(one, admission, steppedAt, fork)

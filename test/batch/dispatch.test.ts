@@ -66,6 +66,56 @@ describe("lines that can start at once", () => {
     }))
 })
 
+describe("lines that a limit holds back", () => {
+  it.effect("are tried one by one while there is room for one, and more again when there is", () => {
+    const { calls, layer } = upstream(() => answered())
+    return Effect.gen(function*() {
+      const { steps, store } = yield* watchedStore
+      const { register, work } = yield* Effect.provideService(
+        process(many(60), { concurrency: 20, rate: { amount: 20, every: "10 seconds" } }),
+        Store.Store,
+        store
+      )
+      yield* register(Stream.empty)
+      const run = yield* Effect.forkChild(work)
+      yield* until(() => calls.length === 20)
+      yield* turns(20)
+      const tries = Effect.gen(function*() {
+        steps.length = 0
+        yield* TestClock.adjust("1 second")
+        yield* turns(20)
+        return steps.filter((lines) => lines > 0)
+      })
+      for (let second = 1; second < 10; second++) assert.deepStrictEqual(yield* tries, [1])
+      // A slice of a window is 50 ms: the twenty start again within one.
+      yield* TestClock.adjust("1 second")
+      steps.length = 0
+      yield* Effect.repeat(Effect.andThen(TestClock.adjust("50 millis"), turns(5)), { while: () => calls.length < 40 })
+      assert.isAtLeast(Math.max(...steps), 8)
+      yield* Fiber.interrupt(run)
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("a run that is stopped while lines are read", () => {
+  it.effect("starts none of them", () => {
+    const { calls, layer } = upstream(() => answered())
+    return Effect.gen(function*() {
+      const all = many(4)
+      const one: { readonly stop: Effect.Effect<void>; readonly run: Effect.Effect<unknown, unknown> } = yield* process(
+        all,
+        { concurrency: 4 },
+        (index) => {
+          if (index === 3) Effect.runSync(one.stop)
+          return all[index]
+        }
+      )
+      yield* one.run
+      assert.deepStrictEqual(calls, [])
+    }).pipe(Effect.provide([layer, Store.layerMemory]))
+  })
+})
+
 describe("lines that wait to be asked again", () => {
   it.effect("are no more than 256 at a time", () => {
     const { calls, layer } = upstream(() => refused(500))

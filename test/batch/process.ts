@@ -75,10 +75,11 @@ export const process = Effect.fnUntraced(function*(
     },
     onEnded: (text) => Effect.sync(() => void texts.push(text))
   })
-  const { register, report, work } = yield* session
+  const { register, report, stop, work } = yield* session
   return {
     texts,
     register,
+    stop,
     work: Effect.andThen(Effect.scoped(work), report(() => {})),
     run: register(Stream.empty).pipe(Effect.andThen(Effect.scoped(work)), Effect.andThen(report(() => {})))
   }
