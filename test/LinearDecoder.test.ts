@@ -104,6 +104,17 @@ describe("linearDecoder", () => {
       assert.strictEqual(looks, 3 * 510)
     }))
 
+  it.effect("goes as deep as the value does, also where nothing is to be chosen", () =>
+    Effect.gen(function*() {
+      interface Chain {
+        readonly next?: Chain
+      }
+      const Chain = Schema.Struct({ next: Schema.optionalKey(Schema.suspend((): Schema.Codec<Chain> => Chain)) })
+      let value: unknown = {}
+      for (let level = 0; level < 20_000; level++) value = { next: value }
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(linearDecoder(Chain, { errors: "all" })(value))))
+    }))
+
   it.effect("tells an issue that members share once", () =>
     Effect.gen(function*() {
       const issue = yield* Effect.flip(

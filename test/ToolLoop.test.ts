@@ -372,6 +372,25 @@ describe("ToolLoop", () => {
       assert.deepStrictEqual(partials, [{}, { city: "Paris" }])
     }).pipe(Effect.provide([handlers, answers(one, said)])))
 
+  it.effect("sends the model what a tool makes of its result for it, and tells the program the result", () =>
+    Effect.gen(function*() {
+      const tools = Toolkit.make(Tool.make("weather", {
+        parameters: Schema.Struct({ city: Schema.String }),
+        success: Schema.Finite,
+        toModelOutput: (celsius) => [Prompt.textPart({ text: `${celsius} °C` })]
+      }))
+      const { events } = yield* collect(ToolLoop.stream({ prompt: "Look", tools })).pipe(
+        Effect.provide(tools.toLayer({ weather: () => Effect.succeed(18) }))
+      )
+      assert.deepStrictEqual(events.flatMap((event) => event._tag === "ToolResult" ? [event.result] : []), [18])
+      const [, second] = yield* sent
+      const parts = second === undefined ? [] : messages(second).flatMap(({ content }) => [...content])
+      assert.deepStrictEqual(
+        parts.flatMap((part) => typeof part === "object" && part.type === "tool-result" ? [part.modelOutput] : []),
+        [[Prompt.textPart({ text: "18 °C" })]]
+      )
+    }).pipe(Effect.provide(answers(one, said))))
+
   it.effect("sums usage and cost over the steps, exactly", () =>
     Effect.gen(function*() {
       const { done, events } = yield* collect(ToolLoop.stream(request))

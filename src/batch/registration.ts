@@ -59,42 +59,53 @@ export const register = Effect.fnUntraced(function*<E, E2>(
     return yield* begunWithOthers(problems)
   }
   if (isStored.every((stored) => stored === 2)) return
-  // What an output has need not be asked again, whatever became of the store.
-  yield* output.pipe(
-    Stream.map((text) => ({ text, answer: Answer.fromText(text) })),
-    Stream.filterMap(({ answer, text }) => {
-      const index = answer === undefined ? undefined : lines.indexOf(answer.id)
-      return answer === undefined || index === undefined || isStored[index] === 2
-        ? Result.failVoid
-        : Result.succeed({ answer, text, index })
-    }),
-    Stream.grouped(100),
-    Stream.runForEach((found) =>
-      Entries.step(store, found.map(({ answer: { id } }) => entries.line(id)), (read) =>
-        Result.gen(function*() {
-          const ended: Array<{ readonly index: number; readonly line: Entries.Ended }> = []
-          const writes: Array<Store.Write> = []
-          for (const { answer, index, text } of found) {
-            const { error, id } = answer
-            const before = yield* read(entries.line(id))
-            if (before !== undefined && (before.state !== "pending" || error !== null)) continue
-            const line = Entries.endedWith(answer, lines.digests[index] ?? "", text)
-            ended.push({ index, line })
-            writes.push(entries.line(id).put(line), entries.answer(id).put(text))
-          }
-          return { result: ended, writes }
-        })).pipe(
-          Effect.map((ended) => {
-            for (const { index, line } of ended) {
-              if (known.is(index, "ended")) continue
-              isStored[index] = 2
-              if (retryFailed) known.askAgain(index, line)
-              known.see(index, line, 0, 0)
+  // What an output has need not be asked again, whatever became of the store. A line that failed may be answered further on.
+  const isFound = new Uint8Array(known.size)
+  let failures = 0
+  const restore = (isFailure: boolean) =>
+    output.pipe(
+      Stream.map((text) => ({ text, answer: Answer.fromText(text) })),
+      Stream.filterMap(({ answer, text }) => {
+        const index = answer === undefined ? undefined : lines.indexOf(answer.id)
+        if (answer === undefined || index === undefined || isStored[index] === 2 || isFound[index] === 1) {
+          return Result.failVoid
+        }
+        if ((answer.error !== null) !== isFailure) {
+          failures++
+          return Result.failVoid
+        }
+        isFound[index] = 1
+        return Result.succeed({ answer, text, index })
+      }),
+      Stream.grouped(100),
+      Stream.runForEach((found) =>
+        Entries.step(store, found.map(({ answer: { id } }) => entries.line(id)), (read) =>
+          Result.gen(function*() {
+            const ended: Array<{ readonly index: number; readonly line: Entries.Ended }> = []
+            const writes: Array<Store.Write> = []
+            for (const { answer, index, text } of found) {
+              const { error, id } = answer
+              const before = yield* read(entries.line(id))
+              if (before !== undefined && (before.state !== "pending" || error !== null)) continue
+              const line = Entries.endedWith(answer, lines.digests[index] ?? "", text)
+              ended.push({ index, line })
+              writes.push(entries.line(id).put(line), entries.answer(id).put(text))
             }
-          })
-        )
+            return { result: ended, writes }
+          })).pipe(
+            Effect.map((ended) => {
+              for (const { index, line } of ended) {
+                if (known.is(index, "ended")) continue
+                isStored[index] = 2
+                if (retryFailed) known.askAgain(index, line)
+                known.see(index, line, 0, 0)
+              }
+            })
+          )
+      )
     )
-  )
+  yield* restore(false)
+  if (failures > 0) yield* restore(true)
   const missing = Array.from(isStored.keys()).filter((index) => isStored[index] === 0)
   for (let from = 0; from < missing.length && !isStopping(); from += Entries.page) {
     const some = missing.slice(from, from + Entries.page)

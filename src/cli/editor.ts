@@ -59,9 +59,10 @@ export const frame = ({ after, before }: State, columns: number, rows: number) =
   const all = layout(before + after, columns)
   const upToCursor = layout(before, columns)
   const row = upToCursor.length - 1
-  const first = Math.max(0, row - rows + 2)
+  const most = Math.max(rows - 1, 1)
+  const first = Math.max(0, row - most + 1)
   return {
-    lines: all.slice(first, first + Math.max(rows - 1, 1)),
+    lines: all.slice(first, first + most),
     cursor: row - first,
     width: widthOf(upToCursor[row] ?? "")
   }

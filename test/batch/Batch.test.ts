@@ -243,6 +243,9 @@ describe("Batch", () => {
     ["name", { name: 5 as never }],
     ["targets", { targets: [] as never }],
     ["targets", { targets: [{ provider: openai, model: 5 as never }] }],
+    ...[{ endpoint: "/v1" }, { protocol: { provider: 5 } }, { auth: { make: 5 } }, { format: { encode: 5 } }].map(
+      (wrong) => ["targets", { targets: [{ provider: { ...openai, ...wrong } as never }] }] as const
+    ),
     ["secrets", { secrets: ["sk-plain" as never] }],
     ["secrets", { secrets: [Redacted.make(5) as never] }],
     ["defaults", { defaults: 5 as never }],

@@ -41,6 +41,23 @@ describe("lines that an output has", () => {
     }).pipe(Effect.provide([layer, Store.layerMemory]))
   })
 
+  it.live("are answered where they failed first and were answered later", () => {
+    const { calls, layer } = upstream(() => answered())
+    return Effect.gen(function*() {
+      const [good = "", bad = ""] = yield* output
+      const later = good.replace(`"good"`, `"bad"`)
+      for (const found of [[good, bad, later], [good, later, bad]]) {
+        yield* Effect.gen(function*() {
+          const second = yield* process(lines("good", "bad"))
+          yield* second.register(Stream.make(...found))
+          assert.deepInclude(yield* second.work, { status: "done", answers: 2, failures: 0 })
+          assert.deepInclude(yield* (yield* process(lines("good", "bad"))).run, { answers: 2, failures: 0 })
+        }).pipe(Effect.provideServiceEffect(Store.Store, Store.memory))
+      }
+      assert.deepStrictEqual(calls, [])
+    }).pipe(Effect.provide(layer))
+  })
+
   it.live("end what the store has not begun by an answer, and not by a failure", () => {
     const { calls, layer } = upstream(() => answered())
     return Effect.gen(function*() {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule, type Scope } from "effect"
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -250,6 +250,25 @@ describe("llm-stream batch", () => {
       const { status, stderr } = yield* run(["ledger", "--store", `sqlite:${at.output}`])
       assert.strictEqual(status, 2)
       assert.match(stderr, /is a pipe/)
+    }))
+
+  it.live("lines may come by a pipe, in any pieces", () =>
+    Effect.gen(function*() {
+      const at = yield* place(3)
+      const prompt = `line:q0 ${"long ".repeat(40_000)}`
+      Fs.writeFileSync(
+        at.input,
+        `${JSON.stringify({ id: "q0", request: { prompt } })}\n${inputOf(3).split("\n", 3).slice(1).join("\n")}`
+      )
+      const pipe = `${at.input}.pipe`
+      execFileSync("mkfifo", [pipe])
+      const writer = spawn("cp", [at.input, pipe])
+      const { status } = yield* Effect.ensuring(
+        run(argsOf({ ...at, input: pipe }), { env: at.env }),
+        Effect.sync(() => writer.kill())
+      )
+      assert.strictEqual(status, 0)
+      assertAnswered(at, 3)
     }))
 
   it.live("lines without an end are refused", () =>

@@ -37,16 +37,46 @@ describe("Editor", () => {
       assert.notInclude(screen(), "\u001b[0A")
     }))
 
+  /** All that a terminal of this size is sent while a message is pasted and sent. */
+  const shownOn = Effect.fnUntraced(function*(columns: number, rows: number, message: string) {
+    const { options, screen } = yield* typist([["", [press(Editor.paste, {}, message)]], [message.slice(-1), [enter]]])
+    yield* Prompt.run(Editor.ask([])).pipe(
+      Effect.provideService(
+        Terminal.Terminal,
+        Terminal.make({ ...options.terminal, columns: Effect.succeed(columns), rows: Effect.succeed(rows) })
+      ),
+      Effect.provide(NodeServices.layer)
+    )
+    return screen()
+  })
+
+  it.effect("takes a terminal that does not know its size for one of 80 columns and 24 rows", () =>
+    Effect.gen(function*() {
+      // Lines that just fit and that just don't, after more of them than fit.
+      const message = `${"x\n".repeat(30)}${"a".repeat(77)}\n${"b".repeat(78)}.`
+      const usual = yield* shownOn(80, 24, message)
+      assert.strictEqual(yield* shownOn(0, 0, message), usual)
+      for (const [columns, rows] of [[1, 24], [79, 24], [81, 24], [80, 1], [80, 23], [80, 25]] as const) {
+        assert.notStrictEqual(yield* shownOn(columns, rows, message), usual, `${columns} × ${rows}`)
+      }
+    }))
+
+  it.effect("leaves the whole of a message on the screen when it is sent, also of one that had no place on it", () =>
+    Effect.gen(function*() {
+      const numbers = Array.from({ length: 50 }, (_, at) => `${at}`)
+      assert.include(yield* shownOn(40, 10, `${numbers.join("\n")}.`), `> ${numbers.join("\n  ")}.\n`)
+    }))
+
   const Words = Schema.Array(Schema.Literals(["a", "word", " ", "\n", "wider than ten"])).check(Schema.isMaxLength(30))
 
   it.prop(
     "shows the line of the cursor on a screen of any size",
-    { before: Words, after: Words, columns: Schema.Literals([10, 11, 40]), rows: Schema.Literals([2, 3, 5, 24]) },
+    { before: Words, after: Words, columns: Schema.Literals([10, 11, 40]), rows: Schema.Literals([1, 2, 3, 5, 24]) },
     ({ after, before, columns, rows }) => {
       const state = { ...empty, before: before.join(""), after: after.join("") }
       const whole = Editor.frame(state, columns, 10_000)
       const { cursor, lines, width } = Editor.frame(state, columns, rows)
-      assert.isAtMost(lines.length, rows - 1)
+      assert.isAtMost(lines.length, Math.max(rows - 1, 1))
       assert.strictEqual(lines[cursor], whole.lines[whole.cursor])
       assert.isAtMost(width, lines[cursor]?.length ?? 0)
       // What is before the cursor is above it and to the left of it.

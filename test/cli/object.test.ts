@@ -133,6 +133,13 @@ describe("ask --schema", () => {
       assert.match(stderr, /^openai: SchemaMismatch: id: /)
     }))
 
+  it.live("takes any JSON for a schema without keywords", () =>
+    Effect.gen(function*() {
+      const { status, stderr, stdout } = yield* asking({ content: "[1]" }, ["--json"], {})
+      assert.deepStrictEqual({ status, stderr }, { status: 0, stderr: "" })
+      assert.deepStrictEqual(lines(stdout).at(-2), { type: "object", object: [1] })
+    }))
+
   it.live("says what is not checked where the schema is more than can be checked", () =>
     Effect.gen(function*() {
       const schema = { type: "object", properties: { a: { type: "array", contains: { const: 1 } } } }

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result, Schema } from "effect"
+import { TestClock } from "effect/testing"
 import * as Store from "../../src/stores/Store.ts"
 
 const Count = Schema.Struct({ n: Schema.Natural })
@@ -62,6 +63,32 @@ describe("a store in memory", () => {
         assert.deepStrictEqual(yield* run(memory, ops), yield* run({ scan, transact }, ops))
       })
   )
+
+  it.effect("forgets what has expired unread, and looks for it once a minute", () =>
+    Effect.gen(function*() {
+      const memory = yield* Store.memory
+      let looks = 0
+      const write: Store.Write = {
+        key: "a",
+        value: "1",
+        get expiresAt() {
+          looks++
+          return 90_000
+        }
+      }
+      const step = (writes: ReadonlyArray<Store.Write>) =>
+        memory.transact(["b"], () => Result.succeed({ result: undefined, writes }))
+      const looksIn = (minutes: number) =>
+        Effect.gen(function*() {
+          looks = 0
+          yield* TestClock.adjust(`${minutes} minutes`)
+          yield* step([])
+          yield* step([])
+          return looks
+        })
+      yield* step([write])
+      assert.deepStrictEqual(yield* Effect.forEach([0, 1, 0.5, 0.5, 1, 10], looksIn), [0, 1, 0, 1, 0, 0])
+    }))
 
   it.effect("is asked through whatever wraps it", () =>
     Effect.gen(function*() {

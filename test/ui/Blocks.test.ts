@@ -277,6 +277,11 @@ describe("the blocks of an answer", () => {
           finish({ approvals: [approval(provided), approval(own)] })
         ]
       )
+      const other = { ...provided, id: "p2" }
+      assert.deepStrictEqual<ReadonlyArray<object>>(yield* blocksOf([request(provided), request(other), stop]), [
+        ...step(begun(provided), shown(provided), begun(other), shown(other), approval(provided), approval(other)),
+        finish({ approvals: [approval(provided), approval(other)] })
+      ])
       const { name: _, ...nameless } = request(provided)
       assert.deepStrictEqual<ReadonlyArray<object>>(yield* blocksOf([{ ...nameless, params: undefined }, stop]), [
         ...step(
