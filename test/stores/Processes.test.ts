@@ -74,7 +74,7 @@ for (const [kind, { isAbsent, name, open }] of Object.entries(kinds)) {
             until: ({ values }) => Number(values[0] ?? 0) > 20
           })
           child.kill("SIGSTOP")
-          yield* Effect.timeout(read(store), "20 seconds")
+          yield* read(store)
         })
     )
   })
