@@ -79,6 +79,16 @@ describe("what a program loads", () => {
     for (const file of files) assert.lengthOf(code(file), 1, file)
   })
 
+  it("has a file for each name that a provider's module has from another one", () => {
+    for (const provider of ["anthropic/Anthropic", "bedrock/Bedrock", "groq/Groq", "openai/OpenAi"]) {
+      assert.deepStrictEqual(
+        Fs.readFileSync(Path.join(dist, `${provider}.js`), "utf8").trim().split("\n"),
+        [Path.basename(provider), `${Path.basename(provider)}Options`]
+          .map((name) => `export * from "../internal/own/${name}.js";`)
+      )
+    }
+  })
+
   it("has few declarations by a path, and not all of them by the barrel", () => {
     const read = (module: string) => {
       const sizes = new Map<string, number>()
