@@ -198,7 +198,9 @@ const started = groups.filter(({ name }) => /^(?:core|chat|responses|messages|aw
   ...group,
   files: new Set(
     Array.from(group.files).filter((file) =>
-      !/(?:^(?:anthropic|azure|bedrock|groq|openai)\/|ptions\.js$)/.test(Path.relative(dist, file))
+      !/(?:^(?:anthropic|azure|bedrock|groq|openai)\/(?!runtime|BedrockEndpoint)|ptions\.js$)/.test(
+        Path.relative(dist, file)
+      )
     )
   )
 }))
