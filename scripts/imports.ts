@@ -26,6 +26,8 @@ export const sizeOf = async (source: string): Promise<Size> => {
     input: "program",
     external: /^(?:effect|@smithy|@aws-sdk)(?:\/|$)/,
     platform: "browser",
+    // As the packages say of themselves: an import of which nothing is used goes away with them.
+    treeshake: { moduleSideEffects: [{ external: true, sideEffects: false }] },
     logLevel: "silent",
     resolve: { conditionNames: ["module", "import", "default"] },
     plugins: [{

@@ -129,7 +129,7 @@ const endOf = (reader: Reader, start: number, last: number, form: Form): number 
       }
       // The text may be cut within an escape.
       const [literal] = found
-      const isOpen = literal === undefined || isEscape(literal.character) && last - at < longestEscape
+      const isOpen = literal === undefined || isEscape(literal.character) && last - at < longestWritten
       if (isOpen && length >= least) isCut = true
     }
     places.delete(length)
@@ -160,7 +160,8 @@ type Reader = (at: number) => ReadonlyArray<Unit>
 /** How many times a text may have been escaped. */
 const passes = 4
 
-const longestEscape = 24
+/** How much of a text an escape takes that is itself escaped, at most. */
+const longestWritten = 24
 
 const isEscape = (character: string): boolean => character === "\\" || character === "%" || character === "&"
 
@@ -183,7 +184,7 @@ const textOf = (text: string): Text => {
     isChanging = false
     for (const at of places) {
       const before = read(at)
-      const next = unescaped(before, read)
+      const next = isEscape(before.character) ? unescaped(at, read) : undefined
       if (next === undefined) continue
       const units = escapes.get(at)
       if (units === undefined) escapes.set(at, [before, next])
@@ -196,93 +197,43 @@ const textOf = (text: string): Text => {
 
 type Read = (at: number) => Unit
 
-const unescaped = ({ character, end }: Unit, read: Read): Unit | undefined => {
-  if (character === "\\") return inJson(end, read)
-  if (character === "%") return read(end).character === "u" ? inUtf16(end, read) : inUtf8(end, read, "%")
-  return character === "&" ? inHtml(end, read) : undefined
+/** Four digits for each half of a character; bytes; a character after a backslash; HTML's numbers and names. */
+const escape =
+  /^(?:[\\%]u([\da-f]{4})|(%|\\x)([\da-f]{2}(?:\2[\da-f]{2}){0,3})|\\(.)|&#(?:x([\da-f]{1,10})|(\d{1,10}));?|&([a-z]{1,8});)/isu
+
+const longestEscape = 16
+
+const unescaped = (at: number, read: Read): Unit | undefined => {
+  let text = ""
+  const ends: Array<number> = []
+  for (let unit = read(at); unit.character !== "" && text.length < longestEscape; unit = read(unit.end)) {
+    text += unit.character
+    while (ends.length < text.length) ends.push(unit.end)
+  }
+  const found = escape.exec(text)
+  if (found === null) return undefined
+  const [{ length }, utf16, mark = "", bytes, after, hexadecimal, decimal, name = ""] = found
+  const stand = (character: string | undefined, long = length): Unit | undefined => {
+    const end = ends[long - 1]
+    return character === undefined || end === undefined ? undefined : { character, end }
+  }
+  if (bytes !== undefined) {
+    const [first = "", ...more] = bytes.split(mark)
+    const code = Number.parseInt(first, 16)
+    const written = [first, ...more.slice(0, code < 0xc0 ? 0 : code < 0xe0 ? 1 : code < 0xf0 ? 2 : 3)]
+    const encoded = `%${written.join("%")}`
+    const character = decoded(encoded)
+    return character === encoded
+      ? stand(String.fromCharCode(code), mark.length + 2)
+      : stand(character, written.length * (mark.length + 2))
+  }
+  if (after !== undefined) return stand(simple[after] ?? after)
+  const digits = utf16 ?? hexadecimal
+  const code = digits === undefined ? Number(decimal) : Number.parseInt(digits, 16)
+  return stand(code <= 0x10ffff ? String.fromCodePoint(code) : names().get(name.toLowerCase()))
 }
 
 const simple: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" }
-
-const inJson = (at: number, read: Read): Unit | undefined => {
-  const kind = read(at)
-  if (kind.character === "u") return inUtf16(at, read)
-  if (kind.character === "x") return inUtf8(kind.end, read, "\\x")
-  return kind.character === "" ? undefined : { character: simple[kind.character] ?? kind.character, end: kind.end }
-}
-
-/** Four digits for each half of a character. */
-const inUtf16 = (at: number, read: Read): Unit | undefined => {
-  const digits = hexAt(read(at).end, read, 4)
-  return digits === undefined ? undefined : { character: String.fromCharCode(digits.code), end: digits.end }
-}
-
-/** Two digits for each byte, the mark between them. */
-const inUtf8 = (at: number, read: Read, mark: string): Unit | undefined => {
-  const first = hexAt(at, read, 2)
-  if (first === undefined) return undefined
-  const alone = { character: String.fromCharCode(first.code), end: first.end }
-  const more = first.code < 0xc0 ? 0 : first.code < 0xe0 ? 1 : first.code < 0xf0 ? 2 : 3
-  let code = first.code & (more === 0 ? 0xff : 0x3f >> more)
-  let end = first.end
-  for (let byte = 0; byte < more; byte++) {
-    const after = afterText(end, read, mark)
-    const next = after === undefined ? undefined : hexAt(after, read, 2)
-    if (next === undefined || next.code >> 6 !== 2) return alone
-    code = code << 6 | next.code & 0x3f
-    end = next.end
-  }
-  return characterOf(code, end) ?? alone
-}
-
-const inHtml = (at: number, read: Read): Unit | undefined => {
-  const sign = read(at)
-  if (sign.character !== "#") {
-    const name = someAt(at, read, longestName, /^[a-z]$/i)
-    const character = names().get(name.text.toLowerCase())
-    const end = afterText(name.end, read, ";")
-    return character === undefined || end === undefined ? undefined : { character, end }
-  }
-  const base = read(sign.end)
-  const isHexadecimal = base.character.toLowerCase() === "x"
-  const { end, text } = isHexadecimal
-    ? someAt(base.end, read, 10, /^[\da-f]$/i)
-    : someAt(sign.end, read, 10, /^\d$/)
-  return text === ""
-    ? undefined
-    : characterOf(Number.parseInt(text, isHexadecimal ? 16 : 10), afterText(end, read, ";") ?? end)
-}
-
-const characterOf = (code: number, end: number): Unit | undefined =>
-  code > 0x10ffff ? undefined : { character: String.fromCodePoint(code), end }
-
-const someAt = (start: number, read: Read, most: number, which: RegExp) => {
-  let text = ""
-  let end = start
-  while (text.length < most) {
-    const next = read(end)
-    if (!which.test(next.character)) break
-    text += next.character
-    end = next.end
-  }
-  return { text, end }
-}
-
-const hexAt = (at: number, read: Read, count: number): { readonly code: number; readonly end: number } | undefined => {
-  const { end, text } = someAt(at, read, count, /^[\da-f]$/i)
-  return text.length < count ? undefined : { code: Number.parseInt(text, 16), end }
-}
-
-/** Where this text ends that begins here. */
-const afterText = (at: number, read: Read, text: string): number | undefined => {
-  let end = at
-  for (const character of text) {
-    const next = read(end)
-    if (next.character !== character) return undefined
-    end = next.end
-  }
-  return end
-}
 
 /** The names that HTML has for characters of ASCII, each with its character. */
 const named =
@@ -291,8 +242,6 @@ const named =
   "rbrace}"
 
 const names = lazy(() => new Map(named.split(" ").map((one) => [one.slice(0, -1), one.slice(-1)])))
-
-const longestName = 8
 
 /**
  * What may be secret in an address: user and password, the query but for its version, and what in the path looks like a key

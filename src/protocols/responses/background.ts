@@ -21,8 +21,8 @@ import * as Provider from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import type { ResponsesChunk } from "./chunk.ts"
 import type { ResponsesProtocol } from "./events.ts"
-import { at, Memory, type Position, Remembered } from "./memory.ts"
-import { Response } from "./payload.ts"
+import type { Memory, Position } from "./memory.ts"
+import type { Response } from "./payload.ts"
 
 /**
  * A host of the Responses API as a value.
@@ -80,12 +80,26 @@ export interface Background<out C> {
   readonly cancel: (id: string) => Effect.Effect<Response, ProviderError.ProviderError>
 }
 
+/**
+ * What every program of the wire has loaded. This module has it from there: bundlers put into a file of its own whatever is
+ * imported by two that are not loaded together.
+ *
+ * @internal
+ */
+export interface Loaded {
+  readonly at: (position?: Position) => Memory
+  readonly remembered: (id: string, startingAfter: number, memory: Memory) => Position
+  readonly response: Schema.Codec<Response>
+}
+
 /** @internal */
 export const make = <C extends ResponsesChunk>(
   definition: Definition<C>,
-  caller: Provider.Caller<C>
+  caller: Provider.Caller<C>,
+  { at, remembered, response }: Loaded
 ): Background<C> => {
   const provider = definition.protocol.provider
+  const readResponse = Protocol.payload(Schema.toType(response))
   const refuse = (message: string) => Checks.refused(provider, `${provider}: ${message}`)
 
   const call = <D>(call: Provider.Call<D>, clock?: Started) =>
@@ -110,6 +124,14 @@ export const make = <C extends ResponsesChunk>(
     }, clock)
   }
 
+  const continued = (
+    chunks: Chunks<C>,
+    memory: Memory,
+    from: Omit<Resume, keyof Position>,
+    options: ResumeOptions | undefined,
+    clock: Started
+  ) => keep(provider, chunks, memory, options, (id, number) => open(remembered(id, number, memory), from, clock))
+
   return {
     resume: (from) => open(from, from),
     kept: Effect.fnUntraced(function*(request, options) {
@@ -122,17 +144,11 @@ export const make = <C extends ResponsesChunk>(
       const clock = { at: undefined }
       const include = Array.isArray(body["include"]) ? body["include"].map(String) : undefined
       const from = { model: caller.service.target?.(request)?.model, include }
-      return keep(
-        provider,
-        caller.stream(request, clock),
-        new Memory(),
-        options,
-        (position) => open(position, from, clock)
-      )
+      return continued(caller.stream(request, clock), at(), from, options, clock)
     }),
     resumed: (from, options) => {
       const clock = { at: undefined }
-      return keep(provider, open(from, from, clock), at(from), options, (position) => open(position, from, clock))
+      return continued(open(from, from, clock), at(from), from, options, clock)
     },
     cancel: (id) => {
       const refusal = refusalOf({ id })
@@ -140,7 +156,7 @@ export const make = <C extends ResponsesChunk>(
         method: "POST",
         address: (url) => below(url, id, "/cancel"),
         model: undefined,
-        protocol: wholeResponse(definition.protocol),
+        protocol: wholeResponse(definition.protocol, readResponse),
         hasContent: () => true
         // An empty body is a failure already.
       })).pipe(Effect.map(Option.getOrElse((): Response => ({}))))
@@ -162,10 +178,11 @@ const below = (url: URL, id: string, rest = ""): URL => {
   return address
 }
 
-const readResponse = Protocol.payload(Schema.toType(Response))
-
 /** A body that is one response as JSON. */
-const wholeResponse = <C>({ errors, failure, headers, provider }: Protocol.Protocol<C>): Protocol.Protocol<Response> =>
+const wholeResponse = <C>(
+  { errors, failure, headers, provider }: Protocol.Protocol<C>,
+  read: ReturnType<typeof Protocol.payload<Response>>
+): Protocol.Protocol<Response> =>
   Protocol.make<string, Response>({
     provider,
     framing: {
@@ -195,7 +212,7 @@ const wholeResponse = <C>({ errors, failure, headers, provider }: Protocol.Proto
       let done = false
       return {
         event: (json, out) => {
-          const response = readResponse(json, 0)
+          const response = read(json, 0)
           if (response instanceof ProviderError.MalformedEvent) return response
           if (response !== undefined) {
             done = true
@@ -237,7 +254,7 @@ const keep = <C extends ResponsesChunk>(
   first: Chunks<C>,
   memory: Memory,
   options: ResumeOptions | undefined,
-  rest: (position: Position) => Chunks<C>
+  rest: (id: string, startingAfter: number) => Chunks<C>
 ): Chunks<C> =>
   Stream.unwrap(Effect.gen(function*() {
     const { schedule = pauses, times: stated = 5 } = { ...options }
@@ -258,7 +275,7 @@ const keep = <C extends ResponsesChunk>(
       resumes++
       yield* tell(error, { provider, id, number, resumes, pause })
       yield* Effect.sleep(pause)
-      return kept(rest(new Remembered(id, number, memory)), error)
+      return kept(rest(id, number), error)
     })
     /** `cutOff` is the error that made the stream resume. */
     const kept = (chunks: Chunks<C>, cutOff?: ProviderError.ProviderError): Chunks<C> => {

@@ -197,12 +197,8 @@ export class Memory {
   }
 }
 
-/**
- * A position whose past is known.
- *
- * @internal
- */
-export class Remembered implements Position {
+/** A position whose past is known. */
+class Remembered implements Position {
   readonly id: string
   readonly startingAfter: number
   readonly memory: Memory
@@ -214,11 +210,19 @@ export class Remembered implements Position {
 }
 
 /**
- * The memory of a response at a position.
+ * A position whose past is known.
  *
  * @internal
  */
-export const at = (position: Position): Memory =>
+export const remembered = (id: string, startingAfter: number, memory: Memory): Position =>
+  new Remembered(id, startingAfter, memory)
+
+/**
+ * The memory of a response at a position, or at its start.
+ *
+ * @internal
+ */
+export const at = (position?: Position): Memory =>
   position instanceof Remembered ? position.memory : new Memory(position)
 
 /**

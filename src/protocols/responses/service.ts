@@ -13,7 +13,8 @@ import * as ProviderError from "../../ProviderError.ts"
 import * as RequestFormat from "../../RequestFormat.ts"
 import type { Definition, Resume, ResumeOptions } from "./background.ts"
 import type { ResponsesChunk } from "./chunk.ts"
-import type { Response } from "./payload.ts"
+import { at, remembered } from "./memory.ts"
+import { Response } from "./payload.ts"
 
 export type { Definition, Resume, ResumeOptions }
 
@@ -75,7 +76,9 @@ export const make = <C extends ResponsesChunk>(
 ): Effect.Effect<Service<C>, never, HttpClient.HttpClient> =>
   Effect.map(Provider.caller(definition), (caller) => {
     // Few programs have responses in the background.
-    const background = RequestFormat.once(() => import("./background.ts").then(({ make }) => make(definition, caller)))
+    const background = RequestFormat.once(() =>
+      import("./background.ts").then(({ make }) => make(definition, caller, { at, remembered, response: Response }))
+    )
       .pipe(
         RequestFormat.orRefused,
         Effect.mapError((reason) =>
