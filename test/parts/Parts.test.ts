@@ -338,7 +338,10 @@ describe("Parts", () => {
       { type: "finish", reason: "stop", usage: { inputTokens: {}, outputTokens: {} } }
     ])
     const file = { type: "file", key: 0, mediaType: "image/png", provider: "acme" } as const
-    const none = run([{ ...file, data: new Uint8Array() }, { ...file, data: undefined, fields: { a: 1 } }, { type: "end", key: 0 }])
+    const none = run([{ ...file, data: new Uint8Array() }, { ...file, data: undefined, fields: { a: 1 } }, {
+      type: "end",
+      key: 0
+    }])
     assert.notInclude(types(none), "file", "a file of which nothing came")
   })
 
