@@ -266,9 +266,13 @@ const answersOf = (
     (texts) => Result.succeed({ result: texts.flatMap((text) => text === undefined ? [] : [text]), writes: [] })
   )
 
-/** Runs an effect while no other process of the batch does. */
-const locked = <A, E, R>(
-  { by, entries, lease }: Session.Session<never>["rules"],
+/**
+ * Runs an effect while no other process of the batch does.
+ *
+ * @internal
+ */
+export const locked = <A, E, R>(
+  { by, entries, lease }: Pick<Session.Session<never>["rules"], "by" | "entries" | "lease">,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | Store.StoreError, R | Store.Store> =>
   Effect.scoped(Effect.gen(function*() {

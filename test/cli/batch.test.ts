@@ -1,9 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule, type Scope } from "effect"
+import { type Duration, Effect, Result, Schedule, type Scope } from "effect"
+import { TestClock } from "effect/testing"
 import { execFileSync, spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import * as Entries from "../../src/batch/entries.ts"
+import { locked } from "../../src/cli/batch.ts"
+import * as Store from "../../src/stores/Store.ts"
 import { emptyRedis, hasPostgres, hasRedis, hasSqlite, newPostgres } from "../stores/stores.ts"
 import { answerOf, type Upstream, upstream } from "../support/upstream.ts"
 import { lines, run, start } from "./harness.ts"
@@ -251,6 +255,38 @@ describe("llm-stream batch", () => {
       assert.strictEqual(status, 2)
       assert.match(stderr, /is a pipe/)
     }))
+
+  it.effect("one process at a time writes the output, however long it takes; one that is gone is waited for as long as its lease", () =>
+    Effect.gen(function*() {
+      const writers: Array<string> = []
+      const writing = (by: string, duration: Duration.Input) =>
+        locked(
+          { by, entries: Entries.of("b"), lease: 3000 },
+          Effect.gen(function*() {
+            writers.push(`${by} begins`)
+            yield* Effect.sleep(duration)
+            writers.push(`${by} ends`)
+          })
+        )
+      yield* Effect.forkChild(writing("a", "1 minute"))
+      yield* Effect.forkChild(writing("b", "1 minute"))
+      yield* TestClock.adjust("59 seconds")
+      assert.deepStrictEqual(writers.splice(0), ["a begins"])
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(writers.splice(0), ["a ends", "b begins"])
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(writers.splice(0), ["b ends"])
+      const { lock } = Entries.of("b")
+      yield* (yield* Store.Store).transact(
+        [],
+        (_, now) => Result.succeed({ result: undefined, writes: [lock.put({ by: "gone", until: now + 3000 })] })
+      )
+      yield* Effect.forkChild(writing("c", "1 minute"))
+      yield* TestClock.adjust("2.9 seconds")
+      assert.deepStrictEqual(writers.splice(0), [])
+      yield* TestClock.adjust("0.2 seconds")
+      assert.deepStrictEqual(writers.splice(0), ["c begins"])
+    }).pipe(Effect.provide(Store.layerMemory)))
 
   it.live("lines may come by a pipe, in any pieces", () =>
     Effect.gen(function*() {

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Result, Stream } from "effect"
+import { Effect, Result, Schema, Stream } from "effect"
+import { createHash } from "node:crypto"
 import { Usage } from "../../src/index.ts"
+import * as Requests from "../../src/log/requests.ts"
 import * as State from "../../src/log/state.ts"
 import * as Store from "../../src/stores/Store.ts"
 
@@ -296,3 +298,28 @@ describe("the bills of a store", () => {
       assert.deepStrictEqual(yield* ids("u", "b"), all.slice(1, 2))
     }))
 })
+
+describe("the hash of a request", () => {
+  // Stores have it, so another release compares with it.
+  it.effect.prop(
+    "is the SHA-256 of its id and its JSON with sorted keys, in hexadecimal",
+    { id: Schema.String, a: Schema.Json, b: Schema.Json.check(Schema.makeFilter((json) => typeof json !== "object")) },
+    ({ a, b, id }) =>
+      Effect.gen(function*() {
+        const text = `[${JSON.stringify(id)},{"a":${JSON.stringify(b)},"b":[${JSON.stringify(b)}]}]`
+        const hash = createHash("sha256").update(text).digest("hex")
+        assert.strictEqual(yield* Requests.hash(id, { b: [b], a: b }), hash)
+        assert.notStrictEqual(yield* Requests.hash(`${id}a`, { b: [b], a: b }), hash)
+        if (JSON.stringify(a) !== JSON.stringify(b)) {
+          assert.notStrictEqual(yield* Requests.hash(id, { b: [a], a: b }), hash)
+        }
+      })
+  )
+})
+
+it.effect("a token is 32 random letters and digits", () =>
+  Effect.gen(function*() {
+    const tokens = yield* Effect.replicateEffect(Requests.token, 100)
+    for (const token of tokens) assert.match(token, /^[0-9a-f]{32}$/)
+    assert.strictEqual(new Set(tokens).size, 100)
+  }))

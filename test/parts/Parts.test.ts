@@ -337,6 +337,12 @@ describe("Parts", () => {
       { type: "file", mediaType: "audio/pcm", data: "AAEC" },
       { type: "finish", reason: "stop", usage: { inputTokens: {}, outputTokens: {} } }
     ])
+    const file = { type: "file", key: 0, mediaType: "image/png", provider: "acme" } as const
+    const none = run([{ ...file, data: new Uint8Array() }, { ...file, data: undefined, fields: { a: 1 } }, {
+      type: "end",
+      key: 0
+    }])
+    assert.notInclude(types(none), "file", "a file of which nothing came")
   })
 
   it("makes up no finish", () => {

@@ -62,6 +62,16 @@ describe("Answer", () => {
     assert.deepStrictEqual(chunks.map(({ inputTokens }) => inputTokens), [...Array(4).fill(undefined), 9])
   })
 
+  it("streams as Groq does: the first chunk has the id of the request, and the one with the usage has both", () => {
+    const answer = Answer.make({ id: "1", content: "Hi there", usage: { inputTokens: 9, outputTokens: 2 } })
+    const [first, ...more] = Answer.groq(answer).map(({ chunk }) => chunk.x_groq)
+    const last = more.pop()
+    assert.deepStrictEqual(first, { id: "req_1" })
+    assert.deepStrictEqual(more.filter((own) => own !== undefined), [])
+    assert.deepInclude(last, { id: "req_1" })
+    assert.deepInclude(last?.usage, { prompt_tokens: 9, completion_tokens: 2 })
+  })
+
   describe("of reasoning, text and a call, with its usage, streams", () => {
     const answer = Answer.make({
       reasoning: "Hm",

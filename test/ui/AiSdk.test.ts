@@ -281,6 +281,21 @@ describe("AiSdk", () => {
       }
     }).pipe(withSecret("a")))
 
+  it.effect("takes a denial for an answer of the user, and not for a result of the tool", () =>
+    Effect.gen(function*() {
+      const { turn } = chat(mail, said)
+      const asked = yield* turn([Client.user("u1")])
+      const consented = Client.consented(asked, false)
+      const denied = {
+        ...consented,
+        parts: consented.parts.map((part) =>
+          "state" in part && part.state === "approval-responded" ? { ...part, state: "output-denied" } : part
+        )
+      }
+      assert.notDeepEqual<unknown>(denied, consented)
+      assert.match(yield* refusal([Client.user("u1"), denied]), /: the client does not answer this call$/)
+    }).pipe(withSecret("a")))
+
   it.effect("tells failures by their tags, with what had been used", () =>
     Effect.gen(function*() {
       const usage = { inputTokens: 7, outputTokens: 1 }
