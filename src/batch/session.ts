@@ -281,8 +281,11 @@ export const make = Effect.fnUntraced(function*<E>(
 
   let lookedAt = Number.NEGATIVE_INFINITY
   let poor = 0
-  /** Lines that are tried in one step. Fewer where limits leave room for few: whoever is tried in vain is read in vain. */
-  let atOnce = Ready.most
+  /**
+   * Lines that are tried in one step: few at first, as a cold process sends some time after the step, by which their limits
+   * count; and few where limits leave room for few, as whoever is tried in vain is read in vain.
+   */
+  let atOnce = 1
 
   /** The lines that start next. Only the first of them may be large, as all are in memory at once. */
   const pick = (now: number): ReadonlyArray<number> => {
