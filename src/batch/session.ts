@@ -285,7 +285,7 @@ export const make = Effect.fnUntraced(function*<E>(
    * Lines that are tried in one step: few at first, as a cold process sends some time after the step, by which their limits
    * count; and few where limits leave room for few, as whoever is tried in vain is read in vain.
    */
-  let atOnce = 1
+  let atOnce = 4
 
   /** The lines that start next. Only the first of them may be large, as all are in memory at once. */
   const pick = (now: number): ReadonlyArray<number> => {

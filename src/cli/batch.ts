@@ -72,6 +72,9 @@ export interface Arguments extends Selected.Input {
 
 type Environment = Stdio.Stdio | FileSystem.FileSystem | Path.Path | HttpClient.HttpClient
 
+/** Node loads `fetch` with its first use, which would be between the step that counts a request and the request. */
+const warm = Effect.sync(() => new Request("http://localhost"))
+
 /** How long running requests get after a signal. */
 const grace = Duration.seconds(5)
 
@@ -80,6 +83,7 @@ export const batch = Effect.fn("cli.batch")(function*(
   input: Arguments
 ): Effect.fn.Return<void, Failed | PlatformError, Environment> {
   yield* keepSmall
+  yield* warm
   let session: Session.Session<Failed> | undefined
   const program = Effect.scoped(run(input, (opened) => {
     session = opened
