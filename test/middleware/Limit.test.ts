@@ -107,6 +107,25 @@ describe("Limit", () => {
       assert.isAtMost((times().at(-1) ?? 0) - (times()[0] ?? 0), 11 * 1000 / 0.95)
     }))
 
+  it.effect("lets as many start in one step of the store as keep it short", () =>
+    Effect.gen(function*() {
+      const memory = yield* Store.memory
+      const slow: Store.Service = {
+        ...memory,
+        transact: (keys, transition) => Effect.delay(memory.transact(keys, transition), "10 millis")
+      }
+      const { service, times } = scripted()
+      const limit = yield* Effect.provideService(
+        Limit.make({ requests: { limit: 1000, every: "1 second" } }),
+        Store.Store,
+        slow
+      )
+      yield* later(all(Array.from({ length: 500 }, () => ask(limit(service)))))
+      const started = times().map((at) => times().filter((time) => time === at).length)
+      assert.isAbove(Math.max(...started), 50)
+      assert.isAtMost(Math.max(...started), 101)
+    }))
+
   it.effect("serves those of a process in the order in which they came", () =>
     Effect.gen(function*() {
       const { prompts, service } = scripted()
