@@ -615,7 +615,7 @@ for (const [client, layer] of Object.entries(clients)) {
               yield* Effect.orDie(stop(stream, server))
               const stopped = yield* Clock.currentTimeMillis
               const request = yield* server.request(0)
-              const closed = yield* Effect.timeout(request.closed, "5 seconds")
+              const closed = yield* request.closed
               assert.strictEqual(closed.by, "client")
               assert.isAtMost(closed.at - stopped, soon)
             })
@@ -702,7 +702,7 @@ const provider = <C extends Chunk.Chunk>(options: {
       Effect.exit
     )
     const request = yield* server.request(0)
-    const closed = yield* Effect.timeout(request.closed, "5 seconds")
+    const closed = yield* request.closed
     return { payloads, path: request.path, closed, error: Exit.isSuccess(exit) ? undefined : typed(exit.cause) }
   })
 })
