@@ -75,8 +75,9 @@ export const process = Effect.fnUntraced(function*(
     },
     onEnded: (text) => Effect.sync(() => void texts.push(text))
   })
-  const { register, report, work } = yield* session
+  const { register, report, rules, work } = yield* session
   return {
+    by: rules.by,
     texts,
     register,
     work: Effect.andThen(Effect.scoped(work), report(() => {})),
