@@ -237,6 +237,18 @@ describe("Limit", () => {
       assert.deepStrictEqual(times(), [])
     }).pipe(Effect.provide(Store.layerMemory)))
 
+  it.effect("takes nothing for an answer whose length nobody limits", () =>
+    Effect.gen(function*() {
+      const { service } = scripted()
+      const limit = yield* Limit.make({ tokens: { limit: 1, every: "1 minute" } })
+      const needed = (maxTokens?: number) =>
+        Effect.map(
+          ask(limit(service), "Hi", maxTokens),
+          ({ error }) => Number(/\d+(?= tokens)/.exec(String(error))?.[0])
+        )
+      assert.strictEqual(yield* needed(10), (yield* needed()) + 10)
+    }).pipe(Effect.provide(Store.layerMemory)))
+
   it.effect("refuses bad options by name", () =>
     Effect.gen(function*() {
       const every = "1 minute"
