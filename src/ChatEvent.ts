@@ -562,7 +562,8 @@ export const decoder = (options?: {
     ended = undefined
   }
   const add = (part: AiResponse.StreamPartEncoded, out: Array<ChatEvent>): void => {
-    if (part.type !== "tool-call") settle(out)
+    if (part.type === "tool-call" && part.id === ended?.id) ended = undefined
+    settle(out)
     switch (part.type) {
       case "tool-params-start": {
         const { id, name, providerExecuted = false } = part
@@ -588,8 +589,6 @@ export const decoder = (options?: {
         const { id, name, params, providerExecuted = false } = part
         const kind = open.get(id)?.kind ?? { providerExecuted }
         const call: ToolCall = { _tag: "ToolCall", id, name, params, ...kind }
-        if (ended?.id === id) ended = undefined
-        settle(out)
         open.delete(id)
         calls.set(id, call)
         out.push(call)

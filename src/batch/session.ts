@@ -638,6 +638,6 @@ export const make = Effect.fnUntraced(function*<E>(
 const whileAway = Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "30 seconds" }))
 
 const processName: Effect.Effect<string> = Effect.map(
-  Effect.replicateEffect(Random.nextIntBetween(0, 36), 8),
+  Effect.replicateEffect(Random.nextIntBetween(0, 35), 8),
   (digits) => digits.map((digit) => digit.toString(36)).join("")
 )

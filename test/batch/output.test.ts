@@ -5,6 +5,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import * as BatchAnswer from "../../src/batch/answer.ts"
 import * as Digest from "../../src/batch/digest.ts"
+import * as Input from "../../src/cli/batch/input.ts"
 import * as Output from "../../src/cli/batch/output.ts"
 
 const ids = ["a", "b\n", "ü 🌍", "\u2028", "e\"\\", "f"]
@@ -180,4 +181,29 @@ describe("Output", () => {
         }
       })
     ))
+})
+
+describe("the lines of a file", () => {
+  it.prop("are the same, with their places, however much is read at once", {
+    lines: Schema.Array(Schema.Literals(["", "a", "ü 🌍", "a longer line"])).check(Schema.isMinLength(1)),
+    most: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 20 }))
+  }, ({ lines, most }) => {
+    const bytes = Buffer.from(lines.join("\n"))
+    const found = Array.from(Input.pieces((buffer, position) => {
+      const some = bytes.subarray(position, position + most)
+      buffer.set(some)
+      return some.length
+    })).flat()
+    // Nothing after the last line end is no line.
+    const expected = lines.at(-1) === "" ? lines.slice(0, -1) : lines
+    assert.deepStrictEqual(
+      found.map((piece) => ({ ...piece, bytes: String(Buffer.from(piece.bytes ?? [])) })),
+      expected.map((line, index) => ({
+        number: index + 1,
+        start: Buffer.byteLength(lines.slice(0, index).map((line) => `${line}\n`).join("")),
+        bytes: line,
+        isEnded: index < lines.length - 1
+      }))
+    )
+  })
 })

@@ -75,8 +75,9 @@ export const process = Effect.fnUntraced(function*(
     },
     onEnded: (text) => Effect.sync(() => void texts.push(text))
   })
-  const { register, report, stop, work } = yield* session
+  const { register, report, rules, stop, work } = yield* session
   return {
+    by: rules.by,
     texts,
     register,
     stop,

@@ -70,6 +70,15 @@ describe("lines that an output has", () => {
   })
 })
 
+describe("processes", () => {
+  it.effect("have names that nobody else has", () =>
+    Effect.gen(function*() {
+      const names = yield* Effect.replicateEffect(Effect.map(process(lines("a")), ({ by }) => by), 100)
+      for (const name of names) assert.match(name, /^[0-9a-z]{8}$/)
+      assert.strictEqual(new Set(names).size, 100)
+    }).pipe(Effect.provide([upstream(() => answered()).layer, Store.layerMemory])))
+})
+
 describe("lines that failed", () => {
   it.live("are asked again in a run that wants it, and in no other", () => {
     let isBroken = true

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect, Redacted, Result } from "effect"
 import { FetchHttpClient } from "effect/http"
 import * as Digest from "../../src/batch/digest.ts"
 import * as Target from "../../src/batch/target.ts"
-import { AzureOpenAi, OpenAi } from "../../src/index.ts"
+import { AzureOpenAi, ChatRequest, OpenAi, Pricing } from "../../src/index.ts"
 import * as Store from "../../src/stores/Store.ts"
 
 const apiKey = Redacted.make("sk-key")
@@ -31,6 +31,26 @@ describe("a target", () => {
         [requests, tokens, hold, circuit].map((cell) => cell.key),
         ["requests", "tokens", "hold", "circuit"].map((kind) => Store.key("target", key, kind))
       )
+    }).pipe(Effect.provide(FetchHttpClient.layer)))
+
+  it.effect("is asked for as many tokens as the prompt has, where a request states no limit", () =>
+    Effect.gen(function*() {
+      const target = yield* make(openai("https://one.test/v1", "m"))
+      const pricing = yield* Pricing.Pricing
+      const tokensOf = (request: ChatRequest.ChatRequest, isMetered: boolean) =>
+        Target.bounds(Result.getOrThrow(ChatRequest.normalize(request)), target, {
+          targets: [target],
+          defaults: {},
+          pricing,
+          day: "2026-11-25",
+          cache: false,
+          isBudgeted: false,
+          isMetered
+        }).tokens
+      const ofPrompt = tokensOf({ prompt: "Hello" }, true)
+      assert.isAbove(ofPrompt, 0)
+      assert.strictEqual(tokensOf({ prompt: "Hello", maxTokens: 10 }, true), ofPrompt + 10)
+      assert.strictEqual(tokensOf({ prompt: "Hello", maxTokens: 10 }, false), 0)
     }).pipe(Effect.provide(FetchHttpClient.layer)))
 
   it.effect("is told from others by its address and its model, and not by a version in the query", () =>

@@ -119,6 +119,10 @@ describe("AwsCredentials", () => {
           yield* read({ AWS_ACCESS_KEY_ID: "a\u00e9", AWS_SECRET_ACCESS_KEY }),
           "InvalidConfiguration"
         )
+        const told = (env: Record<string, string>) =>
+          Effect.map(Effect.flip(AwsCredentials.fromEnvironment.pipe(inEnvironment(env))), ({ message }) => message)
+        assert.match(yield* told({ AWS_BEARER_TOKEN_BEDROCK: "a b" }), /^AWS_BEARER_TOKEN_BEDROCK has /)
+        assert.match(yield* told({ AWS_ACCESS_KEY_ID: "a\u00e9", AWS_SECRET_ACCESS_KEY }), /^AWS_ACCESS_KEY_ID or /)
       }))
   })
 

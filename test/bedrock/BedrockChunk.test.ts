@@ -190,6 +190,9 @@ describe("BedrockChunk", () => {
       assert.deepStrictEqual(out.flatMap((event) => event.type === "tool-result" ? [event.name] : []), [name])
     }
     const pieces = [{ text: "Sunny" }, { json: { celsius: 21 } }]
+    const out: Array<ContentEvent> = []
+    Chunk.contentEvents(decode(Wire.delta(1, { text: "a", toolResult: pieces })), out)
+    assert.deepStrictEqual(out.map(({ type }) => type), ["text", "tool-result-piece"])
     assert.deepStrictEqual<unknown>(decode(Wire.delta(1, { toolResult: pieces })).toolResultContent, pieces)
     assert.strictEqual(decode(Wire.delta(1, { toolResult: pieces })).content, "")
   })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
+import { OpenAiChunk } from "../../src/index.ts"
 import * as Answer from "../../src/testing/Answer.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as ReplayServer from "../../src/testing/ReplayServer.ts"
@@ -42,6 +43,19 @@ describe("ask", () => {
       assert.match(stderr, /^cost +\$0\.00325$/m)
       assert.match(stderr, /^first chunk +\d+\.\d\d s$/m)
       assert.notInclude(stderr, "\r", "a spinner is for terminals")
+    }))
+
+  it.live("ends its line, unless the answer does", () =>
+    Effect.gen(function*() {
+      for (const [content, printed] of [["Hello\n", "Hello\n"], ["a\nb", "a\nb\n"], ["", ""]] as const) {
+        const chunks = Answer.openai(Answer.make({ content: "-" })).map((chunk) =>
+          chunk.content === "-"
+            ? new OpenAiChunk({ chunk: { ...chunk.chunk, choices: [{ index: 0, delta: { content } }] } })
+            : chunk
+        )
+        const { stdout } = yield* asking(ReplayServer.stream(Wire.openai, chunks), "hello")
+        assert.strictEqual(stdout, printed)
+      }
     }))
 
   it.live("sends the prompt, the model and the system instructions", () =>

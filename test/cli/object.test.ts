@@ -135,9 +135,11 @@ describe("ask --schema", () => {
 
   it.live("takes any JSON for a schema without keywords", () =>
     Effect.gen(function*() {
-      const { status, stderr, stdout } = yield* asking({ content: "[1]" }, ["--json"], {})
-      assert.deepStrictEqual({ status, stderr }, { status: 0, stderr: "" })
-      assert.deepStrictEqual(lines(stdout).at(-2), { type: "object", object: [1] })
+      for (const schema of [{}, { $comment: "anything" }]) {
+        const { status, stderr, stdout } = yield* asking({ content: "[1]" }, ["--json"], schema)
+        assert.deepStrictEqual({ status, stderr }, { status: 0, stderr: "" })
+        assert.deepStrictEqual(lines(stdout).at(-2), { type: "object", object: [1] })
+      }
     }))
 
   it.live("says what is not checked where the schema is more than can be checked", () =>

@@ -204,6 +204,20 @@ describe("--tools", () => {
       })
   )
 
+  it.effect("reads lines as long as docs/reliability.md says, and hands on what is longer", () =>
+    Effect.gen(function*() {
+      const most = 16 * 1024 * 1024
+      const read = (size: number) => {
+        const line = Buffer.alloc(size, "a").fill("\n", size - 1)
+        return Effect.map(
+          Stream.runCollect(wholeLines(Stream.make(line.subarray(0, -1), line.subarray(-1)))),
+          (pieces) => pieces.map(({ length }) => length)
+        )
+      }
+      assert.deepStrictEqual(yield* read(most + 1), [0, most + 1])
+      assert.deepStrictEqual(yield* read(most + 2), [most + 1, 1])
+    }))
+
   it.effect("tells the model when a tool does not answer in time, and goes on", () =>
     Effect.gen(function*() {
       const waiting = yield* NodeReplayServer.make([ReplayServer.json({})])
@@ -236,7 +250,9 @@ describe("--tools", () => {
 
     const answering = Effect.fnUntraced(function*(...answer: ReadonlyArray<Terminal.UserInput>) {
       const { options, screen } = yield* typist([["Run forget", answer]])
-      return { ...(yield* asking(forgetting, ["--tools", command], options)), screen: screen() }
+      // Consent costs no step.
+      const outcome = yield* asking(forgetting, ["--tools", command, "--max-steps", "2"], options)
+      return { ...outcome, screen: screen() }
     })
 
     it.live("run when the user says yes, and only then", () =>

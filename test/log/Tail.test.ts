@@ -56,6 +56,12 @@ describe("the tail of a log", () => {
     for (const n of [5, 6]) tail.push(page(n, n + 1, size))
     assert.deepStrictEqual(kept(), [3, 4, 5, 6])
     assert.strictEqual(tail.known(), 7)
+    for (const [last, from] of [[size - 4, 0], [size - 3, 3]] as const) {
+      const tail = Tail.make("a", "e", 0)
+      for (const [n, length] of [size, size, size, last, 4].entries()) tail.push(page(n, n + 1, length))
+      assert.isDefined(tail.pageAt(from))
+      assert.strictEqual(tail.pageAt(0) === undefined, from > 0)
+    }
   })
 
   it.effect("tells of each page that it takes, and of its first end", () =>

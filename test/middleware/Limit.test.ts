@@ -107,6 +107,34 @@ describe("Limit", () => {
       assert.isAtMost((times().at(-1) ?? 0) - (times()[0] ?? 0), 11 * 1000 / 0.95)
     }))
 
+  it.effect("lets as many start in one step of the store as keep it short", () =>
+    Effect.gen(function*() {
+      const memory = yield* Store.memory
+      const slow: Store.Service = {
+        ...memory,
+        transact: (keys, transition) => Effect.delay(memory.transact(keys, transition), "10 millis")
+      }
+      const { service, times } = scripted()
+      const limit = yield* Effect.provideService(
+        Limit.make({ requests: { limit: 1000, every: "1 second" } }),
+        Store.Store,
+        slow
+      )
+      yield* later(all(Array.from({ length: 500 }, () => ask(limit(service)))))
+      const started = times().map((at) => times().filter((time) => time === at).length)
+      assert.isAbove(Math.max(...started), 50)
+      assert.isAtMost(Math.max(...started), 101)
+    }))
+
+  it.effect("counts a part of a millisecond as a whole one", () =>
+    Effect.gen(function*() {
+      const { service, times } = scripted()
+      const limit = yield* Limit.make({ requests: { limit: 1, every: "1500 micros" } })
+      yield* later(all([1, 2, 3].map(() => ask(limit(service)))))
+      const [first = 0, ...more] = times()
+      assert.isTrue(more.every((time, index) => time - first >= (index + 1) * 1.5), String(times()))
+    }).pipe(Effect.provide(Store.layerMemory)))
+
   it.effect("serves those of a process in the order in which they came", () =>
     Effect.gen(function*() {
       const { prompts, service } = scripted()
@@ -207,6 +235,18 @@ describe("Limit", () => {
       assert.strictEqual(error?.reason._tag, "InvalidRequest")
       assert.include(error?.message, "more than the limit of 100 in 1m")
       assert.deepStrictEqual(times(), [])
+    }).pipe(Effect.provide(Store.layerMemory)))
+
+  it.effect("takes nothing for an answer whose length nobody limits", () =>
+    Effect.gen(function*() {
+      const { service } = scripted()
+      const limit = yield* Limit.make({ tokens: { limit: 1, every: "1 minute" } })
+      const needed = (maxTokens?: number) =>
+        Effect.map(
+          ask(limit(service), "Hi", maxTokens),
+          ({ error }) => Number(/\d+(?= tokens)/.exec(String(error))?.[0])
+        )
+      assert.strictEqual(yield* needed(10), (yield* needed()) + 10)
     }).pipe(Effect.provide(Store.layerMemory)))
 
   it.effect("refuses bad options by name", () =>

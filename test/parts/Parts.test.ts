@@ -161,6 +161,18 @@ describe("Parts", () => {
     assert.deepStrictEqual(parts.at(-1)?.metadata, { acme: { a: 1, b: 3, l: [1, 2, null], finishReason: "end_turn" } })
   })
 
+  it("keeps a field of any name as `JSON.parse` does", () => {
+    const fields: ContentEvent.Fields = JSON.parse(`{"constructor":1,"__proto__":{"__proto__":2}}`)
+    const parts = run([{ type: "details", provider: "acme", fields }, stop])
+    const kept = Object(parts.at(-1)?.metadata?.["acme"])
+    for (const name of ["constructor", "__proto__"]) {
+      assert.deepStrictEqual(
+        Object.getOwnPropertyDescriptor(kept, name),
+        Object.getOwnPropertyDescriptor(fields, name)
+      )
+    }
+  })
+
   it("takes no arguments, blank ones and `null` for an empty object", () => {
     for (const text of ["", "  ", "null", "{}"]) {
       const parts = run([piece({ index: 0, id: "a", name: "now", arguments: text }), stop])

@@ -207,6 +207,44 @@ describe("the request body of Messages", () => {
     assert.match(ignored.join(), /^prompt\[1\]\.content\[2\]: reasoning without a signature/)
   })
 
+  it("takes null of its options for what is not stated", () => {
+    const request = (own: object): ChatRequest.ChatRequest => ({
+      prompt: [
+        question,
+        {
+          role: "assistant",
+          content: [
+            { type: "tool-call", id: "srvtoolu_1", name: "web_search", params: { query: "a" }, providerExecuted: true },
+            {
+              type: "tool-result",
+              id: "srvtoolu_1",
+              name: "web_search",
+              result: [],
+              isFailure: false,
+              providerExecuted: true,
+              options: { anthropic: { caller: null, type: null, cacheControl: null, ...own } }
+            }
+          ]
+        },
+        question
+      ],
+      tools: [{
+        ...tool,
+        options: {
+          anthropic: {
+            allowedCallers: null,
+            cacheControl: null,
+            deferLoading: null,
+            eagerInputStreaming: null,
+            inputExamples: null,
+            ...own
+          }
+        }
+      }]
+    })
+    assert.notInclude(JSON.stringify(encoded(request({})).body), "null")
+  })
+
   it("marks what is cached, and refuses marks that can't be placed", () => {
     const cacheControl = { type: "ephemeral", ttl: "1h" } as const
     const options = { anthropic: { cacheControl } }

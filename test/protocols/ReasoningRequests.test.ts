@@ -190,6 +190,15 @@ describe("a request to reason", () => {
     })
   }
 
+  it.prop("leaves a fifth of the limit to the answer, at least", {
+    effort: Schema.Literals(["medium", "high", "xhigh", "max"]),
+    maxTokens: Schema.Int.check(Schema.isBetween({ minimum: 2000, maximum: 100_000 }))
+  }, ({ effort, maxTokens }) => {
+    const request = { prompt: "Hi", maxTokens, reasoning: { effort } }
+    const { body } = Result.getOrThrow(encode(apis.anthropic, request, "claude-sonnet-4-5"))
+    assert.isAtMost((sentBy(body).budget ?? 0) / maxTokens, 4 / 5)
+  })
+
   it("has the budgets that the guide lists", () => {
     const [, section = ""] = read("docs/requests.md").split("## Reasoning\n")
     const rows = [...section.matchAll(/^\| `(\w+)` +\| (\d+) +\|$/gm)].map((

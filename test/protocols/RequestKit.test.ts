@@ -194,6 +194,20 @@ describe("calls and their results", () => {
   )
 })
 
+describe("a call whose result comes later", () => {
+  const check = (...parts: ReadonlyArray<Prompt.AssistantMessagePart>) =>
+    Result.match(ChatRequest.check({ prompt: Prompt.fromMessages([Prompt.assistantMessage({ content: parts })]) }), {
+      onFailure: ({ message }) => message,
+      onSuccess: () => undefined
+    })
+
+  it("is refused where the assistant goes on before, also in the same message", () => {
+    const [text, x, y] = [Prompt.textPart({ text: "Hm" }), callPart("x"), callPart("y")]
+    assert.isUndefined(check(x, y, resultPart("x"), resultPart("y"), text))
+    assert.match(check(x, y, resultPart("x"), text, resultPart("y")) ?? "", /the call y of .* has no result$/)
+  })
+})
+
 describe("what a tool returned", () => {
   const round = (result: unknown): ChatRequest.ChatRequest => ({
     prompt: Prompt.fromMessages([

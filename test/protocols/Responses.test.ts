@@ -4,7 +4,9 @@ import { Prompt } from "effect/ai"
 import {
   ChatRequest,
   ChatResponse,
+  Chunk,
   ChunkStream,
+  type ContentEvent,
   OpenAiResponses,
   OpenAiResponsesChunk,
   Pricing,
@@ -36,9 +38,31 @@ const completed = (sequence_number: number, more: object = {}) => ({
   response: { ...response, status: "completed", ...more }
 })
 
-const message = { type: "message", id: "msg_1", role: "assistant", content: [{ type: "output_text", text: "Hi" }] }
+const message = {
+  type: "message",
+  id: "msg_1",
+  role: "assistant",
+  content: [{ type: "output_text", text: "Hi" }]
+} as const
 
 describe("the end of a response", () => {
+  it("comes after all that the event states of it", () => {
+    const chunk = new OpenAiResponsesChunk({
+      chunk: {
+        type: "response.completed",
+        response: { ...response, output: [message], usage: { input_tokens: 1, output_tokens: 2, total_tokens: 3 } }
+      },
+      whole: "response"
+    })
+    const out: Array<ContentEvent.ContentEvent> = []
+    Chunk.contentEvents(chunk, out)
+    const types = out.map(({ type }) => type)
+    assert.includeMembers(types, ["response", "text", "usage", "finish"])
+    for (const type of ["response", "text", "usage"] as const) {
+      assert.isBelow(types.lastIndexOf(type), types.indexOf("finish"), type)
+    }
+  })
+
   const ends = [
     ["response.completed", {}, "message", "completed", "stop"],
     ["response.completed", {}, "web_search_call", "completed", "stop"],

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Result, Stream } from "effect"
+import { Effect, Fiber, Result, Semaphore, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Store from "../../src/stores/Store.ts"
 import { StoreLaws } from "../../src/testing.ts"
@@ -55,6 +55,42 @@ const wrong: ReadonlyArray<{
         })
     }),
     breaks: /before a change|moves|interrupted/
+  },
+  {
+    what: "leaves half of what it writes where it is interrupted",
+    make: (right) => {
+      const one = Semaphore.makeUnsafe(1)
+      return {
+        ...right,
+        transact: (keys, transition) =>
+          one.withPermit(Effect.gen(function*() {
+            const { result, writes } = yield* right.transact(keys, (values, now) =>
+              Result.map(transition(values, now), (step) => ({
+                result: step,
+                writes: step.writes.length < 3 ? step.writes : step.writes.slice(0, 1)
+              })))
+            if (writes.length < 3) {
+              return result
+            }
+            yield* Effect.sleep(2)
+            return yield* right.transact([], () =>
+              Result.succeed({ result, writes: writes.slice(1) }))
+          }))
+      }
+    },
+    breaks: /interrupted/
+  },
+  {
+    what: "takes keys with characters that are escaped for one",
+    make: (right) => {
+      const same = (key: string) => key.replace(/"[^"]*\\[^"]*"\/$/, String.raw`"\n"/`)
+      const { transact } = rewriting(right, (write) => ({ ...write, key: same(write.key) }))
+      return {
+        scan: (prefix) => right.scan(same(prefix)),
+        transact: (keys, transition) => transact(keys.map(same), transition)
+      }
+    },
+    breaks: /a map does/
   },
   {
     what: "keeps entries for ever",

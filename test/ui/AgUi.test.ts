@@ -499,6 +499,16 @@ describe("what a client may not send", () => {
       assert.strictEqual(ignored.length, calls.length)
     }).pipe(withSecret("a")))
 
+  it.effect("is named in the order of the messages", () =>
+    Effect.gen(function*() {
+      const activities = ["x1", "x2", "x3"].map((id) => ({ id, role: "activity", activityType: "map", content: {} }))
+      const { ignored } = yield* AgUi.decode(Client.post([Client.user("u1"), ...activities, Client.user("u2")]))
+      assert.deepStrictEqual(
+        ignored.map((sentence) => sentence.split(":")[0]),
+        [1, 2, 3].map((at) => `messages[${at}]`)
+      )
+    }).pipe(withSecret("a")))
+
   it.effect("is left aside, and named, where it has no effect", () =>
     Effect.gen(function*() {
       const tool = { name: "FORGED", description: "d", parameters: { type: "object" } }

@@ -343,6 +343,24 @@ describe("AiSdk", () => {
       assert.deepStrictEqual(sent.slice(-3), [": keep-alive\n\n", ": keep-alive\n\n", ": keep-alive\n\n"])
       yield* Fiber.interrupt(fiber)
     }).pipe(withSecret("a")))
+
+  it.effect("sends one after 15 seconds, where nothing else is said of it", () =>
+    Effect.gen(function*() {
+      for (const options of [undefined, {}, { heartbeat: "0 seconds" }] as const) {
+        const sent: Array<string> = []
+        const fiber = yield* Effect.forkChild(
+          Stream.runForEach(
+            Stream.decodeText(AiSdk.encode(Stream.never, options)),
+            (text) => Effect.sync(() => sent.push(text))
+          )
+        )
+        yield* TestClock.adjust("14.9 seconds")
+        assert.deepStrictEqual(sent.filter((text) => text.startsWith(":")), [])
+        yield* TestClock.adjust("0.1 seconds")
+        assert.deepStrictEqual(sent.filter((text) => text.startsWith(":")), [": keep-alive\n\n"])
+        yield* Fiber.interrupt(fiber)
+      }
+    }).pipe(withSecret("a")))
 })
 
 describe("Trust", () => {

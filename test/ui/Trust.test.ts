@@ -16,6 +16,10 @@ describe("Trust", () => {
         assert.deepStrictEqual([error._tag, error.length], ["WeakSecret", 31])
         assert.strictEqual(error.message, "The secret has 31 characters; it needs at least 32")
       }
+      for (const none of [5, [], Redacted.make(5), undefined]) {
+        const error = yield* Effect.flip(Trust.sealed({ secret: none as never }))
+        assert.deepStrictEqual([error._tag, error.length], ["WeakSecret", 0])
+      }
       for (const strong of [secret(32), [secret(32), secret(40)]] as const) {
         const { _tag, keys, use } = yield* Trust.sealed({ secret: strong })
         assert.deepStrictEqual([_tag, (yield* keys).length, use], [
