@@ -191,18 +191,20 @@ await bundle.write({
   }
 })
 
-/** The modules that are joined for bundlers: what a provider needs at its start, but for its own modules. */
+/**
+ * Whether a module stays apart for bundlers: one of a provider, and one that loads others later, as esbuild writes these even
+ * where a program has nothing of the module.
+ */
+const isApart = (file: string): boolean =>
+  /^(?:anthropic|azure|bedrock|groq|openai)\/(?!BedrockEndpoint)|options\.js$/.test(Path.relative(dist, file)) ||
+  Fs.readFileSync(file, "utf8").includes("import(")
+
+/** The modules that are joined for bundlers: what a provider needs at its start. */
 const started = groups.filter(({ name }) => /^(?:core|chat|responses|messages|aws|converse)$/.test(name)).map((
   group
 ) => ({
   ...group,
-  files: new Set(
-    Array.from(group.files).filter((file) =>
-      !/(?:^(?:anthropic|azure|bedrock|groq|openai)\/(?!runtime|BedrockEndpoint)|ptions\.js$)/.test(
-        Path.relative(dist, file)
-      )
-    )
-  )
+  files: new Set(Array.from(group.files).filter((file) => !isApart(file)))
 }))
 
 const own = Path.join(dist, "internal/own")
