@@ -260,6 +260,10 @@ const { output } = await separate.generate({
 })
 Fs.mkdirSync(own, { recursive: true })
 for (const file of output) {
+  // What only gives on names of a joined file has no map.
+  Fs.rmSync(Path.join(dist, `${file.fileName}.map`), { force: true })
+}
+for (const file of output) {
   Fs.writeFileSync(Path.join(dist, file.fileName), file.type === "chunk" ? file.code : file.source)
 }
 for (const [file, { name, other }] of named) {
