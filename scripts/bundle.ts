@@ -191,18 +191,20 @@ await bundle.write({
   }
 })
 
-/** The modules that are joined for bundlers: what a provider needs at its start, but for its own modules. */
+/**
+ * Whether a module stays apart for bundlers: one of a provider, and one that loads others later, as esbuild writes these even
+ * where a program has nothing of the module.
+ */
+const isApart = (file: string): boolean =>
+  /^(?:anthropic|azure|bedrock|groq|openai)\/(?!BedrockEndpoint)|options\.js$/.test(Path.relative(dist, file)) ||
+  Fs.readFileSync(file, "utf8").includes("import(")
+
+/** The modules that are joined for bundlers: what a provider needs at its start. */
 const started = groups.filter(({ name }) => /^(?:core|chat|responses|messages|aws|converse)$/.test(name)).map((
   group
 ) => ({
   ...group,
-  files: new Set(
-    Array.from(group.files).filter((file) =>
-      !/(?:^(?:anthropic|azure|bedrock|groq|openai)\/(?!runtime|BedrockEndpoint)|ptions\.js$)/.test(
-        Path.relative(dist, file)
-      )
-    )
-  )
+  files: new Set(Array.from(group.files).filter((file) => !isApart(file)))
 }))
 
 const own = Path.join(dist, "internal/own")
@@ -257,6 +259,10 @@ const { output } = await separate.generate({
   }
 })
 Fs.mkdirSync(own, { recursive: true })
+for (const file of output) {
+  // What only gives on names of a joined file has no map.
+  Fs.rmSync(Path.join(dist, `${file.fileName}.map`), { force: true })
+}
 for (const file of output) {
   Fs.writeFileSync(Path.join(dist, file.fileName), file.type === "chunk" ? file.code : file.source)
 }

@@ -698,7 +698,7 @@ const contentOf = (request: ChatRequest.ChatRequest, response: ChatResponse.Chat
   }
 }
 
-const { jsonOf } = Operation
+const jsonOf = Operation.jsonOf
 
 const messageOf = (message: Prompt.Message) => ({
   role: message.role,

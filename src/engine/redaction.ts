@@ -218,7 +218,7 @@ const unescaped = (at: number, read: Read): Unit | undefined => {
     return character === undefined || end === undefined ? undefined : { character, end }
   }
   if (bytes !== undefined) {
-    const [first = "", ...more] = bytes.split(mark)
+    const [first = "", ...more] = bytes.match(/[\da-f]{2}/gi) ?? []
     const code = Number.parseInt(first, 16)
     const written = [first, ...more.slice(0, code < 0xc0 ? 0 : code < 0xe0 ? 1 : code < 0xf0 ? 2 : 3)]
     const encoded = `%${written.join("%")}`

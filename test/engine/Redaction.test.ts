@@ -114,7 +114,8 @@ describe("Redaction", () => {
         ["a&b&c", "a&amp;b&c"],
         ["a&b&c", "a&b&amp;c"],
         ["a\\b\\c", "a\\\\b\\c"],
-        ["ab\"c\"d", "ab\\\"c\"d"]
+        ["ab\"c\"d", "ab\\\"c\"d"],
+        ["AB12", "\\x41\\X4212"]
       ] as const
     ) assert.strictEqual(clean(`x ${written} y`, secrets(secret)), "x <redacted> y", written)
   })

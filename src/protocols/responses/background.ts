@@ -17,7 +17,7 @@ import { hasOutput } from "../../Chunk.ts"
 import * as Checks from "../../engine/checks.ts"
 import type { Started } from "../../engine/transport.ts"
 import * as Protocol from "../../Protocol.ts"
-import * as Provider from "../../Provider.ts"
+import type * as Provider from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import type { ResponsesChunk } from "./chunk.ts"
 import type { ResponsesProtocol } from "./events.ts"
@@ -87,6 +87,8 @@ export interface Background<out C> {
  * @internal
  */
 export interface Loaded {
+  readonly planCall: typeof Provider.planCall
+  readonly prepare: typeof Provider.prepare
   readonly at: (position?: Position) => Memory
   readonly remembered: (id: string, startingAfter: number, memory: Memory) => Position
   readonly response: Schema.Codec<Response>
@@ -96,14 +98,14 @@ export interface Loaded {
 export const make = <C extends ResponsesChunk>(
   definition: Definition<C>,
   caller: Provider.Caller<C>,
-  { at, remembered, response }: Loaded
+  { at, planCall, prepare, remembered, response }: Loaded
 ): Background<C> => {
   const provider = definition.protocol.provider
   const readResponse = Protocol.payload(Schema.toType(response))
   const refuse = (message: string) => Checks.refused(provider, `${provider}: ${message}`)
 
   const call = <D>(call: Provider.Call<D>, clock?: Started) =>
-    caller.send(Effect.suspend(() => Effect.fromResult(Provider.planCall(definition, call))), call, clock)
+    caller.send(Effect.suspend(() => Effect.fromResult(planCall(definition, call))), call, clock)
 
   const open = (position: Position, from: Omit<Resume, keyof Position>, clock?: Started) => {
     const refusal = refusalOf(position)
@@ -135,7 +137,7 @@ export const make = <C extends ResponsesChunk>(
   return {
     resume: (from) => open(from, from),
     kept: Effect.fnUntraced(function*(request, options) {
-      const { body } = yield* Provider.prepare(definition, request)
+      const { body } = yield* prepare(definition, request)
       if (body["background"] !== true) {
         return yield* refuse(
           "only a background response can be resumed: the raw options of the request have no `background: true`"

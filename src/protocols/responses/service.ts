@@ -77,7 +77,15 @@ export const make = <C extends ResponsesChunk>(
   Effect.map(Provider.caller(definition), (caller) => {
     // Few programs have responses in the background.
     const background = RequestFormat.once(() =>
-      import("./background.ts").then(({ make }) => make(definition, caller, { at, remembered, response: Response }))
+      import("./background.ts").then(({ make }) =>
+        make(definition, caller, {
+          at,
+          planCall: Provider.planCall,
+          prepare: Provider.prepare,
+          remembered,
+          response: Response
+        })
+      )
     )
       .pipe(
         RequestFormat.orRefused,
