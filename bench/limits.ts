@@ -73,7 +73,12 @@ const measured = (store: string, limit: number, every: number, seconds: number) 
     const key = `bench/${Date.now()}`
     const args = ["--worker", store, `http://127.0.0.1:${port}/v1`, key, limit, every, seconds].map(String)
     const workers = Array.from({ length: processes }, () => fork(fileURLToPath(import.meta.url), args))
-    await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once("message", resolve))))
+    await Promise.all(workers.map((worker) =>
+      new Promise((resolve, reject) => {
+        worker.once("message", resolve)
+        worker.once("close", (code) => reject(new Error(`a worker ended with ${code} before it could start`)))
+      })
+    ))
     const closed = Promise.all(workers.map((worker) => new Promise((resolve) => worker.once("close", resolve))))
     for (const worker of workers) worker.send("start")
     await closed
