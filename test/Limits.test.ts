@@ -3,6 +3,7 @@ import { Effect, Schema, Stream } from "effect"
 import { LanguageModel } from "effect/ai"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { sizeOf } from "../src/content/reader.ts"
 import {
   Anthropic,
   AnthropicChunk,
@@ -188,6 +189,22 @@ describe("limits", () => {
         assert.deepStrictEqual(seen, ["Hello"])
       })
     }
+
+    it("counts the characters and the bytes of an event, and nothing for what is not stated", () => {
+      const audio = { type: "audio", provider: "acme", id: undefined, expiresAt: undefined } as const
+      const three = new Uint8Array(3)
+      assert.deepStrictEqual(
+        [
+          sizeOf({ ...audio, data: three, transcript: "ab" }),
+          sizeOf({ ...audio, data: three, transcript: undefined }),
+          sizeOf({ ...audio, data: undefined, transcript: "ab" }),
+          sizeOf({ ...audio, data: undefined, transcript: undefined }),
+          sizeOf({ type: "tool-call-piece", index: 0, id: "a", name: "f", arguments: "{}" }),
+          sizeOf({ type: "tool-call-piece", index: 0, arguments: "{}" })
+        ],
+        [5, 3, 2, 0, 3, 2]
+      )
+    })
 
     it("is one of a whole response, not of its pieces", () => {
       const accumulator = ChatResponse.accumulator({ maxSize: 100 })

@@ -342,6 +342,8 @@ for (const [id, { at, reply }] of Object.entries(hosts)) {
           )
           const told = events.flatMap((event) => event._tag === "ToolResult" ? [event.result] : [])
           assert.deepStrictEqual(told, [`${Date.UTC(2026, 10, 22)} undefined`])
+          const { body } = yield* server.request(0)
+          assert.strictEqual(JSON.stringify(body).includes(`"strict":true`), strict)
         }
       }))
 

@@ -105,6 +105,14 @@ describe("Redaction", () => {
     }
   })
 
+  it("looks no further than four times, as each costs another look at the text", () => {
+    const secret = "sk\"quo\"te"
+    let text = secret
+    for (let times = 1; times <= 4; times++) text = json(text)
+    assert.strictEqual(clean(text, secrets(secret)), "<redacted>")
+    assert.strictEqual(clean(json(text), secrets(secret)), json(text))
+  })
+
   it("finds a secret of which some characters are written otherwise", () => {
     for (
       const [secret, written] of [

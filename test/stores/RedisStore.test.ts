@@ -65,7 +65,9 @@ describe.skipIf(!hasRedis)("RedisStore", () => {
       const page = (from: string, limit: number) =>
         Effect.map(pages(Store.key("a"), { from, limit }), (entries) => entries.map(({ value }) => value))
       assert.deepStrictEqual(yield* page(Store.key("a"), 2), ["0", "1"])
+      assert.strictEqual(Number(yield* send("ZCARD", `{${prefix}}:keys`)), 5)
       assert.deepStrictEqual(yield* page(key(1), 9), ["1", "2", "3"])
+      assert.strictEqual(Number(yield* send("ZCARD", `{${prefix}}:keys`)), 4)
     }))
 })
 
