@@ -500,7 +500,7 @@ export const make = Effect.fnUntraced(function*<E>(
         return step(read, now)
       }
     )
-    const behind = admissions.findIndex((one) => one._tag === "Wait" && one.why === "limit")
+    const behind = admissions.findIndex(Steps.holdsBack)
     atOnce = behind === -1 ? Math.min(2 * atOnce, Ready.most) : Math.max(behind, 1)
     for (const [position, admission] of admissions.entries()) {
       const one = able[position]

@@ -155,19 +155,27 @@ export const start = (rules: Rules, candidate: Candidate) => (read: Entries.Read
   })
 
 /**
- * Starts attempts in their order. Where one waits for a limit, those after it wait as well: a large one must not wait for ever
- * behind small ones.
+ * Whether a line waits for what all lines want: a limit or the budget. Those behind it wait with it, as a large one must not wait
+ * for ever behind small ones.
+ *
+ * @internal
+ */
+export const holdsBack = (admission: Admission): boolean =>
+  admission._tag === "Wait" && admission.why === "limit" || admission._tag === "Poor" && admission.fitsLater
+
+/**
+ * Starts attempts in their order, up to the first that holds back the others.
  *
  * @internal
  */
 export const startAll = (rules: Rules, candidates: ReadonlyArray<Candidate>) => {
   const steps = candidates.map((candidate) => start(rules, candidate))
   return (read: Entries.Read, now: number): Stepped<ReadonlyArray<Admission>> => {
-    let full: Admission | undefined
+    let behind: Admission | undefined
     return Entries.inTurn(
       steps.map((one) => (read: Entries.Read, now: number) =>
-        full !== undefined ? admitted(full) : Result.map(one(read, now), (stepped) => {
-          if (stepped.result._tag === "Wait" && stepped.result.why === "limit") full = stepped.result
+        behind !== undefined ? admitted(behind) : Result.map(one(read, now), (stepped) => {
+          if (holdsBack(stepped.result)) behind = stepped.result
           return stepped
         })
       )
