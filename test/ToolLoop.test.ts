@@ -643,11 +643,28 @@ describe("ToolLoop", () => {
       )
       assert.strictEqual(done?.reason, "stop")
       const told = done?.prompt.content.at(-1)
-      assert.lengthOf(told?.role === "tool" ? told.content : [], 2)
+      const failures = told?.role === "tool"
+        ? told.content.flatMap((part) => part.type === "tool-result" ? [[part.name, part.isFailure] as const] : [])
+        : []
+      assert.sameDeepMembers(failures, [["weather", true], ["answer", false]])
     }).pipe(Effect.provide([
       handlers,
       answers(Answer.make({ toolCalls: [call("Paris"), { name: "answer", arguments: `{"city":"Rome"}` }] }))
     ])))
+
+  it.effect("shows no call that is the answer, also where its arguments are broken", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const output = { schema: Schema.Struct({ city: Schema.String }), mode: "tool", name: "answer" } as const
+      const error = yield* ToolLoop.stream({ ...request, output }).pipe(
+        Stream.runForEach(({ _tag }) => Effect.sync(() => seen.push(_tag))),
+        Effect.flip
+      )
+      assert.strictEqual(error._tag === "ObjectError" && error.reason._tag, "InvalidJson")
+      assert.deepStrictEqual(seen.filter((tag) => tag.includes("ToolCall")), [])
+    }).pipe(
+      Effect.provide([handlers, answers(Answer.make({ toolCalls: [{ name: "answer", arguments: `{"city":]` }] }))])
+    ))
 
   it.effect("reads arguments once, however many members of a union they nearly fit", () =>
     Effect.gen(function*() {
