@@ -17,7 +17,6 @@ import { type ChatResponse, MaxSize } from "./ChatResponse.ts"
 import * as ChunkStream from "./ChunkStream.ts"
 import * as Cost from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
-import * as Call from "./engine/call.ts"
 import * as Checks from "./engine/checks.ts"
 import { defined } from "./internal/defined.ts"
 import { lines } from "./internal/schemaIssues.ts"
@@ -491,14 +490,22 @@ const withSpent = (
   earlier: ReadonlyArray<ChatResponse>
 ): ReturnType<Provider.Service["stream"]> =>
   Stream.suspend(() => {
-    const { isSeen, metadata, stream } = Call.watched(self)
-    return Stream.catch(stream, (error) => {
-      const stated = isSeen() ? [{ usage: metadata.usage(), costMetadata: metadata.metadata() }] : []
-      return Stream.fromEffect(Effect.flatMap(
-        totals([...earlier, ...stated]),
-        (totals) => Effect.fail(ProviderError.withSpent(error, totals))
-      ))
-    })
+    const metadata = CostMetadata.accumulator()
+    let isSeen = false
+    return self.pipe(
+      Stream.map((chunk) => {
+        isSeen = true
+        metadata.add(chunk)
+        return chunk
+      }),
+      Stream.catch((error) => {
+        const stated = isSeen ? [{ usage: metadata.usage(), costMetadata: metadata.metadata() }] : []
+        return Stream.fromEffect(Effect.flatMap(
+          totals([...earlier, ...stated]),
+          (totals) => Effect.fail(ProviderError.withSpent(error, totals))
+        ))
+      })
+    )
   })
 
 /** @internal */

@@ -643,11 +643,54 @@ describe("ToolLoop", () => {
       )
       assert.strictEqual(done?.reason, "stop")
       const told = done?.prompt.content.at(-1)
-      assert.lengthOf(told?.role === "tool" ? told.content : [], 2)
+      const failures = told?.role === "tool"
+        ? told.content.flatMap((part) => part.type === "tool-result" ? [[part.name, part.isFailure] as const] : [])
+        : []
+      assert.sameDeepMembers(failures, [["weather", true], ["answer", false]])
     }).pipe(Effect.provide([
       handlers,
       answers(Answer.make({ toolCalls: [call("Paris"), { name: "answer", arguments: `{"city":"Rome"}` }] }))
     ])))
+
+  it.effect("shows no call that is the answer, also where its arguments are broken", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const output = { schema: Schema.Struct({ city: Schema.String }), mode: "tool", name: "answer" } as const
+      const error = yield* ToolLoop.stream({ ...request, output }).pipe(
+        Stream.runForEach(({ _tag }) => Effect.sync(() => seen.push(_tag))),
+        Effect.flip
+      )
+      assert.strictEqual(error._tag === "ObjectError" && error.reason._tag, "InvalidJson")
+      assert.deepStrictEqual(seen.filter((tag) => tag.includes("ToolCall")), [])
+    }).pipe(
+      Effect.provide([handlers, answers(Answer.make({ toolCalls: [{ name: "answer", arguments: `{"city":]` }] }))])
+    ))
+
+  it("asks for what a provider keeps, whose call is not in the conversation", () => {
+    const prompt = Prompt.fromMessages([
+      Prompt.userMessage({ content: [Prompt.textPart({ text: "Look" })] }),
+      Prompt.assistantMessage({ content: [Prompt.toolApprovalRequestPart({ approvalId: "a1", toolCallId: "kept" })] })
+    ])
+    assert.deepStrictEqual(ToolLoop.pending({ prompt }), [
+      { _tag: "ToolApprovalRequest", approvalId: "a1", toolCallId: "kept", params: null, providerExecuted: true }
+    ])
+  })
+
+  it.effect("goes by the first answer to a request for approval", () =>
+    Effect.gen(function*() {
+      const { done } = yield* collect(ToolLoop.stream(request, { needsApproval: () => true }))
+      assert(done !== undefined)
+      const answered = (approved: boolean, from: ToolLoop.State) =>
+        ToolLoop.respond(from, ToolLoop.pending(done).map(({ approvalId }) => ({ approvalId, approved })))
+      for (const first of [true, false]) {
+        const later = answered(!first, done).prompt.content.slice(-1)
+        const from = answered(first, done)
+        const prompt = Prompt.fromMessages([...from.prompt.content, ...later])
+        const { events } = yield* collect(ToolLoop.stream({ from: { ...from, prompt }, tools: toolkit }))
+        const results = events.flatMap((event) => event._tag === "ToolResult" ? [event.isFailure] : [])
+        assert.deepStrictEqual(results, [!first])
+      }
+    }).pipe(Effect.provide([handlers, answers(one, said)])))
 
   it.effect("reads arguments once, however many members of a union they nearly fit", () =>
     Effect.gen(function*() {

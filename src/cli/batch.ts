@@ -58,7 +58,7 @@ export interface Arguments extends Selected.Input {
   readonly tpm: Option.Option<number>
   readonly maxWait: Duration.Duration
   readonly maxCost: Option.Option<BigDecimal.BigDecimal>
-  readonly breaker: { readonly failures: number; readonly openFor: Duration.Duration } | "off"
+  readonly breaker: Option.Option<{ readonly failures: number; readonly openFor: Duration.Duration } | "off">
   readonly cache: boolean
   readonly store: Option.Option<string>
   readonly batch: Option.Option<string>
@@ -124,7 +124,7 @@ const run = Effect.fnUntraced(function*(
     rate: yield* rateOf("--rate", input.rate, "--rpm", input.rpm),
     tokenRate: yield* rateOf("--token-rate", input.tokenRate, "--tpm", input.tpm),
     maxCost: Option.getOrUndefined(input.maxCost),
-    breaker: input.breaker,
+    breaker: Option.getOrUndefined(input.breaker),
     cache: input.cache,
     lease: input.lease,
     retryFailed: input.retryFailed,

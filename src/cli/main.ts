@@ -370,7 +370,7 @@ const batchCommand = Command.make("batch", {
     Flag.withMetavar("N/D"),
     Flag.withDescription("Failures in a row that stop a target, and for how long; or off. Default: 5/30s"),
     Flag.filterMap(breaker, () => "a whole number above 0 and a duration, such as 5/30s, or off"),
-    or<Breaker>({ failures: 5, openFor: Duration.seconds(30) })
+    latest
   ),
   cache: Flag.Boolean("cache").pipe(
     Flag.withDescription("Ask equal requests once, in all batches of the store"),

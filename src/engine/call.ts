@@ -1,9 +1,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
-import * as Stream from "effect/Stream"
-import type { Chunk } from "../Chunk.ts"
-import * as CostMetadata from "../CostMetadata.ts"
 import type { ResponseHeaders } from "../Protocol.ts"
 
 /**
@@ -63,43 +60,3 @@ export interface Head extends Sent {
 export const CurrentHeads: Context.Reference<ReadonlyArray<(head: Head) => Effect.Effect<void>>> = Context.Reference<
   ReadonlyArray<(head: Head) => Effect.Effect<void>>
 >("effect-llm-stream/engine/CurrentHeads", { defaultValue: () => [] })
-
-/**
- * A run of a provider's stream, as far as it is known.
- *
- * @internal
- */
-export interface Run<C, E, R> {
-  readonly stream: Stream.Stream<C, E, R>
-  readonly watcher: Watcher
-  readonly metadata: CostMetadata.Accumulator
-  /** Whether a chunk came. */
-  readonly isSeen: () => boolean
-  /** Whether it has ended well. */
-  readonly isEnded: () => boolean
-}
-
-/** @internal */
-export const watched = <C extends Chunk, E, R>(self: Stream.Stream<C, E, R>): Run<C, E, R> => {
-  const own = watcher()
-  const metadata = CostMetadata.accumulator()
-  let isSeen = false
-  let isEnded = false
-  return {
-    watcher: own,
-    metadata,
-    isSeen: () => isSeen,
-    isEnded: () => isEnded,
-    // `Stream.updateService` would copy the whole context at each pull.
-    stream: Effect.map(CurrentWatchers, (watchers) => Stream.provideService(self, CurrentWatchers, [...watchers, own]))
-      .pipe(
-        Stream.unwrap,
-        Stream.map((chunk) => {
-          isSeen = true
-          metadata.add(chunk)
-          return chunk
-        }),
-        Stream.onEnd(Effect.sync(() => isEnded = true))
-      )
-  }
-}

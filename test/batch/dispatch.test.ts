@@ -1,9 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Stream } from "effect"
+import { Deferred, Effect, Fiber, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import type * as Batch from "../../src/Batch.ts"
+import * as Batch from "../../src/Batch.ts"
+import { Known } from "../../src/batch/known.ts"
+import * as Ready from "../../src/batch/ready.ts"
+import * as Target from "../../src/batch/target.ts"
+import { Pricing } from "../../src/index.ts"
 import * as Store from "../../src/stores/Store.ts"
-import { answered, cuttable, lines, process, refused, turns, until, upstream } from "./process.ts"
+import { answered, cuttable, host, lines, options, process, refused, turns, until, upstream } from "./process.ts"
 
 const many = (count: number) => lines(...Array.from({ length: count }, (_, n) => `q${n}`))
 
@@ -248,6 +252,34 @@ describe("lines that are read before they can start", () => {
       assert.deepStrictEqual(yield* readsOf(4, { concurrency: 2 }), { before: upTo(3), reads: upTo(4) })
       assert.deepStrictEqual(yield* readsOf(4, { concurrency: 9 }), { before: upTo(4), reads: upTo(4) })
     }))
+
+  it.effect("are prepared until there are enough, and again when one is taken", () =>
+    Effect.gen(function*() {
+      const all = many(9)
+      const { lines } = yield* Batch.open<never>(options, {
+        source: {
+          all: Stream.fromIterable(all.map((value, index) => ({ number: index + 1, value: Result.succeed(value) }))),
+          at: (index) => Effect.succeed(all[index]),
+          sizeOf: () => 0
+        },
+        onEnded: () => Effect.void
+      })
+      const target = yield* Target.make(host("one"), { position: 0, model: undefined, byDefault: undefined })
+      const settings = {
+        targets: [target],
+        defaults: {},
+        pricing: yield* Pricing.Pricing,
+        day: "2026-11-25",
+        cache: false,
+        isBudgeted: false,
+        isMetered: false
+      }
+      const ready = Ready.make({ lines, known: new Known(9), concurrency: 2, settings: Effect.succeed(settings) })
+      const more = Effect.replicateEffect(ready.next, 3)
+      assert.deepStrictEqual(yield* more, [true, true, false])
+      yield* ready.take(1)
+      assert.deepStrictEqual(yield* more, [true, false, false])
+    }).pipe(Effect.provide(upstream(() => answered()).layer)))
 
   it.effect("are sixteen at most", () =>
     Effect.gen(function*() {

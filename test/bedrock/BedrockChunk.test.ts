@@ -197,6 +197,24 @@ describe("BedrockChunk", () => {
     assert.strictEqual(decode(Wire.delta(1, { toolResult: pieces })).content, "")
   })
 
+  it("names the response by what is known of it, until it is known to be named", () => {
+    const { chunk } = decode(Wire.delta(0, { text: "Hi" }))
+    for (const [id, model] of [["r1", "m1"], ["r1", undefined], [undefined, "m1"], [undefined, undefined]]) {
+      const named = new BedrockChunk({
+        chunk,
+        ...(id === undefined ? undefined : { requestId: id }),
+        ...(model === undefined ? undefined : { modelId: model })
+      })
+      const namesWith = (isNamed: boolean) => {
+        const out: Array<ContentEvent> = []
+        named.contentEvents(out, isNamed)
+        return out.filter(({ type }) => type === "response")
+      }
+      assert.deepStrictEqual<unknown>(namesWith(false), id === model ? [] : [{ type: "response", id, model }])
+      assert.deepStrictEqual(namesWith(true), [])
+    }
+  })
+
   it("gives citations and images", () => {
     const citation = { title: "Atlas", location: { documentPage: { documentIndex: 0, start: 1, end: 2 } } }
     assert.deepStrictEqual<unknown>(decode(Wire.delta(0, { citation })).citation, citation)

@@ -307,6 +307,17 @@ describe("llm-stream batch", () => {
       assertAnswered(at, 3)
     }))
 
+  it.live("equal requests are asked each, and once with --cache", () =>
+    Effect.gen(function*() {
+      for (const [more, calls] of [[[], 2], [["--cache"], 1]] as const) {
+        const at = yield* place(2)
+        Fs.writeFileSync(at.input, inputOf(2).replace("line:q1", "line:q0"))
+        const { status } = yield* run(argsOf(at, ["--concurrency", "1", ...more]), { env: at.env })
+        assert.strictEqual(status, 0)
+        assert.lengthOf(at.up.calls, calls)
+      }
+    }))
+
   it.live("lines without an end are refused", () =>
     Effect.gen(function*() {
       const at = yield* place(1)

@@ -84,5 +84,33 @@ for (const [kind, { isAbsent, name, open }] of Object.entries(kinds)) {
         const result = yield* Arbitrary.checkEffect(operations, property, { runs: 100 })
         assert.isUndefined(Arbitrary.formatCheckFailure(result))
       }))
+
+    it.live("are given the time of the store, however far behind their own clocks have come", () =>
+      Effect.gen(function*() {
+        const shared = yield* name
+        const other = yield* open(shared)
+        const clock = yield* Clock.Clock
+        const nanos = yield* Clock.currentTimeNanos
+        const standing: Clock.Clock = {
+          currentTimeMillisUnsafe: () => Number(nanos / 1_000_000n),
+          currentTimeMillis: Effect.succeed(Number(nanos / 1_000_000n)),
+          currentTimeNanosUnsafe: () => nanos,
+          currentTimeNanos: Effect.succeed(nanos),
+          monotonicTimeNanosUnsafe: () => nanos,
+          monotonicTimeNanos: Effect.succeed(nanos),
+          sleep: (duration) => clock.sleep(duration)
+        }
+        const behind = yield* Effect.provideService(open(shared), Clock.Clock, standing)
+        const key = Store.key("time")
+        const timeOf = (store: Store.Service) =>
+          store.transact([key], (_, now) => Result.succeed({ result: now, writes: [{ key, value: String(now) }] }))
+        yield* timeOf(behind)
+        yield* timeOf(behind)
+        yield* Effect.sleep("500 millis")
+        const least = (yield* other.transact([], (_, now) => Result.succeed({ result: now, writes: [] }))) -
+          Guesses.maxAge
+        assert.isAtLeast(yield* timeOf(behind), least)
+        assert.isAtLeast(yield* timeOf(behind), least)
+      }))
   })
 }
