@@ -18,6 +18,7 @@ describe("requests that are drawn", () => {
   it.effect("have conversations of every form", () =>
     Effect.gen(function*() {
       const { conversations } = yield* drawn
+      assert.isTrue(conversations.every((messages) => messages.length > 0))
       const forms: Readonly<Record<string, (messages: ReadonlyArray<Prompt.Message>) => boolean>> = {
         "a user after an assistant": (messages) =>
           messages.some(({ role }, i) => role === "user" && messages[i - 1]?.role === "assistant"),

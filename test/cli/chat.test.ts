@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Stream } from "effect"
+import { Effect, FileSystem, Stream, Terminal } from "effect"
 import { spawnSync } from "node:child_process"
 import { chmodSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { Answer, ReplayServer, Wire } from "../../src/testing.ts"
@@ -390,6 +390,19 @@ describe("chat", () => {
       assert.deepStrictEqual(left(), [])
       return { ...outcome, requests: yield* server.requests }
     })
+
+    it.live("wraps what it says for 80 columns where the terminal does not know how many it has", () =>
+      Effect.gen(function*() {
+        const server = yield* NodeReplayServer.make([answering("Hi")])
+        const saidOn = Effect.fnUntraced(function*(columns: number) {
+          const { options } = yield* typist([["", [...keysOf("/help"), enter, ctrl("d")]]])
+          const terminal = Terminal.make({ ...options.terminal, columns: Effect.succeed(columns) })
+          return (yield* piping(server, "", [], { ...options, terminal })).stderr
+        })
+        const usual = yield* saidOn(80)
+        assert.strictEqual(yield* saidOn(0), usual)
+        assert.notStrictEqual(yield* saidOn(1), usual)
+      }))
 
     it.live("stops the answer at Ctrl-C, keeps what had come, and goes on", () =>
       Effect.gen(function*() {

@@ -326,6 +326,27 @@ describe("AgUi", () => {
       ])
     }))
 
+  it.effect("takes a call without arguments back, however the client writes them", () =>
+    Effect.gen(function*() {
+      const calling = Answer.make({ toolCalls: [{ name: "locate", arguments: "{}" }] })
+      const events = yield* encoded(Stream.fromIterable(Answer.openai(calling)))
+      const messages = Client.show(events, [Client.user("u1")])
+      const post = (text: string) =>
+        Client.post([
+          ...messages.map((message) => ({
+            ...message,
+            ...(message.toolCalls === undefined ? undefined : {
+              toolCalls: message.toolCalls.map((call) => ({ ...call, function: { ...call.function, arguments: text } }))
+            })
+          })),
+          Client.user("u2")
+        ])
+      for (const text of ["{}", "", "  ", "null"]) yield* AgUi.decode(post(text))
+      for (const text of ["[]", `{"a":1}`, "0"]) {
+        assert.match(yield* refusal(post(text)), /the arguments are not those that were sent/)
+      }
+    }).pipe(withSecret("a")))
+
   it.effect("gives the model the results of the client as they are", () =>
     Effect.gen(function*() {
       const events = yield* encoded(Stream.fromIterable(Answer.openai(weather)))
