@@ -165,12 +165,16 @@ const classesOf: Readonly<Record<string, ReadonlyArray<string>>> = {
 const isLazy = (id: string, importer: string | undefined): boolean =>
   Object.hasOwn(classesOf, id) && importer === Path.join(dist, "wire/EventStream.js")
 
+/** Imports of other packages of which a file uses nothing, which esbuild warns of. */
+const withoutBareImports = (code: string): string => code.replaceAll(/^import "[^."][^"]*";$/gm, "")
+
 const bundle = await rolldown({
   input: Object.fromEntries(modules.map((name) => [name, Path.join(dist, `${name}.js`)])),
   plugins: [{
     name: "lazy",
     resolveId: (id, importer) => isLazy(id, importer) ? `\0${id}` : undefined,
-    load: (id) => id.startsWith("\0") ? lazyClasses(id.slice(1), classesOf[id.slice(1)] ?? []) : undefined
+    load: (id) => id.startsWith("\0") ? lazyClasses(id.slice(1), classesOf[id.slice(1)] ?? []) : undefined,
+    renderChunk: withoutBareImports
   }],
   external: (id, importer) => /^[^./\0]/.test(id) && !isLazy(id, importer),
   platform: "neutral",
@@ -264,7 +268,7 @@ for (const file of output) {
   Fs.rmSync(Path.join(dist, `${file.fileName}.map`), { force: true })
 }
 for (const file of output) {
-  Fs.writeFileSync(Path.join(dist, file.fileName), file.type === "chunk" ? file.code : file.source)
+  Fs.writeFileSync(Path.join(dist, file.fileName), file.type === "chunk" ? withoutBareImports(file.code) : file.source)
 }
 for (const [file, { name, other }] of named) {
   Fs.writeFileSync(

@@ -54,6 +54,12 @@ describe("what a program loads", () => {
     assert.deepStrictEqual(others.filter((file) => /\/effect\/dist\/(?:ai|schema)\//.test(file)), [])
   })
 
+  // esbuild warns of them.
+  it("is no other package of which nothing is used", () => {
+    const files = Fs.readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js"))
+    for (const file of files) assert.notMatch(Fs.readFileSync(Path.join(dist, file), "utf8"), /^import "[^.]/m, file)
+  })
+
   it("is in Node what it is elsewhere", async () => {
     const modules = Fs.readdirSync(Path.join(dist, "node"), { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".js") && !file.startsWith("internal"))
