@@ -1,7 +1,7 @@
 /**
  * What middleware costs: the CPU time that it adds to a request of OpenAI's layer, with a store in memory. Requests go to an
  * HTTP client in memory, which has answers ready in reads of 16 KiB, and by `fetch` to a server in a process of its own,
- * which sends an event at a time.
+ * which sends an event each 5 ms, as models do, to each of 100 requests at a time.
  *
  * Run: `node bench/middleware.ts`, with names of rows for these alone. Each row has a process of its own, as a program has
  * one stack and not all of them. There, requests with and without the middleware take turns, so that both meet the same
@@ -115,7 +115,7 @@ const clientOf = (body: ReadonlyArray<Uint8Array>) =>
 const openai = (chunks: number): Effect.Effect<Provider.Service, unknown> =>
   Effect.provide(OpenAi.make({ apiKey: Redacted.make("key") }), clientOf(bodyOf(chunks)))
 
-/** Answers each request with 200 chunks, an event a write, and prints its address. */
+/** Answers each request with 200 chunks, an event each 5 ms, and prints its address. */
 const serve = () => {
   const events = eventsOf(200)
   const server = createServer((request, response) => {
@@ -127,7 +127,7 @@ const serve = () => {
         response.end()
       } else {
         response.write(events[n])
-        setImmediate(write, n + 1)
+        setTimeout(write, 5, n + 1)
       }
     }
     write(0)
@@ -168,33 +168,43 @@ const cpu = (): number => {
 let asked = 0
 
 /** The CPU time of a request, in µs. No two requests are equal. */
-const timed = (provider: Provider.Service, requests: number) =>
+const timed = (provider: Provider.Service, requests: number, concurrency: number) =>
   Effect.gen(function*() {
     const start = cpu()
-    for (let n = 0; n < requests; n++) {
-      yield* Stream.runDrain(
+    const ask = Effect.suspend(() =>
+      Stream.runDrain(
         provider.stream({ model: "gpt-4o", prompt: `Say hello to ${asked++} people`, maxTokens: 1000 })
       )
-    }
+    )
+    yield* Effect.replicateEffect(ask, requests, { concurrency, discard: true })
     return (cpu() - start) / requests
   })
 
 const median = (times: ReadonlyArray<number>): number => times.toSorted((a, b) => a - b)[times.length >>> 1] ?? 0
 
+interface Rounds {
+  readonly requests: number
+  readonly cold: number
+  readonly rounds: number
+  readonly concurrency: number
+}
+
+/** So many requests one after another. Cold code takes some thousand. */
+const each = (requests: number): Rounds => ({ requests, cold: requests * 60, rounds: 21, concurrency: 1 })
+
 /** What a request takes alone, and what is added to it, in µs. */
-const compared = (self: Provider.Service, wrap: Wrap, requests: number, cold = requests * 60) =>
+const compared = (self: Provider.Service, wrap: Wrap, { cold, concurrency, requests, rounds }: Rounds) =>
   Effect.gen(function*() {
     const wrapped = wrap(self)
-    // Cold code takes some thousand requests.
-    for (const provider of [self, wrapped]) yield* timed(provider, cold)
+    for (const provider of [self, wrapped]) yield* timed(provider, cold, concurrency)
     const alone: Array<number> = []
     const added: Array<number> = []
-    for (let round = 0; round < 21; round++) {
+    for (let round = 0; round < rounds; round++) {
       // Whoever comes second may pay for the garbage of the first.
       const isFirst = round % 2 === 0
-      const before = isFirst ? yield* timed(self, requests) : 0
-      const both = yield* timed(wrapped, requests)
-      const took = isFirst ? before : yield* timed(self, requests)
+      const before = isFirst ? yield* timed(self, requests, concurrency) : 0
+      const both = yield* timed(wrapped, requests, concurrency)
+      const took = isFirst ? before : yield* timed(self, requests, concurrency)
       alone.push(took)
       added.push(both - took)
     }
@@ -204,10 +214,10 @@ const compared = (self: Provider.Service, wrap: Wrap, requests: number, cold = r
 const measured = (name: string) =>
   Effect.gen(function*() {
     const wrap = yield* rows[name] ?? Effect.fail(`no row ${name}`)
-    const step = yield* compared(yield* ready, wrap, 200)
-    const request = yield* compared(yield* openai(200), wrap, 30)
-    const long = yield* compared(yield* openai(10_000), wrap, 1)
-    const http = yield* compared(yield* overHttp, wrap, 50, 1000)
+    const step = yield* compared(yield* ready, wrap, each(200))
+    const request = yield* compared(yield* openai(200), wrap, each(30))
+    const long = yield* compared(yield* openai(10_000), wrap, each(1))
+    const http = yield* compared(yield* overHttp, wrap, { requests: 100, cold: 500, rounds: 9, concurrency: 100 })
     const more = ({ added, alone }: typeof http) => [
       `${added.toFixed(0)} of ${alone.toFixed(0)}`,
       `${(added / alone * 100).toFixed(0)} %`
