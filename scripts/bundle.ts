@@ -145,6 +145,15 @@ const groups = Object.entries(joined).map(([name, members]) => {
   return { name, files }
 })
 
+/** One file for each group; a module is in the first that has it. */
+const splitting = (groups: ReadonlyArray<{ readonly name: string; readonly files: ReadonlySet<string> }>) => ({
+  groups: groups.map(({ files, name }, index) => ({
+    name,
+    test: (file: string) => files.has(file),
+    priority: groups.length - index
+  }))
+})
+
 /** Classes of a package that is loaded when the first of them is used. */
 const lazyClasses = (name: string, classes: ReadonlyArray<string>): string =>
   `import { createRequire } from "node:module"
@@ -186,13 +195,7 @@ await bundle.write({
   dir: Path.join(dist, "node"),
   chunkFileNames: "internal/[name]-[hash].js",
   comments: false,
-  codeSplitting: {
-    groups: groups.map(({ files, name }, index) => ({
-      name,
-      test: (file: string) => files.has(file),
-      priority: groups.length - index
-    }))
-  }
+  codeSplitting: splitting(groups)
 })
 
 /**
@@ -254,13 +257,7 @@ const { output } = await separate.generate({
   comments: { annotation: true, jsdoc: false, legal: false },
   minifyInternalExports: false,
   sourcemap: true,
-  codeSplitting: {
-    groups: started.map(({ files, name }, index) => ({
-      name,
-      test: (file: string) => files.has(file),
-      priority: started.length - index
-    }))
-  }
+  codeSplitting: splitting(started)
 })
 Fs.mkdirSync(own, { recursive: true })
 for (const file of output) {

@@ -61,7 +61,7 @@ export const register = Effect.fnUntraced(function*<E, E2>(
   if (isStored.every((stored) => stored === 2)) return
   // What an output has need not be asked again, whatever became of the store. A line that failed may be answered further on.
   const isFound = new Uint8Array(known.size)
-  let failures = 0
+  let hasFailures = false
   const restore = (isFailure: boolean) =>
     output.pipe(
       Stream.map((text) => ({ text, answer: Answer.fromText(text) })),
@@ -71,7 +71,7 @@ export const register = Effect.fnUntraced(function*<E, E2>(
           return Result.failVoid
         }
         if ((answer.error !== null) !== isFailure) {
-          failures++
+          hasFailures = true
           return Result.failVoid
         }
         isFound[index] = 1
@@ -105,7 +105,7 @@ export const register = Effect.fnUntraced(function*<E, E2>(
       )
     )
   yield* restore(false)
-  if (failures > 0) yield* restore(true)
+  if (hasFailures) yield* restore(true)
   const missing = Array.from(isStored.keys()).filter((index) => isStored[index] === 0)
   for (let from = 0; from < missing.length && !isStopping(); from += Entries.page) {
     const some = missing.slice(from, from + Entries.page)

@@ -361,7 +361,7 @@ export const make = Effect.fnUntraced(function*<E>(
     ]
   }
 
-  /** What a line is asked with; `undefined` where it can't be asked, which it then has been told. */
+  /** What a line is asked with; `undefined` where it can't be asked: then it has ended, or is left in this run. */
   const candidateOf = Effect.fnUntraced(function*(index: number) {
     const line = yield* ready.take(index)
     const { choices: prepared, digest } = line
