@@ -16,6 +16,7 @@ import { basename } from "node:path"
 import { isDeepStrictEqual, parseArgs } from "node:util"
 import { line } from "../src/cli/json.ts"
 import { scrub } from "../src/engine/redaction.ts"
+import { parseErrorBody } from "../src/engine/refusal.ts"
 import {
   Anthropic,
   AzureInference,
@@ -37,7 +38,6 @@ import {
 } from "../src/index.ts"
 import * as Parts from "../src/Parts.ts"
 import { Answer, Wire } from "../src/testing.ts"
-import { parseErrorBody } from "../src/wire/errorBody.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
 import * as Sse from "../src/wire/Sse.ts"
 

@@ -137,16 +137,23 @@ const joined = {
   apps: ["ToolLoop", "StructuredOutput"],
   barrel: ["index"]
 }
-const placed = new Set<string>()
-const groups = Object.entries(joined).map(([name, members]) => {
-  const all = [...name === "core" ? core : [], ...members.flatMap((member) => Array.from(loadedBy(member)))]
-  const files = new Set(all.filter((file) => !placed.has(file)))
-  for (const file of files) placed.add(file)
-  return { name, files }
-})
+interface Group {
+  readonly name: string
+  readonly files: ReadonlySet<string>
+}
+
+const grouped = (joined: Readonly<Record<string, ReadonlyArray<string>>>): ReadonlyArray<Group> => {
+  const placed = new Set<string>()
+  return Object.entries(joined).map(([name, members]) => {
+    const all = [...name === "core" ? core : [], ...members.flatMap((member) => Array.from(loadedBy(member)))]
+    const files = new Set(all.filter((file) => !placed.has(file)))
+    for (const file of files) placed.add(file)
+    return { name, files }
+  })
+}
 
 /** One file for each group; a module is in the first that has it. */
-const splitting = (groups: ReadonlyArray<{ readonly name: string; readonly files: ReadonlySet<string> }>) => ({
+const splitting = (groups: ReadonlyArray<Group>) => ({
   groups: groups.map(({ files, name }, index) => ({
     name,
     test: (file: string) => files.has(file),
@@ -174,7 +181,7 @@ const classesOf: Readonly<Record<string, ReadonlyArray<string>>> = {
 const isLazy = (id: string, importer: string | undefined): boolean =>
   Object.hasOwn(classesOf, id) && importer === Path.join(dist, "wire/EventStream.js")
 
-/** Imports of other packages of which a file uses nothing, which esbuild warns of. */
+/** Without the imports of other packages of which a file uses nothing. */
 const withoutBareImports = (code: string): string => code.replaceAll(/^import "[^."][^"]*";$/gm, "")
 
 const bundle = await rolldown({
@@ -195,19 +202,33 @@ await bundle.write({
   dir: Path.join(dist, "node"),
   chunkFileNames: "internal/[name]-[hash].js",
   comments: false,
-  codeSplitting: splitting(groups)
+  // Nothing is gained by loading later what tells why a response is refused, and an error would wait for a file.
+  codeSplitting: splitting(grouped({ ...joined, core: [...joined.core, "engine/refusal"] }))
 })
 
+/** The files that others load later. */
+const later: ReadonlySet<string> = new Set(
+  built.map((name) => Path.join(dist, `${name}.js`)).flatMap((file) =>
+    Array.from(
+      Fs.readFileSync(file, "utf8").matchAll(/import\("(\..*?)"\)/g),
+      ([, target = ""]) => Path.join(Path.dirname(file), target)
+    )
+  )
+)
+
+const loadsLater = (file: string): boolean => Fs.readFileSync(file, "utf8").includes("import(")
+
 /**
- * Whether a module stays apart for bundlers: one of a provider, and one that loads others later, as esbuild writes these even
- * where a program has nothing of the module.
+ * Whether a module stays apart for bundlers: one of a provider, one that is loaded later, and one that loads others later, as
+ * esbuild writes these even where a program has nothing of the module.
  */
 const isApart = (file: string): boolean =>
   /^(?:anthropic|azure|bedrock|groq|openai)\/(?!BedrockEndpoint)|options\.js$/.test(Path.relative(dist, file)) ||
-  Fs.readFileSync(file, "utf8").includes("import(")
+  later.has(file) ||
+  Array.from(loadedBy(Path.relative(dist, file).slice(0, -3))).some(loadsLater)
 
 /** The modules that are joined for bundlers: what a provider needs at its start. */
-const started = groups.filter(({ name }) => /^(?:core|chat|responses|messages|aws|converse)$/.test(name)).map((
+const started = grouped(joined).filter(({ name }) => /^(?:core|chat|responses|messages|aws|converse)$/.test(name)).map((
   group
 ) => ({
   ...group,
@@ -265,7 +286,11 @@ for (const file of output) {
   Fs.rmSync(Path.join(dist, `${file.fileName}.map`), { force: true })
 }
 for (const file of output) {
-  Fs.writeFileSync(Path.join(dist, file.fileName), file.type === "chunk" ? withoutBareImports(file.code) : file.source)
+  // esbuild warns of imports of which nothing is used.
+  Fs.writeFileSync(
+    Path.join(dist, file.fileName),
+    file.type === "chunk" ? file.code.replaceAll(/^import "[^"]*";$/gm, "") : file.source
+  )
 }
 for (const [file, { name, other }] of named) {
   Fs.writeFileSync(

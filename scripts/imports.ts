@@ -3,6 +3,7 @@
  *
  * Run: `npm run build && node scripts/imports.ts` (writes the table of docs/imports.md)
  */
+import * as esbuild from "esbuild"
 import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -19,7 +20,24 @@ export interface Size {
   readonly later: number
 }
 
-/** The size of a program's own code. It is built by the package as it is built, not by its source. */
+interface Part {
+  readonly code: string
+  /** The files that it loads at once. */
+  readonly imports: ReadonlyArray<string>
+}
+
+const sum = (entry: string, parts: ReadonlyMap<string, Part>): Size => {
+  const started = new Set([entry])
+  for (const name of started) for (const other of parts.get(name)?.imports ?? []) started.add(other)
+  const size = (isStarted: boolean) =>
+    Array.from(parts).reduce(
+      (sum, [name, { code }]) => started.has(name) === isStarted ? sum + gzipSync(code).length / 1000 : sum,
+      0
+    )
+  return { start: size(true), later: size(false) }
+}
+
+/** The size of a program's own code, by Rolldown. It is built of the package as it is built, not of its source. */
 export const sizeOf = async (source: string): Promise<Size> => {
   const entry = Path.join(root, "program.js")
   const bundle = await rolldown({
@@ -37,15 +55,40 @@ export const sizeOf = async (source: string): Promise<Size> => {
     }]
   })
   const { output } = await bundle.generate({ format: "esm", minify: true })
-  const chunks = new Map(output.flatMap((chunk) => chunk.type === "chunk" ? [[chunk.fileName, chunk] as const] : []))
-  const started = new Set([output[0].fileName])
-  for (const name of started) for (const other of chunks.get(name)?.imports ?? []) started.add(other)
-  const size = (isStarted: boolean) =>
-    Array.from(chunks).reduce(
-      (sum, [name, { code }]) => started.has(name) === isStarted ? sum + gzipSync(code).length / 1000 : sum,
-      0
-    )
-  return { start: size(true), later: size(false) }
+  return sum(
+    output[0].fileName,
+    new Map(output.flatMap((chunk) => chunk.type === "chunk" ? [[chunk.fileName, chunk] as const] : []))
+  )
+}
+
+/** The size of a program's own code by esbuild, with code splitting. */
+export const sizeByEsbuild = async (source: string): Promise<Size> => {
+  const { metafile, outputFiles, warnings } = await esbuild.build({
+    stdin: { contents: source, resolveDir: root, sourcefile: "program.js" },
+    absWorkingDir: root,
+    outdir: "program",
+    external: ["effect", "effect/*", "@smithy/*", "@aws-sdk/*"],
+    platform: "browser",
+    format: "esm",
+    bundle: true,
+    minify: true,
+    splitting: true,
+    metafile: true,
+    write: false,
+    logLevel: "silent"
+  })
+  if (warnings.length > 0) throw new Error(warnings.map(({ text }) => text).join("\n"))
+  const outputs = Object.entries(metafile.outputs)
+  const texts = new Map(outputFiles.map(({ path, text }) => [Path.relative(root, path), text]))
+  return sum(
+    outputs.find(([, { entryPoint }]) => entryPoint === "program.js")?.[0] ?? "",
+    new Map(outputs.map(([path, { imports }]) => [path, {
+      code: texts.get(path) ?? "",
+      imports: imports.filter(({ external, kind }) => external !== true && kind === "import-statement").map((
+        { path }
+      ) => path)
+    }]))
+  )
 }
 
 /** Programs by the names of their modules and of what they use of each. */
@@ -76,24 +119,30 @@ const sourceOf = (modules: Readonly<Record<string, string>>): string => {
   return `${names.map(([line]) => line).join("\n")}\nconsole.log(${names.map(([, name]) => name).join()})`
 }
 
+/** What a program weighs at the start by Rolldown and by esbuild, and what of it is loaded later, by Rolldown. */
+export type Row = readonly [rolldown: number, esbuild: number, later: number]
+
 /** The sizes of the programs of the guide. */
-export const sizes = (): Promise<ReadonlyArray<readonly [name: string, size: Size]>> =>
+export const sizes = (): Promise<ReadonlyArray<readonly [name: string, row: Row]>> =>
   Promise.all(
-    Object.entries(programs).map(async ([name, modules]) => [name, await sizeOf(sourceOf(modules))] as const)
+    Object.entries(programs).map(async ([name, modules]) => {
+      const source = sourceOf(modules)
+      const [rolldown, esbuild] = await Promise.all([sizeOf(source), sizeByEsbuild(source)])
+      return [name, [rolldown.start, esbuild.start, rolldown.later]] as const
+    })
   )
 
 /** The sizes that the guide states. */
-export const stated = (): ReadonlyArray<readonly [name: string, size: Size]> =>
+export const stated = (): ReadonlyArray<readonly [name: string, row: Row]> =>
   Array.from(
-    Fs.readFileSync(guide, "utf8").matchAll(/^\| (.+?) +\| +([\d.]+) \| +([\d.]+) \|$/gm),
-    ([, name = "", start, later]) => [name, { start: Number(start), later: Number(later) }] as const
+    Fs.readFileSync(guide, "utf8").matchAll(/^\| (.+?) +\| +([\d.]+) \| +([\d.]+) \| +([\d.]+) \|$/gm),
+    ([, name = "", ...row]) => [name, [Number(row[0]), Number(row[1]), Number(row[2])]] as const
   )
 
 if (import.meta.main) {
-  const rows = (await sizes()).map(([name, { later, start }]) =>
-    `| ${name} | ${start.toFixed(1)} | ${later.toFixed(1)} |`
-  )
-  const table = ["| import | at the start, KB | later, KB |", "| --- | ---: | ---: |", ...rows].join("\n")
+  const rows = (await sizes()).map(([name, row]) => `| ${[name, ...row.map((size) => size.toFixed(1))].join(" | ")} |`)
+  const heads = ["import", "at the start by Rolldown, KB", "by esbuild, KB", "later, KB"]
+  const table = [`| ${heads.join(" | ")} |`, "| --- | ---: | ---: | ---: |", ...rows].join("\n")
   const text = Fs.readFileSync(guide, "utf8")
   Fs.writeFileSync(guide, text.replace(/^\| import [^]*?\n(?=\n)/m, `${table}\n`))
   spawnSync("npx", ["dprint", "fmt", guide], { cwd: root, stdio: "inherit" })

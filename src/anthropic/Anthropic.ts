@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
+import { definitionOf } from "../engine/policy.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import { dialect } from "../protocols/messages/dialect.ts"
@@ -120,7 +121,7 @@ export const protocol = (provider = "anthropic"): Protocol.Protocol<AnthropicChu
  * @since 0.2.0
  */
 export const define = (options: Options): Provider.Definition<AnthropicChunk> =>
-  Provider.definitionOf(options, {}, (options) => {
+  definitionOf(options, {}, (options) => {
     const { betas, maxTokens, provider, version } = options
     // Anthropic's own tools want it without the version, others with it.
     const baseUrl = String(options.baseUrl ?? defaultBaseUrl).trim().replace(/\/(v1\/?)?$/, "")

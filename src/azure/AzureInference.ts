@@ -10,6 +10,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Endpoint from "../Endpoint.ts"
+import { definitionOf } from "../engine/policy.ts"
 import * as Protocol from "../Protocol.ts"
 import { plain } from "../protocols/chatCompletions/plain.ts"
 import type { RequestQuirks } from "../protocols/chatCompletions/request.ts"
@@ -104,7 +105,7 @@ export const protocol: () => Protocol.Protocol<AzureChunk> = AzureOpenAi.protoco
  * @since 0.2.0
  */
 export const define = (options: Options): Provider.Definition<AzureChunk> =>
-  Provider.definitionOf(options, { endpoint: "" }, (options) => {
+  definitionOf(options, { endpoint: "" }, (options) => {
     const endpoint = String(options.endpoint).trim().replace(/(?<!\/)\/+$/, "").replace(
       /^(https:\/\/[^/]+\.services\.ai\.azure\.com)$/,
       "$1/models"

@@ -10,6 +10,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Endpoint from "../Endpoint.ts"
+import { definitionOf } from "../engine/policy.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
@@ -154,7 +155,7 @@ export const protocol = (): Protocol.Protocol<AzureChunk> =>
  * @since 0.2.0
  */
 export const define = (options: Options): Provider.Definition<AzureChunk> =>
-  Provider.definitionOf(options, { endpoint: "" }, (options) => {
+  definitionOf(options, { endpoint: "" }, (options) => {
     const { apiVersion, deployment, quirks } = options
     const resource = String(options.endpoint).trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
     const isDated = apiVersion !== undefined && /^\d/.test(apiVersion)

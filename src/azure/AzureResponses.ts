@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Endpoint from "../Endpoint.ts"
+import { definitionOf } from "../engine/policy.ts"
 import { trusted } from "../internal/trusted.ts"
 import { dialect } from "../protocols/responses/dialect.ts"
 import * as ResponsesEvents from "../protocols/responses/events.ts"
@@ -103,7 +104,7 @@ export const protocol = (): ResponsesEvents.ResponsesProtocol<AzureResponsesChun
  * @since 0.2.0
  */
 export const define = (options: Options): Responses.Definition<AzureResponsesChunk> =>
-  Provider.definitionOf(options, { endpoint: "" }, (options) => {
+  definitionOf(options, { endpoint: "" }, (options) => {
     const { apiVersion, deployment } = options
     const resource = String(options.endpoint).trim().replace(/\/(openai(\/v1)?\/?)?$/, "")
     const path = apiVersion !== undefined && /^\d/.test(apiVersion) ? "/openai/responses" : "/openai/v1/responses"

@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import { definitionOf } from "../engine/policy.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as Converse from "../protocols/converse/events.ts"
@@ -113,7 +114,7 @@ export const protocol = (): Protocol.Protocol<BedrockChunk> =>
  * @since 0.2.0
  */
 export const define = (options: Options): Provider.Definition<BedrockChunk> =>
-  Provider.definitionOf(options, {}, (options) => ({
+  definitionOf(options, {}, (options) => ({
     protocol: protocol(),
     format: RequestFormat.lazy("converse", plain, () => import("./converseFormat.ts").then(({ format }) => format)),
     endpoint: Runtime.endpoint("converse-stream", options),

@@ -10,6 +10,7 @@ import * as Base64 from "effect/encoding/Base64"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import { definitionOf } from "../engine/policy.ts"
 import { defined } from "../internal/defined.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
@@ -178,7 +179,7 @@ const isUntyped = (data: string): boolean => {
  * @since 0.2.0
  */
 export const define = (options: Options): Provider.Definition<BedrockInvokeChunk> =>
-  Provider.definitionOf(options, {}, (options) => ({
+  definitionOf(options, {}, (options) => ({
     protocol: protocol(),
     format: RequestFormat.lazy(
       "messages",

@@ -1,35 +1,83 @@
+/**
+ * What tells why a response is refused. Nearly all are streams beyond doubt, so it is loaded with the first that is not.
+ */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Headers from "effect/http/Headers"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import * as Option from "effect/Option"
+import type * as Headers from "effect/http/Headers"
+import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
-import * as Result from "effect/Result"
+import type * as Redacted from "effect/Redacted"
 import { concat } from "../internal/bytes.ts"
 import { defined } from "../internal/defined.ts"
-import { type Protocol, requestIdHeaders, type ResponseHeaders } from "../Protocol.ts"
+import type { Protocol } from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
-import { excerpt, parseErrorBody } from "../wire/errorBody.ts"
+import { excerpt, failureOf } from "../wire/errorBody.ts"
+import { isTooDeep } from "../wire/jsonEvent.ts"
+import { type Head, isExpected, isOk, mediaTypeOf, requestId } from "./head.ts"
+import * as Redaction from "./redaction.ts"
+import * as ResponseBody from "./responseBody.ts"
+import { retryAfter } from "./retryAfter.ts"
 
-/**
- * How much of a body that is not a stream is read, in bytes and in time.
- *
- * @internal
- */
-export const errorBody = { bytes: 64 * 1024, time: Duration.seconds(2) }
+/** How much of a body that is not a stream is read, in bytes and in time. */
+const errorBody = { bytes: 64 * 1024, time: Duration.seconds(2) }
 
-/**
- * The provider's id of the request, from a response's headers.
- *
- * @internal
- */
-export const requestId = (headers: Headers.Headers, names: ResponseHeaders): string | undefined => {
-  for (const name of names.requestId ?? requestIdHeaders) {
-    const id = headers[name]
-    if (id !== undefined) return id
-  }
-  return undefined
+type Refusing = Pick<Protocol<unknown>, "contentTypes" | "errors" | "failure" | "headers">
+
+type Reads = Pull.Pull<ReadonlyArray<Uint8Array>, ProviderError.ProviderError>
+
+/** What has come of a response. */
+interface Came {
+  readonly response: Head
+  readonly compression: string | undefined
+  readonly firstRead: ReadonlyArray<Uint8Array>
 }
+
+/** What is known of its attempt. */
+interface Known {
+  isRefused: boolean
+  readonly secrets: () => ReadonlyArray<Redacted.Redacted>
+  readonly fail: (reason: ProviderError.Reason) => ProviderError.ProviderError
+}
+
+/**
+ * The first reads of a response, where they show a stream to decode; fails where there is none. Of `undecided` it reads as
+ * long as that can't be told, and of `reads` what a refusal says.
+ *
+ * @internal
+ */
+export const judge = Effect.fnUntraced(function*(
+  { compression, firstRead, response }: Came,
+  protocol: Refusing,
+  { reads, undecided }: { readonly reads: Reads; readonly undecided: Reads },
+  known: Known
+): Effect.fn.Return<ReadonlyArray<Uint8Array>, ProviderError.ProviderError> {
+  const isReadable = compression === undefined || ResponseBody.canDecompress(compression)
+  if (!isReadable && isOk(response)) {
+    return yield* known.fail(
+      new ProviderError.UnexpectedContentType({
+        message: `The body is compressed (${compression}), which this HTTP client does not undo`,
+        contentType: response.headers["content-type"] ?? "",
+        status: response.status
+      })
+    )
+  }
+  let head = firstRead
+  while (head.length > 0 && isUndecided(response, protocol.contentTypes, head)) {
+    const more = yield* Pull.catchDone(undecided, () => Effect.succeed([]))
+    if (more.length === 0) break
+    head = [...head, ...more]
+  }
+  const refuse = refusal(response, protocol, head)
+  if (refuse === undefined) return head
+  const body = isReadable ? yield* readText(ResponseBody.after(head, reads)) : ""
+  known.isRefused = isJson(body)
+  // Values in JSON are scrubbed after parsing, because a secret may look like a number. An excerpt may end within a
+  // secret.
+  const shown = Redaction.clean(body, known.secrets())
+  const now = yield* Clock.currentTimeMillis
+  return yield* known.fail(refuse({ body, shown, now }))
+})
 
 interface Answer {
   readonly body: string
@@ -39,50 +87,14 @@ interface Answer {
   readonly now: number
 }
 
-/**
- * What a response says before its body. Clients make the headers anew each time they are asked for.
- *
- * @internal
- */
-export type Head = Pick<HttpClientResponse.HttpClientResponse, "headers" | "request" | "status">
-
-/** @internal */
-export const headOf = ({ headers, request, status }: Head): Head => ({ headers, request, status })
-
-// The content type of a response; the first of several.
-const mediaTypeOf = ({ headers }: Head): string =>
-  headers["content-type"]?.split(/[;,]/, 1)[0]?.trim().toLowerCase() ?? ""
-
-/** @internal */
-export const isOk = ({ status }: Head): boolean => status >= 200 && status < 300
-
 const utf8 = new TextDecoder()
 
 // Of a character that is cut nothing is known.
 const start = (reads: ReadonlyArray<Uint8Array>): string =>
   utf8.decode(concat(reads.map((read) => read.subarray(0, 64)))).replace(/(?<!\ufffd)\ufffd+$/, "").trimStart()
 
-/**
- * Whether a response is beyond doubt a stream to decode, as nearly all are: by its head, and by a first character that is
- * neither blank nor that of a JSON object.
- *
- * @internal
- */
-export const isEvident = (
-  response: Head,
-  contentTypes: ReadonlyArray<string>,
-  [read]: ReadonlyArray<Uint8Array>
-): boolean => {
-  const first = read?.[0] ?? 0
-  return isOk(response) && isExpected(mediaTypeOf(response), contentTypes) && first > 32 && first < 123
-}
-
-/**
- * Whether too little of a body has come to tell what it is. More than a kilobyte of blanks counts as enough.
- *
- * @internal
- */
-export const isUndecided = (
+/** Whether too little of a body has come to tell what it is. More than a kilobyte of blanks counts as enough. */
+const isUndecided = (
   response: Head,
   contentTypes: ReadonlyArray<string>,
   reads: ReadonlyArray<Uint8Array>
@@ -93,9 +105,6 @@ export const isUndecided = (
 
 const sse = "text/event-stream"
 
-const isExpected = (mediaType: string, contentTypes: ReadonlyArray<string>): boolean =>
-  mediaType === "" || contentTypes.includes(mediaType)
-
 // The header may be wrong. An event never starts like a JSON object, and a JSON object never like an event.
 const isStream = (mediaType: string, contentTypes: ReadonlyArray<string>, text: string): boolean =>
   !contentTypes.includes(sse)
@@ -104,17 +113,10 @@ const isStream = (mediaType: string, contentTypes: ReadonlyArray<string>, text: 
     ? !text.startsWith("{")
     : /^(data|event|id|retry)?:/.test(text)
 
-/**
- * Why a response is not a stream to decode, as a function of its body; `undefined` when it is one.
- *
- * @internal
- */
-export const refusal = (
+/** Why a response is not a stream to decode, as a function of its body; `undefined` when it is one. */
+const refusal = (
   response: Head,
-  { contentTypes, errors, failure, headers: names }: Pick<
-    Protocol<unknown>,
-    "contentTypes" | "errors" | "failure" | "headers"
-  >,
+  { contentTypes, errors, failure, headers: names }: Refusing,
   reads: ReadonlyArray<Uint8Array>
 ): ((answer: Answer) => ProviderError.Reason) | undefined => {
   const mediaType = mediaTypeOf(response)
@@ -145,6 +147,30 @@ export const refusal = (
   }
 }
 
+/**
+ * The failure that a JSON error body states in any of the usual shapes; `undefined` when it is not an error body.
+ *
+ * @internal
+ */
+export const parseErrorBody = (
+  body: string,
+  own?: (json: { readonly [key: string]: unknown }) => ProviderError.Failure | undefined
+): ProviderError.Failure | undefined => {
+  const parsed = parseJson(body)
+  // Google's compatible endpoint wraps the object in an array.
+  const json: unknown = Array.isArray(parsed) ? parsed[0] : parsed
+  return Predicate.isObject(json) ? own?.(json) ?? failureOf(json) : undefined
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    const json: unknown = JSON.parse(text)
+    return isTooDeep(json) ? undefined : json
+  } catch {
+    return undefined
+  }
+}
+
 // Shows a wrong base URL, where something other than the provider answers. Query and user may be secret.
 const addressed = ({ request }: Head): string => {
   const url = URL.canParse(request.url) ? new URL(request.url) : undefined
@@ -157,42 +183,16 @@ const shouldRetry = (headers: Headers.Headers): boolean | undefined => {
 }
 
 /**
- * How long to wait by `retry-after-ms`, else `retry-after` (seconds, whole or not, or an HTTP date).
- *
- * @internal
- */
-export const retryAfter = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
-  const millis = numberOf(headers["retry-after-ms"])
-  const value = headers["retry-after"]?.trim() ?? ""
-  // Azure states 0 beside a `retry-after` of a second.
-  if (millis !== undefined && (millis > 0 || value === "")) return Duration.millis(millis)
-  if (value === "") return undefined
-  const seconds = numberOf(value)
-  if (seconds !== undefined) return Duration.millis(seconds * 1000)
-  return Option.getOrUndefined(
-    Option.map(Result.getSuccess(Headers.parseRetryAfter(value)), (parsed) => Headers.retryAfterDelay(parsed, now))
-  )
-}
-
-// Decimal, as the headers are defined: `Number` takes blanks for 0 and knows `0x10`.
-const numberOf = (value: string | undefined): number | undefined =>
-  value !== undefined && /^\s*\d+(\.\d+)?\s*$/.test(value) && Number.isFinite(Number(value)) ? Number(value) : undefined
-
-/**
  * The start of a body that is not a stream, as text. When the body breaks off, falls silent or does not end after its
  * JSON, the part that came counts.
- *
- * @internal
  */
-export const readText = <E, R>(
-  pull: Pull.Pull<ReadonlyArray<Uint8Array>, E, void, R>
-): Effect.Effect<string, never, R> =>
+const readText = (pull: Reads): Effect.Effect<string> =>
   Effect.suspend(() => {
     const utf8 = new TextDecoder()
     let body = ""
     let attempts = 0
     const isWhole = () => /[}\]]\s*$/.test(body.slice(-16)) && ++attempts <= maxAttempts && isJson(body)
-    const more: Effect.Effect<void, never, R> = Effect.suspend(() =>
+    const more: Effect.Effect<void> = Effect.suspend(() =>
       body.length >= errorBody.bytes || isWhole() ? Effect.void : Effect.matchEffect(pull, {
         onFailure: () => Effect.void,
         onSuccess: (reads) => {
@@ -209,8 +209,7 @@ export const readText = <E, R>(
 // A server that sends its error byte by byte must not make us parse it for each byte.
 const maxAttempts = 16
 
-/** @internal */
-export const isJson = (text: string): boolean => {
+const isJson = (text: string): boolean => {
   try {
     JSON.parse(text)
     return true

@@ -143,6 +143,24 @@ export const open = <E>(
 }
 
 /**
+ * Reads that have come, and then the others.
+ *
+ * @internal
+ */
+export const after = <E>(
+  head: ReadonlyArray<Uint8Array>,
+  reads: Pull.Pull<ReadonlyArray<Uint8Array>, E>
+): Pull.Pull<ReadonlyArray<Uint8Array>, E> => {
+  let unread = head
+  return Effect.suspend(() => {
+    if (unread.length === 0) return reads
+    const came = unread
+    unread = []
+    return Effect.succeed(came)
+  })
+}
+
+/**
  * Closes a body. Where all that is needed has come, it reads the rest first, in the background.
  *
  * @internal

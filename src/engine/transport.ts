@@ -21,11 +21,12 @@ import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
 import { fromClient } from "./clientError.ts"
+import { type Head, headOf, isEvident, isOk, requestId } from "./head.ts"
+import type { Later } from "./later.ts"
 import type * as Opening from "./opening.ts"
 import * as Quiet from "./quiet.ts"
 import { withRequestId } from "./reason.ts"
 import * as Redaction from "./redaction.ts"
-import * as Refusal from "./refusal.ts"
 import * as ResponseBody from "./responseBody.ts"
 import { inTime, millis } from "./watch.ts"
 
@@ -55,6 +56,8 @@ export interface Route<C> {
   /** Facts about the response that are known before it comes. */
   readonly info: Protocol.ResponseInfo
   readonly connections: ResponseBody.Connections
+  /** What is loaded with the first response that may be none to decode. */
+  readonly refusal: Later["refusal"]
   /** Whether a chunk brings what `contentTimeout` waits for. */
   readonly hasContent: (chunk: C) => boolean
   /** Shared by calls that make one stream together, so that one `totalTimeout` is that of all. Default: the call alone. */
@@ -234,7 +237,7 @@ const pause = (error: ProviderError.ProviderError, retries: number, longest: num
 
 /** What came within the timeout of the first byte. */
 interface Answer {
-  readonly response: Refusal.Head
+  readonly response: Head
   /** Its headers without the caller's secrets. */
   readonly headers: () => Headers.Headers
   readonly compression: string | undefined
@@ -282,6 +285,15 @@ interface Socket {
   close: Effect.Effect<void>
 }
 
+/** Why a response is refused when what reads its body can't be loaded. */
+const unread = (response: Head, { errors, headers }: Protocol.Protocol<unknown>): ProviderError.Reason =>
+  ProviderError.classify({
+    message:
+      `HTTP ${response.status}. The part of the library that reads such a response can't be loaded: are all its files there?`,
+    status: isOk(response) ? undefined : response.status,
+    requestId: requestId(response.headers, headers)
+  }, errors)
+
 // What every request runs is written without generators, which would cost it a tenth.
 const openOnce = <C>(
   client: Client,
@@ -305,8 +317,8 @@ const openOnce = <C>(
     const answered = (
       response: HttpClientResponse.HttpClientResponse
     ): Effect.Effect<Answer, ProviderError.ProviderError> => {
-      const head = Refusal.headOf(response)
-      if (!Refusal.isOk(head)) close()
+      const head = headOf(response)
+      if (!isOk(head)) close()
       const headers = lazy(() => cleaned(head.headers, known.secrets()))
       const opened = Effect.flatMap(ResponseBody.open(response, clock, { idleTimeout, fail }), (body) => {
         route.connections.open++
@@ -347,37 +359,17 @@ const openOnce = <C>(
       )
 
     /** The reads that show a stream to decode; fails where there is none. */
-    const judged = Effect.fnUntraced(function*({ body, compression, firstRead, response }: Answer) {
-      const isReadable = compression === undefined || ResponseBody.canDecompress(compression)
-      if (!isReadable && Refusal.isOk(response)) {
-        return yield* fail(
-          new ProviderError.UnexpectedContentType({
-            message: `The body is compressed (${compression}), which this HTTP client does not undo`,
-            contentType: response.headers["content-type"] ?? "",
-            status: response.status
-          })
-        )
-      }
-      let head = firstRead
-      const undecided = within(body.reads, deadline(clock, policy.contentTimeout, millis(clock)), noContent)
-      while (head.length > 0 && Refusal.isUndecided(response, protocol.contentTypes, head)) {
-        const more = yield* Pull.catchDone(undecided, () => Effect.succeed([]))
-        if (more.length === 0) break
-        head = [...head, ...more]
-      }
-      const refusal = Refusal.refusal(response, protocol, head)
-      if (refusal === undefined) return head
-      const text = isReadable ? yield* Refusal.readText(after(head, body.reads)) : ""
-      known.isRefused = Refusal.isJson(text)
-      // Values in JSON are scrubbed after parsing, because a secret may look like a number. An excerpt may end within a
-      // secret.
-      const shown = Redaction.clean(text, known.secrets())
-      const now = yield* Clock.currentTimeMillis
-      return yield* fail(refusal({ body: text, shown, now }))
-    })
+    const judged = (answer: Answer) => {
+      const { body: { reads }, response } = answer
+      const undecided = within(reads, deadline(clock, policy.contentTimeout, millis(clock)), noContent)
+      return Effect.flatMap(
+        Effect.catchDefect(route.refusal, () => Effect.fail(fail(unread(response, protocol)))),
+        ({ judge }) => judge(answer, protocol, { reads, undecided }, known)
+      )
+    }
 
     const decoded = ({ body, headers, response }: Answer, head: ReadonlyArray<Uint8Array>) => {
-      const id = Refusal.requestId(response.headers, protocol.headers)
+      const id = requestId(response.headers, protocol.headers)
       const info: Protocol.ResponseInfo = {
         ...route.info,
         ...protocol.headers.info?.(headers()),
@@ -387,7 +379,7 @@ const openOnce = <C>(
       const decoder = protocol.body(info)
       known.decoder = decoder
       const pull = withContent(
-        Protocol.chunkPull(decoder, after(head, body.reads), known, fail),
+        Protocol.chunkPull(decoder, ResponseBody.after(head, body.reads), known, fail),
         route.hasContent,
         clock,
         policy.contentTimeout,
@@ -405,25 +397,11 @@ const openOnce = <C>(
       onTimeout: () => fail(ResponseBody.silence("firstByte", firstByteTimeout))
     })
     return Effect.flatMap(inFirstByteTime, (answer) =>
-      answer.compression === undefined && Refusal.isEvident(answer.response, protocol.contentTypes, answer.firstRead)
+      answer.compression === undefined && isEvident(answer.response, protocol.contentTypes, answer.firstRead)
         ? decoded(answer, answer.firstRead)
         : Effect.flatMap(judged(answer), (head) =>
           decoded(answer, head)))
   })
-
-/** Reads that have come, and then the others. */
-const after = <E>(
-  head: ReadonlyArray<Uint8Array>,
-  reads: Pull.Pull<ReadonlyArray<Uint8Array>, E>
-): Pull.Pull<ReadonlyArray<Uint8Array>, E> => {
-  let unread = head
-  return Effect.suspend(() => {
-    if (unread.length === 0) return reads
-    const came = unread
-    unread = []
-    return Effect.succeed(came)
-  })
-}
 
 const cleaned = (headers: Headers.Headers, secrets: ReadonlyArray<Redacted.Redacted>): Headers.Headers =>
   Headers.fromInput(Object.entries(headers).map(([name, value]) => [name, Redaction.clean(value, secrets)] as const))

@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
+import { definitionOf } from "../engine/policy.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
@@ -126,7 +127,7 @@ export const protocol = (): Protocol.Protocol<GroqChunk> =>
  * @since 0.2.0
  */
 export const define = (options: Options): Provider.Definition<GroqChunk> =>
-  Provider.definitionOf(options, {}, (options) => ({
+  definitionOf(options, {}, (options) => ({
     protocol: protocol(),
     format: RequestFormat.lazy(
       "chat-completions",

@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import { definitionOf } from "../engine/policy.ts"
 import { trusted } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
@@ -110,7 +111,7 @@ export const protocol = (): Protocol.Protocol<OpenAiChunk> =>
  * @since 0.2.0
  */
 export const define = (options: Options): Provider.Definition<OpenAiChunk> =>
-  Provider.definitionOf(options, {}, (options) => ({
+  definitionOf(options, {}, (options) => ({
     protocol: protocol(),
     format: RequestFormat.lazy(
       "chat-completions",

@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
+import { definitionOf } from "../engine/policy.ts"
 import { trusted } from "../internal/trusted.ts"
 import type * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
@@ -108,7 +109,7 @@ export const protocol = (options: Pick<Options, "provider" | "quirks">): Protoco
  * @since 0.2.0
  */
 export const define = (options: Options): Provider.Definition<OpenAiChunk> =>
-  Provider.definitionOf(options, { provider: "compatible", baseUrl: "" }, (options) => ({
+  definitionOf(options, { provider: "compatible", baseUrl: "" }, (options) => ({
     protocol: protocol(options),
     format: RequestFormat.lazy(
       "chat-completions",

@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import { definitionOf } from "../engine/policy.ts"
 import { trusted } from "../internal/trusted.ts"
 import { dialect } from "../protocols/responses/dialect.ts"
 import * as ResponsesEvents from "../protocols/responses/events.ts"
@@ -100,7 +101,7 @@ export const protocol = (): ResponsesEvents.ResponsesProtocol<OpenAiResponsesChu
  * @since 0.2.0
  */
 export const define = (options: Options): Responses.Definition<OpenAiResponsesChunk> =>
-  Provider.definitionOf(options, {}, (options) => ({
+  definitionOf(options, {}, (options) => ({
     protocol: protocol(),
     format: RequestFormat.lazy("responses", plain, () => import("./responsesFormat.ts").then(({ format }) => format)),
     dialect: { ...dialect, keys: ["openaiResponses", "openai"] },

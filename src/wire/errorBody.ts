@@ -1,26 +1,10 @@
 import * as Predicate from "effect/Predicate"
 import type * as ProviderError from "../ProviderError.ts"
-import { isTooDeep } from "./jsonEvent.ts"
 
 const maxExcerpt = 1024
 
 /** @internal */
 export const excerpt = (text: string): string => text.length <= maxExcerpt ? text : `${text.slice(0, maxExcerpt)}…`
-
-/**
- * The failure that a JSON error body states in any of the usual shapes; `undefined` when it is not an error body.
- *
- * @internal
- */
-export const parseErrorBody = (
-  body: string,
-  own?: (json: { readonly [key: string]: unknown }) => ProviderError.Failure | undefined
-): ProviderError.Failure | undefined => {
-  const parsed = parseJson(body)
-  // Google's compatible endpoint wraps the object in an array.
-  const json: unknown = Array.isArray(parsed) ? parsed[0] : parsed
-  return Predicate.isObject(json) ? own?.(json) ?? failureOf(json) : undefined
-}
 
 /**
  * The failure that a JSON value states: `{"error": {…}}`, `{"error": "…"}`, or flat.
@@ -65,13 +49,4 @@ const property = (object: object, key: string): unknown =>
 const text = (object: object, key: string): string | undefined => {
   const value = property(object, key)
   return typeof value === "string" ? value : typeof value === "number" ? String(value) : undefined
-}
-
-const parseJson = (text: string): unknown => {
-  try {
-    const json: unknown = JSON.parse(text)
-    return isTooDeep(json) ? undefined : json
-  } catch {
-    return undefined
-  }
 }

@@ -14,7 +14,9 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../../ChatRequest.ts"
 import { hasOutput } from "../../Chunk.ts"
+import type { Caller } from "../../engine/caller.ts"
 import * as Checks from "../../engine/checks.ts"
+import type * as Plan from "../../engine/plan.ts"
 import type { Started } from "../../engine/transport.ts"
 import * as Protocol from "../../Protocol.ts"
 import type * as Provider from "../../Provider.ts"
@@ -87,7 +89,7 @@ export interface Background<out C> {
  * @internal
  */
 export interface Loaded {
-  readonly planCall: typeof Provider.planCall
+  readonly planCall: typeof Plan.planCall
   readonly prepare: typeof Provider.prepare
   readonly at: (position?: Position) => Memory
   readonly remembered: (id: string, startingAfter: number, memory: Memory) => Position
@@ -97,14 +99,14 @@ export interface Loaded {
 /** @internal */
 export const make = <C extends ResponsesChunk>(
   definition: Definition<C>,
-  caller: Provider.Caller<C>,
+  caller: Caller<C>,
   { at, planCall, prepare, remembered, response }: Loaded
 ): Background<C> => {
   const provider = definition.protocol.provider
   const readResponse = Protocol.payload(Schema.toType(response))
   const refuse = (message: string) => Checks.refused(provider, `${provider}: ${message}`)
 
-  const call = <D>(call: Provider.Call<D>, clock?: Started) =>
+  const call = <D>(call: Plan.Call<D>, clock?: Started) =>
     caller.send(Effect.suspend(() => Effect.fromResult(planCall(definition, call))), call, clock)
 
   const open = (position: Position, from: Omit<Resume, keyof Position>, clock?: Started) => {

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { planCall } from "../../engine/plan.ts"
 import * as Provider from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as RequestFormat from "../../RequestFormat.ts"
@@ -80,7 +81,7 @@ export const make = <C extends ResponsesChunk>(
       import("./background.ts").then(({ make }) =>
         make(definition, caller, {
           at,
-          planCall: Provider.planCall,
+          planCall,
           prepare: Provider.prepare,
           remembered,
           response: Response
