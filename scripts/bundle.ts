@@ -109,40 +109,56 @@ const core: ReadonlySet<string> = modules.filter((name) => /^(?:anthropic|azure|
   .filter((files) => files.has(Path.join(dist, "Provider.js")))
   .reduce((all, files) => new Set([...all].filter((file) => files.has(file))))
 
+/** With what is loaded later and shares it with a wire, which else would be a chunk of its own. */
+const shared = [
+  "Provider",
+  "Endpoint",
+  "internal/unknownType",
+  "protocols/chatCompletions/options",
+  "protocols/messages/plain",
+  "protocols/request/reasons"
+]
+
 /** What a file of joined modules has: these modules with all that they need, as far as no file before it has that. */
-const joined = {
-  // With what is loaded later and shares it with a wire, which else would be a chunk of its own.
-  core: [
-    "Provider",
-    "Endpoint",
-    "internal/unknownType",
-    "protocols/chatCompletions/options",
-    "protocols/messages/plain",
-    "protocols/request/reasons"
-  ],
+type Joined = Readonly<Record<string, ReadonlyArray<string>>>
+
+const forNode: Joined = {
+  // Nothing is gained by loading later what tells why a response is refused, and an error would wait for a file.
+  core: [...shared, "engine/refusal"],
   chat: ["openai/OpenAi", "openai/OpenAiCompatible"],
-  groq: ["groq/Groq"],
-  azure: ["azure/AzureOpenAi", "azure/AzureInference"],
-  responses: ["openai/OpenAiResponses"],
-  azureResponses: ["azure/AzureResponses"],
+  chatHosts: ["groq/Groq", "azure/AzureOpenAi", "azure/AzureInference"],
+  responses: ["openai/OpenAiResponses", "azure/AzureResponses"],
   messages: ["anthropic/Anthropic"],
-  aws: ["bedrock/runtime", "protocols/awsEvent"],
-  converse: ["bedrock/Bedrock"],
+  // The frames of AWS with it; what only the native stream of Claude needs would bring all of Anthropic's wire along.
+  bedrock: ["bedrock/Bedrock"],
   invoke: ["bedrock/BedrockInvoke"],
-  request: ["ChatRequest"],
-  format: ["protocols/RequestKit"],
-  openaiFormats: ["protocols/chatCompletions/request", "protocols/responses/request"],
-  claudeFormats: ["protocols/messages/request", "protocols/converse/request"],
+  requests: [
+    "ChatRequest",
+    "protocols/chatCompletions/request",
+    "protocols/responses/request",
+    "protocols/messages/request",
+    "protocols/converse/request"
+  ],
   streams: ["ChunkStream"],
   apps: ["ToolLoop", "StructuredOutput"],
   barrel: ["index"]
 }
+
+const forBundlers: Joined = {
+  core: shared,
+  chat: ["openai/OpenAi", "openai/OpenAiCompatible"],
+  responses: ["openai/OpenAiResponses"],
+  messages: ["anthropic/Anthropic"],
+  aws: ["bedrock/runtime", "protocols/awsEvent"],
+  converse: ["bedrock/Bedrock"]
+}
+
 interface Group {
   readonly name: string
   readonly files: ReadonlySet<string>
 }
 
-const grouped = (joined: Readonly<Record<string, ReadonlyArray<string>>>): ReadonlyArray<Group> => {
+const grouped = (joined: Joined): ReadonlyArray<Group> => {
   const placed = new Set<string>()
   return Object.entries(joined).map(([name, members]) => {
     const all = [...name === "core" ? core : [], ...members.flatMap((member) => Array.from(loadedBy(member)))]
@@ -202,8 +218,7 @@ await bundle.write({
   dir: Path.join(dist, "node"),
   chunkFileNames: "internal/[name]-[hash].js",
   comments: false,
-  // Nothing is gained by loading later what tells why a response is refused, and an error would wait for a file.
-  codeSplitting: splitting(grouped({ ...joined, core: [...joined.core, "engine/refusal"] }))
+  codeSplitting: splitting(grouped(forNode))
 })
 
 /** The files that others load later. */
@@ -228,9 +243,7 @@ const isApart = (file: string): boolean =>
   Array.from(loadedBy(Path.relative(dist, file).slice(0, -3))).some(loadsLater)
 
 /** The modules that are joined for bundlers: what a provider needs at its start. */
-const started = grouped(joined).filter(({ name }) => /^(?:core|chat|responses|messages|aws|converse)$/.test(name)).map((
-  group
-) => ({
+const started = grouped(forBundlers).map((group) => ({
   ...group,
   files: new Set(Array.from(group.files).filter((file) => !isApart(file)))
 }))

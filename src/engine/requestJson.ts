@@ -1,10 +1,11 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as ChatRequest from "../ChatRequest.ts"
+import { lazy } from "../internal/lazy.ts"
 import * as ProviderError from "../ProviderError.ts"
 
 const encode = Schema.encodeResult(ChatRequest.Normalized)
-const encodeJson = Schema.encodeResult(Schema.toCodecJson(ChatRequest.Normalized))
+const encodeJson = lazy(() => Schema.encodeResult(Schema.toCodecJson(ChatRequest.Normalized)))
 
 const written = <A, E>(result: Result.Result<A, E>): Result.Result<A, ProviderError.InvalidRequest> =>
   Result.mapError(
@@ -30,7 +31,10 @@ export const plainRequest = (
 export const canonicalRequest = (
   request: ChatRequest.ChatRequest
 ): Result.Result<string, ProviderError.InvalidRequest> =>
-  Result.flatMap(ChatRequest.normalize(request), (normalized) => Result.map(written(encodeJson(normalized)), canonical))
+  Result.flatMap(
+    ChatRequest.normalize(request),
+    (normalized) => Result.map(written(encodeJson()(normalized)), canonical)
+  )
 
 const canonical = (json: Schema.Json): string =>
   JSON.stringify(json, (_, value: Schema.Json) =>

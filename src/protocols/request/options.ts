@@ -5,6 +5,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { lazy } from "../../internal/lazy.ts"
 import { place } from "../../internal/place.ts"
 import { schemaIssues } from "../../internal/schemaIssues.ts"
 import type { Encoding } from "./encoding.ts"
@@ -64,7 +65,7 @@ export const keyProblem = (
 export const ownOptions = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
   const decode = Schema.decodeUnknownResult(schema, { onExcessProperty: "error" })
   // Most parts have none.
-  const none = decode({})
+  const none = lazy(() => decode({}))
   return (
     options: Readonly<Record<string, unknown>> | undefined,
     key: string,
@@ -73,7 +74,7 @@ export const ownOptions = <S extends Schema.ConstraintDecoder<unknown>>(schema: 
     const problem = keyProblem(options, [key])
     if (problem !== undefined) return Result.fail(`${path}.${problem}`)
     const own = options?.[key] ?? undefined
-    return Result.mapError(own === undefined ? none : decode(own), (error) => {
+    return Result.mapError(own === undefined ? none() : decode(own), (error) => {
       const [issue] = schemaIssues(error)
       return `${path}.${place(["options", key, ...(issue?.path ?? [])])}: ${issue?.message ?? "is not valid"}`
     })
