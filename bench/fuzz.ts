@@ -15,8 +15,8 @@ import { readdirSync, readFileSync } from "node:fs"
 import { basename } from "node:path"
 import { isDeepStrictEqual, parseArgs } from "node:util"
 import { line } from "../src/cli/json.ts"
+import { parseErrorBody } from "../src/engine/failing.ts"
 import { scrub } from "../src/engine/redaction.ts"
-import { parseErrorBody } from "../src/engine/refusal.ts"
 import {
   Anthropic,
   AzureInference,

@@ -124,7 +124,7 @@ type Joined = Readonly<Record<string, ReadonlyArray<string>>>
 
 const forNode: Joined = {
   // Nothing is gained by loading later what tells why a response is refused, and an error would wait for a file.
-  core: [...shared, "engine/refusal"],
+  core: [...shared, "engine/failing"],
   chat: ["openai/OpenAi", "openai/OpenAiCompatible"],
   chatHosts: ["groq/Groq", "azure/AzureOpenAi", "azure/AzureInference"],
   responses: ["openai/OpenAiResponses", "azure/AzureResponses"],

@@ -93,7 +93,7 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
             ...decoding,
             info: planned.info,
             connections,
-            refusal: later.refusal,
+            failing: later.failing,
             isPaid: planned.encoded !== undefined,
             attempt: attempt(planned, auth, authorize, concealed)
           },

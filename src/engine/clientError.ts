@@ -1,4 +1,3 @@
-import * as Duration from "effect/Duration"
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as Predicate from "effect/Predicate"
 import * as ProviderError from "../ProviderError.ts"
@@ -12,19 +11,11 @@ const timeoutKinds: Readonly<Record<string, ProviderError.Timeout["kind"]>> = {
 }
 
 /**
- * The reason for which the HTTP client failed, without anything of the request in its message. The client may be the
- * caller's own, with errors that are not HTTP errors.
+ * The reason for which Effect's HTTP client failed, without anything of the request in its message.
  *
  * @internal
  */
-export const fromClient = (error: unknown): ProviderError.Reason =>
-  HttpClientError.isHttpClientError(error)
-    ? fromHttp(error)
-    : ProviderError.isProviderError(error)
-    ? error.reason
-    : fromOther(error)
-
-const fromHttp = ({ reason }: HttpClientError.HttpClientError): ProviderError.Reason =>
+export const fromHttp = ({ reason }: HttpClientError.HttpClientError): ProviderError.Reason =>
   reason._tag === "InvalidUrlError"
     ? new ProviderError.InvalidRequest({ message: `The base URL is not a valid URL` })
     : reason._tag === "EncodeError"
@@ -54,28 +45,6 @@ const messageOf = (causes: ReturnType<typeof causeChain>, description: string | 
   [...(description === undefined ? [] : [description]), ...causes.map((cause) => cause.message)]
     .filter((text, position, all) => text !== "" && all.indexOf(text) === position)
     .join(": ")
-
-// The errors of Effect's own rate limiter and circuit breaker, and of a policy of the caller's own.
-const fromOther = (error: unknown): ProviderError.Reason => {
-  const reason = Predicate.hasProperty(error, "reason") ? error.reason : undefined
-  const [retryAfter] = [error, reason].flatMap((value) =>
-    Predicate.hasProperty(value, "retryAfter") && Duration.isDuration(value.retryAfter) ? [value.retryAfter] : []
-  )
-  const code = tagOf(reason) ?? tagOf(error)
-  const stated = error instanceof Error && error.message !== "" ? `: ${error.message}` : ""
-  const fields = { ...(code === undefined ? undefined : { code }), ...(retryAfter && { retryAfter }) }
-  switch (tagOf(error)) {
-    case "RateLimiterError":
-      return new ProviderError.RateLimited({ ...fields, message: `The client's own rate limiter refused${stated}` })
-    case "CircuitBreakerError":
-      return new ProviderError.Overloaded({ ...fields, message: `The client's own circuit breaker refused${stated}` })
-    default:
-      return new ProviderError.Unknown({ ...fields, message: `The HTTP client failed${stated}` })
-  }
-}
-
-const tagOf = (value: unknown): string | undefined =>
-  Predicate.hasProperty(value, "_tag") && typeof value._tag === "string" ? value._tag : undefined
 
 const causeChain = (cause: unknown): ReadonlyArray<{ readonly message: string; readonly code: string | undefined }> => {
   const chain: Array<{ readonly message: string; readonly code: string | undefined }> = []

@@ -2,12 +2,13 @@
  * What a provider loads later. It is given to what needs it: esbuild writes what a module loads later even where a program
  * has nothing else of that module.
  */
+import * as Effect from "effect/Effect"
 import { once } from "../RequestFormat.ts"
 
 /** @internal */
 export const later = {
-  /** Tells why a response is refused. */
-  refusal: once(() => import("./refusal.ts")),
+  /** What only requests that fail need; `undefined` where it can't be loaded. */
+  failing: Effect.catchDefect(once(() => import("./failing.ts")), () => Effect.undefined),
   /** Encodes what is more than texts and limits. */
   wholeRequest: once(() => import("./wholeRequest.ts"))
 }

@@ -65,8 +65,12 @@ const maxReads = 64
 const maxBytes = 16 * 1024
 const patience = 4
 
-// Clients other than fetch leave these to us. `DecompressionStream` has no other formats.
-const compressions: Readonly<Record<string, CompressionFormat>> = {
+/**
+ * Clients other than fetch leave these to us. `DecompressionStream` has no other formats.
+ *
+ * @internal
+ */
+export const compressions: Readonly<Record<string, CompressionFormat>> = {
   gzip: "gzip",
   "x-gzip": "gzip",
   deflate: "deflate"
@@ -89,9 +93,6 @@ export const compressionOf = (
   const isUndone = Option.isSome(HttpClientResponse.toWeb(response)) ? undone.test(encoding) : encoding === "identity"
   return isUndone ? undefined : encoding
 }
-
-/** Whether a body that is compressed in this way can be read. */
-export const canDecompress = (encoding: string): boolean => Object.hasOwn(compressions, encoding)
 
 /** @internal */
 export const silence = (kind: "firstByte" | "idle", duration: Duration.Duration): ProviderError.Timeout =>

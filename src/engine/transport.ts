@@ -7,9 +7,9 @@ import { constTrue } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
@@ -20,7 +20,7 @@ import { lazy } from "../internal/lazy.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
-import { fromClient } from "./clientError.ts"
+import { fromHttp } from "./clientError.ts"
 import { type Head, headOf, isEvident, isOk, requestId } from "./head.ts"
 import type { Later } from "./later.ts"
 import type * as Opening from "./opening.ts"
@@ -56,8 +56,8 @@ export interface Route<C> {
   /** Facts about the response that are known before it comes. */
   readonly info: Protocol.ResponseInfo
   readonly connections: ResponseBody.Connections
-  /** What is loaded with the first response that may be none to decode. */
-  readonly refusal: Later["refusal"]
+  /** What is loaded with the first request that fails. */
+  readonly failing: Later["failing"]
   /** Whether a chunk brings what `contentTimeout` waits for. */
   readonly hasContent: (chunk: C) => boolean
   /** Shared by calls that make one stream together, so that one `totalTimeout` is that of all. Default: the call alone. */
@@ -189,38 +189,21 @@ const openWithRetries = <C>(
       return Effect.flatMap(Effect.andThen(close, pause(error, retries, maxDelay)), (millis) =>
         millis > maxDelay
           ? failed
-          : tellRetry(error, retries + 1, millis).pipe(
+          : Effect.flatMap(route.failing, (failing) => {
+            for (const watcher of watchers) watcher.retries = (watcher.retries ?? 0) + 1
+            return failing?.tellRetry(error, retries + 1, millis) ?? Effect.void
+          }).pipe(
             Effect.andThen(Effect.sleep(Duration.millis(millis))),
             Effect.andThen(attempt(retries + 1))
           ))
     })
-  for (const watcher of Context.get(context, CurrentWatchers)) watcher.retries ??= 0
+  const watchers = Context.get(context, CurrentWatchers)
+  for (const watcher of watchers) watcher.retries ??= 0
   return Effect.andThen(
     Effect.andThen(Scope.addFinalizer(scope, close), ResponseBody.awaitConnection(route.connections)),
     attempt(0)
   )
 }
-
-const retriesMetric = Metric.counter("llm_stream_retries", {
-  description: "Requests that were sent again, by provider and reason",
-  incremental: true
-})
-
-// Without the provider's own words, which a terminal may take for commands. A debug line, as the retry is a success of the
-// policy that the caller set; the metric and the span are what to watch.
-/** @internal */
-export const tellRetry = (error: ProviderError.ProviderError, retry: number, millis: number): Effect.Effect<void> =>
-  Effect.flatMap(CurrentWatchers, (watchers) => {
-    for (const watcher of watchers) watcher.retries = (watcher.retries ?? 0) + 1
-    return Effect.andThen(
-      Metric.update(Metric.withAttributes(retriesMetric, { provider: error.provider, reason: error.reason._tag }), 1),
-      Effect.logDebug(
-        `${error.provider}: ${error.reason._tag}${
-          error.status === undefined ? "" : ` (HTTP ${error.status})`
-        }, retry ${retry} in ${Math.round(millis)} ms`
-      )
-    )
-  })
 
 const firstPause = 500
 const longestPause = 8000
@@ -285,11 +268,19 @@ interface Socket {
   close: Effect.Effect<void>
 }
 
+/** The reason for which a client failed: the caller's own may have any errors. */
+const reasonOf = (error: unknown, failing: Later["failing"]): Effect.Effect<ProviderError.Reason> =>
+  HttpClientError.isHttpClientError(error)
+    ? Effect.succeed(fromHttp(error))
+    : Effect.map(
+      failing,
+      (loaded) => loaded?.fromOther(error) ?? new ProviderError.Unknown({ message: "The HTTP client failed" })
+    )
+
 /** Why a response is refused when what reads its body can't be loaded. */
 const unread = (response: Head, { errors, headers }: Protocol.Protocol<unknown>): ProviderError.Reason =>
   ProviderError.classify({
-    message:
-      `HTTP ${response.status}. The part of the library that reads such a response can't be loaded: are all its files there?`,
+    message: `HTTP ${response.status}. The part of the library that reads it can't be loaded: are all its files there?`,
     status: isOk(response) ? undefined : response.status,
     requestId: requestId(response.headers, headers)
   }, errors)
@@ -342,11 +333,12 @@ const openOnce = <C>(
       if (route.isPaid) { for (const { open } of watchers) open.add(sent) }
       return client.execute(attempt.request).pipe(
         Effect.updateContext(calling(attempt, policy)),
-        Effect.mapError((error) => {
-          const reason = fromClient(error)
-          if (isUnsent(reason)) close()
-          return fail(reason)
-        }),
+        Effect.catch((error) =>
+          Effect.flatMap(reasonOf(error, route.failing), (reason) => {
+            if (isUnsent(reason)) close()
+            return Effect.fail(fail(reason))
+          })
+        ),
         Effect.flatMap(answered)
       )
     })
@@ -362,10 +354,10 @@ const openOnce = <C>(
     const judged = (answer: Answer) => {
       const { body: { reads }, response } = answer
       const undecided = within(reads, deadline(clock, policy.contentTimeout, millis(clock)), noContent)
-      return Effect.flatMap(
-        Effect.catchDefect(route.refusal, () => Effect.fail(fail(unread(response, protocol)))),
-        ({ judge }) => judge(answer, protocol, { reads, undecided }, known)
-      )
+      return Effect.flatMap(route.failing, (failing) =>
+        failing === undefined
+          ? Effect.fail(fail(unread(response, protocol)))
+          : failing.judge(answer, protocol, { reads, undecided }, known))
     }
 
     const decoded = ({ body, headers, response }: Answer, head: ReadonlyArray<Uint8Array>) => {

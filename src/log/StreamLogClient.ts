@@ -24,7 +24,7 @@ import * as Stream from "effect/Stream"
 import { AnyChunk } from "../AnyChunk.ts"
 import type { ChatRequest } from "../ChatRequest.ts"
 import * as Checks from "../engine/checks.ts"
-import { fromClient } from "../engine/clientError.ts"
+import { fromHttp } from "../engine/clientError.ts"
 import * as GivenOptions from "../engine/givenOptions.ts"
 import * as Redaction from "../engine/redaction.ts"
 import * as Provider from "../Provider.ts"
@@ -183,7 +183,7 @@ export const follow = (
         }
         const refused = yield* refusal(response)
         return isAway(response.status) ? broken(refused.message) : Stream.fail(refused)
-      }).pipe(Effect.catchTag("HttpClientError", (error) => Effect.sync(() => broken(fromClient(error).message))))
+      }).pipe(Effect.catchTag("HttpClientError", (error) => Effect.sync(() => broken(fromHttp(error).message))))
     )
     return attempt.pipe(
       Stream.repeat(Schedule.forever),
@@ -216,7 +216,7 @@ export const cancel = Effect.fn("StreamLogClient.cancel")(function*(
   const silent = () => Effect.fail(new ClientError({ reason: "GaveUp", message: "the server does not answer" }))
   const stopped = Effect.gen(function*() {
     const response = yield* calling(url, headers, HttpClient.del(url, { headers })).pipe(
-      Effect.mapError((error) => new ClientError({ reason: "GaveUp", message: fromClient(error).message })),
+      Effect.mapError((error) => new ClientError({ reason: "GaveUp", message: fromHttp(error).message })),
       Effect.timeoutOrElse({ duration: idleTimeout, orElse: silent })
     )
     if (response.status !== 200 && response.status !== 202) {

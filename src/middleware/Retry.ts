@@ -15,9 +15,10 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
+import { countRetry } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
+import { tellRetry } from "../engine/failing.ts"
 import * as Opening from "../engine/opening.ts"
-import { tellRetry } from "../engine/transport.ts"
 import * as Provider from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
 import * as Attempts from "./attempts.ts"
@@ -138,6 +139,7 @@ const planOf = <C extends Chunk>(self: Provider.Service<C>, options: Options) =>
             Pull.catchDone(() => Effect.succeed(undefined))
           )
           if (pause === undefined || pause >= left) return undefined
+          yield* countRetry
           yield* tellRetry(error, failures, pause)
           yield* Effect.sleep(Duration.millis(pause))
           return attempt

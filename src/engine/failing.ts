@@ -1,10 +1,12 @@
 /**
- * What tells why a response is refused. Nearly all are streams beyond doubt, so it is loaded with the first that is not.
+ * What only requests that fail need, and so is loaded with the first of them: why a response is refused, the errors of a
+ * caller's own client, and what is told of a retry.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
+import * as Metric from "effect/Metric"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import type * as Redacted from "effect/Redacted"
@@ -52,7 +54,7 @@ export const judge = Effect.fnUntraced(function*(
   { reads, undecided }: { readonly reads: Reads; readonly undecided: Reads },
   known: Known
 ): Effect.fn.Return<ReadonlyArray<Uint8Array>, ProviderError.ProviderError> {
-  const isReadable = compression === undefined || ResponseBody.canDecompress(compression)
+  const isReadable = compression === undefined || Object.hasOwn(ResponseBody.compressions, compression)
   if (!isReadable && isOk(response)) {
     return yield* known.fail(
       new ProviderError.UnexpectedContentType({
@@ -217,3 +219,52 @@ const isJson = (text: string): boolean => {
     return false
   }
 }
+
+/**
+ * The reason for which a caller's own client failed with an error that is not an HTTP error: it may be one of Effect's rate
+ * limiter or circuit breaker.
+ *
+ * @internal
+ */
+export const fromOther = (error: unknown): ProviderError.Reason => {
+  if (ProviderError.isProviderError(error)) return error.reason
+  const reason = Predicate.hasProperty(error, "reason") ? error.reason : undefined
+  const [retryAfter] = [error, reason].flatMap((value) =>
+    Predicate.hasProperty(value, "retryAfter") && Duration.isDuration(value.retryAfter) ? [value.retryAfter] : []
+  )
+  const code = tagOf(reason) ?? tagOf(error)
+  const stated = error instanceof Error && error.message !== "" ? `: ${error.message}` : ""
+  const fields = { ...(code === undefined ? undefined : { code }), ...(retryAfter && { retryAfter }) }
+  switch (tagOf(error)) {
+    case "RateLimiterError":
+      return new ProviderError.RateLimited({ ...fields, message: `The client's own rate limiter refused${stated}` })
+    case "CircuitBreakerError":
+      return new ProviderError.Overloaded({ ...fields, message: `The client's own circuit breaker refused${stated}` })
+    default:
+      return new ProviderError.Unknown({ ...fields, message: `The HTTP client failed${stated}` })
+  }
+}
+
+const tagOf = (value: unknown): string | undefined =>
+  Predicate.hasProperty(value, "_tag") && typeof value._tag === "string" ? value._tag : undefined
+
+const retriesMetric = Metric.counter("llm_stream_retries", {
+  description: "Requests that were sent again, by provider and reason",
+  incremental: true
+})
+
+/**
+ * Tells of a retry, without the provider's own words, which a terminal may take for commands. A debug line, as the retry is a
+ * success of the policy that the caller set; the metric and the span are what to watch.
+ *
+ * @internal
+ */
+export const tellRetry = (error: ProviderError.ProviderError, retry: number, millis: number): Effect.Effect<void> =>
+  Effect.andThen(
+    Metric.update(Metric.withAttributes(retriesMetric, { provider: error.provider, reason: error.reason._tag }), 1),
+    Effect.logDebug(
+      `${error.provider}: ${error.reason._tag}${
+        error.status === undefined ? "" : ` (HTTP ${error.status})`
+      }, retry ${retry} in ${Math.round(millis)} ms`
+    )
+  )
