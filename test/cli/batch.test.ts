@@ -76,6 +76,8 @@ const stores: Readonly<
   postgres: { isAbsent: !hasPostgres, url: newPostgres }
 }
 
+const readlink = (file: string) => Result.getOrUndefined(Result.try(() => Fs.readlinkSync(file)))
+
 const until = (isSo: () => boolean) =>
   Effect.repeat(Effect.sync(isSo), { until: (so) => so, schedule: Schedule.spaced("5 millis") })
 
@@ -306,6 +308,37 @@ describe("llm-stream batch", () => {
       assert.strictEqual(status, 0)
       assertAnswered(at, 3)
     }))
+
+  it.live.skipIf(process.platform !== "linux")(
+    "a pipe is waited for, until it has an end or somebody has enough",
+    () =>
+      Effect.gen(function*() {
+        const at = yield* place(2)
+        const pipe = `${at.input}.pipe`
+        execFileSync("mkfifo", [pipe])
+        const opened = Effect.fnUntraced(function*() {
+          const waiting = start(argsOf({ ...at, input: pipe }), at.env)
+          const files = `/proc/${waiting.child.pid}/fd`
+          yield* until(() => Fs.readdirSync(files).some((file) => readlink(`${files}/${file}`) === pipe))
+          return waiting
+        })
+        for (const isWritten of [false, true]) {
+          const waiting = yield* opened()
+          const writer = isWritten ? Fs.openSync(pipe, "w") : undefined
+          if (writer !== undefined) Fs.writeSync(writer, inputOf(1))
+          waiting.child.kill("SIGINT")
+          assert.strictEqual((yield* waiting.exited).status, 130)
+          if (writer !== undefined) Fs.closeSync(writer)
+        }
+        assert.lengthOf(at.up.calls, 0)
+        const waiting = yield* opened()
+        const writer = Fs.openSync(pipe, "w")
+        for (const piece of [inputOf(2).slice(0, 40), inputOf(2).slice(40)]) Fs.writeSync(writer, piece)
+        Fs.closeSync(writer)
+        assert.strictEqual((yield* waiting.exited).status, 0)
+        assertAnswered(at, 2)
+      })
+  )
 
   it.live("equal requests are asked each, and once with --cache", () =>
     Effect.gen(function*() {
