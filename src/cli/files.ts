@@ -3,6 +3,7 @@ import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import * as Pipe from "./pipe.ts"
 import { type Failed, wrongUsage } from "./status.ts"
 
 /** How much of a file or of standard input is read at most: a device never ends, and a prompt is not that long. */
@@ -28,7 +29,7 @@ const pieces = (file: string): Stream.Stream<Uint8Array, Failed, FileSystem.File
   Stream.unwrap(FileSystem.FileSystem.useSync((files) => limited(stream(files, file), file)))
 
 /**
- * A file piece by piece, or all of a pipe, in which nobody can seek: what a shell makes of `<(command)`.
+ * A file piece by piece, or a pipe, in which nobody can seek: what a shell makes of `<(command)`.
  *
  * @internal
  */
@@ -38,7 +39,7 @@ export const stream = (
 ): Stream.Stream<Uint8Array, PlatformError> =>
   Stream.unwrap(
     Effect.map(files.stat(file), ({ type }) =>
-      type === "FIFO" ? Stream.fromEffect(files.readFile(file)) : files.stream(file))
+      type === "FIFO" ? Pipe.stream(file) : files.stream(file))
   )
 
 /**

@@ -76,8 +76,6 @@ const stores: Readonly<
   postgres: { isAbsent: !hasPostgres, url: newPostgres }
 }
 
-const readlink = (file: string) => Result.getOrUndefined(Result.try(() => Fs.readlinkSync(file)))
-
 const until = (isSo: () => boolean) =>
   Effect.repeat(Effect.sync(isSo), { until: (so) => so, schedule: Schedule.spaced("5 millis") })
 
@@ -316,26 +314,24 @@ describe("llm-stream batch", () => {
         const at = yield* place(2)
         const pipe = `${at.input}.pipe`
         execFileSync("mkfifo", [pipe])
-        const opened = Effect.fnUntraced(function*() {
-          const waiting = start(argsOf({ ...at, input: pipe }), at.env)
-          const files = `/proc/${waiting.child.pid}/fd`
-          yield* until(() => Fs.readdirSync(files).some((file) => readlink(`${files}/${file}`) === pipe))
-          return waiting
-        })
+        const waiting = Effect.tap(
+          Effect.sync(() => start(argsOf({ ...at, input: pipe }), at.env)),
+          ({ opened }) => opened(pipe)
+        )
         for (const isWritten of [false, true]) {
-          const waiting = yield* opened()
+          const { child, exited } = yield* waiting
           const writer = isWritten ? Fs.openSync(pipe, "w") : undefined
           if (writer !== undefined) Fs.writeSync(writer, inputOf(1))
-          waiting.child.kill("SIGINT")
-          assert.strictEqual((yield* waiting.exited).status, 130)
+          child.kill("SIGINT")
+          assert.strictEqual((yield* exited).status, 130)
           if (writer !== undefined) Fs.closeSync(writer)
         }
         assert.lengthOf(at.up.calls, 0)
-        const waiting = yield* opened()
+        const { exited } = yield* waiting
         const writer = Fs.openSync(pipe, "w")
         for (const piece of [inputOf(2).slice(0, 40), inputOf(2).slice(40)]) Fs.writeSync(writer, piece)
         Fs.closeSync(writer)
-        assert.strictEqual((yield* waiting.exited).status, 0)
+        assert.strictEqual((yield* exited).status, 0)
         assertAnswered(at, 2)
       })
   )

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs"
 import * as Answer from "../../src/testing/Answer.ts"
 import * as Arbitraries from "../../src/testing/Arbitraries.ts"
 import * as Wire from "../../src/testing/Wire.ts"
-import { Chunk, lines, Response, run } from "./harness.ts"
+import { Chunk, lines, Response, run, start } from "./harness.ts"
 
 const sse = (...data: ReadonlyArray<string>): string => data.map((data) => `data: ${data}\n\n`).join("")
 
@@ -184,6 +184,20 @@ describe("decode", () => {
       assert.strictEqual(status, 0)
       assert.include(lines(stdout)[0], { content: "Hello" })
     }).pipe(Effect.provide(NodeServices.layer)))
+
+  it.live.skipIf(process.platform !== "linux")(
+    "can be interrupted while it waits for a pipe",
+    () =>
+      Effect.gen(function*() {
+        const fileSystem = yield* FileSystem.FileSystem
+        const pipe = `${yield* fileSystem.makeTempDirectoryScoped()}/pipe`
+        execFileSync("mkfifo", [pipe])
+        const { child, exited, opened } = start(["decode", "--provider", "openai", pipe])
+        yield* opened(pipe)
+        child.kill("SIGINT")
+        assert.strictEqual((yield* exited).status, 130)
+      }).pipe(Effect.provide(NodeServices.layer))
+  )
 
   it.live("decodes the rest when a file cannot be read, and exits with 2", () =>
     Effect.gen(function*() {

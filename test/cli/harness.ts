@@ -8,6 +8,8 @@ import {
   Layer,
   Option,
   Queue,
+  Result,
+  Schedule,
   Schema,
   Sink,
   Stdio,
@@ -17,7 +19,7 @@ import {
 import { FetchHttpClient } from "effect/http"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { once } from "node:events"
-import { closeSync, openSync } from "node:fs"
+import { closeSync, openSync, readdirSync, readlinkSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { main } from "../../src/cli/main.ts"
 import * as Stdin from "../../src/cli/stdin.ts"
@@ -162,6 +164,14 @@ export const startInTerminal = (args: ReadonlyArray<string>, env: Readonly<Recor
     })
   )
 
+const filesOf = (pid: number | undefined): ReadonlyArray<string> => {
+  const files = `/proc/${pid}/fd`
+  // One may be closed meanwhile.
+  return readdirSync(files).flatMap((name) =>
+    Result.getOrElse(Result.try(() => [readlinkSync(`${files}/${name}`)]), () => [])
+  )
+}
+
 const watched = (child: ChildProcessWithoutNullStreams) => {
   const output = { stdout: "", stderr: "" }
   child.stdout.setEncoding("utf8").on("data", (text: string) => output.stdout += text)
@@ -171,6 +181,12 @@ const watched = (child: ChildProcessWithoutNullStreams) => {
     child,
     output,
     exited: Effect.promise(() => exited),
+    /** Waits until the process has opened a file; on Linux. */
+    opened: (file: string) =>
+      Effect.repeat(Effect.sync(() => filesOf(child.pid).includes(file)), {
+        until: (isOpen) => isOpen,
+        schedule: Schedule.spaced("5 millis")
+      }),
     /** Waits for text on standard output. */
     printed: (text: string) =>
       Effect.promise(async () => {

@@ -7,10 +7,11 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
-import * as Net from "node:net"
 import type * as Lines from "../../batch/lines.ts"
 import { concat } from "../../internal/bytes.ts"
 import * as PartialJson from "../../PartialJson.ts"
+import * as Files from "../files.ts"
+import * as Pipe from "../pipe.ts"
 import { type Failed, wrongUsage } from "../status.ts"
 
 /** @internal */
@@ -19,46 +20,53 @@ export interface Input {
   readonly stats: Fs.Stats
 }
 
-// Elsewhere a pipe that nobody has opened for writing may be at its end at once.
-const pipeFlags = process.platform === "linux" ? Fs.constants.O_NONBLOCK : 0
-
 /**
  * Opens a file of lines, or a pipe, which is then kept in memory.
  *
  * @internal
  */
-export const open = Effect.fnUntraced(function*(file: string): Effect.fn.Return<Input, Failed, Scope.Scope> {
-  const failed = (error: unknown) => wrongUsage(`${file}: ${reasonOf(error)}`)
-  const { descriptor, isAwaited, stats } = yield* Effect.acquireRelease(
+export const open = (file: string): Effect.Effect<Input, Failed, Scope.Scope> =>
+  Effect.suspend(() => isPipe(file) ? ofPipe(file) : ofFile(file))
+
+const ofPipe = (file: string): Effect.Effect<Input, Failed> =>
+  Pipe.stream(file).pipe(
+    Stream.mapError((error) => wrongUsage(`${file}: ${Files.reasonOf(error)}`)),
+    Stream.limitBytes(largestPipe, () => Stream.fail(wrongUsage(`${file}: ${tooLarge}`))),
+    Stream.mkUint8Array,
+    Effect.map((all) => ({ stats: Fs.statSync(file), source: sourceOf(file, readerOfAll(all)) }))
+  )
+
+const ofFile = (file: string): Effect.Effect<Input, Failed, Scope.Scope> =>
+  Effect.acquireRelease(
     Effect.try({
       try: () => {
-        const descriptor = Fs.openSync(file, Fs.constants.O_RDONLY | (isPipe(file) ? pipeFlags : 0))
+        const descriptor = Fs.openSync(file, "r")
         const stats = Fs.fstatSync(descriptor)
-        return { descriptor, stats, isAwaited: stats.isFIFO() && pipeFlags !== 0 }
+        if (stats.isDirectory()) throw new Error("is a directory, not a file")
+        return { descriptor, stats }
       },
-      catch: failed
+      catch: (error) => wrongUsage(`${file}: ${reasonOf(error)}`)
     }),
-    ({ descriptor, isAwaited }) => isAwaited ? Effect.void : Effect.sync(() => Fs.closeSync(descriptor))
+    ({ descriptor }) => Effect.sync(() => Fs.closeSync(descriptor))
+  ).pipe(
+    Effect.flatMap(({ descriptor, stats }) =>
+      Effect.try({
+        try: (): Input => ({
+          stats,
+          source: sourceOf(file, stats.isFile() ? readerOf(descriptor) : readerOfAll(contentOf(descriptor)))
+        }),
+        catch: (error) => wrongUsage(`${file}: ${reasonOf(error)}`)
+      })
+    )
   )
-  if (isAwaited) {
-    return { stats, source: sourceOf(file, readerOfAll(yield* Effect.mapError(pipeContent(descriptor), failed))) }
-  }
-  return yield* Effect.try({
-    try: (): Input => {
-      if (stats.isDirectory()) throw new Error("is a directory, not a file")
-      const read = stats.isFile() ? readerOf(descriptor) : readerOfAll(contentOf(descriptor))
-      return { stats, source: sourceOf(file, read) }
-    },
-    catch: failed
-  })
-})
 
 /**
  * Whether a file is a pipe: opening one waits for a writer, for ever, and SQLite does so with the whole process.
  *
  * @internal
  */
-export const isPipe = (file: string): boolean => Fs.statSync(file, { throwIfNoEntry: false })?.isFIFO() === true
+export const isPipe = (file: string): boolean =>
+  Result.getOrElse(Result.try(() => Fs.statSync(file).isFIFO()), () => false)
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder",
@@ -93,23 +101,7 @@ const readerOf = (descriptor: number): Reader => (buffer, position) => {
 /** A pipe may have no end. */
 const largestPipe = 256 * 1024 * 1024
 
-const tooLarge = () => new Error(`larger than ${largestPipe} bytes, which is the limit of what is not a file`)
-
-// By the event loop, and closed with the socket: a thread that waits in a read keeps the process from ending.
-const pipeContent = (descriptor: number): Effect.Effect<Uint8Array, Error> =>
-  Effect.callback((resume) => {
-    const pieces: Array<Uint8Array> = []
-    let size = 0
-    const socket = new Net.Socket({ fd: descriptor, readable: true, writable: false })
-    socket.on("data", (piece: Uint8Array) => {
-      pieces.push(piece)
-      size += piece.length
-      if (size > largestPipe) socket.destroy(tooLarge())
-    })
-    socket.on("end", () => resume(Effect.succeed(concat(pieces))))
-    socket.on("error", (error) => resume(Effect.fail(error)))
-    return Effect.sync(() => void socket.destroy())
-  })
+const tooLarge = `larger than ${largestPipe} bytes, which is the limit of what is not a file`
 
 const contentOf = (descriptor: number): Uint8Array => {
   const pieces: Array<Uint8Array> = []
@@ -120,7 +112,7 @@ const contentOf = (descriptor: number): Uint8Array => {
     pieces.push(piece.subarray(0, read))
     size += read
   }
-  throw tooLarge()
+  throw new Error(tooLarge)
 }
 
 const readerOfAll = (all: Uint8Array): Reader => (buffer, position) => {
