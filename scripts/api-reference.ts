@@ -68,7 +68,7 @@ const declarationsOf = (file: string): ReadonlyArray<Declaration> => {
       const [, name] = /^export (?:declare )?(?:abstract )?(?:const|function|class|interface|type) (\w+)/.exec(code) ??
         []
       const [, base] = /^declare const (\w+_base)\b/.exec(code) ?? []
-      const [, reexported] = /^export \* from "(.+)\.ts"/.exec(code) ?? []
+      const [, reexported] = /^export (?:type )?\* from "(.+)\.ts"/.exec(code) ?? []
       const [, names, source] = /^import (?:type )?\{ (.+) \} from "(\..+)\.ts"/.exec(code) ?? []
       const [, passedOn] = /^export \{ (\w+) \}/.exec(code) ?? []
       for (const name of names?.split(", ") ?? []) {

@@ -28,17 +28,7 @@ import * as ProviderError from "./ProviderError.ts"
 // Service
 // ---------------------------------------------------------------------------------------------------------------------
 
-export type {
-  Client,
-  CommonOptions,
-  Definition,
-  Dialect,
-  OwnTool,
-  OwnTools,
-  Policy,
-  Service,
-  Target
-} from "./engine/definition.ts"
+export type * from "./engine/definition.ts"
 
 /**
  * Any provider: a program written against this service changes provider by changing a layer.

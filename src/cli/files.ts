@@ -38,8 +38,7 @@ export const stream = (
   file: string
 ): Stream.Stream<Uint8Array, PlatformError> =>
   Stream.unwrap(
-    Effect.map(files.stat(file), ({ type }) =>
-      type === "FIFO" ? Pipe.stream(file) : files.stream(file))
+    Effect.map(files.stat(file), ({ type }) => type === "FIFO" ? Pipe.stream(file) : files.stream(file))
   )
 
 /**

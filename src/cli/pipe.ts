@@ -20,6 +20,11 @@ export const stream = (file: string): Stream.Stream<Uint8Array, PlatformError> =
   if (!isAwaitable) return NodeStream.fromReadable({ evaluate: () => Fs.createReadStream(file), onError })
   const { O_NONBLOCK, O_RDONLY } = Fs.constants
   const opened = Effect.try({ try: () => Fs.openSync(file, O_RDONLY | O_NONBLOCK), catch: onError })
-  return Stream.unwrap(Effect.map(opened, (fd) =>
-    NodeStream.fromReadable({ evaluate: () => new Net.Socket({ fd, readable: true, writable: false }), onError })))
+  return Stream.unwrap(
+    Effect.map(opened, (fd) =>
+      NodeStream.fromReadable({
+        evaluate: () => new Net.Socket({ fd, readable: true, writable: false }),
+        onError
+      }))
+  )
 }

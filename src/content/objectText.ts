@@ -1,3 +1,4 @@
+import * as Result from "effect/Result"
 /**
  * Whether a text that comes in pieces is a JSON object that nothing but blanks can follow. It is read only when that is
  * asked for, and each piece once.
@@ -40,11 +41,4 @@ export class ObjectText {
   }
 }
 
-const isJson = (text: string): boolean => {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
-}
+const isJson = (text: string): boolean => Result.isSuccess(Result.try((): unknown => JSON.parse(text)))

@@ -10,6 +10,7 @@ import * as Metric from "effect/Metric"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import { concat } from "../internal/bytes.ts"
 import { defined } from "../internal/defined.ts"
 import type { Protocol } from "../Protocol.ts"
@@ -211,14 +212,7 @@ const readText = (pull: Reads): Effect.Effect<string> =>
 // A server that sends its error byte by byte must not make us parse it for each byte.
 const maxAttempts = 16
 
-const isJson = (text: string): boolean => {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
-}
+const isJson = (text: string): boolean => Result.isSuccess(Result.try((): unknown => JSON.parse(text)))
 
 /**
  * The reason for which a caller's own client failed with an error that is not an HTTP error: it may be one of Effect's rate

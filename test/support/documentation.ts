@@ -176,6 +176,8 @@ export interface Export {
 export const exportsOf = (file: string): ReadonlyArray<Export> => {
   const lines = read(file).split("\n")
   return lines.flatMap((text, index) => {
+    const [, types] = /^export type \* from "(.+)"$/.exec(text) ?? []
+    if (types !== undefined) return exportsOf(Path.join(Path.dirname(file), types))
     const [, kind = "const", declared, named] =
       /^export (?:(?:declare |abstract |async )*(const|let|function\*?|class|interface|type|namespace) (\w+)|\{ (\w+) \})/
         .exec(text) ?? []
