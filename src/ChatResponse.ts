@@ -255,6 +255,8 @@ export const accumulator = (options?: {
   let highest = Number.NEGATIVE_INFINITY
   let finishes: List<Finish> = List.empty
   let audio: AudioState | undefined
+  const reasonsOf = kept((all: ReadonlyArray<Finish>) => inOrder(all).map(({ reason }) => reason))
+  const commonOf = kept((all: ReadonlyArray<Finish>) => inOrder(all).map(({ common }) => common))
   const log = new ResponseParts.Log()
   const reader = new Reader()
 
@@ -331,8 +333,8 @@ export const accumulator = (options?: {
     self.reasoning = first === undefined ? "" : first.reasoning
     self.refusal = first === undefined ? "" : first.refusal
     assign(self, "toolCalls", calls.get(0)?.all() ?? noToolCalls, asTheyCame)
-    assign(self, "finishReasons", finishes, (all) => inOrder(all).map(({ reason }) => reason))
-    assign(self, "commonFinishReasons", finishes, (all) => inOrder(all).map(({ common }) => common))
+    assign(self, "finishReasons", finishes, reasonsOf)
+    assign(self, "commonFinishReasons", finishes, commonOf)
     assign(self, "choices", choices, isOrdered ? asTheyCame : inOrder)
     if (usage !== undefined) self.usage = usage
     if (audio !== undefined) self.audio = audio.audio()
@@ -392,6 +394,12 @@ const assign = <S extends object, K extends keyof S, A>(
       get: () => value ??= read(list.toArray())
     })
   }
+}
+
+/** A function that keeps its last value, for as long as it is asked for the same. */
+const kept = <A extends object, B>(make: (from: A) => B): (from: A) => B => {
+  let last: { readonly from: A; readonly made: B } | undefined
+  return (from) => (last?.from === from ? last : last = { from, made: make(from) }).made
 }
 
 const asTheyCame = <A>(elements: ReadonlyArray<A>): ReadonlyArray<A> => elements

@@ -423,6 +423,8 @@ export const accumulator = (): Accumulator => {
   let id: string | undefined
   /** Chunks since the id was first stated. */
   let known = 0
+  /** What it comes to; `undefined` once a chunk has said something new. */
+  let made: CostMetadata | undefined
   const sum = () =>
     usage === undefined || usageBefore === undefined ? usage ?? usageBefore : Usage.sum(usageBefore, usage)
   const last = (): CostMetadata => {
@@ -430,6 +432,13 @@ export const accumulator = (): Accumulator => {
     // A later chunk may state a valid count.
     const { clampedCounts: _, ...stated } = details
     return trusted(CostMetadata, { ...fields, ...stated, ...usageFields(usage) })
+  }
+  const whole = (): CostMetadata => {
+    const metadata = last()
+    const before = earlier.filter(isStated).flatMap(calls).map(iteration)
+    return before.length === 0
+      ? metadata
+      : trusted(CostMetadata, { ...metadata, iterations: [...before, ...(metadata.iterations ?? [])] })
   }
   return {
     add: (chunk) => {
@@ -441,30 +450,31 @@ export const accumulator = (): Accumulator => {
       if (isNew || fields.provider !== undefined && chunk.provider !== fields.provider) {
         earlier.push(last())
         usageBefore = sum()
-        usage = id = undefined
+        usage = id = made = undefined
         fields = {}
         details = {}
       }
       known = isOther || id === undefined ? 1 : known + 1
       id = stated ?? id
       const { model = fields.model, provider, usage: counts } = chunk
-      if (counts !== undefined) usage = usage === undefined ? counts : Usage.merge(usage, counts)
+      if (counts !== undefined) {
+        usage = usage === undefined ? counts : Usage.merge(usage, counts)
+        made = undefined
+      }
       if (provider !== fields.provider || model !== fields.model) {
+        made = undefined
         fields = { provider, ...(model === undefined ? undefined : { model }), streamingMode: true }
       }
       // Some chunk classes compute only the whole.
       const other: Fields | undefined = "costDetails" in chunk ? chunk.costDetails : chunk.costMetadata
-      if (other !== undefined) Object.assign(details, other)
+      if (other !== undefined) {
+        Object.assign(details, other)
+        made = undefined
+      }
       return counts !== undefined || other?.statedCost !== undefined
     },
     usage: sum,
-    metadata: () => {
-      const metadata = last()
-      const before = earlier.filter(isStated).flatMap(calls).map(iteration)
-      return before.length === 0
-        ? metadata
-        : trusted(CostMetadata, { ...metadata, iterations: [...before, ...(metadata.iterations ?? [])] })
-    },
+    metadata: () => made ??= whole(),
     responses: () => [...earlier, last()]
   }
 }

@@ -125,7 +125,7 @@ export class Log {
   /** Lets {@link encoded} know that a response is made of the events so far. */
   remember(response: object): void {
     const { events } = this
-    attach(response, { events, length: events.length, last: events.at(-1) })
+    Remembering.attach(response, { events, length: events.length, last: events.at(-1) })
   }
 }
 
@@ -135,14 +135,33 @@ interface Entry {
   readonly last: ContentEvent | undefined
 }
 
-// Not enumerable: a response equals another one that states the same. A weak map costs four times as much.
-const entryOf = Symbol("effect-llm-stream/ResponseParts")
-
-const attach = (response: object, value: Entry): void => {
-  Object.defineProperty(response, entryOf, { value })
+/** Its constructor gives the object that it is given, so that {@link Remembering} adds its field to that. */
+// oxlint-disable-next-line typescript/no-extraneous-class -- only a class can be extended
+class Given {
+  constructor(response: object) {
+    return response
+  }
 }
 
-const entry = (response: object & { readonly [entryOf]?: Entry }): Entry | undefined => response[entryOf]
+// In a private field: a response equals another one that states the same. A weak map and a property that is not enumerable
+// take several times as long.
+class Remembering extends Given {
+  #entry: Entry
+
+  private constructor(response: object, entry: Entry) {
+    super(response)
+    this.#entry = entry
+  }
+
+  static attach(response: object, entry: Entry): void {
+    if (#entry in response) response.#entry = entry
+    else void new Remembering(response, entry)
+  }
+
+  static entry(response: object): Entry | undefined {
+    return #entry in response ? response.#entry : undefined
+  }
+}
 
 /**
  * Lets a copy of a response have the parts of the original.
@@ -161,8 +180,8 @@ const entry = (response: object & { readonly [entryOf]?: Entry }): Entry | undef
  * @since 0.2.0
  */
 export const remember = <A extends object>(copy: A, original: object): A => {
-  const value = entry(original)
-  if (value !== undefined) attach(copy, value)
+  const value = Remembering.entry(original)
+  if (value !== undefined) Remembering.attach(copy, value)
   return copy
 }
 
@@ -220,7 +239,7 @@ const replay = (
 ): ReadonlyArray<AiResponse.PartEncoded> => {
   const state = Parts.decoder({ brokenParams })
   const out: Array<AiResponse.StreamPartEncoded> = []
-  const { events, last, length } = entry(response) ?? stated(response)
+  const { events, last, length } = Remembering.entry(response) ?? stated(response)
   for (let i = 0; i < length; i++) {
     const event = i === length - 1 ? last : events[i]
     if (event !== undefined) state.push(event, out)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { ChatResponse, OpenAiChunk } from "../src/index.ts"
+import * as ResponseParts from "../src/ResponseParts.ts"
 import { Answer, Arbitraries } from "../src/testing.ts"
 import * as Cpu from "./support/cpu.ts"
 
@@ -228,6 +229,35 @@ describe("ChatResponse", () => {
   it.prop("is valid by its own schema for any chunks", [Schema.Array(OpenAiChunk)], ([chunks]) => {
     assert.isTrue(Schema.is(ChatResponse.ChatResponse)(ChatResponse.fromChunks(chunks)))
   }, { arbitrary: { runs: 30 } })
+
+  describe("after each chunk", () => {
+    const text = (content: string, reason: string | null = null) =>
+      new OpenAiChunk({ chunk: { choices: [{ index: 0, delta: { content }, finish_reason: reason }] } })
+    const usage = new OpenAiChunk({ chunk: { choices: [], usage: { prompt_tokens: 9, completion_tokens: 2 } } })
+
+    it("is what it was, whatever comes later", () => {
+      const chunks = [text("Hello"), text(" there", "stop"), usage]
+      const accumulator = ChatResponse.accumulator()
+      const each = chunks.map((chunk) => {
+        accumulator.add(chunk)
+        return accumulator.response()
+      })
+      const anew = chunks.map((_, at) => ChatResponse.fromChunks(chunks.slice(0, at + 1)))
+      assert.deepStrictEqual(each, anew)
+      assert.deepStrictEqual(each.map(({ finishReasons }) => finishReasons), [[], ["stop"], ["stop"]])
+      assert.deepStrictEqual(each.map(({ costMetadata }) => costMetadata?.outputTokens), [undefined, undefined, 2])
+      assert.deepStrictEqual(each.map(ResponseParts.encoded), anew.map(ResponseParts.encoded))
+    })
+
+    it("can have the parts of another one, also in place of its own", () => {
+      const [one, other] = [ChatResponse.fromChunks([text("One")]), ChatResponse.fromChunks([text("Other")])]
+      for (const copy of [new ChatResponse.ChatResponse({ ...one }), Object.freeze({ ...one }), one]) {
+        assert.strictEqual(ResponseParts.remember(copy, other), copy)
+        assert.deepStrictEqual(ResponseParts.encoded(copy), ResponseParts.encoded(other))
+      }
+      assert.strictEqual(one.content, "One")
+    })
+  })
 
   describe("toolCalls", () => {
     it("joins fragments by index, also when interleaved, not starting at 0 and with gaps", () => {
