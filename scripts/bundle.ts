@@ -123,7 +123,7 @@ const shared = [
 type Joined = Readonly<Record<string, ReadonlyArray<string>>>
 
 const forNode: Joined = {
-  // Nothing is gained by loading later what tells why a response is refused, and an error would wait for a file.
+  // Nothing is gained by loading later what only failures need, and an error would wait for a file.
   core: [...shared, "engine/failing"],
   chat: ["openai/OpenAi", "openai/OpenAiCompatible"],
   chatHosts: ["groq/Groq", "azure/AzureOpenAi", "azure/AzureInference"],
@@ -197,8 +197,8 @@ const classesOf: Readonly<Record<string, ReadonlyArray<string>>> = {
 const isLazy = (id: string, importer: string | undefined): boolean =>
   Object.hasOwn(classesOf, id) && importer === Path.join(dist, "wire/EventStream.js")
 
-/** Without the imports of other packages of which a file uses nothing. */
-const withoutBareImports = (code: string): string => code.replaceAll(/^import "[^."][^"]*";$/gm, "")
+/** Without imports of which a file uses nothing: no module does anything but make values. esbuild warns of them. */
+const withoutBareImports = (code: string): string => code.replaceAll(/^import "[^"]*";$/gm, "")
 
 const bundle = await rolldown({
   input: Object.fromEntries(modules.map((name) => [name, Path.join(dist, `${name}.js`)])),
@@ -221,17 +221,18 @@ await bundle.write({
   codeSplitting: splitting(grouped(forNode))
 })
 
-/** The files that others load later. */
-const later: ReadonlySet<string> = new Set(
-  built.map((name) => Path.join(dist, `${name}.js`)).flatMap((file) =>
-    Array.from(
-      Fs.readFileSync(file, "utf8").matchAll(/import\("(\..*?)"\)/g),
-      ([, target = ""]) => Path.join(Path.dirname(file), target)
-    )
+/** The files that load others later, with the others of this package. */
+const loaders = new Map(built.flatMap((name) => {
+  const file = Path.join(dist, `${name}.js`)
+  const code = Fs.readFileSync(file, "utf8")
+  if (!code.includes("import(")) return []
+  const targets = Array.from(
+    code.matchAll(/import\("(\..*?)"\)/g),
+    ([, target = ""]) => Path.join(Path.dirname(file), target)
   )
-)
-
-const loadsLater = (file: string): boolean => Fs.readFileSync(file, "utf8").includes("import(")
+  return [[file, targets] as const]
+}))
+const later: ReadonlySet<string> = new Set(Array.from(loaders.values()).flat())
 
 /**
  * Whether a module stays apart for bundlers: one of a provider, one that is loaded later, and one that loads others later, as
@@ -240,7 +241,7 @@ const loadsLater = (file: string): boolean => Fs.readFileSync(file, "utf8").incl
 const isApart = (file: string): boolean =>
   /^(?:anthropic|azure|bedrock|groq|openai)\/(?!BedrockEndpoint)|options\.js$/.test(Path.relative(dist, file)) ||
   later.has(file) ||
-  Array.from(loadedBy(Path.relative(dist, file).slice(0, -3))).some(loadsLater)
+  Array.from(loadedBy(Path.relative(dist, file).slice(0, -3))).some((needed) => loaders.has(needed))
 
 /** The modules that are joined for bundlers: what a provider needs at its start. */
 const started = grouped(forBundlers).map((group) => ({
@@ -299,11 +300,7 @@ for (const file of output) {
   Fs.rmSync(Path.join(dist, `${file.fileName}.map`), { force: true })
 }
 for (const file of output) {
-  // esbuild warns of imports of which nothing is used.
-  Fs.writeFileSync(
-    Path.join(dist, file.fileName),
-    file.type === "chunk" ? file.code.replaceAll(/^import "[^"]*";$/gm, "") : file.source
-  )
+  Fs.writeFileSync(Path.join(dist, file.fileName), file.type === "chunk" ? withoutBareImports(file.code) : file.source)
 }
 for (const [file, { name, other }] of named) {
   Fs.writeFileSync(

@@ -26,7 +26,7 @@ interface Part {
   readonly imports: ReadonlyArray<string>
 }
 
-const sum = (entry: string, parts: ReadonlyMap<string, Part>): Size => {
+const weighed = (entry: string, parts: ReadonlyMap<string, Part>): Size => {
   const started = new Set([entry])
   for (const name of started) for (const other of parts.get(name)?.imports ?? []) started.add(other)
   const size = (isStarted: boolean) =>
@@ -55,7 +55,7 @@ export const sizeOf = async (source: string): Promise<Size> => {
     }]
   })
   const { output } = await bundle.generate({ format: "esm", minify: true })
-  return sum(
+  return weighed(
     output[0].fileName,
     new Map(output.flatMap((chunk) => chunk.type === "chunk" ? [[chunk.fileName, chunk] as const] : []))
   )
@@ -80,7 +80,7 @@ export const sizeByEsbuild = async (source: string): Promise<Size> => {
   if (warnings.length > 0) throw new Error(warnings.map(({ text }) => text).join("\n"))
   const outputs = Object.entries(metafile.outputs)
   const texts = new Map(outputFiles.map(({ path, text }) => [Path.relative(root, path), text]))
-  return sum(
+  return weighed(
     outputs.find(([, { entryPoint }]) => entryPoint === "program.js")?.[0] ?? "",
     new Map(outputs.map(([path, { imports }]) => [path, {
       code: texts.get(path) ?? "",

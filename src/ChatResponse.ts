@@ -15,6 +15,7 @@ import { Cost } from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { concat } from "./internal/bytes.ts"
+import { latest } from "./internal/lazy.ts"
 import { List } from "./internal/list.ts"
 import type * as Parts from "./Parts.ts"
 import { ProviderError } from "./ProviderError.ts"
@@ -255,8 +256,8 @@ export const accumulator = (options?: {
   let highest = Number.NEGATIVE_INFINITY
   let finishes: List<Finish> = List.empty
   let audio: AudioState | undefined
-  const reasonsOf = kept((all: ReadonlyArray<Finish>) => inOrder(all).map(({ reason }) => reason))
-  const commonOf = kept((all: ReadonlyArray<Finish>) => inOrder(all).map(({ common }) => common))
+  const reasonsOf = latest((all: ReadonlyArray<Finish>) => inOrder(all).map(({ reason }) => reason))
+  const commonOf = latest((all: ReadonlyArray<Finish>) => inOrder(all).map(({ common }) => common))
   const log = new ResponseParts.Log()
   const reader = new Reader()
 
@@ -394,12 +395,6 @@ const assign = <S extends object, K extends keyof S, A>(
       get: () => value ??= read(list.toArray())
     })
   }
-}
-
-/** A function that keeps its last value, for as long as it is asked for the same. */
-const kept = <A extends object, B>(make: (from: A) => B): (from: A) => B => {
-  let last: { readonly from: A; readonly made: B } | undefined
-  return (from) => (last?.from === from ? last : last = { from, made: make(from) }).made
 }
 
 const asTheyCame = <A>(elements: ReadonlyArray<A>): ReadonlyArray<A> => elements

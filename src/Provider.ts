@@ -207,9 +207,9 @@ export const prepare = <C>(
         method: "POST",
         url: Redaction.clean(url, secrets()),
         headers: {
-          ...Object.fromEntries(definition.auth.headerNames.map((name) => [name, Plan.redacted])),
+          ...Object.fromEntries(definition.auth.headerNames.map((name) => [name, Redaction.redacted])),
           ...headers,
-          ...Object.fromEntries(secretNames.map((name) => [name, Plan.redacted]))
+          ...Object.fromEntries(secretNames.map((name) => [name, Redaction.redacted]))
         },
         body: encoded.body,
         ignored: encoded.ignored

@@ -45,13 +45,13 @@ export const tellUnsent: Effect.Effect<void> = Effect.map(CurrentWatchers, (watc
 })
 
 /**
- * Tells whoever watches that a request is sent again.
+ * Tells those who watch that a request is sent again.
  *
  * @internal
  */
-export const countRetry: Effect.Effect<void> = Effect.map(CurrentWatchers, (watchers) => {
+export const countRetry = (watchers: ReadonlyArray<Watcher>): void => {
   for (const watcher of watchers) watcher.retries = (watcher.retries ?? 0) + 1
-})
+}
 
 /**
  * The head of a response, refusals included, without the caller's secrets.

@@ -180,7 +180,7 @@ const attempt = (
  */
 const concealing = () => {
   const prototypeOf = latest((names: string): object => {
-    const shown = Object.fromEntries(names.split(" ").map((name) => [name, Plan.redacted]))
+    const shown = Object.fromEntries(names.split(" ").map((name) => [name, Redaction.redacted]))
     return Object.create(Headers.empty, {
       [Redactable.symbolRedactable]: {
         value(this: object) {

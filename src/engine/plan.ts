@@ -22,9 +22,6 @@ export const problemOf = <C>(definition: Definition<C>): string | undefined => {
   return Result.isFailure(whole) ? whole.failure : undefined
 }
 
-/** @internal */
-export const redacted = "<redacted>"
-
 const isSecret = (name: string, value: string | Redacted.Redacted): boolean =>
   typeof value !== "string" || Redaction.isSecretName(name)
 
@@ -35,8 +32,10 @@ export const invalid = (message: string): ProviderError.InvalidRequest => new Pr
 export const failure = <C>({ protocol }: Definition<C>, reason: ProviderError.Reason): ProviderError.ProviderError =>
   new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: false })
 
-const modelOf = (request: ChatRequest.ChatRequest, options: CommonOptions | undefined): string | undefined =>
-  (request.model ?? options?.model) || undefined
+const modelOf = (
+  asked: Pick<ChatRequest.ChatRequest, "model">,
+  options: CommonOptions | undefined
+): string | undefined => (asked.model ?? options?.model) || undefined
 
 /** @internal */
 export const targetOf = <C>(
@@ -187,7 +186,7 @@ export const planCall = <C, D>(
 ): Result.Result<Outline, ProviderError.InvalidRequest> =>
   caught(() =>
     Result.gen(function*() {
-      const model = (call.model ?? options?.model) || undefined
+      const model = modelOf(call, options)
       const { info, url } = yield* endpoint(model ?? "")
       const written = yield* checkedHeaders({
         accept: protocol.contentTypes.join(", "),

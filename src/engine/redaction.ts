@@ -84,7 +84,12 @@ const encodings = (value: string): ReadonlyArray<Form> => {
   ]
 }
 
-const redacted = "<redacted>"
+/**
+ * What stands where a secret was.
+ *
+ * @internal
+ */
+export const redacted = "<redacted>"
 
 const without = (self: Text, form: Form): Text => {
   const { escapes, reader, text } = self

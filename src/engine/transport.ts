@@ -19,8 +19,9 @@ import * as Tracer from "effect/Tracer"
 import { lazy } from "../internal/lazy.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
-import { CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
+import { countRetry, CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
 import { fromHttp } from "./clientError.ts"
+import type { Client } from "./definition.ts"
 import { type Head, headOf, isEvident, isOk, requestId } from "./head.ts"
 import type { Later } from "./later.ts"
 import type * as Opening from "./opening.ts"
@@ -29,13 +30,6 @@ import { withRequestId } from "./reason.ts"
 import * as Redaction from "./redaction.ts"
 import * as ResponseBody from "./responseBody.ts"
 import { inTime, millis } from "./watch.ts"
-
-/** @internal */
-export interface Client {
-  readonly execute: (
-    request: HttpClientRequest.HttpClientRequest
-  ) => Effect.Effect<HttpClientResponse.HttpClientResponse, unknown>
-}
 
 /** @internal */
 export interface Attempt {
@@ -190,7 +184,7 @@ const openWithRetries = <C>(
         millis > maxDelay
           ? failed
           : Effect.flatMap(route.failing, (failing) => {
-            for (const watcher of watchers) watcher.retries = (watcher.retries ?? 0) + 1
+            countRetry(watchers)
             return failing?.tellRetry(error, retries + 1, millis) ?? Effect.void
           }).pipe(
             Effect.andThen(Effect.sleep(Duration.millis(millis))),

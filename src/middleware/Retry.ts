@@ -15,7 +15,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
-import { countRetry } from "../engine/call.ts"
+import { countRetry, CurrentWatchers } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
 import { tellRetry } from "../engine/failing.ts"
 import * as Opening from "../engine/opening.ts"
@@ -139,7 +139,7 @@ const planOf = <C extends Chunk>(self: Provider.Service<C>, options: Options) =>
             Pull.catchDone(() => Effect.succeed(undefined))
           )
           if (pause === undefined || pause >= left) return undefined
-          yield* countRetry
+          countRetry(yield* CurrentWatchers)
           yield* tellRetry(error, failures, pause)
           yield* Effect.sleep(Duration.millis(pause))
           return attempt

@@ -26,14 +26,19 @@ export interface Input {
  * @internal
  */
 export const open = (file: string): Effect.Effect<Input, Failed, Scope.Scope> =>
-  Effect.suspend(() => isPipe(file) ? ofPipe(file) : ofFile(file))
+  Effect.suspend(() => {
+    const stats = statsOf(file)
+    return stats?.isFIFO() === true ? ofPipe(file, stats) : ofFile(file)
+  })
 
-const ofPipe = (file: string): Effect.Effect<Input, Failed> =>
+const statsOf = (file: string): Fs.Stats | undefined => Result.getOrUndefined(Result.try(() => Fs.statSync(file)))
+
+const ofPipe = (file: string, stats: Fs.Stats): Effect.Effect<Input, Failed> =>
   Pipe.stream(file).pipe(
     Stream.mapError((error) => wrongUsage(`${file}: ${Files.reasonOf(error)}`)),
     Stream.limitBytes(largestPipe, () => Stream.fail(wrongUsage(`${file}: ${tooLarge}`))),
     Stream.mkUint8Array,
-    Effect.map((all) => ({ stats: Fs.statSync(file), source: sourceOf(file, readerOfAll(all)) }))
+    Effect.map((all) => ({ stats, source: sourceOf(file, readerOfAll(all)) }))
   )
 
 const ofFile = (file: string): Effect.Effect<Input, Failed, Scope.Scope> =>
@@ -65,8 +70,7 @@ const ofFile = (file: string): Effect.Effect<Input, Failed, Scope.Scope> =>
  *
  * @internal
  */
-export const isPipe = (file: string): boolean =>
-  Result.getOrElse(Result.try(() => Fs.statSync(file).isFIFO()), () => false)
+export const isPipe = (file: string): boolean => statsOf(file)?.isFIFO() === true
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder",
