@@ -53,7 +53,7 @@ export default defineConfig({
   test: {
     // Limits for what hangs, not for what is slow: they have to hold on a machine that is busy with other things.
     testTimeout: 300_000,
-    setupFiles: "test/support/seed.ts",
+    setupFiles: ["test/support/seed.ts", "test/support/load.ts"],
     hookTimeout: 300_000,
     // The default leaves a core free for watching. Some tests wait for processes.
     maxWorkers: Math.ceil(availableParallelism() * 1.5),

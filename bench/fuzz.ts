@@ -15,8 +15,9 @@ import { readdirSync, readFileSync } from "node:fs"
 import { basename } from "node:path"
 import { isDeepStrictEqual, parseArgs } from "node:util"
 import { line } from "../src/cli/json.ts"
-import { parseErrorBody } from "../src/engine/failing.ts"
-import { scrub } from "../src/engine/redaction.ts"
+import { cleanAll } from "../src/engine/redaction.ts"
+import { scrub } from "../src/engine/secrets.ts"
+import { parseErrorBody } from "../src/engine/seldom.ts"
 import {
   Anthropic,
   AzureInference,
@@ -31,7 +32,7 @@ import {
   Groq,
   OpenAi,
   OpenAiResponses,
-  type Protocol,
+  Protocol,
   type Provider,
   ProviderError,
   RequestFormat
@@ -358,7 +359,7 @@ const decode = (
   reads: ReadonlyArray<Uint8Array>,
   framing: "body" | "lines"
 ): Decoded => {
-  const decoder = protocol[framing]({ model: "m", requestId: "r" })
+  const decoder = protocol.body({ model: "m", requestId: "r" }, framing === "lines" ? Protocol.lines : undefined)
   const chunks: Array<Chunk.Chunk> = []
   for (const read of reads) {
     if (decoder.failure !== undefined || decoder.done) break
@@ -470,7 +471,7 @@ const verify = (protocol: Protocol.Protocol<Chunk.Chunk>, body: Uint8Array, rand
     check(!whole.failure.message.includes("cannot be decoded"), `no decoder throws: ${whole.failure.message}`)
     const { message } = whole.failure
     const secret = message.slice(random.below(message.length)).slice(0, 40)
-    const scrubbed = scrub(whole.failure, [Redacted.make(secret)])
+    const scrubbed = scrub(whole.failure, (value) => cleanAll(value, [Redacted.make(secret)]))
     check(isReason(scrubbed), "a failure without secrets is one of the reasons")
     check(
       secret.length < 4 || "<redacted>".includes(secret) || !scrubbed.message.includes(secret),

@@ -23,7 +23,7 @@ import {
   OpenAiResponses,
   OpenAiResponsesChunk,
   PromptTemplate,
-  type Protocol,
+  Protocol,
   ProviderError,
   StreamedObject
 } from "../src/index.ts"
@@ -53,7 +53,7 @@ const event = (payload: object): string => `data: ${JSON.stringify(payload)}\n\n
 const decode =
   <C>(protocol: Protocol.Protocol<C>, body: Uint8Array, readSize = 65_536, framing: "body" | "lines" = "body") =>
   () => {
-    const decoder = protocol[framing]({})
+    const decoder = protocol.body({}, framing === "lines" ? Protocol.lines : undefined)
     let chunks = 0
     for (const read of readsOf(body, readSize)) chunks += decoder.push(read).length
     return chunks + decoder.end().length

@@ -123,8 +123,8 @@ const shared = [
 type Joined = Readonly<Record<string, ReadonlyArray<string>>>
 
 const forNode: Joined = {
-  // Nothing is gained by loading later what only failures need, and an error would wait for a file.
-  core: [...shared, "engine/failing"],
+  // Nothing is gained by loading later what few requests need, and an error would wait for a file.
+  core: [...shared, "engine/seldom"],
   chat: ["openai/OpenAi", "openai/OpenAiCompatible"],
   chatHosts: ["groq/Groq", "azure/AzureOpenAi", "azure/AzureInference"],
   responses: ["openai/OpenAiResponses", "azure/AzureResponses"],

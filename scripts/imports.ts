@@ -37,14 +37,16 @@ const weighed = (entry: string, parts: ReadonlyMap<string, Part>): Size => {
   return { start: size(true), later: size(false) }
 }
 
+/** As they say of themselves, an import of which nothing is used goes away with them. */
+const packages = /^(?:effect|@smithy|@aws-sdk)(?:\/|$)/
+
 /** The size of a program's own code, by Rolldown. It is built of the package as it is built, not of its source. */
 export const sizeOf = async (source: string): Promise<Size> => {
   const entry = Path.join(root, "program.js")
   const bundle = await rolldown({
     input: "program",
-    external: /^(?:effect|@smithy|@aws-sdk)(?:\/|$)/,
+    external: packages,
     platform: "browser",
-    // As the packages say of themselves: an import of which nothing is used goes away with them.
     treeshake: { moduleSideEffects: [{ external: true, sideEffects: false }] },
     logLevel: "silent",
     resolve: { conditionNames: ["module", "import", "default"] },
@@ -67,7 +69,6 @@ export const sizeByEsbuild = async (source: string): Promise<Size> => {
     stdin: { contents: source, resolveDir: root, sourcefile: "program.js" },
     absWorkingDir: root,
     outdir: "program",
-    external: ["effect", "effect/*", "@smithy/*", "@aws-sdk/*"],
     platform: "browser",
     format: "esm",
     bundle: true,
@@ -75,7 +76,13 @@ export const sizeByEsbuild = async (source: string): Promise<Size> => {
     splitting: true,
     metafile: true,
     write: false,
-    logLevel: "silent"
+    logLevel: "silent",
+    plugins: [{
+      name: "packages",
+      setup: (build) => {
+        build.onResolve({ filter: packages }, ({ path }) => ({ path, external: true, sideEffects: false }))
+      }
+    }]
   })
   if (warnings.length > 0) throw new Error(warnings.map(({ text }) => text).join("\n"))
   const outputs = Object.entries(metafile.outputs)

@@ -191,38 +191,19 @@ export const merge: {
   (self: CostMetadata, that: CostMetadata): CostMetadata
 } = dual(2, (self: CostMetadata, that: CostMetadata): CostMetadata => trusted(CostMetadata, { ...self, ...that }))
 
-/**
- * Which counts of a usage a price can depend on. The compiler asks for a decision when `Usage` gets a new field.
- */
-const isPriced = {
-  inputTokens: true,
+/** The counts of a usage that no price depends on. The compiler asks for a decision when `Usage` gets a new field. */
+type Unpriced =
   // Part of the total that is in `inputTokens`.
-  uncachedInputTokens: false,
-  cachedTokens: true,
-  cacheWriteTokens: true,
-  cacheWrite5mTokens: true,
-  cacheWrite30mTokens: true,
-  cacheWrite1hTokens: true,
-  cacheWrite12hTokens: true,
-  inputTextTokens: false,
-  inputAudioTokens: true,
-  inputImageTokens: true,
-  outputTokens: true,
-  reasoningTokens: true,
-  outputTextTokens: false,
-  outputAudioTokens: true,
-  outputImageTokens: true,
-  acceptedPredictionTokens: false,
-  rejectedPredictionTokens: false,
-  serverToolRequests: true,
-  iterations: true,
-  clampedCounts: true
-} as const satisfies Record<keyof typeof Usage.Usage.fields, boolean>
+  | "uncachedInputTokens"
+  | "inputTextTokens"
+  | "outputTextTokens"
+  | "acceptedPredictionTokens"
+  | "rejectedPredictionTokens"
 
-type PricedField = { [K in keyof typeof isPriced]: typeof isPriced[K] extends true ? K : never }[keyof typeof isPriced]
+type PricedField = Exclude<keyof typeof Usage.Usage.fields, Unpriced>
 
-const pricedFields = (Object.keys(isPriced) as Array<keyof typeof isPriced>)
-  .filter((field): field is PricedField => isPriced[field])
+const pricedFields = Object.keys(CostMetadata.fields)
+  .filter((field): field is PricedField => Object.hasOwn(Usage.Usage.fields, field))
 
 /**
  * The counts of a usage that a price can depend on.

@@ -75,17 +75,25 @@ export const requestIdHeaders: ReadonlyArray<string> = ["x-request-id", "request
  * Turns the bytes of one body into wire events, incrementally.
  *
  * @category models
+ * @since 0.2.0
+ */
+export interface Frames<Event> {
+  readonly push: (read: Uint8Array) => ReadonlyArray<Event>
+  readonly end: () => ReadonlyArray<Event>
+  /** Why nothing more can be framed. The events returned before still count. */
+  readonly failure: { readonly message: string } | undefined
+}
+
+/**
+ * How the wire events of an API are framed in a body.
+ *
+ * @category models
  * @since 0.1.0
  */
 export interface Framing<Event> {
   /** Media types of the bodies that it reads. */
   readonly contentTypes: ReadonlyArray<string>
-  readonly make: () => {
-    readonly push: (read: Uint8Array) => ReadonlyArray<Event>
-    readonly end: () => ReadonlyArray<Event>
-    /** Why nothing more can be framed. The events returned before still count. */
-    readonly failure: { readonly message: string } | undefined
-  }
+  readonly make: () => Frames<Event>
   /** The event of one line of a `.jsonl` recording, which holds payloads without framing. */
   readonly fromLine: (line: string) => Event
 }
@@ -145,10 +153,11 @@ export interface BodyDecoder<C> {
 export interface Protocol<C> {
   readonly provider: string
   readonly contentTypes: ReadonlyArray<string>
-  /** A decoder for a body in the provider's own framing. */
-  readonly body: (info: ResponseInfo) => BodyDecoder<C>
-  /** A decoder for a body with one payload a line. */
-  readonly lines: (info: ResponseInfo) => BodyDecoder<C>
+  /** A decoder for a body. Default of `frame`: the provider's own framing; for one payload a line, see {@link lines}. */
+  readonly body: (
+    info: ResponseInfo,
+    frame?: (<Event>(framing: Framing<Event>) => Frames<Event>) | undefined
+  ) => BodyDecoder<C>
   readonly errors: ProviderError.Table
   readonly headers: ResponseHeaders
   /**
@@ -264,8 +273,7 @@ export const make = <Event, C>(options: {
   errors: options.errors,
   headers: options.headers ?? {},
   failure: options.failure,
-  body: (info) => new FramedDecoder(options.framing.make(), options.events(info)),
-  lines: (info) => new FramedDecoder(lineFraming(options.framing.fromLine), options.events(info))
+  body: (info, frame = ({ make }) => make()) => new FramedDecoder(frame(options.framing), options.events(info))
 })
 
 /**
@@ -327,12 +335,12 @@ export const json = <P, C extends Chunk>(options: {
 }
 
 class FramedDecoder<Event, C> implements BodyDecoder<C> {
-  readonly #framing: ReturnType<Framing<Event>["make"]>
+  readonly #framing: Frames<Event>
   readonly #events: EventDecoder<Event, C>
   #count = 0
   failure: ProviderError.Reason | undefined
 
-  constructor(framing: ReturnType<Framing<Event>["make"]>, events: EventDecoder<Event, C>) {
+  constructor(framing: Frames<Event>, events: EventDecoder<Event, C>) {
     this.#framing = framing
     this.#events = events
   }
@@ -385,7 +393,21 @@ class FramedDecoder<Event, C> implements BodyDecoder<C> {
  */
 export const maxLineSize = Sse.maxEventSize
 
-const lineFraming = <Event>(fromLine: (line: string) => Event): ReturnType<Framing<Event>["make"]> => {
+/**
+ * The frames of a recording that has one payload a line, without the framing of the API.
+ *
+ * @example
+ * ```ts
+ * import { Groq, Protocol } from "effect-llm-stream"
+ *
+ * const decoder = Groq.protocol().body({}, Protocol.lines)
+ * decoder.push(new TextEncoder().encode("{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"}}]}\n"))[0]?.content // "Hel"
+ * ```
+ *
+ * @category decoding
+ * @since 0.2.0
+ */
+export const lines = <Event>({ fromLine }: Framing<Event>): Frames<Event> => {
   const utf8 = new TextDecoder()
   // Pieces of the line that is not yet whole, joined once when it ends: appending would be quadratic.
   let pieces: Array<string> = []
@@ -445,9 +467,11 @@ export const decode = <C>(protocol: Protocol<C>, options?: {
   Stream.transformPull(bytes, (pull) =>
     Effect.sync(() => {
       const progress: Progress = { emitted: false }
-      const decoder = protocol[options?.framing ?? "body"](options?.info ?? {})
+      const decoder = protocol.body(options?.info ?? {}, options?.framing === "lines" ? lines : undefined)
       return chunkPull(decoder, pull, progress, (reason) =>
-        new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: progress.emitted }))
+        Effect.fail(
+          new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: progress.emitted })
+        ))
     }))
 
 /**
@@ -471,7 +495,7 @@ export const chunkPull = <C, E, R>(
   decoder: BodyDecoder<C>,
   pull: Pull.Pull<ReadonlyArray<Uint8Array>, E, void, R>,
   progress: Progress,
-  failure: (reason: ProviderError.Reason) => ProviderError.ProviderError
+  fail: (reason: ProviderError.Reason) => Effect.Effect<never, ProviderError.ProviderError>
 ): ChunkPull<C, E, R> => {
   let ended = false
   const give = (decoded: ReadonlyArray<C>): ChunkPull<C, E, R> => {
@@ -496,7 +520,7 @@ export const chunkPull = <C, E, R>(
   })
   const next: ChunkPull<C, E, R> = Effect.suspend(() =>
     decoder.failure !== undefined
-      ? Effect.fail(failure(decoder.failure))
+      ? fail(decoder.failure)
       : ended || decoder.done
       ? Cause.done()
       : read
@@ -507,12 +531,11 @@ export const chunkPull = <C, E, R>(
     Effect.flatMap(Clock.Clock, (clock) => {
       const now = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
       deadline ??= now + Duration.toMillis(afterFailure)
-      return now >= deadline ? Effect.fail(failure(reason)) : next.pipe(
-        Effect.mapError((error) => Cause.isDone(error) ? error : failure(decoder.failure ?? reason)),
-        Effect.timeoutOrElse({
-          duration: Duration.millis(deadline - now),
-          orElse: () => Effect.fail(failure(reason))
-        })
+      return now >= deadline ? fail(reason) : next.pipe(
+        Effect.catch((error): ChunkPull<never, never, never> =>
+          Cause.isDone(error) ? Effect.fail(error) : fail(decoder.failure ?? reason)
+        ),
+        Effect.timeoutOrElse({ duration: Duration.millis(deadline - now), orElse: () => fail(reason) })
       )
     })
   const chunks: ChunkPull<C, E, R> = Effect.suspend(() =>

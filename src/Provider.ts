@@ -21,7 +21,7 @@ import type { Definition, Policy, Service } from "./engine/definition.ts"
 import { later } from "./engine/later.ts"
 import * as Plan from "./engine/plan.ts"
 import * as PolicyEngine from "./engine/policy.ts"
-import * as Redaction from "./engine/redaction.ts"
+import * as Secrets from "./engine/secrets.ts"
 import * as ProviderError from "./ProviderError.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -194,27 +194,24 @@ export const prepare = <C>(
 ): Effect.Effect<Prepared, ProviderError.ProviderError> => {
   const problem = Plan.problemOf(definition)
   if (problem !== undefined) return Effect.fail(Checks.refused("unknown", problem))
-  return Effect.mapBoth(
-    Effect.andThen(
-      Effect.suspend(() =>
-        Effect.fromResult(Result.mapError(PolicyEngine.toPolicy(definition.options ?? {}), Plan.invalid))
-      ),
-      Plan.planner(definition, later)(request)
-    ),
-    {
-      onFailure: (reason) => Plan.failure(definition, reason),
-      onSuccess: ({ encoded, headers, secretNames, secrets, url }) => ({
+  return Effect.suspend(() =>
+    Effect.fromResult(Result.mapError(PolicyEngine.toPolicy(definition.options ?? {}), Plan.invalid))
+  ).pipe(
+    Effect.andThen(Plan.planner(definition, later)(request)),
+    Effect.mapError((reason) => Plan.failure(definition, reason)),
+    Effect.flatMap(({ encoded, headers, secretNames, secrets, url }) =>
+      Secrets.cleaned(secrets(), later.seldom, (clean) => ({
         method: "POST",
-        url: Redaction.clean(url, secrets()),
+        url: String(clean(url)),
         headers: {
-          ...Object.fromEntries(definition.auth.headerNames.map((name) => [name, Redaction.redacted])),
+          ...Object.fromEntries(definition.auth.headerNames.map((name) => [name, Secrets.redacted])),
           ...headers,
-          ...Object.fromEntries(secretNames.map((name) => [name, Redaction.redacted]))
+          ...Object.fromEntries(secretNames.map((name) => [name, Secrets.redacted]))
         },
         body: encoded.body,
         ignored: encoded.ignored
-      })
-    }
+      }))
+    )
   )
 }
 

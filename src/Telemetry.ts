@@ -33,6 +33,7 @@ import * as CostMetadata from "./CostMetadata.ts"
 import * as Call from "./engine/call.ts"
 import * as Checks from "./engine/checks.ts"
 import * as Operation from "./engine/operation.ts"
+import { clean } from "./engine/redaction.ts"
 import { defined } from "./internal/defined.ts"
 import * as Names from "./internal/names.ts"
 import * as Pricing from "./Pricing.ts"
@@ -289,7 +290,8 @@ const trace = <C extends Chunk>(
       const span = yield* Effect.makeSpan(name, { kind: "client" })
       Operation.addAttributes(span, asked.attributes)
       const watcher = Call.watcher()
-      const answer = gather(options.content === true, (text) => watcher.clean?.(text) ?? text)
+      const answer = gather(options.content === true, (text) =>
+        watcher.secrets === undefined ? text : clean(text, watcher.secrets()))
       const start = Operation.seconds(clock)
       const labelsOf = (model: string | undefined) => ({
         ...asked.labels,
@@ -303,9 +305,12 @@ const trace = <C extends Chunk>(
         const now = Operation.seconds(clock)
         const gap = now - latest
         latest = now
-        if (first === undefined) first = gap
-        else measureChunk(gap)
-        for (let later = 1; later < count; later++) measureChunk(0)
+        if (first === undefined) {
+          first = gap
+        } else measureChunk(gap)
+        for (let later = 1; later < count; later++) {
+          measureChunk(0)
+        }
       }
       const measureChunk = (gap: number): void => {
         perChunk ??= Metric.withAttributes(timePerOutputChunk, Operation.labels(labelsOf(answer.model())))
@@ -315,7 +320,9 @@ const trace = <C extends Chunk>(
 
       const end = (ending: Ending, exit: Exit.Exit<unknown, unknown>) =>
         Effect.suspend(() => {
-          if (isEnded) return Effect.void
+          if (isEnded) {
+            return Effect.void
+          }
           isEnded = true
           const now = clock.currentTimeNanosUnsafe()
           const ended: Ended = {
@@ -366,7 +373,9 @@ const trace = <C extends Chunk>(
         }),
         Effect.tapCause((cause) => {
           const exit = Pull.doneExitFromCause(cause)
-          if (Exit.isSuccess(exit)) return end("completed", exit)
+          if (Exit.isSuccess(exit)) {
+            return end("completed", exit)
+          }
           return end(Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "failed", exit)
         })
       )

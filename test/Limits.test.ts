@@ -311,7 +311,7 @@ describe("limits", () => {
   it("a line of a recording may be as long as an event", () => {
     const read = new Uint8Array(1024 * 1024).fill(0x20)
     for (const isEnded of [true, false]) {
-      const decoder = Groq.protocol().lines({})
+      const decoder = Groq.protocol().body({}, Protocol.lines)
       const chunks = [...decoder.push(utf8.encode(`${JSON.stringify(first)}\n`))]
       for (let size = 0; size <= Protocol.maxLineSize; size += read.length) chunks.push(...decoder.push(read))
       if (isEnded) chunks.push(...decoder.push(utf8.encode("\n")))

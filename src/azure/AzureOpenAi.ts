@@ -109,10 +109,7 @@ export const errors: ProviderError.Table = {
  */
 export const headers: Protocol.ResponseHeaders = {
   requestId: ["x-request-id", "apim-request-id"],
-  info: (headers) => {
-    const region = headers["x-ms-region"]?.toLowerCase().replaceAll(" ", "")
-    return region === undefined ? {} : { region }
-  }
+  info: (headers) => ({ region: headers["x-ms-region"]?.toLowerCase().replaceAll(" ", "") })
 }
 
 /**

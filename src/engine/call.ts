@@ -1,6 +1,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
+import type * as Redacted from "effect/Redacted"
 import type { ResponseHeaders } from "../Protocol.ts"
 
 /**
@@ -15,8 +16,8 @@ export interface Watcher {
   readonly open: Set<Sent>
   /** Whether middleware answered or refused, and sent nothing. */
   isUnsent?: boolean
-  /** Cuts the caller's secrets out of what a host states of its answer; absent before the first request. */
-  clean?: (text: string) => string
+  /** What must not be shown of what a host states of its answer; absent before the first request. */
+  secrets?: () => ReadonlyArray<Redacted.Redacted>
 }
 
 /** @internal */

@@ -16,14 +16,15 @@ import type * as ChatRequest from "../ChatRequest.ts"
 import { type Chunk, hasOutput } from "../Chunk.ts"
 import { latest, lazy } from "../internal/lazy.ts"
 import type * as ProviderError from "../ProviderError.ts"
+import type * as RequestFormat from "../RequestFormat.ts"
 import * as Checks from "./checks.ts"
 import type { Client, Definition, Service } from "./definition.ts"
 import type { Later } from "./later.ts"
 import * as Opening from "./opening.ts"
 import * as Plan from "./plan.ts"
 import * as Policy from "./policy.ts"
-import * as Redaction from "./redaction.ts"
 import * as ResponseBody from "./responseBody.ts"
+import * as Secrets from "./secrets.ts"
 import * as Transport from "./transport.ts"
 
 /**
@@ -38,9 +39,13 @@ export interface Caller<C extends Chunk> {
     request: ChatRequest.ChatRequest,
     clock?: Transport.Started
   ) => Stream.Stream<C, ProviderError.ProviderError>
+  /** The body that is sent for a request. */
+  readonly body: (
+    request: ChatRequest.ChatRequest
+  ) => Effect.Effect<RequestFormat.Encoded["body"], ProviderError.ProviderError>
   readonly send: <D>(
     plan: Effect.Effect<Plan.Outline, ProviderError.InvalidRequest>,
-    call: Pick<Plan.Call<D>, "protocol" | "hasContent">,
+    call: Pick<Transport.Route<D>, "protocol" | "hasContent">,
     clock?: Transport.Started
   ) => Stream.Stream<D, ProviderError.ProviderError>
 }
@@ -57,7 +62,12 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
   const problem = Plan.problemOf(definition)
   if (problem !== undefined) {
     const service = Checks.refusing("unknown", problem)
-    return { service, stream: service.stream, send: service.stream }
+    return {
+      service,
+      stream: service.stream,
+      send: service.stream,
+      body: () => Effect.fail(Checks.refused("unknown", problem))
+    }
   }
   const { auth, options = {}, protocol } = definition
   const { transformClient = (client: HttpClient.HttpClient): Client => client } = options
@@ -93,7 +103,7 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
             ...decoding,
             info: planned.info,
             connections,
-            failing: later.failing,
+            seldom: later.seldom,
             isPaid: planned.encoded !== undefined,
             attempt: attempt(planned, auth, authorize, concealed)
           },
@@ -115,6 +125,7 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
       (request: ChatRequest.ChatRequest) => open(request)
     ),
     stream: (request, clock) => Opening.stream(open(request, clock)),
+    body: (request) => Effect.mapBoth(plan(request), { onFailure: fail, onSuccess: ({ encoded }) => encoded.body }),
     send: (plan, { hasContent, protocol }, clock) => Opening.stream(run(plan, { protocol, hasContent, clock }))
   }
 })
@@ -129,7 +140,7 @@ const secretsIn = (
   lazy(() => [
     ...authorized,
     ...addressed(),
-    ...Object.entries(headers).flatMap(([name, value]) => hidden.includes(name) ? Redaction.ofHeader(value) : [])
+    ...Object.entries(headers).flatMap(([name, value]) => hidden.includes(name) ? Secrets.ofHeader(value) : [])
   ])
 
 const utf8 = new TextEncoder()
@@ -180,7 +191,7 @@ const attempt = (
  */
 const concealing = () => {
   const prototypeOf = latest((names: string): object => {
-    const shown = Object.fromEntries(names.split(" ").map((name) => [name, Redaction.redacted]))
+    const shown = Object.fromEntries(names.split(" ").map((name) => [name, Secrets.redacted]))
     return Object.create(Headers.empty, {
       [Redactable.symbolRedactable]: {
         value(this: object) {

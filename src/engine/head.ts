@@ -42,7 +42,7 @@ export const isExpected = (mediaType: string, contentTypes: ReadonlyArray<string
 
 /**
  * Whether a response is beyond doubt a stream to decode, as nearly all are: by its head, and by a first character that is
- * neither blank nor that of a JSON object. Of any other, `failing.ts` has to tell.
+ * neither blank nor that of a JSON object. Of any other, `seldom.ts` has to tell.
  *
  * @internal
  */

@@ -7,8 +7,8 @@ import { once } from "../RequestFormat.ts"
 
 /** @internal */
 export const later = {
-  /** What only requests that fail need; `undefined` where it can't be loaded. */
-  failing: Effect.catchDefect(once(() => import("./failing.ts")), () => Effect.undefined),
+  /** What few requests need; `undefined` where it can't be loaded. */
+  seldom: Effect.catchDefect(once(() => import("./seldom.ts")), () => Effect.undefined),
   /** Encodes what is more than texts and limits. */
   wholeRequest: once(() => import("./wholeRequest.ts"))
 }

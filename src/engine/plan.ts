@@ -3,13 +3,13 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as ChatRequest from "../ChatRequest.ts"
 import { latest } from "../internal/lazy.ts"
-import type { Protocol, ResponseInfo } from "../Protocol.ts"
+import type { ResponseInfo } from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import * as Checks from "./checks.ts"
 import type { CommonOptions, Definition, Target } from "./definition.ts"
 import type { Later } from "./later.ts"
-import * as Redaction from "./redaction.ts"
+import * as Secrets from "./secrets.ts"
 
 /**
  * What is wrong with a definition: authors without types may give anything.
@@ -23,7 +23,7 @@ export const problemOf = <C>(definition: Definition<C>): string | undefined => {
 }
 
 const isSecret = (name: string, value: string | Redacted.Redacted): boolean =>
-  typeof value !== "string" || Redaction.isSecretName(name)
+  typeof value !== "string" || Secrets.isSecretName(name)
 
 /** @internal */
 export const invalid = (message: string): ProviderError.InvalidRequest => new ProviderError.InvalidRequest({ message })
@@ -32,7 +32,8 @@ export const invalid = (message: string): ProviderError.InvalidRequest => new Pr
 export const failure = <C>({ protocol }: Definition<C>, reason: ProviderError.Reason): ProviderError.ProviderError =>
   new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: false })
 
-const modelOf = (
+/** @internal */
+export const modelOf = (
   asked: Pick<ChatRequest.ChatRequest, "model">,
   options: CommonOptions | undefined
 ): string | undefined => (asked.model ?? options?.model) || undefined
@@ -63,22 +64,6 @@ export const caught = <A>(
     }),
     (made) => made
   )
-
-/**
- * A call of a provider's API that does not ask for a new completion: it resumes or cancels one.
- *
- * @internal
- */
-export interface Call<D> {
-  readonly method: "GET" | "POST"
-  /** Its address, made from the one that the requests for the model go to. */
-  readonly address: (url: URL) => URL
-  /** The model that the completion was asked of; `undefined` where it is not known. */
-  readonly model: string | undefined
-  /** Decodes the answer. */
-  readonly protocol: Protocol<D>
-  readonly hasContent: (answer: D) => boolean
-}
 
 /**
  * What is sent, but for the credentials.
@@ -114,7 +99,7 @@ export const planner = <C>(definition: Definition<C>, { wholeRequest }: Later) =
   const { format, options } = definition
   let made: SentHeaders | undefined
   const usual = () => made ??= headersOf(definition, {})
-  const secretsOf = latest((url: string, model: string) => Redaction.ofUrl(url, model))
+  const secretsOf = latest((url: string, model: string) => Secrets.ofUrl(url, model))
   const whole = RequestFormat.orRefused(Effect.zip(wholeRequest, RequestFormat.load(format)))
   return (request: ChatRequest.ChatRequest): Effect.Effect<Plan, ProviderError.InvalidRequest> =>
     Effect.suspend(() => {
@@ -176,36 +161,11 @@ const secretsAt = <A>(secretsOf: (url: string, model: string) => A, url: string,
   secretsOf(url, model)
 
 /**
- * What is sent for a call that asks for no new completion.
+ * Clients differ in how they treat other characters, and some show the value. So the message does not.
  *
  * @internal
  */
-export const planCall = <C, D>(
-  { endpoint, headers, options }: Definition<C>,
-  { address, method, protocol, ...call }: Call<D>
-): Result.Result<Outline, ProviderError.InvalidRequest> =>
-  caught(() =>
-    Result.gen(function*() {
-      const model = modelOf(call, options)
-      const { info, url } = yield* endpoint(model ?? "")
-      const written = yield* checkedHeaders({
-        accept: protocol.contentTypes.join(", "),
-        ...headers,
-        ...options?.headers
-      })
-      return {
-        method,
-        encoded: undefined,
-        url: address(new URL(url)).href,
-        secrets: () => Redaction.ofUrl(url, model),
-        info: { ...info, ...(model === undefined ? undefined : { model }) },
-        ...written
-      }
-    })
-  )
-
-// Clients differ in how they treat other characters, and some show the value. So the message does not.
-const checkedHeaders = (given: Readonly<Record<string, string | Redacted.Redacted>>): SentHeaders => {
+export const checkedHeaders = (given: Readonly<Record<string, string | Redacted.Redacted>>): SentHeaders => {
   const fail = (message: string) => Result.fail(invalid(message))
   const headers: Array<readonly [name: string, value: string]> = []
   const secretNames: Array<string> = []

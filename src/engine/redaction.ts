@@ -1,12 +1,6 @@
-import * as Base64 from "effect/encoding/Base64"
-import * as Redacted from "effect/Redacted"
-import { concat } from "../internal/bytes.ts"
+import type * as Redacted from "effect/Redacted"
 import { lazy } from "../internal/lazy.ts"
-import type * as ProviderError from "../ProviderError.ts"
-import { rebuild } from "./reason.ts"
-
-/** A shorter secret is not looked for: it would be found in any text. */
-const least = 4
+import { decoded, type Form, formsOf, least, redacted, written } from "./secrets.ts"
 
 /**
  * Cuts the caller's secrets out of a text, and the start of one at its end, where the text itself was cut. A character
@@ -18,90 +12,37 @@ const least = 4
 export const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string =>
   secrets.reduce((out, secret) => formsOf(secret).reduce(without, out), textOf(text)).text
 
-/** What a secret looks like in a text. */
-interface Form {
+/** How a form is looked for. */
+interface Search {
   readonly text: string
   readonly isSame: (found: string, wanted: string) => boolean
   /** What may stand between the characters, after so many of them. */
   readonly isBetween: ((found: string, length: number) => boolean) | undefined
-  /** Its first characters in a text without escapes: mostly there is none, and that is found soon. */
-  readonly begin: RegExp
-  /** Where it may begin: its first character, or an escape. */
-  readonly first: RegExp
 }
 
-/** `others` stand for characters of the text as well, and what is `between` may come after each `step` of them. */
-const formOf = (
-  text: string,
-  others: Readonly<Record<string, string>>,
-  between = "",
-  step = 1
-): Form => {
-  const written = (character: string) => (character + (others[character] ?? "")).replaceAll(/[^\w\x80-\uffff]/g, "\\$&")
-  const parts = Array.from(
-    { length: least },
-    (_, at) => `[${written(text.charAt(at))}]${between !== "" && (at + 1) % step === 0 ? `${between}*` : ""}`
-  )
+const searchFor = ({ between, others, step, text }: Form): Search => {
   const separator = new RegExp(between)
   return {
     text,
     isSame: (found, wanted) => found === wanted || found !== "" && found === others[wanted],
-    isBetween: between === "" ? undefined : (found, length) => length % step === 0 && separator.test(found),
-    begin: new RegExp(parts.join("")),
-    first: new RegExp(`[\\\\%&${written(text.charAt(0))}]`, "g")
+    isBetween: between === "" ? undefined : (found, length) => length % step === 0 && separator.test(found)
   }
 }
-
-const forms = new WeakMap<Redacted.Redacted, ReadonlyArray<Form>>()
-
-const formsOf = (secret: Redacted.Redacted): ReadonlyArray<Form> => {
-  const known = forms.get(secret)
-  if (known !== undefined) return known
-  const value = Redacted.value(secret)
-  const made = value.length < least ? [] : [plain(value), ...encodings(value)]
-  forms.set(secret, made)
-  return made
-}
-
-// In the query of a URL, a blank may be a plus.
-const plain = (value: string): Form => formOf(value, { " ": "+" })
-
-/** Base64 has three forms by where in a group of three bytes the secret starts. What it shares with others stays. */
-const encodings = (value: string): ReadonlyArray<Form> => {
-  const bytes = new TextEncoder().encode(value)
-  if (bytes.length < 2 * least) return []
-  const hexadecimal = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
-  const base64 = [0, 1, 2].map((before) =>
-    Base64.encode(concat([new Uint8Array(before), bytes])).slice(
-      Math.ceil(before * 4 / 3),
-      Math.floor((before + bytes.length) * 4 / 3)
-    )
-  )
-  return [
-    formOf(hexadecimal, { a: "A", b: "B", c: "C", d: "D", e: "E", f: "F" }, "[\\s:,-]", 2),
-    // The second alphabet is the one for URLs.
-    ...base64.map((text) => formOf(text, { "+": "-", "/": "_" }, "\\s"))
-  ]
-}
-
-/**
- * What stands where a secret was.
- *
- * @internal
- */
-export const redacted = "<redacted>"
 
 const without = (self: Text, form: Form): Text => {
   const { escapes, reader, text } = self
   if (escapes.size === 0 && !form.begin.test(text)) return self
+  const search = searchFor(form)
   const last = text.endsWith("…") ? text.length - 1 : text.length
   const first = form.text.charAt(0)
-  const mayBegin = ({ character }: Unit) => form.isSame(character.charAt(0), first)
+  const mayBegin = ({ character }: Unit) => search.isSame(character.charAt(0), first)
+  // Its first character, or an escape.
+  const begins = new RegExp(`[\\\\%&${written(first, form.others)}]`, "g")
   let out = ""
   let done = 0
-  for (const { 0: found, index: at } of text.matchAll(form.first)) {
-    if (at < done || at >= last || !form.isSame(found, first) && escapes.get(at)?.some(mayBegin) !== true) continue
-    const end = endOf(reader, at, last, form)
+  for (const { 0: found, index: at } of text.matchAll(begins)) {
+    if (at < done || at >= last || !search.isSame(found, first) && escapes.get(at)?.some(mayBegin) !== true) continue
+    const end = endOf(reader, at, last, search)
     if (end === undefined) continue
     out += text.slice(done, at) + redacted
     done = end
@@ -110,8 +51,8 @@ const without = (self: Text, form: Form): Text => {
 }
 
 /** The end of the secret that starts here; `undefined` if none does. Its own characters may begin escapes. */
-const endOf = (reader: Reader, start: number, last: number, form: Form): number | undefined => {
-  const { isSame, text } = form
+const endOf = (reader: Reader, start: number, last: number, search: Search): number | undefined => {
+  const { isSame, text } = search
   const places = new Map([[0, new Set([start])]])
   const placesAt = (length: number): Set<number> => {
     const known = places.get(length)
@@ -124,7 +65,7 @@ const endOf = (reader: Reader, start: number, last: number, form: Form): number 
   let furthest = 0
   for (let length = 0; length < text.length && length <= furthest; length++) {
     for (const place of placesAt(length)) {
-      const at = length === 0 ? place : after(reader, place, last, form, length)
+      const at = length === 0 ? place : after(reader, place, last, search, length)
       const found = at < last ? reader(at) : []
       for (const { character, end } of found) {
         if (!isSame(character.charAt(0), text.charAt(length))) continue
@@ -143,7 +84,7 @@ const endOf = (reader: Reader, start: number, last: number, form: Form): number 
   return ends.size > 0 ? Math.max(...ends) : isCut ? last : undefined
 }
 
-const after = (reader: Reader, start: number, last: number, { isBetween }: Form, length: number): number => {
+const after = (reader: Reader, start: number, last: number, { isBetween }: Search, length: number): number => {
   let at = start
   while (isBetween !== undefined && at < last) {
     const between = reader(at).find(({ character }) => isBetween(character, length))
@@ -249,82 +190,12 @@ const named =
 const names = lazy(() => new Map(named.split(" ").map((one) => [one.slice(0, -1), one.slice(-1)])))
 
 /**
- * What may be secret in an address: user and password, the query but for its version, and what in the path looks like a key
- * and is not the model or the deployment.
+ * Cuts the caller's secrets out of everything that a value holds. It gives the same value when there is none. The value comes
+ * from JSON, and is nested only as deep as events may be.
  *
  * @internal
  */
-export const ofUrl = (address: string, model?: string): ReadonlyArray<Redacted.Redacted> => {
-  if (!URL.canParse(address)) return []
-  const { password, pathname, searchParams, username } = new URL(address)
-  const query = Array.from(searchParams).flatMap(([name, value]) =>
-    /version$/i.test(name) ? [] : value === "" ? [name] : [value]
-  )
-  const keys = pathname.replace(/\/deployments\/[^/]+/, "").split("/").map(decoded).filter((part) =>
-    part.length >= 16 && /[\dA-Z]/.test(part) && (model === undefined || !part.includes(model))
-  )
-  return [username, password].map(decoded).concat(query.filter((part) => part.length >= 8), keys).map((part) =>
-    Redacted.make(part)
-  )
-}
-
-const decoded = (part: string): string => {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return part
-  }
-}
-
-/**
- * Whether a header holds a credential, by its name.
- *
- * @internal
- */
-export const isSecretName = (name: string): boolean =>
-  /auth|cookie|credential|passw|secret|(?:^|[^a-z])(?:(?:api)?key|token|signature|sig|jwt)(?:$|[^a-z])/i.test(name)
-
-/**
- * What is secret in the value of a header that holds a credential: also without the scheme of that, such as `Bearer`.
- *
- * @internal
- */
-export const ofHeader = (value: string): ReadonlyArray<Redacted.Redacted> =>
-  [value, value.replace(/^[a-z]+ +/i, "")].map((secret) => Redacted.make(secret))
-
-/**
- * What is secret in a caller's headers: those given as such, and those whose name says it.
- *
- * @internal
- */
-export const ofHeaders = (
-  headers: Readonly<Record<string, string | Redacted.Redacted>>
-): ReadonlyArray<Redacted.Redacted> =>
-  Object.entries(headers).flatMap(([name, value]) =>
-    typeof value !== "string" ? ofHeader(Redacted.value(value)) : isSecretName(name) ? ofHeader(value) : []
-  )
-
-/**
- * Cuts the caller's secrets out of everything that the provider may have echoed.
- *
- * @internal
- */
-export const scrub = (
-  reason: ProviderError.Reason,
-  secrets: ReadonlyArray<Redacted.Redacted>
-): ProviderError.Reason => {
-  const changed: Record<string, unknown> = {}
-  // The message of an error is not an enumerable property.
-  for (const [key, value] of Object.entries({ ...reason, message: reason.message })) {
-    const isScrubbed = key !== "_tag" && (typeof value === "string" || key === "details" || key === "path")
-    const cleaned = isScrubbed ? cleanAll(value, secrets) : value
-    if (cleaned !== value) changed[key] = cleaned
-  }
-  return Object.keys(changed).length === 0 ? reason : rebuild(reason, changed)
-}
-
-// Returns the same value when nothing has to be cut. It comes from JSON, and is nested only as deep as events may be.
-const cleanAll = (value: unknown, secrets: ReadonlyArray<Redacted.Redacted>): unknown => {
+export const cleanAll = (value: unknown, secrets: ReadonlyArray<Redacted.Redacted>): unknown => {
   if (typeof value === "string") return clean(value, secrets)
   if (typeof value !== "object" || value === null) {
     // A secret of digits.

@@ -1,26 +1,24 @@
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
 import * as Scheduler from "effect/Scheduler"
-import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { concat } from "../internal/bytes.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { fromBody } from "./clientError.ts"
 import { millis, unwatch, watch, type Watched } from "./watch.ts"
 
-type Reads<E> = Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E>
+/** @internal */
+export type Reads<E> = Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E>
 
-interface Options<E> {
+/** @internal */
+export interface Options<E> {
   readonly idleTimeout: Duration.Duration
-  readonly fail: (reason: ProviderError.Reason) => E
+  readonly fail: (reason: ProviderError.Reason) => Effect.Effect<never, E>
 }
 
 /**
@@ -65,17 +63,6 @@ const maxReads = 64
 const maxBytes = 16 * 1024
 const patience = 4
 
-/**
- * Clients other than fetch leave these to us. `DecompressionStream` has no other formats.
- *
- * @internal
- */
-export const compressions: Readonly<Record<string, CompressionFormat>> = {
-  gzip: "gzip",
-  "x-gzip": "gzip",
-  deflate: "deflate"
-}
-
 // What a fetch may undo. It hands on a body whole where it does not know one of the compressions.
 const undone = /^(?:(?:x-)?gzip|(?:x-)?compress|deflate|br|zstd|dcb|dcz|identity|[ ,])*$/
 
@@ -116,7 +103,7 @@ export interface Body<E> {
 }
 
 /**
- * Opens a response body.
+ * Opens a response body that is one of a fetch; `undefined` for any other.
  *
  * @internal
  */
@@ -124,24 +111,11 @@ export const open = <E>(
   response: HttpClientResponse.HttpClientResponse,
   clock: Clock.Clock,
   options: Options<E>
-): Effect.Effect<Body<E>> => {
-  const web = HttpClientResponse.toWeb(response)
-  if (Option.isSome(web)) {
-    const { body } = web.value
-    return body === null
+): Effect.Effect<Body<E>> | undefined =>
+  Option.getOrUndefined(Option.map(HttpClientResponse.toWeb(response), ({ body }) =>
+    body === null
       ? Effect.succeed({ reads: Cause.done(), drain: () => Promise.resolve(true), close: Effect.void })
-      : Effect.sync(() => new WebBody(body.getReader(), clock, options))
-  }
-  const format = compressions[compressionOf(response) ?? ""]
-  if (format === undefined) return fromStream(response, options)
-  const compressed = Stream.toReadableStreamWith(
-    Stream.map(response.stream, (bytes) => new Uint8Array(bytes)),
-    Context.empty()
-  )
-  return Effect.sync(() =>
-    new WebBody(compressed.pipeThrough(new DecompressionStream(format)).getReader(), clock, options)
-  )
-}
+      : Effect.sync(() => ofReader(body.getReader(), clock, options))))
 
 /**
  * Reads that have come, and then the others.
@@ -192,40 +166,16 @@ const free = async <E>(body: Body<E>, connections: Connections): Promise<void> =
   if (connections.areFreed) await new Promise<void>((resolve) => void scheduler.setImmediate(resolve))
 }
 
-/** Reads on to the end; `false` when that is too far. */
-const drained = <E>(reads: Reads<E>, bytes: number): Effect.Effect<boolean> =>
-  bytes > drain.bytes ? Effect.succeed(false) : Effect.matchEffect(reads, {
-    onSuccess: (read) => drained(reads, bytes + read.reduce((size, { length }) => size + length, 0)),
-    onFailure: (error) => Effect.succeed(Cause.isDone(error))
-  })
-
-const fromStream = <E>(
-  response: HttpClientResponse.HttpClientResponse,
-  { fail, idleTimeout }: Options<E>
-): Effect.Effect<Body<E>> => {
-  const scope = Scope.makeUnsafe()
-  return Effect.map(Stream.toPull(response.stream).pipe(Scope.provide(scope)), (pull) => {
-    const first = Effect.mapError(pull, (error) => Cause.isDone(error) ? error : fail(fromBody(error)))
-    const later = Effect.timeoutOrElse(first, {
-      duration: idleTimeout,
-      orElse: () => Effect.fail(fail(silence("idle", idleTimeout)))
-    })
-    let next = first
-    const reads = Effect.suspend(() => {
-      const read = next
-      next = later
-      return read
-    })
-    return {
-      reads,
-      drain: () =>
-        Effect.runPromise(
-          Effect.timeoutOrElse(drained(reads, 0), { duration: drain.time, orElse: () => Effect.succeed(false) })
-        ),
-      close: Scope.close(scope, Exit.void)
-    }
-  })
-}
+/**
+ * The body that a reader reads.
+ *
+ * @internal
+ */
+export const ofReader = <E>(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  clock: Clock.Clock,
+  options: Options<E>
+): Body<E> => new WebBody(reader, clock, options)
 
 /**
  * A web body is read without a fiber per read: racing each read against a timer costs more than decoding the event that
@@ -292,7 +242,7 @@ class WebBody<E> implements Body<E>, Watched {
 
   expire(): void {
     const { fail, idleTimeout } = this.#options
-    this.#settle(Effect.fail(fail(silence("idle", idleTimeout))))
+    this.#settle(fail(silence("idle", idleTimeout)))
   }
 
   #settle(result: Reads<E>): void {
@@ -353,5 +303,5 @@ class WebBody<E> implements Body<E>, Watched {
 
   // The error says whether a chunk came, which what has arrived may bring.
   readonly #onFailure = (cause: unknown): void =>
-    this.#onHalt(Effect.suspend(() => Effect.fail(this.#options.fail(fromBody(cause)))))
+    this.#onHalt(Effect.suspend(() => this.#options.fail(fromBody(cause))))
 }

@@ -16,7 +16,6 @@ import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import { lazy } from "../internal/lazy.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { countRetry, CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
@@ -25,10 +24,9 @@ import type { Client } from "./definition.ts"
 import { type Head, headOf, isEvident, isOk, requestId } from "./head.ts"
 import type { Later } from "./later.ts"
 import type * as Opening from "./opening.ts"
-import * as Quiet from "./quiet.ts"
 import { withRequestId } from "./reason.ts"
-import * as Redaction from "./redaction.ts"
 import * as ResponseBody from "./responseBody.ts"
+import * as Secrets from "./secrets.ts"
 import { inTime, millis } from "./watch.ts"
 
 /** @internal */
@@ -50,8 +48,8 @@ export interface Route<C> {
   /** Facts about the response that are known before it comes. */
   readonly info: Protocol.ResponseInfo
   readonly connections: ResponseBody.Connections
-  /** What is loaded with the first request that fails. */
-  readonly failing: Later["failing"]
+  /** What is loaded with the first request that needs it. */
+  readonly seldom: Later["seldom"]
   /** Whether a chunk brings what `contentTimeout` waits for. */
   readonly hasContent: (chunk: C) => boolean
   /** Shared by calls that make one stream together, so that one `totalTimeout` is that of all. Default: the call alone. */
@@ -106,11 +104,15 @@ export const open = <C>(
       const left = deadline(clock, totalTimeout, started.at ??= millis(clock))
       const { provider } = route.protocol
       const limited = <A>(pull: Pull.Pull<A, ProviderError.ProviderError>, emitted: boolean) =>
-        within(pull, left, () => {
-          const message = `The stream did not end within ${Duration.format(totalTimeout)}`
-          const reason = new ProviderError.Timeout({ kind: "total", message })
-          return new ProviderError.ProviderError({ provider, reason, emitted })
-        })
+        within(
+          pull,
+          left,
+          Effect.suspend(() => {
+            const message = `The stream did not end within ${Duration.format(totalTimeout)}`
+            const reason = new ProviderError.Timeout({ kind: "total", message })
+            return Effect.fail(new ProviderError.ProviderError({ provider, reason, emitted }))
+          })
+        )
       const opened = Effect.map(
         openWithRetries(client, planned, scope, context),
         ({ first, rest }) => ({ first, rest: limited(rest, true) })
@@ -129,17 +131,14 @@ const deadline = (clock: Clock.Clock, duration: Duration.Duration, start: number
 const within = <A, E, B>(
   pull: Effect.Effect<A, E>,
   left: () => number,
-  timedOut: () => B
+  timedOut: Effect.Effect<never, B>
 ): Effect.Effect<A, E | B> => {
   if (left() === Number.POSITIVE_INFINITY) return pull
   return Effect.suspend(() => {
     const duration = left()
     return duration <= 0
-      ? Effect.fail(timedOut())
-      : Effect.timeoutOrElse(pull, {
-        duration: Duration.millis(duration),
-        orElse: () => Effect.fail(timedOut())
-      })
+      ? timedOut
+      : Effect.timeoutOrElse(pull, { duration: Duration.millis(duration), orElse: () => timedOut })
   })
 }
 
@@ -149,7 +148,7 @@ const withContent = <C, B>(
   hasContent: (chunk: C) => boolean,
   clock: Clock.Clock,
   duration: Duration.Duration,
-  timedOut: () => B
+  timedOut: Effect.Effect<never, B>
 ): Pull.Pull<Arr.NonEmptyReadonlyArray<C>, ProviderError.ProviderError | B> => {
   const limit = Duration.toMillis(duration)
   if (limit === Number.POSITIVE_INFINITY) return pull
@@ -183,9 +182,9 @@ const openWithRetries = <C>(
       return Effect.flatMap(Effect.andThen(close, pause(error, retries, maxDelay)), (millis) =>
         millis > maxDelay
           ? failed
-          : Effect.flatMap(route.failing, (failing) => {
+          : Effect.flatMap(route.seldom, (seldom) => {
             countRetry(watchers)
-            return failing?.tellRetry(error, retries + 1, millis) ?? Effect.void
+            return seldom?.tellRetry(error, retries + 1, millis) ?? Effect.void
           }).pipe(
             Effect.andThen(Effect.sleep(Duration.millis(millis))),
             Effect.andThen(attempt(retries + 1))
@@ -215,8 +214,6 @@ const pause = (error: ProviderError.ProviderError, retries: number, longest: num
 /** What came within the timeout of the first byte. */
 interface Answer {
   readonly response: Head
-  /** Its headers without the caller's secrets. */
-  readonly headers: () => Headers.Headers
   readonly compression: string | undefined
   readonly body: ResponseBody.Body<ProviderError.ProviderError>
   readonly firstRead: ReadonlyArray<Uint8Array>
@@ -225,22 +222,52 @@ interface Answer {
 /** What is known of an attempt as long as its stream is open: all that its later pulls and its end hold. */
 class Known implements Protocol.Progress {
   readonly #provider: string
+  readonly #seldom: Later["seldom"]
   emitted = false
   isRefused = false
   decoder: Protocol.BodyDecoder<unknown> | undefined
   requestId: string | undefined
   secrets: Attempt["secrets"] = () => []
 
-  constructor(provider: string) {
+  constructor(provider: string, seldom: Later["seldom"]) {
     this.#provider = provider
+    this.#seldom = seldom
   }
 
-  readonly fail = (reason: ProviderError.Reason): ProviderError.ProviderError =>
-    new ProviderError.ProviderError({
-      provider: this.#provider,
-      reason: Redaction.scrub(withRequestId(reason, this.requestId), this.secrets()),
-      emitted: this.emitted
+  /** Fails with a reason, without the caller's secrets. */
+  readonly fail = (reason: ProviderError.Reason): Effect.Effect<never, ProviderError.ProviderError> =>
+    Effect.suspend(() => {
+      const stated = withRequestId(reason, this.requestId)
+      return Effect.flatMap(
+        this.#cleaned((clean) => Secrets.scrub(stated, clean)),
+        (reason) =>
+          Effect.fail(new ProviderError.ProviderError({ provider: this.#provider, reason, emitted: this.emitted }))
+      )
     })
+
+  /** The headers of an answer, without the caller's secrets. */
+  headers(headers: Headers.Headers): Effect.Effect<Headers.Headers> {
+    return this.#cleaned((clean) =>
+      Headers.fromInput(Object.entries(headers).map(([name, value]) => [name, String(clean(value))] as const))
+    )
+  }
+
+  /** What they say of the answer. */
+  info(headers: Headers.Headers, names: Protocol.ResponseHeaders): Effect.Effect<Protocol.ResponseInfo> {
+    const { info } = names
+    if (info !== undefined) {
+      return Effect.map(
+        this.headers(headers),
+        (headers) => ({ ...info(headers), requestId: requestId(headers, names) })
+      )
+    }
+    const id = requestId(headers, names)
+    return this.#cleaned((clean) => ({ requestId: id && String(clean(id)) }))
+  }
+
+  #cleaned<A>(make: (clean: (value: unknown) => unknown) => A): Effect.Effect<A> {
+    return Secrets.cleaned(this.secrets(), this.#seldom, make)
+  }
 }
 
 const closing = <E>(
@@ -263,18 +290,21 @@ interface Socket {
 }
 
 /** The reason for which a client failed: the caller's own may have any errors. */
-const reasonOf = (error: unknown, failing: Later["failing"]): Effect.Effect<ProviderError.Reason> =>
+const reasonOf = (error: unknown, seldom: Later["seldom"]): Effect.Effect<ProviderError.Reason> =>
   HttpClientError.isHttpClientError(error)
     ? Effect.succeed(fromHttp(error))
     : Effect.map(
-      failing,
+      seldom,
       (loaded) => loaded?.fromOther(error) ?? new ProviderError.Unknown({ message: "The HTTP client failed" })
     )
+
+const unloaded = (what: string): string =>
+  `The part of the library that ${what} can't be loaded: are all its files there?`
 
 /** Why a response is refused when what reads its body can't be loaded. */
 const unread = (response: Head, { errors, headers }: Protocol.Protocol<unknown>): ProviderError.Reason =>
   ProviderError.classify({
-    message: `HTTP ${response.status}. The part of the library that reads it can't be loaded: are all its files there?`,
+    message: `HTTP ${response.status}. ${unloaded("reads it")}`,
     status: isOk(response) ? undefined : response.status,
     requestId: requestId(response.headers, headers)
   }, errors)
@@ -291,7 +321,7 @@ const openOnce = <C>(
     const { protocol } = route
     const { firstByteTimeout, idleTimeout } = policy
     const clock = Context.get(context, Clock.Clock)
-    const known = new Known(protocol.provider)
+    const known = new Known(protocol.provider, route.seldom)
     const { fail } = known
     const watchers = Context.get(context, CurrentWatchers)
     const sent: Sent = { provider: protocol.provider, model: route.info.model }
@@ -304,80 +334,95 @@ const openOnce = <C>(
     ): Effect.Effect<Answer, ProviderError.ProviderError> => {
       const head = headOf(response)
       if (!isOk(head)) close()
-      const headers = lazy(() => cleaned(head.headers, known.secrets()))
-      const opened = Effect.flatMap(ResponseBody.open(response, clock, { idleTimeout, fail }), (body) => {
+      const opened = Effect.flatMap(opening(response), (body) => {
         route.connections.open++
         socket.close = closing(socket, body, route.connections, known)
         const compression = ResponseBody.compressionOf(response, head.headers)
         return Effect.map(
           Pull.catchDone(body.reads, () => Effect.succeed([])),
-          (firstRead) => ({ body, compression, firstRead, headers, response: head })
+          (firstRead) => ({ body, compression, firstRead, response: head })
         )
       })
       const told = Context.get(context, CurrentHeads)
       if (told.length === 0) return opened
       const { model } = route.info
-      const { status } = head
-      const shown = { provider: protocol.provider, model, status, headers: headers(), names: protocol.headers }
-      return Effect.andThen(Effect.forEach(told, (tell) => tell(shown), { discard: true }), opened)
+      return Effect.flatMap(known.headers(head.headers), (headers) => {
+        const shown = { provider: protocol.provider, model, status: head.status, headers, names: protocol.headers }
+        return Effect.andThen(Effect.forEach(told, (tell) => tell(shown), { discard: true }), opened)
+      })
     }
-    const opening = Effect.flatMap(Effect.mapError(route.attempt, fail), (attempt) => {
+    const opening = (
+      response: HttpClientResponse.HttpClientResponse
+    ): Effect.Effect<ResponseBody.Body<ProviderError.ProviderError>, ProviderError.ProviderError> => {
+      const options = { idleTimeout, fail }
+      return ResponseBody.open(response, clock, options) ?? Effect.flatMap(
+        route.seldom,
+        (seldom) =>
+          seldom?.openStream(response, clock, options) ??
+            fail(new ProviderError.Unknown({ message: unloaded("reads it") }))
+      )
+    }
+    const answering = Effect.flatMap(Effect.catch(route.attempt, fail), (attempt) => {
       known.secrets = attempt.secrets
-      for (const watcher of watchers) watcher.clean = (text) => Redaction.clean(text, attempt.secrets())
+      for (const watcher of watchers) watcher.secrets = attempt.secrets
       if (route.isPaid) { for (const { open } of watchers) open.add(sent) }
-      return client.execute(attempt.request).pipe(
-        Effect.updateContext(calling(attempt, policy)),
+      const tracer = Context.get(context, Tracer.Tracer)
+      const ask = (quiet: Tracer.Tracer | undefined) =>
+        Effect.updateContext(client.execute(attempt.request), calling(attempt, policy, quiet))
+      // Of a tracer that exports no span, one would be of use only in the headers to the provider.
+      const isTraced = policy.propagateTrace || tracer !== Tracer.nativeTracer
+      const asked = isTraced
+        ? Effect.flatMap(route.seldom, (seldom) => ask(seldom?.quietTracer(tracer, attempt.secrets)))
+        : ask(undefined)
+      return asked.pipe(
         Effect.catch((error) =>
-          Effect.flatMap(reasonOf(error, route.failing), (reason) => {
+          Effect.flatMap(reasonOf(error, route.seldom), (reason) => {
             if (isUnsent(reason)) close()
-            return Effect.fail(fail(reason))
+            return fail(reason)
           })
         ),
         Effect.flatMap(answered)
       )
     })
-    const noContent = () =>
+    const noContent = Effect.suspend(() =>
       fail(
         new ProviderError.Timeout({
           kind: "idle",
           message: `No content within ${Duration.format(policy.contentTimeout)}, although the connection is alive`
         })
       )
+    )
 
     /** The reads that show a stream to decode; fails where there is none. */
     const judged = (answer: Answer) => {
       const { body: { reads }, response } = answer
       const undecided = within(reads, deadline(clock, policy.contentTimeout, millis(clock)), noContent)
-      return Effect.flatMap(route.failing, (failing) =>
-        failing === undefined
-          ? Effect.fail(fail(unread(response, protocol)))
-          : failing.judge(answer, protocol, { reads, undecided }, known))
+      return Effect.flatMap(route.seldom, (seldom) =>
+        seldom === undefined
+          ? fail(unread(response, protocol))
+          : seldom.judge(answer, protocol, { reads, undecided }, known))
     }
 
-    const decoded = ({ body, headers, response }: Answer, head: ReadonlyArray<Uint8Array>) => {
-      const id = requestId(response.headers, protocol.headers)
-      const info: Protocol.ResponseInfo = {
-        ...route.info,
-        ...protocol.headers.info?.(headers()),
-        requestId: id && Redaction.clean(id, known.secrets())
-      }
-      known.requestId = info.requestId
-      const decoder = protocol.body(info)
-      known.decoder = decoder
-      const pull = withContent(
-        Protocol.chunkPull(decoder, ResponseBody.after(head, body.reads), known, fail),
-        route.hasContent,
-        clock,
-        policy.contentTimeout,
-        noContent
-      )
-      return Effect.map(pull, (first) => {
-        close()
-        return { first, rest: pull }
+    const decoded = ({ body, response: { headers } }: Answer, head: ReadonlyArray<Uint8Array>) =>
+      Effect.flatMap(known.info(headers, protocol.headers), (stated) => {
+        const info: Protocol.ResponseInfo = { ...route.info, ...stated }
+        known.requestId = info.requestId
+        const decoder = protocol.body(info)
+        known.decoder = decoder
+        const pull = withContent(
+          Protocol.chunkPull(decoder, ResponseBody.after(head, body.reads), known, fail),
+          route.hasContent,
+          clock,
+          policy.contentTimeout,
+          noContent
+        )
+        return Effect.map(pull, (first) => {
+          close()
+          return { first, rest: pull }
+        })
       })
-    }
 
-    const inFirstByteTime = inTime(opening, context, {
+    const inFirstByteTime = inTime(answering, context, {
       limit: Duration.toMillis(firstByteTimeout),
       step: Duration.toMillis(idleTimeout),
       onTimeout: () => fail(ResponseBody.silence("firstByte", firstByteTimeout))
@@ -389,13 +434,9 @@ const openOnce = <C>(
           decoded(answer, head)))
   })
 
-const cleaned = (headers: Headers.Headers, secrets: ReadonlyArray<Redacted.Redacted>): Headers.Headers =>
-  Headers.fromInput(Object.entries(headers).map(([name, value]) => [name, Redaction.clean(value, secrets)] as const))
-
 const calling =
-  ({ secretHeaders, secrets }: Attempt, { propagateTrace }: Policy) =>
+  ({ secretHeaders }: Attempt, { propagateTrace }: Policy, quiet: Tracer.Tracer | undefined) =>
   (context: Context.Context<never>): Context.Context<never> => {
-    const tracer = Context.get(context, Tracer.Tracer)
     const own = context.pipe(
       Context.add(FetchHttpClient.RequestInit, {
         // Fetch would carry keys in custom headers along.
@@ -407,12 +448,11 @@ const calling =
         ...secretHeaders
       ])
     )
-    // It exports no span: one would be of use only in the headers to the provider.
-    return !propagateTrace && tracer === Tracer.nativeTracer
+    return quiet === undefined
       ? Context.add(own, HttpClient.TracerDisabledWhen, constTrue)
       : own.pipe(
         Context.add(HttpClient.TracerPropagationEnabled, propagateTrace),
-        Context.add(Tracer.Tracer, Quiet.tracer(tracer, (text) => Redaction.clean(text, secrets())))
+        Context.add(Tracer.Tracer, quiet)
       )
   }
 

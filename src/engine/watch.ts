@@ -93,7 +93,11 @@ export const unwatch = (clock: Clock.Clock, one: Watched): void => {
 export const inTime = <A, E, E2>(
   self: Effect.Effect<A, E>,
   context: Context.Context<never>,
-  { limit, onTimeout, step }: { readonly limit: number; readonly step: number; readonly onTimeout: () => E2 }
+  { limit, onTimeout, step }: {
+    readonly limit: number
+    readonly step: number
+    readonly onTimeout: () => Effect.Effect<never, E2>
+  }
 ): Effect.Effect<A, E | E2> =>
   Effect.callback((resume) => {
     const clock = Context.get(context, Clock.Clock)
@@ -101,7 +105,7 @@ export const inTime = <A, E, E2>(
     const one: Watched = {
       left: (now) => Math.min(end - now, step),
       expire: () => {
-        resume(Effect.fail(onTimeout()))
+        resume(onTimeout())
         fiber.interruptUnsafe()
       }
     }

@@ -26,7 +26,8 @@ import type { ChatRequest } from "../ChatRequest.ts"
 import * as Checks from "../engine/checks.ts"
 import { fromHttp } from "../engine/clientError.ts"
 import * as GivenOptions from "../engine/givenOptions.ts"
-import * as Redaction from "../engine/redaction.ts"
+import { clean } from "../engine/redaction.ts"
+import * as Secrets from "../engine/secrets.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { maxEventSize } from "../wire/Sse.ts"
@@ -255,8 +256,7 @@ const settingsOf = (url: string, stated: Options & { readonly request?: ChatRequ
       return {
         headers: texts,
         /** Cuts out what is secret of a request, should a server or a proxy repeat it. */
-        clean: (text: string): string =>
-          Redaction.clean(text, [...Redaction.ofUrl(url), ...Redaction.ofHeaders(headers ?? {})]),
+        clean: (text: string): string => clean(text, [...Secrets.ofUrl(url), ...Secrets.ofHeaders(headers ?? {})]),
         idleTimeout: yield* Checks.duration("idleTimeout", idleTimeout),
         maxAttempts: yield* Checks.count("maxAttempts", maxAttempts, { least: 1, unlimited: true }),
         offset: yield* Checks.given("offset", "a text", () => offset, (offset) => areTexts([offset ?? ""])),

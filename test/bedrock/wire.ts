@@ -1,5 +1,5 @@
 /** Streams in Bedrock's wire format, written by hand after its documentation. */
-import { ChatResponse, type Chunk, type Protocol } from "../../src/index.ts"
+import { ChatResponse, type Chunk, Protocol } from "../../src/index.ts"
 import * as EventStream from "../../src/wire/EventStream.ts"
 
 export type Payload = Readonly<Record<string, unknown>>
@@ -131,7 +131,7 @@ export const decode = <C extends Chunk.Chunk>(
 
 /** The same for a recording with one payload a line. */
 export const decodeLines = <C extends Chunk.Chunk>(protocol: Protocol.Protocol<C>, text: string) =>
-  outcome(protocol.lines({}), [utf8.encode(text)])
+  outcome(protocol.body({}, Protocol.lines), [utf8.encode(text)])
 
 const outcome = <C extends Chunk.Chunk>(decoder: Protocol.BodyDecoder<C>, reads: ReadonlyArray<Uint8Array>) => {
   const chunks: Array<C> = []

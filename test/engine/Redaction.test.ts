@@ -1,8 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Redacted, Schema } from "effect"
-import { clean, scrub } from "../../src/engine/redaction.ts"
+import * as Redaction from "../../src/engine/redaction.ts"
+import * as Secrets from "../../src/engine/secrets.ts"
 import * as ProviderError from "../../src/ProviderError.ts"
 import * as Cpu from "../support/cpu.ts"
+
+const scrub = (reason: ProviderError.Reason, secrets: ReadonlyArray<Redacted.Redacted>) =>
+  Secrets.scrub(reason, (value) => Redaction.cleanAll(value, secrets))
+
+// What is cut out of a text is also why it is loaded.
+const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
+  const cleaned = Redaction.clean(text, secrets)
+  assert.isTrue(cleaned === text || Secrets.mayHold(text, secrets))
+  return cleaned
+}
 
 const secrets = (...values: ReadonlyArray<string>) => values.map((value) => Redacted.make(value))
 

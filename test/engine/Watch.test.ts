@@ -19,7 +19,7 @@ describe("what waits", () => {
             inTime(Effect.never, context, {
               limit,
               step,
-              onTimeout: () => limit
+              onTimeout: () => Effect.fail(limit)
             }),
             {
               startImmediately: true
@@ -66,9 +66,12 @@ describe("what waits", () => {
       let interrupted = 0
       const context = yield* Effect.context<never>()
       const self = Effect.onInterrupt(Effect.never, () => Effect.sync(() => void interrupted++))
-      const fiber = yield* Effect.forkChild(inTime(self, context, { limit: 10, step: 10, onTimeout: () => "late" }), {
-        startImmediately: true
-      })
+      const fiber = yield* Effect.forkChild(
+        inTime(self, context, { limit: 10, step: 10, onTimeout: () => Effect.fail("late") }),
+        {
+          startImmediately: true
+        }
+      )
       yield* Fiber.interrupt(fiber)
       assert.strictEqual(interrupted, 1)
     }))

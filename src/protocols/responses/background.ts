@@ -16,7 +16,7 @@ import type { ChatRequest } from "../../ChatRequest.ts"
 import { hasOutput } from "../../Chunk.ts"
 import type { Caller } from "../../engine/caller.ts"
 import * as Checks from "../../engine/checks.ts"
-import type * as Plan from "../../engine/plan.ts"
+import { type Call, planCall } from "../../engine/planCall.ts"
 import type { Started } from "../../engine/transport.ts"
 import * as Protocol from "../../Protocol.ts"
 import type * as Provider from "../../Provider.ts"
@@ -89,8 +89,6 @@ export interface Background<out C> {
  * @internal
  */
 export interface Loaded {
-  readonly planCall: typeof Plan.planCall
-  readonly prepare: typeof Provider.prepare
   readonly at: (position?: Position) => Memory
   readonly remembered: (id: string, startingAfter: number, memory: Memory) => Position
   readonly response: Schema.Codec<Response>
@@ -100,13 +98,13 @@ export interface Loaded {
 export const make = <C extends ResponsesChunk>(
   definition: Definition<C>,
   caller: Caller<C>,
-  { at, planCall, prepare, remembered, response }: Loaded
+  { at, remembered, response }: Loaded
 ): Background<C> => {
   const provider = definition.protocol.provider
   const readResponse = Protocol.payload(Schema.toType(response))
   const refuse = (message: string) => Checks.refused(provider, `${provider}: ${message}`)
 
-  const call = <D>(call: Plan.Call<D>, clock?: Started) =>
+  const call = <D>(call: Call<D>, clock?: Started) =>
     caller.send(Effect.suspend(() => Effect.fromResult(planCall(definition, call))), call, clock)
 
   const open = (position: Position, from: Omit<Resume, keyof Position>, clock?: Started) => {
@@ -139,7 +137,7 @@ export const make = <C extends ResponsesChunk>(
   return {
     resume: (from) => open(from, from),
     kept: Effect.fnUntraced(function*(request, options) {
-      const { body } = yield* prepare(definition, request)
+      const body = yield* caller.body(request)
       if (body["background"] !== true) {
         return yield* refuse(
           "only a background response can be resumed: the raw options of the request have no `background: true`"

@@ -34,13 +34,7 @@ const toCommon = FinishReason.fromTable(finishReasons)
 
 const isClientCall = (type: string): boolean => type === "function_call" || type === "custom_tool_call"
 
-const toolOf: Readonly<Record<string, string>> = {
-  web_search_call: "web_search",
-  file_search_call: "file_search",
-  code_interpreter_call: "code_interpreter",
-  image_generation_call: "image_generation",
-  shell_call: "shell"
-}
+const paidTools = ["web_search", "file_search", "code_interpreter", "image_generation", "shell"]
 
 /**
  * The type of an item, as the events of a response are counted by it; `undefined` where the call has no fee: a
@@ -88,7 +82,7 @@ const requestsOf = (types: ReadonlyArray<string>, response: Response): Readonly<
     : "web_search"
   const counts: Record<string, number> = {}
   for (const type of types) {
-    const tool = Object.hasOwn(toolOf, type) ? toolOf[type] : undefined
+    const tool = paidTools.find((name) => type === `${name}_call`)
     if (tool === undefined || tool === "image_generation" && hasImageTokens(response)) continue
     const kind = tool === "web_search" ? search : tool
     counts[kind] = (counts[kind] ?? 0) + 1
@@ -175,18 +169,6 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
     }
   }
 
-  /** The response, if this is its end. */
-  private get end(): Response | undefined {
-    switch (this.chunk.type) {
-      case "response.completed":
-      case "response.incomplete":
-      case "response.failed":
-        return this.chunk.response ?? {}
-      default:
-        return undefined
-    }
-  }
-
   private get finish(): { readonly raw: string; readonly reason: FinishReason.FinishReason } | undefined {
     const raw = this.rawFinish
     return raw === undefined
@@ -234,8 +216,8 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
   /** @since 0.2.0 */
   override get costDetails(): CostMetadata.Fields | undefined {
     // The tier that was asked for is in the events before.
-    const tier = this.end?.service_tier
-    return tier ? { serviceTier: tier } : undefined
+    const tier = this.response?.service_tier
+    return tier && this.rawFinish !== undefined ? { serviceTier: tier } : undefined
   }
 
   /** @since 0.2.0 */
@@ -249,8 +231,8 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
    * @since 0.2.0
    */
   get outputIndex(): number | undefined {
-    const { chunk } = this
-    return "output_index" in chunk && typeof chunk.output_index === "number" ? chunk.output_index : undefined
+    const index = this.chunk["output_index"]
+    return typeof index === "number" ? index : undefined
   }
 
   /**

@@ -3,9 +3,10 @@
  *
  * @since 0.2.0
  */
+import * as Predicate from "effect/Predicate"
 import { elements } from "../../internal/open.ts"
 import { countedType, type ResponsesChunk } from "./chunk.ts"
-import type { ContentPart, OutputItem, Payload, Response } from "./payload.ts"
+import type { OutputItem, Payload, Response } from "./payload.ts"
 
 /**
  * The context of an event from earlier events.
@@ -37,15 +38,37 @@ interface ItemState {
   known: boolean
 }
 
-const kinds = { output_text: 0, refusal: 1, reasoning_text: 2, summary_text: 3, arguments: 4 }
+/** The parts of an item by their types. */
+const kinds: ReadonlyArray<unknown> = ["output_text", "refusal", "reasoning_text", "summary_text"]
 
-const part = (kind: keyof typeof kinds, index: number | null | undefined): number => kinds[kind] + 8 * (index ?? 0)
+/** A call's arguments, or its input. */
+const callInput = kinds.length
 
-const kindOf = (part: ContentPart | null | undefined): Exclude<keyof typeof kinds, "arguments"> | undefined =>
-  part?.type === "output_text" || part?.type === "refusal" || part?.type === "reasoning_text" ||
-    part?.type === "summary_text"
-    ? part.type
-    : undefined
+/** What an event of a part states. */
+interface Text {
+  readonly kind: number
+  /** The field with its place among the parts of its kind. */
+  readonly index: string | undefined
+  /** The field with the whole of its text; `undefined` for a piece. */
+  readonly whole: string | undefined
+}
+
+const texts: ReadonlyMap<unknown, Text> = new Map(
+  ([
+    ["output_text", kinds.indexOf("output_text"), "text", "content_index"],
+    ["refusal", kinds.indexOf("refusal"), "refusal", "content_index"],
+    ["reasoning_text", kinds.indexOf("reasoning_text"), "text", "content_index"],
+    ["reasoning_summary_text", kinds.indexOf("summary_text"), "text", "summary_index"],
+    ["function_call_arguments", callInput, "arguments"],
+    ["mcp_call_arguments", callInput, "arguments"],
+    ["custom_tool_call_input", callInput, "input"]
+  ] as const).flatMap(([name, kind, whole, index]): ReadonlyArray<readonly [string, Text]> => [
+    [`response.${name}.delta`, { kind, index, whole: undefined }],
+    [`response.${name}.done`, { kind, index, whole }]
+  ])
+)
+
+const part = (kind: number, index: unknown): number => kind + 8 * (typeof index === "number" ? index : 0)
 
 const hasText = ({ type }: OutputItem): boolean =>
   type === "message" || type === "reasoning" || type === "function_call" || type === "custom_tool_call" ||
@@ -57,10 +80,8 @@ const wholeText: Context = { whole: "text" }
 
 const wholeItem: Context = { whole: "item" }
 
-interface Piece {
-  readonly output_index?: number | null
-  readonly item_id?: string | null
-}
+/** An event of an item. */
+type Piece = Readonly<Record<string, unknown>>
 
 /**
  * The state of a response that the next events depend on.
@@ -73,7 +94,7 @@ export class Memory {
   /** The number of the last event that has one. */
   number: number | undefined
   /** Whether the events before some place are unknown. */
-  private readonly isPartial: boolean
+  private isPartial: boolean
   private search: string | undefined
   private items = new Map<number | string, ItemState>()
   private types: Array<string> = []
@@ -87,16 +108,7 @@ export class Memory {
 
   /** A copy that continues from here. */
   copy(): Memory {
-    const copy = new Memory(this.isPartial ? { id: "", startingAfter: 0 } : undefined)
-    copy.id = this.id
-    copy.number = this.number
-    copy.search = this.search
-    copy.types = this.types.slice()
-    copy.containers = new Set(this.containers)
-    copy.items = new Map(
-      Array.from(this.items, ([key, item]) => [key, { ...item, parts: new Set(item.parts) }] as const)
-    )
-    return copy
+    return Object.assign(new Memory(), structuredClone({ ...this }))
   }
 
   /** Adds an event that follows the last one, and returns its context. */
@@ -104,60 +116,39 @@ export class Memory {
     const { sequence_number } = event
     if (typeof sequence_number === "number") this.number = sequence_number
     this.id ??= responseId(event)
+    const text = texts.get(event.type)
+    if (text !== undefined) {
+      const at = part(text.kind, text.index && event[text.index])
+      return text.whole === undefined ? this.#piece(event, at) : event[text.whole] ? this.#whole(event, at) : nothing
+    }
     switch (event.type) {
-      case "response.output_text.delta":
-        return this.piece(event, part("output_text", event.content_index))
-      case "response.refusal.delta":
-        return this.piece(event, part("refusal", event.content_index))
-      case "response.reasoning_text.delta":
-        return this.piece(event, part("reasoning_text", event.content_index))
-      case "response.reasoning_summary_text.delta":
-        return this.piece(event, part("summary_text", event.summary_index))
-      case "response.function_call_arguments.delta":
-      case "response.custom_tool_call_input.delta":
-      case "response.mcp_call_arguments.delta":
-        return this.piece(event, part("arguments", 0))
-      case "response.output_text.done":
-        return event.text ? this.whole(event, part("output_text", event.content_index)) : nothing
-      case "response.refusal.done":
-        return event.refusal ? this.whole(event, part("refusal", event.content_index)) : nothing
-      case "response.reasoning_text.done":
-        return event.text ? this.whole(event, part("reasoning_text", event.content_index)) : nothing
-      case "response.reasoning_summary_text.done":
-        return event.text ? this.whole(event, part("summary_text", event.summary_index)) : nothing
-      case "response.function_call_arguments.done":
-      case "response.mcp_call_arguments.done":
-        return event.arguments ? this.whole(event, part("arguments", 0)) : nothing
-      case "response.custom_tool_call_input.done":
-        return event.input ? this.whole(event, part("arguments", 0)) : nothing
       case "response.content_part.done":
       case "response.reasoning_summary_part.done": {
-        const kind = kindOf(event.part)
-        const index = event["content_index"] ?? event["summary_index"]
+        const kind = kinds.indexOf(event.part?.type)
         const text = event.part?.["text"] ?? event.part?.["refusal"]
-        return kind === undefined || !text
+        return kind < 0 || !text
           ? nothing
-          : this.whole(event, part(kind, typeof index === "number" ? index : 0))
+          : this.#whole(event, part(kind, event["content_index"] ?? event["summary_index"]))
       }
       case "response.output_item.added": {
-        const item = this.itemAt(event.output_index, event.item?.id)
+        const item = this.#itemAt(event.output_index, event.item?.id)
         item.announced = true
         item.known = true
         return nothing
       }
       case "response.output_item.done":
-        return event.item ? this.itemDone(event.item, this.itemAt(event.output_index, event.item.id)) : nothing
+        return event.item ? this.#itemDone(event.item, this.#itemAt(event.output_index, event.item.id)) : nothing
       case "response.completed":
       case "response.incomplete":
       case "response.failed":
-        return this.ended(event.response ?? {})
+        return this.#ended(event.response ?? {})
       default:
         return nothing
     }
   }
 
-  private itemAt(index: number | null | undefined, id: unknown): ItemState {
-    const key = index ?? (typeof id === "string" ? id : -1)
+  #itemAt(index: unknown, id: unknown): ItemState {
+    const key = typeof index === "number" ? index : typeof id === "string" ? id : -1
     let item = this.items.get(key)
     if (item === undefined) {
       this.items.set(key, item = { announced: false, parts: new Set(), known: !this.isPartial })
@@ -165,19 +156,19 @@ export class Memory {
     return item
   }
 
-  private piece(event: Piece, at: number): Context {
-    this.itemAt(event.output_index, event.item_id).parts.add(at)
+  #piece(event: Piece, at: number): Context {
+    this.#itemAt(event["output_index"], event["item_id"]).parts.add(at)
     return nothing
   }
 
-  private whole(event: Piece, at: number): Context {
-    const { known, parts } = this.itemAt(event.output_index, event.item_id)
+  #whole(event: Piece, at: number): Context {
+    const { known, parts } = this.#itemAt(event["output_index"], event["item_id"])
     if (!known || parts.has(at)) return nothing
     parts.add(at)
     return wholeText
   }
 
-  private itemDone(item: OutputItem, state: ItemState): Context {
+  #itemDone(item: OutputItem, state: ItemState): Context {
     const type = countedType(item, this.containers)
     if (type !== undefined) this.types.push(type)
     if (item.type === "tool_search_call") this.search = item.id ?? undefined
@@ -190,22 +181,10 @@ export class Memory {
       : context
   }
 
-  private ended(response: Response): Context {
+  #ended(response: Response): Context {
     const output = elements(response.output)
     if (this.items.size === 0 && !this.isPartial) return output.length === 0 ? nothing : { whole: "response" }
     return output.length === 0 ? { items: this.types } : nothing
-  }
-}
-
-/** A position whose past is known. */
-class Remembered implements Position {
-  readonly id: string
-  readonly startingAfter: number
-  readonly memory: Memory
-  constructor(id: string, startingAfter: number, memory: Memory) {
-    this.id = id
-    this.startingAfter = startingAfter
-    this.memory = memory
   }
 }
 
@@ -214,8 +193,15 @@ class Remembered implements Position {
  *
  * @internal
  */
-export const remembered = (id: string, startingAfter: number, memory: Memory): Position =>
-  new Remembered(id, startingAfter, memory)
+export const remembered = (
+  id: string,
+  startingAfter: number,
+  memory: Memory
+): Position & { readonly memory: Memory } => ({
+  id,
+  startingAfter,
+  memory
+})
 
 /**
  * The memory of a response at a position, or at its start.
@@ -223,7 +209,9 @@ export const remembered = (id: string, startingAfter: number, memory: Memory): P
  * @internal
  */
 export const at = (position?: Position): Memory =>
-  position instanceof Remembered ? position.memory : new Memory(position)
+  position !== undefined && "memory" in position && position.memory instanceof Memory
+    ? position.memory
+    : new Memory(position)
 
 /**
  * The id that an event states of its response.
@@ -231,7 +219,7 @@ export const at = (position?: Position): Memory =>
  * @internal
  */
 export const responseId = (event: Payload): string | undefined => {
-  const response = "response" in event && typeof event.response === "object" ? event.response : undefined
-  const id = response !== undefined && response !== null && "id" in response ? response.id : undefined
+  const response = event["response"]
+  const id = Predicate.isObject(response) ? response["id"] : undefined
   return typeof id === "string" && id !== "" ? id : undefined
 }

@@ -1204,20 +1204,24 @@ export const usageOf = (
   usage: WireUsage | null | undefined,
   serverToolRequests?: Readonly<Record<string, number>> | undefined,
   iterations?: ReadonlyArray<Usage.StatedIteration> | undefined
-): Usage.Usage | undefined =>
-  usage === null || usage === undefined ? undefined : Usage.fromStated({
+): Usage.Usage | undefined => {
+  if (usage === null || usage === undefined) return undefined
+  const { input_tokens_details: input, output_tokens_details: output } = usage
+  const written = input?.cache_write_tokens_details
+  return Usage.fromStated({
     inputTokens: usage.input_tokens,
-    cachedTokens: usage.input_tokens_details?.cached_tokens,
-    cacheWriteTokens: usage.input_tokens_details?.cache_write_tokens,
-    cacheWrite30mTokens: usage.input_tokens_details?.cache_write_tokens_details?.ttl_30m_tokens,
-    cacheWrite12hTokens: usage.input_tokens_details?.cache_write_tokens_details?.ttl_12h_tokens,
-    inputTextTokens: usage.input_tokens_details?.text_tokens,
-    inputAudioTokens: usage.input_tokens_details?.audio_tokens,
-    inputImageTokens: usage.input_tokens_details?.image_tokens,
+    cachedTokens: input?.cached_tokens,
+    cacheWriteTokens: input?.cache_write_tokens,
+    cacheWrite30mTokens: written?.ttl_30m_tokens,
+    cacheWrite12hTokens: written?.ttl_12h_tokens,
+    inputTextTokens: input?.text_tokens,
+    inputAudioTokens: input?.audio_tokens,
+    inputImageTokens: input?.image_tokens,
     outputTokens: usage.output_tokens,
-    reasoningTokens: usage.output_tokens_details?.reasoning_tokens,
-    outputTextTokens: usage.output_tokens_details?.text_tokens,
-    outputAudioTokens: usage.output_tokens_details?.audio_tokens,
+    reasoningTokens: output?.reasoning_tokens,
+    outputTextTokens: output?.text_tokens,
+    outputAudioTokens: output?.audio_tokens,
     serverToolRequests,
     iterations
   })
+}

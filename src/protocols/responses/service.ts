@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { planCall } from "../../engine/plan.ts"
 import * as Provider from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as RequestFormat from "../../RequestFormat.ts"
@@ -81,8 +80,6 @@ export const make = <C extends ResponsesChunk>(
       import("./background.ts").then(({ make }) =>
         make(definition, caller, {
           at,
-          planCall,
-          prepare: Provider.prepare,
           remembered,
           response: Response
         })

@@ -1,16 +1,17 @@
 /**
- * What only requests that fail need, and so is loaded with the first of them: why a response is refused, the errors of a
- * caller's own client, and what is told of a retry.
+ * What few requests need, and so is loaded with the first of them. Of those that fail: why a response is refused, the errors
+ * of a caller's own client, what cuts out secrets, and what is told of a retry. Further what cleans the spans of those that
+ * are traced, and what reads the body of a client other than fetch.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
-import * as Metric from "effect/Metric"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import type * as Tracer from "effect/Tracer"
 import { concat } from "../internal/bytes.ts"
 import { defined } from "../internal/defined.ts"
 import type { Protocol } from "../Protocol.ts"
@@ -18,9 +19,12 @@ import * as ProviderError from "../ProviderError.ts"
 import { excerpt, failureOf } from "../wire/errorBody.ts"
 import { isTooDeep } from "../wire/jsonEvent.ts"
 import { type Head, isExpected, isOk, mediaTypeOf, requestId } from "./head.ts"
-import * as Redaction from "./redaction.ts"
+import { tracer } from "./quiet.ts"
+import { clean, cleanAll } from "./redaction.ts"
 import * as ResponseBody from "./responseBody.ts"
 import { retryAfter } from "./retryAfter.ts"
+import { compressions, openStream } from "./streamBody.ts"
+import { tellRetry } from "./tellRetry.ts"
 
 /** How much of a body that is not a stream is read, in bytes and in time. */
 const errorBody = { bytes: 64 * 1024, time: Duration.seconds(2) }
@@ -40,7 +44,7 @@ interface Came {
 interface Known {
   isRefused: boolean
   readonly secrets: () => ReadonlyArray<Redacted.Redacted>
-  readonly fail: (reason: ProviderError.Reason) => ProviderError.ProviderError
+  readonly fail: (reason: ProviderError.Reason) => Effect.Effect<never, ProviderError.ProviderError>
 }
 
 /**
@@ -55,7 +59,7 @@ export const judge = Effect.fnUntraced(function*(
   { reads, undecided }: { readonly reads: Reads; readonly undecided: Reads },
   known: Known
 ): Effect.fn.Return<ReadonlyArray<Uint8Array>, ProviderError.ProviderError> {
-  const isReadable = compression === undefined || Object.hasOwn(ResponseBody.compressions, compression)
+  const isReadable = compression === undefined || Object.hasOwn(compressions, compression)
   if (!isReadable && isOk(response)) {
     return yield* known.fail(
       new ProviderError.UnexpectedContentType({
@@ -77,7 +81,7 @@ export const judge = Effect.fnUntraced(function*(
   known.isRefused = isJson(body)
   // Values in JSON are scrubbed after parsing, because a secret may look like a number. An excerpt may end within a
   // secret.
-  const shown = Redaction.clean(body, known.secrets())
+  const shown = clean(body, known.secrets())
   const now = yield* Clock.currentTimeMillis
   return yield* known.fail(refuse({ body, shown, now }))
 })
@@ -242,23 +246,12 @@ export const fromOther = (error: unknown): ProviderError.Reason => {
 const tagOf = (value: unknown): string | undefined =>
   Predicate.hasProperty(value, "_tag") && typeof value._tag === "string" ? value._tag : undefined
 
-const retriesMetric = Metric.counter("llm_stream_retries", {
-  description: "Requests that were sent again, by provider and reason",
-  incremental: true
-})
-
 /**
- * Tells of a retry, without the provider's own words, which a terminal may take for commands. A debug line, as the retry is a
- * success of the policy that the caller set; the metric and the span are what to watch.
+ * A tracer for the HTTP client, whose spans don't show the secrets.
  *
  * @internal
  */
-export const tellRetry = (error: ProviderError.ProviderError, retry: number, millis: number): Effect.Effect<void> =>
-  Effect.andThen(
-    Metric.update(Metric.withAttributes(retriesMetric, { provider: error.provider, reason: error.reason._tag }), 1),
-    Effect.logDebug(
-      `${error.provider}: ${error.reason._tag}${
-        error.status === undefined ? "" : ` (HTTP ${error.status})`
-      }, retry ${retry} in ${Math.round(millis)} ms`
-    )
-  )
+export const quietTracer = (self: Tracer.Tracer, secrets: () => ReadonlyArray<Redacted.Redacted>): Tracer.Tracer =>
+  tracer(self, (text) => clean(text, secrets()))
+
+export { cleanAll, openStream, tellRetry }

@@ -1,0 +1,24 @@
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type * as ProviderError from "../ProviderError.ts"
+
+const retriesMetric = Metric.counter("llm_stream_retries", {
+  description: "Requests that were sent again, by provider and reason",
+  incremental: true
+})
+
+/**
+ * Tells of a retry, without the provider's own words, which a terminal may take for commands. A debug line, as the retry is a
+ * success of the policy that the caller set; the metric and the span are what to watch.
+ *
+ * @internal
+ */
+export const tellRetry = (error: ProviderError.ProviderError, retry: number, millis: number): Effect.Effect<void> =>
+  Effect.andThen(
+    Metric.update(Metric.withAttributes(retriesMetric, { provider: error.provider, reason: error.reason._tag }), 1),
+    Effect.logDebug(
+      `${error.provider}: ${error.reason._tag}${
+        error.status === undefined ? "" : ` (HTTP ${error.status})`
+      }, retry ${retry} in ${Math.round(millis)} ms`
+    )
+  )

@@ -1,0 +1,5 @@
+/** Files that a provider loads later are there before the tests: by a test clock, no time passes while one is read. */
+import { Effect } from "effect"
+import { later } from "../../src/engine/later.ts"
+
+await Effect.runPromise(Effect.all([later.seldom, later.wholeRequest]))
