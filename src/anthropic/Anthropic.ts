@@ -12,7 +12,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
-import { trusted } from "../internal/trusted.ts"
+import { bare } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import { dialect } from "../protocols/messages/dialect.ts"
 import * as Messages from "../protocols/messages/events.ts"
@@ -93,13 +93,14 @@ const defaultBaseUrl = "https://api.anthropic.com"
 export const protocol = (provider = "anthropic"): Protocol.Protocol<AnthropicChunk> =>
   Messages.protocol({
     provider,
-    make: (chunk, block) =>
-      trusted(AnthropicChunk, {
-        _tag: "AnthropicChunk",
-        provider,
-        chunk,
-        ...(block === undefined ? undefined : { block })
-      }),
+    make: (chunk, block) => {
+      const made = bare(AnthropicChunk)
+      made._tag = "AnthropicChunk"
+      made.provider = provider
+      made.chunk = chunk
+      if (block !== undefined) made.block = block
+      return made
+    },
     errors,
     headers: { limits: /^anthropic-ratelimit-(?<kind>[a-z0-9-]+)-(?<field>limit|remaining|reset)$/ }
   })

@@ -10,9 +10,10 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
-import { trusted } from "../internal/trusted.ts"
+import { bare } from "../internal/trusted.ts"
 import { dialect } from "../protocols/responses/dialect.ts"
 import * as ResponsesEvents from "../protocols/responses/events.ts"
+import { setContext } from "../protocols/responses/memory.ts"
 import { plain } from "../protocols/responses/plain.ts"
 import * as Responses from "../protocols/responses/service.ts"
 import * as Provider from "../Provider.ts"
@@ -73,16 +74,17 @@ export interface Options extends AzureAuth.Options {
 export const protocol = (): ResponsesEvents.ResponsesProtocol<AzureResponsesChunk> =>
   ResponsesEvents.protocol({
     provider: "azure",
-    make: (chunk, context, { deploymentType, model, region }) =>
-      trusted(AzureResponsesChunk, {
-        _tag: "AzureResponsesChunk",
-        provider: "azure",
-        chunk,
-        ...context,
-        ...(region === undefined ? undefined : { region }),
-        ...(model === undefined ? undefined : { requestedModel: model }),
-        ...(deploymentType === undefined ? undefined : { deploymentType })
-      }),
+    make: (chunk, context, { deploymentType, model, region }) => {
+      const made = bare(AzureResponsesChunk)
+      made._tag = "AzureResponsesChunk"
+      made.provider = "azure"
+      made.chunk = chunk
+      setContext(made, context)
+      if (region !== undefined) made.region = region
+      if (model !== undefined) made.requestedModel = model
+      if (deploymentType !== undefined) made.deploymentType = deploymentType
+      return made
+    },
     errors: AzureOpenAi.errors,
     headers: AzureOpenAi.headers
   })

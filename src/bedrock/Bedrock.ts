@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { definitionOf } from "../engine/policy.ts"
-import { trusted } from "../internal/trusted.ts"
+import { bare } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as Converse from "../protocols/converse/events.ts"
 import { plain } from "../protocols/converse/plain.ts"
@@ -85,16 +85,17 @@ export interface Options extends Runtime.Options {}
 export const protocol = (): Protocol.Protocol<BedrockChunk> =>
   Converse.protocol({
     provider: "bedrock",
-    make: (chunk, block, { model, region, requestId }) =>
-      trusted(BedrockChunk, {
-        _tag: "BedrockChunk",
-        provider: "bedrock",
-        chunk,
-        ...(block === undefined ? undefined : { block }),
-        ...(requestId === undefined ? undefined : { requestId }),
-        ...(model === undefined ? undefined : { modelId: model }),
-        ...(region === undefined ? undefined : { region })
-      })
+    make: (chunk, block, { model, region, requestId }) => {
+      const made = bare(BedrockChunk)
+      made._tag = "BedrockChunk"
+      made.provider = "bedrock"
+      made.chunk = chunk
+      if (block !== undefined) made.block = block
+      if (requestId !== undefined) made.requestId = requestId
+      if (model !== undefined) made.modelId = model
+      if (region !== undefined) made.region = region
+      return made
+    }
   })
 
 /**

@@ -11,8 +11,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { definitionOf } from "../engine/policy.ts"
-import { defined } from "../internal/defined.ts"
-import { trusted } from "../internal/trusted.ts"
+import { bare } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as BedrockEvent from "../protocols/awsEvent.ts"
 import { dialect } from "../protocols/messages/dialect.ts"
@@ -99,11 +98,6 @@ export const protocol = (): Protocol.Protocol<BedrockInvokeChunk> =>
 
 const events = (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.Message, BedrockInvokeChunk> => {
   const { latency, model, region, requestId, serviceTier } = info
-  const fields = {
-    _tag: "BedrockInvokeChunk",
-    provider: "bedrock",
-    ...defined({ requestId, modelId: model, region, serviceTier, latency })
-  } as const
   let count = 0
   let first: string | undefined
   let isClaude = false
@@ -111,15 +105,19 @@ const events = (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.
 
   const make = (payload: Payload, block: string | undefined): BedrockInvokeChunk => {
     if (payload.type === "message_start" || block !== undefined) isClaude = true
-    const chunk = trusted(BedrockInvokeChunk, {
-      ...fields,
-      chunk: payload,
-      ...(block === undefined ? undefined : { block })
-    })
-    if (chunk.usage !== undefined) hasUsage = true
-    return hasUsage || chunk.invocationMetrics === undefined
-      ? chunk
-      : trusted(BedrockInvokeChunk, { ...chunk, usageFromMetrics: true })
+    const made = bare(BedrockInvokeChunk)
+    made._tag = "BedrockInvokeChunk"
+    made.provider = "bedrock"
+    made.chunk = payload
+    if (block !== undefined) made.block = block
+    if (requestId !== undefined) made.requestId = requestId
+    if (model !== undefined) made.modelId = model
+    if (region !== undefined) made.region = region
+    if (serviceTier !== undefined) made.serviceTier = serviceTier
+    if (latency !== undefined) made.latency = latency
+    if (made.usage !== undefined) hasUsage = true
+    if (!hasUsage && made.invocationMetrics !== undefined) made.usageFromMetrics = true
+    return made
   }
 
   const messages = Messages.events({ make, errors })(info)

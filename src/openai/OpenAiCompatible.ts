@@ -12,7 +12,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
-import { trusted } from "../internal/trusted.ts"
+import { bare } from "../internal/trusted.ts"
 import type * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { Payload } from "../protocols/chatCompletions/payload.ts"
@@ -81,13 +81,14 @@ export const protocol = (options: Pick<Options, "provider" | "quirks">): Protoco
   return ChatCompletions.protocol({
     provider,
     payload: Payload,
-    make: (chunk) =>
-      trusted(OpenAiChunk, {
-        _tag: "OpenAiChunk",
-        provider,
-        chunk,
-        ...(reasoningField === undefined ? undefined : { reasoningField })
-      }),
+    make: (chunk) => {
+      const made = bare(OpenAiChunk)
+      made._tag = "OpenAiChunk"
+      made.provider = provider
+      made.chunk = chunk
+      if (reasoningField !== undefined) made.reasoningField = reasoningField
+      return made
+    },
     errors: ChatCompletions.errors
   })
 }

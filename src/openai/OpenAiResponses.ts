@@ -9,9 +9,10 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { definitionOf } from "../engine/policy.ts"
-import { trusted } from "../internal/trusted.ts"
+import { bare } from "../internal/trusted.ts"
 import { dialect } from "../protocols/responses/dialect.ts"
 import * as ResponsesEvents from "../protocols/responses/events.ts"
+import { setContext } from "../protocols/responses/memory.ts"
 import { plain } from "../protocols/responses/plain.ts"
 import * as Responses from "../protocols/responses/service.ts"
 import * as Provider from "../Provider.ts"
@@ -73,14 +74,15 @@ export interface Options extends Host.Options {}
 export const protocol = (): ResponsesEvents.ResponsesProtocol<OpenAiResponsesChunk> =>
   ResponsesEvents.protocol({
     provider: "openai",
-    make: (chunk, context, { region }) =>
-      trusted(OpenAiResponsesChunk, {
-        _tag: "OpenAiResponsesChunk",
-        provider: "openai",
-        chunk,
-        ...context,
-        ...(region === undefined ? undefined : { region })
-      }),
+    make: (chunk, context, { region }) => {
+      const made = bare(OpenAiResponsesChunk)
+      made._tag = "OpenAiResponsesChunk"
+      made.provider = "openai"
+      made.chunk = chunk
+      setContext(made, context)
+      if (region !== undefined) made.region = region
+      return made
+    },
     errors: ResponsesEvents.errors
   })
 

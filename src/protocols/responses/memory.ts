@@ -17,6 +17,20 @@ import type { OutputItem, Payload, Response } from "./payload.ts"
 export interface Context extends Partial<Pick<ResponsesChunk, "whole" | "items" | "call">> {}
 
 /**
+ * Gives a chunk its context.
+ *
+ * @internal
+ */
+export const setContext = (
+  chunk: { -readonly [K in keyof Context]: Context[K] },
+  { call, items, whole }: Context
+): void => {
+  if (whole !== undefined) chunk.whole = whole
+  if (items !== undefined) chunk.items = items
+  if (call !== undefined) chunk.call = call
+}
+
+/**
  * A place in the stream of a background response.
  *
  * @category models
