@@ -65,12 +65,43 @@ const converse = (texts) => {
   ]
 }
 
+const responses = (texts) => {
+  let sequence_number = 0
+  const event = (data) => sse(data.type, { ...data, sequence_number: sequence_number++ })
+  const place = { item_id: "msg_0a5004ef5dc3564c0069845a", output_index: 0, content_index: 0 }
+  const part = (text) => ({ type: "output_text", annotations: [], logprobs: [], text })
+  const item = (status, content) => ({ id: place.item_id, type: "message", status, content, role: "assistant" })
+  const usage = { input_tokens: 10, output_tokens: texts.length, total_tokens: 10 + texts.length }
+  const answer = (status, output, usage = null) => ({
+    id: "resp_0a5004ef5dc3564c0069845a",
+    object: "response",
+    created_at: 1_754_000_000,
+    status,
+    model: "gpt-4o-2024-08-06",
+    output,
+    tools: [],
+    usage
+  })
+  const text = texts.join("")
+  return [
+    event({ type: "response.created", response: answer("in_progress", []) }),
+    event({ type: "response.output_item.added", output_index: 0, item: item("in_progress", []) }),
+    event({ type: "response.content_part.added", ...place, part: part("") }),
+    ...texts.map((delta) => event({ type: "response.output_text.delta", ...place, delta, logprobs: [] })),
+    event({ type: "response.output_text.done", ...place, text, logprobs: [] }),
+    event({ type: "response.content_part.done", ...place, part: part(text) }),
+    event({ type: "response.output_item.done", output_index: 0, item: item("completed", [part(text)]) }),
+    event({ type: "response.completed", response: answer("completed", [item("completed", [part(text)])], usage) })
+  ]
+}
+
 const types = {
   chat: "text/event-stream",
   messages: "text/event-stream",
+  responses: "text/event-stream",
   converse: "application/vnd.amazon.eventstream"
 }
-const bodies = { chat, messages, converse }
+const bodies = { chat, messages, responses, converse }
 
 /** The events of an answer with that many texts, each the bytes of one. */
 export const events = (wire, count) => bodies[wire](Array.from({ length: count }, (_, at) => ` word${at % 100}`))

@@ -56,7 +56,7 @@ const kinds = {
   idle: async () => {
     const { events, respond } = await import("./bodies.mjs")
     const { open } = await load()
-    const reads = events(wire, 1).slice(0, wire === "messages" ? 3 : wire === "converse" ? 2 : 1)
+    const reads = events(wire, 1).slice(0, { chat: 1, responses: 4, messages: 3, converse: 2 }[wire])
     const ask = open(async () => respond(wire, reads, true))
     const start = (count) =>
       Promise.all(Array.from({ length: count }, () => new Promise((resolve) => void ask((text) => text && resolve()))))

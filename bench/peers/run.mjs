@@ -32,8 +32,21 @@ const wires = {
     "AI SDK": "ai-sdk",
     "LangChain": "langchain"
   },
-  messages: { "effect-llm-stream, by path": "ours-anthropic", "@anthropic-ai/sdk": "anthropic-sdk" },
-  converse: { "effect-llm-stream, by path": "ours-bedrock", "AWS SDK": "aws-sdk" }
+  responses: {
+    "no client: fetch, split, `JSON.parse`": "floor-responses",
+    "effect-llm-stream, by path": "ours-responses",
+    "openai": "openai-responses"
+  },
+  messages: {
+    "no client: fetch, split, `JSON.parse`": "floor-messages",
+    "effect-llm-stream, by path": "ours-anthropic",
+    "@anthropic-ai/sdk": "anthropic-sdk"
+  },
+  converse: {
+    "no client: fetch, AWS's frames, `JSON.parse`": "floor-converse",
+    "effect-llm-stream, by path": "ours-bedrock",
+    "AWS SDK": "aws-sdk"
+  }
 }
 
 const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "peers-"))

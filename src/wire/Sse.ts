@@ -130,11 +130,11 @@ class SseDecoder implements Decoder {
 
   #dispatch(out: Array<Event>, unterminated: boolean): void {
     if (this.#data !== undefined) {
-      out.push({
-        event: this.#event,
-        data: this.#dataLines === undefined ? this.#data : this.#dataLines.join("\n"),
-        unterminated
-      })
+      const event: { -readonly [K in keyof Event]: Event[K] } = Object.create(Object.prototype)
+      event.event = this.#event
+      event.data = this.#dataLines === undefined ? this.#data : this.#dataLines.join("\n")
+      event.unterminated = unterminated
+      out.push(event)
     }
     this.#event = undefined
     this.#data = undefined
@@ -191,7 +191,10 @@ class SseDecoder implements Decoder {
       if (nextLineFeed !== -1 && nextLineFeed < position) nextLineFeed = text.indexOf("\n", position)
     }
     if (position < text.length) {
-      ;(this.#pending ??= []).push(position === 0 ? text : text.slice(position))
+      const piece = position === 0 ? text : text.slice(position)
+      // An empty array that is filled afterwards changes its kind, for which engines compile this anew each time.
+      if (this.#pending === undefined) this.#pending = [piece]
+      else this.#pending.push(piece)
       this.#pendingSize += text.length - position
     }
     if (this.#pendingSize + this.#dataSize > this.#limit) this.#fail()

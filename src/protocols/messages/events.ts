@@ -54,32 +54,12 @@ export const events = <C>(options: {
   let stopped = false
   const blocks = new Map<number, string | undefined>()
 
-  const observe = (payload: Payload): Decoder.Fault | undefined => {
-    switch (payload.type) {
-      case "content_block_delta":
-        return blocks.has(payload.index) ? undefined : {
-          message: `continues content block ${payload.index}, which was not started`,
-          path: ["index"]
-        }
-      case "content_block_start":
-        started = true
-        blocks.set(payload.index, typeOf(payload.content_block))
-        break
-      case "message_start": {
-        started = true
-        const message = payload.message
-        if (id !== undefined && message?.id && message.id !== id) {
-          return { message: "starts another message within this one", path: ["message", "id"] }
-        }
-        id = message?.id || id
-        if (message?.stop_reason) stopped = true
-        message?.content?.forEach((block, position) => blocks.set(position, typeOf(block)))
-        break
-      }
-      case "message_delta":
-        if (payload.delta?.stop_reason) stopped = true
-    }
-    return undefined
+  /** The block of the last piece, as most pieces continue the same. */
+  let current: { readonly index: number; readonly type: string | undefined } | undefined
+
+  const start = (index: number, block: ContentBlock | null): void => {
+    blocks.set(index, typeOf(block))
+    current = undefined
   }
 
   return new Decoder.Decoder<Payload, C>({
@@ -87,13 +67,45 @@ export const events = <C>(options: {
     check,
     isFailure: (json, event) => event === "error" || json["type"] === "error" || Decoder.isUntypedFailure(json),
     take: (payload, out, stated) => {
-      const failure = stated ?? observe(payload)
-      if (failure !== undefined) return failure
-      const isLast = payload.type === "message_stop"
-      if (isLast && !started) return "last"
-      const isPiece = payload.type === "content_block_delta" || payload.type === "content_block_stop"
-      out.push(options.make(payload, isPiece ? blocks.get(payload.index) : undefined, info))
-      return isLast ? "last" : undefined
+      if (stated !== undefined) return stated
+      switch (payload.type) {
+        case "content_block_delta": {
+          const { index } = payload
+          if (current?.index !== index) {
+            if (!blocks.has(index)) {
+              return { message: `continues content block ${index}, which was not started`, path: ["index"] }
+            }
+            current = { index, type: blocks.get(index) }
+          }
+          out.push(options.make(payload, current.type, info))
+          return undefined
+        }
+        case "content_block_stop":
+          out.push(options.make(payload, blocks.get(payload.index), info))
+          return undefined
+        case "content_block_start":
+          started = true
+          start(payload.index, payload.content_block)
+          break
+        case "message_start": {
+          started = true
+          const message = payload.message
+          if (id !== undefined && message?.id && message.id !== id) {
+            return { message: "starts another message within this one", path: ["message", "id"] }
+          }
+          id = message?.id || id
+          if (message?.stop_reason) stopped = true
+          message?.content?.forEach((block, position) => start(position, block))
+          break
+        }
+        case "message_delta":
+          if (payload.delta?.stop_reason) stopped = true
+          break
+        case "message_stop":
+          if (!started) return "last"
+      }
+      out.push(options.make(payload, undefined, info))
+      return payload.type === "message_stop" ? "last" : undefined
     },
     isComplete: (end) => end === "last" ? started : stopped,
     lacks: "a stop reason"

@@ -113,6 +113,8 @@ export class Memory {
   private items = new Map<number | string, ItemState>()
   private types: Array<string> = []
   private containers = new Set<string>()
+  /** The last event with a piece: most are followed by another of the same part, which states nothing new. */
+  private last: Pick<Piece, "type" | "output_index" | "content_index" | "summary_index"> | undefined
 
   constructor(position?: Position) {
     this.id = position?.id
@@ -130,6 +132,11 @@ export class Memory {
     const { sequence_number } = event
     if (typeof sequence_number === "number") this.number = sequence_number
     this.id ??= responseId(event)
+    const { last } = this
+    if (
+      last !== undefined && event.type === last["type"] && event["output_index"] === last["output_index"] &&
+      event["content_index"] === last["content_index"] && event["summary_index"] === last["summary_index"]
+    ) return nothing
     const text = texts.get(event.type)
     if (text !== undefined) {
       const at = part(text.kind, text.index && event[text.index])
@@ -172,6 +179,9 @@ export class Memory {
 
   #piece(event: Piece, at: number): Context {
     this.#itemAt(event["output_index"], event["item_id"]).parts.add(at)
+    const { content_index, output_index, summary_index, type } = event
+    // Without it, the item is told by its id.
+    if (typeof output_index === "number") this.last = { type, output_index, content_index, summary_index }
     return nothing
   }
 
