@@ -13,6 +13,7 @@ import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as Buckets from "./CostBuckets.ts"
 import { calls, type CostMetadata, isItemised, isStated } from "./CostMetadata.ts"
+import { own } from "./internal/own.ts"
 import { trusted } from "./internal/trusted.ts"
 import { Amount } from "./internal/usd.ts"
 import { on, type Price, type Rates, type TokenAmount, tokenComponentNames, tokenComponents } from "./Price.ts"
@@ -512,9 +513,6 @@ const ratesOf = (
 }
 
 const standard = { default: 1, standard: 1, global: 1 }
-
-const own = <A>(record: Readonly<Record<string, A>> | undefined, key: string): A | undefined =>
-  record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined
 
 /** The shortest decimal that reads back as the number, which is how a price was written down. */
 const usd = (value: number | undefined): BigDecimal.BigDecimal | undefined =>

@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { own } from "./internal/own.ts"
 
 /**
  * Schema of the provider-agnostic finish reasons.
@@ -73,8 +74,4 @@ export type Table<Raw extends string = string> = Readonly<Record<Raw, FinishReas
  * @category constructors
  * @since 0.1.0
  */
-export const fromTable = (table: Table) => (raw: string): FinishReason => {
-  // `hasOwn`: the word comes from the wire and may be "constructor".
-  const common = Object.hasOwn(table, raw) ? table[raw] : undefined
-  return common ?? "other"
-}
+export const fromTable = (table: Table) => (raw: string): FinishReason => own(table, raw) ?? "other"

@@ -17,6 +17,7 @@ import { calculateEach, type Cost, fromStated } from "./Cost.ts"
 import { CostMetadata, isStated } from "./CostMetadata.ts"
 import * as Checks from "./engine/checks.ts"
 import { defined } from "./internal/defined.ts"
+import { own } from "./internal/own.ts"
 import { trusted } from "./internal/trusted.ts"
 import { type ModelPrice, patch, type Price, type PriceTable } from "./Price.ts"
 import { apply, check, InvalidPrices, type Overrides } from "./PriceOverrides.ts"
@@ -326,9 +327,6 @@ const isAssumed = (names: ReadonlyArray<string>, name: string): boolean => {
   const before = names.at(-2)
   return name === names.at(-1) && before !== undefined && dated.exec(before)?.[1] === name
 }
-
-const own = <A>(record: Readonly<Record<string, A>> | undefined, key: string): A | undefined =>
-  record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined
 
 /** Of several tables of a provider the first one wins, model by model. */
 const buildIndex = (provider: string, tables: ReadonlyArray<PriceTable>): ReadonlyMap<string, Price> => {

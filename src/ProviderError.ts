@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
 import { defined } from "./internal/defined.ts"
+import { own } from "./internal/own.ts"
 import { Amount } from "./internal/usd.ts"
 import { sum, Usage } from "./Usage.ts"
 
@@ -568,19 +569,14 @@ export const classify: {
   (table: Table): (failure: Failure) => Reason
   (failure: Failure, table: Table): Reason
 } = dual(2, (failure: Failure, table: Table): Reason => {
-  const lookUp = (word: string | null | undefined) =>
-    typeof word === "string" && Object.hasOwn(table.codes, word) ? table.codes[word] : undefined
-  const statusOf = (word: string | null | undefined) =>
-    typeof word === "string" && table.statusOfCode !== undefined && Object.hasOwn(table.statusOfCode, word)
-      ? table.statusOfCode[word]
-      : undefined
+  const { codes, statusOfCode } = table
   // A provider may state anything, such as 450.5.
-  const status = [failure.status, statusOf(failure.code), statusOf(failure.type)].find(isStatus)
+  const status = [failure.status, own(statusOfCode, failure.code), own(statusOfCode, failure.type)].find(isStatus)
   const message = cut(failure.message, maxMessageLength)
-  const tag = lookUp(failure.code) ??
+  const tag = own(codes, failure.code) ??
     table.messages?.find(([pattern]) => pattern.test(message))?.[1] ??
     (status === undefined ? undefined : fromStatus(status, table)) ??
-    lookUp(failure.type) ??
+    own(codes, failure.type) ??
     "Unknown"
   const shouldRetry = failure.shouldRetry ??
     (status !== undefined && table.retryableStatuses?.includes(status) === true ? true : undefined)

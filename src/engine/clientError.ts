@@ -1,5 +1,6 @@
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as Predicate from "effect/Predicate"
+import { own } from "../internal/own.ts"
 import * as ProviderError from "../ProviderError.ts"
 
 // The codes that Node's and undici's socket and timeout errors carry.
@@ -35,7 +36,7 @@ export const fromBody = (error: unknown): ProviderError.Reason =>
 const broken = (cause: unknown, description?: string): ProviderError.Reason => {
   const causes = causeChain(cause)
   const code = causes.find((cause) => cause.code !== undefined)?.code
-  const kind = code !== undefined && Object.hasOwn(timeoutKinds, code) ? timeoutKinds[code] : undefined
+  const kind = own(timeoutKinds, code)
   const message = messageOf(causes, description) || "The connection failed"
   const fields = { message, ...(code === undefined ? undefined : { code }) }
   return kind === undefined ? new ProviderError.Network(fields) : new ProviderError.Timeout({ ...fields, kind })

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
+import { own } from "../internal/own.ts"
 import * as Checks from "./checks.ts"
 
 type Kind = readonly [wanted: string, is: (value: unknown) => boolean]
@@ -36,7 +37,7 @@ const kinds: Readonly<Record<string, Kind>> = {
 export const checked = <Options extends object>(options: Options): Result.Result<Options, string> =>
   Result.flatMap(Checks.copied(options), (copy) => {
     for (const [name, value] of Object.entries(copy)) {
-      const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined
+      const kind = own(kinds, name)
       if (kind === undefined || value === undefined) continue
       const given = Checks.given(name, kind[0], () => value, kind[1])
       if (Result.isFailure(given)) return Result.fail(given.failure)

@@ -298,13 +298,10 @@ const reasonOf = (error: unknown, seldom: Later["seldom"]): Effect.Effect<Provid
       (loaded) => loaded?.fromOther(error) ?? new ProviderError.Unknown({ message: "The HTTP client failed" })
     )
 
-const unloaded = (what: string): string =>
-  `The part of the library that ${what} can't be loaded: are all its files there?`
-
 /** Why a response is refused when what reads its body can't be loaded. */
 const unread = (response: Head, { errors, headers }: Protocol.Protocol<unknown>): ProviderError.Reason =>
   ProviderError.classify({
-    message: `HTTP ${response.status}. ${unloaded("reads it")}`,
+    message: `HTTP ${response.status}. The part of the library that reads it can't be loaded: are all its files there?`,
     status: isOk(response) ? undefined : response.status,
     requestId: requestId(response.headers, headers)
   }, errors)
@@ -359,7 +356,7 @@ const openOnce = <C>(
         route.seldom,
         (seldom) =>
           seldom?.openStream(response, clock, options) ??
-            fail(new ProviderError.Unknown({ message: unloaded("reads it") }))
+            fail(unread(headOf(response), protocol))
       )
     }
     const answering = Effect.flatMap(Effect.catch(route.attempt, fail), (attempt) => {

@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import type * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
 import { nullish } from "../../internal/open.ts"
+import { own } from "../../internal/own.ts"
 import { place } from "../../internal/place.ts"
 import type { RequestFormat } from "../../RequestFormat.ts"
 import * as Claude from "../request/claude.ts"
@@ -405,7 +406,7 @@ const kinds: ReadonlyArray<Kind> = ["image", "document", "audio", "video"]
 const formatOf = (mediaType: string): { readonly kind: Kind; readonly format: string } | undefined => {
   for (const kind of kinds) {
     const known: Readonly<Record<string, string>> = formats[kind]
-    const format = Object.hasOwn(known, mediaType) ? known[mediaType] : undefined
+    const format = own(known, mediaType)
     if (format !== undefined) return { kind, format }
   }
   return undefined

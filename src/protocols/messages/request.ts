@@ -11,6 +11,7 @@ import type * as ChatRequest from "../../ChatRequest.ts"
 import * as Checks from "../../engine/checks.ts"
 import { defined } from "../../internal/defined.ts"
 import { nullish } from "../../internal/open.ts"
+import { own } from "../../internal/own.ts"
 import { place } from "../../internal/place.ts"
 import type { RequestFormat } from "../../RequestFormat.ts"
 import * as Claude from "../request/claude.ts"
@@ -536,7 +537,7 @@ const rawOf = (
   const headers: Record<string, string> = {}
   const raw: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(fields)) {
-    const header = Object.hasOwn(dialect.headers, name) ? dialect.headers[name] : undefined
+    const header = own(dialect.headers, name)
     if (!lists.includes(name) && header === undefined) raw[name] = value
     else if (value === null) continue
     else if (header === undefined) {

@@ -7,6 +7,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as ChatRequest from "../../ChatRequest.ts"
 import { defined } from "../../internal/defined.ts"
+import { own } from "../../internal/own.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
 import { type Encoding, type Fields, unless } from "./encoding.ts"
@@ -170,7 +171,7 @@ const treat = (
   const written: Array<Written> = []
   const ignored: Array<string> = []
   for (const [name, value] of Object.entries(asked)) {
-    const treatment = Object.hasOwn(known, name) ? known[name] : undefined
+    const treatment = own(known, name)
     // An empty list, or an object without fields, asks for nothing.
     const isEmpty = Predicate.isObjectOrArray(value) && Object.keys(value).length === 0
     if (treatment === "encoded" || value === undefined || isEmpty) continue

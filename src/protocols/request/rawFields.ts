@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as ChatRequest from "../../ChatRequest.ts"
 import { nearest } from "../../internal/nearest.ts"
+import { own } from "../../internal/own.ts"
 import { place } from "../../internal/place.ts"
 import { schemaIssues } from "../../internal/schemaIssues.ts"
 import type { Encoding, Fields } from "./encoding.ts"
@@ -93,7 +94,7 @@ export const merge = (
   const out: Record<string, unknown> = { ...body }
   for (const [name, value] of Object.entries(raw)) {
     const here = `${path}.${name}`
-    const present = Object.hasOwn(body, name) ? body[name] : undefined
+    const present = own(body, name)
     if (name === "tools" && Array.isArray(present) && Array.isArray(value) && value.length > 0) {
       out[name] = [...present, ...value]
       continue
@@ -101,7 +102,7 @@ export const merge = (
     if (present !== undefined && content.includes(name)) {
       return Result.fail(`${here}: would replace what the request itself says; state all of it in one of the two`)
     }
-    const inside = Object.hasOwn(objects, name) ? objects[name] : undefined
+    const inside = own(objects, name)
     if (inside !== undefined && Predicate.isObject(present) && Predicate.isObject(value)) {
       const merged = merge(present, value, { content: inside, objects: {} }, here)
       if (Result.isFailure(merged)) return merged

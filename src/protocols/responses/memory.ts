@@ -52,11 +52,8 @@ interface ItemState {
   known: boolean
 }
 
-/** The parts of an item by their types. */
+/** The parts of an item; a part's number is that of its kind. */
 const kinds: ReadonlyArray<unknown> = ["output_text", "refusal", "reasoning_text", "summary_text"]
-
-/** A call's arguments, or its input. */
-const callInput = kinds.length
 
 /** What an event of a part states. */
 interface Text {
@@ -69,13 +66,14 @@ interface Text {
 
 const texts: ReadonlyMap<unknown, Text> = new Map(
   ([
-    ["output_text", kinds.indexOf("output_text"), "text", "content_index"],
-    ["refusal", kinds.indexOf("refusal"), "refusal", "content_index"],
-    ["reasoning_text", kinds.indexOf("reasoning_text"), "text", "content_index"],
-    ["reasoning_summary_text", kinds.indexOf("summary_text"), "text", "summary_index"],
-    ["function_call_arguments", callInput, "arguments"],
-    ["mcp_call_arguments", callInput, "arguments"],
-    ["custom_tool_call_input", callInput, "input"]
+    ["output_text", 0, "text", "content_index"],
+    ["refusal", 1, "refusal", "content_index"],
+    ["reasoning_text", 2, "text", "content_index"],
+    ["reasoning_summary_text", 3, "text", "summary_index"],
+    // A call's arguments, or its input, are no part of a message.
+    ["function_call_arguments", 4, "arguments"],
+    ["mcp_call_arguments", 4, "arguments"],
+    ["custom_tool_call_input", 4, "input"]
   ] as const).flatMap(([name, kind, whole, index]): ReadonlyArray<readonly [string, Text]> => [
     [`response.${name}.delta`, { kind, index, whole: undefined }],
     [`response.${name}.done`, { kind, index, whole }]

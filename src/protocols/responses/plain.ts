@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import { own } from "../../internal/own.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
 import { type Plain, read, type Said } from "../request/plain.ts"
 import { knownToReason } from "../request/reasons.ts"
@@ -24,8 +25,7 @@ export const plain: RequestFormat.Lazy["plain"] = (request, model) => {
   if (knownToReason(model) === true) body["include"] = ["reasoning.encrypted_content"]
   body["stream"] = true
   for (const [name, value] of Object.entries(numbers)) {
-    const field = Object.hasOwn(fields, name) ? fields[name] : undefined
-    body[field ?? name] = value
+    body[own(fields, name) ?? name] = value
   }
   return { body, headers: {}, ignored: [] }
 }

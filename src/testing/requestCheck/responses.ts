@@ -1,6 +1,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { nullish } from "../../internal/open.ts"
+import { own } from "../../internal/own.ts"
 import * as JsonSchema from "./jsonSchema.ts"
 import { between, type Finding, invalid, JsonObject, kinds, Labels, Name, repeated, shape } from "./shape.ts"
 
@@ -226,7 +227,7 @@ const inputFindings = ({ conversation, input, previous_response_id, prompt, stor
   for (const [index, item] of input.entries()) {
     const path = `input[${index}]`
     const type = typeof item["type"] === "string" ? item["type"] : "message"
-    const known = Object.hasOwn(readItem, type) ? readItem[type] : undefined
+    const known = own(readItem, type)
     const result = known?.(item)
     if (result !== undefined && Result.isFailure(result)) {
       for (const finding of within(path, result.failure)) findings.push(finding)
@@ -235,7 +236,7 @@ const inputFindings = ({ conversation, input, previous_response_id, prompt, stor
     if (type === "item_reference" && store === false) {
       findings.push(invalid(path, "an item can't be referred to when store is false"))
     }
-    const answer = Object.hasOwn(outputs, type) ? outputs[type] : undefined
+    const answer = own(outputs, type)
     if (answer !== undefined) calls.set(`${answer} ${callId}`, { path, callId, type })
     if (type === "function_call") {
       const text = item["arguments"]
