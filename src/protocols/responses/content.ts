@@ -351,14 +351,6 @@ const stringOf = (value: unknown): string | undefined => typeof value === "strin
 const sorted = (value: unknown): unknown =>
   Predicate.isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1)) : value
 
-const input = (item: OutputItem, value: unknown, key: Key, out: Array<ContentEvent>): void => {
-  if (value !== undefined && value !== null) {
-    const delta = typeof value === "string" ? value : JSON.stringify(sorted(value))
-    out.push({ type: "arguments", key, delta, ...kindOf(item) })
-  }
-  out.push({ type: "end", key })
-}
-
 const end = (
   item: OutputItem,
   key: Key,
@@ -366,6 +358,15 @@ const end = (
   provider: string,
   out: Array<ContentEvent>
 ): void => {
+  const fields = (...names: ReadonlyArray<string>): Fields =>
+    Object.fromEntries(names.map((name) => [name, item[name]]))
+  const input = (value: unknown): void => {
+    if (value !== undefined && value !== null) {
+      const delta = typeof value === "string" ? value : JSON.stringify(sorted(value))
+      out.push({ type: "arguments", key, delta, ...kindOf(item) })
+    }
+    out.push({ type: "end", key })
+  }
   const result = (id: string | null | undefined, name: string, result: unknown, error?: unknown): void => {
     out.push({
       type: "tool-result",
@@ -406,53 +407,41 @@ const end = (
       out.push({ type: "end", key })
       return result(item.id, item.name || "mcp", item.output ?? item.error, item.error)
     case "mcp_approval_request": {
-      input(item, item.arguments, key, out)
+      input(item.arguments)
       const id = item.id || undefined
       if (id !== undefined) out.push({ type: "tool-approval-request", approvalId: id, callId: id })
       return
     }
     case "web_search_call":
-      input(item, item.action, key, out)
-      return result(item.id, "web_search", { status: item.status, action: item.action })
+      input(item.action)
+      return result(item.id, "web_search", fields("status", "action"))
     case "file_search_call":
-      input(item, { queries: item.queries }, key, out)
-      return result(item.id, "file_search", { status: item.status, queries: item.queries, results: item.results })
+      input(fields("queries"))
+      return result(item.id, "file_search", fields("status", "queries", "results"))
     case "code_interpreter_call":
-      input(item, { code: item.code, container_id: item.container_id }, key, out)
-      return result(item.id, "code_interpreter", {
-        status: item.status,
-        container_id: item.container_id,
-        outputs: item.outputs
-      })
+      input(fields("code", "container_id"))
+      return result(item.id, "code_interpreter", fields("status", "container_id", "outputs"))
     case "image_generation_call": {
       const { id, type: _, ...image } = item
       out.push({ type: "end", key })
       return result(id, "image_generation", image)
     }
     case "tool_search_call":
-      return input(item, item["arguments"], key, out)
+      return input(item["arguments"])
     case "tool_search_output":
-      return result(item.call_id || call || item.id, "tool_search", { status: item.status, tools: item.tools })
+      return result(item.call_id || call || item.id, "tool_search", fields("status", "tools"))
     case "shell_call":
       return input(
-        item,
-        Predicate.isObject(item.action) ? { ...item.action, environment: item.environment } : item.action,
-        key,
-        out
+        Predicate.isObject(item.action) ? { ...item.action, environment: item.environment } : item.action
       )
     case "shell_call_output":
-      return result(item.call_id, "shell", { status: item.status, output: item.output })
+      return result(item.call_id, "shell", fields("status", "output"))
     case "local_shell_call":
-      return input(item, item.action, key, out)
+      return input(item.action)
     case "apply_patch_call":
-      return input(item, item.operation, key, out)
+      return input(item.operation)
     case "computer_call":
-      return input(
-        item,
-        { action: item.action, actions: item.actions, pending_safety_checks: item.pending_safety_checks },
-        key,
-        out
-      )
+      return input(fields("action", "actions", "pending_safety_checks"))
     // The tools of an MCP server stay in the chunk.
     case "mcp_list_tools":
       return

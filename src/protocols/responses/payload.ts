@@ -938,26 +938,19 @@ export interface ResponseEvent extends Event {
   readonly response?: Response | null
 }
 
+const progressOf = <const Call extends string, const State extends string>(
+  call: Call,
+  ...states: ReadonlyArray<State>
+) => states.map((state) => `response.${call}.${state}` as const)
+
 const toolProgress = [
-  "response.web_search_call.in_progress",
-  "response.web_search_call.searching",
-  "response.web_search_call.completed",
-  "response.file_search_call.in_progress",
-  "response.file_search_call.searching",
-  "response.file_search_call.completed",
-  "response.code_interpreter_call.in_progress",
-  "response.code_interpreter_call.interpreting",
-  "response.code_interpreter_call.completed",
-  "response.image_generation_call.in_progress",
-  "response.image_generation_call.generating",
-  "response.image_generation_call.completed",
-  "response.mcp_call.in_progress",
-  "response.mcp_call.completed",
-  "response.mcp_call.failed",
-  "response.mcp_list_tools.in_progress",
-  "response.mcp_list_tools.completed",
-  "response.mcp_list_tools.failed"
-] as const
+  ...progressOf("web_search_call", "in_progress", "searching", "completed"),
+  ...progressOf("file_search_call", "in_progress", "searching", "completed"),
+  ...progressOf("code_interpreter_call", "in_progress", "interpreting", "completed"),
+  ...progressOf("image_generation_call", "in_progress", "generating", "completed"),
+  ...progressOf("mcp_call", "in_progress", "completed", "failed"),
+  ...progressOf("mcp_list_tools", "in_progress", "completed", "failed")
+]
 
 /**
  * The progress of a tool that the provider runs.
