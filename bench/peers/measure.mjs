@@ -1,5 +1,5 @@
 /** One measurement of one subject, in a process of its own: prints a number. */
-import { registerHooks } from "node:module"
+import * as Module from "node:module"
 
 const [subject, wire, kind, size] = process.argv.slice(2)
 const cpu = () => {
@@ -24,7 +24,7 @@ const kinds = {
   // Files that are evaluated by the import.
   modules: async () => {
     let count = 0
-    registerHooks({
+    Module.registerHooks({
       load: (url, context, next) => {
         if (!url.startsWith("node:")) count++
         return next(url, context)

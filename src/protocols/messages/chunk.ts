@@ -65,9 +65,15 @@ export class MessagesChunk extends Base.extend<MessagesChunk>("effect-llm-stream
   /** @since 0.1.0 */
   override get content(): string {
     const event = this.chunk
-    return event.type === "content_block_delta"
-      ? event.delta?.type === "text_delta" ? event.delta.text : ""
-      : this.contentBlocks.map((block) => block.type === "text" ? block.text ?? "" : "").join("")
+    switch (event.type) {
+      case "content_block_delta":
+        return event.delta?.type === "text_delta" ? event.delta.text : ""
+      case "content_block_start":
+      case "message_start":
+        return this.contentBlocks.map((block) => block.type === "text" ? block.text ?? "" : "").join("")
+      default:
+        return ""
+    }
   }
 
   /** @since 0.1.0 */
