@@ -1,21 +1,7 @@
-// What no client can do without: a request, its bytes split at blank lines, and `JSON.parse`.
-export const open = (fetch) => async (onText) => {
-  const body = JSON.stringify({
-    model: "claude-opus-4-8",
-    messages: [{ role: "user", content: "Say hello" }],
-    stream: true
-  })
-  const { body: stream } = await fetch("https://api.anthropic.com/v1/messages", { method: "POST", body })
-  const decoder = new TextDecoder()
-  let buffer = ""
-  for await (const bytes of stream) {
-    buffer += decoder.decode(bytes, { stream: true })
-    let start = 0
-    for (let end = buffer.indexOf("\n\n"); end !== -1; end = buffer.indexOf("\n\n", start)) {
-      const { delta, type } = JSON.parse(buffer.slice(buffer.indexOf("data: ", start) + 6, end))
-      start = end + 2
-      if (type === "content_block_delta") onText(delta.text)
-    }
-    buffer = buffer.slice(start)
-  }
-}
+import { handLoop } from "../handLoop.mjs"
+
+export const open = handLoop(
+  "https://api.anthropic.com/v1/messages",
+  { model: "claude-opus-4-8", messages: [{ role: "user", content: "Say hello" }] },
+  ({ delta, type }) => type === "content_block_delta" ? delta.text : ""
+)
