@@ -21,18 +21,17 @@ const kinds = {
       process.exit()
     })
   },
-  // Files that are evaluated by the import.
+  // Files of packages that are evaluated by the import.
   modules: async () => {
     let count = 0
     Module.registerHooks({
       load: (url, context, next) => {
-        if (!url.startsWith("node:")) count++
+        if (url.includes("/node_modules/") || url.includes("/dist/")) count++
         return next(url, context)
       }
     })
     await load()
-    // Without the subject's own file.
-    print(count - 1)
+    print(count)
   },
   // Microseconds of CPU of a request whose answer is one text.
   request: async () => {

@@ -12,7 +12,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
-import { bare } from "../internal/trusted.ts"
+import { trustedChunk } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import { dialect } from "../protocols/messages/dialect.ts"
 import * as Messages from "../protocols/messages/events.ts"
@@ -94,10 +94,7 @@ export const protocol = (provider = "anthropic"): Protocol.Protocol<AnthropicChu
   Messages.protocol({
     provider,
     make: (chunk, block) => {
-      const made = bare(AnthropicChunk)
-      made._tag = "AnthropicChunk"
-      made.provider = provider
-      made.chunk = chunk
+      const made = trustedChunk(AnthropicChunk, "AnthropicChunk", provider, chunk)
       if (block !== undefined) made.block = block
       return made
     },

@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
-import { bare } from "../internal/trusted.ts"
+import { trustedChunk } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { plain } from "../protocols/chatCompletions/plain.ts"
@@ -123,10 +123,7 @@ export const protocol = (): Protocol.Protocol<AzureChunk> =>
     provider: "azure",
     payload: AzurePayload,
     make: (chunk, { deploymentType, model, region }) => {
-      const made = bare(AzureChunk)
-      made._tag = "AzureChunk"
-      made.provider = "azure"
-      made.chunk = chunk
+      const made = trustedChunk(AzureChunk, "AzureChunk", "azure", chunk)
       if (region !== undefined) made.region = region
       if (model !== undefined) made.requestedModel = model
       if (deploymentType !== undefined) made.deploymentType = deploymentType

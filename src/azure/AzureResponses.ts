@@ -10,7 +10,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
-import { bare } from "../internal/trusted.ts"
+import { trustedChunk } from "../internal/trusted.ts"
 import { dialect } from "../protocols/responses/dialect.ts"
 import * as ResponsesEvents from "../protocols/responses/events.ts"
 import { setContext } from "../protocols/responses/memory.ts"
@@ -75,10 +75,7 @@ export const protocol = (): ResponsesEvents.ResponsesProtocol<AzureResponsesChun
   ResponsesEvents.protocol({
     provider: "azure",
     make: (chunk, context, { deploymentType, model, region }) => {
-      const made = bare(AzureResponsesChunk)
-      made._tag = "AzureResponsesChunk"
-      made.provider = "azure"
-      made.chunk = chunk
+      const made = trustedChunk(AzureResponsesChunk, "AzureResponsesChunk", "azure", chunk)
       setContext(made, context)
       if (region !== undefined) made.region = region
       if (model !== undefined) made.requestedModel = model

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { definitionOf } from "../engine/policy.ts"
-import { bare } from "../internal/trusted.ts"
+import { trustedChunk } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as Converse from "../protocols/converse/events.ts"
 import { plain } from "../protocols/converse/plain.ts"
@@ -86,10 +86,7 @@ export const protocol = (): Protocol.Protocol<BedrockChunk> =>
   Converse.protocol({
     provider: "bedrock",
     make: (chunk, block, { model, region, requestId }) => {
-      const made = bare(BedrockChunk)
-      made._tag = "BedrockChunk"
-      made.provider = "bedrock"
-      made.chunk = chunk
+      const made = trustedChunk(BedrockChunk, "BedrockChunk", "bedrock", chunk)
       if (block !== undefined) made.block = block
       if (requestId !== undefined) made.requestId = requestId
       if (model !== undefined) made.modelId = model

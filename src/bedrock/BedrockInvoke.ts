@@ -11,7 +11,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { definitionOf } from "../engine/policy.ts"
-import { bare } from "../internal/trusted.ts"
+import { trustedChunk } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as BedrockEvent from "../protocols/awsEvent.ts"
 import { dialect } from "../protocols/messages/dialect.ts"
@@ -105,10 +105,7 @@ const events = (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.
 
   const make = (payload: Payload, block: string | undefined): BedrockInvokeChunk => {
     if (payload.type === "message_start" || block !== undefined) isClaude = true
-    const made = bare(BedrockInvokeChunk)
-    made._tag = "BedrockInvokeChunk"
-    made.provider = "bedrock"
-    made.chunk = payload
+    const made = trustedChunk(BedrockInvokeChunk, "BedrockInvokeChunk", "bedrock", payload)
     if (block !== undefined) made.block = block
     if (requestId !== undefined) made.requestId = requestId
     if (model !== undefined) made.modelId = model

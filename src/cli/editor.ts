@@ -5,6 +5,7 @@ import * as Prompt from "effect/cli/Prompt"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Terminal from "effect/Terminal"
+import { own } from "../internal/own.ts"
 import { printable, withoutControls } from "./printable.ts"
 
 /** The key that stands for a whole paste, with the text as its input. */
@@ -95,10 +96,10 @@ const layout = (text: string, columns: number): ReadonlyArray<string> => {
       end()
       continue
     }
-    const own = widthOfGrapheme(segment)
-    if (width + own >= columns && width > indent.length) end()
+    const wide = widthOfGrapheme(segment)
+    if (width + wide >= columns && width > indent.length) end()
     line += segment
-    width += own
+    width += wide
   }
   end()
   return lines
@@ -122,8 +123,8 @@ export const next = (said: ReadonlyArray<string>, { input, key }: Terminal.UserI
   }
   if (key.name === paste) return insert(typed(Option.getOrElse(input, () => "")))
   const isEmpty = before + after === ""
-  const name = key.ctrl ? Object.hasOwn(controls, key.name) ? controls[key.name] : undefined : key.name
-  const edit = name !== undefined && Object.hasOwn(edits, name) ? edits[name] : undefined
+  const name = key.ctrl ? own(controls, key.name) : key.name
+  const edit = own(edits, name)
   if (edit !== undefined) return edit(state)
   switch (name) {
     case "leave":

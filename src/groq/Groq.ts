@@ -12,7 +12,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
-import { bare } from "../internal/trusted.ts"
+import { trustedChunk } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { plain } from "../protocols/chatCompletions/plain.ts"
@@ -105,13 +105,7 @@ export const protocol = (): Protocol.Protocol<GroqChunk> =>
   ChatCompletions.protocol({
     provider: "groq",
     payload: GroqPayload,
-    make: (chunk) => {
-      const made = bare(GroqChunk)
-      made._tag = "GroqChunk"
-      made.provider = "groq"
-      made.chunk = chunk
-      return made
-    },
+    make: (chunk) => trustedChunk(GroqChunk, "GroqChunk", "groq", chunk),
     errors,
     failure: ({ x_groq }) => x_groq?.error ? failureOf(x_groq) : undefined
   })

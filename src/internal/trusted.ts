@@ -11,10 +11,20 @@ export const trusted = <A extends object, const F extends Partial<A>>(
 ): A => Object.assign<A, F>(Object.create(self.prototype), fields)
 
 /**
- * An instance of a Schema class whose fields are still to be set, by who knows them to be valid: a chunk is made for each
- * event, and this takes a quarter of the time of {@link trusted}.
+ * A chunk whose fields are known to be valid; those that it need not have are still to be set. A chunk is made for each event,
+ * and this takes a quarter of the time of {@link trusted}.
  *
  * @internal
  */
-export const bare = <A extends object>(self: { readonly prototype: A }): A & { -readonly [K in keyof A]: A[K] } =>
-  Object.create(self.prototype)
+export const trustedChunk = <A extends { _tag: string; provider: string; chunk: unknown }>(
+  self: { readonly prototype: A },
+  _tag: A["_tag"],
+  provider: A["provider"],
+  chunk: A["chunk"]
+): A & { -readonly [K in keyof A]: A[K] } => {
+  const made: A & { -readonly [K in keyof A]: A[K] } = Object.create(self.prototype)
+  made._tag = _tag
+  made.provider = provider
+  made.chunk = chunk
+  return made
+}

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { definitionOf } from "../engine/policy.ts"
-import { bare } from "../internal/trusted.ts"
+import { trustedChunk } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { Payload } from "../protocols/chatCompletions/payload.ts"
@@ -85,10 +85,7 @@ export const protocol = (): Protocol.Protocol<OpenAiChunk> =>
     provider: "openai",
     payload: Payload,
     make: (chunk, { region }) => {
-      const made = bare(OpenAiChunk)
-      made._tag = "OpenAiChunk"
-      made.provider = "openai"
-      made.chunk = chunk
+      const made = trustedChunk(OpenAiChunk, "OpenAiChunk", "openai", chunk)
       if (region !== undefined) made.region = region
       return made
     },

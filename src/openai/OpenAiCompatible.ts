@@ -12,7 +12,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
-import { bare } from "../internal/trusted.ts"
+import { trustedChunk } from "../internal/trusted.ts"
 import type * as Protocol from "../Protocol.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { Payload } from "../protocols/chatCompletions/payload.ts"
@@ -82,10 +82,7 @@ export const protocol = (options: Pick<Options, "provider" | "quirks">): Protoco
     provider,
     payload: Payload,
     make: (chunk) => {
-      const made = bare(OpenAiChunk)
-      made._tag = "OpenAiChunk"
-      made.provider = provider
-      made.chunk = chunk
+      const made = trustedChunk(OpenAiChunk, "OpenAiChunk", provider, chunk)
       if (reasoningField !== undefined) made.reasoningField = reasoningField
       return made
     },

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { definitionOf } from "../engine/policy.ts"
-import { bare } from "../internal/trusted.ts"
+import { trustedChunk } from "../internal/trusted.ts"
 import { dialect } from "../protocols/responses/dialect.ts"
 import * as ResponsesEvents from "../protocols/responses/events.ts"
 import { setContext } from "../protocols/responses/memory.ts"
@@ -75,10 +75,7 @@ export const protocol = (): ResponsesEvents.ResponsesProtocol<OpenAiResponsesChu
   ResponsesEvents.protocol({
     provider: "openai",
     make: (chunk, context, { region }) => {
-      const made = bare(OpenAiResponsesChunk)
-      made._tag = "OpenAiResponsesChunk"
-      made.provider = "openai"
-      made.chunk = chunk
+      const made = trustedChunk(OpenAiResponsesChunk, "OpenAiResponsesChunk", "openai", chunk)
       setContext(made, context)
       if (region !== undefined) made.region = region
       return made

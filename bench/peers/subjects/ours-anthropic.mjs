@@ -1,20 +1,5 @@
 import * as Anthropic from "effect-llm-stream/anthropic/Anthropic"
-import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
+import { ours } from "../ours.mjs"
 
-export const open = (fetch) => {
-  const service = Anthropic.make({ apiKey: Redacted.make("sk-bench") }).pipe(
-    Effect.provide(FetchHttpClient.layer),
-    Effect.runSync
-  )
-  return (onText) =>
-    Stream.runForEachArray(
-      service.stream({ model: "claude-opus-4-8", prompt: "Say hello" }),
-      (chunks) =>
-        Effect.sync(() => {
-          for (const { content } of chunks) onText(content)
-        })
-    ).pipe(Effect.provideService(FetchHttpClient.Fetch, fetch), Effect.runPromise)
-}
+export const open = ours(Anthropic.make({ apiKey: Redacted.make("sk-bench") }), "claude-opus-4-8")
