@@ -124,7 +124,7 @@ type Joined = Readonly<Record<string, ReadonlyArray<string>>>
 
 const forNode: Joined = {
   // Nothing is gained by loading later what few requests need, and an error would wait for a file.
-  core: [...shared, "engine/seldom"],
+  core: [...shared, "engine/seldom", "wire/repeatedJson"],
   chat: ["openai/OpenAi", "openai/OpenAiCompatible"],
   chatHosts: ["groq/Groq", "azure/AzureOpenAi", "azure/AzureInference"],
   responses: ["openai/OpenAiResponses", "azure/AzureResponses"],
@@ -225,7 +225,8 @@ await bundle.write({
 const loaders = new Map(built.flatMap((name) => {
   const file = Path.join(dist, `${name}.js`)
   const code = Fs.readFileSync(file, "utf8")
-  if (!code.includes("import(")) return []
+  // What reads events is used wherever it is.
+  if (!code.includes("import(") || name === "wire/jsonReader") return []
   const targets = Array.from(
     code.matchAll(/import\("(\..*?)"\)/g),
     ([, target = ""]) => Path.join(Path.dirname(file), target)

@@ -23,6 +23,7 @@ import * as ProviderError from "../ProviderError.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import type * as EventStream from "../wire/EventStream.ts"
 import * as JsonEvent from "../wire/jsonEvent.ts"
+import { Reader } from "../wire/jsonReader.ts"
 import { BedrockInvokeChunk } from "./BedrockInvokeChunk.ts"
 import { BedrockInvokeOptions } from "./BedrockInvokeOptions.ts"
 import * as Runtime from "./runtime.ts"
@@ -98,6 +99,7 @@ export const protocol = (): Protocol.Protocol<BedrockInvokeChunk> =>
 
 const events = (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.Message, BedrockInvokeChunk> => {
   const { latency, model, region, requestId, serviceTier } = info
+  const json = new Reader()
   let count = 0
   let first: string | undefined
   let isClaude = false
@@ -129,7 +131,7 @@ const events = (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.
   return {
     event: (message, out) => {
       const position = count++
-      const event = BedrockEvent.read(message, position)
+      const event = BedrockEvent.read(message, position, json)
       if (event === undefined || "_tag" in event) return event
       const data = dataOf(event)
       if (data === undefined) return BedrockEvent.malformed(position, "holds no event in base64", event.text)

@@ -1,6 +1,7 @@
 import * as ProviderError from "../ProviderError.ts"
 import { excerpt, failureOf } from "../wire/errorBody.ts"
 import * as JsonEvent from "../wire/jsonEvent.ts"
+import { Reader } from "../wire/jsonReader.ts"
 import type * as Sse from "../wire/Sse.ts"
 
 /** @internal */
@@ -43,6 +44,7 @@ export interface Format<P, C> {
  */
 export class Decoder<P, C> {
   readonly #format: Format<P, C>
+  readonly #json = new Reader()
   #count = 0
   #chunks = 0
   done = false
@@ -56,7 +58,7 @@ export class Decoder<P, C> {
     const position = this.#count++
     // Every real event begins with `{`. Some hosts of the formats whose last event says so end with this as well.
     if (data.charCodeAt(0) !== 123 && data.trim() === "[DONE]") return this.#endedBy("[DONE]")
-    const json = JsonEvent.parse(data, position)
+    const json = this.#json.read(data, position)
     if (json === undefined) return undefined
     if (json instanceof ProviderError.MalformedEvent) {
       // An event that the end of the body cut off is not malformed: the stream is incomplete.

@@ -3,6 +3,7 @@ import * as ProviderError from "../ProviderError.ts"
 import { excerpt, failureOf } from "../wire/errorBody.ts"
 import * as EventStream from "../wire/EventStream.ts"
 import * as JsonEvent from "../wire/jsonEvent.ts"
+import type { Reader } from "../wire/jsonReader.ts"
 
 // AWS's exceptions: the HTTP status that each stands for, and its reason where the status does not say it.
 const exceptions: Readonly<Record<string, readonly [status: number, reason?: ProviderError.StatedReason]>> = {
@@ -72,14 +73,18 @@ const utf8 = new TextDecoder()
  *
  * @internal
  */
-export const read = (message: EventStream.Message, position: number): Event | ProviderError.Reason | undefined => {
+export const read = (
+  message: EventStream.Message,
+  position: number,
+  reader: Reader
+): Event | ProviderError.Reason | undefined => {
   const { headers } = message
   const text = utf8.decode(message.body)
   switch (headers[":message-type"]) {
     case "event": {
       const type = headers[":event-type"]
       if (type === undefined) return malformed(position, "does not state its type", text)
-      const json = JsonEvent.parse(text, position)
+      const json = reader.read(text, position)
       return json === undefined || json instanceof ProviderError.MalformedEvent ? json : { type, text, json }
     }
     case "exception":

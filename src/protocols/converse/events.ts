@@ -10,6 +10,7 @@ import * as Protocol from "../../Protocol.ts"
 import type * as ProviderError from "../../ProviderError.ts"
 import type * as EventStream from "../../wire/EventStream.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
+import { Reader } from "../../wire/jsonReader.ts"
 import * as BedrockEvent from "../awsEvent.ts"
 import { members, Payload } from "./payload.ts"
 
@@ -66,6 +67,7 @@ export const events =
 class Decoder<C> implements Protocol.EventDecoder<EventStream.Message, C> {
   readonly #make: MakeChunk<C>
   readonly #info: Protocol.ResponseInfo
+  readonly #json = new Reader()
   #count = 0
   #chunks = 0
   #stopped = false
@@ -90,7 +92,7 @@ class Decoder<C> implements Protocol.EventDecoder<EventStream.Message, C> {
 
   #event(message: EventStream.Message, out: Array<C>): ProviderError.Reason | undefined {
     const position = this.#count++
-    const event = BedrockEvent.read(message, position)
+    const event = BedrockEvent.read(message, position, this.#json)
     if (event === undefined || "_tag" in event) return event
     const payload = { [event.type]: event.json }
     if (!isPayload(payload, event)) return invalid(payload, event.text, position)
