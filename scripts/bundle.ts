@@ -225,8 +225,7 @@ await bundle.write({
 const loaders = new Map(built.flatMap((name) => {
   const file = Path.join(dist, `${name}.js`)
   const code = Fs.readFileSync(file, "utf8")
-  // What reads events is used wherever it is.
-  if (!code.includes("import(") || name === "wire/jsonReader") return []
+  if (!code.includes("import(")) return []
   const targets = Array.from(
     code.matchAll(/import\("(\..*?)"\)/g),
     ([, target = ""]) => Path.join(Path.dirname(file), target)

@@ -17,6 +17,7 @@ import { type Chunk, hasOutput } from "../Chunk.ts"
 import { latest, lazy } from "../internal/lazy.ts"
 import type * as ProviderError from "../ProviderError.ts"
 import type * as RequestFormat from "../RequestFormat.ts"
+import * as JsonReader from "../wire/jsonReader.ts"
 import * as Checks from "./checks.ts"
 import type { Client, Definition, Service } from "./definition.ts"
 import type { Later } from "./later.ts"
@@ -111,6 +112,7 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
         })
       })
     })
+  JsonReader.repeated.load ??= later.repeatedJson
   const plan = Plan.planner(definition, later)
   const open = (request: ChatRequest.ChatRequest, clock?: Transport.Started) =>
     run(plan(request), { protocol, hasContent: hasOutput, clock })

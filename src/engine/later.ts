@@ -10,7 +10,9 @@ export const later = {
   /** What few requests need; `undefined` where it can't be loaded. */
   seldom: Effect.catchDefect(once(() => import("./seldom.ts")), () => Effect.undefined),
   /** Encodes what is more than texts and limits. */
-  wholeRequest: once(() => import("./wholeRequest.ts"))
+  wholeRequest: once(() => import("./wholeRequest.ts")),
+  /** Parses the events of long answers. */
+  repeatedJson: () => import("../wire/repeatedJson.ts")
 }
 
 /** @internal */

@@ -277,7 +277,8 @@ class WebBody<E> implements Body<E>, Watched {
     if (result.done) return this.#onHalt(Cause.done())
     this.#arrived.push(result.value)
     this.#arrivedBytes += result.value.byteLength
-    this.#since = millis(this.#clock)
+    // It is set again with the next wait.
+    this.#since ??= millis(this.#clock)
     if (this.#waiting === undefined) return
     if (this.#arrived.length >= maxReads || this.#arrivedBytes >= maxBytes) return this.#flush()
     this.#read()

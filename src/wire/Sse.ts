@@ -87,6 +87,7 @@ export interface Options {
 
 const LF = 10
 const SPACE = 32
+const COLON = 58
 
 /**
  * Makes a decoder for one body.
@@ -143,21 +144,18 @@ class SseDecoder implements Decoder {
 
   // A line of the text, which is not cut out of it: only its value is. Engines take long to compile `startsWith`.
   #onLine(text: string, start: number, end: number, out: Array<Event>): void {
-    if (start === end) {
-      this.#dispatch(out, false)
-    } else if (text.slice(start, start + 5) === "data:") {
-      this.#onData(valueOf(text, start + 5, end), end - start)
-    } else if (text.slice(start, start + 6) === "event:") {
-      this.#event = valueOf(text, start + 6, end)
-    } else {
-      const name = text.slice(start, end)
-      if (name === "data") this.#onData("", end - start)
-      else if (name === "event") this.#event = ""
+    if (start === end) return this.#dispatch(out, false)
+    const isData = text.slice(start, start + 4) === "data"
+    if (!isData && text.slice(start, start + 5) !== "event") return
+    const name = start + (isData ? 4 : 5)
+    // A longer name is one of another field.
+    if (name !== end && text.charCodeAt(name) !== COLON) return
+    const value = text.slice(name + (text.charCodeAt(name + 1) === SPACE ? 2 : 1), end)
+    if (!isData) {
+      this.#event = value
+      return
     }
-  }
-
-  #onData(value: string, size: number): void {
-    this.#dataSize += size + (this.#data === undefined ? 0 : 1)
+    this.#dataSize += end - start + (this.#data === undefined ? 0 : 1)
     if (this.#data === undefined) this.#data = value
     else if (this.#dataLines === undefined) this.#dataLines = [this.#data, value]
     else this.#dataLines.push(value)
@@ -238,9 +236,6 @@ class SseDecoder implements Decoder {
     return out
   }
 }
-
-const valueOf = (text: string, at: number, end: number): string =>
-  text.slice(text.charCodeAt(at) === SPACE ? at + 1 : at, end)
 
 /**
  * Renders an event as it goes over the wire, closing blank line included.

@@ -151,16 +151,21 @@ const builder = (value: unknown, marked: unknown, found: Array<unknown>): Build 
     found.push(index)
     return (values) => values[index]
   }
-  if (Array.isArray(value) && Array.isArray(marked)) {
-    const items = value.map((item, index) => builder(item, marked[index], found))
-    return (values) => items.map((item) => item(values))
-  }
   if (!isRecord(value) || !isRecord(marked)) return () => value
   const parts = Object.keys(value).flatMap((key) => {
     const count = found.length
     const build = builder(value[key], marked[key], found)
     return found.length > count || typeof value[key] === "object" && value[key] !== null ? [{ key, build }] : []
   })
+  // Copies are of the same kinds as what `JSON.parse` makes: whatever reads them then has to know one kind alone.
+  if (Array.isArray(value)) {
+    const items = parts.map(({ build, key }) => ({ build, index: Number(key) }))
+    return (values) => {
+      const made: Array<unknown> = [...value]
+      for (const { build, index } of items) made[index] = build(values)
+      return made
+    }
+  }
   return (values) => {
     const made = { ...value }
     for (const { build, key } of parts) made[key] = build(values)

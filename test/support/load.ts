@@ -3,4 +3,5 @@ import { Effect } from "effect"
 import { later } from "../../src/engine/later.ts"
 import * as JsonReader from "../../src/wire/jsonReader.ts"
 
-await Promise.all([Effect.runPromise(Effect.all([later.seldom, later.wholeRequest])), JsonReader.load()])
+await Effect.runPromise(Effect.all([later.seldom, later.wholeRequest]))
+JsonReader.repeated.parser = (await later.repeatedJson()).parser

@@ -18,6 +18,10 @@ type Message = NonNullable<Event<"message_start">["message"]>
 
 type Stop = NonNullable<Event<"message_delta">["delta"]>
 
+// By itself: engines compile a getter anew when what it does seldom comes in other kinds of arrays.
+const textOf = (blocks: ReadonlyArray<ContentBlock>): string =>
+  blocks.map((block) => block.type === "text" ? block.text ?? "" : "").join("")
+
 /**
  * A chunk of any host of this format: the payload, and the common attributes computed from it. Every event of a stream is
  * a chunk, pings and events of unknown types included; `error` events fail the stream instead.
@@ -70,7 +74,7 @@ export class MessagesChunk extends Base.extend<MessagesChunk>("effect-llm-stream
         return event.delta?.type === "text_delta" ? event.delta.text : ""
       case "content_block_start":
       case "message_start":
-        return this.contentBlocks.map((block) => block.type === "text" ? block.text ?? "" : "").join("")
+        return textOf(this.contentBlocks)
       default:
         return ""
     }
