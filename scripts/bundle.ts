@@ -114,6 +114,7 @@ const shared = [
   "Provider",
   "Endpoint",
   "internal/unknownType",
+  "protocols/chatCompletions/errors",
   "protocols/chatCompletions/options",
   "protocols/messages/plain",
   "protocols/request/reasons"
@@ -239,7 +240,9 @@ const later: ReadonlySet<string> = new Set(Array.from(loaders.values()).flat())
  * esbuild writes these even where a program has nothing of the module.
  */
 const isApart = (file: string): boolean =>
-  /^(?:anthropic|azure|bedrock|groq|openai)\/(?!BedrockEndpoint)|options\.js$/.test(Path.relative(dist, file)) ||
+  /^(?:anthropic|azure|bedrock|groq|openai)\/(?!BedrockEndpoint)|options\.js$|^content\/hasOutput/.test(
+    Path.relative(dist, file)
+  ) ||
   later.has(file) ||
   Array.from(loadedBy(Path.relative(dist, file).slice(0, -3))).some((needed) => loaders.has(needed))
 
@@ -285,14 +288,16 @@ const separate = await rolldown({
   platform: "neutral",
   treeshake: false,
   checks: { ineffectiveDynamicImport: false },
-  experimental: { attachDebugInfo: "none" }
+  experimental: { attachDebugInfo: "none" },
+  // What a group needs of a module that stays apart, it imports.
+  preserveEntrySignatures: "allow-extension"
 })
 const { output } = await separate.generate({
   chunkFileNames: "internal/[name].js",
   comments: { annotation: true, jsdoc: false, legal: false },
   minifyInternalExports: false,
   sourcemap: true,
-  codeSplitting: splitting(started)
+  codeSplitting: { ...splitting(started), includeDependenciesRecursively: false }
 })
 Fs.mkdirSync(own, { recursive: true })
 for (const file of output) {

@@ -437,28 +437,3 @@ class ChoiceState {
 const indexOf = (key: ContentEvent.Key): number | undefined => typeof key === "number" ? key : undefined
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
-
-/**
- * Whether a chunk says something of any choice: text, reasoning, a refusal, a piece of a tool call, or sound.
- *
- * @internal
- */
-export const hasOutput = (chunk: Chunk): boolean => {
-  const events: Array<ContentEvent.ContentEvent> = []
-  contentEvents(chunk, events)
-  return events.some((event) => {
-    switch (event.type) {
-      case "text":
-      case "reasoning":
-      case "refusal":
-        return event.delta !== ""
-      case "audio":
-      case "tool-call-piece":
-      case "tool-call":
-      case "arguments":
-        return true
-      default:
-        return false
-    }
-  })
-}

@@ -13,6 +13,7 @@ import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
 import { trustedChunk } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
+import { errors as chatErrors } from "../protocols/chatCompletions/errors.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { plain } from "../protocols/chatCompletions/plain.ts"
 import type { RequestQuirks } from "../protocols/chatCompletions/request.ts"
@@ -87,15 +88,15 @@ export interface Options extends AzureAuth.Options {
  * @since 0.1.0
  */
 export const errors: ProviderError.Table = {
-  ...ChatCompletions.errors,
+  ...chatErrors,
   codes: {
-    ...ChatCompletions.errors.codes,
+    ...chatErrors.codes,
     DeploymentNotFound: "NotFound",
     RateLimitReached: "RateLimited",
     ResponsibleAIPolicyViolation: "ContentFiltered"
   },
   messages: [
-    ...(ChatCompletions.errors.messages ?? []),
+    ...(chatErrors.messages ?? []),
     [/triggering .*content management policy/i, "ContentFiltered"]
   ]
 }

@@ -13,7 +13,7 @@ import * as Result from "effect/Result"
 import type * as Stream from "effect/Stream"
 import type * as Auth from "../Auth.ts"
 import type * as ChatRequest from "../ChatRequest.ts"
-import { type Chunk, hasOutput } from "../Chunk.ts"
+import type { Chunk } from "../Chunk.ts"
 import { latest, lazy } from "../internal/lazy.ts"
 import type * as ProviderError from "../ProviderError.ts"
 import type * as RequestFormat from "../RequestFormat.ts"
@@ -115,7 +115,7 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
   JsonReader.repeated.load ??= later.repeatedJson
   const plan = Plan.planner(definition, later)
   const open = (request: ChatRequest.ChatRequest, clock?: Transport.Started) =>
-    run(plan(request), { protocol, hasContent: hasOutput, clock })
+    run(plan(request), { protocol, hasContent: ({ hasOutput }) => hasOutput, clock })
   return {
     service: Opening.provider(
       {

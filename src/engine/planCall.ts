@@ -4,6 +4,7 @@ import type * as ProviderError from "../ProviderError.ts"
 import type { Definition } from "./definition.ts"
 import { caught, checkedHeaders, modelOf, type Outline } from "./plan.ts"
 import * as Secrets from "./secrets.ts"
+import type { HasContent } from "./transport.ts"
 
 /**
  * A call of a provider's API that does not ask for a new completion: it resumes or cancels one.
@@ -18,7 +19,7 @@ export interface Call<D> {
   readonly model: string | undefined
   /** Decodes the answer. */
   readonly protocol: Protocol<D>
-  readonly hasContent: (answer: D) => boolean
+  readonly hasContent: HasContent<D>
 }
 
 /**

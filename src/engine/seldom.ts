@@ -1,7 +1,7 @@
 /**
  * What few requests need, and so is loaded with the first of them. Of those that fail: why a response is refused, the errors
  * of a caller's own client, what cuts out secrets, and what is told of a retry. Further what cleans the spans of those that
- * are traced, and what reads the body of a client other than fetch.
+ * are traced, what reads the body of a client other than fetch, and limits of time that have no default.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -12,6 +12,7 @@ import * as Pull from "effect/Pull"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Tracer from "effect/Tracer"
+import { hasOutput } from "../content/hasOutput.ts"
 import { concat } from "../internal/bytes.ts"
 import { defined } from "../internal/defined.ts"
 import type { Protocol } from "../Protocol.ts"
@@ -25,6 +26,7 @@ import * as ResponseBody from "./responseBody.ts"
 import { retryAfter } from "./retryAfter.ts"
 import { compressions, openStream } from "./streamBody.ts"
 import { tellRetry } from "./tellRetry.ts"
+import { inTotal, undecided, withContent } from "./timeLimits.ts"
 
 /** How much of a body that is not a stream is read, in bytes and in time. */
 const errorBody = { bytes: 64 * 1024, time: Duration.seconds(2) }
@@ -254,4 +256,4 @@ const tagOf = (value: unknown): string | undefined =>
 export const quietTracer = (self: Tracer.Tracer, secrets: () => ReadonlyArray<Redacted.Redacted>): Tracer.Tracer =>
   tracer(self, (text) => clean(text, secrets()))
 
-export { cleanAll, openStream, tellRetry }
+export { cleanAll, hasOutput, inTotal, openStream, tellRetry, undecided, withContent }

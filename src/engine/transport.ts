@@ -1,4 +1,3 @@
-import type * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -38,6 +37,15 @@ export interface Attempt {
   readonly secrets: () => ReadonlyArray<Redacted.Redacted>
 }
 
+type Seldom = NonNullable<Effect.Success<Later["seldom"]>>
+
+/**
+ * Whether a chunk brings what `contentTimeout` waits for.
+ *
+ * @internal
+ */
+export type HasContent<C> = (seldom: Seldom) => (chunk: C) => boolean
+
 /** @internal */
 export interface Route<C> {
   readonly protocol: Protocol.Protocol<C>
@@ -50,8 +58,7 @@ export interface Route<C> {
   readonly connections: ResponseBody.Connections
   /** What is loaded with the first request that needs it. */
   readonly seldom: Later["seldom"]
-  /** Whether a chunk brings what `contentTimeout` waits for. */
-  readonly hasContent: (chunk: C) => boolean
+  readonly hasContent: HasContent<C>
   /** Shared by calls that make one stream together, so that one `totalTimeout` is that of all. Default: the call alone. */
   readonly clock?: Started | undefined
 }
@@ -98,70 +105,30 @@ export const open = <C>(
 (scope) =>
   Effect.contextWith((context: Context.Context<never>) =>
     Effect.flatMap(plan(context), (planned) => {
-      const { before, policy: { totalTimeout }, route } = planned
+      const { before, policy, route } = planned
       const clock = Context.get(context, Clock.Clock)
       const started = route.clock ?? { at: undefined }
-      const left = deadline(clock, totalTimeout, started.at ??= millis(clock))
+      started.at ??= millis(clock)
+      const opening = openWithRetries(client, planned, scope, context)
+      const opened = before === undefined ? opening : Effect.andThen(before, opening)
+      if (!isLimited(policy.totalTimeout) && !isLimited(policy.contentTimeout)) return opened
       const { provider } = route.protocol
-      const limited = <A>(pull: Pull.Pull<A, ProviderError.ProviderError>, emitted: boolean) =>
-        within(
-          pull,
-          left,
-          Effect.suspend(() => {
-            const message = `The stream did not end within ${Duration.format(totalTimeout)}`
-            const reason = new ProviderError.Timeout({ kind: "total", message })
-            return Effect.fail(new ProviderError.ProviderError({ provider, reason, emitted }))
-          })
-        )
-      const opened = Effect.map(
-        openWithRetries(client, planned, scope, context),
-        ({ first, rest }) => ({ first, rest: limited(rest, true) })
-      )
-      return limited(before === undefined ? opened : Effect.andThen(before, opened), false)
+      const since = started.at
+      return Effect.flatMap(route.seldom, (seldom) => {
+        if (seldom === undefined) {
+          const reason = new ProviderError.Unknown({ message: missing("keeps `contentTimeout` and `totalTimeout`") })
+          return Effect.fail(new ProviderError.ProviderError({ provider, reason, emitted: false }))
+        }
+        const limited = seldom.inTotal(provider, clock, since, policy.totalTimeout)
+        return limited(Effect.map(opened, ({ first, rest }) => ({ first, rest: limited(rest, true) })), false)
+      })
     })
   )
 
-/** The milliseconds that are left now. */
-const deadline = (clock: Clock.Clock, duration: Duration.Duration, start: number): () => number => {
-  const end = start + Duration.toMillis(duration)
-  return () => end - millis(clock)
-}
+const isLimited = (duration: Duration.Duration): boolean => Duration.toMillis(duration) !== Number.POSITIVE_INFINITY
 
-/** A pull that fails when it takes longer than there is left; without a limit it is the pull itself. */
-const within = <A, E, B>(
-  pull: Effect.Effect<A, E>,
-  left: () => number,
-  timedOut: Effect.Effect<never, B>
-): Effect.Effect<A, E | B> => {
-  if (left() === Number.POSITIVE_INFINITY) return pull
-  return Effect.suspend(() => {
-    const duration = left()
-    return duration <= 0
-      ? timedOut
-      : Effect.timeoutOrElse(pull, { duration: Duration.millis(duration), orElse: () => timedOut })
-  })
-}
-
-/** Fails when the provider is waited for longer than the duration without a chunk that has content. */
-const withContent = <C, B>(
-  pull: Protocol.ChunkPull<C, never, never>,
-  hasContent: (chunk: C) => boolean,
-  clock: Clock.Clock,
-  duration: Duration.Duration,
-  timedOut: Effect.Effect<never, B>
-): Pull.Pull<Arr.NonEmptyReadonlyArray<C>, ProviderError.ProviderError | B> => {
-  const limit = Duration.toMillis(duration)
-  if (limit === Number.POSITIVE_INFINITY) return pull
-  let waited = 0
-  const limited = within(pull, () => limit - waited, timedOut)
-  return Effect.suspend(() => {
-    const since = millis(clock)
-    return Effect.map(limited, (chunks) => {
-      waited = chunks.some(hasContent) ? 0 : waited + millis(clock) - since
-      return chunks
-    })
-  })
-}
+const missing = (part: string): string =>
+  `The part of the library that ${part} can't be loaded: are all its files there?`
 
 type Opened<C> = Opening.Opened<C, ProviderError.ProviderError>
 
@@ -301,7 +268,7 @@ const reasonOf = (error: unknown, seldom: Later["seldom"]): Effect.Effect<Provid
 /** Why a response is refused when what reads its body can't be loaded. */
 const unread = (response: Head, { errors, headers }: Protocol.Protocol<unknown>): ProviderError.Reason =>
   ProviderError.classify({
-    message: `HTTP ${response.status}. The part of the library that reads it can't be loaded: are all its files there?`,
+    message: `HTTP ${response.status}. ${missing("reads it")}`,
     status: isOk(response) ? undefined : response.status,
     requestId: requestId(response.headers, headers)
   }, errors)
@@ -381,23 +348,14 @@ const openOnce = <C>(
         Effect.flatMap(answered)
       )
     })
-    const noContent = Effect.suspend(() =>
-      fail(
-        new ProviderError.Timeout({
-          kind: "idle",
-          message: `No content within ${Duration.format(policy.contentTimeout)}, although the connection is alive`
-        })
-      )
-    )
-
     /** The reads that show a stream to decode; fails where there is none. */
     const judged = (answer: Answer) => {
       const { body: { reads }, response } = answer
-      const undecided = within(reads, deadline(clock, policy.contentTimeout, millis(clock)), noContent)
-      return Effect.flatMap(route.seldom, (seldom) =>
-        seldom === undefined
-          ? fail(unread(response, protocol))
-          : seldom.judge(answer, protocol, { reads, undecided }, known))
+      return Effect.flatMap(route.seldom, (seldom) => {
+        if (seldom === undefined) return fail(unread(response, protocol))
+        const undecided = seldom.undecided(reads, clock, policy.contentTimeout, fail)
+        return seldom.judge(answer, protocol, { reads, undecided }, known)
+      })
     }
 
     const decoded = ({ body, response: { headers } }: Answer, head: ReadonlyArray<Uint8Array>) =>
@@ -406,23 +364,23 @@ const openOnce = <C>(
         known.requestId = info.requestId
         const decoder = protocol.body(info)
         known.decoder = decoder
-        const pull = withContent(
-          Protocol.chunkPull(decoder, ResponseBody.after(head, body.reads), known, fail),
-          route.hasContent,
-          clock,
-          policy.contentTimeout,
-          noContent
-        )
-        return Effect.map(pull, (first) => {
-          close()
-          return { first, rest: pull }
-        })
+        const chunks = Protocol.chunkPull(decoder, ResponseBody.after(head, body.reads), known, fail)
+        const opened = (pull: Protocol.ChunkPull<C, ProviderError.ProviderError, never>) =>
+          Effect.map(pull, (first) => {
+            close()
+            return { first, rest: pull }
+          })
+        return isLimited(policy.contentTimeout)
+          ? Effect.flatMap(route.seldom, (seldom) =>
+            opened(seldom?.withContent(chunks, route.hasContent(seldom), clock, policy.contentTimeout, fail) ?? chunks))
+          : opened(chunks)
       })
 
     const inFirstByteTime = inTime(answering, context, {
       limit: Duration.toMillis(firstByteTimeout),
       step: Duration.toMillis(idleTimeout),
-      onTimeout: () => fail(ResponseBody.silence("firstByte", firstByteTimeout))
+      onTimeout: () =>
+        fail(ResponseBody.silence("firstByte", firstByteTimeout))
     })
     return Effect.flatMap(inFirstByteTime, (answer) =>
       answer.compression === undefined && isEvident(answer.response, protocol.contentTypes, answer.firstRead)

@@ -14,6 +14,7 @@ import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
 import { trustedChunk } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
+import { errors as chatErrors } from "../protocols/chatCompletions/errors.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { plain } from "../protocols/chatCompletions/plain.ts"
 import * as Provider from "../Provider.ts"
@@ -72,7 +73,7 @@ export interface Options extends Provider.CommonOptions {
   readonly baseUrl?: string | undefined
 }
 
-const { rate_limit_exceeded: _, ...codes } = ChatCompletions.errors.codes
+const { rate_limit_exceeded: _, ...codes } = chatErrors.codes
 
 /**
  * Groq's errors, by its error reference.
@@ -81,7 +82,7 @@ const { rate_limit_exceeded: _, ...codes } = ChatCompletions.errors.codes
  * @since 0.1.0
  */
 export const errors: ProviderError.Table = {
-  ...ChatCompletions.errors,
+  ...chatErrors,
   codes: {
     ...codes,
     tool_use_failed: "ToolUseFailed",

@@ -47,14 +47,18 @@ export const unknownBut = (...known: ReadonlyArray<string>): Exact<Unknown> => {
 export const openUnion = <const Members extends ReadonlyArray<Schema.Constraint>>(members: Members) =>
   Schema.Union([...members, unknownBut(...members.flatMap(({ ast }) => typesOf(ast)))])
 
-const typesOf = (ast: SchemaAST.AST): ReadonlyArray<string> =>
-  SchemaAST.isObjects(ast)
-    ? ast.propertySignatures.flatMap(({ name, type }) => name === "type" ? literalsOf(type) : [])
-    : []
-
-const literalsOf = (ast: SchemaAST.AST): ReadonlyArray<string> =>
-  SchemaAST.isUnion(ast)
-    ? ast.types.flatMap(literalsOf)
-    : SchemaAST.isLiteral(ast) && typeof ast.literal === "string"
-    ? [ast.literal]
-    : []
+/**
+ * The literals of the `type` that objects of a schema have to have; none where they are not told apart by that.
+ *
+ * @internal
+ */
+export const typesOf = (ast: SchemaAST.AST): ReadonlyArray<string> => {
+  const type = SchemaAST.isObjects(ast) && ast.encoding === undefined && ast.checks === undefined
+    ? ast.propertySignatures.find(({ name }) => name === "type")?.type
+    : undefined
+  if (type === undefined || SchemaAST.isOptional(type)) return []
+  const types = SchemaAST.isUnion(type) ? type.types : [type]
+  const literals = types.flatMap((each) => SchemaAST.isLiteral(each) ? [each.literal] : [])
+  const texts = literals.filter((literal) => typeof literal === "string")
+  return texts.length === types.length ? texts : []
+}

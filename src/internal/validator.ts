@@ -1,5 +1,7 @@
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
+import { typesOf } from "./unknownType.ts"
 
 type Guard = (u: unknown) => boolean
 
@@ -41,6 +43,40 @@ const generate = (body: string, guards: ReadonlyArray<Guard>): Guard | undefined
   }
 }
 
+/**
+ * Members that are told apart by a literal are compiled when the first of them comes: a response has few of the many types
+ * of a payload. `null` is first, then the others as declared.
+ */
+const union = (
+  types: ReadonlyArray<SchemaAST.AST>,
+  v: string,
+  guards: Array<Guard>,
+  functions: Array<string>
+): string => {
+  const members = new Map<unknown, Guard>()
+  const others = types.filter((type) => {
+    const names = typesOf(type)
+    if (names.length === 0 || names.some((name) => members.has(name))) return true
+    const isMember = validator(Schema.make<Schema.Codec<unknown>>(type))
+    for (const name of names) members.set(name, isMember)
+    return false
+  })
+  let last: unknown
+  let isMember: Guard | undefined
+  const isTold: Guard = (u) => {
+    if (!Predicate.isObject(u)) return false
+    if (u["type"] !== last) isMember = members.get(last = u["type"])
+    return isMember?.(u) === true
+  }
+  return `(${
+    [
+      ...others.filter(SchemaAST.isNull).map(() => `${v} === null`),
+      ...(members.size === 0 ? [] : [`guards[${guards.push(isTold) - 1}](${v})`]),
+      ...others.filter((type) => !SchemaAST.isNull(type)).map((type) => expression(type, v, guards, functions))
+    ].join(" || ")
+  })`
+}
+
 const finite = Schema.Finite.ast.checks
 
 /** A JavaScript expression that tells whether the variable `v` is valid. Helpers go into `functions`. */
@@ -68,12 +104,7 @@ const expression = (ast: SchemaAST.AST, v: string, guards: Array<Guard>, functio
     case "Union":
       // One that wants exactly one member to match can't stop at the first that does.
       if (ast.options?.mode === "oneOf") return delegate()
-      // `null` first, then as declared: members that are objects fail at their discriminator.
-      return `(${
-        [...ast.types.filter(SchemaAST.isNull), ...ast.types.filter((type) => !SchemaAST.isNull(type))]
-          .map((type) => expression(type, v, guards, functions))
-          .join(" || ")
-      })`
+      return union(ast.types, v, guards, functions)
     case "Arrays": {
       const [item, ...more] = ast.rest
       if (item === undefined || more.length > 0 || ast.elements.length > 0) return delegate()
@@ -81,6 +112,7 @@ const expression = (ast: SchemaAST.AST, v: string, guards: Array<Guard>, functio
       return define(`if (!Array.isArray(v)) return false\nfor (const e of v) if (!(${check})) return false`)
     }
     case "Objects": {
+      if (v !== "u") return `guards[${guards.push(validator(Schema.make<Schema.Codec<unknown>>(ast))) - 1}](${v})`
       const isOpen = ast.indexSignatures.every((signature) => SchemaAST.isUnknown(signature.type))
       // As in TypeScript, anything but `null` is a `{}`.
       const isEmpty = ast.indexSignatures.length === 0 && ast.propertySignatures.length === 0

@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import { definitionOf } from "../engine/policy.ts"
 import { trustedChunk } from "../internal/trusted.ts"
 import * as Protocol from "../Protocol.ts"
+import { errors as chatErrors } from "../protocols/chatCompletions/errors.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { Payload } from "../protocols/chatCompletions/payload.ts"
 import { plain } from "../protocols/chatCompletions/plain.ts"
@@ -89,7 +90,7 @@ export const protocol = (): Protocol.Protocol<OpenAiChunk> =>
       if (region !== undefined) made.region = region
       return made
     },
-    errors: ChatCompletions.errors
+    errors: chatErrors
   })
 
 /**

@@ -14,6 +14,7 @@ import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
 import { trustedChunk } from "../internal/trusted.ts"
 import type * as Protocol from "../Protocol.ts"
+import { errors as chatErrors } from "../protocols/chatCompletions/errors.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { Payload } from "../protocols/chatCompletions/payload.ts"
 import { plain } from "../protocols/chatCompletions/plain.ts"
@@ -86,7 +87,7 @@ export const protocol = (options: Pick<Options, "provider" | "quirks">): Protoco
       if (reasoningField !== undefined) made.reasoningField = reasoningField
       return made
     },
-    errors: ChatCompletions.errors
+    errors: chatErrors
   })
 }
 

@@ -22,7 +22,7 @@ const AccessPrograms: Exact<AccessPrograms> = exactFields(open({
 import * as Schema from "effect/Schema"
 import { type Exact, exactFields, type Word, word } from "../internal/exact.ts"
 import { nullish, open } from "../internal/open.ts"
-import { Moderation, PromptCacheOptions } from "./OpenAiOptions.ts"
+import { Moderation, PromptCacheOptions } from "./sharedOptions.ts"
 
 declare module "../ChatRequest.ts" {
   interface ProviderOptions {

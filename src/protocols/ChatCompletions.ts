@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 export * from "./chatCompletions/chunk.ts"
+export * from "./chatCompletions/errors.ts"
 export * from "./chatCompletions/events.ts"
 export * from "./chatCompletions/payload.ts"
 export * from "./chatCompletions/request.ts"

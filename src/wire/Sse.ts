@@ -107,12 +107,17 @@ const COLON = 58
  */
 export const decoder = (options?: Options): Decoder => new SseDecoder(options?.maxEventSize ?? maxEventSize)
 
+// Invalid UTF-8 becomes U+FFFD.
+const utf8 = () => new TextDecoder("utf-8", { ignoreBOM: true })
+
+const whole = utf8()
+
 // Classes of decoders share their functions. A closure for each would be a kilobyte of every stream that waits.
 class SseDecoder implements Decoder {
   readonly #limit: number
-  // Strips one byte-order mark, also when a read boundary splits it; invalid UTF-8 becomes U+FFFD.
-  readonly #utf8 = new TextDecoder()
   #atStart = true
+  // Where the last read may have ended within a character.
+  #cut: TextDecoder | undefined
   #skipLineFeed = false
   // Pieces of the line that the last read left unfinished, joined once when it ends: appending would be quadratic.
   #pending: Array<string> | undefined
@@ -214,19 +219,29 @@ class SseDecoder implements Decoder {
   readonly push = (read: Uint8Array | string): ReadonlyArray<Event> => {
     const out: Array<Event> = []
     if (this.failure !== undefined) return out
-    if (typeof read !== "string") {
-      this.#feed(this.#utf8.decode(read, { stream: true }), out)
-    } else if (read.length > 0) {
-      this.#feed(this.#atStart && read.startsWith("\uFEFF") ? read.slice(1) : read, out)
+    const text = typeof read === "string" ? read : this.#decoded(read)
+    if (text.length > 0) {
+      // One byte-order mark.
+      this.#feed(this.#atStart && text.charCodeAt(0) === 0xfeff ? text.slice(1) : text, out)
       this.#atStart = false
     }
     return out
   }
 
+  // As a stream that they have to remember, runtimes decode a read three times as slowly.
+  #decoded(read: Uint8Array): string {
+    const text = whole.decode(read)
+    const isCut = text.endsWith("\uFFFD")
+    if (!isCut && this.#cut === undefined) return text
+    const decoder = this.#cut ?? utf8()
+    this.#cut = isCut ? decoder : undefined
+    return decoder.decode(read, { stream: true })
+  }
+
   readonly end = (): ReadonlyArray<Event> => {
     const out: Array<Event> = []
     if (this.failure !== undefined) return out
-    this.#feed(this.#utf8.decode(), out)
+    if (this.#cut !== undefined) this.#feed(this.#cut.decode(), out)
     if (this.#pending !== undefined) {
       const line = this.#pending.join("")
       this.#pending = undefined

@@ -131,6 +131,7 @@ describe("Sse", () => {
       }
       assert.deepStrictEqual(decode(["\uFEFFdata: a\n\n"]), [event("a")])
       assert.deepStrictEqual(decode(["data: a\n\n\uFEFFdata: b\n\n"]), [event("a")])
+      assert.deepStrictEqual(decode([utf8.encode("data: "), utf8.encode("\uFEFFa\n\n")]), [event("\uFEFFa")])
     })
 
     it("marks an event that the end of the body leaves without its blank line", () => {
@@ -138,6 +139,40 @@ describe("Sse", () => {
       assert.deepStrictEqual(decode(["data: a\n"]), [{ ...event("a"), unterminated: true }])
       assert.deepStrictEqual(decode(["event: a\n"]), [])
     })
+
+    // Bytes that begin, continue, end and break off characters of each length.
+    it.prop("reads any bytes as one body, however they are cut", {
+      bytes: Schema.Array(
+        Schema.Literals([
+          0x0a,
+          0x41,
+          0x80,
+          0x82,
+          0x90,
+          0x9f,
+          0xa0,
+          0xac,
+          0xbb,
+          0xbf,
+          0xc2,
+          0xc3,
+          0xe0,
+          0xe2,
+          0xed,
+          0xef,
+          0xf0,
+          0xf4,
+          0xf8,
+          0xff
+        ])
+      ),
+      at: Schema.Array(Schema.Natural)
+    }, ({ at, bytes }) => {
+      const body = Uint8Array.from([0xef, 0xbb, 0xbf, ...utf8.encode("data: "), ...bytes])
+      const expected = decode([new TextDecoder().decode(body)])
+      assert.deepStrictEqual(decode(Wire.split([body], { at: at.map((cut) => cut % body.length) })), expected)
+      assert.deepStrictEqual(decode(Wire.split([body], { bytes: 1 })), expected)
+    }, { arbitrary: { runs: 1_000 } })
 
     it("replaces bytes that are no UTF-8", () => {
       const body = Uint8Array.from([...utf8.encode("data: "), 0xff, 0xc3, ...utf8.encode("\n\n")])

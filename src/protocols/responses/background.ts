@@ -13,7 +13,6 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../../ChatRequest.ts"
-import { hasOutput } from "../../Chunk.ts"
 import type { Caller } from "../../engine/caller.ts"
 import * as Checks from "../../engine/checks.ts"
 import { type Call, planCall } from "../../engine/planCall.ts"
@@ -122,7 +121,7 @@ export const make = <C extends ResponsesChunk>(
       },
       model: from.model,
       protocol: definition.protocol.resumed(position),
-      hasContent: hasOutput
+      hasContent: ({ hasOutput }) => hasOutput
     }, clock)
   }
 
@@ -159,7 +158,7 @@ export const make = <C extends ResponsesChunk>(
         address: (url) => below(url, id, "/cancel"),
         model: undefined,
         protocol: wholeResponse(definition.protocol, readResponse),
-        hasContent: () => true
+        hasContent: () => () => true
         // An empty body is a failure already.
       })).pipe(Effect.map(Option.getOrElse((): Response => ({}))))
     }

@@ -9,7 +9,7 @@ import * as Protocol from "../../Protocol.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
 import type * as Sse from "../../wire/Sse.ts"
-import * as ChatCompletions from "../chatCompletions/events.ts"
+import { errors as chatErrors } from "../chatCompletions/errors.ts"
 import { at, type Context, Memory, type Position, responseId } from "./memory.ts"
 import { Payload } from "./payload.ts"
 
@@ -21,7 +21,7 @@ const check = JsonEvent.check(Schema.toType(Payload))
  * @category errors
  * @since 0.2.0
  */
-export const errors: ProviderError.Table = ChatCompletions.errors
+export const errors: ProviderError.Table = chatErrors
 
 /**
  * Makes a chunk of an event's data that passed the schema.
