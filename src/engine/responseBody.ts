@@ -9,7 +9,7 @@ import type * as Pull from "effect/Pull"
 import * as Scheduler from "effect/Scheduler"
 import { concat } from "../internal/bytes.ts"
 import * as ProviderError from "../ProviderError.ts"
-import { fromBody } from "./clientError.ts"
+import type { Later } from "./later.ts"
 import { millis, unwatch, watch, type Watched } from "./watch.ts"
 
 /** @internal */
@@ -19,6 +19,7 @@ export type Reads<E> = Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E>
 export interface Options<E> {
   readonly idleTimeout: Duration.Duration
   readonly fail: (reason: ProviderError.Reason) => Effect.Effect<never, E>
+  readonly seldom: Later["seldom"]
 }
 
 /**
@@ -87,6 +88,13 @@ export const silence = (kind: "firstByte" | "idle", duration: Duration.Duration)
     kind,
     message: `No byte ${kind === "idle" ? "since the last one" : "of the response"} within ${Duration.format(duration)}`
   })
+
+/**
+ * A connection that failed, where what tells why can't be loaded.
+ *
+ * @internal
+ */
+export const brokenOff = (): ProviderError.Network => new ProviderError.Network({ message: "The connection failed" })
 
 /**
  * A response body.
@@ -304,5 +312,7 @@ class WebBody<E> implements Body<E>, Watched {
 
   // The error says whether a chunk came, which what has arrived may bring.
   readonly #onFailure = (cause: unknown): void =>
-    this.#onHalt(Effect.suspend(() => this.#options.fail(fromBody(cause))))
+    this.#onHalt(
+      Effect.flatMap(this.#options.seldom, (seldom) => this.#options.fail(seldom?.fromBody(cause) ?? brokenOff()))
+    )
 }

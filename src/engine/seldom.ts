@@ -1,12 +1,13 @@
 /**
- * What few requests need, and so is loaded with the first of them. Of those that fail: why a response is refused, the errors
- * of a caller's own client, what cuts out secrets, and what is told of a retry. Further what cleans the spans of those that
+ * What few requests need, and so is loaded with the first of them. Of those that fail: why a response is refused, why a
+ * client failed or a body broke off, what cuts out secrets, and what is told of a retry. Further what cleans the spans of those that
  * are traced, what reads the body of a client other than fetch, and limits of time that have no default.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
+import * as HttpClientError from "effect/http/HttpClientError"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import type * as Redacted from "effect/Redacted"
@@ -19,13 +20,14 @@ import type { Protocol } from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { excerpt, failureOf } from "../wire/errorBody.ts"
 import { isTooDeep } from "../wire/jsonEvent.ts"
+import { fromBody, fromHttp } from "./clientError.ts"
 import { type Head, isExpected, isOk, mediaTypeOf, requestId } from "./head.ts"
 import { tracer } from "./quiet.ts"
 import { clean, cleanAll } from "./redaction.ts"
 import * as ResponseBody from "./responseBody.ts"
+import { pause, tellRetry } from "./retries.ts"
 import { retryAfter } from "./retryAfter.ts"
 import { compressions, openStream } from "./streamBody.ts"
-import { tellRetry } from "./tellRetry.ts"
 import { inTotal, undecided, withContent } from "./timeLimits.ts"
 
 /** How much of a body that is not a stream is read, in bytes and in time. */
@@ -221,12 +223,15 @@ const maxAttempts = 16
 const isJson = (text: string): boolean => Result.isSuccess(Result.try((): unknown => JSON.parse(text)))
 
 /**
- * The reason for which a caller's own client failed with an error that is not an HTTP error: it may be one of Effect's rate
- * limiter or circuit breaker.
+ * The reason for which a client failed.
  *
  * @internal
  */
-export const fromOther = (error: unknown): ProviderError.Reason => {
+export const fromClient = (error: unknown): ProviderError.Reason =>
+  HttpClientError.isHttpClientError(error) ? fromHttp(error) : fromOther(error)
+
+/** For a caller's own client: its error may be one of Effect's rate limiter or circuit breaker. */
+const fromOther = (error: unknown): ProviderError.Reason => {
   if (ProviderError.isProviderError(error)) return error.reason
   const reason = Predicate.hasProperty(error, "reason") ? error.reason : undefined
   const [retryAfter] = [error, reason].flatMap((value) =>
@@ -256,4 +261,4 @@ const tagOf = (value: unknown): string | undefined =>
 export const quietTracer = (self: Tracer.Tracer, secrets: () => ReadonlyArray<Redacted.Redacted>): Tracer.Tracer =>
   tracer(self, (text) => clean(text, secrets()))
 
-export { cleanAll, hasOutput, inTotal, openStream, tellRetry, undecided, withContent }
+export { cleanAll, fromBody, hasOutput, inTotal, openStream, pause, tellRetry, undecided, withContent }

@@ -11,14 +11,12 @@ import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
-import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Protocol from "../Protocol.ts"
 import * as ProviderError from "../ProviderError.ts"
 import { countRetry, CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
-import { fromHttp } from "./clientError.ts"
 import type { Client } from "./definition.ts"
 import { type Head, headOf, isEvident, isOk, requestId } from "./head.ts"
 import type { Later } from "./later.ts"
@@ -146,16 +144,21 @@ const openWithRetries = <C>(
       // The socket of a failed attempt is closed before the pause, not at the end of the stream.
       const failed = Effect.andThen(close, Effect.fail(error))
       if (retries >= policy.maxRetries || !error.isRetryable) return failed
-      return Effect.flatMap(Effect.andThen(close, pause(error, retries, maxDelay)), (millis) =>
-        millis > maxDelay
-          ? failed
-          : Effect.flatMap(route.seldom, (seldom) => {
-            countRetry(watchers)
-            return seldom?.tellRetry(error, retries + 1, millis) ?? Effect.void
-          }).pipe(
-            Effect.andThen(Effect.sleep(Duration.millis(millis))),
-            Effect.andThen(attempt(retries + 1))
-          ))
+      return Effect.flatMap(
+        Effect.andThen(close, route.seldom),
+        (seldom) =>
+          Effect.flatMap(
+            seldom?.pause(error, retries, maxDelay) ?? Effect.succeed(Math.min(500, maxDelay)),
+            (millis) => {
+              if (millis > maxDelay) return failed
+              countRetry(watchers)
+              return (seldom?.tellRetry(error, retries + 1, millis) ?? Effect.void).pipe(
+                Effect.andThen(Effect.sleep(Duration.millis(millis))),
+                Effect.andThen(attempt(retries + 1))
+              )
+            }
+          )
+      )
     })
   const watchers = Context.get(context, CurrentWatchers)
   for (const watcher of watchers) watcher.retries ??= 0
@@ -164,19 +167,6 @@ const openWithRetries = <C>(
     attempt(0)
   )
 }
-
-const firstPause = 500
-const longestPause = 8000
-
-// As long as the provider asks for; else half a second, doubled each time, less a random part of up to a quarter. Never
-// more than the policy allows.
-const pause = (error: ProviderError.ProviderError, retries: number, longest: number): Effect.Effect<number> =>
-  error.retryAfter !== undefined
-    ? Effect.succeed(Duration.toMillis(error.retryAfter))
-    : Effect.map(
-      Random.next,
-      (random) => Math.min(Math.min(firstPause * 2 ** retries, longestPause) * (1 - random / 4), longest)
-    )
 
 /** What came within the timeout of the first byte. */
 interface Answer {
@@ -258,12 +248,13 @@ interface Socket {
 
 /** The reason for which a client failed: the caller's own may have any errors. */
 const reasonOf = (error: unknown, seldom: Later["seldom"]): Effect.Effect<ProviderError.Reason> =>
-  HttpClientError.isHttpClientError(error)
-    ? Effect.succeed(fromHttp(error))
-    : Effect.map(
-      seldom,
-      (loaded) => loaded?.fromOther(error) ?? new ProviderError.Unknown({ message: "The HTTP client failed" })
-    )
+  Effect.map(
+    seldom,
+    (loaded) =>
+      loaded?.fromClient(error) ?? (HttpClientError.isHttpClientError(error)
+        ? ResponseBody.brokenOff()
+        : new ProviderError.Unknown({ message: "The HTTP client failed" }))
+  )
 
 /** Why a response is refused when what reads its body can't be loaded. */
 const unread = (response: Head, { errors, headers }: Protocol.Protocol<unknown>): ProviderError.Reason =>
@@ -318,7 +309,7 @@ const openOnce = <C>(
     const opening = (
       response: HttpClientResponse.HttpClientResponse
     ): Effect.Effect<ResponseBody.Body<ProviderError.ProviderError>, ProviderError.ProviderError> => {
-      const options = { idleTimeout, fail }
+      const options = { idleTimeout, fail, seldom: route.seldom }
       return ResponseBody.open(response, clock, options) ?? Effect.flatMap(
         route.seldom,
         (seldom) =>

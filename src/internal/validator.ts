@@ -44,8 +44,8 @@ const generate = (body: string, guards: ReadonlyArray<Guard>): Guard | undefined
 }
 
 /**
- * Members that are told apart by a literal are compiled when the first of them comes: a response has few of the many types
- * of a payload. `null` is first, then the others as declared.
+ * Members that are told apart by their `type` are compiled when the first of them comes: a response has few of the many types
+ * of a payload. Of the others, `null` comes first.
  */
 const union = (
   types: ReadonlyArray<SchemaAST.AST>,
@@ -68,13 +68,9 @@ const union = (
     if (u["type"] !== last) isMember = members.get(last = u["type"])
     return isMember?.(u) === true
   }
-  return `(${
-    [
-      ...others.filter(SchemaAST.isNull).map(() => `${v} === null`),
-      ...(members.size === 0 ? [] : [`guards[${guards.push(isTold) - 1}](${v})`]),
-      ...others.filter((type) => !SchemaAST.isNull(type)).map((type) => expression(type, v, guards, functions))
-    ].join(" || ")
-  })`
+  const told = members.size === 0 ? [] : [`guards[${guards.push(isTold) - 1}](${v})`]
+  others.sort((one, other) => Number(SchemaAST.isNull(other)) - Number(SchemaAST.isNull(one)))
+  return `(${[...told, ...others.map((type) => expression(type, v, guards, functions))].join(" || ")})`
 }
 
 const finite = Schema.Finite.ast.checks

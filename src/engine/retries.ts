@@ -1,5 +1,7 @@
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
+import * as Random from "effect/Random"
 import type * as ProviderError from "../ProviderError.ts"
 
 const retriesMetric = Metric.counter("llm_stream_retries", {
@@ -22,3 +24,20 @@ export const tellRetry = (error: ProviderError.ProviderError, retry: number, mil
       }, retry ${retry} in ${Math.round(millis)} ms`
     )
   )
+
+const firstPause = 500
+const longestPause = 8000
+
+/**
+ * Milliseconds to wait before a retry: as long as the provider asks for; else half a second, doubled each time, less a random
+ * part of up to a quarter. Never more than the policy allows.
+ *
+ * @internal
+ */
+export const pause = (error: ProviderError.ProviderError, retries: number, longest: number): Effect.Effect<number> =>
+  error.retryAfter !== undefined
+    ? Effect.succeed(Duration.toMillis(error.retryAfter))
+    : Effect.map(
+      Random.next,
+      (random) => Math.min(Math.min(firstPause * 2 ** retries, longestPause) * (1 - random / 4), longest)
+    )
