@@ -176,6 +176,10 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
       : { raw, reason: raw === "completed" && this.outputTypes.some(isClientCall) ? "tool_calls" : toCommon(raw) }
   }
 
+  private static finishOf(chunk: ResponsesChunk) {
+    return chunk.finish
+  }
+
   private get rawFinish(): string | undefined {
     switch (this.chunk.type) {
       case "response.completed":
@@ -193,6 +197,12 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
     const containers = new Set<string>()
     return this.items ??
       elements(this.response?.output).map((item) => countedType(item, containers)).filter(isDefined)
+  }
+
+  // Overridden because it is read most, and nearly always of these.
+  /** @since 0.2.0 */
+  override get content(): string {
+    return this.chunk.type === "response.output_text.delta" ? this.chunk.delta : super.content
   }
 
   /** @since 0.2.0 */
@@ -222,7 +232,7 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
 
   /** @since 0.2.0 */
   override contentEvents(out: Array<ContentEvent>, isNamed?: boolean): void {
-    contentEvents(this, this.provider, this.finish, out, isNamed)
+    contentEvents(this, this.provider, ResponsesChunk.finishOf, out, isNamed)
   }
 
   /**

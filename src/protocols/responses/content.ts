@@ -37,10 +37,10 @@ interface Finish {
  *
  * @internal
  */
-export const contentEvents = (
-  chunk: Event,
+export const contentEvents = <C extends Event>(
+  chunk: C,
   provider: string,
-  finish: Finish | undefined,
+  finishOf: (chunk: C) => Finish | undefined,
   out: Array<ContentEvent>,
   isNamed?: boolean
 ): void => {
@@ -122,7 +122,7 @@ export const contentEvents = (
     case "response.failed":
       named(chunk, event.response, out)
       if (chunk.whole === "response") outputEvents(event.response?.output, provider, out)
-      return endEvents(chunk, event.response ?? {}, finish, provider, out)
+      return endEvents(chunk, event.response ?? {}, finishOf(chunk), provider, out)
     case "response.audio.delta": {
       const data = Result.getOrUndefined(Base64.decode(event.delta ?? ""))
       return data === undefined ? undefined : audio({ data }, provider, out)
