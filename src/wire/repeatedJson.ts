@@ -22,8 +22,8 @@ interface Template {
   readonly places: ReadonlyArray<number>
 }
 
-/** Larger texts are seldom, and what they have in common would be held for as long as the response. */
-const longest = 2048
+/** The strings of larger texts take `JSON.parse` less time than comparing the rest saves. */
+const longest = 1024
 const maxHoles = 6
 
 /**
@@ -38,6 +38,7 @@ export const parser = (): (text: string) => unknown => {
   let hits = 0
   let tries = 0
   return (text) => {
+    if (text.length > longest) return JSON.parse(text)
     const known = template === undefined ? undefined : filled(template, text)
     if (known !== undefined) {
       hits++
@@ -46,12 +47,12 @@ export const parser = (): (text: string) => unknown => {
     }
     const json: unknown = JSON.parse(text)
     // A response of which no event is like another must not pay for that.
-    if (text.length <= longest && tries < 4 + hits / 16) {
+    if (tries < 4 + hits / 16) {
       tries++
       template = (template && learned(sample(template), text, template.places)) ??
         (missed === undefined ? undefined : learned(missed, text, [])) ?? template
     }
-    missed = text.length <= longest ? text : undefined
+    missed = text
     return json
   }
 }
@@ -61,9 +62,9 @@ const filled = ({ build, holes, start }: Template, text: string): unknown => {
   // Engines compare two strings as a whole faster than they look for one in the other.
   if (text.slice(0, at) !== start) return undefined
   const values: Array<unknown> = []
-  for (const { isText, after } of holes) {
+  for (const { after, isText } of holes) {
     const end = isText ? endOfText(text, at) : endOfDigits(text, at)
-    const value = isText ? textOf(text.slice(at, end)) : numberOf(text.slice(at, end))
+    const value = isText ? textOf(text.slice(at, end)) : numberOf(text, at, end)
     if (value === undefined) return undefined
     values.push(value)
     at = end + after.length
@@ -72,24 +73,20 @@ const filled = ({ build, holes, start }: Template, text: string): unknown => {
   return at === text.length ? build(values) : undefined
 }
 
-/** What can't stand in a string as it is. */
-const escaped = /[\\\u0000-\u001f]/
-
+/** Where a string ends; where it begins, if it can't stand as it is. */
 const endOfText = (text: string, from: number): number => {
-  let end = text.indexOf("\"", from)
-  while (isEscaped(text, end)) end = text.indexOf("\"", end + 1)
-  return end === -1 ? from : end
-}
-
-/** Whether an odd number of backslashes is before it. */
-const isEscaped = (text: string, at: number): boolean => {
-  let from = at
-  while (text.charCodeAt(from - 1) === 92) from--
-  return (at - from) % 2 === 1
+  let end = from
+  for (let code = text.charCodeAt(end); code !== 34; code = text.charCodeAt(end)) {
+    if (code === 92) end++
+    // The end of the text has none.
+    else if (!(code >= 32)) return from
+    end++
+  }
+  return end
 }
 
 const textOf = (raw: string): string | undefined => {
-  if (!escaped.test(raw)) return raw
+  if (!raw.includes("\\")) return raw
   try {
     const text: unknown = JSON.parse(`"${raw}"`)
     return typeof text === "string" ? text : undefined
@@ -104,7 +101,13 @@ const endOfDigits = (text: string, from: number): number => {
   return end
 }
 
-const numberOf = (digits: string): number | undefined => isInteger(digits) ? Number(digits) : undefined
+const numberOf = (text: string, from: number, end: number): number | undefined => {
+  // No more digits than a number can tell apart.
+  if (end === from || end - from > 15 || text.charCodeAt(from) === 48 && end - from > 1) return undefined
+  let value = 0
+  for (let at = from; at < end; at++) value = 10 * value + text.charCodeAt(at) - 48
+  return value
+}
 
 const isInteger = (digits: string): boolean => /^(?:0|[1-9]\d*)$/.test(digits)
 
