@@ -285,7 +285,7 @@ class WebBody<E> implements Body<E>, Watched {
     if (result.done) return this.#onHalt(Cause.done())
     this.#arrived.push(result.value)
     this.#arrivedBytes += result.value.byteLength
-    // It is set again with the next wait.
+    // Later reads need not set it: each wait does.
     this.#since ??= millis(this.#clock)
     if (this.#waiting === undefined) return
     if (this.#arrived.length >= maxReads || this.#arrivedBytes >= maxBytes) return this.#flush()

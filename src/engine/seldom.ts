@@ -1,7 +1,7 @@
 /**
  * What few requests need, and so is loaded with the first of them. Of those that fail: why a response is refused, why a
- * client failed or a body broke off, what cuts out secrets, and what is told of a retry. Further what cleans the spans of those that
- * are traced, what reads the body of a client other than fetch, and limits of time that have no default.
+ * client failed or a body broke off, what cuts out secrets, and how long a retry waits. Further what cleans the spans of
+ * those that are traced, what reads the body of a client other than fetch, and limits of time that have no default.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

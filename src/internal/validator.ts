@@ -108,6 +108,7 @@ const expression = (ast: SchemaAST.AST, v: string, guards: Array<Guard>, functio
       return define(`if (!Array.isArray(v)) return false\nfor (const e of v) if (!(${check})) return false`)
     }
     case "Objects": {
+      // What is within is compiled when it comes: most fields are not there.
       if (v !== "u") return `guards[${guards.push(validator(Schema.make<Schema.Codec<unknown>>(ast))) - 1}](${v})`
       const isOpen = ast.indexSignatures.every((signature) => SchemaAST.isUnknown(signature.type))
       // As in TypeScript, anything but `null` is a `{}`.
