@@ -9,7 +9,6 @@ import type * as Pull from "effect/Pull"
 import * as Scheduler from "effect/Scheduler"
 import { concat } from "../internal/bytes.ts"
 import * as ProviderError from "../ProviderError.ts"
-import type { Later } from "./later.ts"
 import { millis, unwatch, watch, type Watched } from "./watch.ts"
 
 /** @internal */
@@ -19,7 +18,8 @@ export type Reads<E> = Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E>
 export interface Options<E> {
   readonly idleTimeout: Duration.Duration
   readonly fail: (reason: ProviderError.Reason) => Effect.Effect<never, E>
-  readonly seldom: Later["seldom"]
+  /** What tells why a body broke off; `undefined` where it can't be loaded. */
+  readonly seldom: Effect.Effect<{ readonly fromBody: (cause: unknown) => ProviderError.Reason } | undefined>
 }
 
 /**
