@@ -56,9 +56,10 @@ export class Decoder<P, C> {
   readonly event = ({ data, event, unterminated }: Sse.Event, out: Array<C>): ProviderError.Reason | undefined => {
     const format = this.#format
     const position = this.#count++
+    const known = this.#json.known(data)
     // Every real event begins with `{`. Some hosts of the formats whose last event says so end with this as well.
-    if (data.charCodeAt(0) !== 123 && data.trim() === "[DONE]") return this.#endedBy("[DONE]")
-    const json = this.#json.read(data, position)
+    if (known === undefined && data.charCodeAt(0) !== 123 && data.trim() === "[DONE]") return this.#endedBy("[DONE]")
+    const json = known ?? this.#json.parse(data, position)
     if (json === undefined) return undefined
     if (json instanceof ProviderError.MalformedEvent) {
       // An event that the end of the body cut off is not malformed: the stream is incomplete.

@@ -84,7 +84,7 @@ export const read = (
     case "event": {
       const type = headers[":event-type"]
       if (type === undefined) return malformed(position, "does not state its type", text)
-      const json = reader.read(text, position)
+      const json = reader.known(text) ?? reader.parse(text, position)
       return json === undefined || json instanceof ProviderError.MalformedEvent ? json : { type, text, json }
     }
     case "exception":

@@ -112,6 +112,17 @@ const utf8 = () => new TextDecoder("utf-8", { ignoreBOM: true })
 
 const whole = utf8()
 
+const eventOf = (name: string | undefined, data: string, unterminated: boolean): Event => {
+  const event: { -readonly [K in keyof Event]: Event[K] } = Object.create(Object.prototype)
+  event.event = name
+  event.data = data
+  event.unterminated = unterminated
+  return event
+}
+
+const eventField = "event: "
+const dataField = "data: "
+
 // Classes of decoders share their functions. A closure for each would be a kilobyte of every stream that waits.
 class SseDecoder implements Decoder {
   readonly #limit: number
@@ -127,6 +138,9 @@ class SseDecoder implements Decoder {
   #dataLines: Array<string> | undefined
   // Length of the lines of `data` as they came: an empty value takes memory as well.
   #dataSize = 0
+  // How an event of the name of the last one begins, up to its data.
+  #opening: string | undefined
+  #openingName: string | undefined
   failure: EventTooLarge | undefined
 
   constructor(limit: number) {
@@ -135,11 +149,10 @@ class SseDecoder implements Decoder {
 
   #dispatch(out: Array<Event>, unterminated: boolean): void {
     if (this.#data !== undefined) {
-      const event: { -readonly [K in keyof Event]: Event[K] } = Object.create(Object.prototype)
-      event.event = this.#event
-      event.data = this.#dataLines === undefined ? this.#data : this.#dataLines.join("\n")
-      event.unterminated = unterminated
-      out.push(event)
+      if (this.#opening === undefined || this.#openingName !== this.#event) this.#open(this.#event)
+      out.push(
+        eventOf(this.#event, this.#dataLines === undefined ? this.#data : this.#dataLines.join("\n"), unterminated)
+      )
     }
     this.#event = undefined
     this.#data = undefined
@@ -173,8 +186,9 @@ class SseDecoder implements Decoder {
       if (text.charCodeAt(0) === LF) position = 1
     }
     // Searching for each terminator on its own lets the engine's vectorised search run; providers send LF only.
-    let nextLineFeed = text.indexOf("\n", position)
     let nextReturn = text.indexOf("\r", position)
+    if (nextReturn === -1 && this.#isBetween()) position = this.#feedAlike(text, position, out)
+    let nextLineFeed = text.indexOf("\n", position)
     while (nextLineFeed !== -1 || nextReturn !== -1) {
       const isReturn = nextReturn !== -1 && (nextLineFeed === -1 || nextReturn < nextLineFeed)
       const end = isReturn ? nextReturn : nextLineFeed
@@ -196,6 +210,8 @@ class SseDecoder implements Decoder {
           position++
         }
         nextReturn = text.indexOf("\r", position)
+      } else if (nextReturn === -1 && this.#isBetween()) {
+        position = this.#feedAlike(text, position, out)
       }
       if (nextLineFeed !== -1 && nextLineFeed < position) nextLineFeed = text.indexOf("\n", position)
     }
@@ -207,6 +223,31 @@ class SseDecoder implements Decoder {
       this.#pendingSize += text.length - position
     }
     if (this.#pendingSize + this.#dataSize > this.#limit) this.#fail()
+  }
+
+  #open(name: string | undefined): void {
+    this.#opening = name === undefined ? dataField : `${eventField}${name}\n${dataField}`
+    // The name as it came would keep the whole read in memory.
+    this.#openingName = name && this.#opening.slice(eventField.length, eventField.length + name.length)
+  }
+
+  #isBetween(): boolean {
+    return this.#pending === undefined && this.#data === undefined && this.#event === undefined
+  }
+
+  // Most events begin as the one before and have one line of data. Gives where the first other one begins.
+  #feedAlike(text: string, from: number, out: Array<Event>): number {
+    const opening = this.#opening
+    if (opening === undefined) return from
+    let position = from
+    for (;;) {
+      const start = position + opening.length
+      if (text.slice(position, start) !== opening) return position
+      const end = text.indexOf("\n", start)
+      if (end === -1 || text.charCodeAt(end + 1) !== LF || end - start + dataField.length > this.#limit) return position
+      out.push(eventOf(this.#openingName, text.slice(start, end), false))
+      position = end + 2
+    }
   }
 
   #fail(): void {

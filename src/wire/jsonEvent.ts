@@ -33,8 +33,7 @@ export const isTooDeep = (json: unknown, levels = maxNesting): boolean => {
  */
 export const parse = (
   data: string,
-  event: number,
-  parseJson: (text: string) => unknown = JSON.parse
+  event: number
 ): { readonly [key: string]: unknown } | ProviderError.MalformedEvent | undefined => {
   const first = data.charCodeAt(0)
   // Every real event begins with `{`; other data is checked below.
@@ -43,7 +42,7 @@ export const parse = (
     if (trimmed === "" || trimmed === "null" || trimmed.startsWith(":")) return undefined
   }
   try {
-    const json: unknown = parseJson(data)
+    const json: unknown = JSON.parse(data)
     // Every level takes at least two characters, so small events, which are nearly all, need no check.
     if (data.length > 2 * maxNesting && isTooDeep(json)) {
       return malformed({

@@ -1,18 +1,18 @@
 /** Reads the JSON of the events of one response. */
+import { MalformedEvent } from "../ProviderError.ts"
 import { parse } from "./jsonEvent.ts"
-
-type Parse = (text: string) => unknown
+import type { Repeated } from "./repeatedJson.ts"
 
 /**
- * What parses events that are like those before them. `JSON.parse` does the same, if more slowly.
+ * What knows events that are like those before them. `JSON.parse` does the same, if more slowly.
  *
  * @internal
  */
 export const repeated: {
   /** Absent until it has been loaded. */
-  parser?: () => Parse
+  make?: () => Repeated
   /** Loads it; `undefined` where it is being loaded, and where no provider has been made. */
-  load?: (() => Promise<{ readonly parser: () => Parse }>) | undefined
+  load?: (() => Promise<{ readonly Repeated: new() => Repeated }>) | undefined
 } = {}
 
 /** Short answers have no use for it. */
@@ -20,23 +20,31 @@ const patience = 16
 
 /** @internal */
 export class Reader {
-  #parse: Parse = JSON.parse
+  #repeated: Repeated | undefined
   #waited = 0
 
-  /** As {@link parse}. */
-  read(data: string, event: number): ReturnType<typeof parse> {
-    if (++this.#waited === patience) this.#useRepeated()
-    return parse(data, event, this.#parse)
+  /** The object of an event that is like those before it, which needs no other look. */
+  known(data: string): { readonly [key: string]: unknown } | undefined {
+    return this.#repeated?.known(data)
+  }
+
+  /** As {@link parse}, for what is not known. */
+  parse(data: string, event: number): ReturnType<typeof parse> {
+    const json = parse(data, event)
+    if (json === undefined || json instanceof MalformedEvent) return json
+    if (this.#repeated !== undefined) this.#repeated.learn(data, json)
+    else if (++this.#waited === patience) this.#useRepeated()
+    return json
   }
 
   #useRepeated(): void {
-    const { load, parser } = repeated
-    if (parser !== undefined) {
-      this.#parse = parser()
+    const { load, make } = repeated
+    if (make !== undefined) {
+      this.#repeated = make()
       return
     }
     this.#waited = 0
     repeated.load = undefined
-    load?.().then(({ parser }) => void (repeated.parser = parser), () => undefined)
+    load?.().then(({ Repeated }) => void (repeated.make = () => new Repeated()), () => undefined)
   }
 }

@@ -4,4 +4,5 @@ import { later } from "../../src/engine/later.ts"
 import * as JsonReader from "../../src/wire/jsonReader.ts"
 
 await Effect.runPromise(Effect.all([later.seldom, later.wholeRequest]))
-JsonReader.repeated.parser = (await later.repeatedJson()).parser
+const { Repeated } = await later.repeatedJson()
+JsonReader.repeated.make = () => new Repeated()

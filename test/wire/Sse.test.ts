@@ -44,6 +44,15 @@ const Line = Schema.Union([
     name: Schema.Literals(["", "id: ", "retry: ", "retry: x", ": ", ":", "dat", "datas: ", "events: ", "\u00a0"]),
     value: Schema.Literals(["", "3000", "ping"])
   }),
+  // As most events of one body begin.
+  Schema.Struct({
+    name: Schema.Literals([
+      "event: delta\ndata: ",
+      "event: delta\ndata:",
+      "event: delta\ndata: a\n\nevent: delta\ndata: "
+    ]),
+    value: Schema.Literals(["b", " c", ""])
+  }),
   Schema.Struct({
     name: Schema.Literal("data: "),
     value: Schema.Literals(["", "日本", "👩‍👩‍👧‍👦 é", ": x", "\u2028", "[DONE]"])
@@ -53,7 +62,7 @@ const Line = Schema.Union([
 const Body = Schema.Struct({
   byteOrderMark: Schema.Boolean,
   lines: Schema.Array(
-    Schema.Struct({ line: Line, end: Schema.Literals(["\n", "\r", "\r\n", "\n\n", "\r\r", "\r\n\r\n"]) })
+    Schema.Struct({ line: Line, end: Schema.Literals(["\n", "\r", "\r\n", "\n\n", "\r\r", "\r\n\r\n", "\r\n\n"]) })
   )
     .check(Schema.isMaxLength(20)),
   last: Schema.Literals(["", "data: cut o", "event: x", "data"])
@@ -194,7 +203,17 @@ describe("Sse", () => {
       assert.deepStrictEqual(decode(Wire.split(bytes, { at: cuts })), expected)
       assert.deepStrictEqual(decode([text]), expected)
       assert.deepStrictEqual(decode(text.split("")), expected)
+      assert.deepStrictEqual(decode(text.split(/(?=event)/)), expected)
     }, { arbitrary: { runs: 200 } })
+
+    it("does not take the rest of a line for the beginning of an event", () => {
+      const opening = "event: delta\ndata: "
+      assert.deepStrictEqual(decode([`${opening}a\n\n: `, `${opening}b\n\n`, `${opening}c\n\n`]), [
+        event("a", "delta"),
+        event("b"),
+        event("c", "delta")
+      ])
+    })
 
     it("gives the same events for every two reads of a body", () => {
       const bytes = utf8.encode(

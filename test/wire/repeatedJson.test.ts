@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Result, Schema } from "effect"
+import { Predicate, Result, Schema } from "effect"
 import { afterEach, vi } from "vitest"
-import { parser } from "../../src/wire/repeatedJson.ts"
+import { Repeated } from "../../src/wire/repeatedJson.ts"
 
 /** Texts of values, some of which are none. */
 const Value = Schema.Literals([
@@ -64,6 +64,18 @@ const told = (parse: (text: string) => unknown, texts: ReadonlyArray<string>) =>
     })
     return { text, made, json: JSON.stringify(made) }
   })
+
+/** Reads texts as the reader of a response does. */
+const parser = () => {
+  const repeated = new Repeated()
+  return (text: string): unknown => {
+    const known = repeated.known(text)
+    if (known !== undefined) return known
+    const json: unknown = JSON.parse(text)
+    if (Predicate.isObject(json)) repeated.learn(text, json)
+    return json
+  }
+}
 
 const ofBoth = (texts: ReadonlyArray<string>) => [told(parser(), texts), told(JSON.parse, texts)] as const
 
