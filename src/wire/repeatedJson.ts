@@ -24,7 +24,7 @@ interface Template {
   readonly places: ReadonlyArray<number>
 }
 
-/** The strings of larger texts take `JSON.parse` less time than comparing the rest saves. */
+/** Larger texts are not learned from: what they would save is little beside their strings. */
 const longest = 1024
 const maxHoles = 6
 
@@ -42,7 +42,7 @@ export class Repeated {
 
   /** What `JSON.parse` gives for such a text; `undefined` for any other. */
   known(text: string): Json | undefined {
-    if (this.#template === undefined || text.length > longest) return undefined
+    if (this.#template === undefined) return undefined
     const known = filled(this.#template, text)
     if (known === undefined) return undefined
     this.#hits++
@@ -92,7 +92,7 @@ const endOfText = (text: string, from: number): number => {
 
 const isEscaped = (text: string, from: number, end: number): boolean => {
   let first = end
-  while (first > from && text.charCodeAt(first - 1) === 92) first--
+  while (text.charCodeAt(first - 1) === 92) first--
   return (end - first) % 2 === 1
 }
 
