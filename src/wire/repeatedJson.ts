@@ -86,11 +86,11 @@ const escaped = /[\\\0-\x1f]/
 /** Where a string ends: at the first quotation mark that no odd number of backslashes is before. */
 const endOfText = (text: string, from: number): number => {
   let end = text.indexOf("\"", from)
-  while (end !== -1 && isEscaped(text, from, end)) end = text.indexOf("\"", end + 1)
+  while (end !== -1 && isEscaped(text, end)) end = text.indexOf("\"", end + 1)
   return end === -1 ? from : end
 }
 
-const isEscaped = (text: string, from: number, end: number): boolean => {
+const isEscaped = (text: string, end: number): boolean => {
   let first = end
   while (text.charCodeAt(first - 1) === 92) first--
   return (end - first) % 2 === 1
