@@ -2,11 +2,10 @@
  * Makes the built modules ready for those who load them, as a part of `npm run build`:
  *
  * - For bundlers, it marks the calls at the top of a module as pure. They only make values, such as schemas, and those that
- *   a program does not use can be left out with all that they refer to. It gives each name of the barrel a file of its own,
- *   and each module that has a name of another one: where a program takes one name from a module, esbuild keeps what the
- *   other names need and what is loaded later needs as well, but does so for none that comes by `export *`. And it joins
- *   what all providers have, and each wire: esbuild makes a chunk of each set of modules that are loaded together, and keeps
- *   the imports of each module.
+ *   a program does not use can be left out with all that they refer to. It gives each name of the barrel a file of its own:
+ *   where a program takes one name from a module, esbuild keeps what the other names need and what is loaded later needs as
+ *   well, but does so for none that comes by `export *`. And it joins what all providers have, and each wire: esbuild makes a
+ *   chunk of each set of modules that are loaded together, and keeps the imports of each module.
  * - For Node, it writes `dist/node`: the modules joined into few files. Finding and linking a file costs Node more than what
  *   is in it, and the barrel reaches some 160. What the frames of Bedrock need of AWS's package is loaded with the first.
  */
@@ -253,37 +252,16 @@ const started = grouped(forBundlers).map((group) => ({
   files: new Set(Array.from(group.files).filter((file) => !isApart(file)))
 }))
 
-const own = Path.join(dist, "internal/own")
-
-/** The lines that have a name from another module and give it on. */
-const lines = (name: string) => new RegExp(`^(?:import|export) \\{ ${name} \\}.*`, "gm")
-
-/** Modules with a name of another module: that name gets a file of its own, and so do the names that are theirs. */
-const named = new Map(modules.flatMap((name) => {
-  const file = Path.join(dist, `${name}.js`)
-  const code = Fs.readFileSync(file, "utf8")
-  const [, other = ""] = /^export \{ (\w+) \};$/m.exec(code) ?? []
-  const isUsed = code.replace(lines(other), "").includes(other)
-  return other === "" || isUsed ? [] : [[file, { name, other }] as const]
-}))
-
-/** The code of a module without its names of others. No line changes, so its map stays true. */
-const ownCode = (file: string): string => {
-  const code = Fs.readFileSync(file, "utf8")
-  const other = named.get(file)?.other
-  return other === undefined ? code : code.replace(lines(other), "")
-}
-
 const separate = await rolldown({
   input: Object.fromEntries(
-    built.filter((name) => !/^(?:bin$|index$|testing$|cli\/|internal\/names\/)/.test(name)).map((name) => {
-      const file = Path.join(dist, `${name}.js`)
-      return [named.has(file) ? `internal/own/${Path.basename(name)}` : name, file]
-    })
+    built.filter((name) => !/^(?:bin$|index$|testing$|cli\/|internal\/names\/)/.test(name)).map((name) => [
+      name,
+      Path.join(dist, `${name}.js`)
+    ])
   ),
   plugins: [{
-    name: "own",
-    load: (id) => ({ code: ownCode(id), map: Fs.readFileSync(`${id}.map`, "utf8") })
+    name: "maps",
+    load: (id) => ({ code: Fs.readFileSync(id, "utf8"), map: Fs.readFileSync(`${id}.map`, "utf8") })
   }],
   external: /^[^./]/,
   platform: "neutral",
@@ -300,22 +278,10 @@ const { output } = await separate.generate({
   sourcemap: true,
   codeSplitting: { ...splitting(started), includeDependenciesRecursively: false }
 })
-Fs.mkdirSync(own, { recursive: true })
 for (const file of output) {
   // What only gives on names of a joined file has no map.
   Fs.rmSync(Path.join(dist, `${file.fileName}.map`), { force: true })
 }
 for (const file of output) {
   Fs.writeFileSync(Path.join(dist, file.fileName), file.type === "chunk" ? withoutBareImports(file.code) : file.source)
-}
-for (const [file, { name, other }] of named) {
-  Fs.writeFileSync(
-    Path.join(own, `${other}.js`),
-    `export { ${other} } from "../../${Path.dirname(name)}/${other}.js";\n`
-  )
-  Fs.writeFileSync(
-    file,
-    [Path.basename(name), other].map((each) => `export * from "../internal/own/${each}.js";\n`).join("")
-  )
-  Fs.rmSync(`${file}.map`)
 }

@@ -3,7 +3,7 @@ import { Arbitrary, Effect, Result, Schema, Stream } from "effect"
 import { Prompt } from "effect/ai"
 import { providers } from "../src/cli/providers.ts"
 import {
-  Anthropic,
+  AnthropicOptions,
   ChatCompletions,
   ChatEvent,
   ChatRequest,
@@ -315,7 +315,7 @@ const anything = Schema.Record(Schema.String, Schema.Unknown)
 
 const formats = [
   ChatCompletions.format({ provider: "openai", dialect: ChatCompletions.openai }),
-  Messages.format({ provider: "anthropic", options: { keys: ["anthropic"], schema: Anthropic.AnthropicOptions } }),
+  Messages.format({ provider: "anthropic", options: { keys: ["anthropic"], schema: AnthropicOptions } }),
   Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: anything } }),
   Responses.format({ provider: "openai", options: { keys: ["openai"], schema: anything }, partKey: "openai" })
 ]

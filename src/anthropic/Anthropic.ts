@@ -21,7 +21,7 @@ import { plain } from "../protocols/messages/plain.ts"
 import * as Provider from "../Provider.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import { AnthropicChunk } from "./AnthropicChunk.ts"
-import { AnthropicOptions } from "./AnthropicOptions.ts"
+import type { AnthropicOptions } from "./AnthropicOptions.ts"
 
 /**
  * Anthropic's own request fields.
@@ -29,7 +29,7 @@ import { AnthropicOptions } from "./AnthropicOptions.ts"
  * @category models
  * @since 0.1.0
  */
-export { AnthropicOptions }
+export type { AnthropicOptions }
 
 /**
  * Anthropic's Messages API.

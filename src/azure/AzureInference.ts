@@ -18,7 +18,7 @@ import * as Provider from "../Provider.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import * as AzureAuth from "./auth.ts"
 import type { AzureChunk } from "./AzureChunk.ts"
-import { AzureInferenceOptions } from "./AzureInferenceOptions.ts"
+import type { AzureInferenceOptions } from "./AzureInferenceOptions.ts"
 import * as AzureOpenAi from "./AzureOpenAi.ts"
 
 /**
@@ -27,7 +27,7 @@ import * as AzureOpenAi from "./AzureOpenAi.ts"
  * @category models
  * @since 0.1.0
  */
-export { AzureInferenceOptions }
+export type { AzureInferenceOptions }
 
 /**
  * Chat completions of Azure AI's model inference.

@@ -22,7 +22,7 @@ import * as ProviderError from "../ProviderError.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import * as AzureAuth from "./auth.ts"
 import { AzureChunk } from "./AzureChunk.ts"
-import { AzureOpenAiOptions } from "./AzureOpenAiOptions.ts"
+import type { AzureOpenAiOptions } from "./AzureOpenAiOptions.ts"
 import { AzurePayload } from "./AzurePayload.ts"
 
 /**
@@ -31,7 +31,7 @@ import { AzurePayload } from "./AzurePayload.ts"
  * @category models
  * @since 0.1.0
  */
-export { AzureOpenAiOptions }
+export type { AzureOpenAiOptions }
 
 /**
  * Azure OpenAI's chat completions.

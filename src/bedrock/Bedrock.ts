@@ -16,7 +16,7 @@ import { plain } from "../protocols/converse/plain.ts"
 import * as Provider from "../Provider.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import { BedrockChunk } from "./BedrockChunk.ts"
-import { BedrockOptions } from "./BedrockOptions.ts"
+import type { BedrockOptions } from "./BedrockOptions.ts"
 import * as Runtime from "./runtime.ts"
 
 /**
@@ -25,7 +25,7 @@ import * as Runtime from "./runtime.ts"
  * @category models
  * @since 0.1.0
  */
-export { BedrockOptions }
+export type { BedrockOptions }
 
 /**
  * AWS Bedrock's Converse API.

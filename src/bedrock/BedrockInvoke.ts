@@ -25,7 +25,7 @@ import type * as EventStream from "../wire/EventStream.ts"
 import * as JsonEvent from "../wire/jsonEvent.ts"
 import { Reader } from "../wire/jsonReader.ts"
 import { BedrockInvokeChunk } from "./BedrockInvokeChunk.ts"
-import { BedrockInvokeOptions } from "./BedrockInvokeOptions.ts"
+import type { BedrockInvokeOptions } from "./BedrockInvokeOptions.ts"
 import * as Runtime from "./runtime.ts"
 
 /**
@@ -34,7 +34,7 @@ import * as Runtime from "./runtime.ts"
  * @category models
  * @since 0.1.0
  */
-export { BedrockInvokeOptions }
+export type { BedrockInvokeOptions }
 
 /**
  * Claude's native stream on AWS Bedrock.

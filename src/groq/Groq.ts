@@ -22,7 +22,7 @@ import * as ProviderError from "../ProviderError.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import { failureOf } from "../wire/errorBody.ts"
 import { GroqChunk } from "./GroqChunk.ts"
-import { GroqOptions } from "./GroqOptions.ts"
+import type { GroqOptions } from "./GroqOptions.ts"
 import { GroqPayload } from "./GroqPayload.ts"
 
 /**
@@ -31,7 +31,7 @@ import { GroqPayload } from "./GroqPayload.ts"
  * @category models
  * @since 0.1.0
  */
-export { GroqOptions }
+export type { GroqOptions }
 
 /**
  * Groq's chat completions.

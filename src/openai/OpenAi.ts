@@ -19,7 +19,7 @@ import * as Provider from "../Provider.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import * as Host from "./host.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
-import { OpenAiOptions } from "./OpenAiOptions.ts"
+import type { OpenAiOptions } from "./OpenAiOptions.ts"
 
 /**
  * OpenAI's own request fields.
@@ -27,7 +27,7 @@ import { OpenAiOptions } from "./OpenAiOptions.ts"
  * @category models
  * @since 0.1.0
  */
-export { OpenAiOptions }
+export type { OpenAiOptions }
 
 /**
  * OpenAI's chat completions.

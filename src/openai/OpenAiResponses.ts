@@ -19,7 +19,7 @@ import * as Provider from "../Provider.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import * as Host from "./host.ts"
 import { OpenAiResponsesChunk } from "./OpenAiResponsesChunk.ts"
-import { OpenAiResponsesOptions } from "./OpenAiResponsesOptions.ts"
+import type { OpenAiResponsesOptions } from "./OpenAiResponsesOptions.ts"
 
 /**
  * The own request fields of OpenAI's Responses API.
@@ -27,7 +27,7 @@ import { OpenAiResponsesOptions } from "./OpenAiResponsesOptions.ts"
  * @category models
  * @since 0.2.0
  */
-export { OpenAiResponsesOptions }
+export type { OpenAiResponsesOptions }
 
 /**
  * OpenAI's Responses API.

@@ -3,8 +3,8 @@ import { Effect, Predicate, Result, Schema, Stream } from "effect"
 import { Prompt } from "effect/ai"
 import { providers } from "../../src/cli/providers.ts"
 import {
-  Anthropic,
-  BedrockInvoke,
+  AnthropicOptions,
+  BedrockInvokeOptions,
   ChatCompletions,
   ChatRequest,
   type ChatResponse,
@@ -38,14 +38,14 @@ const formats: Readonly<
   ],
   anthropic: [
     "anthropic",
-    Messages.format({ provider: "anthropic", options: { keys: ["anthropic"], schema: Anthropic.AnthropicOptions } }),
+    Messages.format({ provider: "anthropic", options: { keys: ["anthropic"], schema: AnthropicOptions } }),
     "claude-sonnet-4-5"
   ],
   "bedrock-invoke": [
     "bedrock-invoke",
     Messages.bedrockFormat({
       provider: "bedrock",
-      options: { keys: ["bedrockInvoke"], schema: BedrockInvoke.BedrockInvokeOptions }
+      options: { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions }
     }),
     "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
   ],

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Result } from "effect"
-import { Bedrock, ChatRequest, Converse } from "../../src/index.ts"
+import { BedrockOptions, ChatRequest, Converse } from "../../src/index.ts"
 import { RequestCheck } from "../../src/testing.ts"
 import * as Requests from "../support/requests.ts"
 import { describeShared } from "../support/shared.ts"
 
 const format = Converse.format({
   provider: "bedrock",
-  options: { keys: ["bedrock"], schema: Bedrock.BedrockOptions }
+  options: { keys: ["bedrock"], schema: BedrockOptions }
 })
 
 const sonnet = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

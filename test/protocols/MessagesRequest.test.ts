@@ -1,18 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Result } from "effect"
-import { Anthropic, BedrockInvoke, ChatRequest, Messages, type RequestFormat } from "../../src/index.ts"
+import { AnthropicOptions, BedrockInvokeOptions, ChatRequest, Messages, type RequestFormat } from "../../src/index.ts"
 import { RequestCheck } from "../../src/testing.ts"
 import * as Requests from "../support/requests.ts"
 import { describeShared } from "../support/shared.ts"
 
 const anthropic = Messages.format({
   provider: "anthropic",
-  options: { keys: ["anthropic"], schema: Anthropic.AnthropicOptions },
+  options: { keys: ["anthropic"], schema: AnthropicOptions },
   betas: ["always-2026-01-01"]
 })
 const bedrock = Messages.bedrockFormat({
   provider: "bedrock",
-  options: { keys: ["bedrockInvoke"], schema: BedrockInvoke.BedrockInvokeOptions }
+  options: { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions }
 })
 
 const sonnet = "claude-sonnet-4-5"
@@ -155,7 +155,7 @@ describe("the request body of Messages", () => {
       for (const make of [Messages.format, Messages.bedrockFormat]) {
         const format = make({
           provider: "acme",
-          options: { keys: ["anthropic"], schema: Anthropic.AnthropicOptions },
+          options: { keys: ["anthropic"], schema: AnthropicOptions },
           maxTokens
         })
         assert.match(refused({ prompt: "Hi" }, { format }), /^acme: `maxTokens` has to be a whole number, 1 or more/)

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import type { Prompt } from "effect/ai"
 import {
-  Anthropic,
-  BedrockInvoke,
+  AnthropicOptions,
+  BedrockInvokeOptions,
   ChatCompletions,
   ChatRequest,
   Converse,
@@ -36,11 +36,11 @@ const formats = {
   }),
   anthropic: Messages.format({
     provider: "anthropic",
-    options: { keys: ["anthropic"], schema: Anthropic.AnthropicOptions }
+    options: { keys: ["anthropic"], schema: AnthropicOptions }
   }),
   "bedrock-invoke": Messages.bedrockFormat({
     provider: "bedrock",
-    options: { keys: ["bedrockInvoke"], schema: BedrockInvoke.BedrockInvokeOptions }
+    options: { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions }
   }),
   bedrock: Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: anything } })
 } satisfies Record<Requests.Api, RequestFormat.RequestFormat>

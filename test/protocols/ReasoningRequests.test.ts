@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import {
-  Anthropic,
-  BedrockInvoke,
+  AnthropicOptions,
+  BedrockInvokeOptions,
   ChatCompletions,
   ChatRequest,
   Converse,
@@ -84,14 +84,14 @@ const apis = {
   anthropic: {
     format: Messages.format({
       provider: "anthropic",
-      options: { keys: ["anthropic"], schema: Anthropic.AnthropicOptions }
+      options: { keys: ["anthropic"], schema: AnthropicOptions }
     }),
     models: [...claudes, "a-gateway's"]
   },
   "bedrock-invoke": {
     format: Messages.bedrockFormat({
       provider: "bedrock",
-      options: { keys: ["bedrockInvoke"], schema: BedrockInvoke.BedrockInvokeOptions }
+      options: { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions }
     }),
     models: onBedrock
   },

@@ -4,9 +4,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import {
-  Anthropic,
-  Bedrock,
-  BedrockInvoke,
+  AnthropicOptions,
+  BedrockInvokeOptions,
+  BedrockOptions,
   ChatRequest,
   Converse,
   Messages,
@@ -229,7 +229,7 @@ const apis: ReadonlyArray<
 > = [
   [
     "anthropic",
-    Messages.format({ provider: "anthropic", options: { keys: ["anthropic"], schema: Anthropic.AnthropicOptions } }),
+    Messages.format({ provider: "anthropic", options: { keys: ["anthropic"], schema: AnthropicOptions } }),
     fromMessages("anthropic"),
     "another"
   ],
@@ -237,14 +237,14 @@ const apis: ReadonlyArray<
     "bedrock-invoke",
     Messages.bedrockFormat({
       provider: "bedrock",
-      options: { keys: ["bedrockInvoke"], schema: BedrockInvoke.BedrockInvokeOptions }
+      options: { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions }
     }),
     fromMessages("bedrockInvoke"),
     "another"
   ],
   [
     "bedrock",
-    Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: Bedrock.BedrockOptions } }),
+    Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: BedrockOptions } }),
     fromConverse,
     "anthropic.claude-3-haiku-20240307-v1:0"
   ]

@@ -3,7 +3,7 @@ import { Predicate, Result, Schema } from "effect"
 import { Prompt } from "effect/ai"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { ChatRequest, OpenAiResponses, type RequestFormat } from "../../src/index.ts"
+import { ChatRequest, OpenAiResponsesOptions, type RequestFormat } from "../../src/index.ts"
 import * as Responses from "../../src/protocols/responses/request.ts"
 import * as Corpus from "../support/corpus.ts"
 import * as Requests from "../support/requests.ts"
@@ -14,7 +14,7 @@ const anything = Schema.Record(Schema.String, Schema.Unknown)
 const formats = {
   "openai-responses": Responses.format({
     provider: "openai",
-    options: { keys: ["openaiResponses", "openai"], schema: OpenAiResponses.OpenAiResponsesOptions },
+    options: { keys: ["openaiResponses", "openai"], schema: OpenAiResponsesOptions },
     partKey: "openai"
   }),
   "azure-responses": Responses.format({

@@ -46,10 +46,10 @@ export interface FormatOptions {
  *
  * @example
  * ```ts
- * import { Bedrock, ChatRequest, Converse } from "effect-llm-stream"
+ * import { BedrockOptions, ChatRequest, Converse } from "effect-llm-stream"
  * import { Result } from "effect"
  *
- * const options = { keys: ["bedrock"], schema: Bedrock.BedrockOptions } as const
+ * const options = { keys: ["bedrock"], schema: BedrockOptions } as const
  * const format = Converse.format({ provider: "bedrock", options })
  * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", topK: 5 }))
  * const encoded = Result.getOrThrow(format.encode(request, "us.anthropic.claude-haiku-4-5-20251001-v1:0"))

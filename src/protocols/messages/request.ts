@@ -51,10 +51,10 @@ export interface FormatOptions {
  *
  * @example
  * ```ts
- * import { Anthropic, ChatRequest, Messages } from "effect-llm-stream"
+ * import { AnthropicOptions, ChatRequest, Messages } from "effect-llm-stream"
  * import { Result } from "effect"
  *
- * const options = { keys: ["anthropic"], schema: Anthropic.AnthropicOptions } as const
+ * const options = { keys: ["anthropic"], schema: AnthropicOptions } as const
  * const format = Messages.format({ provider: "anthropic", options })
  * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", system: "Be brief", seed: 1 }))
  * const { body, ignored } = Result.getOrThrow(format.encode(request, "claude-sonnet-4-5"))
@@ -74,10 +74,10 @@ export const format = (options: FormatOptions): RequestFormat => formatOf(option
  *
  * @example
  * ```ts
- * import { BedrockInvoke, ChatRequest, Messages } from "effect-llm-stream"
+ * import { BedrockInvokeOptions, ChatRequest, Messages } from "effect-llm-stream"
  * import { Result } from "effect"
  *
- * const options = { keys: ["bedrockInvoke"], schema: BedrockInvoke.BedrockInvokeOptions } as const
+ * const options = { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions } as const
  * const format = Messages.bedrockFormat({ provider: "bedrock", options })
  * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", serviceTier: "flex" }))
  * const { body, headers } = Result.getOrThrow(format.encode(request, "us.anthropic.claude-haiku-4-5-20251001-v1:0"))
