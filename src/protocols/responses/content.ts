@@ -12,6 +12,7 @@ import type { ContentEvent, Fields, Key } from "../../ContentEvent.ts"
 import type { FinishReason } from "../../FinishReason.ts"
 import { elements } from "../../internal/open.ts"
 import type { Annotation, ContentPart, OutputItem, Payload, Response } from "./payload.ts"
+import { kinds, partText, texts } from "./texts.ts"
 
 type Event = Chunk & {
   readonly chunk: Payload
@@ -46,51 +47,13 @@ export const contentEvents = <C extends Event>(
 ): void => {
   const event = chunk.chunk
   const isWhole = chunk.whole !== undefined
+  const text = texts.get(event.type)
+  if (text !== undefined) {
+    const { index, kind, whole } = text
+    if (whole !== undefined && !isWhole) return
+    return piece(kind, stringOf(event[whole ?? "delta"]) ?? "", keyOf(event), index && event[index], provider, out)
+  }
   switch (event.type) {
-    case "response.output_text.delta":
-      out.push({ type: "text", key: keyOf(event), delta: event.delta })
-      return
-    case "response.refusal.delta":
-      return refusal(event.delta, keyOf(event), provider, out)
-    case "response.reasoning_summary_text.delta":
-      out.push({ type: "reasoning", key: summaryKey(keyOf(event), event.summary_index), delta: event.delta })
-      return
-    case "response.reasoning_text.delta":
-      out.push({ type: "reasoning", key: textKey(keyOf(event), event.content_index), delta: event.delta })
-      return
-    case "response.function_call_arguments.delta":
-    case "response.custom_tool_call_input.delta":
-      out.push({ type: "arguments", key: keyOf(event), delta: event.delta })
-      return
-    case "response.mcp_call_arguments.delta":
-      out.push({ type: "arguments", key: keyOf(event), delta: event.delta, providerExecuted: true })
-      return
-    case "response.output_text.done":
-      if (isWhole) out.push({ type: "text", key: keyOf(event), delta: event.text ?? "" })
-      return
-    case "response.refusal.done":
-      return isWhole ? refusal(event.refusal ?? "", keyOf(event), provider, out) : undefined
-    case "response.reasoning_summary_text.done":
-      if (isWhole) {
-        out.push({ type: "reasoning", key: summaryKey(keyOf(event), event.summary_index), delta: event.text ?? "" })
-      }
-      return
-    case "response.reasoning_text.done":
-      if (isWhole) {
-        out.push({ type: "reasoning", key: textKey(keyOf(event), event.content_index), delta: event.text ?? "" })
-      }
-      return
-    case "response.function_call_arguments.done":
-      if (isWhole) out.push({ type: "arguments", key: keyOf(event), delta: event.arguments ?? "" })
-      return
-    case "response.mcp_call_arguments.done":
-      if (isWhole) {
-        out.push({ type: "arguments", key: keyOf(event), delta: event.arguments ?? "", providerExecuted: true })
-      }
-      return
-    case "response.custom_tool_call_input.done":
-      if (isWhole) out.push({ type: "arguments", key: keyOf(event), delta: event.input ?? "" })
-      return
     case "response.content_part.done":
       return isWhole && event.part
         ? partEvents(event.part, keyOf(event), event.content_index, provider, out)
@@ -139,16 +102,12 @@ const audio = (
   out: Array<ContentEvent>
 ): void => void out.push({ type: "audio", provider, id: undefined, data, transcript, expiresAt: undefined })
 
-interface Placed {
-  readonly output_index?: number | null
-  readonly item_id?: string | null
-}
-
-const keyOf = ({ item_id, output_index }: Placed): Key => output_index ?? item_id ?? undefined
+const keyOf = ({ item_id, output_index }: { readonly [key: string]: unknown }): Key =>
+  typeof output_index === "number" ? output_index : typeof item_id === "string" ? item_id : undefined
 
 const placeOf = (index: number | null | undefined, item: OutputItem): Key => index ?? stringOf(item["id"])
 
-const summaryKey = (key: Key, index: number | null | undefined): string => `${key} summary ${index ?? 0}`
+const summaryKey = (key: Key, index: number): string => `${key} summary ${index}`
 
 /** One part of a summary comes after the other; the last one ends with its item. */
 const nextSummary = (
@@ -164,7 +123,7 @@ const nextSummary = (
   out.push({ type: "end", key })
 }
 
-const textKey = (key: Key, index: number | null | undefined): string => `${key} reasoning ${index ?? 0}`
+const textKey = (key: Key, index: number): string => `${key} reasoning ${index}`
 
 const named = (chunk: Event, response: Response | null | undefined, out: Array<ContentEvent>): void => {
   const { id, model } = chunk
@@ -195,10 +154,6 @@ const endEvents = (
   })
 }
 
-const refusal = (delta: string, key: Key, provider: string, out: Array<ContentEvent>): void => {
-  if (delta !== "") out.push({ type: "refusal", key, delta, provider })
-}
-
 const annotate = (annotation: Annotation, key: Key, provider: string, out: Array<ContentEvent>): void => {
   out.push({ type: "annotation", kind: "text", key, provider, lists: { annotations: [annotation] } })
   cite(annotation, provider, out)
@@ -217,18 +172,38 @@ const partEvents = (
   provider: string,
   out: Array<ContentEvent>
 ): void => {
-  switch (part.type) {
-    case "output_text":
-      out.push({ type: "text", key, delta: part.text ?? "" })
+  const stated = partText(part)
+  if (stated !== undefined) piece(stated.kind, stated.text, key, index, provider, out)
+}
+
+/** A piece of a text, or the whole of it. */
+const piece = (
+  kind: number,
+  delta: string,
+  key: Key,
+  index: unknown,
+  provider: string,
+  out: Array<ContentEvent>
+): void => {
+  const at = typeof index === "number" ? index : 0
+  switch (kind) {
+    case kinds.text:
+      out.push({ type: "text", key, delta })
       return
-    case "refusal":
-      return refusal(part.refusal ?? "", key, provider, out)
-    case "reasoning_text":
-      out.push({ type: "reasoning", key: textKey(key, index), delta: part.text ?? "" })
+    case kinds.refusal:
+      if (delta !== "") out.push({ type: "refusal", key, delta, provider })
       return
-    case "summary_text":
-      out.push({ type: "reasoning", key: summaryKey(key, index), delta: part.text ?? "" })
+    case kinds.reasoning:
+      out.push({ type: "reasoning", key: textKey(key, at), delta })
       return
+    case kinds.summary:
+      out.push({ type: "reasoning", key: summaryKey(key, at), delta })
+      return
+    case kinds.arguments:
+      out.push({ type: "arguments", key, delta })
+      return
+    default:
+      out.push({ type: "arguments", key, delta, providerExecuted: true })
   }
 }
 
@@ -259,14 +234,11 @@ const wholeEvents = (item: OutputItem, key: Key, provider: string, out: Array<Co
       })
       return elements(item.content).forEach((part, index) => partEvents(part, key, index, provider, out))
     case "function_call":
-      out.push({ type: "arguments", key, delta: item.arguments ?? "" })
-      return
+      return piece(kinds.arguments, item.arguments ?? "", key, undefined, provider, out)
     case "mcp_call":
-      out.push({ type: "arguments", key, delta: item.arguments ?? "", providerExecuted: true })
-      return
+      return piece(kinds.providersArguments, item.arguments ?? "", key, undefined, provider, out)
     case "custom_tool_call":
-      out.push({ type: "arguments", key, delta: item.input ?? "" })
-      return
+      return piece(kinds.arguments, item.input ?? "", key, undefined, provider, out)
   }
 }
 

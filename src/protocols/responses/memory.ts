@@ -7,6 +7,7 @@ import * as Predicate from "effect/Predicate"
 import { elements } from "../../internal/open.ts"
 import { countedType, type ResponsesChunk } from "./chunk.ts"
 import type { OutputItem, Payload, Response } from "./payload.ts"
+import { partText, texts } from "./texts.ts"
 
 /**
  * The context of an event from earlier events.
@@ -51,34 +52,6 @@ interface ItemState {
   /** Whether its beginning was seen. If not, only its pieces count, because the rest may have come before. */
   known: boolean
 }
-
-/** The parts of an item; a part's number is that of its kind. */
-const kinds: ReadonlyArray<unknown> = ["output_text", "refusal", "reasoning_text", "summary_text"]
-
-/** What an event of a part states. */
-interface Text {
-  readonly kind: number
-  /** The field with its place among the parts of its kind. */
-  readonly index: string | undefined
-  /** The field with the whole of its text; `undefined` for a piece. */
-  readonly whole: string | undefined
-}
-
-const texts: ReadonlyMap<unknown, Text> = new Map(
-  ([
-    ["output_text", 0, "text", "content_index"],
-    ["refusal", 1, "refusal", "content_index"],
-    ["reasoning_text", 2, "text", "content_index"],
-    ["reasoning_summary_text", 3, "text", "summary_index"],
-    // A call's arguments, or its input, are no part of a message.
-    ["function_call_arguments", 4, "arguments"],
-    ["mcp_call_arguments", 4, "arguments"],
-    ["custom_tool_call_input", 4, "input"]
-  ] as const).flatMap(([name, kind, whole, index]): ReadonlyArray<readonly [string, Text]> => [
-    [`response.${name}.delta`, { kind, index, whole: undefined }],
-    [`response.${name}.done`, { kind, index, whole }]
-  ])
-)
 
 const part = (kind: number, index: unknown): number => kind + 8 * (typeof index === "number" ? index : 0)
 
@@ -143,11 +116,10 @@ export class Memory {
     switch (event.type) {
       case "response.content_part.done":
       case "response.reasoning_summary_part.done": {
-        const kind = kinds.indexOf(event.part?.type)
-        const text = event.part?.["text"] ?? event.part?.["refusal"]
-        return kind < 0 || !text
-          ? nothing
-          : this.#whole(event, part(kind, event["content_index"] ?? event["summary_index"]))
+        const stated = event.part && partText(event.part)
+        return stated?.text
+          ? this.#whole(event, part(stated.kind, event["content_index"] ?? event["summary_index"]))
+          : nothing
       }
       case "response.output_item.added": {
         const item = this.#itemAt(event.output_index, event.item?.id)
