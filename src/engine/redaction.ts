@@ -1,6 +1,55 @@
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import { lazy } from "../internal/lazy.ts"
-import { decoded, type Form, formsOf, least, redacted, written } from "./secrets.ts"
+import { decoded, encodings, least, redacted } from "./secrets.ts"
+
+/** What a secret looks like in a text. */
+interface Form {
+  readonly text: string
+  /** What stands for characters of the text as well. */
+  readonly others: Readonly<Record<string, string>>
+  /** A pattern of what may stand between the characters, after each `step` of them; empty where nothing may. */
+  readonly between: string
+  readonly step: number
+  /** Its first characters in a text without escapes: mostly there is none, and that is found soon. */
+  readonly begin: RegExp
+}
+
+/** A character of a form, for a class of a regular expression. */
+const written = (character: string, others: Form["others"]): string =>
+  (character + (others[character] ?? "")).replaceAll(/[^\w\x80-\uffff]/g, "\\$&")
+
+const formOf = (text: string, others: Form["others"], between = "", step = 1): Form => ({
+  text,
+  others,
+  between,
+  step,
+  begin: new RegExp(
+    Array.from(
+      { length: least },
+      (_, at) => `[${written(text.charAt(at), others)}]${between !== "" && (at + 1) % step === 0 ? `${between}*` : ""}`
+    ).join("")
+  )
+})
+
+const forms = new WeakMap<Redacted.Redacted, ReadonlyArray<Form>>()
+
+const formsOf = (secret: Redacted.Redacted): ReadonlyArray<Form> => {
+  const known = forms.get(secret)
+  if (known !== undefined) return known
+  const value = Redacted.value(secret)
+  const [hexadecimal, ...base64] = encodings(value)
+  const made = value.length < least ? [] : [
+    // In the query of a URL, a blank may be a plus.
+    formOf(value, { " ": "+" }),
+    ...(hexadecimal === undefined
+      ? []
+      : [formOf(hexadecimal, { a: "A", b: "B", c: "C", d: "D", e: "E", f: "F" }, "[\\s:,-]", 2)]),
+    // The second alphabet is the one for URLs.
+    ...base64.map((text) => formOf(text, { "+": "-", "/": "_" }, "\\s"))
+  ]
+  forms.set(secret, made)
+  return made
+}
 
 /**
  * Cuts the caller's secrets out of a text, and the start of one at its end, where the text itself was cut. A character

@@ -15,73 +15,41 @@ import { rebuild } from "./reason.ts"
  */
 export const least = 4
 
-/**
- * What a secret looks like in a text.
- *
- * @internal
- */
-export interface Form {
-  readonly text: string
-  /** What stands for characters of the text as well. */
-  readonly others: Readonly<Record<string, string>>
-  /** A pattern of what may stand between the characters, after each `step` of them; empty where nothing may. */
-  readonly between: string
-  readonly step: number
-  /** Its first characters in a text without escapes: mostly there is none, and that is found soon. */
-  readonly begin: RegExp
-}
+/** Without what may be written otherwise in an encoded secret, and what may stand between its characters. */
+const bare = (text: string): string =>
+  text.replace(/[\s+,/:_-]/g, "").replace(/[A-F]/g, (letter) => letter.toLowerCase())
 
-/**
- * A character of a form, for a class of a regular expression.
- *
- * @internal
- */
-export const written = (character: string, others: Form["others"]): string =>
-  (character + (others[character] ?? "")).replaceAll(/[^\w\x80-\uffff]/g, "\\$&")
+const begins = new WeakMap<Redacted.Redacted, ReadonlyArray<string>>()
 
-const formOf = (text: string, others: Form["others"], between = "", step = 1): Form => ({
-  text,
-  others,
-  between,
-  step,
-  begin: new RegExp(
-    Array.from(
-      { length: least },
-      (_, at) => `[${written(text.charAt(at), others)}]${between !== "" && (at + 1) % step === 0 ? `${between}*` : ""}`
-    ).join("")
-  )
-})
-
-const forms = new WeakMap<Redacted.Redacted, ReadonlyArray<Form>>()
-
-/** @internal */
-export const formsOf = (secret: Redacted.Redacted): ReadonlyArray<Form> => {
-  const known = forms.get(secret)
+/** How a secret begins in a text, as it is and as it may be encoded. */
+const beginsOf = (secret: Redacted.Redacted): ReadonlyArray<string> => {
+  const known = begins.get(secret)
   if (known !== undefined) return known
   const value = Redacted.value(secret)
-  const made = value.length < least ? [] : [plain(value), ...encodings(value)]
-  forms.set(secret, made)
+  const made = value.length < least
+    ? []
+    : [value, ...encodings(value)].map((text) => bare(text.slice(0, least)))
+  begins.set(secret, made)
   return made
 }
 
-// In the query of a URL, a blank may be a plus.
-const plain = (value: string): Form => formOf(value, { " ": "+" })
-
-/** Base64 has three forms by where in a group of three bytes the secret starts. What it shares with others stays. */
-const encodings = (value: string): ReadonlyArray<Form> => {
+/**
+ * The bytes of a secret in hexadecimal, and in base64: that has three forms by where in a group of three bytes the secret
+ * starts. What it shares with others stays. None for a short secret.
+ *
+ * @internal
+ */
+export const encodings = (value: string): ReadonlyArray<string> => {
   const bytes = new TextEncoder().encode(value)
   if (bytes.length < 2 * least) return []
-  const hexadecimal = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
-  const base64 = [0, 1, 2].map((before) =>
-    Base64.encode(concat([new Uint8Array(before), bytes])).slice(
-      Math.ceil(before * 4 / 3),
-      Math.floor((before + bytes.length) * 4 / 3)
-    )
-  )
   return [
-    formOf(hexadecimal, { a: "A", b: "B", c: "C", d: "D", e: "E", f: "F" }, "[\\s:,-]", 2),
-    // The second alphabet is the one for URLs.
-    ...base64.map((text) => formOf(text, { "+": "-", "/": "_" }, "\\s"))
+    Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+    ...[0, 1, 2].map((before) =>
+      Base64.encode(concat([new Uint8Array(before), bytes])).slice(
+        Math.ceil(before * 4 / 3),
+        Math.floor((before + bytes.length) * 4 / 3)
+      )
+    )
   ]
 }
 
@@ -96,7 +64,8 @@ export const mayHold = (value: unknown, secrets: ReadonlyArray<Redacted.Redacted
     return Object.entries(value).flat().some((each) => mayHold(each, secrets))
   }
   const text = String(value)
-  return /[\\%&]/.test(text) || secrets.some((secret) => formsOf(secret).some(({ begin }) => begin.test(text)))
+  const found = bare(text)
+  return /[\\%&]/.test(text) || secrets.some((secret) => beginsOf(secret).some((begin) => found.includes(begin)))
 }
 
 /**

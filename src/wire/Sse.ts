@@ -149,7 +149,9 @@ class SseDecoder implements Decoder {
 
   #dispatch(out: Array<Event>, unterminated: boolean): void {
     if (this.#data !== undefined) {
-      if (this.#opening === undefined || this.#openingName !== this.#event) this.#open(this.#event)
+      this.#opening = this.#event === undefined ? dataField : `${eventField}${this.#event}\n${dataField}`
+      // The name as it came would keep the whole read in memory.
+      this.#openingName = this.#event && this.#opening.slice(eventField.length, -dataField.length - 1)
       out.push(
         eventOf(this.#event, this.#dataLines === undefined ? this.#data : this.#dataLines.join("\n"), unterminated)
       )
@@ -223,12 +225,6 @@ class SseDecoder implements Decoder {
       this.#pendingSize += text.length - position
     }
     if (this.#pendingSize + this.#dataSize > this.#limit) this.#fail()
-  }
-
-  #open(name: string | undefined): void {
-    this.#opening = name === undefined ? dataField : `${eventField}${name}\n${dataField}`
-    // The name as it came would keep the whole read in memory.
-    this.#openingName = name && this.#opening.slice(eventField.length, eventField.length + name.length)
   }
 
   #isBetween(): boolean {
