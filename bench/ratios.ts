@@ -58,6 +58,11 @@ const openai = OpenAi.make({ apiKey: Redacted.make("sk-bench") }).pipe(
   Effect.runSync
 )
 const stream = openai.stream({ model: "gpt-4o", prompt: "Say hello" })
+/** An open stream that held what was made of its prompt would be seen. */
+const conversation = openai.stream({
+  model: "gpt-4o",
+  prompt: Array.from({ length: 50 }, (_, at) => ({ role: "user" as const, content: `Message ${at}` }))
+})
 
 const parse = () => {
   const decoder = new TextDecoder()
@@ -133,7 +138,7 @@ const heap = async () => {
 const open = (count: number) =>
   Promise.all(Array.from({ length: count }, () =>
     new Promise<void>((resolve) =>
-      void stream.pipe(
+      void conversation.pipe(
         Stream.runForEachArray(() => Effect.sync(resolve)),
         withFetch,
         Effect.runPromise

@@ -487,59 +487,94 @@ export interface Progress {
 export type ChunkPull<C, E, R> = Pull.Pull<Arr.NonEmptyReadonlyArray<C>, E | ProviderError.ProviderError, void, R>
 
 /**
- * The chunks of a body's reads, as a pull.
+ * The chunks of a body's reads, as a pull. `head` are reads that have come before the others.
  *
  * @internal
  */
 export const chunkPull = <C, E, R>(
   decoder: BodyDecoder<C>,
-  pull: Pull.Pull<ReadonlyArray<Uint8Array>, E, void, R>,
+  reads: Pull.Pull<ReadonlyArray<Uint8Array>, E, void, R>,
   progress: Progress,
-  fail: (reason: ProviderError.Reason) => Effect.Effect<never, ProviderError.ProviderError>
-): ChunkPull<C, E, R> => {
-  let ended = false
-  const give = (decoded: ReadonlyArray<C>): ChunkPull<C, E, R> => {
-    if (!Arr.isReadonlyArrayNonEmpty(decoded)) return deadline === undefined ? chunks : next
-    progress.emitted = true
+  fail: (reason: ProviderError.Reason) => Effect.Effect<never, ProviderError.ProviderError>,
+  head?: ReadonlyArray<Uint8Array>
+): ChunkPull<C, E, R> => new Chunks(decoder, reads, progress, fail, head).pull
+
+// A class, as each open stream has one.
+class Chunks<C, E, R> {
+  readonly #decoder: BodyDecoder<C>
+  readonly #progress: Progress
+  readonly #fail: (reason: ProviderError.Reason) => Effect.Effect<never, ProviderError.ProviderError>
+  #head: ReadonlyArray<Uint8Array> | undefined
+  #ended = false
+  #deadline: number | undefined
+  readonly #read: ChunkPull<C, E, R>
+
+  constructor(
+    decoder: BodyDecoder<C>,
+    reads: Pull.Pull<ReadonlyArray<Uint8Array>, E, void, R>,
+    progress: Progress,
+    fail: (reason: ProviderError.Reason) => Effect.Effect<never, ProviderError.ProviderError>,
+    head: ReadonlyArray<Uint8Array> | undefined
+  ) {
+    this.#decoder = decoder
+    this.#progress = progress
+    this.#fail = fail
+    this.#head = head
+    this.#read = Effect.matchEffect(reads, {
+      onSuccess: (reads) => this.#decode(reads),
+      onFailure: (error) => {
+        if (!Cause.isDone(error)) return Effect.fail(error)
+        this.#ended = true
+        return this.#give(decoder.end())
+      }
+    })
+  }
+
+  readonly pull: ChunkPull<C, E, R> = Effect.suspend(() => {
+    const { failure, pending } = this.#decoder
+    return pending === undefined || failure !== undefined ? this.#next() : this.#last(pending)
+  })
+
+  #next(): ChunkPull<C, E, R> {
+    const { done, failure } = this.#decoder
+    if (failure !== undefined) return this.#fail(failure)
+    if (this.#ended || done) return Cause.done()
+    const head = this.#head
+    if (head === undefined) return this.#read
+    this.#head = undefined
+    return this.#decode(head)
+  }
+
+  #decode(reads: ReadonlyArray<Uint8Array>): ChunkPull<C, E, R> {
+    const decoder = this.#decoder
+    const [only] = reads
+    return this.#give(
+      reads.length === 1 && only !== undefined
+        ? decoder.push(only)
+        : reads.flatMap((bytes) => decoder.push(bytes))
+    )
+  }
+
+  #give(decoded: ReadonlyArray<C>): ChunkPull<C, E, R> {
+    if (!Arr.isReadonlyArrayNonEmpty(decoded)) {
+      return this.#deadline === undefined ? this.pull : Effect.suspend(() => this.#next())
+    }
+    this.#progress.emitted = true
     return Effect.succeed(decoded)
   }
-  const read: ChunkPull<C, E, R> = Effect.matchEffect(pull, {
-    onSuccess: (reads) => {
-      const [only] = reads
-      return give(
-        reads.length === 1 && only !== undefined
-          ? decoder.push(only)
-          : reads.flatMap((bytes) => decoder.push(bytes))
-      )
-    },
-    onFailure: (error) => {
-      if (!Cause.isDone(error)) return Effect.fail(error)
-      ended = true
-      return give(decoder.end())
-    }
-  })
-  const next: ChunkPull<C, E, R> = Effect.suspend(() =>
-    decoder.failure !== undefined
-      ? fail(decoder.failure)
-      : ended || decoder.done
-      ? Cause.done()
-      : read
-  )
-  let deadline: number | undefined
+
   // The stream fails with the provider's own error, not with the silence or broken connection that followed it.
-  const last = (reason: ProviderError.Reason): ChunkPull<C, E, R> =>
-    Effect.flatMap(Clock.Clock, (clock) => {
+  #last(reason: ProviderError.Reason): ChunkPull<C, E, R> {
+    const fail = this.#fail
+    return Effect.flatMap(Clock.Clock, (clock) => {
       const now = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-      deadline ??= now + Duration.toMillis(afterFailure)
-      return now >= deadline ? fail(reason) : next.pipe(
+      const deadline = this.#deadline ??= now + Duration.toMillis(afterFailure)
+      return now >= deadline ? fail(reason) : this.#next().pipe(
         Effect.catch((error): ChunkPull<never, never, never> =>
-          Cause.isDone(error) ? Effect.fail(error) : fail(decoder.failure ?? reason)
+          Cause.isDone(error) ? Effect.fail(error) : fail(this.#decoder.failure ?? reason)
         ),
         Effect.timeoutOrElse({ duration: Duration.millis(deadline - now), orElse: () => fail(reason) })
       )
     })
-  const chunks: ChunkPull<C, E, R> = Effect.suspend(() =>
-    decoder.pending === undefined || decoder.failure !== undefined ? next : last(decoder.pending)
-  )
-  return chunks
+  }
 }

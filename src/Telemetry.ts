@@ -291,7 +291,7 @@ const trace = <C extends Chunk>(
       Operation.addAttributes(span, asked.attributes)
       const watcher = Call.watcher()
       const answer = gather(options.content === true, (text) =>
-        watcher.secrets === undefined ? text : clean(text, watcher.secrets()))
+        watcher.secrets === undefined ? text : clean(text, watcher.secrets))
       const start = Operation.seconds(clock)
       const labelsOf = (model: string | undefined) => ({
         ...asked.labels,

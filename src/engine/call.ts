@@ -17,7 +17,7 @@ export interface Watcher {
   /** Whether middleware answered or refused, and sent nothing. */
   isUnsent?: boolean
   /** What must not be shown of what a host states of its answer; absent before the first request. */
-  secrets?: () => ReadonlyArray<Redacted.Redacted>
+  secrets?: ReadonlyArray<Redacted.Redacted>
 }
 
 /** @internal */

@@ -14,7 +14,7 @@ import type * as Stream from "effect/Stream"
 import type * as Auth from "../Auth.ts"
 import type * as ChatRequest from "../ChatRequest.ts"
 import type { Chunk } from "../Chunk.ts"
-import { latest, lazy } from "../internal/lazy.ts"
+import { latest } from "../internal/lazy.ts"
 import type * as ProviderError from "../ProviderError.ts"
 import type * as RequestFormat from "../RequestFormat.ts"
 import * as JsonReader from "../wire/jsonReader.ts"
@@ -114,8 +114,9 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
     })
   JsonReader.repeated.load ??= later.repeatedJson
   const plan = Plan.planner(definition, later)
+  const decoding = { protocol, hasContent: ({ hasOutput }: Transport.Seldom) => hasOutput }
   const open = (request: ChatRequest.ChatRequest, clock?: Transport.Started) =>
-    run(plan(request), { protocol, hasContent: ({ hasOutput }) => hasOutput, clock })
+    run(plan(request), clock === undefined ? decoding : { ...decoding, clock })
   return {
     service: Opening.provider(
       {
@@ -132,18 +133,16 @@ export const make = Effect.fnUntraced(function*<C extends Chunk>(
   }
 })
 
-// Held by open streams, and so apart from what made their requests.
 const secretsIn = (
   authorized: ReadonlyArray<Redacted.Redacted>,
-  addressed: () => ReadonlyArray<Redacted.Redacted>,
+  addressed: ReadonlyArray<Redacted.Redacted>,
   headers: Readonly<Record<string, string>>,
   hidden: ReadonlyArray<string>
-): () => ReadonlyArray<Redacted.Redacted> =>
-  lazy(() => [
-    ...authorized,
-    ...addressed(),
-    ...Object.entries(headers).flatMap(([name, value]) => hidden.includes(name) ? Secrets.ofHeader(value) : [])
-  ])
+): ReadonlyArray<Redacted.Redacted> => [
+  ...authorized,
+  ...addressed,
+  ...Object.entries(headers).flatMap(([name, value]) => hidden.includes(name) ? Secrets.ofHeader(value) : [])
+]
 
 const utf8 = new TextEncoder()
 
@@ -178,7 +177,7 @@ const attempt = (
           encoded === undefined ? HttpBody.empty : HttpBody.uint8Array(outgoing.body, Plan.contentType)
         ),
         secretHeaders: hidden,
-        secrets: secretsIn(authorization.secrets, secrets, outgoing.headers, hidden)
+        secrets: secretsIn(authorization.secrets, secrets(), outgoing.headers, hidden)
       }
     }
     // The caller's headers win, so the auth does not run when the caller has set all of its headers.

@@ -11,7 +11,8 @@ export type Json = { readonly [key: string]: unknown }
 /** @internal */
 export type Fault = { readonly message: string; readonly path: ReadonlyArray<string> }
 
-type End = "last" | "[DONE]" | "body"
+/** @internal */
+export type End = "last" | "[DONE]" | "body"
 
 /**
  * The part of a format's decoder that knows the events of one response.
@@ -53,7 +54,7 @@ export class Decoder<P, C> {
     this.#format = format
   }
 
-  readonly event = ({ data, event, unterminated }: Sse.Event, out: Array<C>): ProviderError.Reason | undefined => {
+  event({ data, event, unterminated }: Sse.Event, out: Array<C>): ProviderError.Reason | undefined {
     const format = this.#format
     const position = this.#count++
     const known = this.#json.known(data)
@@ -81,7 +82,9 @@ export class Decoder<P, C> {
     return this.pending ?? JsonEvent.malformed({ event: position, data, message, path: fault.path })
   }
 
-  readonly end = (): ProviderError.Reason | undefined => this.#endedBy("body")
+  end(): ProviderError.Reason | undefined {
+    return this.#endedBy("body")
+  }
 
   get pending(): ProviderError.Reason | undefined {
     return this.#format.pending?.()

@@ -1,4 +1,5 @@
 import type * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
@@ -22,6 +23,12 @@ export interface Opened<out A, out E, out R = never> {
  */
 export type Open<out A, out E, out R = never> = (scope: Scope.Scope) => Pull.Pull<Opened<A, E, R>, E, void, R>
 
+// A class, as a closure would hold whatever is around it, the request as well.
+class Pulls<A, E, R> {
+  next: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E, void, R> = Cause.done()
+  readonly pull = Effect.suspend(() => this.next)
+}
+
 /**
  * The stream that its first pull opens.
  *
@@ -29,13 +36,14 @@ export type Open<out A, out E, out R = never> = (scope: Scope.Scope) => Pull.Pul
  */
 export const stream = <A, E, R>(open: Open<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.fromChannel(Channel.fromTransform((_upstream, scope) => {
-    let next: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E, void, R> = Effect.suspend(() =>
+    const pulls = new Pulls<A, E, R>()
+    pulls.next = Effect.suspend(() =>
       Effect.map(open(scope), ({ first, rest }) => {
-        next = rest
+        pulls.next = rest
         return first
       })
     )
-    return Effect.succeed(Effect.suspend(() => next))
+    return Effect.succeed(pulls.pull)
   }))
 
 const mark: unique symbol = Symbol("effect-llm-stream/engine/opening")

@@ -126,24 +126,6 @@ export const open = <E>(
       : Effect.sync(() => ofReader(body.getReader(), clock, options))))
 
 /**
- * Reads that have come, and then the others.
- *
- * @internal
- */
-export const after = <E>(
-  head: ReadonlyArray<Uint8Array>,
-  reads: Pull.Pull<ReadonlyArray<Uint8Array>, E>
-): Pull.Pull<ReadonlyArray<Uint8Array>, E> => {
-  let unread = head
-  return Effect.suspend(() => {
-    if (unread.length === 0) return reads
-    const came = unread
-    unread = []
-    return Effect.succeed(came)
-  })
-}
-
-/**
  * Closes a body. Where all that is needed has come, it reads the rest first, in the background.
  *
  * @internal
@@ -197,7 +179,7 @@ class WebBody<E> implements Body<E>, Watched {
   // By a monotonic clock: one that is set back or forward must not end a stream.
   #since: number | undefined
   #reading = false
-  #arrived: Array<Uint8Array> = []
+  #arrived: Array<Uint8Array> | undefined
   #arrivedBytes = 0
   #halt: Reads<E> | undefined
   #turns = 0
@@ -261,12 +243,12 @@ class WebBody<E> implements Body<E>, Watched {
 
   // As one: decoding a few kilobytes at once is faster than decoding them piece by piece.
   #take(): Arr.NonEmptyReadonlyArray<Uint8Array> | undefined {
-    const [first, ...more] = this.#arrived
-    if (first === undefined) return undefined
-    const read = more.length === 0 ? first : concat(this.#arrived)
-    this.#arrived = []
+    const arrived = this.#arrived
+    const first = arrived?.[0]
+    if (arrived === undefined || first === undefined) return undefined
+    this.#arrived = undefined
     this.#arrivedBytes = 0
-    return [read]
+    return [arrived.length === 1 ? first : concat(arrived)]
   }
 
   #flush(): void {
@@ -283,7 +265,8 @@ class WebBody<E> implements Body<E>, Watched {
   readonly #onRead = (result: ReadableStreamReadResult<Uint8Array>): void => {
     this.#reading = false
     if (result.done) return this.#onHalt(Cause.done())
-    this.#arrived.push(result.value)
+    if (this.#arrived === undefined) this.#arrived = [result.value]
+    else this.#arrived.push(result.value)
     this.#arrivedBytes += result.value.byteLength
     // Later reads need not set it: each wait does.
     this.#since ??= millis(this.#clock)
@@ -306,7 +289,7 @@ class WebBody<E> implements Body<E>, Watched {
 
   #onHalt(result: Reads<E>): void {
     this.#halt = result
-    if (this.#arrived.length > 0) this.#flush()
+    if (this.#arrived !== undefined) this.#flush()
     else this.#settle(result)
   }
 

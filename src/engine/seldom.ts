@@ -24,7 +24,6 @@ import { fromBody, fromHttp } from "./clientError.ts"
 import { type Head, isExpected, isOk, mediaTypeOf, requestId } from "./head.ts"
 import { tracer } from "./quiet.ts"
 import { clean, cleanAll } from "./redaction.ts"
-import * as ResponseBody from "./responseBody.ts"
 import { pause, tellRetry } from "./retries.ts"
 import { retryAfter } from "./retryAfter.ts"
 import { compressions, openStream } from "./streamBody.ts"
@@ -47,7 +46,7 @@ interface Came {
 /** What is known of its attempt. */
 interface Known {
   isRefused: boolean
-  readonly secrets: () => ReadonlyArray<Redacted.Redacted>
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
   readonly fail: (reason: ProviderError.Reason) => Effect.Effect<never, ProviderError.ProviderError>
 }
 
@@ -81,14 +80,28 @@ export const judge = Effect.fnUntraced(function*(
   }
   const refuse = refusal(response, protocol, head)
   if (refuse === undefined) return head
-  const body = isReadable ? yield* readText(ResponseBody.after(head, reads)) : ""
+  const body = isReadable ? yield* readText(after(head, reads)) : ""
   known.isRefused = isJson(body)
   // Values in JSON are scrubbed after parsing, because a secret may look like a number. An excerpt may end within a
   // secret.
-  const shown = clean(body, known.secrets())
+  const shown = clean(body, known.secrets)
   const now = yield* Clock.currentTimeMillis
   return yield* known.fail(refuse({ body, shown, now }))
 })
+
+/** Reads that have come, and then the others. */
+const after = <E>(
+  head: ReadonlyArray<Uint8Array>,
+  reads: Pull.Pull<ReadonlyArray<Uint8Array>, E>
+): Pull.Pull<ReadonlyArray<Uint8Array>, E> => {
+  let unread = head
+  return Effect.suspend(() => {
+    if (unread.length === 0) return reads
+    const came = unread
+    unread = []
+    return Effect.succeed(came)
+  })
+}
 
 interface Answer {
   readonly body: string
@@ -258,7 +271,7 @@ const tagOf = (value: unknown): string | undefined =>
  *
  * @internal
  */
-export const quietTracer = (self: Tracer.Tracer, secrets: () => ReadonlyArray<Redacted.Redacted>): Tracer.Tracer =>
-  tracer(self, (text) => clean(text, secrets()))
+export const quietTracer = (self: Tracer.Tracer, secrets: ReadonlyArray<Redacted.Redacted>): Tracer.Tracer =>
+  tracer(self, (text) => clean(text, secrets))
 
 export { cleanAll, fromBody, hasOutput, inTotal, openStream, pause, tellRetry, undecided, withContent }

@@ -32,10 +32,11 @@ export interface Attempt {
   /** Names of the headers whose values must not show in a span. */
   readonly secretHeaders: ReadonlyArray<string>
   /** Values that are cut out of whatever the provider echoes. */
-  readonly secrets: () => ReadonlyArray<Redacted.Redacted>
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
 }
 
-type Seldom = NonNullable<Effect.Success<Later["seldom"]>>
+/** @internal */
+export type Seldom = NonNullable<Effect.Success<Later["seldom"]>>
 
 /**
  * Whether a chunk brings what `contentTimeout` waits for.
@@ -137,8 +138,8 @@ const openWithRetries = <C>(
   context: Context.Context<never>
 ): Pull.Pull<Opened<C>, ProviderError.ProviderError> => {
   const maxDelay = Duration.toMillis(policy.maxRetryDelay)
-  const socket: Socket = { close: Effect.void }
-  const close = Effect.suspend(() => socket.close)
+  const socket = new Socket(route.connections)
+  const { close } = socket
   const attempt = (retries: number): Pull.Pull<Opened<C>, ProviderError.ProviderError> =>
     Effect.catchTag(openOnce(client, route, policy, socket, context), "ProviderError", (error) => {
       // The socket of a failed attempt is closed before the pause, not at the end of the stream.
@@ -177,18 +178,20 @@ interface Answer {
 }
 
 /** What is known of an attempt as long as its stream is open: all that its later pulls and its end hold. */
-class Known implements Protocol.Progress {
+class Known implements Protocol.Progress, ResponseBody.Options<ProviderError.ProviderError> {
   readonly #provider: string
-  readonly #seldom: Later["seldom"]
+  readonly seldom: Later["seldom"]
+  readonly idleTimeout: Duration.Duration
   emitted = false
   isRefused = false
   decoder: Protocol.BodyDecoder<unknown> | undefined
   requestId: string | undefined
-  secrets: Attempt["secrets"] = () => []
+  secrets: Attempt["secrets"] = []
 
-  constructor(provider: string, seldom: Later["seldom"]) {
+  constructor(provider: string, seldom: Later["seldom"], idleTimeout: Duration.Duration) {
     this.#provider = provider
-    this.#seldom = seldom
+    this.seldom = seldom
+    this.idleTimeout = idleTimeout
   }
 
   /** Fails with a reason, without the caller's secrets. */
@@ -223,27 +226,38 @@ class Known implements Protocol.Progress {
   }
 
   #cleaned<A>(make: (clean: (value: unknown) => unknown) => A): Effect.Effect<A> {
-    return Secrets.cleaned(this.secrets(), this.#seldom, make)
+    return Secrets.cleaned(this.secrets, this.seldom, make)
   }
 }
 
-const closing = <E>(
-  socket: Socket,
-  body: ResponseBody.Body<E>,
-  connections: ResponseBody.Connections,
-  known: Known
-): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    socket.close = Effect.void
-    const { decoder, isRefused } = known
+/**
+ * The open body of a stream, if it has one. Open streams hold it, and so it is a class: a closure would hold what made their
+ * requests as well.
+ */
+class Socket {
+  readonly #connections: ResponseBody.Connections
+  #body: ResponseBody.Body<ProviderError.ProviderError> | undefined
+  #known: Known | undefined
+
+  constructor(connections: ResponseBody.Connections) {
+    this.#connections = connections
+  }
+
+  open(body: ResponseBody.Body<ProviderError.ProviderError>, known: Known): void {
+    this.#connections.open++
+    this.#body = body
+    this.#known = known
+  }
+
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    const body = this.#body
+    if (body === undefined) return Effect.void
+    this.#body = undefined
+    const { decoder, isRefused = false } = this.#known ?? {}
     // The rest of what is complete only delays the next use of the connection.
     const isComplete = isRefused || decoder?.done === true && decoder.failure === undefined
-    return ResponseBody.close(body, connections, isComplete)
+    return ResponseBody.close(body, this.#connections, isComplete)
   })
-
-/** The open body of an attempt. */
-interface Socket {
-  close: Effect.Effect<void>
 }
 
 /** The reason for which a client failed: the caller's own may have any errors. */
@@ -276,7 +290,7 @@ const openOnce = <C>(
     const { protocol } = route
     const { firstByteTimeout, idleTimeout } = policy
     const clock = Context.get(context, Clock.Clock)
-    const known = new Known(protocol.provider, route.seldom)
+    const known = new Known(protocol.provider, route.seldom, idleTimeout)
     const { fail } = known
     const watchers = Context.get(context, CurrentWatchers)
     const sent: Sent = { provider: protocol.provider, model: route.info.model }
@@ -290,8 +304,7 @@ const openOnce = <C>(
       const head = headOf(response)
       if (!isOk(head)) close()
       const opened = Effect.flatMap(opening(response), (body) => {
-        route.connections.open++
-        socket.close = closing(socket, body, route.connections, known)
+        socket.open(body, known)
         const compression = ResponseBody.compressionOf(response, head.headers)
         return Effect.map(
           Pull.catchDone(body.reads, () => Effect.succeed([])),
@@ -309,11 +322,10 @@ const openOnce = <C>(
     const opening = (
       response: HttpClientResponse.HttpClientResponse
     ): Effect.Effect<ResponseBody.Body<ProviderError.ProviderError>, ProviderError.ProviderError> => {
-      const options = { idleTimeout, fail, seldom: route.seldom }
-      return ResponseBody.open(response, clock, options) ?? Effect.flatMap(
+      return ResponseBody.open(response, clock, known) ?? Effect.flatMap(
         route.seldom,
         (seldom) =>
-          seldom?.openStream(response, clock, options) ??
+          seldom?.openStream(response, clock, known) ??
             fail(unread(headOf(response), protocol))
       )
     }
@@ -355,7 +367,7 @@ const openOnce = <C>(
         known.requestId = info.requestId
         const decoder = protocol.body(info)
         known.decoder = decoder
-        const chunks = Protocol.chunkPull(decoder, ResponseBody.after(head, body.reads), known, fail)
+        const chunks = Protocol.chunkPull(decoder, body.reads, known, fail, head)
         const opened = (pull: Protocol.ChunkPull<C, ProviderError.ProviderError, never>) =>
           Effect.map(pull, (first) => {
             close()

@@ -65,54 +65,86 @@ export const events = <C>(options: {
   /** @internal */
   readonly after?: Memory | undefined
 }) =>
-(info: Protocol.ResponseInfo): Protocol.EventDecoder<Sse.Event, C> => {
-  const memory = options.after?.copy() ?? new Memory()
-  /** What an `error` event said: the response that it belongs to may still follow. */
-  let failed: ProviderError.Reason | undefined
-  /** An `error` that is the first event: without any chunk the request can be sent again, so it waits for another event. */
-  let first: C | undefined
-  let isFirst = true
+(info: Protocol.ResponseInfo): Protocol.EventDecoder<Sse.Event, C> =>
+  new Decoder.Decoder(new Format(options, options.after?.copy() ?? new Memory(), info))
 
-  const faultOf = (event: Payload): Decoder.Fault | undefined => {
+// A class, as each open stream has one.
+class Format<C> implements Decoder.Format<Payload, C> {
+  readonly #make: MakeChunk<C>
+  readonly #memory: Memory
+  readonly #info: Protocol.ResponseInfo
+  /** What an `error` event said: the response that it belongs to may still follow. */
+  #failed: ProviderError.Reason | undefined
+  /** An `error` that is the first event: without any chunk the request can be sent again, so it waits for another event. */
+  #first: C | undefined
+  #isFirst = true
+  readonly errors: ProviderError.Table
+
+  constructor(
+    { errors, make }: { readonly errors: ProviderError.Table; readonly make: MakeChunk<C> },
+    memory: Memory,
+    info: Protocol.ResponseInfo
+  ) {
+    this.errors = errors
+    this.#make = make
+    this.#memory = memory
+    this.#info = info
+  }
+
+  get check() {
+    return check
+  }
+
+  get lacks() {
+    return "the end of the response"
+  }
+
+  // An `error` event is a chunk as well.
+  isFailure(json: Decoder.Json, event: string | undefined): boolean {
+    return event === "error" && json["type"] !== "error" || Decoder.isUntypedFailure(json)
+  }
+
+  take(payload: Payload, out: Array<C>, stated: ProviderError.Failure | undefined) {
+    const fault = stated ?? this.#faultOf(payload)
+    if (fault !== undefined) return fault
+    const chunk = this.#make(payload, this.#memory.see(payload), this.#info)
+    if (payload.type === "error") {
+      this.#failed ??= ProviderError.classify(Decoder.failure(payload), this.errors)
+    }
+    if (this.#isFirst && this.#failed !== undefined) {
+      this.#first = chunk
+    } else {
+      if (this.#first !== undefined) out.push(this.#first)
+      this.#first = undefined
+      out.push(chunk)
+    }
+    this.#isFirst = false
+    return payload.type === "response.failed"
+      ? Decoder.failure(payload.response ?? {})
+      : payload.type === "response.completed" || payload.type === "response.incomplete"
+      ? "last"
+      : undefined
+  }
+
+  #faultOf(event: Payload): Decoder.Fault | undefined {
+    const { id, number } = this.#memory
     const { sequence_number } = event
-    if (typeof sequence_number === "number" && memory.number !== undefined && sequence_number !== memory.number + 1) {
-      const message = `has the sequence number ${sequence_number} after ${memory.number}`
-      return { message, path: ["sequence_number"] }
+    if (typeof sequence_number === "number" && number !== undefined && sequence_number !== number + 1) {
+      return { message: `has the sequence number ${sequence_number} after ${number}`, path: ["sequence_number"] }
     }
     const stated = responseId(event)
-    return stated !== undefined && memory.id !== undefined && stated !== memory.id
+    return stated !== undefined && id !== undefined && stated !== id
       ? { message: "is of another response", path: ["response", "id"] }
       : undefined
   }
 
-  return new Decoder.Decoder<Payload, C>({
-    errors: options.errors,
-    check,
-    // An `error` event is a chunk as well.
-    isFailure: (json, event) => event === "error" && json["type"] !== "error" || Decoder.isUntypedFailure(json),
-    take: (payload, out, stated) => {
-      const fault = stated ?? faultOf(payload)
-      if (fault !== undefined) return fault
-      const chunk = options.make(payload, memory.see(payload), info)
-      if (payload.type === "error") failed ??= ProviderError.classify(Decoder.failure(payload), options.errors)
-      if (isFirst && failed !== undefined) {
-        first = chunk
-      } else {
-        if (first !== undefined) out.push(first)
-        first = undefined
-        out.push(chunk)
-      }
-      isFirst = false
-      return payload.type === "response.failed"
-        ? Decoder.failure(payload.response ?? {})
-        : payload.type === "response.completed" || payload.type === "response.incomplete"
-        ? "last"
-        : undefined
-    },
-    isComplete: (end) => end === "last" && failed === undefined,
-    lacks: "the end of the response",
-    pending: () => failed
-  })
+  isComplete(end: Decoder.End): boolean {
+    return end === "last" && this.#failed === undefined
+  }
+
+  pending(): ProviderError.Reason | undefined {
+    return this.#failed
+  }
 }
 
 /**

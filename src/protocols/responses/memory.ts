@@ -82,8 +82,8 @@ export class Memory {
   private isPartial: boolean
   private search: string | undefined
   private items = new Map<number | string, ItemState>()
-  private types: Array<string> = []
-  private containers = new Set<string>()
+  private types: Array<string> | undefined
+  private containers: Set<string> | undefined
   /** The last event with a piece: most are followed by another of the same part, which states nothing new. */
   private last: Pick<Piece, "type" | "output_index" | "content_index" | "summary_index"> | undefined
 
@@ -163,8 +163,8 @@ export class Memory {
   }
 
   #itemDone(item: OutputItem, state: ItemState): Context {
-    const type = countedType(item, this.containers)
-    if (type !== undefined) this.types.push(type)
+    const type = countedType(item, this.containers ??= new Set())
+    if (type !== undefined) (this.types ??= []).push(type)
     if (item.type === "tool_search_call") this.search = item.id ?? undefined
     const isWhole = state.known && state.parts.size === 0
     const context = isWhole && !state.announced ? wholeItem : isWhole && hasText(item) ? wholeText : nothing
@@ -178,7 +178,7 @@ export class Memory {
   #ended(response: Response): Context {
     const output = elements(response.output)
     if (this.items.size === 0 && !this.isPartial) return output.length === 0 ? nothing : { whole: "response" }
-    return output.length === 0 ? { items: this.types } : nothing
+    return output.length === 0 ? { items: this.types ?? [] } : nothing
   }
 }
 
