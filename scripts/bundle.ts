@@ -66,30 +66,6 @@ const marked = (code: string, { calls, end, start }: Value): string => {
   return calls === 1 && /^(?:new )?[\w.$]+\(/.test(value) ? pure + value : `${pure}(() => (${value}))()`
 }
 
-for (const name of built.filter((name) => !/^(?:bin$|cli\/)/.test(name))) {
-  const file = Path.join(dist, `${name}.js`)
-  const code = Fs.readFileSync(file, "utf8")
-  const values = valuesIn(parseAst(code).body)
-  Fs.writeFileSync(
-    file,
-    values.map((value, index) => code.slice(values[index - 1]?.end ?? 0, value.start) + marked(code, value)).join("") +
-      code.slice(values.at(-1)?.end ?? 0)
-  )
-}
-
-const names = Path.join(dist, "internal/names")
-Fs.mkdirSync(names, { recursive: true })
-Fs.writeFileSync(
-  Path.join(dist, "index.js"),
-  Fs.readFileSync(Path.join(dist, "index.js"), "utf8").replaceAll(
-    /^(export (?:\* as|\{) (\w+).* from )"\.\/(.*)";$/gm,
-    (_, exported: string, name: string, target: string) => {
-      Fs.writeFileSync(Path.join(names, `${name}.js`), `${exported}"../../${target}";\n`)
-      return `export * from "./internal/names/${name}.js";`
-    }
-  )
-)
-
 /** The files that a module loads, itself included. */
 const loadedBy = (name: string): ReadonlySet<string> => {
   const files = new Set([Path.join(dist, `${name}.js`)])
@@ -200,13 +176,20 @@ const isLazy = (id: string, importer: string | undefined): boolean =>
 /** Without imports of which a file uses nothing: no module does anything but make values. esbuild warns of them. */
 const withoutBareImports = (code: string): string => code.replaceAll(/^import "[^"]*";$/gm, "")
 
+/** Engines hold a file with any other character in two bytes each, and read it more slowly. */
+const inAscii = (code: string): string =>
+  code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
 const bundle = await rolldown({
   input: Object.fromEntries(modules.map((name) => [name, Path.join(dist, `${name}.js`)])),
   plugins: [{
     name: "lazy",
     resolveId: (id, importer) => isLazy(id, importer) ? `\0${id}` : undefined,
     load: (id) => id.startsWith("\0") ? lazyClasses(id.slice(1), classesOf[id.slice(1)] ?? []) : undefined,
-    renderChunk: withoutBareImports
+    renderChunk: withoutBareImports,
+    generateBundle: (_, files) => {
+      for (const file of Object.values(files)) if (file.type === "chunk") file.code = inAscii(file.code)
+    }
   }],
   external: (id, importer) => /^[^./\0]/.test(id) && !isLazy(id, importer),
   platform: "neutral",
@@ -220,6 +203,30 @@ await bundle.write({
   comments: false,
   codeSplitting: splitting(grouped(forNode))
 })
+
+for (const name of built.filter((name) => !/^(?:bin$|cli\/)/.test(name))) {
+  const file = Path.join(dist, `${name}.js`)
+  const code = Fs.readFileSync(file, "utf8")
+  const values = valuesIn(parseAst(code).body)
+  Fs.writeFileSync(
+    file,
+    values.map((value, index) => code.slice(values[index - 1]?.end ?? 0, value.start) + marked(code, value)).join("") +
+      code.slice(values.at(-1)?.end ?? 0)
+  )
+}
+
+const names = Path.join(dist, "internal/names")
+Fs.mkdirSync(names, { recursive: true })
+Fs.writeFileSync(
+  Path.join(dist, "index.js"),
+  Fs.readFileSync(Path.join(dist, "index.js"), "utf8").replaceAll(
+    /^(export (?:\* as|\{) (\w+).* from )"\.\/(.*)";$/gm,
+    (_, exported: string, name: string, target: string) => {
+      Fs.writeFileSync(Path.join(names, `${name}.js`), `${exported}"../../${target}";\n`)
+      return `export * from "./internal/names/${name}.js";`
+    }
+  )
+)
 
 /** The files that load others later, with the others of this package. */
 const loaders = new Map(built.flatMap((name) => {
