@@ -247,9 +247,10 @@ const later: ReadonlySet<string> = new Set(Array.from(loaders.values()).flat())
  * start and the other wires only with what is loaded later.
  */
 const isApart = (file: string): boolean =>
-  /^(?:anthropic|azure|bedrock|groq|openai)\/(?!BedrockEndpoint)|options\.js$|^content\/hasOutput/.test(
-    Path.relative(dist, file)
-  ) ||
+  /^(?:anthropic|azure|bedrock|groq|openai)\/(?!BedrockEndpoint)|options\.js$|^content\/hasOutput|^internal\/defined/
+    .test(
+      Path.relative(dist, file)
+    ) ||
   later.has(file) ||
   Array.from(loadedBy(Path.relative(dist, file).slice(0, -3))).some((needed) => loaders.has(needed))
 

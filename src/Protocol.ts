@@ -18,6 +18,7 @@ import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import type { Chunk } from "./Chunk.ts"
 import * as Decoder from "./engine/decoder.ts"
+import { millis } from "./engine/watch.ts"
 import * as ProviderError from "./ProviderError.ts"
 import * as JsonEvent from "./wire/jsonEvent.ts"
 import * as Sse from "./wire/Sse.ts"
@@ -466,21 +467,24 @@ export const decode = <C>(protocol: Protocol<C>, options?: {
 <E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Stream.Stream<C, E | ProviderError.ProviderError, R> =>
   Stream.transformPull(bytes, (pull) =>
     Effect.sync(() => {
-      const progress: Progress = { emitted: false }
+      const { provider } = protocol
+      const progress: Progress = {
+        emitted: false,
+        fail: (reason) => Effect.fail(new ProviderError.ProviderError({ provider, reason, emitted: progress.emitted }))
+      }
       const decoder = protocol.body(options?.info ?? {}, options?.framing === "lines" ? lines : undefined)
-      return chunkPull(decoder, pull, progress, (reason) =>
-        Effect.fail(
-          new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: progress.emitted })
-        ))
+      return chunkPull(decoder, pull, progress)
     }))
 
 /**
- * Whether a stream has delivered a chunk.
+ * What is known of a stream that is read.
  *
  * @internal
  */
 export interface Progress {
+  /** Whether it has delivered a chunk. */
   emitted: boolean
+  readonly fail: (reason: ProviderError.Reason) => Effect.Effect<never, ProviderError.ProviderError>
 }
 
 /** @internal */
@@ -495,15 +499,13 @@ export const chunkPull = <C, E, R>(
   decoder: BodyDecoder<C>,
   reads: Pull.Pull<ReadonlyArray<Uint8Array>, E, void, R>,
   progress: Progress,
-  fail: (reason: ProviderError.Reason) => Effect.Effect<never, ProviderError.ProviderError>,
   head?: ReadonlyArray<Uint8Array>
-): ChunkPull<C, E, R> => new Chunks(decoder, reads, progress, fail, head).pull
+): ChunkPull<C, E, R> => new Chunks(decoder, reads, progress, head).pull
 
 // A class, as each open stream has one.
 class Chunks<C, E, R> {
   readonly #decoder: BodyDecoder<C>
   readonly #progress: Progress
-  readonly #fail: (reason: ProviderError.Reason) => Effect.Effect<never, ProviderError.ProviderError>
   #head: ReadonlyArray<Uint8Array> | undefined
   #ended = false
   #deadline: number | undefined
@@ -513,12 +515,10 @@ class Chunks<C, E, R> {
     decoder: BodyDecoder<C>,
     reads: Pull.Pull<ReadonlyArray<Uint8Array>, E, void, R>,
     progress: Progress,
-    fail: (reason: ProviderError.Reason) => Effect.Effect<never, ProviderError.ProviderError>,
     head: ReadonlyArray<Uint8Array> | undefined
   ) {
     this.#decoder = decoder
     this.#progress = progress
-    this.#fail = fail
     this.#head = head
     this.#read = Effect.matchEffect(reads, {
       onSuccess: (reads) => this.#decode(reads),
@@ -537,7 +537,7 @@ class Chunks<C, E, R> {
 
   #next(): ChunkPull<C, E, R> {
     const { done, failure } = this.#decoder
-    if (failure !== undefined) return this.#fail(failure)
+    if (failure !== undefined) return this.#progress.fail(failure)
     if (this.#ended || done) return Cause.done()
     const head = this.#head
     if (head === undefined) return this.#read
@@ -565,9 +565,9 @@ class Chunks<C, E, R> {
 
   // The stream fails with the provider's own error, not with the silence or broken connection that followed it.
   #last(reason: ProviderError.Reason): ChunkPull<C, E, R> {
-    const fail = this.#fail
+    const { fail } = this.#progress
     return Effect.flatMap(Clock.Clock, (clock) => {
-      const now = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+      const now = millis(clock)
       const deadline = this.#deadline ??= now + Duration.toMillis(afterFailure)
       return now >= deadline ? fail(reason) : this.#next().pipe(
         Effect.catch((error): ChunkPull<never, never, never> =>

@@ -21,7 +21,7 @@ export type End = "last" | "[DONE]" | "body"
  */
 export interface Format<P, C> {
   readonly errors: ProviderError.Table
-  readonly check: (json: Json, data: string, position: number) => P | ProviderError.MalformedEvent
+  readonly check: JsonEvent.Check<P>
   /** Whether an event states a failure after which nothing follows. */
   readonly isFailure: (json: Json, event: string | undefined) => boolean
   /** Appends the chunk of a payload, unless it fails, and says whether it is the last one. */
@@ -45,13 +45,14 @@ export interface Format<P, C> {
  */
 export class Decoder<P, C> {
   readonly #format: Format<P, C>
-  readonly #json = new Reader()
+  readonly #json: Reader<P>
   #count = 0
   #chunks = 0
   done = false
 
   constructor(format: Format<P, C>) {
     this.#format = format
+    this.#json = new Reader(format.check.schema)
   }
 
   event({ data, event, unterminated }: Sse.Event, out: Array<C>): ProviderError.Reason | undefined {
@@ -68,7 +69,7 @@ export class Decoder<P, C> {
       return event === "error" ? this.#classified({ message: excerpt(data) }) : this.pending ?? json
     }
     const stated = format.isFailure(json, event) ? failure(json) : undefined
-    const payload = format.check(json, data, position)
+    const payload = known !== undefined && this.#json.isPayload(known) ? known : format.check(json, data, position)
     if (payload instanceof ProviderError.MalformedEvent) {
       return stated ? this.#classified(stated) : this.pending ?? payload
     }

@@ -367,7 +367,7 @@ const openOnce = <C>(
         known.requestId = info.requestId
         const decoder = protocol.body(info)
         known.decoder = decoder
-        const chunks = Protocol.chunkPull(decoder, body.reads, known, fail, head)
+        const chunks = Protocol.chunkPull(decoder, body.reads, known, head)
         const opened = (pull: Protocol.ChunkPull<C, ProviderError.ProviderError, never>) =>
           Effect.map(pull, (first) => {
             close()

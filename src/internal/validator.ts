@@ -75,6 +75,13 @@ const union = (
 
 const finite = Schema.Finite.ast.checks
 
+/**
+ * Whether a schema of numbers takes every finite one.
+ *
+ * @internal
+ */
+export const isFiniteNumber = (ast: SchemaAST.AST): boolean => SchemaAST.isNumber(ast) && ast.checks === finite
+
 /** A JavaScript expression that tells whether the variable `v` is valid. Helpers go into `functions`. */
 const expression = (ast: SchemaAST.AST, v: string, guards: Array<Guard>, functions: Array<string>): string => {
   const delegate = (): string => `guards[${guards.push(Schema.is(Schema.make<Schema.Codec<unknown>>(ast))) - 1}](${v})`
@@ -83,7 +90,7 @@ const expression = (ast: SchemaAST.AST, v: string, guards: Array<Guard>, functio
     return `f${functions.length - 1}(${v})`
   }
   if (ast.encoding !== undefined) return delegate()
-  if (SchemaAST.isNumber(ast) && ast.checks === finite) return `Number.isFinite(${v})`
+  if (isFiniteNumber(ast)) return `Number.isFinite(${v})`
   if (ast.checks !== undefined) return delegate()
   switch (ast._tag) {
     case "String":

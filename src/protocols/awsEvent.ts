@@ -76,7 +76,7 @@ const utf8 = new TextDecoder()
 export const read = (
   message: EventStream.Message,
   position: number,
-  reader: Reader
+  reader: Reader<unknown>
 ): Event | ProviderError.Reason | undefined => {
   const { headers } = message
   const text = utf8.decode(message.body)

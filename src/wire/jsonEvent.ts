@@ -1,6 +1,7 @@
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { place } from "../internal/place.ts"
 import { schemaIssues } from "../internal/schemaIssues.ts"
 import { validator } from "../internal/validator.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -96,11 +97,19 @@ const mask = (data: string): string => {
  *
  * @internal
  */
-export const check = <T>(schema: Schema.Codec<T, T>) => {
+export interface Check<T> {
+  (json: unknown, data: string, event: number): T | ProviderError.MalformedEvent
+  readonly schema: Schema.Codec<T, T>
+}
+
+/** @internal */
+export const check = <T>(schema: Schema.Codec<T, T>): Check<T> => {
   const isPayload = validator(schema)
   const invalid = invalidPayload(schema)
-  return (json: unknown, data: string, event: number): T | ProviderError.MalformedEvent =>
-    isPayload(json) ? json : invalid(json, data, event)
+  return Object.assign(
+    (json: unknown, data: string, event: number) => isPayload(json) ? json : invalid(json, data, event),
+    { schema }
+  )
 }
 
 /**
@@ -114,7 +123,6 @@ export const invalidPayload = <T>(schema: Schema.Codec<T, T>) => {
     const result = decode(json)
     const issue = Result.isFailure(result) ? schemaIssues(result.failure)[0] : undefined
     const path = issue?.path ?? []
-    const where = path.map((key) => typeof key === "number" ? `[${key}]` : `.${key}`).join("").replace(/^\./, "")
-    return malformed({ event, data, path, message: `Event ${event}: ${issue?.message ?? "invalid"} at ${where}` })
+    return malformed({ event, data, path, message: `Event ${event}: ${issue?.message ?? "invalid"} at ${place(path)}` })
   }
 }

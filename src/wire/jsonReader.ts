@@ -1,4 +1,5 @@
 /** Reads the JSON of the events of one response. */
+import type * as Schema from "effect/Schema"
 import { MalformedEvent } from "../ProviderError.ts"
 import { parse } from "./jsonEvent.ts"
 import type { Repeated } from "./repeatedJson.ts"
@@ -10,22 +11,35 @@ import type { Repeated } from "./repeatedJson.ts"
  */
 export const repeated: {
   /** Absent until it has been loaded. */
-  make?: () => Repeated
+  make?: <P>(schema: Schema.Codec<P, P> | undefined) => Repeated<P>
   /** Loads it; `undefined` where it is being loaded, and where no provider has been made. */
-  load?: (() => Promise<{ readonly Repeated: new() => Repeated }>) | undefined
+  load?: (() => Promise<{ readonly make: NonNullable<typeof repeated.make> }>) | undefined
 } = {}
 
 /** Short answers have no use for it. */
 const patience = 16
 
+type Json = { readonly [key: string]: unknown }
+
 /** @internal */
-export class Reader {
-  #repeated: Repeated | undefined
+export class Reader<P> {
+  readonly #schema: Schema.Codec<P, P> | undefined
+  #repeated: Repeated<P> | undefined
   #waited = 0
 
+  /** With the schema of payloads, if those that are known need not be checked. */
+  constructor(schema?: Schema.Codec<P, P>) {
+    this.#schema = schema
+  }
+
   /** The object of an event that is like those before it, which needs no other look. */
-  known(data: string): { readonly [key: string]: unknown } | undefined {
+  known(data: string): Json | undefined {
     return this.#repeated?.known(data)
+  }
+
+  /** Whether the object that was known last is a payload, as all that are like it are. */
+  isPayload(known: Json): known is Json & P {
+    return this.#repeated?.isPayload(known) === true
   }
 
   /** As {@link parse}, for what is not known. */
@@ -40,11 +54,11 @@ export class Reader {
   #useRepeated(): void {
     const { load, make } = repeated
     if (make !== undefined) {
-      this.#repeated = make()
+      this.#repeated = make(this.#schema)
       return
     }
     this.#waited = 0
     repeated.load = undefined
-    load?.().then(({ Repeated }) => void (repeated.make = () => new Repeated()), () => undefined)
+    load?.().then(({ make }) => void (repeated.make = make), () => undefined)
   }
 }

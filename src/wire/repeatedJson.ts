@@ -3,6 +3,9 @@
  * have in common is compared, not parsed: that takes a third of the time of `JSON.parse`.
  */
 
+import type * as Schema from "effect/Schema"
+import { isHole, takesAny } from "../internal/takesAny.ts"
+
 type Json = { readonly [key: string]: unknown }
 
 /** A value with other strings and numbers in its holes. */
@@ -20,6 +23,8 @@ interface Template {
   readonly start: string
   readonly holes: ReadonlyArray<Hole>
   readonly build: Build<Json>
+  /** Whether such objects are payloads, whatever is in the holes. */
+  readonly isPayload: boolean
   /** Which of the tokens are the holes. */
   readonly places: ReadonlyArray<number>
 }
@@ -29,16 +34,26 @@ const longest = 1024
 const maxHoles = 6
 
 /**
+ * @internal
+ */
+export const make = <P>(schema: Schema.Codec<P, P> | undefined): Repeated<P> => new Repeated(schema)
+
+/**
  * Knows the objects of one response that are like those before them.
  *
  * @internal
  */
-export class Repeated {
+export class Repeated<P> {
+  readonly #schema: Schema.Codec<P, P> | undefined
   #template: Template | undefined
   /** The text before, unless the template had it. */
   #missed: string | undefined
   #hits = 0
   #tries = 0
+
+  constructor(schema?: Schema.Codec<P, P>) {
+    this.#schema = schema
+  }
 
   /** What `JSON.parse` gives for such a text; `undefined` for any other. */
   known(text: string): Json | undefined {
@@ -50,6 +65,11 @@ export class Repeated {
     return known
   }
 
+  /** Whether an object that was known just now is a payload. */
+  isPayload(_: Json): _ is Json & P {
+    return this.#template?.isPayload === true
+  }
+
   /** Learns from a text that was not known, and its object. */
   learn(text: string, json: Json): void {
     if (text.length > longest) return
@@ -57,8 +77,8 @@ export class Repeated {
     if (this.#tries < 4 + this.#hits / 16) {
       this.#tries++
       const template = this.#template
-      this.#template = (template && learned(sample(template), text, json, template.places)) ??
-        (this.#missed === undefined ? undefined : learned(this.#missed, text, json, [])) ?? template
+      this.#template = (template && learned(sample(template), text, json, template.places, this.#schema)) ??
+        (this.#missed === undefined ? undefined : learned(this.#missed, text, json, [], this.#schema)) ?? template
     }
     this.#missed = text
   }
@@ -136,7 +156,8 @@ const learned = (
   one: string,
   other: string,
   json: Json,
-  known: ReadonlyArray<number>
+  known: ReadonlyArray<number>,
+  schema: Schema.Codec<unknown> | undefined
 ): Template | undefined => {
   const before = one.match(token) ?? []
   const tokens = other.match(token) ?? []
@@ -149,7 +170,9 @@ const learned = (
   }
   const found: Array<unknown> = []
   const marked = tokens.map((text, place) => places.includes(place) ? `"${mark}${places.indexOf(place)}"` : text)
-  const build = objectBuilder(json, JSON.parse(marked.join("")), found)
+  const holed: unknown = JSON.parse(marked.join(""))
+  if (!isRecord(holed)) return undefined
+  const build = objectBuilder(json, holed, found)
   // One that is a key, or whose key comes again, is not found.
   if (found.length !== places.length) return undefined
   const between = (index: number): string =>
@@ -160,12 +183,13 @@ const learned = (
     start: between(0),
     holes: places.map((place, index) => ({ isText: isText(place), after: between(index + 1) })),
     build,
-    places
+    places,
+    isPayload: schema !== undefined && takesAny(schema.ast, json, holed)
   }
 }
 
 const builder = (value: unknown, marked: unknown, found: Array<unknown>): Build<unknown> => {
-  if (typeof marked === "string" && marked.startsWith("\u0000")) {
+  if (isHole(marked)) {
     const index = Number(marked.slice(1))
     found.push(index)
     return (values) => values[index]

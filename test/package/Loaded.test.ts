@@ -143,18 +143,18 @@ describe("what a program loads", () => {
     assert.isAtMost(paths / Number(providers[0]), 1.05)
     for (const provider of providers) assert.isAtMost(provider, 22.3)
     for (const path of ["openai/OpenAiResponses", "azure/AzureResponses", "bedrock/BedrockInvoke"]) {
-      assert.isAtMost(await alone(path), 25)
+      assert.isAtMost(await alone(path), 25.05)
     }
   })
 
   it("is as little by esbuild, but for what it takes to split a program", async () => {
     const of = async (path: string, name = "layer") =>
       (await sizeByEsbuild(`import { ${name} } from "effect-llm-stream/${path}"\nconsole.log(${name})`)).start
-    for (const path of ["openai/OpenAi", "openai/OpenAiCompatible", "groq/Groq"]) assert.isAtMost(await of(path), 22.5)
-    for (const path of ["anthropic/Anthropic", "azure/AzureOpenAi"]) assert.isAtMost(await of(path), 23.1)
+    for (const path of ["openai/OpenAi", "openai/OpenAiCompatible", "groq/Groq"]) assert.isAtMost(await of(path), 22.7)
+    for (const path of ["anthropic/Anthropic", "azure/AzureOpenAi"]) assert.isAtMost(await of(path), 23.3)
     assert.isAtMost(await of("bedrock/Bedrock"), 23.8)
     for (const path of ["openai/OpenAiResponses", "azure/AzureResponses", "bedrock/BedrockInvoke"]) {
-      assert.isAtMost(await of(path), 26.5)
+      assert.isAtMost(await of(path), 26.7)
     }
     // The barrel adds the other names of the provider's module.
     for (const path of ["openai/OpenAi", "anthropic/Anthropic", "bedrock/Bedrock", "azure/AzureResponses"]) {

@@ -4,5 +4,4 @@ import { later } from "../../src/engine/later.ts"
 import * as JsonReader from "../../src/wire/jsonReader.ts"
 
 await Effect.runPromise(Effect.all([later.seldom, later.wholeRequest]))
-const { Repeated } = await later.repeatedJson()
-JsonReader.repeated.make = () => new Repeated()
+JsonReader.repeated.make = (await later.repeatedJson()).make

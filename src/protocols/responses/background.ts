@@ -20,6 +20,7 @@ import type { Started } from "../../engine/transport.ts"
 import * as Protocol from "../../Protocol.ts"
 import type * as Provider from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
+import * as JsonEvent from "../../wire/jsonEvent.ts"
 import type { ResponsesChunk } from "./chunk.ts"
 import type { ResponsesProtocol } from "./events.ts"
 import type { Memory, Position } from "./memory.ts"
@@ -100,7 +101,7 @@ export const make = <C extends ResponsesChunk>(
   { at, remembered, response }: Loaded
 ): Background<C> => {
   const provider = definition.protocol.provider
-  const readResponse = Protocol.payload(Schema.toType(response))
+  const check = JsonEvent.check(Schema.toType(response))
   const refuse = (message: string) => Checks.refused(provider, `${provider}: ${message}`)
 
   const call = <D>(call: Call<D>, clock?: Started) =>
@@ -157,7 +158,7 @@ export const make = <C extends ResponsesChunk>(
         method: "POST",
         address: (url) => below(url, id, "/cancel"),
         model: undefined,
-        protocol: wholeResponse(definition.protocol, readResponse),
+        protocol: wholeResponse(definition.protocol, check),
         hasContent: () => () => true
         // An empty body is a failure already.
       })).pipe(Effect.map(Option.getOrElse((): Response => ({}))))
@@ -182,7 +183,7 @@ const below = (url: URL, id: string, rest = ""): URL => {
 /** A body that is one response as JSON. */
 const wholeResponse = <C>(
   { errors, failure, headers, provider }: Protocol.Protocol<C>,
-  read: ReturnType<typeof Protocol.payload<Response>>
+  check: JsonEvent.Check<Response>
 ): Protocol.Protocol<Response> =>
   Protocol.make<string, Response>({
     provider,
@@ -212,8 +213,11 @@ const wholeResponse = <C>(
     events: () => {
       let done = false
       return {
-        event: (json, out) => {
-          const response = read(json, 0)
+        event: (text, out) => {
+          const json = JsonEvent.parse(text, 0)
+          const response = json === undefined || json instanceof ProviderError.MalformedEvent
+            ? json
+            : check(json, text, 0)
           if (response instanceof ProviderError.MalformedEvent) return response
           if (response !== undefined) {
             done = true

@@ -12,7 +12,16 @@ import type { ContentEvent, Fields, Key } from "../../ContentEvent.ts"
 import type { FinishReason } from "../../FinishReason.ts"
 import { elements } from "../../internal/open.ts"
 import type { Annotation, ContentPart, OutputItem, Payload, Response } from "./payload.ts"
-import { kinds, partText, texts } from "./texts.ts"
+import {
+  argumentsKind,
+  ownArgumentsKind,
+  partText,
+  reasoningKind,
+  refusalKind,
+  summaryKind,
+  textKind,
+  texts
+} from "./texts.ts"
 
 type Event = Chunk & {
   readonly chunk: Payload
@@ -51,7 +60,7 @@ export const contentEvents = <C extends Event>(
   if (text !== undefined) {
     const { index, kind, whole } = text
     if (whole !== undefined && !isWhole) return
-    return piece(kind, stringOf(event[whole ?? "delta"]) ?? "", keyOf(event), index && event[index], provider, out)
+    return piece(kind, event[whole ?? "delta"], keyOf(event), index && event[index], provider, out)
   }
   switch (event.type) {
     case "response.content_part.done":
@@ -179,27 +188,28 @@ const partEvents = (
 /** A piece of a text, or the whole of it. */
 const piece = (
   kind: number,
-  delta: string,
+  text: unknown,
   key: Key,
   index: unknown,
   provider: string,
   out: Array<ContentEvent>
 ): void => {
+  const delta = typeof text === "string" ? text : ""
   const at = typeof index === "number" ? index : 0
   switch (kind) {
-    case kinds.text:
+    case textKind:
       out.push({ type: "text", key, delta })
       return
-    case kinds.refusal:
+    case refusalKind:
       if (delta !== "") out.push({ type: "refusal", key, delta, provider })
       return
-    case kinds.reasoning:
+    case reasoningKind:
       out.push({ type: "reasoning", key: textKey(key, at), delta })
       return
-    case kinds.summary:
+    case summaryKind:
       out.push({ type: "reasoning", key: summaryKey(key, at), delta })
       return
-    case kinds.arguments:
+    case argumentsKind:
       out.push({ type: "arguments", key, delta })
       return
     default:
@@ -234,11 +244,11 @@ const wholeEvents = (item: OutputItem, key: Key, provider: string, out: Array<Co
       })
       return elements(item.content).forEach((part, index) => partEvents(part, key, index, provider, out))
     case "function_call":
-      return piece(kinds.arguments, item.arguments ?? "", key, undefined, provider, out)
+      return piece(argumentsKind, item.arguments, key, undefined, provider, out)
     case "mcp_call":
-      return piece(kinds.providersArguments, item.arguments ?? "", key, undefined, provider, out)
+      return piece(ownArgumentsKind, item.arguments, key, undefined, provider, out)
     case "custom_tool_call":
-      return piece(kinds.arguments, item.input ?? "", key, undefined, provider, out)
+      return piece(argumentsKind, item.input, key, undefined, provider, out)
   }
 }
 

@@ -5,11 +5,20 @@
  */
 import type { ContentPart } from "./payload.ts"
 
-/** The kinds of texts. Those of parts are their places in the list. */
+// The kinds of texts. Those of parts are their places in the list.
 const parts: ReadonlyArray<unknown> = ["output_text", "refusal", "reasoning_text", "summary_text"]
-
 /** @internal */
-export const kinds = { text: 0, refusal: 1, reasoning: 2, summary: 3, arguments: 4, providersArguments: 5 } as const
+export const textKind = 0
+/** @internal */
+export const refusalKind = 1
+/** @internal */
+export const reasoningKind = 2
+/** @internal */
+export const summaryKind = 3
+/** @internal */
+export const argumentsKind = 4
+/** Arguments of a call that the provider runs. @internal */
+export const ownArgumentsKind = 5
 
 /** What an event of a text states. */
 interface Text {
@@ -27,14 +36,14 @@ interface Text {
  */
 export const texts: ReadonlyMap<unknown, Text> = new Map(
   ([
-    ["output_text", kinds.text, "text", "content_index"],
-    ["refusal", kinds.refusal, "refusal", "content_index"],
-    ["reasoning_text", kinds.reasoning, "text", "content_index"],
-    ["reasoning_summary_text", kinds.summary, "text", "summary_index"],
+    ["output_text", textKind, "text", "content_index"],
+    ["refusal", refusalKind, "refusal", "content_index"],
+    ["reasoning_text", reasoningKind, "text", "content_index"],
+    ["reasoning_summary_text", summaryKind, "text", "summary_index"],
     // A call's arguments, or its input, are no part of a message.
-    ["function_call_arguments", kinds.arguments, "arguments"],
-    ["mcp_call_arguments", kinds.providersArguments, "arguments"],
-    ["custom_tool_call_input", kinds.arguments, "input"]
+    ["function_call_arguments", argumentsKind, "arguments"],
+    ["mcp_call_arguments", ownArgumentsKind, "arguments"],
+    ["custom_tool_call_input", argumentsKind, "input"]
   ] as const).flatMap(([name, kind, whole, index]): ReadonlyArray<readonly [string, Text]> => [
     [`response.${name}.delta`, { kind, index, whole: undefined }],
     [`response.${name}.done`, { kind, index, whole }]
