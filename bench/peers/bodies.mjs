@@ -19,7 +19,8 @@ const chat = (texts) => {
       choices: [{ index: 0, delta, logprobs: null, finish_reason }],
       usage: null
     })
-  return [...texts.map((content) => chunk({ content })), chunk({}, "stop"), sse(undefined, "[DONE]")]
+  const first = chunk({ role: "assistant", content: "", refusal: null })
+  return [first, ...texts.map((content) => chunk({ content })), chunk({}, "stop"), sse(undefined, "[DONE]")]
 }
 
 const messages = (texts) => {

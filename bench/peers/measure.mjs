@@ -1,7 +1,9 @@
 /** One measurement of one subject, in a process of its own: prints a number. */
 import * as Module from "node:module"
 
-const [subject, wire, kind, size] = process.argv.slice(2)
+const [name, wire, kind, size] = process.argv.slice(2)
+// `folds:parts` is one of several that a file has.
+const [subject, part] = name.split(":")
 const cpu = () => {
   const { system, user } = process.cpuUsage()
   return (system + user) / 1000
@@ -55,7 +57,7 @@ const kinds = {
   idle: async () => {
     const { events, respond } = await import("./bodies.mjs")
     const { open } = await load()
-    const reads = events(wire, 1).slice(0, { chat: 1, responses: 4, messages: 3, converse: 2 }[wire])
+    const reads = events(wire, 1).slice(0, { chat: 2, responses: 4, messages: 3, converse: 2 }[wire])
     const ask = open(async () => respond(wire, reads, true))
     const start = (count) =>
       Promise.all(Array.from({ length: count }, () => new Promise((resolve) => void ask((text) => text && resolve()))))
@@ -74,7 +76,7 @@ const kinds = {
   },
   // Microseconds of CPU an event, one event a read or in reads of 64 KiB.
   stream: async () => {
-    print(await perEvent(10_000, size, 8))
+    print(await perEvent(10_000, size, 24))
   },
   // How much dearer an event is in an answer of 50,000 than in one of 2,000.
   growth: async () => {
@@ -89,7 +91,7 @@ const perEvent = async (count, reading, rounds) => {
   const { open } = await load()
   const single = events(wire, count)
   const reads = reading === "large" ? large(single) : single
-  const ask = open(async () => respond(wire, reads))
+  const ask = open(async () => respond(wire, reads), wire, part)
   let best = Number.POSITIVE_INFINITY
   for (let round = 0; round < rounds; round++) {
     const since = cpu()

@@ -49,6 +49,25 @@ const wires = {
   }
 }
 
+/** What each makes of an answer beyond its chunks. */
+const ours = {
+  "effect-llm-stream, `parts`": "folds:parts",
+  "effect-llm-stream, `events`": "folds:events",
+  "effect-llm-stream, `response`": "folds:response",
+  "effect-llm-stream, `accumulate`: a response after each chunk": "folds:accumulate",
+  "effect-llm-stream, Effect's `LanguageModel.streamText`": "folds:model"
+}
+const folds = {
+  chat: { ...ours, "openai, `chat.completions.stream`": "openai-helper", "AI SDK, `streamText`": "ai-sdk" },
+  responses: { ...ours, "openai, `responses.stream`": "openai-helper" },
+  messages: {
+    ...ours,
+    "@anthropic-ai/sdk, `messages.stream`": "anthropic-helper",
+    "AI SDK, `streamText`": "ai-sdk-anthropic"
+  },
+  converse: ours
+}
+
 const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "peers-"))
 process.on("exit", () => Fs.rmSync(folder, { recursive: true }))
 
@@ -129,6 +148,8 @@ const columns = [
   ["types", "type check, s", checked]
 ]
 
+const isBase = (name) => name.startsWith("no client") || name === "effect-llm-stream, by path"
+
 const shown = (value) => value >= 100 ? value.toFixed(0) : value.toPrecision(3)
 
 const results = {}
@@ -151,6 +172,23 @@ for (const [wire, subjects] of Object.entries(wires)) {
     console.log(`| ${name} | ${[...cells, row.modules, shown(row.esbuild), shown(row.rolldown)].join(" | ")} |`)
   }
 }
+/** Of the no-client loop and of our chunks as well, to be compared with. */
+const readings = columns.filter(([key]) => key === "single" || key === "large")
+for (const [wire, helpers] of Object.entries(folds)) {
+  const subjects = { ...Object.fromEntries(Object.entries(wires[wire]).filter(([name]) => isBase(name))), ...helpers }
+  const rows = Object.fromEntries(Object.keys(subjects).map((name) => [name, {}]))
+  for (const [key, , take] of readings) {
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, subject] of Object.entries(subjects)) (rows[name][key] ??= []).push(take(wire, subject))
+    }
+  }
+  console.log(`\n| ${wire} | ${readings.map(([, title]) => title).join(" | ")} |\n| --- | ---: | ---: |`)
+  for (const [name, row] of Object.entries(rows)) {
+    const cells = readings.map(([key]) => `${shown(Math.min(...row[key]))} (${shown(Math.max(...row[key]))})`)
+    console.log(`| ${name} | ${cells.join(" | ")} |`)
+  }
+}
+
 console.log(
   `\nNode ${process.version}, ${rounds} rounds: the best, and the worst in brackets. Bundles minified, after gzip.`
 )
