@@ -240,7 +240,8 @@ class SseDecoder implements Decoder {
       const start = position + opening.length
       if (text.slice(position, start) !== opening) return position
       const end = text.indexOf("\n", start)
-      if (end === -1 || text.charCodeAt(end + 1) !== LF || end - start + dataField.length > this.#limit) return position
+      if (end === -1 || end + 1 === text.length || text.charCodeAt(end + 1) !== LF) return position
+      if (end - start + dataField.length > this.#limit) return position
       out.push(eventOf(this.#openingName, text.slice(start, end), false))
       position = end + 2
     }
