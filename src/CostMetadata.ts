@@ -448,7 +448,7 @@ export const accumulator = (): Accumulator => {
       }
       // Some chunk classes compute only the whole.
       const other: Fields | undefined = "costDetails" in chunk ? chunk.costDetails : chunk.costMetadata
-      if (other !== undefined) {
+      if (other !== undefined && isNews(other, details)) {
         Object.assign(details, other)
         made = undefined
       }
@@ -459,6 +459,14 @@ export const accumulator = (): Accumulator => {
     responses: () => [...earlier, last()]
   }
 }
+
+/** Whether details say what those before do not: some hosts repeat theirs in every chunk. */
+const isNews = (details: Values, before: Values): boolean => {
+  for (const field of Object.keys(details)) if (details[field] !== before[field]) return true
+  return false
+}
+
+type Values = Readonly<Record<string, unknown>>
 
 const iteration = (call: CostMetadata): Usage.Iteration => {
   const counts: Record<string, unknown> = {}

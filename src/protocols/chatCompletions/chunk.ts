@@ -141,9 +141,8 @@ export class ChatCompletionChunk extends Base.extend<ChatCompletionChunk>("effec
   override get costDetails(): CostMetadata.Fields | undefined {
     const statedCost = statedCostOf(this.chunk.usage)
     const serviceTier = this.chunk.service_tier
-    return serviceTier || statedCost !== undefined
-      ? { ...(serviceTier ? { serviceTier } : undefined), ...(statedCost === undefined ? undefined : { statedCost }) }
-      : undefined
+    if (statedCost === undefined) return serviceTier ? { serviceTier } : undefined
+    return serviceTier ? { serviceTier, statedCost } : { statedCost }
   }
 }
 
