@@ -233,6 +233,8 @@ class Writer {
   private isNextReasoning = false
   /** The calls of which arguments have come in pieces. */
   private readonly streamed = new Set<string>()
+  /** What came of a call so far, where it is blank. */
+  private readonly blanks = new Map<string, string>()
 
   constructor(run: Run) {
     this.run = run
@@ -284,8 +286,7 @@ class Writer {
         })
       }
       case "call-delta":
-        if (/\S/.test(block.delta)) this.streamed.add(block.id)
-        return frame({ type: "TOOL_CALL_ARGS", toolCallId: block.id, delta: block.delta })
+        return this.addToCall(block.id, block.delta)
       case "call":
         return this.endCall(block.id, block.params)
       case "call-error":
@@ -391,6 +392,18 @@ class Writer {
     return messageId === undefined
       ? ""
       : frame({ type: "REASONING_MESSAGE_END", messageId }) + frame({ type: "REASONING_END", messageId })
+  }
+
+  // Whether blanks are arguments is known by what follows: clients could not read `{}` behind those that JSON does not know.
+  private addToCall(toolCallId: string, piece: string): string {
+    const delta = (this.blanks.get(toolCallId) ?? "") + piece
+    if (!this.streamed.has(toolCallId) && !/\S/.test(piece)) {
+      this.blanks.set(toolCallId, delta)
+      return ""
+    }
+    this.blanks.delete(toolCallId)
+    this.streamed.add(toolCallId)
+    return frame({ type: "TOOL_CALL_ARGS", toolCallId, delta })
   }
 
   private endCall(toolCallId: string, params: unknown): string {

@@ -8,6 +8,7 @@ import {
   ChatResponse,
   type Chunk,
   ChunkStream,
+  OpenAiChunk,
   ProviderError,
   ToolLoop,
   Usage
@@ -128,6 +129,42 @@ describe("AgUi", () => {
       assert.strictEqual(rolesOf(messages), "user assistant tool tool assistant")
       const { prompt } = yield* AgUi.decode(Client.post([...messages, Client.user("u2")]))
       assert.match(JSON.stringify(prompt.content), /"celsius":4.*"city":"Rome".*It is warm/)
+    }).pipe(withSecret("a")))
+
+  it.effect("shows arguments that any client can read, whatever blanks they are or begin with", () =>
+    Effect.gen(function*() {
+      const chunk = (delta: Readonly<Record<string, unknown>>, finish_reason: string | null = null) =>
+        new OpenAiChunk({ chunk: { choices: [{ index: 0, delta, finish_reason }] } })
+      const piece = (call: object) => chunk({ tool_calls: [{ index: 0, ...call }] })
+      const shown = Effect.fnUntraced(function*(chunks: ReadonlyArray<OpenAiChunk>) {
+        const events = yield* encoded(Stream.fromIterable([...chunks, chunk({}, "tool_calls")]))
+        const messages = Client.show(events, [Client.user("u1")])
+        const { prompt } = yield* AgUi.decode(
+          Client.post([...Client.answered(messages, events, "1"), Client.user("u2")])
+        )
+        const [call] = messages.flatMap(({ toolCalls = [] }) => toolCalls)
+        return { text: call?.function.arguments ?? "", sent: json(prompt.content[1]) }
+      })
+      const named = piece({ id: "call_1", type: "function", function: { name: "weather", arguments: "" } })
+      const custom = piece({ id: "call_1", type: "custom", custom: { name: "note", input: "" } })
+      for (const blank of ["", " ", "\n\t", "\u00a0", "\u2003"]) {
+        const none = piece({ function: { arguments: blank } })
+        for (const chunks of [[named, none], [named, none, none]]) {
+          const { sent, text } = yield* shown(chunks)
+          assert.strictEqual(text, "{}")
+          assert.deepStrictEqual(sent, json(ChatResponse.fromChunks([...chunks, chunk({}, "tool_calls")]).message))
+        }
+        const { text } = yield* shown([custom, piece({ custom: { input: blank } }), piece({ custom: { input: "x " } })])
+        assert.strictEqual(text, `${blank}x `)
+      }
+      const { text } = yield* shown([
+        named,
+        piece({ function: { arguments: " " } }),
+        piece({ function: { arguments: `\n{"city":` } }),
+        piece({ function: { arguments: " " } }),
+        piece({ function: { arguments: `"Rome"}` } })
+      ])
+      assert.strictEqual(text, ` \n{"city": "Rome"}`)
     }).pipe(withSecret("a")))
 
   for (const [wire, write] of wires) {

@@ -82,8 +82,8 @@ describe("an event of AG-UI", () => {
           [[], [whole]],
           [[piece("")], [whole]],
           // Spaces alone are no arguments.
-          [[piece(" ")], [args(" "), whole]],
-          [[piece(" "), piece(`{"city":`), piece(`"Rome"}`)], [args(" "), args(`{"city":`), args(`"Rome"}`)]]
+          [[piece(" ")], [whole]],
+          [[piece(" "), piece(`{"city":`), piece(`"Rome"}`)], [args(` {"city":`), args(`"Rome"}`)]]
         ] as const
       ) {
         assert.deepStrictEqual<ReadonlyArray<object>>(yield* within([start, ...pieces, called, stop]), [
