@@ -170,3 +170,33 @@ for (const [name, client] of Object.entries(clients)) {
       }).pipe(Effect.provide(client)))
   })
 }
+
+describe("streams beside one another", () => {
+  it.live("do not wait for the connections of others, whatever failed before", () =>
+    Effect.gen(function*() {
+      const utf8 = new TextEncoder()
+      let status = 429
+      const fetch: typeof globalThis.fetch = () => {
+        const isStream = status === 200
+        const body = new ReadableStream<Uint8Array>({
+          start: (controller) => {
+            controller.enqueue(utf8.encode(isStream ? answer : `{"error":{"message":"slow down"}}`))
+            if (!isStream) controller.close()
+          }
+        })
+        const headers = { "content-type": isStream ? "text/event-stream" : "application/json" }
+        return Promise.resolve(new Response(body, { status, headers }))
+      }
+      const { stream } = yield* openAi("http://127.0.0.1:1")
+      yield* heldTimers(Duration.toMillis(drain.time))
+      yield* Effect.gen(function*() {
+        yield* Effect.flip(Stream.runDrain(stream(ask)))
+        status = 200
+        // One that stays open, and one whose body does not end.
+        yield* Stream.toPull(stream(ask)).pipe(Effect.flatten)
+        yield* Stream.runDrain(stream(ask))
+        // It would wait for ever for the connection of the last one.
+        yield* Stream.runDrain(stream(ask))
+      }).pipe(Effect.provideService(FetchHttpClient.Fetch, fetch))
+    }).pipe(Effect.scoped, Effect.provide(clients.fetch)), 20_000)
+})
