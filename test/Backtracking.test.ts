@@ -73,12 +73,20 @@ describe("isExponential", () => {
       ? `(${written(piece[1])})${piece[2]}`
       : `(${written(piece[1])}${piece[0] === "choice" ? "|" : ""}${written(piece[2])})`
 
+  /** The loops that may follow one another: their number is the degree of the time that they take. */
+  const loops = (piece: Piece): number => {
+    if (typeof piece === "string") return 0
+    if (piece[0] !== "repeat") return loops(piece[1]) + loops(piece[2])
+    const [, inner, times] = piece
+    return loops(inner) * (times.startsWith("{") ? 2 : 1) + (/[*+,]\}?$/.test(times) ? 1 : 0)
+  }
+
   it.prop(
     "lets nothing pass that takes exponential time",
     [Piece],
     ([piece]) => {
       const pattern = new RegExp(`^${written(piece)}$`)
-      if (isExponential(pattern)) return
+      if (isExponential(pattern) || loops(piece) > 3) return
       Cpu.within(2, () => {
         for (const text of ["a", "b", "ab", "aab"]) pattern.test(`${text.repeat(27)}!`)
       })()

@@ -145,7 +145,8 @@ describe("ChunkStream.object", () => {
       const { failure, partials } = yield* run(Stream.fromIterable(answer(pieces)), Schema.toEncoded(Ticket))
       assert.isUndefined(failure)
       for (const partial of partials) assert.isTrue(isPartialTicket(partial), JSON.stringify(partial))
-      assert.deepStrictEqual(partials.at(-1), JSON.parse(json))
+      // As text: Node 24.21 takes some escaped keys of one character for others when it parses.
+      assert.strictEqual(JSON.stringify(partials.at(-1)), json)
     }), { arbitrary: { runs: 100 } })
 
   it.effect.prop("gives nothing that is not of the schema, however wrong the answer is", {

@@ -545,10 +545,15 @@ describe("ChatResponse.parts", () => {
   })
 })
 
-const withObject = (part: Prompt.AssistantMessagePart): Prompt.AssistantMessagePart =>
-  part.type === "tool-call" && !ChatRequest.isArguments(part.params)
-    ? { ...part, params: { INVALID_JSON: typeof part.params === "string" ? part.params : JSON.stringify(part.params) } }
-    : part
+/** With the text of arguments that are no object in place of what they are. */
+const withObject = ({ pieces }: Answer.Answer) => (part: Prompt.AssistantMessagePart): Prompt.AssistantMessagePart => {
+  if (part.type !== "tool-call" || ChatRequest.isArguments(part.params)) return part
+  const text = pieces.map((piece) =>
+    piece.type === "toolCall" && part.id === `call_${piece.choice}_${piece.call}` ? piece.arguments : ""
+  ).join("")
+  const json = Result.try((): string => JSON.stringify(JSON.parse(text)))
+  return { ...part, params: { INVALID_JSON: Result.getOrElse(json, () => text) } }
+}
 
 // Calls of a stream end last.
 const inAnyOrder = (parts: ReadonlyArray<Prompt.AssistantMessagePart>) =>
@@ -567,7 +572,7 @@ describe("ChatResponse.message", () => {
       const [message] = Prompt.fromResponseParts(run(chunks).map(Parts.fromEncoded)).content
       assert.deepStrictEqual(
         inAnyOrder(ChatResponse.fromChunks(chunks).message.content),
-        inAnyOrder(message?.role === "assistant" ? message.content.map(withObject) : [])
+        inAnyOrder(message?.role === "assistant" ? message.content.map(withObject(answer)) : [])
       )
     }
   )
