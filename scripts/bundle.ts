@@ -244,7 +244,7 @@ const later: ReadonlySet<string> = new Set(Array.from(loaders.values()).flat())
 /**
  * Whether a module stays apart for bundlers: one of a provider, one that is loaded later, and one that loads others later, as
  * esbuild writes these even where a program has nothing of the module. And `hasOutput`, which chat completions need at the
- * start and the other wires only with what is loaded later.
+ * start and the other wires only with what is loaded later, as all need `defined`.
  */
 const isApart = (file: string): boolean =>
   /^(?:anthropic|azure|bedrock|groq|openai)\/(?!BedrockEndpoint)|options\.js$|^content\/hasOutput|^internal\/defined/

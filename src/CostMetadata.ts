@@ -461,10 +461,8 @@ export const accumulator = (): Accumulator => {
 }
 
 /** Whether details say what those before do not: some hosts repeat theirs in every chunk. */
-const isNews = (details: Values, before: Values): boolean => {
-  for (const field of Object.keys(details)) if (details[field] !== before[field]) return true
-  return false
-}
+const isNews = (details: Values, before: Values): boolean =>
+  Object.keys(details).some((field) => details[field] !== before[field])
 
 type Values = Readonly<Record<string, unknown>>
 

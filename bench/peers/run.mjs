@@ -152,36 +152,46 @@ const isBase = (name) => name.startsWith("no client") || name === "effect-llm-st
 
 const shown = (value) => value >= 100 ? value.toFixed(0) : value.toPrecision(3)
 
-const results = {}
-for (const [wire, subjects] of Object.entries(wires)) {
-  Fs.writeFileSync(Path.join(folder, wire), Buffer.concat(events(wire, 1)))
+/** The figures of subjects by their names, each of all rounds. */
+const measured = (wire, subjects, columns) => {
   const rows = Object.fromEntries(Object.keys(subjects).map((name) => [name, {}]))
   for (const [key, , take] of columns) {
     for (let round = 0; round < rounds; round++) {
       for (const [name, subject] of Object.entries(subjects)) (rows[name][key] ??= []).push(take(wire, subject))
     }
   }
+  return rows
+}
+
+/** A table of them, with other columns behind theirs. */
+const print = (wire, rows, columns, others = [], otherCells = () => []) => {
+  const heads = [...columns.map(([, title]) => title), ...others]
+  console.log(`\n| ${wire} | ${heads.join(" | ")} |\n| --- |${" ---: |".repeat(heads.length)}`)
+  for (const [name, row] of Object.entries(rows)) {
+    const cells = columns.map(([key]) => `${shown(Math.min(...row[key]))} (${shown(Math.max(...row[key]))})`)
+    console.log(`| ${name} | ${[...cells, ...otherCells(row)].join(" | ")} |`)
+  }
+}
+
+const results = {}
+for (const [wire, subjects] of Object.entries(wires)) {
+  Fs.writeFileSync(Path.join(folder, wire), Buffer.concat(events(wire, 1)))
+  const rows = measured(wire, subjects, columns)
   for (const [name, subject] of Object.entries(subjects)) {
     Object.assign(rows[name], await bundled(subject), { modules: measure(subject, wire, "modules") })
   }
   results[wire] = rows
-  const heads = [...columns.map(([, title]) => title), "files loaded", "esbuild, KB", "rolldown, KB"]
-  console.log(`\n| ${wire} | ${heads.join(" | ")} |\n| --- |${" ---: |".repeat(heads.length)}`)
-  for (const [name, row] of Object.entries(rows)) {
-    const cells = columns.map(([key]) => `${shown(Math.min(...row[key]))} (${shown(Math.max(...row[key]))})`)
-    console.log(`| ${name} | ${[...cells, row.modules, shown(row.esbuild), shown(row.rolldown)].join(" | ")} |`)
-  }
+  print(wire, rows, columns, ["files loaded", "esbuild, KB", "rolldown, KB"], ({ esbuild, modules, rolldown }) => [
+    modules,
+    shown(esbuild),
+    shown(rolldown)
+  ])
 }
 /** Of the no-client loop and of our chunks as well, to be compared with. */
 const readings = columns.filter(([key]) => key === "single" || key === "large")
 for (const [wire, helpers] of Object.entries(folds)) {
   const subjects = { ...Object.fromEntries(Object.entries(wires[wire]).filter(([name]) => isBase(name))), ...helpers }
-  const rows = Object.fromEntries(Object.keys(subjects).map((name) => [name, {}]))
-  for (const [key, , take] of readings) {
-    for (let round = 0; round < rounds; round++) {
-      for (const [name, subject] of Object.entries(subjects)) (rows[name][key] ??= []).push(take(wire, subject))
-    }
-  }
+  const rows = measured(wire, subjects, readings)
   if (wire === "messages") {
     Fs.writeFileSync(
       new URL("../../docs/benchmarks/folds.svg", import.meta.url),
@@ -191,11 +201,7 @@ for (const [wire, helpers] of Object.entries(folds)) {
       )
     )
   }
-  console.log(`\n| ${wire} | ${readings.map(([, title]) => title).join(" | ")} |\n| --- | ---: | ---: |`)
-  for (const [name, row] of Object.entries(rows)) {
-    const cells = readings.map(([key]) => `${shown(Math.min(...row[key]))} (${shown(Math.max(...row[key]))})`)
-    console.log(`| ${name} | ${cells.join(" | ")} |`)
-  }
+  print(wire, rows, readings)
 }
 
 console.log(

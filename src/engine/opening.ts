@@ -1,5 +1,4 @@
 import type * as Arr from "effect/Array"
-import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
@@ -25,8 +24,12 @@ export type Open<out A, out E, out R = never> = (scope: Scope.Scope) => Pull.Pul
 
 // A class, as a closure would hold whatever is around it, the request as well.
 class Pulls<A, E, R> {
-  next: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E, void, R> = Cause.done()
+  next: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E, void, R>
   readonly pull = Effect.suspend(() => this.next)
+
+  constructor(first: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E, void, R>) {
+    this.next = first
+  }
 }
 
 /**
@@ -36,13 +39,12 @@ class Pulls<A, E, R> {
  */
 export const stream = <A, E, R>(open: Open<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.fromChannel(Channel.fromTransform((_upstream, scope) => {
-    const pulls = new Pulls<A, E, R>()
-    pulls.next = Effect.suspend(() =>
+    const pulls: Pulls<A, E, R> = new Pulls(Effect.suspend(() =>
       Effect.map(open(scope), ({ first, rest }) => {
         pulls.next = rest
         return first
       })
-    )
+    ))
     return Effect.succeed(pulls.pull)
   }))
 

@@ -139,7 +139,7 @@ class SseDecoder implements Decoder {
   // Length of the lines of `data` as they came: an empty value takes memory as well.
   #dataSize = 0
   // How an event of the name of the last one begins, up to its data.
-  #opening: string | undefined
+  #opening = dataField
   #openingName: string | undefined
   failure: EventTooLarge | undefined
 
@@ -149,9 +149,11 @@ class SseDecoder implements Decoder {
 
   #dispatch(out: Array<Event>, unterminated: boolean): void {
     if (this.#data !== undefined) {
-      this.#opening = this.#event === undefined ? dataField : `${eventField}${this.#event}\n${dataField}`
-      // The name as it came would keep the whole read in memory.
-      this.#openingName = this.#event && this.#opening.slice(eventField.length, -dataField.length - 1)
+      if (this.#openingName !== this.#event) {
+        this.#opening = this.#event === undefined ? dataField : `${eventField}${this.#event}\n${dataField}`
+        // The name as it came would keep the whole read in memory.
+        this.#openingName = this.#event && this.#opening.slice(eventField.length, -dataField.length - 1)
+      }
       out.push(
         eventOf(this.#event, this.#dataLines === undefined ? this.#data : this.#dataLines.join("\n"), unterminated)
       )
@@ -234,7 +236,6 @@ class SseDecoder implements Decoder {
   // Most events begin as the one before and have one line of data. Gives where the first other one begins.
   #feedAlike(text: string, from: number, out: Array<Event>): number {
     const opening = this.#opening
-    if (opening === undefined) return from
     let position = from
     for (;;) {
       const start = position + opening.length

@@ -11,9 +11,9 @@ import type { Repeated } from "./repeatedJson.ts"
  */
 export const repeated: {
   /** Absent until it has been loaded. */
-  make?: <P>(schema: Schema.Codec<P, P> | undefined) => Repeated<P>
+  Repeated?: typeof Repeated
   /** Loads it; `undefined` where it is being loaded, and where no provider has been made. */
-  load?: (() => Promise<{ readonly make: NonNullable<typeof repeated.make> }>) | undefined
+  load?: (() => Promise<{ readonly Repeated: typeof Repeated }>) | undefined
 } = {}
 
 /** Short answers have no use for it. */
@@ -52,13 +52,13 @@ export class Reader<P> {
   }
 
   #useRepeated(): void {
-    const { load, make } = repeated
-    if (make !== undefined) {
-      this.#repeated = make(this.#schema)
+    const { load, Repeated } = repeated
+    if (Repeated !== undefined) {
+      this.#repeated = new Repeated(this.#schema)
       return
     }
     this.#waited = 0
     repeated.load = undefined
-    load?.().then(({ make }) => void (repeated.make = make), () => undefined)
+    load?.().then(({ Repeated }) => void (repeated.Repeated = Repeated), () => undefined)
   }
 }

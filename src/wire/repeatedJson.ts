@@ -34,11 +34,6 @@ const longest = 1024
 const maxHoles = 6
 
 /**
- * @internal
- */
-export const make = <P>(schema: Schema.Codec<P, P> | undefined): Repeated<P> => new Repeated(schema)
-
-/**
  * Knows the objects of one response that are like those before them.
  *
  * @internal

@@ -4,4 +4,4 @@ import { later } from "../../src/engine/later.ts"
 import * as JsonReader from "../../src/wire/jsonReader.ts"
 
 await Effect.runPromise(Effect.all([later.seldom, later.wholeRequest]))
-JsonReader.repeated.make = (await later.repeatedJson()).make
+JsonReader.repeated.Repeated = (await later.repeatedJson()).Repeated

@@ -55,8 +55,7 @@ export const texts: ReadonlyMap<unknown, Text> = new Map(
  *
  * @internal
  */
-export const partText = (part: ContentPart): { readonly kind: number; readonly text: string } | undefined => {
+export const partText = (part: ContentPart): { readonly kind: number; readonly text: unknown } | undefined => {
   const kind = parts.indexOf(part.type)
-  const text = part["text"] ?? part["refusal"]
-  return kind < 0 ? undefined : { kind, text: typeof text === "string" ? text : "" }
+  return kind < 0 ? undefined : { kind, text: part["text"] ?? part["refusal"] }
 }
