@@ -621,8 +621,11 @@ export const decoder = (options?: {
     }
   }
   const flush = (out: Array<ChatEvent>): void => {
-    for (const part of encoded) add(part, out)
-    encoded.length = 0
+    // Setting the length of an array takes as long as a piece of text.
+    if (encoded.length > 0) {
+      for (const part of encoded) add(part, out)
+      encoded.length = 0
+    }
     settle(out)
   }
   const close = (end: (out: Array<AiResponse.StreamPartEncoded>) => void, out: Array<ChatEvent>): void => {
@@ -799,10 +802,12 @@ export const fromChunks = <C extends Chunk, E, R>(
         collect((out) => {
           for (const chunk of chunks) {
             const content = reader.read(chunk)
-            accumulator?.addEvents(chunk, content)
-            if (failure() !== undefined) break
             // A whole response has all that the end needs.
             if (accumulator === undefined) ending.add(chunk, content)
+            else {
+              accumulator.addEvents(chunk, content)
+              if (accumulator.failure !== undefined) break
+            }
             events.pushEvents(chunk, content, out)
           }
         }),

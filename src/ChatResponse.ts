@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 import type * as Chunk from "./Chunk.ts"
 import { type Call, Calls } from "./content/calls.ts"
+import { GrowingText } from "./content/growingText.ts"
 import { leastPlaces, placeSize, Reader, sizeOf } from "./content/reader.ts"
 import * as SizeLimit from "./content/sizeLimit.ts"
 import { type Audio as ContentAudio, choiceOf, type ContentEvent, isOfChoice } from "./ContentEvent.ts"
@@ -15,7 +16,6 @@ import { Cost } from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { concat } from "./internal/bytes.ts"
-import { latest } from "./internal/lazy.ts"
 import { List } from "./internal/list.ts"
 import type * as Parts from "./Parts.ts"
 import { ProviderError } from "./ProviderError.ts"
@@ -238,6 +238,7 @@ export const accumulator = (options?: {
   readonly maxSize?: number | undefined
 }): Accumulator => {
   const limit = options?.maxSize ?? maxSize
+  const most = Math.max(limit, leastPlaces)
   let size = 0
   let places = 0
   let failure: ProviderError | undefined
@@ -247,23 +248,29 @@ export const accumulator = (options?: {
   const costMetadata = CostMetadata.accumulator()
   let chunks = 0
   const states = new Map<number, ChoiceState>()
+  let last: ChoiceState | undefined
   // A provider's call says nothing of a choice, so that a choice may have calls and no state.
   const calls = new Map<number, CallsState>()
   // What the next response has to put together anew.
-  let changed: Array<ChoiceState> = []
+  const changed: Array<ChoiceState> = []
   let choices: List<Choice> = List.empty
   let isOrdered = true
   let highest = Number.NEGATIVE_INFINITY
   let finishes: List<Finish> = List.empty
   let audio: AudioState | undefined
-  const reasonsOf = latest((all: ReadonlyArray<Finish>) => inOrder(all).map(({ reason }) => reason))
-  const commonOf = latest((all: ReadonlyArray<Finish>) => inOrder(all).map(({ common }) => common))
+  /** Those that the next response states, unless there are more. */
+  let reasons: ReadonlyArray<string> = []
+  let common: ReadonlyArray<FinishReason> = []
   const log = new ResponseParts.Log()
   const reader = new Reader()
 
   const stateOf = (index: number): ChoiceState => {
-    const known = states.get(index)
-    if (known !== undefined) return known
+    // Most events are of the choice that the one before is of.
+    if (last?.index === index) return last
+    return last = states.get(index) ?? begin(index)
+  }
+
+  const begin = (index: number): ChoiceState => {
     const state = new ChoiceState(index, states.size)
     places += placeSize
     states.set(index, state)
@@ -281,7 +288,7 @@ export const accumulator = (options?: {
   const addEvents = (chunk: Chunk.Chunk, events: ReadonlyArray<ContentEvent>): void => {
     if (failure !== undefined) return
     for (const event of events) size += sizeOf(event)
-    if (size > limit || places > Math.max(limit, leastPlaces)) {
+    if (size > limit || places > most) {
       failure = SizeLimit.tooLarge(chunk.provider, limit, chunks)
       return
     }
@@ -294,6 +301,7 @@ export const accumulator = (options?: {
   }
 
   const seeCalls = (index: number, event: ContentEvent): void => {
+    if (calls.size === 0 && !isOfCalls(event)) return
     let state = calls.get(index)
     if (state === undefined) {
       if (!isOfCalls(event)) return
@@ -304,39 +312,50 @@ export const accumulator = (options?: {
 
   const addEvent = (event: ContentEvent): void => {
     const index = choiceOf(event)
+    const state = isOfChoice(event) ? stateOf(index) : undefined
     if (index === 0) {
-      if (log.add(event)) places += placeSize
+      if (log.add(event, state?.before(event))) places += placeSize
       if (event.type === "audio") (audio ??= new AudioState()).add(event)
-    }
-    if (index !== 0 && event.type === "tool-call-piece") places += placeSize
+    } else if (event.type === "tool-call-piece") places += placeSize
     seeCalls(index, event)
-    if (!isOfChoice(event)) return
-    const state = stateOf(index)
+    if (state === undefined) return
     change(state)
     state.add(event)
     if (event.type === "finish") {
       state.finish ??= finishes.size
       finishes = finishes.set(state.finish, { index, reason: event.raw, common: event.reason })
+      if (finishes.isShort) {
+        reasons = reasonsOf(finishes.toArray())
+        common = commonOf(finishes.toArray())
+      }
     }
   }
 
   const response = (error: ProviderError | undefined = failure): ChatResponse => {
     for (const state of changed) choices = choices.set(state.position, state.take(calls.get(state.index)))
-    changed = []
-    const first = states.get(0)
+    while (changed.length > 0) changed.pop()
+    const { content, reasoning, refusal } = states.get(0)?.taken ?? nothing
     const usage = costMetadata.usage()
     // One by one: there may be a response for every chunk, and spreading takes several times as long.
     const self: { -readonly [K in keyof ChatResponse]: ChatResponse[K] } = Object.create(ChatResponse.prototype)
     if (provider !== undefined) self.provider = provider
     if (id !== undefined) self.id = id
     if (model !== undefined) self.model = model
-    self.content = first === undefined ? "" : first.content
-    self.reasoning = first === undefined ? "" : first.reasoning
-    self.refusal = first === undefined ? "" : first.refusal
-    assign(self, "toolCalls", calls.get(0)?.all() ?? noToolCalls, asTheyCame)
-    assign(self, "finishReasons", finishes, reasonsOf)
-    assign(self, "commonFinishReasons", finishes, commonOf)
-    assign(self, "choices", choices, isOrdered ? asTheyCame : inOrder)
+    self.content = content
+    self.reasoning = reasoning
+    self.refusal = refusal
+    const toolCalls = calls.get(0)?.all() ?? noToolCalls
+    if (toolCalls.isShort) self.toolCalls = toolCalls.toArray()
+    else later(self, "toolCalls", toolCalls, asTheyCame)
+    if (finishes.isShort) {
+      self.finishReasons = reasons
+      self.commonFinishReasons = common
+    } else {
+      later(self, "finishReasons", finishes, reasonsOf)
+      later(self, "commonFinishReasons", finishes, commonOf)
+    }
+    if (choices.isShort) self.choices = isOrdered ? choices.toArray() : inOrder(choices.toArray())
+    else later(self, "choices", choices, isOrdered ? asTheyCame : inOrder)
     if (usage !== undefined) self.usage = usage
     if (audio !== undefined) self.audio = audio.audio()
     self.costMetadata = costMetadata.metadata()
@@ -375,32 +394,33 @@ export const fromChunks = (chunks: Iterable<Chunk.Chunk>): ChatResponse => {
   return state.response()
 }
 
+const nothing = { content: "", reasoning: "", refusal: "" }
+
 const noToolCalls: List<ToolCall> = List.empty
 
-/** Sets a property to what a list holds: at once while the list is short, else when it is first asked for. */
-const assign = <S extends object, K extends keyof S, A>(
+/** Sets a property to what a long list holds, when it is first asked for: for each response, that would take ever longer. */
+const later = <S extends object, K extends keyof S, A>(
   self: S,
   key: K,
   list: List<A>,
   read: (elements: ReadonlyArray<A>) => S[K]
 ): void => {
-  if (list.isShort) {
-    self[key] = read(list.toArray())
-  } else {
-    let value: S[K] | undefined
-    // Made anew for each response, it would take the more time the longer the list is.
-    Object.defineProperty(self, key, {
-      enumerable: true,
-      configurable: true,
-      get: () => value ??= read(list.toArray())
-    })
-  }
+  let value: S[K] | undefined
+  Object.defineProperty(self, key, {
+    enumerable: true,
+    configurable: true,
+    get: () => value ??= read(list.toArray())
+  })
 }
 
 const asTheyCame = <A>(elements: ReadonlyArray<A>): ReadonlyArray<A> => elements
 
 const inOrder = <A extends { readonly index: number }>(list: ReadonlyArray<A>): ReadonlyArray<A> =>
   [...list].sort((a, b) => a.index - b.index)
+
+const reasonsOf = (all: ReadonlyArray<Finish>) => inOrder(all).map(({ reason }) => reason)
+
+const commonOf = (all: ReadonlyArray<Finish>) => inOrder(all).map(({ common }) => common)
 
 interface Finish {
   readonly index: number
@@ -414,11 +434,13 @@ class ChoiceState {
   readonly position: number
   /** Position among the choices that are finished. */
   finish: number | undefined
-  content = ""
-  reasoning = ""
-  refusal = ""
   /** Since it was last taken. */
   isChanged = false
+  /** As it was last taken. */
+  taken: Choice | undefined
+  private readonly content = new GrowingText()
+  private readonly reasoning = new GrowingText()
+  private readonly refusal = new GrowingText()
   private finishReason: string | undefined
 
   constructor(index: number, position: number) {
@@ -426,14 +448,21 @@ class ChoiceState {
     this.position = position
   }
 
+  /** What came before a piece of text or reasoning. */
+  before({ type }: ContentEvent): GrowingText | undefined {
+    return type === "text" ? this.content : type === "reasoning" ? this.reasoning : undefined
+  }
+
   add(event: ContentEvent): void {
     switch (event.type) {
       case "text":
-        this.content += event.delta
+        this.content.add(event.delta)
         break
       case "reasoning":
+        this.reasoning.add(event.delta)
+        break
       case "refusal":
-        this[event.type] += event.delta
+        this.refusal.add(event.delta)
         break
       case "finish":
         this.finishReason = event.raw
@@ -444,16 +473,17 @@ class ChoiceState {
 
   take(calls: CallsState | undefined): Choice {
     this.isChanged = false
+    const toolCalls = calls?.all() ?? noToolCalls
     const choice: { -readonly [K in keyof Choice]: Choice[K] } = {
       index: this.index,
-      content: this.content,
-      reasoning: this.reasoning,
-      refusal: this.refusal,
-      toolCalls: []
+      content: this.content.text,
+      reasoning: this.reasoning.text,
+      refusal: this.refusal.text,
+      toolCalls: toolCalls.isShort ? toolCalls.toArray() : []
     }
-    if (calls !== undefined) assign(choice, "toolCalls", calls.all(), asTheyCame)
+    if (!toolCalls.isShort) later(choice, "toolCalls", toolCalls, asTheyCame)
     if (this.finishReason !== undefined) choice.finishReason = this.finishReason
-    return choice
+    return this.taken = choice
   }
 }
 

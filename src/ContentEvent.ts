@@ -392,7 +392,7 @@ export type ContentEvent =
  *
  * @internal
  */
-export const choiceOf = (event: ContentEvent): number => "choice" in event ? event.choice ?? 0 : 0
+export const choiceOf = ({ choice = 0 }: { readonly type: string } & OfChoice): number => choice
 
 /**
  * A place, where the wire states one.

@@ -401,6 +401,8 @@ export const accumulator = (): Accumulator => {
   let usage: Usage.Usage | undefined
   let fields: Fields = {}
   let details: Partial<Fields> = {}
+  /** The details that the chunk before stated. */
+  let repeated: Fields | undefined
   let id: string | undefined
   /** Chunks since the id was first stated. */
   let known = 0
@@ -423,12 +425,23 @@ export const accumulator = (): Accumulator => {
   }
   return {
     add: (chunk) => {
-      const { id: stated } = chunk
+      const { id: stated, model, provider, usage: counts } = chunk
+      // Some chunk classes compute only the whole.
+      const other: Fields | undefined = "costDetails" in chunk ? chunk.costDetails : chunk.costMetadata
+      const states = counts !== undefined || other?.statedCost !== undefined
+      if (
+        counts === undefined && (other === undefined || other === repeated) && provider === fields.provider &&
+        (stated === undefined || stated === id) && (model === undefined || model === fields.model)
+      ) {
+        // As nearly every chunk.
+        if (id !== undefined) known++
+        return states
+      }
       const isOther = stated !== undefined && id !== undefined && stated !== id
       // Some hosts give every chunk an id of its own, or the one that states the usage.
       const isNew = isOther && known > 1 &&
-        (usage !== undefined || chunk.model !== undefined && fields.model !== undefined && chunk.model !== fields.model)
-      if (isNew || fields.provider !== undefined && chunk.provider !== fields.provider) {
+        (usage !== undefined || model !== undefined && fields.model !== undefined && model !== fields.model)
+      if (isNew || fields.provider !== undefined && provider !== fields.provider) {
         earlier.push(last())
         usageBefore = sum()
         usage = id = made = undefined
@@ -437,22 +450,21 @@ export const accumulator = (): Accumulator => {
       }
       known = isOther || id === undefined ? 1 : known + 1
       id = stated ?? id
-      const { model = fields.model, provider, usage: counts } = chunk
       if (counts !== undefined) {
         usage = usage === undefined ? counts : Usage.merge(usage, counts)
         made = undefined
       }
-      if (provider !== fields.provider || model !== fields.model) {
+      if (provider !== fields.provider || model !== undefined && model !== fields.model) {
+        const answering = model ?? fields.model
         made = undefined
-        fields = { provider, ...(model === undefined ? undefined : { model }), streamingMode: true }
+        fields = { provider, ...(answering === undefined ? undefined : { model: answering }), streamingMode: true }
       }
-      // Some chunk classes compute only the whole.
-      const other: Fields | undefined = "costDetails" in chunk ? chunk.costDetails : chunk.costMetadata
       if (other !== undefined && isNews(other, details)) {
         Object.assign(details, other)
         made = undefined
       }
-      return counts !== undefined || other?.statedCost !== undefined
+      repeated = other
+      return states
     },
     usage: sum,
     metadata: () => made ??= whole(),

@@ -202,13 +202,32 @@ export const chunkDecoder = (options?: {
   readonly isJoined?: boolean | undefined
 }): ChunkDecoder => {
   const { isJoined = false, maxSize = SizeLimit.maxSize } = options ?? {}
+  const most = Math.max(maxSize, leastPlaces)
   const state = decoder()
   const reader = new Reader()
   let size = 0
   let places = 0
   let count = 0
   let failure: ProviderError | undefined
-  const collect = (f: (out: Out) => void): Out => {
+  const push = (chunks: ReadonlyArray<Chunk>): Out => {
+    const out: Out = []
+    if (failure !== undefined) return out
+    for (const chunk of chunks) {
+      const events = reader.read(chunk)
+      for (const event of events) {
+        size += isJoined ? sizeOf(event) : keptSize(event)
+        if (takesPlace(event)) places += placeSize
+      }
+      if (size > maxSize || places > most) {
+        failure = SizeLimit.tooLarge(chunk.provider, maxSize, count)
+        return out
+      }
+      for (const event of events) state.push(event, out)
+      count++
+    }
+    return out
+  }
+  const last = (f: (out: Out) => void): Out => {
     const out: Out = []
     f(out)
     return out
@@ -217,25 +236,9 @@ export const chunkDecoder = (options?: {
     get failure() {
       return failure
     },
-    push: (chunks) =>
-      collect((out) => {
-        for (const chunk of chunks) {
-          if (failure !== undefined) return
-          const events = reader.read(chunk)
-          for (const event of events) {
-            size += isJoined ? sizeOf(event) : keptSize(event)
-            if (takesPlace(event)) places += placeSize
-          }
-          if (size > maxSize || places > Math.max(maxSize, leastPlaces)) {
-            failure = SizeLimit.tooLarge(chunk.provider, maxSize, count)
-          } else {for (const event of events) {
-              state.push(event, out)
-            }}
-          count++
-        }
-      }),
-    end: () => collect(state.end),
-    cut: () => collect(state.cut)
+    push,
+    end: () => last(state.end),
+    cut: () => last(state.cut)
   }
 }
 

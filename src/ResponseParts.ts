@@ -11,7 +11,8 @@ import * as AiResponse from "effect/ai/Response"
 import * as Schema from "effect/Schema"
 import * as ChatRequest from "./ChatRequest.ts"
 import { invalidArguments } from "./content/calls.ts"
-import type { ContentEvent } from "./ContentEvent.ts"
+import { GrowingText } from "./content/growingText.ts"
+import type { ContentEvent, Key, Text } from "./ContentEvent.ts"
 import type { FinishReason } from "./FinishReason.ts"
 import { lazy } from "./internal/lazy.ts"
 import * as Parts from "./Parts.ts"
@@ -106,26 +107,58 @@ const withMetadata = (metadata: AiResponse.ProviderMetadata | undefined) =>
  */
 export class Log {
   private readonly events: Array<ContentEvent> = []
+  /** The last entry, while it may go on. */
+  private open: OpenEntry | undefined
 
-  /** Whether it takes a place of its own. */
-  add(event: ContentEvent): boolean {
-    const { events } = this
-    const last = events.length - 1
-    const before = events[last]
-    if (
-      (event.type === "text" || event.type === "reasoning") && before?.type === event.type && before.key === event.key
-    ) {
-      events[last] = { type: event.type, key: event.key, delta: before.delta + event.delta }
-      return false
+  /**
+   * Whether the event takes a place of its own. `before` is what came of the text or the reasoning before it, to which the
+   * caller adds the event.
+   */
+  add(event: ContentEvent, before: GrowingText | undefined): boolean {
+    const { events, open } = this
+    const isText = event.type === "text" || event.type === "reasoning"
+    if (open !== undefined) {
+      if (isText && open.type === event.type && open.key === event.key) {
+        open.add(event.delta)
+        return false
+      }
+      events[events.length - 1] = open.event
     }
+    this.open = isText ? new OpenEntry(event, before) : undefined
     events.push(event)
     return true
   }
 
-  /** Lets {@link encoded} know that a response is made of the events so far. */
+  /** Lets {@link encoded} know that a new response is made of the events so far. */
   remember(response: object): void {
-    const { events } = this
-    Remembering.attach(response, { events, length: events.length, last: events.at(-1) })
+    const { events, open } = this
+    const { length } = events
+    Remembering.add(response, { events, length, last: open === undefined ? events[length - 1] : open.event })
+  }
+}
+
+/** A text that goes on with the next piece under its key. */
+class OpenEntry {
+  readonly type: Text["type"]
+  readonly key: Key
+  private readonly text: GrowingText
+  /** The text is all that the caller has of this kind, so that it need not be kept twice. */
+  private readonly isShared: boolean
+
+  constructor({ delta, key, type }: Text, before: GrowingText | undefined) {
+    this.type = type
+    this.key = key
+    this.isShared = before?.isEmpty === true
+    this.text = this.isShared && before !== undefined ? before : new GrowingText()
+    this.add(delta)
+  }
+
+  add(delta: string): void {
+    if (!this.isShared) this.text.add(delta)
+  }
+
+  get event(): Text {
+    return { type: this.type, key: this.key, delta: this.text.text }
   }
 }
 
@@ -153,9 +186,13 @@ class Remembering extends Given {
     this.#entry = entry
   }
 
-  static attach(response: object, entry: Entry): void {
+  static add(response: object, entry: Entry): void {
+    void new Remembering(response, entry)
+  }
+
+  static replace(response: object, entry: Entry): void {
     if (#entry in response) response.#entry = entry
-    else void new Remembering(response, entry)
+    else Remembering.add(response, entry)
   }
 
   static entry(response: object): Entry | undefined {
@@ -181,7 +218,7 @@ class Remembering extends Given {
  */
 export const remember = <A extends object>(copy: A, original: object): A => {
   const value = Remembering.entry(original)
-  if (value !== undefined) Remembering.attach(copy, value)
+  if (value !== undefined) Remembering.replace(copy, value)
   return copy
 }
 

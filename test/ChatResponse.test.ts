@@ -249,6 +249,31 @@ describe("ChatResponse", () => {
       assert.deepStrictEqual(each.map(ResponseParts.encoded), anew.map(ResponseParts.encoded))
     })
 
+    it.prop("has the texts and the blocks that had come, however long", {
+      pieces: Schema.Array(Schema.Struct({
+        kind: Schema.Literals(["text", "reasoning"]),
+        piece: Schema.Literals(["a", " word", "x".repeat(700), "y".repeat(2000)])
+      })).check(Schema.isMaxLength(30))
+    }, ({ pieces }) => {
+      const accumulator = ChatResponse.accumulator()
+      const responses = pieces.map(({ kind, piece }) => {
+        const delta = kind === "text" ? { content: piece } : { reasoning: piece }
+        accumulator.add(new OpenAiChunk({ chunk: { choices: [{ index: 0, delta }] } }))
+        return accumulator.response()
+      })
+      const blocks: Array<{ readonly type: "text" | "reasoning"; readonly text: string }> = []
+      for (const [at, { kind: type, piece }] of pieces.entries()) {
+        const last = blocks.at(-1)
+        if (last?.type === type) blocks.splice(-1, 1, { type, text: last.text + piece })
+        else blocks.push({ type, text: piece })
+        const response = responses[at]
+        if (response === undefined) return assert.fail("a chunk gives a response")
+        assert.deepStrictEqual(ResponseParts.encoded(response), blocks)
+        const joined = (type: string) => blocks.filter((block) => block.type === type).map(({ text }) => text).join("")
+        assert.deepStrictEqual([response.content, response.reasoning], [joined("text"), joined("reasoning")])
+      }
+    }, { arbitrary: { runs: 100 } })
+
     it("can have the parts of another one, also in place of its own", () => {
       const [one, other] = [ChatResponse.fromChunks([text("One")]), ChatResponse.fromChunks([text("Other")])]
       for (const copy of [new ChatResponse.ChatResponse({ ...one }), Object.freeze({ ...one }), one]) {

@@ -13,15 +13,16 @@ export class Reader {
   /** The events of a chunk. The list is used again for the next chunk. */
   read(chunk: Chunk): ReadonlyArray<ContentEvent> {
     const { events } = this
-    events.length = 0
+    // One by one: with its length, an array loses its memory.
+    while (events.length > 0) events.pop()
     contentEvents(chunk, events, this.isNamed)
-    if (!this.isNamed) {
-      const [event] = events
-      this.isNamed = event?.type === "response" && event.id !== undefined && event.model !== undefined
-    }
+    this.isNamed ||= events.some(isName)
     return events
   }
 }
+
+const isName = (event: ContentEvent): boolean =>
+  event.type === "response" && event.id !== undefined && event.model !== undefined
 
 const sizeOfValue = (value: unknown): number =>
   typeof value === "string"
@@ -85,6 +86,12 @@ export const leastPlaces = 4 * 1024 * 1024
  */
 export const takesPlace = (event: ContentEvent): boolean => {
   switch (event.type) {
+    case "text":
+    case "reasoning":
+    case "refusal":
+    case "signature":
+    case "arguments":
+      return event.delta === ""
     case "choice":
     case "response":
     case "usage":
@@ -96,6 +103,6 @@ export const takesPlace = (event: ContentEvent): boolean => {
     case "details":
       return event.lists !== undefined
     default:
-      return !("delta" in event) || event.delta === ""
+      return true
   }
 }

@@ -29,13 +29,14 @@ export class List<A> {
 
   /** A version with this element at this position, which may be the one after the last. */
   set(at: number, value: A): List<A> {
+    if (this.isShort && at < width) {
+      return new List(Math.max(this.size, at + 1), 0, replaced(this.elements, at, value), this.parts)
+    }
     const span = width ** this.levels
     if (at === width * span) return new List(this.size, this.levels + 1, [], [this]).set(at, value)
-    const size = Math.max(this.size, at + 1)
-    if (this.isShort) return new List(size, 0, replaced(this.elements, at, value), [])
     const part = Math.floor(at / span)
     const changed = (this.parts[part] ?? List.empty).set(at % span, value)
-    return new List(size, this.levels, [], replaced(this.parts, part, changed))
+    return new List(Math.max(this.size, at + 1), this.levels, [], replaced(this.parts, part, changed))
   }
 
   toArray(): ReadonlyArray<A> {

@@ -9,7 +9,7 @@ import type { ContentEvent } from "../../ContentEvent.ts"
 import type * as CostMetadata from "../../CostMetadata.ts"
 import * as FinishReason from "../../FinishReason.ts"
 import * as Usage from "../../Usage.ts"
-import { contentEvents, contentOf } from "./content.ts"
+import { contentEvents, contentOf, type Words } from "./content.ts"
 import { type Choice, indexOf, Payload, type WireUsage } from "./payload.ts"
 
 /**
@@ -52,6 +52,11 @@ export const usageOf = (...usages: ReadonlyArray<WireUsage | null | undefined>):
   return merged
 }
 
+const usageOfChoice = (choices: ReadonlyArray<Choice | null>): WireUsage | null | undefined => {
+  for (const choice of choices) if (choice?.usage) return choice.usage
+  return undefined
+}
+
 const statedUsage = (usage: WireUsage | null | undefined): Usage.Usage | undefined =>
   usage === null || usage === undefined ? undefined : Usage.fromStated({
     inputTokens: usage.prompt_tokens,
@@ -89,6 +94,11 @@ const statedUsage = (usage: WireUsage | null | undefined): Usage.Usage | undefin
 export class ChatCompletionChunk extends Base.extend<ChatCompletionChunk>("effect-llm-stream/ChatCompletionChunk")({
   chunk: Payload
 }) implements Chunk {
+  private static readonly words: Words<ChatCompletionChunk> = {
+    reasoningOf: (chunk, choice) => chunk.reasoningOf(choice),
+    finishReasonOf: (chunk, raw) => chunk.finishReasonOf(raw)
+  }
+
   /**
    * The reasoning text of a choice. A host that sends it under another name overrides this.
    *
@@ -128,22 +138,30 @@ export class ChatCompletionChunk extends Base.extend<ChatCompletionChunk>("effec
   /** @since 0.1.0 */
   override get usage(): Usage.Usage | undefined {
     const { choices, usage } = this.chunk
-    const own = choices?.find((choice) => choice?.usage)?.usage
+    const own = choices && usageOfChoice(choices)
     return own || usage ? usageOf(own, usage) : undefined
   }
 
   /** @since 0.2.0 */
   override contentEvents(out: Array<ContentEvent>, isNamed?: boolean): void {
-    contentEvents(this, isNamed === true, (choice) => this.reasoningOf(choice), (raw) => this.finishReasonOf(raw), out)
+    contentEvents(this, isNamed === true, ChatCompletionChunk.words, out)
   }
 
   /** @since 0.2.0 */
   override get costDetails(): CostMetadata.Fields | undefined {
     const statedCost = statedCostOf(this.chunk.usage)
     const serviceTier = this.chunk.service_tier
-    if (statedCost === undefined) return serviceTier ? { serviceTier } : undefined
+    if (statedCost === undefined) return serviceTier ? tierDetails(serviceTier) : undefined
     return serviceTier ? { serviceTier, statedCost } : { statedCost }
   }
+}
+
+let lastTier = { serviceTier: "" }
+
+// The same object for each chunk of an answer, as each states the tier: who adds them up sees at once that it is no news.
+const tierDetails = (serviceTier: string): CostMetadata.Fields => {
+  if (lastTier.serviceTier !== serviceTier) lastTier = { serviceTier }
+  return lastTier
 }
 
 // USD: a number at OpenRouter, an object with the total at Perplexity.

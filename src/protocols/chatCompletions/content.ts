@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { Chunk } from "../../Chunk.ts"
 import * as ProviderMetadata from "../../content/providerMetadata.ts"
-import type { ContentEvent, ToolCallPiece } from "../../ContentEvent.ts"
+import type { ContentEvent, Text, ToolCallPiece } from "../../ContentEvent.ts"
 import type { FinishReason } from "../../FinishReason.ts"
 import { elements } from "../../internal/open.ts"
 import { type Choice, type Delta, indexOf, type Payload } from "./payload.ts"
@@ -25,16 +25,25 @@ export const contentOf = ({ delta }: Choice): string => {
 }
 
 /**
+ * What hosts of this format say in words of their own.
+ *
+ * @internal
+ */
+export interface Words<C> {
+  readonly reasoningOf: (chunk: C, choice: Choice) => string
+  readonly finishReasonOf: (chunk: C, raw: string) => FinishReason
+}
+
+/**
  * Appends the content events of a chunk: text, reasoning, refusals and calls of each choice, and, for choice 0,
  * additions of some hosts: citations, tools that the host ran itself, structured reasoning, and metadata of the finish.
  *
  * @internal
  */
-export const contentEvents = (
-  chunk: Chunk & { readonly chunk: Payload },
+export const contentEvents = <C extends Chunk & { readonly chunk: Payload }>(
+  chunk: C,
   isNamed: boolean,
-  reasoningOf: (choice: Choice) => string,
-  finishReasonOf: (raw: string) => FinishReason,
+  { finishReasonOf, reasoningOf }: Words<C>,
   out: Array<ContentEvent>
 ): void => {
   const { chunk: payload, provider, usage } = chunk
@@ -50,9 +59,9 @@ export const contentEvents = (
     if (choice === null || choice === undefined) continue
     const before = out.length
     const index = indexOf(choice, position)
-    choiceEvents(choice, index, provider, reasoningOf(choice), out)
+    choiceEvents(choice, index, provider, reasoningOf(chunk, choice), out)
     const raw = choice.finish_reason
-    if (raw) out.push({ type: "finish", ...choiceAt(index), provider, reason: finishReasonOf(raw), raw })
+    if (raw) out.push({ type: "finish", ...choiceAt(index), provider, reason: finishReasonOf(chunk, raw), raw })
     if (out.length === before) out.push({ type: "choice", ...choiceAt(index) })
     if (index === 0) {
       hasFinish ||= Boolean(raw)
@@ -71,6 +80,10 @@ export const contentEvents = (
 
 const choiceAt = (index: number) => index === 0 ? undefined : { choice: index }
 
+// By itself, and not by a spread: there is one for nearly every chunk.
+const textEvent = (type: Text["type"], index: number, delta: string): Text =>
+  index === 0 ? { type, key: "content", delta } : { type, choice: index, key: "content", delta }
+
 const choiceEvents = (
   choice: Choice,
   index: number,
@@ -83,8 +96,8 @@ const choiceEvents = (
   const { audio, refusal } = delta
   const content = contentOf(choice)
   // One key: text ends reasoning, and reasoning ends text.
-  if (reasoning !== "") out.push({ type: "reasoning", ...choiceAt(index), key: "content", delta: reasoning })
-  if (content !== "") out.push({ type: "text", ...choiceAt(index), key: "content", delta: content })
+  if (reasoning !== "") out.push(textEvent("reasoning", index, reasoning))
+  if (content !== "") out.push(textEvent("text", index, content))
   if (refusal) out.push({ type: "refusal", ...choiceAt(index), key: "refusal", delta: refusal, provider })
   if (delta.tool_calls || delta.function_call) calls(delta, index, provider, out)
   if (index !== 0) return
