@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 import type * as ChatRequest from "./ChatRequest.ts"
+import { once } from "./internal/lazy.ts"
 import * as ProviderError from "./ProviderError.ts"
 
 /**
@@ -72,18 +73,6 @@ export const lazy = (name: string, plain: Lazy["plain"], load: () => Promise<Req
   plain,
   load: once(load)
 })
-
-/**
- * What is loaded when it is first asked for, and at hand from then on.
- *
- * @internal
- */
-export const once = <A extends object>(load: () => Promise<A>): Effect.Effect<A> => {
-  let loaded: A | undefined
-  return Effect.suspend(() =>
-    loaded === undefined ? Effect.map(Effect.promise(load), (made) => loaded = made) : Effect.succeed(loaded)
-  )
-}
 
 /**
  * What was not loaded is the error of the request that needs it.

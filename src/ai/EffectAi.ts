@@ -32,26 +32,27 @@ import * as Cost from "../Cost.ts"
 import * as CostMetadata from "../CostMetadata.ts"
 import * as Checks from "../engine/checks.ts"
 import { defined } from "../internal/defined.ts"
+import { once } from "../internal/lazy.ts"
 import * as Parts from "../Parts.ts"
 import * as Pricing from "../Pricing.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
-import * as RequestFormat from "../RequestFormat.ts"
 import * as ResponseParts from "../ResponseParts.ts"
 import { codecTransformer, instructions } from "./dialect.ts"
 
 /**
- * How a provider's API takes the schema of an object: writes the JSON Schema of the request, and reads the answer.
+ * How a provider's API takes the schema of an object: writes the JSON Schema of the request, and reads the answer. It is
+ * loaded when it is first asked for.
  *
  * @example
  * ```ts
  * import { EffectAi, Provider } from "effect-llm-stream"
  * import { Effect, Schema } from "effect"
  *
- * const sent = Effect.map(
- *   Provider.Provider,
- *   (provider) => EffectAi.codecTransformer(provider)(Schema.Struct({ city: Schema.String })).jsonSchema
- * )
+ * const sent = Effect.gen(function*() {
+ *   const transformer = yield* EffectAi.codecTransformer(yield* Provider.Provider)
+ *   return transformer(Schema.Struct({ city: Schema.String })).jsonSchema
+ * })
  * ```
  *
  * @category encoding
@@ -175,10 +176,10 @@ export interface Options extends Settings {
 export const make = (provider: Provider.Service, options: Options = {}): Effect.Effect<LanguageModel.LanguageModel> => {
   const stated = Checks.copied(options)
   const { model, ...modelSettings } = Result.getOrElse(stated, (): Options => ({}))
-  const transformer = codecTransformer(provider)
   const run = (
     call: LanguageModel.ProviderOptions,
-    method: string
+    method: string,
+    transformer: LanguageModel.CodecTransformer
   ): Stream.Stream<AiResponse.StreamPartEncoded, AiError.AiError> =>
     Stream.unwrap(Effect.gen(function*() {
       const settings = { ...modelSettings, ...defined(yield* CurrentSettings) }
@@ -199,12 +200,12 @@ export const make = (provider: Provider.Service, options: Options = {}): Effect.
       // For `streamText` the caller does not make it the parent.
       Stream.provideService(Tracer.ParentSpan, call.span)
     )
-  return Effect.flatMap(languageModels, ({ make }) =>
+  return Effect.flatMap(Effect.zip(languageModels, codecTransformer(provider)), ([{ make }, transformer]) =>
     make({
-      streamText: (call) => run(call, "streamText"),
+      streamText: (call) => run(call, "streamText", transformer),
       generateText: (call) => {
         const method = call.responseFormat.type === "json" ? "generateObject" : "generateText"
-        return Effect.flatMap(Stream.runCollect(run(call, method)), (parts) => {
+        return Effect.flatMap(Stream.runCollect(run(call, method, transformer)), (parts) => {
           const last = parts.at(-1)
           return last?.type === "error"
             ? Effect.fail(AiError.make({
@@ -220,7 +221,7 @@ export const make = (provider: Provider.Service, options: Options = {}): Effect.
 }
 
 // Who asks for a model has loaded it; who only imports this library need not.
-const languageModels = RequestFormat.once(() => import("effect/ai/LanguageModel"))
+const languageModels = once(() => import("effect/ai/LanguageModel"))
 
 const contextOf = (
   provider: Provider.Service,

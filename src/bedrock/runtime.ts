@@ -5,6 +5,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Auth from "../Auth.ts"
 import type { Endpoint } from "../Endpoint.ts"
+import { once } from "../internal/lazy.ts"
 import * as Provider from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as RequestFormat from "../RequestFormat.ts"
@@ -67,7 +68,7 @@ const authorizeBy = (make: Effect.Effect<Auth.Authorize, ProviderError.Reason>):
 
 const making = (options: Omit<Options, "apiKey">) => Effect.flatMap(loaded, ({ make }) => make(options))
 
-const loaded = RequestFormat.orRefused(RequestFormat.once(() => import("./authorize.ts")))
+const loaded = RequestFormat.orRefused(once(() => import("./authorize.ts")))
 
 const text = (name: string): Config.Config<string | undefined> =>
   Config.map(Provider.optional(Config.String(name)), (value) => value?.trim() || undefined)

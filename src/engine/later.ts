@@ -3,7 +3,7 @@
  * has nothing else of that module.
  */
 import * as Effect from "effect/Effect"
-import { once } from "../RequestFormat.ts"
+import { once } from "../internal/lazy.ts"
 
 /** @internal */
 export const later = {

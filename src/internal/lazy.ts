@@ -1,3 +1,5 @@
+import * as Effect from "effect/Effect"
+
 /**
  * A value that is made at its first use.
  *
@@ -19,4 +21,16 @@ export const latest = <A extends ReadonlyArray<unknown>, B>(make: (...args: A) =
     if (last === undefined || args.some((arg, at) => arg !== last?.args[at])) last = { args, made: make(...args) }
     return last.made
   }
+}
+
+/**
+ * What is loaded when it is first asked for, and at hand from then on.
+ *
+ * @internal
+ */
+export const once = <A extends object>(load: () => Promise<A>): Effect.Effect<A> => {
+  let loaded: A | undefined
+  return Effect.suspend(() =>
+    loaded === undefined ? Effect.map(Effect.promise(load), (made) => loaded = made) : Effect.succeed(loaded)
+  )
 }

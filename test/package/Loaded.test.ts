@@ -48,7 +48,7 @@ describe("what a program loads", () => {
       []
     )
     assert.sameMembers([...path.others], [...core.others])
-    assert.isAtMost(barrel.others.length - path.others.length, 15)
+    assert.isAtMost(barrel.others.length - path.others.length, 5)
   })
 
   it("is of prompts, requests and tools nothing before it is used, and of Effect's compilers of schemas nothing", async () => {
@@ -101,7 +101,7 @@ describe("what a program loads", () => {
     assert.isAtMost(await of("wire/Sse", "decoder"), 1.3)
     assert.isAtMost(await of("ProviderError", "ProviderError"), 1.4)
     assert.isAtMost(await of("Cost", "calculate"), 4.5)
-    assert.isAtMost(await of("ChunkStream", "response"), 11.7)
+    assert.isAtMost(await of("ChunkStream", "response"), 12.1)
   })
 
   it("has few declarations by a path, and not all of them by the barrel", () => {
@@ -150,8 +150,8 @@ describe("what a program loads", () => {
   it("is as little by esbuild, but for what it takes to split a program", async () => {
     const of = async (path: string, name = "layer") =>
       (await sizeByEsbuild(`import { ${name} } from "effect-llm-stream/${path}"\nconsole.log(${name})`)).start
-    for (const path of ["openai/OpenAi", "openai/OpenAiCompatible", "groq/Groq"]) assert.isAtMost(await of(path), 22.7)
-    for (const path of ["anthropic/Anthropic", "azure/AzureOpenAi"]) assert.isAtMost(await of(path), 23.3)
+    for (const path of ["openai/OpenAi", "openai/OpenAiCompatible", "groq/Groq"]) assert.isAtMost(await of(path), 22.8)
+    for (const path of ["anthropic/Anthropic", "azure/AzureOpenAi"]) assert.isAtMost(await of(path), 23.4)
     assert.isAtMost(await of("bedrock/Bedrock"), 23.8)
     for (const path of ["openai/OpenAiResponses", "azure/AzureResponses", "bedrock/BedrockInvoke"]) {
       assert.isAtMost(await of(path), 26.7)

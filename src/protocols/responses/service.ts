@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { once } from "../../internal/lazy.ts"
 import * as Provider from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as RequestFormat from "../../RequestFormat.ts"
@@ -76,7 +77,7 @@ export const make = <C extends ResponsesChunk>(
 ): Effect.Effect<Service<C>, never, HttpClient.HttpClient> =>
   Effect.map(Provider.caller(definition), (caller) => {
     // Few programs have responses in the background.
-    const background = RequestFormat.once(() =>
+    const background = once(() =>
       import("./background.ts").then(({ make }) =>
         make(definition, caller, {
           at,
