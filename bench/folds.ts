@@ -41,7 +41,7 @@ const folds: Readonly<Record<string, (chunks: ReadonlyArray<Chunk.Chunk>) => unk
   "what it says: `contentEvents`": (chunks) => {
     const out: Array<ContentEvent.ContentEvent> = []
     for (const chunk of chunks) {
-      out.length = 0
+      while (out.length > 0) out.pop()
       chunk.contentEvents?.(out, true)
     }
     return out

@@ -29,6 +29,7 @@ import {
 import { Cost } from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import { FinishReason } from "./FinishReason.ts"
+import { clear } from "./internal/clear.ts"
 import { defined } from "./internal/defined.ts"
 import * as PartialJson from "./PartialJson.ts"
 import * as Parts from "./Parts.ts"
@@ -621,11 +622,8 @@ export const decoder = (options?: {
     }
   }
   const flush = (out: Array<ChatEvent>): void => {
-    // Setting the length of an array takes as long as a piece of text.
-    if (encoded.length > 0) {
-      for (const part of encoded) add(part, out)
-      encoded.length = 0
-    }
+    for (const part of encoded) add(part, out)
+    clear(encoded)
     settle(out)
   }
   const close = (end: (out: Array<AiResponse.StreamPartEncoded>) => void, out: Array<ChatEvent>): void => {

@@ -16,6 +16,7 @@ import { Cost } from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { concat } from "./internal/bytes.ts"
+import { clear } from "./internal/clear.ts"
 import { List } from "./internal/list.ts"
 import type * as Parts from "./Parts.ts"
 import { ProviderError } from "./ProviderError.ts"
@@ -333,7 +334,7 @@ export const accumulator = (options?: {
 
   const response = (error: ProviderError | undefined = failure): ChatResponse => {
     for (const state of changed) choices = choices.set(state.position, state.take(calls.get(state.index)))
-    while (changed.length > 0) changed.pop()
+    clear(changed)
     const { content, reasoning, refusal } = states.get(0)?.taken ?? nothing
     const usage = costMetadata.usage()
     // One by one: there may be a response for every chunk, and spreading takes several times as long.

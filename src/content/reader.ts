@@ -1,5 +1,6 @@
 import { type Chunk, contentEvents } from "../Chunk.ts"
 import type { ContentEvent } from "../ContentEvent.ts"
+import { clear } from "../internal/clear.ts"
 
 /**
  * Reads the content events of the chunks of one response, of each once.
@@ -13,8 +14,7 @@ export class Reader {
   /** The events of a chunk. The list is used again for the next chunk. */
   read(chunk: Chunk): ReadonlyArray<ContentEvent> {
     const { events } = this
-    // One by one: with its length, an array loses its memory.
-    while (events.length > 0) events.pop()
+    clear(events)
     contentEvents(chunk, events, this.isNamed)
     this.isNamed ||= events.some(isName)
     return events
