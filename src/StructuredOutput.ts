@@ -404,7 +404,7 @@ export const asking = Effect.fnUntraced(function*<T, E, RD, RE>(
   )
   yield* Effect.mapError(Effect.fromResult(schemaOf(schema)), refuse)
   yield* Effect.mapError(Effect.fromResult(Checks.given("name", "a text", () => asked.name, Checks.isText)), refuse)
-  const transformer = yield* codecTransformer(provider)
+  const transformer = codecTransformer(provider)
   const written = tried(() => transformer(schema).jsonSchema)
   // Words can say any schema.
   const isPlain = mode === "instructions" && Result.isFailure(written)

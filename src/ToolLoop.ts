@@ -11,7 +11,7 @@ import * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Prompt from "effect/ai/Prompt"
 import * as Tool from "effect/ai/Tool"
-import type * as Toolkit from "effect/ai/Toolkit"
+import * as Toolkit from "effect/ai/Toolkit"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -34,7 +34,6 @@ import * as Checks from "./engine/checks.ts"
 import * as Operation from "./engine/operation.ts"
 import { FinishReason } from "./FinishReason.ts"
 import { defined } from "./internal/defined.ts"
-import { once } from "./internal/lazy.ts"
 import { linearDecoder } from "./internal/linearDecoder.ts"
 import { lines, schemaIssues } from "./internal/schemaIssues.ts"
 import * as Pricing from "./Pricing.ts"
@@ -404,7 +403,7 @@ const loop = <T extends Record<string, Tool.Any>, E1, R1, E2, R2, A, I, RD, RE>(
     }
     yield* sound(Checks.given("system", "a text", () => system, Checks.isText))
     yield* sound(checkedTools(tools, (tools) => Effect.isEffect(tools) || isHandled(tools)))
-    const { forms, handlers, known } = yield* sound(yield* prepared(tools, yield* codecTransformer(provider)))
+    const { forms, handlers, known } = yield* sound(yield* prepared(tools, codecTransformer(provider)))
     const clients: Offered = yield* sound(
       Checks.given("clientTools", "a list of tools", () => new Set(clientTools.map(({ name }) => name)))
     )
@@ -778,17 +777,13 @@ const isToolkit = <T extends Record<string, Tool.Any>, E, R>(
 const undecoding = <T extends Record<string, Tool.Any>, E, R>(
   { tools }: Effect.Effect<Toolkit.WithHandler<T>, E, R> & { readonly tools: T }
 ): Effect.Effect<Toolkit.WithHandler<T>, E, R> => {
-  const made = Effect.flatMap(toolkits, ({ make }): Effect.Effect<unknown, unknown, unknown> =>
-    make(
-      ...Object.values<Tool.Any>(tools).map((tool) =>
-        Tool.isUserDefined(tool) ? tool.setParameters(Schema.Unknown) : tool
-      )
-    ))
+  const made: Effect.Effect<unknown, unknown, unknown> = Toolkit.make(
+    ...Object.values<Tool.Any>(tools).map((tool) =>
+      Tool.isUserDefined(tool) ? tool.setParameters(Schema.Unknown) : tool
+    )
+  )
   return made as Effect.Effect<Toolkit.WithHandler<T>, E, R>
 }
-
-// Who has a toolkit has loaded it.
-const toolkits = once(() => import("effect/ai/Toolkit"))
 
 const isJsonObject = Schema.is(Schema.JsonObject)
 

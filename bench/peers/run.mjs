@@ -2,9 +2,9 @@
  * This library beside others: the same bytes, each subject in processes of its own, the subjects in turns. The figures
  * are CPU, of which other load of the machine changes least; the best of the rounds counts, and the worst shows the spread.
  *
- *     npm run build && cd bench/peers && npm install --no-package-lock && node run.mjs [ROUNDS]
+ *     npm run build && cd bench/peers && npm install --no-package-lock && node run.mjs [ROUNDS] [folds]
  *
- * It prints tables, and writes the plots of docs/benchmarks.md.
+ * It prints tables, and writes the plots of docs/benchmarks.md: all, or those of operators and helpers alone.
  */
 import * as esbuild from "esbuild"
 import { spawnSync } from "node:child_process"
@@ -17,6 +17,7 @@ import { events } from "./bodies.mjs"
 import { plot } from "./plot.mjs"
 
 const rounds = Number(process.argv[2] ?? 5)
+const isWhole = process.argv[3] !== "folds"
 
 const path = (...parts) => Path.join(import.meta.dirname, ...parts)
 
@@ -174,7 +175,7 @@ const print = (wire, rows, columns, others = [], otherCells = () => []) => {
 }
 
 const results = {}
-for (const [wire, subjects] of Object.entries(wires)) {
+for (const [wire, subjects] of Object.entries(isWhole ? wires : {})) {
   Fs.writeFileSync(Path.join(folder, wire), Buffer.concat(events(wire, 1)))
   const rows = measured(wire, subjects, columns)
   for (const [name, subject] of Object.entries(subjects)) {
@@ -213,6 +214,7 @@ for (const [wire, rows] of Object.entries(results)) {
   }
 }
 
+if (!isWhole) process.exit()
 const best = (key) => Object.entries(results.chat).map(([name, row]) => [name, Math.min(...[row[key]].flat())])
 for (const [key, title] of [...columns, ["esbuild", "bundle by esbuild, KB after gzip"]]) {
   Fs.writeFileSync(

@@ -41,18 +41,17 @@ import * as ResponseParts from "../ResponseParts.ts"
 import { codecTransformer, instructions } from "./dialect.ts"
 
 /**
- * How a provider's API takes the schema of an object: writes the JSON Schema of the request, and reads the answer. It is
- * loaded when it is first asked for.
+ * How a provider's API takes the schema of an object: writes the JSON Schema of the request, and reads the answer.
  *
  * @example
  * ```ts
  * import { EffectAi, Provider } from "effect-llm-stream"
  * import { Effect, Schema } from "effect"
  *
- * const sent = Effect.gen(function*() {
- *   const transformer = yield* EffectAi.codecTransformer(yield* Provider.Provider)
- *   return transformer(Schema.Struct({ city: Schema.String })).jsonSchema
- * })
+ * const sent = Effect.map(
+ *   Provider.Provider,
+ *   (provider) => EffectAi.codecTransformer(provider)(Schema.Struct({ city: Schema.String })).jsonSchema
+ * )
  * ```
  *
  * @category encoding
@@ -176,10 +175,10 @@ export interface Options extends Settings {
 export const make = (provider: Provider.Service, options: Options = {}): Effect.Effect<LanguageModel.LanguageModel> => {
   const stated = Checks.copied(options)
   const { model, ...modelSettings } = Result.getOrElse(stated, (): Options => ({}))
+  const transformer = codecTransformer(provider)
   const run = (
     call: LanguageModel.ProviderOptions,
-    method: string,
-    transformer: LanguageModel.CodecTransformer
+    method: string
   ): Stream.Stream<AiResponse.StreamPartEncoded, AiError.AiError> =>
     Stream.unwrap(Effect.gen(function*() {
       const settings = { ...modelSettings, ...defined(yield* CurrentSettings) }
@@ -200,12 +199,12 @@ export const make = (provider: Provider.Service, options: Options = {}): Effect.
       // For `streamText` the caller does not make it the parent.
       Stream.provideService(Tracer.ParentSpan, call.span)
     )
-  return Effect.flatMap(Effect.zip(languageModels, codecTransformer(provider)), ([{ make }, transformer]) =>
+  return Effect.flatMap(languageModels, ({ make }) =>
     make({
-      streamText: (call) => run(call, "streamText", transformer),
+      streamText: (call) => run(call, "streamText"),
       generateText: (call) => {
         const method = call.responseFormat.type === "json" ? "generateObject" : "generateText"
-        return Effect.flatMap(Stream.runCollect(run(call, method, transformer)), (parts) => {
+        return Effect.flatMap(Stream.runCollect(run(call, method)), (parts) => {
           const last = parts.at(-1)
           return last?.type === "error"
             ? Effect.fail(AiError.make({

@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import * as Cache from "effect/Cache"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as DateTime from "effect/DateTime"
@@ -17,7 +18,6 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Checks from "../engine/checks.ts"
-import { once } from "../internal/lazy.ts"
 
 // Checked here, because platforms quote a malformed header value, and so the secret, in their errors.
 const headerText = Schema.String.check(Schema.isPattern(/^[\x21-\x7e]+$/))
@@ -466,7 +466,6 @@ export const cached = Effect.fnUntraced(function*<A extends Auth, E, R>(
       timeToLive: remaining > 0 ? Math.max(remaining - refreshBefore, Math.min(remaining, retryMillis)) : 0
     }
   })
-  const Cache = yield* caches
   const cache = yield* Cache.makeWith(() => lookup, {
     capacity: 1,
     timeToLive: (exit) => Exit.isSuccess(exit) ? exit.value.timeToLive : 0,
@@ -474,9 +473,6 @@ export const cached = Effect.fnUntraced(function*<A extends Auth, E, R>(
   })
   return Effect.map(Cache.get(cache, "auth"), ({ auth }) => auth)
 })
-
-// Static keys need none.
-const caches = once(() => import("effect/Cache"))
 
 // Credentials without a known expiry are not kept.
 const millisLeft = (auth: Auth | undefined, now: number): number =>
