@@ -641,9 +641,12 @@ export const decoder = (options?: {
         if (open.size > 0) parts.push({ type: "end", key: event.key }, encoded)
         flush(out)
         out.push(
-          blocks === undefined
-            ? { _tag: tagOf[event.type], delta: event.delta }
-            : { _tag: tagOf[event.type], delta: event.delta, block: blocks.of(event.type, event.key) }
+          blocks !== undefined
+            ? { _tag: tagOf[event.type], delta: event.delta, block: blocks.of(event.type, event.key) }
+            // A name that is looked up takes longer, and most of an answer is text.
+            : event.type === "text"
+            ? { _tag: "Text", delta: event.delta }
+            : { _tag: tagOf[event.type], delta: event.delta }
         )
         return
       case "audio": {

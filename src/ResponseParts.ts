@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import * as ChatRequest from "./ChatRequest.ts"
 import { invalidArguments } from "./content/calls.ts"
 import { GrowingText } from "./content/growingText.ts"
-import type { ContentEvent, Key, Text } from "./ContentEvent.ts"
+import type { ContentEvent, Key, Response, Text } from "./ContentEvent.ts"
 import type { FinishReason } from "./FinishReason.ts"
 import { lazy } from "./internal/lazy.ts"
 import * as Parts from "./Parts.ts"
@@ -109,6 +109,9 @@ export class Log {
   private readonly events: Array<ContentEvent> = []
   /** The last entry, while it may go on. */
   private open: OpenEntry | undefined
+  /** Whether the id and the model of the response are known. */
+  private hasId = false
+  private hasModel = false
 
   /**
    * Whether the event takes a place of its own. `before` is what came of the text or the reasoning before it, to which the
@@ -116,6 +119,7 @@ export class Log {
    */
   add(event: ContentEvent, before: GrowingText | undefined): boolean {
     const { events, open } = this
+    if (event.type === "response" && !this.isNews(event)) return false
     const isText = event.type === "text" || event.type === "reasoning"
     if (open !== undefined) {
       if (isText && open.type === event.type && open.key === event.key) {
@@ -127,6 +131,14 @@ export class Log {
     this.open = isText ? new OpenEntry(event, before) : undefined
     events.push(event)
     return true
+  }
+
+  /** Some hosts name the response in each chunk, and never state its id. */
+  private isNews({ id, model }: Response): boolean {
+    const isNews = id !== undefined && !this.hasId || model !== undefined && !this.hasModel
+    this.hasId ||= id !== undefined
+    this.hasModel ||= model !== undefined
+    return isNews
   }
 
   /** Lets {@link encoded} know that a new response is made of the events so far. */

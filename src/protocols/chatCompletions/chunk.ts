@@ -8,6 +8,7 @@ import { Base, type Chunk } from "../../Chunk.ts"
 import type { ContentEvent } from "../../ContentEvent.ts"
 import type * as CostMetadata from "../../CostMetadata.ts"
 import * as FinishReason from "../../FinishReason.ts"
+import { latest } from "../../internal/lazy.ts"
 import * as Usage from "../../Usage.ts"
 import { contentEvents, contentOf, type Words } from "./content.ts"
 import { type Choice, indexOf, Payload, type WireUsage } from "./payload.ts"
@@ -156,13 +157,8 @@ export class ChatCompletionChunk extends Base.extend<ChatCompletionChunk>("effec
   }
 }
 
-let lastTier = { serviceTier: "" }
-
 // The same object for each chunk of an answer, as each states the tier: who adds them up sees at once that it is no news.
-const tierDetails = (serviceTier: string): CostMetadata.Fields => {
-  if (lastTier.serviceTier !== serviceTier) lastTier = { serviceTier }
-  return lastTier
-}
+const tierDetails = latest((serviceTier: string): CostMetadata.Fields => ({ serviceTier }))
 
 // USD: a number at OpenRouter, an object with the total at Perplexity.
 const statedCostOf = (usage: WireUsage | null | undefined): number | undefined => {

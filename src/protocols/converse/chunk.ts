@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import { Base, type Chunk } from "../../Chunk.ts"
 import type { ContentEvent } from "../../ContentEvent.ts"
 import type * as CostMetadata from "../../CostMetadata.ts"
+import { latest } from "../../internal/lazy.ts"
 import { elements } from "../../internal/open.ts"
 import type * as Usage from "../../Usage.ts"
 import * as BedrockEvent from "../awsEvent.ts"
@@ -103,13 +104,7 @@ export class ConverseChunk extends Base.extend<ConverseChunk>("effect-llm-stream
   override get costDetails(): CostMetadata.Fields | undefined {
     // A prompt router has no price of its own.
     const model = this.trace?.promptRouter?.invokedModelId
-    const { latency, region, serviceTier } = this
-    return {
-      ...(model ? { model } : undefined),
-      ...(serviceTier === undefined ? undefined : { serviceTier }),
-      ...(latency === undefined ? undefined : { speed: latency }),
-      ...(region ? { region } : undefined)
-    }
+    return detailsOf(model, this.serviceTier, this.latency, this.region)
   }
 
   /**
@@ -282,3 +277,17 @@ export class ConverseChunk extends Base.extend<ConverseChunk>("effect-llm-stream
     return this.chunk.metadata?.serviceTier?.type || undefined
   }
 }
+
+// The same object for each chunk of an answer, of which most state the region alone: who adds them up sees at once that it
+// is no news.
+const detailsOf = latest((
+  model: string | null | undefined,
+  serviceTier: string | undefined,
+  speed: string | undefined,
+  region: string | undefined
+): CostMetadata.Fields => ({
+  ...(model ? { model } : undefined),
+  ...(serviceTier === undefined ? undefined : { serviceTier }),
+  ...(speed === undefined ? undefined : { speed }),
+  ...(region ? { region } : undefined)
+}))
