@@ -547,6 +547,8 @@ export const decoder = (options?: {
   const encoded: Array<AiResponse.StreamPartEncoded> = []
   const open = new Map<string, OpenCall>()
   const calls = new Map<string, ToolCall>()
+  /** The calls that were told to be invalid. What refers to them later does not tell them again. */
+  const invalid = new Set<string>()
   const sources = new Set<string>()
   let size = 0
   let count = 0
@@ -556,6 +558,7 @@ export const decoder = (options?: {
 
   const giveUp = (call: OpenCall, out: Array<ChatEvent>): void => {
     open.delete(call.id)
+    invalid.add(call.id)
     out.push(call.invalid())
   }
   const settle = (out: Array<ChatEvent>): void => {
@@ -592,7 +595,7 @@ export const decoder = (options?: {
         const call: ToolCall = { _tag: "ToolCall", id, name, params, ...kind }
         open.delete(id)
         calls.set(id, call)
-        out.push(call)
+        if (!invalid.has(id)) out.push(call)
         break
       }
       case "tool-result": {

@@ -40,6 +40,12 @@ describe("the accounts of an answer", () => {
       { type: "tool-approval-request", approvalId: "b", callId: "a" }
     ],
     "a call without a name that has a result": [{ ...call, name: "" }, result],
+    "a call without a name that waits for approval after it has ended": [
+      { ...call, name: "" },
+      { ...call, id: "b", name: "" },
+      { type: "tool-approval-request", approvalId: "c", callId: "a" }
+    ],
+    "a broken call that has a result after it has ended": [call, { ...call, id: "b", input: {} }, result],
     "a broken call whose result ends another one": [
       call,
       { type: "tool-call", key: 1, id: "b", name: "" },
