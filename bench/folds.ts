@@ -12,6 +12,7 @@ import {
   OpenAiChunk,
   Parts
 } from "../src/index.ts"
+import { clear } from "../src/internal/clear.ts"
 
 const count = 2_000
 const word = (at: number) => ` word${at % 10}`
@@ -41,7 +42,7 @@ const folds: Readonly<Record<string, (chunks: ReadonlyArray<Chunk.Chunk>) => unk
   "what it says: `contentEvents`": (chunks) => {
     const out: Array<ContentEvent.ContentEvent> = []
     for (const chunk of chunks) {
-      while (out.length > 0) out.pop()
+      clear(out)
       chunk.contentEvents?.(out, true)
     }
     return out

@@ -160,8 +160,9 @@ class OpenEntry {
   constructor({ delta, key, type }: Text, before: GrowingText | undefined) {
     this.type = type
     this.key = key
-    this.isShared = before?.isEmpty === true
-    this.text = this.isShared && before !== undefined ? before : new GrowingText()
+    const shared = before?.isEmpty === true ? before : undefined
+    this.isShared = shared !== undefined
+    this.text = shared ?? new GrowingText()
     this.add(delta)
   }
 

@@ -55,17 +55,11 @@ const kinds = {
   },
   // Bytes of heap of a stream that has had its first text and waits.
   idle: async () => {
-    const { events, respond } = await import("./bodies.mjs")
+    const { collect, starter } = await import("./idle.mjs")
     const { open } = await load()
-    const reads = events(wire, 1).slice(0, { chat: 2, responses: 4, messages: 3, converse: 2 }[wire])
-    const ask = open(async () => respond(wire, reads, true))
-    const start = (count) =>
-      Promise.all(Array.from({ length: count }, () => new Promise((resolve) => void ask((text) => text && resolve()))))
+    const start = starter(open, wire)
     const heap = async () => {
-      for (let turn = 0; turn < 5; turn++) {
-        await new Promise((resolve) => setTimeout(resolve, 20))
-        globalThis.gc()
-      }
+      await collect()
       return process.memoryUsage().heapUsed
     }
     await start(100)

@@ -11,6 +11,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import * as V8 from "node:v8"
 import { events, large, respond } from "./bodies.mjs"
+import { collect, starter } from "./idle.mjs"
 
 const [name, wire, kind] = process.argv.slice(2)
 const [subject, part] = name.split(":")
@@ -88,10 +89,7 @@ const shares = ({ nodes, samples, timeDeltas }) => {
 
 /** Bytes of the heap by classes. */
 const heap = async () => {
-  for (let turn = 0; turn < 5; turn++) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    globalThis.gc()
-  }
+  await collect()
   const texts = []
   for await (const text of V8.getHeapSnapshot()) texts.push(text)
   const { nodes, snapshot: { meta }, strings } = JSON.parse(texts.join(""))
@@ -142,10 +140,7 @@ if (kind === "import") {
   print("ms", Array.from(sums.values()).reduce((a, b) => a + b), Array.from(sums))
 } else if (kind === "idle") {
   const { open } = await import(file)
-  const reads = events(wire, 1).slice(0, { chat: 2, responses: 4, messages: 3, converse: 2 }[wire])
-  const ask = open(async () => respond(wire, reads, true))
-  const start = (count) =>
-    Promise.all(Array.from({ length: count }, () => new Promise((resolve) => void ask((text) => text && resolve()))))
+  const start = starter(open, wire)
   const count = 1000
   await start(100)
   const before = await heap()
