@@ -40,6 +40,7 @@ import {
 import * as Parts from "../src/Parts.ts"
 import { Answer, Wire } from "../src/testing.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
+import { tableOf } from "../src/wire/explain.ts"
 import * as Sse from "../src/wire/Sse.ts"
 
 /** Numbers that a seed decides (mulberry32). */
@@ -366,7 +367,8 @@ const decode = (
     chunks.push(...decoder.push(read))
   }
   if (decoder.failure === undefined && !decoder.done) chunks.push(...decoder.end())
-  return { chunks, failure: decoder.failure }
+  const { failure } = decoder
+  return { chunks, failure: failure && Effect.runSync(Protocol.reason(failure)) }
 }
 
 const check: (condition: boolean, promise: string) => asserts condition = (condition, promise) => {
@@ -403,6 +405,13 @@ const [format, ...others] = await Promise.all(
 )
 check(format !== undefined, "there are formats")
 const formats = [format, ...others] as const
+
+// With the first failures they would be loaded while a case waits.
+const tables = new Map(
+  await Promise.all(
+    targets.map(async ({ protocol }) => [protocol, await Effect.runPromise(tableOf(protocol.errors))] as const)
+  )
+)
 
 /** Checks what is said of the content as parts, of the stream and of the response, and as a message of the next request. */
 const verifyParts = (
@@ -480,7 +489,8 @@ const verify = (protocol: Protocol.Protocol<Chunk.Chunk>, body: Uint8Array, rand
   }
   const stated = parseErrorBody(new TextDecoder().decode(body.subarray(0, 65_536)))
   if (stated !== undefined) {
-    check(isReason(ProviderError.classify(stated, protocol.errors)), "an error body has a reason")
+    const table = tables.get(protocol) ?? { codes: {} }
+    check(isReason(ProviderError.classify(stated, table)), "an error body has a reason")
   }
   check(Object.keys(Object.prototype).length === 0, "no prototype is changed")
 }

@@ -14,10 +14,13 @@ import {
   AnthropicChunk,
   AzureOpenAi,
   Bedrock,
+  ChatCompletions,
   ChatRequest,
   ChatResponse,
   type Chunk,
+  Converse,
   Groq,
+  Messages,
   OpenAi,
   OpenAiChunk,
   OpenAiResponses,
@@ -565,11 +568,11 @@ export const cases: ReadonlyArray<Case> = [
       return () => clean(long, [Redacted.make(`sk-${"a".repeat(40)}`), Redacted.make("\\".repeat(8))])
     }
   })),
-  ...Object.entries({ OpenAi, AzureOpenAi, Anthropic, Bedrock, Groq }).flatMap(([name, { protocol }]) =>
+  ...Object.entries({ ChatCompletions, AzureOpenAi, Messages, Converse, Groq }).flatMap(([name, { errors }]) =>
     ["triggering ", "content management policy ", "input is too long ", "prompt ", "a"].map((text): Case => ({
       name: `classify: ${name}, a message of ${JSON.stringify(text)}`,
       size: 10_000,
-      prepare: stated(protocol().errors, text)
+      prepare: stated(errors, text)
     }))
   ),
   ...servers

@@ -89,7 +89,6 @@ const shared = [
   "Provider",
   "Endpoint",
   "internal/unknownType",
-  "protocols/chatCompletions/errors",
   "protocols/chatCompletions/options",
   "protocols/messages/plain",
   "protocols/request/reasons"
@@ -100,11 +99,11 @@ type Joined = Readonly<Record<string, ReadonlyArray<string>>>
 
 const forNode: Joined = {
   // Nothing is gained by loading later what few requests need, and an error would wait for a file.
-  core: [...shared, "engine/seldom", "wire/repeatedJson"],
+  core: [...shared, "protocols/chatCompletions/errors", "engine/seldom", "wire/repeatedJson"],
   chat: ["openai/OpenAi", "openai/OpenAiCompatible"],
   chatHosts: ["groq/Groq", "azure/AzureOpenAi", "azure/AzureInference"],
-  responses: ["openai/OpenAiResponses", "azure/AzureResponses"],
-  messages: ["anthropic/Anthropic"],
+  responses: ["openai/OpenAiResponses", "protocols/responses/errors", "azure/AzureResponses"],
+  messages: ["anthropic/Anthropic", "protocols/messages/errors"],
   // The frames of AWS with it; what only the native stream of Claude needs would bring all of Anthropic's wire along.
   bedrock: ["bedrock/Bedrock"],
   invoke: ["bedrock/BedrockInvoke"],

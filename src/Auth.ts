@@ -7,8 +7,8 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as ProviderError from "./errors/providerError.ts"
 import type { ResponseInfo } from "./Protocol.ts"
-import * as ProviderError from "./ProviderError.ts"
 
 /**
  * A request that is about to be sent, as a signature covers it.

@@ -15,6 +15,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as ProviderError from "./errors/providerError.ts"
 import * as JsonSchemaArbitrary from "./internal/jsonSchemaArbitrary.ts"
 import { nearest } from "./internal/nearest.ts"
 import { place } from "./internal/place.ts"
@@ -22,7 +23,6 @@ import * as PromptArbitrary from "./internal/promptArbitrary.ts"
 import { schemaIssues } from "./internal/schemaIssues.ts"
 import { validator } from "./internal/validator.ts"
 import { documentOf, isTooLarge, maxWritten } from "./internal/writtenSize.ts"
-import * as ProviderError from "./ProviderError.ts"
 
 /**
  * How much a model reasons before it answers; each model knows some of these.

@@ -23,9 +23,9 @@ import * as Given from "./content/given.ts"
 import * as Cost from "./Cost.ts"
 import * as CostMetadata from "./CostMetadata.ts"
 import * as Checks from "./engine/checks.ts"
+import * as ProviderError from "./errors/providerError.ts"
 import * as Parts from "./Parts.ts"
 import * as Pricing from "./Pricing.ts"
-import * as ProviderError from "./ProviderError.ts"
 import * as StreamedObject from "./StreamedObject.ts"
 
 /**

@@ -5,8 +5,8 @@
  * @since 0.2.0
  */
 import * as Result from "effect/Result"
+import * as ProviderError from "./errors/providerError.ts"
 import type { ResponseInfo } from "./Protocol.ts"
-import * as ProviderError from "./ProviderError.ts"
 
 /**
  * The address of the requests for one model.

@@ -10,7 +10,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { maxNesting } from "./wire/jsonEvent.ts"
+import { maxNesting } from "./wire/nesting.ts"
 
 /**
  * Why a text is not JSON: it is only the beginning of a value (`incomplete`), or it can't become one (`invalid`).

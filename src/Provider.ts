@@ -22,7 +22,7 @@ import { later } from "./engine/later.ts"
 import * as Plan from "./engine/plan.ts"
 import * as PolicyEngine from "./engine/policy.ts"
 import * as Secrets from "./engine/secrets.ts"
-import * as ProviderError from "./ProviderError.ts"
+import * as ProviderError from "./errors/providerError.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Service

@@ -7,8 +7,8 @@
 import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 import type * as ChatRequest from "./ChatRequest.ts"
+import * as ProviderError from "./errors/providerError.ts"
 import { once } from "./internal/lazy.ts"
-import * as ProviderError from "./ProviderError.ts"
 
 /**
  * A request as one API takes it, before address and credentials.

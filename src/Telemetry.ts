@@ -34,11 +34,11 @@ import * as Call from "./engine/call.ts"
 import * as Checks from "./engine/checks.ts"
 import * as Operation from "./engine/operation.ts"
 import { clean } from "./engine/redaction.ts"
+import * as ProviderError from "./errors/providerError.ts"
 import { defined } from "./internal/defined.ts"
 import * as Names from "./internal/names.ts"
 import * as Pricing from "./Pricing.ts"
 import * as Provider from "./Provider.ts"
-import * as ProviderError from "./ProviderError.ts"
 import type { Usage } from "./Usage.ts"
 
 /**

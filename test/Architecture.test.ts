@@ -10,7 +10,7 @@ import { root } from "./support/process.ts"
 const layers: ReadonlyArray<readonly [name: string, modules: RegExp]> = [
   [
     "vocabulary",
-    /^(ChatRequest|Chunk|ContentEvent|Cost|CostBuckets|CostMetadata|FinishReason|Price|PromptTemplate|ProviderError|Usage)$/
+    /^(ChatRequest|Chunk|ContentEvent|Cost|CostBuckets|CostMetadata|FinishReason|Price|PromptTemplate|ProviderError|Usage)$|^errors\//
   ],
   ["wire", /^wire\//],
   ["content", /^content\//],

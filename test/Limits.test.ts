@@ -8,10 +8,11 @@ import {
   Anthropic,
   AnthropicChunk,
   AzureOpenAi,
-  Bedrock,
+  ChatCompletions,
   ChatResponse,
   type Chunk,
   ChunkStream,
+  Converse,
   EffectAi,
   Groq,
   OpenAi,
@@ -23,6 +24,7 @@ import * as PricingRefresh from "../src/PricingRefresh.ts"
 import * as EventStream from "../src/wire/EventStream.ts"
 import * as Sse from "../src/wire/Sse.ts"
 import * as Cpu from "./support/cpu.ts"
+import { loadedReasonOf, reasonOf } from "./support/fault.ts"
 import { delta, finish, sse } from "./support/host.ts"
 
 const utf8 = new TextEncoder()
@@ -65,13 +67,14 @@ describe("limits", () => {
       })
     }))
 
-  it("a status that is no status is not one, and the chunks before the error count", () => {
+  it("a status that is no status is not one, and the chunks before the error count", async () => {
     for (const code of [450.5, 1e300, 99, 600, -429]) {
       const { chunks, failure } = decode(OpenAi.protocol(), sse(first, { error: { message: "m", code } }))
       assert.lengthOf(chunks, 1)
-      assert.strictEqual(failure?.message, "m")
-      assert.isUndefined(failure?.status)
-      assert.strictEqual(failure?.code, String(code))
+      const reason = await loadedReasonOf(failure)
+      assert.strictEqual(reason?.message, "m")
+      assert.isUndefined(reason?.status)
+      assert.strictEqual(reason?.code, String(code))
     }
   })
 
@@ -84,9 +87,10 @@ describe("limits", () => {
         request_id: long
       })
     )
-    assert.strictEqual(failure?._tag, "ToolUseFailed")
-    assert.strictEqual(failure?.message, `${"x".repeat(ProviderError.maxMessageLength)}…`)
-    assert.isAtMost(JSON.stringify(failure).length, 3 * ProviderError.maxMessageLength)
+    const reason = reasonOf(failure)
+    assert.strictEqual(reason?._tag, "ToolUseFailed")
+    assert.strictEqual(reason?.message, `${"x".repeat(ProviderError.maxMessageLength)}…`)
+    assert.isAtMost(JSON.stringify(reason).length, 3 * ProviderError.maxMessageLength)
     assert.strictEqual(
       ProviderError.classify({ message: "m", code: long }, { codes: {} }).code,
       `${"x".repeat(ProviderError.maxCodeLength)}…`
@@ -96,7 +100,7 @@ describe("limits", () => {
   it(
     "no pattern looks at more than that",
     Cpu.within(2, () => {
-      for (const { errors } of [OpenAi.protocol(), AzureOpenAi.protocol(), Bedrock.protocol()]) {
+      for (const errors of [ChatCompletions.errors, AzureOpenAi.errors, Converse.errors]) {
         for (const word of ["triggering ", "input is too long ", "exceeds the model's ", "prompt is "]) {
           assert.isDefined(ProviderError.classify({ message: word.repeat(100_000) }, errors))
         }
@@ -131,7 +135,10 @@ describe("limits", () => {
         excerpt: ""
       })
     })
-    assert.strictEqual(decode(throwing, "data: a\n\n").failure?.message, "Event 1 cannot be decoded: TypeError")
+    assert.strictEqual(
+      reasonOf(decode(throwing, "data: a\n\n").failure)?.message,
+      "Event 1 cannot be decoded: TypeError"
+    )
   })
 
   describe("the size of what is put together", () => {
@@ -316,8 +323,9 @@ describe("limits", () => {
       for (let size = 0; size <= Protocol.maxLineSize; size += read.length) chunks.push(...decoder.push(read))
       if (isEnded) chunks.push(...decoder.push(utf8.encode("\n")))
       assert.lengthOf(chunks, 1)
-      assert.strictEqual(decoder.failure?._tag, "MalformedEvent")
-      assert.match(decoder.failure?.message ?? "", /line is longer than the limit of 67108864/)
+      const reason = reasonOf(decoder.failure)
+      assert.strictEqual(reason?._tag, "MalformedEvent")
+      assert.match(reason?.message ?? "", /line is longer than the limit of 67108864/)
     }
   })
 })

@@ -12,16 +12,18 @@ import type * as Redacted from "effect/Redacted"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
+import * as Protocol from "../engine/protocol.ts"
+import { once } from "../internal/lazy.ts"
 import { trustedChunk } from "../internal/trusted.ts"
-import * as Protocol from "../Protocol.ts"
 import { dialect } from "../protocols/messages/dialect.ts"
 import * as Messages from "../protocols/messages/events.ts"
-import { errors } from "../protocols/messages/payload.ts"
 import { plain } from "../protocols/messages/plain.ts"
 import * as Provider from "../Provider.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import { AnthropicChunk } from "./AnthropicChunk.ts"
 import type { AnthropicOptions } from "./AnthropicOptions.ts"
+
+const errors = once(() => import("../protocols/messages/errors.ts").then(({ errors }) => errors))
 
 /**
  * Anthropic's own request fields.

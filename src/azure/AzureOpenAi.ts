@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -11,19 +11,21 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
+import * as Protocol from "../engine/protocol.ts"
+import type { Table } from "../errors/classify.ts"
+import * as ProviderError from "../errors/providerError.ts"
 import { trustedChunk } from "../internal/trusted.ts"
-import * as Protocol from "../Protocol.ts"
-import { errors as chatErrors } from "../protocols/chatCompletions/errors.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { plain } from "../protocols/chatCompletions/plain.ts"
 import type { RequestQuirks } from "../protocols/chatCompletions/request.ts"
 import * as Provider from "../Provider.ts"
-import * as ProviderError from "../ProviderError.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import * as AzureAuth from "./auth.ts"
 import { AzureChunk } from "./AzureChunk.ts"
 import type { AzureOpenAiOptions } from "./AzureOpenAiOptions.ts"
 import { AzurePayload } from "./AzurePayload.ts"
+import { errors as azureErrors } from "./errors.ts"
+import * as AzureHost from "./host.ts"
 
 /**
  * Azure OpenAI's own request fields.
@@ -87,19 +89,7 @@ export interface Options extends AzureAuth.Options {
  * @category errors
  * @since 0.1.0
  */
-export const errors: ProviderError.Table = {
-  ...chatErrors,
-  codes: {
-    ...chatErrors.codes,
-    DeploymentNotFound: "NotFound",
-    RateLimitReached: "RateLimited",
-    ResponsibleAIPolicyViolation: "ContentFiltered"
-  },
-  messages: [
-    ...(chatErrors.messages ?? []),
-    [/triggering .*content management policy/i, "ContentFiltered"]
-  ]
-}
+export const errors: Table = azureErrors
 
 /**
  * The response headers of Azure: the id of the request, and the display name of the region (`East US 2`), which differs
@@ -108,10 +98,7 @@ export const errors: ProviderError.Table = {
  * @category decoding
  * @since 0.2.0
  */
-export const headers: Protocol.ResponseHeaders = {
-  requestId: ["x-request-id", "apim-request-id"],
-  info: (headers) => ({ region: headers["x-ms-region"]?.toLowerCase().replaceAll(" ", "") })
-}
+export const headers: Protocol.ResponseHeaders = AzureHost.headers
 
 /**
  * The protocol of chat completions at Azure; it decodes recordings without a network, see `Protocol.decode`.
@@ -253,13 +240,7 @@ export const layer = (options: Options): Layer.Layer<AzureOpenAi | Provider.Prov
  * @since 0.2.0
  */
 export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
-  Provider.configOf({
-    endpoint: Config.String("AZURE_OPENAI_ENDPOINT"),
-    apiKey: Provider.optional(Config.Redacted("AZURE_OPENAI_API_KEY")),
-    apiVersion: Provider.optional(Config.String("AZURE_OPENAI_API_VERSION")),
-    deployment: Provider.optional(Config.String("AZURE_OPENAI_DEPLOYMENT")),
-    ...configs
-  })
+  Provider.configOf({ ...AzureHost.configs(), ...configs })
 
 /**
  * A layer whose options come from configuration: by default `AZURE_OPENAI_ENDPOINT`, which is required, and

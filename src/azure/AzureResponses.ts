@@ -10,6 +10,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
+import { once } from "../internal/lazy.ts"
 import { trustedChunk } from "../internal/trusted.ts"
 import { dialect } from "../protocols/responses/dialect.ts"
 import * as ResponsesEvents from "../protocols/responses/events.ts"
@@ -19,8 +20,10 @@ import * as Responses from "../protocols/responses/service.ts"
 import * as Provider from "../Provider.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import * as AzureAuth from "./auth.ts"
-import * as AzureOpenAi from "./AzureOpenAi.ts"
 import { AzureResponsesChunk } from "./AzureResponsesChunk.ts"
+import * as AzureHost from "./host.ts"
+
+const errors = once(() => import("./errors.ts").then(({ errors }) => errors))
 
 /**
  * The Responses API of Azure OpenAI.
@@ -82,8 +85,8 @@ export const protocol = (): ResponsesEvents.ResponsesProtocol<AzureResponsesChun
       if (deploymentType !== undefined) made.deploymentType = deploymentType
       return made
     },
-    errors: AzureOpenAi.errors,
-    headers: AzureOpenAi.headers
+    errors,
+    headers: AzureHost.headers
   })
 
 /**
@@ -169,7 +172,8 @@ export const layer = (
  * @category configuration
  * @since 0.2.0
  */
-export const config: (configs?: Provider.Configs<Options>) => Config.Config<Options> = AzureOpenAi.config
+export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
+  Provider.configOf({ ...AzureHost.configs(), ...configs })
 
 /**
  * A layer whose options come from configuration: by default `AZURE_OPENAI_ENDPOINT`, which is required, and

@@ -16,7 +16,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { Authorization } from "../Auth.ts"
 import * as Checks from "../engine/checks.ts"
-import * as ProviderError from "../ProviderError.ts"
+import * as ProviderError from "../errors/providerError.ts"
 import type { Auth, Credentials } from "./AwsCredentials.ts"
 
 // Loaded by the first signature: a program with no AWS keys never evaluates it.

@@ -10,23 +10,27 @@ import * as Base64 from "effect/encoding/Base64"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import { isStated } from "../engine/decoder.ts"
 import { definitionOf } from "../engine/policy.ts"
+import * as Protocol from "../engine/protocol.ts"
+import { once } from "../internal/lazy.ts"
 import { trustedChunk } from "../internal/trusted.ts"
-import * as Protocol from "../Protocol.ts"
 import * as BedrockEvent from "../protocols/awsEvent.ts"
 import { dialect } from "../protocols/messages/dialect.ts"
 import * as Messages from "../protocols/messages/events.ts"
-import { errors, type Payload } from "../protocols/messages/payload.ts"
+import type { Payload } from "../protocols/messages/payload.ts"
 import { bedrockVersion, plain } from "../protocols/messages/plain.ts"
 import * as Provider from "../Provider.ts"
-import * as ProviderError from "../ProviderError.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import type * as EventStream from "../wire/EventStream.ts"
+import { isUnexplained } from "../wire/fault.ts"
 import * as JsonEvent from "../wire/jsonEvent.ts"
 import { Reader } from "../wire/jsonReader.ts"
 import { BedrockInvokeChunk } from "./BedrockInvokeChunk.ts"
 import type { BedrockInvokeOptions } from "./BedrockInvokeOptions.ts"
 import * as Runtime from "./runtime.ts"
+
+const errors = once(() => import("../protocols/messages/errors.ts").then(({ errors }) => errors))
 
 /**
  * The native stream's own request fields.
@@ -132,12 +136,12 @@ const events = (info: Protocol.ResponseInfo): Protocol.EventDecoder<EventStream.
     event: (message, out) => {
       const position = count++
       const event = BedrockEvent.read(message, position, json)
-      if (event === undefined || "_tag" in event) return event
+      if (event === undefined || isUnexplained(event)) return event
       const data = dataOf(event)
       if (data === undefined) return BedrockEvent.malformed(position, "holds no event in base64", event.text)
       first ??= data
-      const reason = messages.event({ event: undefined, data, unterminated: false }, out)
-      return reason?._tag === "MalformedEvent" && !isClaude && isUntyped(data) ? foreign(position, data) : reason
+      const fault = messages.event({ event: undefined, data, unterminated: false }, out)
+      return fault !== undefined && !isClaude && isForeign(data) ? foreign(position, data) : fault
     },
     get done() {
       return messages.done
@@ -154,9 +158,10 @@ const dataOf = ({ json, type }: BedrockEvent.Event): string | undefined =>
     ? Result.getOrUndefined(Base64.decodeString(json["bytes"]))
     : undefined
 
-const isUntyped = (data: string): boolean => {
+// An event of Claude's states its type, or an error.
+const isForeign = (data: string): boolean => {
   const json = JsonEvent.parse(data, 0)
-  return json !== undefined && !(json instanceof ProviderError.MalformedEvent) && typeof json["type"] !== "string"
+  return json !== undefined && !isUnexplained(json) && typeof json["type"] !== "string" && !isStated(json["error"])
 }
 
 /**

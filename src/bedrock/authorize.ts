@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Auth from "../Auth.ts"
-import * as ProviderError from "../ProviderError.ts"
+import * as ProviderError from "../errors/providerError.ts"
 import * as AwsCredentials from "./AwsCredentials.ts"
 import * as AwsSignature from "./AwsSignature.ts"
 

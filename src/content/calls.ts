@@ -6,7 +6,7 @@
 import type * as ContentEvent from "../ContentEvent.ts"
 import { inputText } from "../ContentEvent.ts"
 import type { FinishReason } from "../FinishReason.ts"
-import { isTooDeep, maxNesting } from "../wire/jsonEvent.ts"
+import { isTooDeep, maxNesting } from "../wire/nesting.ts"
 import { ObjectText } from "./objectText.ts"
 
 /**

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as ProviderError from "../ProviderError.ts"
+import * as ProviderError from "../errors/providerError.ts"
 
 const refused = (message: string): ProviderError.ProviderError =>
   new ProviderError.ProviderError({

@@ -1,4 +1,4 @@
-import * as ProviderError from "../ProviderError.ts"
+import * as ProviderError from "../errors/providerError.ts"
 
 /**
  * How much of one response is put together, in UTF-16 code units of text and bytes of files. It is half of the longest

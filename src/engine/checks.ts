@@ -4,7 +4,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import * as ProviderError from "../ProviderError.ts"
+import * as ProviderError from "../errors/providerError.ts"
 
 /** The option's value, or a sentence that names the option and says what it has to be. */
 type Checked<A> = Result.Result<A, string>

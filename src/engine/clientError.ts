@@ -1,7 +1,7 @@
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as Predicate from "effect/Predicate"
+import * as ProviderError from "../errors/providerError.ts"
 import { own } from "../internal/own.ts"
-import * as ProviderError from "../ProviderError.ts"
 
 // The codes that Node's and undici's socket and timeout errors carry.
 const timeoutKinds: Readonly<Record<string, ProviderError.Timeout["kind"]>> = {

@@ -1,15 +1,28 @@
-import * as ProviderError from "../ProviderError.ts"
-import { excerpt, failureOf } from "../wire/errorBody.ts"
-import * as JsonEvent from "../wire/jsonEvent.ts"
+import * as Effect from "effect/Effect"
+import type { Failure, Table } from "../errors/classify.ts"
+import * as ProviderError from "../errors/providerError.ts"
+import type { Explain } from "../wire/explain.ts"
+import { type Fault, isUnexplained, type Unexplained } from "../wire/fault.ts"
+import type * as JsonEvent from "../wire/jsonEvent.ts"
 import { Reader } from "../wire/jsonReader.ts"
 import type * as Sse from "../wire/Sse.ts"
+
+/** @internal */
+export type Errors = Table | Effect.Effect<Table>
 
 /** @internal */
 export type Json = { readonly [key: string]: unknown }
 
 // Where a payload does not fit those before it.
 /** @internal */
-export type Fault = { readonly message: string; readonly path: ReadonlyArray<string> }
+export type Misfit = { readonly message: string; readonly path: ReadonlyArray<string> }
+
+/**
+ * What an event says that states a failure.
+ *
+ * @internal
+ */
+export type Stated = (explain: Explain) => Failure
 
 /** @internal */
 export type End = "last" | "[DONE]" | "body"
@@ -20,7 +33,7 @@ export type End = "last" | "[DONE]" | "body"
  * @internal
  */
 export interface Format<P, C> {
-  readonly errors: ProviderError.Table
+  readonly errors: Errors
   readonly check: JsonEvent.Check<P>
   /** Whether an event states a failure after which nothing follows. */
   readonly isFailure: (json: Json, event: string | undefined) => boolean
@@ -28,14 +41,14 @@ export interface Format<P, C> {
   readonly take: (
     payload: P,
     out: Array<C>,
-    stated: ProviderError.Failure | undefined
-  ) => ProviderError.Failure | Fault | "last" | undefined
+    stated: Stated | undefined
+  ) => Stated | Misfit | "last" | undefined
   /** Whether nothing is missing when a response ends with its last event, by `[DONE]`, or with the body. */
   readonly isComplete: (end: End) => boolean
   /** The missing part of an incomplete response. */
   readonly lacks: string
   /** An earlier failure. The response fails with it, whatever else goes wrong afterwards. */
-  readonly pending?: () => ProviderError.Reason | undefined
+  readonly pending?: () => Fault | undefined
 }
 
 /**
@@ -55,7 +68,7 @@ export class Decoder<P, C> {
     this.#json = new Reader(format.check.schema)
   }
 
-  event({ data, event, unterminated }: Sse.Event, out: Array<C>): ProviderError.Reason | undefined {
+  event({ data, event, unterminated }: Sse.Event, out: Array<C>): Fault | undefined {
     const format = this.#format
     const position = this.#count++
     const known = this.#json.known(data)
@@ -63,43 +76,44 @@ export class Decoder<P, C> {
     if (known === undefined && data.charCodeAt(0) !== 123 && data.trim() === "[DONE]") return this.#endedBy("[DONE]")
     const json = known ?? this.#json.parse(data, position)
     if (json === undefined) return undefined
-    if (json instanceof ProviderError.MalformedEvent) {
+    if (isUnexplained(json)) {
       // An event that the end of the body cut off is not malformed: the stream is incomplete.
       if (unterminated) return undefined
-      return event === "error" ? this.#classified({ message: excerpt(data) }) : this.pending ?? json
+      return event === "error" ? this.#classified(({ excerpt }) => ({ message: excerpt(data) })) : this.pending ?? json
     }
     const stated = format.isFailure(json, event) ? failure(json) : undefined
     const payload = known !== undefined && this.#json.isPayload(known) ? known : format.check(json, data, position)
-    if (payload instanceof ProviderError.MalformedEvent) {
+    if (isUnexplained(payload)) {
       return stated ? this.#classified(stated) : this.pending ?? payload
     }
     const before = out.length
-    const fault = format.take(payload, out, stated)
+    const taken = format.take(payload, out, stated)
     this.#chunks += out.length - before
-    if (fault === undefined) return undefined
-    if (fault === "last") return this.#endedBy("last")
-    if (!("path" in fault)) return this.#classified(fault)
-    const message = `Event ${position} ${fault.message}`
-    return this.pending ?? JsonEvent.malformed({ event: position, data, message, path: fault.path })
+    if (taken === undefined) return undefined
+    if (taken === "last") return this.#endedBy("last")
+    if (typeof taken === "function") return this.#classified(taken)
+    const message = `Event ${position} ${taken.message}`
+    return this.pending ??
+      (({ malformed }) => Effect.succeed(malformed({ event: position, data, message, path: taken.path })))
   }
 
-  end(): ProviderError.Reason | undefined {
+  end(): Fault | undefined {
     return this.#endedBy("body")
   }
 
-  get pending(): ProviderError.Reason | undefined {
+  get pending(): Fault | undefined {
     return this.#format.pending?.()
   }
 
-  #endedBy(end: End): ProviderError.Reason | undefined {
+  #endedBy(end: End): Fault | undefined {
     this.done = end !== "body"
     return this.#chunks > 0 && this.#format.isComplete(end)
       ? undefined
       : this.pending ?? incomplete(this.#chunks, this.#format.lacks)
   }
 
-  #classified(failure: ProviderError.Failure): ProviderError.Reason {
-    return this.pending ?? ProviderError.classify(failure, this.#format.errors)
+  #classified(stated: Stated): Fault {
+    return this.pending ?? classified(stated, this.#format.errors)
   }
 }
 
@@ -111,13 +125,13 @@ export const incomplete = (chunks: number, lacks: string): ProviderError.Incompl
       : `The stream ended after ${chunks} chunks without ${lacks}`
   })
 
+/** @internal */
+export const classified = (stated: Stated, errors: Errors): Unexplained => (explain) =>
+  explain.classified(stated(explain), errors)
+
 // The object is known to state a failure.
 /** @internal */
-export const failure = (json: object): ProviderError.Failure => {
-  const stated = failureOf(json) ?? { message: "The provider stated an error without a message" }
-  // A flat body: its type is the event's, not the error's.
-  return stated.type === "error" ? { ...stated, type: undefined } : stated
-}
+export const failure = (json: object): Stated => ({ stated }) => stated(json)
 
 // Some hosts have the field in every event.
 /** @internal */

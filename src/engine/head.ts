@@ -1,6 +1,6 @@
 import type * as Headers from "effect/http/Headers"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import { requestIdHeaders, type ResponseHeaders } from "../Protocol.ts"
+import { requestIdHeaders, type ResponseHeaders } from "./protocol.ts"
 
 /**
  * The provider's id of the request, from a response's headers.

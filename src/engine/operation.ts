@@ -9,8 +9,8 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import * as ProviderError from "../errors/providerError.ts"
 import * as Names from "../internal/names.ts"
-import * as ProviderError from "../ProviderError.ts"
 import { withMethods } from "./quiet.ts"
 
 /** @internal */

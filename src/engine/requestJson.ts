@@ -1,8 +1,8 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as ChatRequest from "../ChatRequest.ts"
+import * as ProviderError from "../errors/providerError.ts"
 import { lazy } from "../internal/lazy.ts"
-import * as ProviderError from "../ProviderError.ts"
 
 const encode = Schema.encodeResult(ChatRequest.Normalized)
 const encodeJson = lazy(() => Schema.encodeResult(Schema.toCodecJson(ChatRequest.Normalized)))

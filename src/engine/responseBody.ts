@@ -7,8 +7,8 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
 import * as Scheduler from "effect/Scheduler"
+import * as ProviderError from "../errors/providerError.ts"
 import { concat } from "../internal/bytes.ts"
-import * as ProviderError from "../ProviderError.ts"
 import { millis, unwatch, watch, type Watched } from "./watch.ts"
 
 /** @internal */

@@ -14,12 +14,14 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Tracer from "effect/Tracer"
 import { hasOutput } from "../content/hasOutput.ts"
+import { classify, type Failure, type Table } from "../errors/classify.ts"
+import * as ProviderError from "../errors/providerError.ts"
 import { concat } from "../internal/bytes.ts"
 import { defined } from "../internal/defined.ts"
 import type { Protocol } from "../Protocol.ts"
-import * as ProviderError from "../ProviderError.ts"
 import { excerpt, failureOf } from "../wire/errorBody.ts"
-import { isTooDeep } from "../wire/jsonEvent.ts"
+import { explain, tableOf } from "../wire/explain.ts"
+import { isTooDeep } from "../wire/nesting.ts"
 import { fromBody, fromHttp } from "./clientError.ts"
 import { type Head, isExpected, isOk, mediaTypeOf, requestId } from "./head.ts"
 import { tracer } from "./quiet.ts"
@@ -33,6 +35,9 @@ import { inTotal, undecided, withContent } from "./timeLimits.ts"
 const errorBody = { bytes: 64 * 1024, time: Duration.seconds(2) }
 
 type Refusing = Pick<Protocol<unknown>, "contentTypes" | "errors" | "failure" | "headers">
+
+/** Why a response is refused, as a function of its body and of the provider's error table. */
+type Refusal = (answer: Answer, errors: Table) => ProviderError.Reason
 
 type Reads = Pull.Pull<ReadonlyArray<Uint8Array>, ProviderError.ProviderError>
 
@@ -86,7 +91,7 @@ export const judge = Effect.fnUntraced(function*(
   // secret.
   const shown = clean(body, known.secrets)
   const now = yield* Clock.currentTimeMillis
-  return yield* known.fail(refuse({ body, shown, now }))
+  return yield* known.fail(refuse({ body, shown, now }, yield* tableOf(protocol.errors)))
 })
 
 /** Reads that have come, and then the others. */
@@ -137,17 +142,17 @@ const isStream = (mediaType: string, contentTypes: ReadonlyArray<string>, text: 
     ? !text.startsWith("{")
     : /^(data|event|id|retry)?:/.test(text)
 
-/** Why a response is not a stream to decode, as a function of its body; `undefined` when it is one. */
+/** Why a response is not a stream to decode; `undefined` when it is one. */
 const refusal = (
   response: Head,
-  { contentTypes, errors, failure, headers: names }: Refusing,
+  { contentTypes, failure, headers: names }: Refusing,
   reads: ReadonlyArray<Uint8Array>
-): ((answer: Answer) => ProviderError.Reason) | undefined => {
+): Refusal | undefined => {
   const mediaType = mediaTypeOf(response)
   const text = start(reads)
   const ok = isOk(response)
   if (ok && isStream(mediaType, contentTypes, text)) return undefined
-  return ({ body, now, shown }) => {
+  return ({ body, now, shown }, errors) => {
     const stated = parseErrorBody(body, failure)
     if (ok && stated === undefined) {
       return new ProviderError.UnexpectedContentType({
@@ -159,7 +164,7 @@ const refusal = (
         body: excerpt(shown)
       })
     }
-    return ProviderError.classify({
+    return classify({
       message: `HTTP ${response.status}${mediaType === "" ? "" : ` with a body of ${mediaType}`}${addressed(response)}`,
       ...(stated === undefined ? { body: excerpt(shown) } : stated),
       ...defined({ code: names.errorCode?.(response.headers) }),
@@ -178,8 +183,8 @@ const refusal = (
  */
 export const parseErrorBody = (
   body: string,
-  own?: (json: { readonly [key: string]: unknown }) => ProviderError.Failure | undefined
-): ProviderError.Failure | undefined => {
+  own?: (json: { readonly [key: string]: unknown }) => Failure | undefined
+): Failure | undefined => {
   const parsed = parseJson(body)
   // Google's compatible endpoint wraps the object in an array.
   const json: unknown = Array.isArray(parsed) ? parsed[0] : parsed
@@ -274,4 +279,4 @@ const tagOf = (value: unknown): string | undefined =>
 export const quietTracer = (self: Tracer.Tracer, secrets: ReadonlyArray<Redacted.Redacted>): Tracer.Tracer =>
   tracer(self, (text) => clean(text, secrets))
 
-export { cleanAll, fromBody, hasOutput, inTotal, openStream, pause, tellRetry, undecided, withContent }
+export { cleanAll, explain, fromBody, hasOutput, inTotal, openStream, pause, tellRetry, undecided, withContent }

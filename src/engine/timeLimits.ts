@@ -4,7 +4,7 @@ import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
-import * as ProviderError from "../ProviderError.ts"
+import * as ProviderError from "../errors/providerError.ts"
 import { millis } from "./watch.ts"
 
 type Fail<E> = (reason: ProviderError.Reason) => Effect.Effect<never, E>

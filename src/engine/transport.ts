@@ -14,13 +14,14 @@ import * as Pull from "effect/Pull"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import * as Protocol from "../Protocol.ts"
-import * as ProviderError from "../ProviderError.ts"
+import * as ProviderError from "../errors/providerError.ts"
+import { isUnexplained } from "../wire/fault.ts"
 import { countRetry, CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
 import type { Client } from "./definition.ts"
 import { type Head, headOf, isEvident, isOk, requestId } from "./head.ts"
 import type { Later } from "./later.ts"
 import type * as Opening from "./opening.ts"
+import * as Protocol from "./protocol.ts"
 import { withRequestId } from "./reason.ts"
 import * as ResponseBody from "./responseBody.ts"
 import * as Secrets from "./secrets.ts"
@@ -194,16 +195,26 @@ class Known implements Protocol.Progress, ResponseBody.Options<ProviderError.Pro
     this.idleTimeout = idleTimeout
   }
 
-  /** Fails with a reason, without the caller's secrets. */
-  readonly fail = (reason: ProviderError.Reason): Effect.Effect<never, ProviderError.ProviderError> =>
-    Effect.suspend(() => {
-      const stated = withRequestId(reason, this.requestId)
-      return Effect.flatMap(
-        this.#cleaned((clean) => Secrets.scrub(stated, clean)),
-        (reason) =>
-          Effect.fail(new ProviderError.ProviderError({ provider: this.#provider, reason, emitted: this.emitted }))
+  /** Fails with the reason of a fault, without the caller's secrets. */
+  readonly fail = (fault: Protocol.Fault): Effect.Effect<never, ProviderError.ProviderError> =>
+    this.#reasonOf(fault).pipe(
+      Effect.flatMap((reason) => {
+        const stated = withRequestId(reason, this.requestId)
+        return this.#cleaned((clean) => Secrets.scrub(stated, clean))
+      }),
+      Effect.flatMap((reason) =>
+        Effect.fail(new ProviderError.ProviderError({ provider: this.#provider, reason, emitted: this.emitted }))
       )
-    })
+    )
+
+  #reasonOf(fault: Protocol.Fault): Effect.Effect<ProviderError.Reason> {
+    if (!isUnexplained(fault)) return Effect.succeed(fault)
+    const unexplained = new ProviderError.Unknown({ message: missing("tells why this response failed") })
+    return Effect.flatMap(
+      this.seldom,
+      (seldom) => seldom === undefined ? Effect.succeed(unexplained) : fault(seldom.explain)
+    )
+  }
 
   /** The headers of an answer, without the caller's secrets. */
   headers(headers: Headers.Headers): Effect.Effect<Headers.Headers> {
@@ -271,12 +282,15 @@ const reasonOf = (error: unknown, seldom: Later["seldom"]): Effect.Effect<Provid
   )
 
 /** Why a response is refused when what reads its body can't be loaded. */
-const unread = (response: Head, { errors, headers }: Protocol.Protocol<unknown>): ProviderError.Reason =>
-  ProviderError.classify({
-    message: `HTTP ${response.status}. ${missing("reads it")}`,
-    status: isOk(response) ? undefined : response.status,
-    requestId: requestId(response.headers, headers)
-  }, errors)
+const unread = ({ headers, status }: Head, names: Protocol.ResponseHeaders): ProviderError.Reason => {
+  const stated = { message: `HTTP ${status}. ${missing("reads it")}`, status }
+  const reason = status === 429
+    ? new ProviderError.RateLimited(stated)
+    : status < 500
+    ? new ProviderError.Unknown(stated)
+    : new ProviderError.ServerError(stated)
+  return withRequestId(reason, requestId(headers, names))
+}
 
 // What every request runs is written without generators, which would cost it a tenth.
 const openOnce = <C>(
@@ -326,7 +340,7 @@ const openOnce = <C>(
         route.seldom,
         (seldom) =>
           seldom?.openStream(response, clock, known) ??
-            fail(unread(headOf(response), protocol))
+            fail(unread(headOf(response), protocol.headers))
       )
     }
     const answering = Effect.flatMap(Effect.catch(route.attempt, fail), (attempt) => {
@@ -355,7 +369,7 @@ const openOnce = <C>(
     const judged = (answer: Answer) => {
       const { body: { reads }, response } = answer
       return Effect.flatMap(route.seldom, (seldom) => {
-        if (seldom === undefined) return fail(unread(response, protocol))
+        if (seldom === undefined) return fail(unread(response, protocol.headers))
         const undecided = seldom.undecided(reads, clock, policy.contentTimeout, fail)
         return seldom.judge(answer, protocol, { reads, undecided }, known)
       })

@@ -12,15 +12,14 @@ import type * as Redacted from "effect/Redacted"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
+import * as Protocol from "../engine/protocol.ts"
+import type { Table } from "../errors/classify.ts"
 import { trustedChunk } from "../internal/trusted.ts"
-import * as Protocol from "../Protocol.ts"
 import { errors as chatErrors } from "../protocols/chatCompletions/errors.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { plain } from "../protocols/chatCompletions/plain.ts"
 import * as Provider from "../Provider.ts"
-import * as ProviderError from "../ProviderError.ts"
 import * as RequestFormat from "../RequestFormat.ts"
-import { failureOf } from "../wire/errorBody.ts"
 import { GroqChunk } from "./GroqChunk.ts"
 import type { GroqOptions } from "./GroqOptions.ts"
 import { GroqPayload } from "./GroqPayload.ts"
@@ -81,7 +80,7 @@ const { rate_limit_exceeded: _, ...codes } = chatErrors.codes
  * @category errors
  * @since 0.1.0
  */
-export const errors: ProviderError.Table = {
+export const errors: Table = {
   ...chatErrors,
   codes: {
     ...codes,
@@ -108,7 +107,7 @@ export const protocol = (): Protocol.Protocol<GroqChunk> =>
     payload: GroqPayload,
     make: (chunk) => trustedChunk(GroqChunk, "GroqChunk", "groq", chunk),
     errors,
-    failure: ({ x_groq }) => x_groq?.error ? failureOf(x_groq) : undefined
+    stated: ({ x_groq }) => x_groq?.error ? x_groq : undefined
   })
 
 /**

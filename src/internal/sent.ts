@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import { isProviderError } from "../ProviderError.ts"
+import { isProviderError } from "../errors/providerError.ts"
 
 /**
  * What a user is told of an error: the tag of its reason. Messages stay on the server, as they may not be meant for users.

@@ -24,8 +24,8 @@ import type { Chunk } from "../Chunk.ts"
 import * as Checks from "../engine/checks.ts"
 import { fromBody } from "../engine/clientError.ts"
 import * as GivenOptions from "../engine/givenOptions.ts"
+import * as ProviderError from "../errors/providerError.ts"
 import * as Provider from "../Provider.ts"
-import * as ProviderError from "../ProviderError.ts"
 
 /**
  * The procedure that streams one chat completion.

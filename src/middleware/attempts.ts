@@ -21,8 +21,8 @@ import { CurrentHeads, CurrentWatchers } from "../engine/call.ts"
 import * as Checks from "../engine/checks.ts"
 import * as Opening from "../engine/opening.ts"
 import { millis } from "../engine/watch.ts"
+import * as ProviderError from "../errors/providerError.ts"
 import * as Provider from "../Provider.ts"
-import * as ProviderError from "../ProviderError.ts"
 import type { Usage } from "../Usage.ts"
 
 /**

@@ -9,9 +9,9 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { definitionOf } from "../engine/policy.ts"
+import * as Protocol from "../engine/protocol.ts"
+import { once } from "../internal/lazy.ts"
 import { trustedChunk } from "../internal/trusted.ts"
-import * as Protocol from "../Protocol.ts"
-import { errors as chatErrors } from "../protocols/chatCompletions/errors.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { Payload } from "../protocols/chatCompletions/payload.ts"
 import { plain } from "../protocols/chatCompletions/plain.ts"
@@ -20,6 +20,8 @@ import * as RequestFormat from "../RequestFormat.ts"
 import * as Host from "./host.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
 import type { OpenAiOptions } from "./OpenAiOptions.ts"
+
+const errors = once(() => import("../protocols/chatCompletions/errors.ts").then(({ errors }) => errors))
 
 /**
  * OpenAI's own request fields.
@@ -90,7 +92,7 @@ export const protocol = (): Protocol.Protocol<OpenAiChunk> =>
       if (region !== undefined) made.region = region
       return made
     },
-    errors: chatErrors
+    errors
   })
 
 /**

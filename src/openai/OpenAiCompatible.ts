@@ -12,9 +12,9 @@ import type * as Redacted from "effect/Redacted"
 import * as Auth from "../Auth.ts"
 import * as Endpoint from "../Endpoint.ts"
 import { definitionOf } from "../engine/policy.ts"
+import { once } from "../internal/lazy.ts"
 import { trustedChunk } from "../internal/trusted.ts"
 import type * as Protocol from "../Protocol.ts"
-import { errors as chatErrors } from "../protocols/chatCompletions/errors.ts"
 import * as ChatCompletions from "../protocols/chatCompletions/events.ts"
 import { Payload } from "../protocols/chatCompletions/payload.ts"
 import { plain } from "../protocols/chatCompletions/plain.ts"
@@ -22,6 +22,8 @@ import type { RequestQuirks } from "../protocols/chatCompletions/request.ts"
 import * as Provider from "../Provider.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import { OpenAiChunk } from "./OpenAiChunk.ts"
+
+const errors = once(() => import("../protocols/chatCompletions/errors.ts").then(({ errors }) => errors))
 
 /**
  * The address of a host, and how it differs from OpenAI.
@@ -87,7 +89,7 @@ export const protocol = (options: Pick<Options, "provider" | "quirks">): Protoco
       if (reasoningField !== undefined) made.reasoningField = reasoningField
       return made
     },
-    errors: chatErrors
+    errors
   })
 }
 

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { definitionOf } from "../engine/policy.ts"
+import { once } from "../internal/lazy.ts"
 import { trustedChunk } from "../internal/trusted.ts"
 import { dialect } from "../protocols/responses/dialect.ts"
 import * as ResponsesEvents from "../protocols/responses/events.ts"
@@ -20,6 +21,8 @@ import * as RequestFormat from "../RequestFormat.ts"
 import * as Host from "./host.ts"
 import { OpenAiResponsesChunk } from "./OpenAiResponsesChunk.ts"
 import type { OpenAiResponsesOptions } from "./OpenAiResponsesOptions.ts"
+
+const errors = once(() => import("../protocols/responses/errors.ts").then(({ errors }) => errors))
 
 /**
  * The own request fields of OpenAI's Responses API.
@@ -80,7 +83,7 @@ export const protocol = (): ResponsesEvents.ResponsesProtocol<OpenAiResponsesChu
       if (region !== undefined) made.region = region
       return made
     },
-    errors: ResponsesEvents.errors
+    errors
   })
 
 /**

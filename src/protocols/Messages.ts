@@ -7,6 +7,7 @@
  */
 export * from "./messages/chunk.ts"
 export * from "./messages/dialect.ts"
+export * from "./messages/errors.ts"
 export * from "./messages/events.ts"
 export * from "./messages/payload.ts"
 export * from "./messages/request.ts"

@@ -7,6 +7,7 @@
  */
 export * from "./responses/chunk.ts"
 export * from "./responses/dialect.ts"
+export * from "./responses/errors.ts"
 export * from "./responses/events.ts"
 export { type Context, type Position } from "./responses/memory.ts"
 export * from "./responses/payload.ts"

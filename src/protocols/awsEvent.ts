@@ -1,7 +1,9 @@
+import * as Effect from "effect/Effect"
+import * as Decoder from "../engine/decoder.ts"
 import type * as Protocol from "../Protocol.ts"
-import * as ProviderError from "../ProviderError.ts"
-import { excerpt, failureOf } from "../wire/errorBody.ts"
+import type * as ProviderError from "../ProviderError.ts"
 import * as EventStream from "../wire/EventStream.ts"
+import { isUnexplained, type Unexplained } from "../wire/fault.ts"
 import * as JsonEvent from "../wire/jsonEvent.ts"
 import type { Reader } from "../wire/jsonReader.ts"
 
@@ -77,7 +79,7 @@ export const read = (
   message: EventStream.Message,
   position: number,
   reader: Reader<unknown>
-): Event | ProviderError.Reason | undefined => {
+): Event | Unexplained | undefined => {
   const { headers } = message
   const text = utf8.decode(message.body)
   switch (headers[":message-type"]) {
@@ -85,16 +87,14 @@ export const read = (
       const type = headers[":event-type"]
       if (type === undefined) return malformed(position, "does not state its type", text)
       const json = reader.known(text) ?? reader.parse(text, position)
-      return json === undefined || json instanceof ProviderError.MalformedEvent ? json : { type, text, json }
+      return json === undefined || isUnexplained(json) ? json : { type, text, json }
     }
     case "exception":
-      return ProviderError.classify(failure(headers[":exception-type"], text), errors)
+      return Decoder.classified(failure(headers[":exception-type"], text), errors)
     case "error": {
       const code = headers[":error-code"]
-      return ProviderError.classify({
-        message: headers[":error-message"] || `The provider stated ${code ?? "an error"} without a message`,
-        code
-      }, errors)
+      const message = headers[":error-message"] || `The provider stated ${code ?? "an error"} without a message`
+      return Decoder.classified(() => ({ message, code }), errors)
     }
     default:
       return malformed(position, "is neither an event nor an exception nor an error", text)
@@ -102,12 +102,12 @@ export const read = (
 }
 
 /** @internal */
-export const malformed = (position: number, what: string, data: string): ProviderError.MalformedEvent =>
-  JsonEvent.malformed({ event: position, data, message: `Frame ${position} ${what}` })
+export const malformed = (position: number, what: string, data: string): Unexplained => ({ malformed }) =>
+  Effect.succeed(malformed({ event: position, data, message: `Frame ${position} ${what}` }))
 
-const failure = (type: string | undefined, text: string): ProviderError.Failure => {
+const failure = (type: string | undefined, text: string): Decoder.Stated => ({ excerpt, failureOf }) => {
   const json = JsonEvent.parse(text, 0)
-  const stated = json === undefined || json instanceof ProviderError.MalformedEvent ? {} : json
+  const stated = json === undefined || isUnexplained(json) ? {} : json
   const original = stated["originalMessage"]
   return {
     message: failureOf(stated)?.message || (typeof original === "string" ? original : "") ||
@@ -153,7 +153,7 @@ export const framing: Protocol.Framing<EventStream.Message> = {
   make: () => EventStream.decoder(),
   fromLine: (line) => {
     const json = JsonEvent.parse(line, 0)
-    const [member, ...others] = json === undefined || json instanceof ProviderError.MalformedEvent
+    const [member, ...others] = json === undefined || isUnexplained(json)
       ? []
       : Object.entries(json)
     // The event decoder reports the problem.

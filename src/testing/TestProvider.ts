@@ -12,8 +12,8 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.ts"
 import type * as Chunk from "../Chunk.ts"
+import * as ProviderError from "../errors/providerError.ts"
 import * as Provider from "../Provider.ts"
-import * as ProviderError from "../ProviderError.ts"
 import { replyAt } from "./replyAt.ts"
 
 /**

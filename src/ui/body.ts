@@ -6,8 +6,8 @@ import * as Base64 from "effect/encoding/Base64"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Checks from "../engine/checks.ts"
+import { InvalidRequest } from "../errors/providerError.ts"
 import { place } from "../internal/place.ts"
-import { InvalidRequest } from "../ProviderError.ts"
 
 /**
  * How large the body of a client may be.

@@ -1,6 +1,6 @@
 /** Reads the JSON of the events of one response. */
 import type * as Schema from "effect/Schema"
-import { MalformedEvent } from "../ProviderError.ts"
+import { isUnexplained } from "./fault.ts"
 import { parse } from "./jsonEvent.ts"
 import type { Repeated } from "./repeatedJson.ts"
 
@@ -45,7 +45,7 @@ export class Reader<P> {
   /** As {@link parse}, for what is not known. */
   parse(data: string, event: number): ReturnType<typeof parse> {
     const json = parse(data, event)
-    if (json === undefined || json instanceof MalformedEvent) return json
+    if (json === undefined || isUnexplained(json)) return json
     if (this.#repeated !== undefined) this.#repeated.learn(data, json)
     else if (++this.#waited === patience) this.#useRepeated()
     return json

@@ -19,6 +19,7 @@ import { ReplayServer, Wire as TestingWire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as Claude from "../anthropic/wire.ts"
 import * as Client from "../support/client.ts"
+import { loadedReasonOf } from "../support/fault.ts"
 import { overHttp1 } from "./http1.ts"
 import * as Wire from "./wire.ts"
 
@@ -174,9 +175,9 @@ describe("BedrockInvoke.protocol", () => {
     }
   })
 
-  it("fails with Claude's errors and AWS's exceptions", () => {
+  it("fails with Claude's errors and AWS's exceptions", async () => {
     const claude = Wire.decode(protocol, [...frames.slice(0, 3), frame(Claude.error("overloaded_error", "Overloaded"))])
-    assert.strictEqual(claude.reason?._tag, "Overloaded")
+    assert.strictEqual((await loadedReasonOf(claude.fault))?._tag, "Overloaded")
     assert.strictEqual(claude.chunks.length, 3)
     const aws = Wire.decode(protocol, [
       ...frames.slice(0, 3),

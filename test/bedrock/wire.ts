@@ -1,6 +1,7 @@
 /** Streams in Bedrock's wire format, written by hand after its documentation. */
 import { ChatResponse, type Chunk, Protocol } from "../../src/index.ts"
 import * as EventStream from "../../src/wire/EventStream.ts"
+import { reasonOf } from "../support/fault.ts"
 
 export type Payload = Readonly<Record<string, unknown>>
 
@@ -137,5 +138,13 @@ const outcome = <C extends Chunk.Chunk>(decoder: Protocol.BodyDecoder<C>, reads:
   const chunks: Array<C> = []
   for (const read of reads) if (decoder.failure === undefined && !decoder.done) chunks.push(...decoder.push(read))
   if (decoder.failure === undefined && !decoder.done) chunks.push(...decoder.end())
-  return { chunks, response: ChatResponse.fromChunks(chunks), reason: decoder.failure, done: decoder.done }
+  return {
+    chunks,
+    response: ChatResponse.fromChunks(chunks),
+    fault: decoder.failure,
+    get reason() {
+      return reasonOf(decoder.failure)
+    },
+    done: decoder.done
+  }
 }

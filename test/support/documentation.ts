@@ -45,7 +45,8 @@ export const publicModules = (): ReadonlyArray<string> =>
   sources().filter((file) => /\/[A-Z]\w+\.ts$/.test(file) && !/^export \* from/m.test(read(file)) || isInside(file))
 
 const isInside = (file: string): boolean =>
-  /^src\/protocols\/(?!request\/(?:claude|claudeSchema|openai|schema)\.ts)\w+\/\w+\.ts$/.test(file)
+  /^src\/protocols\/(?!request\/(?:claude|claudeSchema|openai|schema)\.ts)\w+\/\w+\.ts$|^src\/errors\/|^src\/engine\/(?:decode|protocol)\.ts$/
+    .test(file)
 
 /** Every ```ts block of a file. */
 export const examples = (file: string): ReadonlyArray<Example> => {

@@ -18,6 +18,7 @@ import { OpenAiChunk } from "../../src/openai/OpenAiChunk.ts"
 import { OpenAiResponsesChunk } from "../../src/openai/OpenAiResponsesChunk.ts"
 import type * as Protocol from "../../src/Protocol.ts"
 import { Answer, Arbitraries, Wire } from "../../src/testing.ts"
+import { reasonOf } from "../support/fault.ts"
 
 const payloads = (chunks: ReadonlyArray<{ readonly chunk: unknown }>) => chunks.map(({ chunk }) => chunk)
 
@@ -222,7 +223,7 @@ describe("Arbitraries", () => {
         const end = seed % (sent.length - closing(answer) + 1)
         const { chunks, failure } = decode(encode(answer).slice(0, end))
         assert.deepStrictEqual(payloads(chunks), payloads(sent.slice(0, end)))
-        assert.strictEqual(failure?._tag, "IncompleteStream")
+        assert.strictEqual(reasonOf(failure)?._tag, "IncompleteStream")
       }, { arbitrary: { runs: 30 } })
     })
   }

@@ -1,5 +1,5 @@
 /**
- * The errors of this format, which OpenAI's other APIs have as well.
+ * The errors of this format, which OpenAI's other APIs have as well. They are loaded when the first response fails.
  *
  * @since 0.2.0
  */

@@ -7,10 +7,9 @@ import type * as Schema from "effect/Schema"
 import type { Chunk } from "../../Chunk.ts"
 import { hasOutput } from "../../content/hasOutput.ts"
 import * as Decoder from "../../engine/decoder.ts"
+import * as Protocol from "../../engine/protocol.ts"
 import { elements } from "../../internal/open.ts"
-import * as Protocol from "../../Protocol.ts"
-import * as ProviderError from "../../ProviderError.ts"
-import { failureOf } from "../../wire/errorBody.ts"
+import type * as ProviderError from "../../ProviderError.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
 import { indexOf, type Payload } from "./payload.ts"
 
@@ -39,13 +38,25 @@ export const protocol = <P extends Payload, C extends Chunk>(options: {
   readonly payload: Schema.Codec<P, P>
   /** The host's chunk from a payload that passed the schema. */
   readonly make: (payload: P, info: Protocol.ResponseInfo) => C
-  readonly errors: ProviderError.Table
+  readonly errors: Protocol.Errors
   /** A failure that the host states in an unusual place. */
   readonly failure?: (payload: P) => ProviderError.Failure | undefined
+  /**
+   * An object in an unusual place that states a failure in a usual shape.
+   *
+   * @internal
+   */
+  readonly stated?: (payload: P) => object | undefined
   /** Facts in the headers of the host's responses. Default: the request id, under the names that most hosts use. */
   readonly headers?: Protocol.ResponseHeaders | undefined
 }): Protocol.Protocol<C> => {
   const check = JsonEvent.check(options.payload)
+  const failureIn = (payload: P): Decoder.Stated | undefined => {
+    const failure = options.failure?.(payload)
+    if (failure !== undefined) return () => failure
+    const object = options.stated?.(payload) ?? failedChoice(payload)
+    return object && Decoder.failure(object)
+  }
   return Protocol.make({
     provider: options.provider,
     framing: Protocol.serverSentEvents,
@@ -74,7 +85,7 @@ export const protocol = <P extends Payload, C extends Chunk>(options: {
         check,
         isFailure,
         take: (payload, out, stated) => {
-          const failure = stated ?? options.failure?.(payload) ?? choiceFailure(payload)
+          const failure = stated ?? failureIn(payload)
           const chunk = options.make(payload, info)
           if (failure === undefined) observe(payload)
           if (failure === undefined || chunk.usage !== undefined || hasOutput(chunk)) out.push(chunk)
@@ -92,7 +103,5 @@ export const protocol = <P extends Payload, C extends Chunk>(options: {
 const isFailure = ({ error, object, type }: Decoder.Json, event: string | undefined): boolean =>
   event === "error" || Decoder.isStated(error) || object === "error" || type === "error"
 
-const choiceFailure = (payload: Payload): ProviderError.Failure | undefined => {
-  for (const choice of elements(payload.choices)) if (Decoder.isStated(choice["error"])) return failureOf(choice)
-  return undefined
-}
+const failedChoice = (payload: Payload): object | undefined =>
+  elements(payload.choices).find(({ error }) => Decoder.isStated(error))

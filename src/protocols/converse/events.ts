@@ -5,10 +5,10 @@
  */
 import * as Schema from "effect/Schema"
 import { incomplete } from "../../engine/decoder.ts"
+import * as Protocol from "../../engine/protocol.ts"
 import { validator } from "../../internal/validator.ts"
-import * as Protocol from "../../Protocol.ts"
-import type * as ProviderError from "../../ProviderError.ts"
 import type * as EventStream from "../../wire/EventStream.ts"
+import { isUnexplained } from "../../wire/fault.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
 import { Reader } from "../../wire/jsonReader.ts"
 import * as BedrockEvent from "../awsEvent.ts"
@@ -22,7 +22,7 @@ const validators = new Map<string, (json: unknown) => boolean>(
 const isPayload = (_payload: object, { json, type }: BedrockEvent.Event): _payload is Payload =>
   validators.get(type)?.(json) ?? true
 
-const invalid = JsonEvent.invalidPayload(Schema.toType(Payload))
+const schema = Schema.toType(Payload)
 
 /**
  * Makes a chunk of an event that passed the schema. `block` is the kind of the content block, which its start states,
@@ -81,21 +81,20 @@ class Decoder<C> implements Protocol.EventDecoder<EventStream.Message, C> {
   }
 
   // Callers may take them off the decoder.
-  readonly event = (message: EventStream.Message, out: Array<C>): ProviderError.Reason | undefined =>
+  readonly event = (message: EventStream.Message, out: Array<C>): Protocol.Fault | undefined =>
     this.#event(message, out)
-  readonly end = (): ProviderError.Reason | undefined =>
-    this.#stopped ? undefined : incomplete(this.#chunks, "a stop reason")
+  readonly end = (): Protocol.Fault | undefined => this.#stopped ? undefined : incomplete(this.#chunks, "a stop reason")
 
   get done(): boolean {
     return this.#stopped && this.#hasMetadata
   }
 
-  #event(message: EventStream.Message, out: Array<C>): ProviderError.Reason | undefined {
+  #event(message: EventStream.Message, out: Array<C>): Protocol.Fault | undefined {
     const position = this.#count++
     const event = BedrockEvent.read(message, position, this.#json)
-    if (event === undefined || "_tag" in event) return event
+    if (event === undefined || isUnexplained(event)) return event
     const payload = { [event.type]: event.json }
-    if (!isPayload(payload, event)) return invalid(payload, event.text, position)
+    if (!isPayload(payload, event)) return JsonEvent.invalidPayload(schema, payload, event.text, position)
     const block = this.#observe(payload)
     this.#chunks++
     out.push(this.#make(payload, block, this.#info))

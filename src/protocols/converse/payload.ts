@@ -4,10 +4,10 @@
  * @since 0.2.0
  */
 import * as Schema from "effect/Schema"
+import type { Table } from "../../errors/classify.ts"
 import type * as FinishReason from "../../FinishReason.ts"
 import { type Exact, exactly } from "../../internal/exact.ts"
 import { anything, list, nullish, number, type Open, open, text, texts } from "../../internal/open.ts"
-import * as ProviderError from "../../ProviderError.ts"
 import * as Usage from "../../Usage.ts"
 import * as BedrockEvent from "../awsEvent.ts"
 
@@ -611,4 +611,4 @@ const writtenFor = (ttl: string, { cacheDetails }: TokenUsage): number | undefin
  * @category errors
  * @since 0.1.0
  */
-export const errors: ProviderError.Table = BedrockEvent.errors
+export const errors: Table = BedrockEvent.errors

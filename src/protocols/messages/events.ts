@@ -5,8 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as Decoder from "../../engine/decoder.ts"
-import * as Protocol from "../../Protocol.ts"
-import type * as ProviderError from "../../ProviderError.ts"
+import * as Protocol from "../../engine/protocol.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
 import type * as Sse from "../../wire/Sse.ts"
 import { type ContentBlock, Payload } from "./payload.ts"
@@ -46,7 +45,7 @@ export type MakeChunk<C> = (payload: Payload, block: string | undefined, info: P
  */
 export const events = <C>(options: {
   readonly make: MakeChunk<C>
-  readonly errors: ProviderError.Table
+  readonly errors: Protocol.Errors
 }) =>
 (info: Protocol.ResponseInfo): Protocol.EventDecoder<Sse.Event, C> => {
   let started = false
@@ -136,7 +135,7 @@ const typeOf = (block: ContentBlock | null): string | undefined => block === nul
 export const protocol = <C>(options: {
   readonly provider: string
   readonly make: MakeChunk<C>
-  readonly errors: ProviderError.Table
+  readonly errors: Protocol.Errors
   /** Facts in the headers of the host's responses. Default: the request id, under the names that most hosts use. */
   readonly headers?: Protocol.ResponseHeaders | undefined
 }): Protocol.Protocol<C> =>

@@ -16,10 +16,11 @@ import type { ChatRequest } from "../../ChatRequest.ts"
 import type { Caller } from "../../engine/caller.ts"
 import * as Checks from "../../engine/checks.ts"
 import { type Call, planCall } from "../../engine/planCall.ts"
+import * as Protocol from "../../engine/protocol.ts"
 import type { Started } from "../../engine/transport.ts"
-import * as Protocol from "../../Protocol.ts"
+import * as ProviderError from "../../errors/providerError.ts"
 import type * as Provider from "../../Provider.ts"
-import * as ProviderError from "../../ProviderError.ts"
+import { isUnexplained } from "../../wire/fault.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
 import type { ResponsesChunk } from "./chunk.ts"
 import type { ResponsesProtocol } from "./events.ts"
@@ -215,10 +216,8 @@ const wholeResponse = <C>(
       return {
         event: (text, out) => {
           const json = JsonEvent.parse(text, 0)
-          const response = json === undefined || json instanceof ProviderError.MalformedEvent
-            ? json
-            : check(json, text, 0)
-          if (response instanceof ProviderError.MalformedEvent) return response
+          const response = json === undefined || isUnexplained(json) ? json : check(json, text, 0)
+          if (isUnexplained(response)) return response
           if (response !== undefined) {
             done = true
             out.push(response)

@@ -5,23 +5,13 @@
  */
 import * as Schema from "effect/Schema"
 import * as Decoder from "../../engine/decoder.ts"
-import * as Protocol from "../../Protocol.ts"
-import * as ProviderError from "../../ProviderError.ts"
+import * as Protocol from "../../engine/protocol.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
 import type * as Sse from "../../wire/Sse.ts"
-import { errors as chatErrors } from "../chatCompletions/errors.ts"
 import { at, type Context, Memory, type Position, responseId } from "./memory.ts"
 import { Payload } from "./payload.ts"
 
 const check = JsonEvent.check(Schema.toType(Payload))
-
-/**
- * The errors of the Responses API.
- *
- * @category errors
- * @since 0.2.0
- */
-export const errors: ProviderError.Table = chatErrors
 
 /**
  * Makes a chunk of an event's data that passed the schema.
@@ -61,7 +51,7 @@ export type MakeChunk<C> = (payload: Payload, context: Context, info: Protocol.R
  */
 export const events = <C>(options: {
   readonly make: MakeChunk<C>
-  readonly errors: ProviderError.Table
+  readonly errors: Protocol.Errors
   /** @internal */
   readonly after?: Memory | undefined
 }) =>
@@ -74,14 +64,14 @@ class Format<C> implements Decoder.Format<Payload, C> {
   readonly #memory: Memory
   readonly #info: Protocol.ResponseInfo
   /** What an `error` event said: the response that it belongs to may still follow. */
-  #failed: ProviderError.Reason | undefined
+  #failed: Protocol.Fault | undefined
   /** An `error` that is the first event: without any chunk the request can be sent again, so it waits for another event. */
   #first: C | undefined
   #isFirst = true
-  readonly errors: ProviderError.Table
+  readonly errors: Protocol.Errors
 
   constructor(
-    { errors, make }: { readonly errors: ProviderError.Table; readonly make: MakeChunk<C> },
+    { errors, make }: { readonly errors: Protocol.Errors; readonly make: MakeChunk<C> },
     memory: Memory,
     info: Protocol.ResponseInfo
   ) {
@@ -104,12 +94,12 @@ class Format<C> implements Decoder.Format<Payload, C> {
     return event === "error" && json["type"] !== "error" || Decoder.isUntypedFailure(json)
   }
 
-  take(payload: Payload, out: Array<C>, stated: ProviderError.Failure | undefined) {
-    const fault = stated ?? this.#faultOf(payload)
+  take(payload: Payload, out: Array<C>, stated: Decoder.Stated | undefined) {
+    const fault = stated ?? this.#misfitOf(payload)
     if (fault !== undefined) return fault
     const chunk = this.#make(payload, this.#memory.see(payload), this.#info)
     if (payload.type === "error") {
-      this.#failed ??= ProviderError.classify(Decoder.failure(payload), this.errors)
+      this.#failed ??= Decoder.classified(Decoder.failure(payload), this.errors)
     }
     if (this.#isFirst && this.#failed !== undefined) {
       this.#first = chunk
@@ -126,7 +116,7 @@ class Format<C> implements Decoder.Format<Payload, C> {
       : undefined
   }
 
-  #faultOf(event: Payload): Decoder.Fault | undefined {
+  #misfitOf(event: Payload): Decoder.Misfit | undefined {
     const { id, number } = this.#memory
     const { sequence_number } = event
     if (typeof sequence_number === "number" && number !== undefined && sequence_number !== number + 1) {
@@ -142,7 +132,7 @@ class Format<C> implements Decoder.Format<Payload, C> {
     return end === "last" && this.#failed === undefined
   }
 
-  pending(): ProviderError.Reason | undefined {
+  pending(): Protocol.Fault | undefined {
     return this.#failed
   }
 }
@@ -182,7 +172,7 @@ export interface ResponsesProtocol<C> extends Protocol.Protocol<C> {
 export const protocol = <C>(options: {
   readonly provider: string
   readonly make: MakeChunk<C>
-  readonly errors: ProviderError.Table
+  readonly errors: Protocol.Errors
   /** Facts in the headers of the host's responses. Default: the request id, under the names that most hosts use. */
   readonly headers?: Protocol.ResponseHeaders | undefined
 }): ResponsesProtocol<C> => {
