@@ -625,9 +625,11 @@ export const decoder = (options?: {
     }
   }
   const flush = (out: Array<ChatEvent>): void => {
-    for (const part of encoded) add(part, out)
-    clear(encoded)
-    settle(out)
+    if (encoded.length > 0) {
+      for (const part of encoded) add(part, out)
+      clear(encoded)
+    }
+    if (ended !== undefined) settle(out)
   }
   const close = (end: (out: Array<AiResponse.StreamPartEncoded>) => void, out: Array<ChatEvent>): void => {
     end(encoded)
@@ -690,6 +692,12 @@ export const decoder = (options?: {
   }
   const pushEvents = (chunk: Chunk, events: ReadonlyArray<ContentEvent>, out: Array<ChatEvent>): void => {
     if (failure !== undefined) return
+    const [only] = events
+    // As nearly every chunk.
+    if (events.length === 1 && only?.type === "text") {
+      count++
+      return pushEvent(only, out)
+    }
     for (const event of events) if (isKept(event)) size += sizeOf(event)
     if (size > maxSize) {
       failure = SizeLimit.tooLarge(chunk.provider, maxSize, count)

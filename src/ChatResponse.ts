@@ -313,6 +313,12 @@ export const accumulator = (options?: {
 
   const addEvent = (event: ContentEvent): void => {
     const index = choiceOf(event)
+    // As nearly every event: what else there is has been told of the text before it.
+    if (index === 0 && last?.index === 0 && log.goesOn(event)) {
+      change(last)
+      last.add(event)
+      return
+    }
     const state = isOfChoice(event) ? stateOf(index) : undefined
     if (index === 0) {
       if (log.add(event, state?.before(event))) places += placeSize

@@ -123,6 +123,12 @@ export interface Chunk {
    */
   readonly costDetails?: CostMetadata.Fields | undefined
   /**
+   * Whether it is a piece of content, and says nothing else that an earlier chunk of its response has not said.
+   *
+   * @internal
+   */
+  readonly isPiece?: boolean | undefined
+  /**
    * Appends what this chunk adds to the content of its response, in order. A chunk class that does not have it is read by
    * its attributes, which don't tell signatures, citations, and tools that the provider ran. `isNamed` says that earlier
    * chunks have named the response, so that this one need not.

@@ -364,7 +364,12 @@ export const isStated = (metadata: CostMetadata): boolean =>
 export interface Accumulator {
   /** Adds a chunk, and says whether it states usage or a cost. */
   readonly add: (
-    chunk: Source & { readonly id?: string | undefined; readonly costMetadata: CostMetadata }
+    chunk: Source & {
+      readonly id?: string | undefined
+      readonly costMetadata: CostMetadata
+      /** @internal */
+      readonly isPiece?: boolean | undefined
+    }
   ) => boolean
   /** The merged usage, the sum over all responses; `undefined` when no chunk stated any. */
   readonly usage: () => Usage.Usage | undefined
@@ -425,6 +430,10 @@ export const accumulator = (): Accumulator => {
   }
   return {
     add: (chunk) => {
+      if (chunk.isPiece === true && chunk.provider === fields.provider) {
+        if (id !== undefined) known++
+        return false
+      }
       const { id: stated, model, provider, usage: counts } = chunk
       // Some chunk classes compute only the whole.
       const other: Fields | undefined = "costDetails" in chunk ? chunk.costDetails : chunk.costMetadata

@@ -214,6 +214,13 @@ export const chunkDecoder = (options?: {
     if (failure !== undefined) return out
     for (const chunk of chunks) {
       const events = reader.read(chunk)
+      const [only] = events
+      // As nearly every chunk.
+      if (!isJoined && events.length === 1 && only?.type === "text" && only.delta !== "") {
+        state.push(only, out)
+        count++
+        continue
+      }
       for (const event of events) {
         size += isJoined ? sizeOf(event) : keptSize(event)
         if (takesPlace(event)) places += placeSize

@@ -119,17 +119,21 @@ export class Log {
    */
   add(event: ContentEvent, before: GrowingText | undefined): boolean {
     const { events, open } = this
-    if (event.type === "response" && !this.isNews(event)) return false
-    const isText = event.type === "text" || event.type === "reasoning"
-    if (open !== undefined) {
-      if (isText && open.type === event.type && open.key === event.key) {
-        open.add(event.delta)
-        return false
-      }
-      events[events.length - 1] = open.event
-    }
-    this.open = isText ? new OpenEntry(event, before) : undefined
+    if (this.goesOn(event) || event.type === "response" && !this.isNews(event)) return false
+    if (open !== undefined) events[events.length - 1] = open.event
+    this.open = event.type === "text" || event.type === "reasoning" ? new OpenEntry(event, before) : undefined
     events.push(event)
+    return true
+  }
+
+  /** Whether the event is a piece of the text before it. Then it is added to that. */
+  goesOn(event: ContentEvent): boolean {
+    const { open } = this
+    if (
+      open === undefined || event.type !== "text" && event.type !== "reasoning" || event.type !== open.type ||
+      event.key !== open.key
+    ) return false
+    open.add(event.delta)
     return true
   }
 

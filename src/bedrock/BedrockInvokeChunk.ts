@@ -104,6 +104,11 @@ export class BedrockInvokeChunk
     })
   }
 
+  /** @internal */
+  override get isPiece(): boolean {
+    return super.isPiece && this.invocationMetrics === undefined
+  }
+
   /** @since 0.2.0 */
   override contentEvents(out: Array<ContentEvent>): void {
     contentEvents(this, "bedrockInvoke", out)

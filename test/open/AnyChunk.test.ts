@@ -50,7 +50,8 @@ const attributes: Readonly<Record<Exclude<keyof Chunk.Chunk, "contentEvents">, t
   toolCallDeltas: true,
   choiceDeltas: true,
   costMetadata: true,
-  costDetails: true
+  costDetails: true,
+  isPiece: true
 }
 
 const valuesOf = (chunk: AnyChunk.AnyChunk): ReadonlyArray<readonly [string, unknown]> => [

@@ -95,6 +95,11 @@ export class ConverseChunk extends Base.extend<ConverseChunk>("effect-llm-stream
     return usageOf(this.chunk.metadata?.usage)
   }
 
+  /** @internal */
+  get isPiece(): boolean {
+    return this.chunk.contentBlockDelta !== undefined && this.chunk.metadata === undefined
+  }
+
   /** @since 0.2.0 */
   override contentEvents(out: Array<ContentEvent>, isNamed?: boolean): void {
     contentEvents(this, isNamed === true, out)

@@ -95,6 +95,11 @@ export class MessagesChunk extends Base.extend<MessagesChunk>("effect-llm-stream
     return usageOf(this.wireUsage)
   }
 
+  /** @internal */
+  get isPiece(): boolean {
+    return this.chunk.type === "content_block_delta"
+  }
+
   /** @since 0.2.0 */
   override contentEvents(out: Array<ContentEvent>): void {
     contentEvents(this, this.provider, out)

@@ -230,6 +230,11 @@ export class ResponsesChunk extends Base.extend<ResponsesChunk>("effect-llm-stre
     return tier && this.rawFinish !== undefined ? { serviceTier: tier } : undefined
   }
 
+  /** @internal */
+  get isPiece(): boolean {
+    return this.chunk.type === "response.output_text.delta"
+  }
+
   /** @since 0.2.0 */
   override contentEvents(out: Array<ContentEvent>, isNamed?: boolean): void {
     contentEvents(this, this.provider, ResponsesChunk.finishOf, out, isNamed)
