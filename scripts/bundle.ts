@@ -155,11 +155,10 @@ const splitting = (groups: ReadonlyArray<Group>) => ({
 /** Classes of a package that is loaded when the first of them is used. */
 const lazyClasses = (name: string, classes: ReadonlyArray<string>): string =>
   `import { createRequire } from "node:module"
-const load = createRequire(import.meta.url)
 let loaded
 ${
     classes.map((each) =>
-      `export function ${each}(...args) { return new (loaded ??= load("${name}")).${each}(...args) }`
+      `export function ${each}(...args) { return new (loaded ??= createRequire(import.meta.url)("${name}")).${each}(...args) }`
     )
       .join("\n")
   }`

@@ -18,6 +18,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Checks from "../engine/checks.ts"
+import { lazy } from "../internal/lazy.ts"
 
 // Checked here, because platforms quote a malformed header value, and so the secret, in their errors.
 const headerText = Schema.String.check(Schema.isPattern(/^[\x21-\x7e]+$/))
@@ -191,12 +192,14 @@ const variable = (name: string): Config.Config<Redacted.Redacted<string> | undef
     })
   )
 
-const variables = Config.all({
-  token: variable("AWS_BEARER_TOKEN_BEDROCK"),
-  accessKeyId: variable("AWS_ACCESS_KEY_ID"),
-  secretAccessKey: variable("AWS_SECRET_ACCESS_KEY"),
-  sessionToken: variable("AWS_SESSION_TOKEN")
-})
+const variables = lazy(() =>
+  Config.all({
+    token: variable("AWS_BEARER_TOKEN_BEDROCK"),
+    accessKeyId: variable("AWS_ACCESS_KEY_ID"),
+    secretAccessKey: variable("AWS_SECRET_ACCESS_KEY"),
+    sessionToken: variable("AWS_SESSION_TOKEN")
+  })
+)
 
 const invalidConfiguration = (message: string) => new CredentialsError({ reason: "InvalidConfiguration", message })
 
@@ -222,7 +225,7 @@ const invalidConfiguration = (message: string) => new CredentialsError({ reason:
  * @category constructors
  * @since 0.1.0
  */
-export const fromEnvironment: Effect.Effect<Auth, CredentialsError> = variables.pipe(
+export const fromEnvironment: Effect.Effect<Auth, CredentialsError> = Effect.suspend(variables).pipe(
   Effect.mapError((error) => invalidConfiguration(`The AWS credentials cannot be configured: ${error.message}`)),
   Effect.flatMap(({ accessKeyId, secretAccessKey, sessionToken, token }) => {
     if (token === undefined && (accessKeyId === undefined || secretAccessKey === undefined)) {

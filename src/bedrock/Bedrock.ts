@@ -168,7 +168,7 @@ export const layer = (options: Options): Layer.Layer<Bedrock | Provider.Provider
  * @since 0.2.0
  */
 export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
-  Provider.configOf({ ...Runtime.configs, ...configs })
+  Provider.configOf({ ...Runtime.configs(), ...configs })
 
 /**
  * A layer whose options come from configuration: by default `AWS_REGION` (else `AWS_DEFAULT_REGION`),

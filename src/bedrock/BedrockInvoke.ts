@@ -232,7 +232,7 @@ export const layer = (options: Options): Layer.Layer<BedrockInvoke | Provider.Pr
  * @since 0.2.0
  */
 export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
-  Provider.configOf({ ...Runtime.configs, ...configs })
+  Provider.configOf({ ...Runtime.configs(), ...configs })
 
 /**
  * A layer whose options come from configuration, by default from the variables of `Bedrock.layerConfig`. If credentials

@@ -78,7 +78,7 @@ const text = (name: string): Config.Config<string | undefined> =>
  *
  * @internal
  */
-export const configs = {
+export const configs = () => ({
   region: Config.map(Config.all([text("AWS_REGION"), text("AWS_DEFAULT_REGION")]), ([own, common]) => own ?? common),
   endpoint: text("AWS_ENDPOINT_URL_BEDROCK_RUNTIME")
-}
+})

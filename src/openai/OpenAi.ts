@@ -175,7 +175,7 @@ export const layer = (options: Options): Layer.Layer<OpenAi | Provider.Provider,
  * @since 0.2.0
  */
 export const config = (configs: Provider.Configs<Options> = {}): Config.Config<Options> =>
-  Provider.configOf({ ...Host.configs, ...configs })
+  Provider.configOf({ ...Host.configs(), ...configs })
 
 /**
  * A layer whose options come from configuration: by default `OPENAI_API_KEY` and `OPENAI_BASE_URL`. If the key is

@@ -44,8 +44,12 @@ export const define = (options: Options, path: string) => {
   } satisfies Partial<Provider.Definition<unknown>>
 }
 
-/** @internal */
-export const configs = {
+/**
+ * The options that configuration states.
+ *
+ * @internal
+ */
+export const configs = () => ({
   apiKey: Provider.optional(Config.Redacted("OPENAI_API_KEY")),
   baseUrl: Provider.optional(Config.String("OPENAI_BASE_URL"))
-}
+})
