@@ -8,7 +8,7 @@ import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as ProviderError from "../errors/providerError.ts"
 import { validator } from "../internal/validator.ts"
-import { explain, invalidJson, invalidPayload } from "../wire/explain.ts"
+import { invalidJson, invalidPayload, reasonOf } from "../wire/explain.ts"
 import { isUnexplained } from "../wire/fault.ts"
 import * as JsonEvent from "../wire/jsonEvent.ts"
 import { chunkPull, type Fault, lines, type Progress, type Protocol, type ResponseInfo } from "./protocol.ts"
@@ -62,8 +62,7 @@ export const payload = <P>(
  * @category decoding
  * @since 0.2.0
  */
-export const reason = (fault: Fault): Effect.Effect<ProviderError.Reason> =>
-  isUnexplained(fault) ? fault(explain) : Effect.succeed(fault)
+export const reason: (fault: Fault) => Effect.Effect<ProviderError.Reason> = reasonOf
 
 /**
  * Decodes a body into chunks, one array for each read. Chunks that were decoded before a failure always come first.

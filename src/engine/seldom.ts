@@ -20,7 +20,7 @@ import { concat } from "../internal/bytes.ts"
 import { defined } from "../internal/defined.ts"
 import type { Protocol } from "../Protocol.ts"
 import { excerpt, failureOf } from "../wire/errorBody.ts"
-import { explain, tableOf } from "../wire/explain.ts"
+import { reasonOf, tableOf } from "../wire/explain.ts"
 import { isTooDeep } from "../wire/nesting.ts"
 import { fromBody, fromHttp } from "./clientError.ts"
 import { type Head, isExpected, isOk, mediaTypeOf, requestId } from "./head.ts"
@@ -279,4 +279,4 @@ const tagOf = (value: unknown): string | undefined =>
 export const quietTracer = (self: Tracer.Tracer, secrets: ReadonlyArray<Redacted.Redacted>): Tracer.Tracer =>
   tracer(self, (text) => clean(text, secrets))
 
-export { cleanAll, explain, fromBody, hasOutput, inTotal, openStream, pause, tellRetry, undecided, withContent }
+export { cleanAll, fromBody, hasOutput, inTotal, openStream, pause, reasonOf, tellRetry, undecided, withContent }

@@ -209,10 +209,11 @@ class Known implements Protocol.Progress, ResponseBody.Options<ProviderError.Pro
 
   #reasonOf(fault: Protocol.Fault): Effect.Effect<ProviderError.Reason> {
     if (!isUnexplained(fault)) return Effect.succeed(fault)
-    const unexplained = new ProviderError.Unknown({ message: missing("tells why this response failed") })
     return Effect.flatMap(
       this.seldom,
-      (seldom) => seldom === undefined ? Effect.succeed(unexplained) : fault(seldom.explain)
+      (seldom) =>
+        seldom?.reasonOf(fault) ??
+          Effect.succeed(new ProviderError.Unknown({ message: missing("tells why this response failed") }))
     )
   }
 

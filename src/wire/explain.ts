@@ -4,19 +4,15 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { classify, type Failure, type Table } from "../errors/classify.ts"
-import { MalformedEvent, type Reason } from "../errors/providerError.ts"
+import { classify, type Table } from "../errors/classify.ts"
+import { MalformedEvent, type Reason, Unknown } from "../errors/providerError.ts"
 import { place } from "../internal/place.ts"
 import { schemaIssues } from "../internal/schemaIssues.ts"
 import { excerpt, failureOf } from "./errorBody.ts"
+import { type Explain, type Fault, isUnexplained } from "./fault.ts"
 import { isTooDeep, maxNesting } from "./nesting.ts"
 
-const malformed = (options: {
-  readonly event: number
-  readonly message: string
-  readonly data: string
-  readonly path?: ReadonlyArray<string | number>
-}): MalformedEvent =>
+const malformed: Explain["malformed"] = (options) =>
   new MalformedEvent({
     message: options.message,
     event: options.event,
@@ -35,12 +31,8 @@ const mask = (data: string): string => {
   return masked.length <= maxExcerpt ? masked : `${masked.slice(0, maxExcerpt)}…`
 }
 
-/**
- * The error for the data of an event that is no JSON object, or one that is nested too deep.
- *
- * @internal
- */
-export const invalidJson = (data: string, event: number): MalformedEvent =>
+/** @internal */
+export const invalidJson: Explain["invalidJson"] = (data, event) =>
   malformed({ event, data, message: `Event ${event} ${problemOf(data)}` })
 
 const problemOf = (data: string): string => {
@@ -54,25 +46,15 @@ const problemOf = (data: string): string => {
   }
 }
 
-/**
- * The error for a payload whose known fields do not have the documented types.
- *
- * @internal
- */
-export const invalidPayload = <T>(
-  schema: Schema.Codec<T, T>,
-  json: unknown,
-  data: string,
-  event: number
-): MalformedEvent => {
+/** @internal */
+export const invalidPayload: Explain["invalidPayload"] = (schema, json, data, event) => {
   const result = Schema.decodeUnknownResult(schema)(json)
   const issue = Result.isFailure(result) ? schemaIssues(result.failure)[0] : undefined
   const path = issue?.path ?? []
   return malformed({ event, data, path, message: `Event ${event}: ${issue?.message ?? "invalid"} at ${place(path)}` })
 }
 
-/** What an object says that is known to state a failure. */
-const stated = (json: object): Failure => {
+const stated: Explain["stated"] = (json) => {
   const failure = failureOf(json) ?? { message: "The provider stated an error without a message" }
   // A flat body: its type is the event's, not the error's.
   return failure.type === "error" ? { ...failure, type: undefined } : failure
@@ -86,15 +68,22 @@ const stated = (json: object): Failure => {
 export const tableOf = (errors: Table | Effect.Effect<Table>): Effect.Effect<Table> =>
   Effect.isEffect(errors) ? Effect.catchDefect(errors, () => Effect.succeed({ codes: {} })) : Effect.succeed(errors)
 
-const classified = (failure: Failure, errors: Table | Effect.Effect<Table>): Effect.Effect<Reason> =>
+const classified: Explain["classified"] = (failure, errors) =>
   Effect.map(tableOf(errors), (table) => classify(failure, table))
 
+const explain: Explain = { classified, excerpt, failureOf, invalidJson, invalidPayload, malformed, stated }
+
 /**
- * What a fault is given, to tell its reason.
+ * The reason of a fault. The error table and what reads failures may be a host's own, and may throw.
  *
  * @internal
  */
-export const explain = { classified, excerpt, failureOf, invalidJson, invalidPayload, malformed, stated }
-
-/** @internal */
-export type Explain = typeof explain
+export const reasonOf = (fault: Fault): Effect.Effect<Reason> =>
+  isUnexplained(fault)
+    ? Effect.catchDefect(Effect.suspend(() => fault(explain)), (cause) =>
+      Effect.succeed(
+        new Unknown({
+          message: `Why the response fails cannot be told${cause instanceof Error ? `: ${cause.name}` : ""}`
+        })
+      ))
+    : Effect.succeed(fault)
