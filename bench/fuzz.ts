@@ -406,7 +406,12 @@ const [format, ...others] = await Promise.all(
 check(format !== undefined, "there are formats")
 const formats = [format, ...others] as const
 
-// With the first failures they would be loaded while a case waits.
+// With the first failures they would be loaded while a case waits, and so would Claude's for Bedrock, by the first that it states.
+const claude = BedrockInvoke.protocol().body({})
+const stated = Base64.encode("{\"type\":\"error\",\"error\":{\"message\":\"m\"}}")
+claude.push(frame({ ":message-type": "event", ":event-type": "chunk" }, JSON.stringify({ bytes: stated })))
+check(claude.failure !== undefined, "an error is a failure")
+await Effect.runPromise(Protocol.reason(claude.failure))
 const tables = new Map(
   await Promise.all(
     targets.map(async ({ protocol }) => [protocol, await Effect.runPromise(tableOf(protocol.errors))] as const)

@@ -97,6 +97,14 @@ describe("a provider's own option", () => {
   }
 })
 
+it.effect("an option's field that is called as the prototype is sent as any other", () =>
+  Effect.gen(function*() {
+    const streamOptions = JSON.parse("{\"__proto__\":\"x\"}")
+    const request = { model: "m", prompt: "Hi", options: { groq: { stream_options: streamOptions } } }
+    const { body } = yield* Provider.prepare(Groq.define({}), request)
+    assert.include(JSON.stringify(body), "{\"include_usage\":true,\"__proto__\":\"x\"}")
+  }))
+
 describe("a word of a request", () => {
   const tiers = ["auto", "default", "flex", "scale", "priority", "fast", "on_demand", "performance", "standard_only"]
   const efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const

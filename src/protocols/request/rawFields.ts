@@ -91,12 +91,13 @@ export const merge = (
   { content, objects }: Pick<Shape, "content" | "objects">,
   path: string
 ): Encoding<Fields> => {
-  const out: Record<string, unknown> = { ...body }
+  // A field may be called as the prototype.
+  const out = new Map<string, unknown>(Object.entries(body))
   for (const [name, value] of Object.entries(raw)) {
     const here = `${path}.${name}`
     const present = own(body, name)
     if (name === "tools" && Array.isArray(present) && Array.isArray(value) && value.length > 0) {
-      out[name] = [...present, ...value]
+      out.set(name, [...present, ...value])
       continue
     }
     if (present !== undefined && content.includes(name)) {
@@ -106,10 +107,10 @@ export const merge = (
     if (inside !== undefined && Predicate.isObject(present) && Predicate.isObject(value)) {
       const merged = merge(present, value, { content: inside, objects: {} }, here)
       if (Result.isFailure(merged)) return merged
-      out[name] = merged.success
+      out.set(name, merged.success)
     } else {
-      out[name] = value
+      out.set(name, value)
     }
   }
-  return Result.succeed(out)
+  return Result.succeed(Object.fromEntries(out))
 }
