@@ -12,6 +12,7 @@ import {
   AzureOpenAi,
   Bedrock,
   BedrockInvoke,
+  ChatRequest,
   type Chunk,
   Groq,
   OpenAi,
@@ -103,6 +104,11 @@ it.effect("an option's field that is called as the prototype is sent as any othe
     const request = { model: "m", prompt: "Hi", options: { groq: { stream_options: streamOptions } } }
     const { body } = yield* Provider.prepare(Groq.define({}), request)
     assert.include(JSON.stringify(body), "{\"include_usage\":true,\"__proto__\":\"x\"}")
+    for (const [key, [, definition, model]] of Object.entries(apis)) {
+      const options = { [key]: ChatRequest.unchecked(JSON.parse("{\"__proto__\":\"x\"}")) }
+      const { body } = yield* Provider.prepare(definition, { model, prompt: "Hi", options })
+      assert.include(JSON.stringify(body), "\"__proto__\":\"x\"", key)
+    }
   }))
 
 describe("a word of a request", () => {

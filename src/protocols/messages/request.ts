@@ -535,10 +535,11 @@ const rawOf = (
   const lists = dialect.betas === "body" ? ["betas", "anthropic_beta"] : ["betas"]
   const betas = new Set(always)
   const headers: Record<string, string> = {}
-  const raw: Record<string, unknown> = {}
+  // A field may be called as the prototype.
+  const raw = new Map<string, unknown>()
   for (const [name, value] of Object.entries(fields)) {
     const header = own(dialect.headers, name)
-    if (!lists.includes(name) && header === undefined) raw[name] = value
+    if (!lists.includes(name) && header === undefined) raw.set(name, value)
     else if (value === null) continue
     else if (header === undefined) {
       if (!Schema.is(Names)(value)) return Result.fail(`${path}.${name}: has to be a list of names`)
@@ -548,7 +549,7 @@ const rawOf = (
       headers[header] = value
     }
   }
-  return Result.succeed({ betas: Array.from(betas), headers, raw })
+  return Result.succeed({ betas: Array.from(betas), headers, raw: Object.fromEntries(raw) })
 }
 
 const Names = Schema.Array(Schema.String)
