@@ -412,11 +412,7 @@ const stated = Base64.encode("{\"type\":\"error\",\"error\":{\"message\":\"m\"}}
 claude.push(frame({ ":message-type": "event", ":event-type": "chunk" }, JSON.stringify({ bytes: stated })))
 check(claude.failure !== undefined, "an error is a failure")
 await Effect.runPromise(Protocol.reason(claude.failure))
-const tables = new Map(
-  await Promise.all(
-    targets.map(async ({ protocol }) => [protocol, await Effect.runPromise(tableOf(protocol.errors))] as const)
-  )
-)
+await Promise.all(targets.map(({ protocol }) => Effect.runPromise(tableOf(protocol.errors))))
 
 /** Checks what is said of the content as parts, of the stream and of the response, and as a message of the next request. */
 const verifyParts = (
@@ -494,7 +490,7 @@ const verify = (protocol: Protocol.Protocol<Chunk.Chunk>, body: Uint8Array, rand
   }
   const stated = parseErrorBody(new TextDecoder().decode(body.subarray(0, 65_536)))
   if (stated !== undefined) {
-    const table = tables.get(protocol) ?? { codes: {} }
+    const table = Effect.runSync(tableOf(protocol.errors))
     check(isReason(ProviderError.classify(stated, table)), "an error body has a reason")
   }
   check(Object.keys(Object.prototype).length === 0, "no prototype is changed")

@@ -625,11 +625,9 @@ export const decoder = (options?: {
     }
   }
   const flush = (out: Array<ChatEvent>): void => {
-    if (encoded.length > 0) {
-      for (const part of encoded) add(part, out)
-      clear(encoded)
-    }
-    if (ended !== undefined) settle(out)
+    for (const part of encoded) add(part, out)
+    clear(encoded)
+    settle(out)
   }
   const close = (end: (out: Array<AiResponse.StreamPartEncoded>) => void, out: Array<ChatEvent>): void => {
     end(encoded)

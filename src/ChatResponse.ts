@@ -314,9 +314,10 @@ export const accumulator = (options?: {
   const addEvent = (event: ContentEvent): void => {
     const index = choiceOf(event)
     // As nearly every event: what else there is has been told of the text before it.
-    if (index === 0 && last?.index === 0 && log.goesOn(event)) {
-      change(last)
-      last.add(event)
+    if (index === 0 && log.extend(event)) {
+      const state = stateOf(0)
+      change(state)
+      state.add(event)
       return
     }
     const state = isOfChoice(event) ? stateOf(index) : undefined

@@ -114,20 +114,20 @@ export class Log {
   private hasModel = false
 
   /**
-   * Whether the event takes a place of its own. `before` is what came of the text or the reasoning before it, to which the
+   * Adds an event that does not {@link extend} the text before it, and says whether it takes a place of its own. `before` is what came of the text or the reasoning before it, to which the
    * caller adds the event.
    */
   add(event: ContentEvent, before: GrowingText | undefined): boolean {
     const { events, open } = this
-    if (this.goesOn(event) || event.type === "response" && !this.isNews(event)) return false
+    if (event.type === "response" && !this.isNews(event)) return false
     if (open !== undefined) events[events.length - 1] = open.event
     this.open = event.type === "text" || event.type === "reasoning" ? new OpenEntry(event, before) : undefined
     events.push(event)
     return true
   }
 
-  /** Whether the event is a piece of the text before it. Then it is added to that. */
-  goesOn(event: ContentEvent): boolean {
+  /** Adds the event to the text before it, if it is a piece of that, and says whether it is. */
+  extend(event: ContentEvent): boolean {
     const { open } = this
     if (
       open === undefined || event.type !== "text" && event.type !== "reasoning" || event.type !== open.type ||

@@ -1,13 +1,10 @@
 import * as Effect from "effect/Effect"
-import type { Failure, Table } from "../errors/classify.ts"
+import type { Failure } from "../errors/classify.ts"
 import * as ProviderError from "../errors/providerError.ts"
-import { type Explain, type Fault, isUnexplained, type Unexplained } from "../wire/fault.ts"
+import { type Errors, type Explain, type Fault, isUnexplained, type Unexplained } from "../wire/fault.ts"
 import type * as JsonEvent from "../wire/jsonEvent.ts"
 import { Reader } from "../wire/jsonReader.ts"
 import type * as Sse from "../wire/Sse.ts"
-
-/** @internal */
-export type Errors = Table | Effect.Effect<Table>
 
 /** @internal */
 export type Json = { readonly [key: string]: unknown }

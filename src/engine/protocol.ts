@@ -14,9 +14,9 @@ import * as Pull from "effect/Pull"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 import type { Chunk } from "../Chunk.ts"
-import type { Failure, Table } from "../errors/classify.ts"
+import type { Failure } from "../errors/classify.ts"
 import * as ProviderError from "../errors/providerError.ts"
-import type { Unexplained } from "../wire/fault.ts"
+import type * as Faults from "../wire/fault.ts"
 import * as JsonEvent from "../wire/jsonEvent.ts"
 import * as Sse from "../wire/Sse.ts"
 import * as Decoder from "./decoder.ts"
@@ -105,7 +105,7 @@ export interface Framing<Event> {
  * @category models
  * @since 0.2.0
  */
-export type Fault = ProviderError.Reason | Unexplained
+export type Fault = Faults.Fault
 
 /**
  * A provider's error table, or an effect that loads it when the first response fails.
@@ -113,7 +113,7 @@ export type Fault = ProviderError.Reason | Unexplained
  * @category models
  * @since 0.2.0
  */
-export type Errors = Table | Effect.Effect<Table>
+export type Errors = Faults.Errors
 
 /**
  * Turns the wire events of one response into chunks. It keeps only the state that tells a finished response from one

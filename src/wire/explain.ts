@@ -9,7 +9,7 @@ import { MalformedEvent, type Reason, Unknown } from "../errors/providerError.ts
 import { place } from "../internal/place.ts"
 import { schemaIssues } from "../internal/schemaIssues.ts"
 import { excerpt, failureOf } from "./errorBody.ts"
-import { type Explain, type Fault, isUnexplained } from "./fault.ts"
+import { type Errors, type Explain, type Fault, isUnexplained } from "./fault.ts"
 import { isTooDeep, maxNesting } from "./nesting.ts"
 
 const malformed: Explain["malformed"] = (options) =>
@@ -65,7 +65,7 @@ const stated: Explain["stated"] = (json) => {
  *
  * @internal
  */
-export const tableOf = (errors: Table | Effect.Effect<Table>): Effect.Effect<Table> =>
+export const tableOf = (errors: Errors): Effect.Effect<Table> =>
   Effect.isEffect(errors) ? Effect.catchDefect(errors, () => Effect.succeed({ codes: {} })) : Effect.succeed(errors)
 
 const classified: Explain["classified"] = (failure, errors) =>

@@ -4,6 +4,9 @@ import type * as Schema from "effect/Schema"
 import type { Failure, Table } from "../errors/classify.ts"
 import type { MalformedEvent, Reason } from "../errors/providerError.ts"
 
+/** @internal */
+export type Errors = Table | Effect.Effect<Table>
+
 /**
  * What reads failures: `explain.ts`, which is loaded with the first.
  *
@@ -11,7 +14,7 @@ import type { MalformedEvent, Reason } from "../errors/providerError.ts"
  */
 export interface Explain {
   /** What a failure means. */
-  readonly classified: (failure: Failure, errors: Table | Effect.Effect<Table>) => Effect.Effect<Reason>
+  readonly classified: (failure: Failure, errors: Errors) => Effect.Effect<Reason>
   /** What an object says that is known to state a failure. */
   readonly stated: (json: object) => Failure
   /** What an object says, if it states a failure. */
