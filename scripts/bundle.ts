@@ -11,7 +11,7 @@
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { rolldown } from "rolldown"
+import { type OutputChunk, rolldown } from "rolldown"
 import { parseAst } from "rolldown/parseAst"
 
 const dist = Path.join(import.meta.dirname, "../dist")
@@ -178,6 +178,62 @@ const withoutBareImports = (code: string): string => code.replaceAll(/^import "[
 const inAscii = (code: string): string =>
   code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
+/** A statement that imports from another package, and the names in the file of what it imports; `*` is all of the module. */
+interface Import {
+  readonly statement: string
+  readonly source: string
+  readonly locals: ReadonlyMap<string, string>
+}
+
+const importsOf = (code: string): ReadonlyArray<Import> =>
+  Array.from(
+    code.matchAll(/^import (?:\* as ([\w$]+)|\{ (.*) \}) from "([^./].*)";\n/gm),
+    ([statement, namespace, names = "", source = ""]) => ({
+      statement,
+      source,
+      locals: new Map(
+        namespace === undefined
+          ? names.split(", ").map((name) => {
+            const [imported = "", local = imported] = name.split(" as ")
+            return [imported, local] as const
+          })
+          : [["*", namespace]]
+      )
+    })
+  )
+
+/**
+ * Has files take the modules of other packages from one that they import anyway. Node looks for each module that a file names,
+ * even where another file has it: that was a tenth of the barrel's import.
+ */
+const shareImports = (files: ReadonlyArray<OutputChunk>): void => {
+  const imports = new Map(
+    files.filter(({ isEntry }) => !isEntry).map(({ code, fileName }) => [fileName, importsOf(code)])
+  )
+  const shared = new Map<string, Map<string, string>>()
+  for (const file of files) {
+    for (const { locals, source, statement } of importsOf(file.code)) {
+      const offered = (other: string) => imports.get(other)?.find((each) => each.source === source)?.locals
+      const from = file.imports.find((other) => Array.from(locals.keys()).every((name) => offered(other)?.has(name)))
+      if (from === undefined) continue
+      const taken = Array.from(locals, ([name, local]) => {
+        const exported = (name === "*" ? source : `${source}/${name}`).replaceAll(/\W/g, "_")
+        shared.set(from, (shared.get(from) ?? new Map()).set(exported, offered(from)?.get(name)))
+        return `${exported} as ${local}`
+      })
+      const path = Path.posix.relative(Path.posix.dirname(file.fileName), from)
+      file.code = file.code.replace(
+        statement,
+        () => `import { ${taken.join(", ")} } from "${path.startsWith(".") ? path : `./${path}`}";\n`
+      )
+    }
+  }
+  for (const file of files) {
+    const names = Array.from(shared.get(file.fileName) ?? [], ([exported, local]) => `${local} as ${exported}`)
+    if (names.length > 0) file.code += `export { ${names.join(", ")} };\n`
+  }
+}
+
 const bundle = await rolldown({
   input: Object.fromEntries(modules.map((name) => [name, Path.join(dist, `${name}.js`)])),
   plugins: [{
@@ -186,7 +242,9 @@ const bundle = await rolldown({
     load: (id) => id.startsWith("\0") ? lazyClasses(id.slice(1), classesOf[id.slice(1)] ?? []) : undefined,
     renderChunk: withoutBareImports,
     generateBundle: (_, files) => {
-      for (const file of Object.values(files)) if (file.type === "chunk") file.code = inAscii(file.code)
+      const chunks = Object.values(files).filter((file) => file.type === "chunk")
+      shareImports(chunks)
+      for (const chunk of chunks) chunk.code = inAscii(chunk.code)
     }
   }],
   external: (id, importer) => /^[^./\0]/.test(id) && !isLazy(id, importer),
