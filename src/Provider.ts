@@ -101,9 +101,9 @@ export const CurrentPolicy: Context.Reference<Policy> = PolicyEngine.CurrentPoli
  */
 export const checkPolicy = <Options extends Policy>(config: Config.Config<Options>): Config.Config<Options> =>
   Config.mapEffect(config, (options) =>
-    Result.match(PolicyEngine.toPolicy(options), {
-      onFailure: (message) => Effect.fail(configError(message)),
-      onSuccess: () => Effect.succeed(options)
+    Effect.mapBoth(Effect.fromResult(PolicyEngine.toPolicy(options)), {
+      onFailure: configError,
+      onSuccess: () => options
     }))
 
 const configError = (message: string) => new Config.ConfigError(new ConfigProvider.SourceError({ message }))
@@ -300,13 +300,10 @@ export const layerConfig = <Arguments extends ReadonlyArray<unknown>, Options ex
 ) =>
 (...configs: Arguments): Layer.Layer<A, Config.ConfigError, R> =>
   Layer.unwrap(Effect.map(
-    Effect.flatMap(
-      Effect.try({
-        try: () => checkPolicy(config(...configs)),
-        catch: () => configError("the configs of the options have to be an object whose fields can be read")
-      }),
-      (options) => options
-    ),
+    Effect.flatten(Effect.try({
+      try: () => checkPolicy(config(...configs)),
+      catch: () => configError("the configs of the options have to be an object whose fields can be read")
+    })),
     layer
   ))
 

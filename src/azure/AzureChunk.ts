@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import { fromPayload } from "../Chunk.ts"
 import type { ContentEvent } from "../ContentEvent.ts"
 import type * as CostMetadata from "../CostMetadata.ts"
+import { defined } from "../internal/defined.ts"
 import { elements } from "../internal/open.ts"
 import { ChatCompletionChunk } from "../protocols/chatCompletions/chunk.ts"
 import { cite } from "../protocols/chatCompletions/content.ts"
@@ -95,9 +96,7 @@ export class AzureChunk extends ChatCompletionChunk.extend<AzureChunk>("effect-l
     const { deploymentType, region, requestedModel } = this
     return (region ?? requestedModel ?? deploymentType) === undefined ? super.costDetails : {
       ...super.costDetails,
-      ...(deploymentType === undefined ? undefined : { deploymentType }),
-      ...(region === undefined ? undefined : { region }),
-      ...(requestedModel === undefined ? undefined : { requestedModel })
+      ...defined({ deploymentType, region, requestedModel })
     }
   }
 

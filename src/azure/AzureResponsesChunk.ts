@@ -6,6 +6,7 @@
 import * as Schema from "effect/Schema"
 import { fromPayload } from "../Chunk.ts"
 import type * as CostMetadata from "../CostMetadata.ts"
+import { defined } from "../internal/defined.ts"
 import { ResponsesChunk } from "../protocols/responses/chunk.ts"
 import { Payload } from "../protocols/responses/payload.ts"
 
@@ -47,9 +48,7 @@ export class AzureResponsesChunk
     const { deploymentType, region, requestedModel } = this
     return (region ?? requestedModel ?? deploymentType) === undefined ? super.costDetails : {
       ...super.costDetails,
-      ...(deploymentType === undefined ? undefined : { deploymentType }),
-      ...(region === undefined ? undefined : { region }),
-      ...(requestedModel === undefined ? undefined : { requestedModel })
+      ...defined({ deploymentType, region, requestedModel })
     }
   }
 

@@ -57,3 +57,13 @@ const causeChain = (cause: unknown): ReadonlyArray<{ readonly message: string; r
   }
   return chain
 }
+
+/**
+ * Whether a request was not sent: the client itself refused it, or no connection could be made.
+ *
+ * @internal
+ */
+export const isUnsent = (reason: ProviderError.Reason): boolean =>
+  reason._tag === "InvalidRequest" || reason._tag === "RateLimited" || reason._tag === "Overloaded" ||
+  reason._tag === "Timeout" && reason.kind === "connect" ||
+  reason._tag === "Network" && /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/.test(reason.code ?? "")

@@ -29,7 +29,10 @@ const isSecret = (name: string, value: string | Redacted.Redacted): boolean =>
 export const invalid = (message: string): ProviderError.InvalidRequest => new ProviderError.InvalidRequest({ message })
 
 /** @internal */
-export const failure = <C>({ protocol }: Definition<C>, reason: ProviderError.Reason): ProviderError.ProviderError =>
+export const failure = <C>(
+  { protocol }: Pick<Definition<C>, "protocol">,
+  reason: ProviderError.Reason
+): ProviderError.ProviderError =>
   new ProviderError.ProviderError({ provider: protocol.provider, reason, emitted: false })
 
 /** @internal */

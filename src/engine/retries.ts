@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import type * as ProviderError from "../ProviderError.ts"
+import { countRetry, type Watcher } from "./call.ts"
 
 const retriesMetric = Metric.counter("llm_stream_retries", {
   description: "Requests that were sent again, by provider and reason",
@@ -30,14 +31,30 @@ const longestPause = 8000
 
 /**
  * Milliseconds to wait before a retry: as long as the provider asks for; else half a second, doubled each time, less a random
- * part of up to a quarter. Never more than the policy allows.
- *
- * @internal
+ * part of up to a quarter, and never more than the policy allows.
  */
-export const pause = (error: ProviderError.ProviderError, retries: number, longest: number): Effect.Effect<number> =>
+const pause = (error: ProviderError.ProviderError, retries: number, longest: number): Effect.Effect<number> =>
   error.retryAfter !== undefined
     ? Effect.succeed(Duration.toMillis(error.retryAfter))
     : Effect.map(
       Random.next,
       (random) => Math.min(Math.min(firstPause * 2 ** retries, longestPause) * (1 - random / 4), longest)
     )
+
+/**
+ * Waits before a request is sent again, and tells of it. Fails with its error where the provider asks for a longer wait than
+ * the policy allows.
+ *
+ * @internal
+ */
+export const beforeRetry = (
+  error: ProviderError.ProviderError,
+  retries: number,
+  longest: number,
+  watchers: ReadonlyArray<Watcher>
+): Effect.Effect<void, ProviderError.ProviderError> =>
+  Effect.flatMap(pause(error, retries, longest), (millis) => {
+    if (millis > longest) return Effect.fail(error)
+    countRetry(watchers)
+    return Effect.andThen(tellRetry(error, retries + 1, millis), Effect.sleep(Duration.millis(millis)))
+  })

@@ -5,8 +5,6 @@ import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import * as Redacted from "effect/Redacted"
 import { concat } from "../internal/bytes.ts"
-import type * as ProviderError from "../ProviderError.ts"
-import { rebuild } from "./reason.ts"
 
 /**
  * A shorter secret is not looked for: it would be found in any text.
@@ -98,25 +96,6 @@ export const cleaned = <A>(
     seldom,
     (seldom) => seldom === undefined ? made : make((value) => seldom.cleanAll(value, secrets))
   )
-}
-
-/**
- * A reason whose texts are others: whatever the provider may have echoed.
- *
- * @internal
- */
-export const scrub = (
-  reason: ProviderError.Reason,
-  cleaned: (value: unknown) => unknown
-): ProviderError.Reason => {
-  const changed: Record<string, unknown> = {}
-  // The message of an error is not an enumerable property.
-  for (const [key, value] of Object.entries({ ...reason, message: reason.message })) {
-    const isScrubbed = key !== "_tag" && (typeof value === "string" || key === "details" || key === "path")
-    const other = isScrubbed ? cleaned(value) : value
-    if (other !== value) changed[key] = other
-  }
-  return Object.keys(changed).length === 0 ? reason : rebuild(reason, changed)
 }
 
 /**

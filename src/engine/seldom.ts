@@ -6,7 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Headers from "effect/http/Headers"
+import * as Headers from "effect/http/Headers"
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
@@ -20,13 +20,15 @@ import { concat } from "../internal/bytes.ts"
 import { defined } from "../internal/defined.ts"
 import type { Protocol } from "../Protocol.ts"
 import { excerpt, failureOf } from "../wire/errorBody.ts"
-import { reasonOf, tableOf } from "../wire/explain.ts"
+import { tableOf } from "../wire/explain.ts"
 import { isTooDeep } from "../wire/nesting.ts"
-import { fromBody, fromHttp } from "./clientError.ts"
+import type { Head as Answered } from "./call.ts"
+import { fromBody, fromHttp, isUnsent } from "./clientError.ts"
 import { type Head, isExpected, isOk, mediaTypeOf, requestId } from "./head.ts"
 import { tracer } from "./quiet.ts"
+import { told } from "./reason.ts"
 import { clean, cleanAll } from "./redaction.ts"
-import { pause, tellRetry } from "./retries.ts"
+import { beforeRetry } from "./retries.ts"
 import { retryAfter } from "./retryAfter.ts"
 import { compressions, openStream } from "./streamBody.ts"
 import { inTotal, undecided, withContent } from "./timeLimits.ts"
@@ -279,4 +281,19 @@ const tagOf = (value: unknown): string | undefined =>
 export const quietTracer = (self: Tracer.Tracer, secrets: ReadonlyArray<Redacted.Redacted>): Tracer.Tracer =>
   tracer(self, (text) => clean(text, secrets))
 
-export { cleanAll, fromBody, hasOutput, inTotal, openStream, pause, reasonOf, tellRetry, undecided, withContent }
+/**
+ * Tells of the head of a response, refusals included, without the caller's secrets.
+ *
+ * @internal
+ */
+export const tellHead = (
+  head: Answered,
+  tell: ReadonlyArray<(head: Answered) => Effect.Effect<void>>,
+  secrets: ReadonlyArray<Redacted.Redacted>
+): Effect.Effect<void> => {
+  const entries = Object.entries(head.headers).map(([name, value]) => [name, clean(value, secrets)] as const)
+  const shown = { ...head, headers: Headers.fromInput(entries) }
+  return Effect.forEach(tell, (tell) => tell(shown), { discard: true })
+}
+
+export { beforeRetry, cleanAll, fromBody, hasOutput, inTotal, isUnsent, openStream, told, undecided, withContent }

@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
 import * as ProviderError from "../errors/providerError.ts"
+import type * as Opening from "./opening.ts"
 import { millis } from "./watch.ts"
 
 type Fail<E> = (reason: ProviderError.Reason) => Effect.Effect<never, E>
@@ -45,9 +46,18 @@ const noContent = <E>(duration: Duration.Duration, fail: Fail<E>): Effect.Effect
  *
  * @internal
  */
-export const inTotal = (provider: string, clock: Clock.Clock, start: number, duration: Duration.Duration) => {
+export const inTotal = <C>(
+  opening: Pull.Pull<Opening.Opened<C, ProviderError.ProviderError>, ProviderError.ProviderError>,
+  provider: string,
+  clock: Clock.Clock,
+  start: number,
+  duration: Duration.Duration
+): Pull.Pull<Opening.Opened<C, ProviderError.ProviderError>, ProviderError.ProviderError> => {
   const left = deadline(clock, duration, start)
-  return <A, E>(pull: Effect.Effect<A, E>, emitted: boolean): Effect.Effect<A, E | ProviderError.ProviderError> =>
+  const limited = <A, E>(
+    pull: Effect.Effect<A, E>,
+    emitted: boolean
+  ): Effect.Effect<A, E | ProviderError.ProviderError> =>
     within(
       pull,
       left,
@@ -57,6 +67,7 @@ export const inTotal = (provider: string, clock: Clock.Clock, start: number, dur
         return Effect.fail(new ProviderError.ProviderError({ provider, reason, emitted }))
       })
     )
+  return limited(Effect.map(opening, ({ first, rest }) => ({ first, rest: limited(rest, true) })), false)
 }
 
 /**

@@ -6,7 +6,6 @@ import { constTrue } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
@@ -15,14 +14,15 @@ import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as ProviderError from "../errors/providerError.ts"
+import { defined } from "../internal/defined.ts"
 import { isUnexplained } from "../wire/fault.ts"
-import { countRetry, CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
+import { CurrentHeads, CurrentWatchers, type Sent } from "./call.ts"
 import type { Client } from "./definition.ts"
 import { type Head, headOf, isEvident, isOk, requestId } from "./head.ts"
 import type { Later } from "./later.ts"
 import type * as Opening from "./opening.ts"
+import { failure } from "./plan.ts"
 import * as Protocol from "./protocol.ts"
-import { withRequestId } from "./reason.ts"
 import * as ResponseBody from "./responseBody.ts"
 import * as Secrets from "./secrets.ts"
 import { inTime, millis } from "./watch.ts"
@@ -112,15 +112,13 @@ export const open = <C>(
       const opening = openWithRetries(client, planned, scope, context)
       const opened = before === undefined ? opening : Effect.andThen(before, opening)
       if (!isLimited(policy.totalTimeout) && !isLimited(policy.contentTimeout)) return opened
-      const { provider } = route.protocol
       const since = started.at
       return Effect.flatMap(route.seldom, (seldom) => {
         if (seldom === undefined) {
-          const reason = new ProviderError.Unknown({ message: missing("keeps `contentTimeout` and `totalTimeout`") })
-          return Effect.fail(new ProviderError.ProviderError({ provider, reason, emitted: false }))
+          const reason = new ProviderError.Unknown({ message: missing("keeps time limits") })
+          return Effect.fail(failure(route, reason))
         }
-        const limited = seldom.inTotal(provider, clock, since, policy.totalTimeout)
-        return limited(Effect.map(opened, ({ first, rest }) => ({ first, rest: limited(rest, true) })), false)
+        return seldom.inTotal(opened, route.protocol.provider, clock, since, policy.totalTimeout)
       })
     })
   )
@@ -143,24 +141,13 @@ const openWithRetries = <C>(
   const { close } = socket
   const attempt = (retries: number): Pull.Pull<Opened<C>, ProviderError.ProviderError> =>
     Effect.catchTag(openOnce(client, route, policy, socket, context), "ProviderError", (error) => {
-      // The socket of a failed attempt is closed before the pause, not at the end of the stream.
-      const failed = Effect.andThen(close, Effect.fail(error))
-      if (retries >= policy.maxRetries || !error.isRetryable) return failed
-      return Effect.flatMap(
-        Effect.andThen(close, route.seldom),
-        (seldom) =>
-          Effect.flatMap(
-            seldom?.pause(error, retries, maxDelay) ?? Effect.succeed(Math.min(500, maxDelay)),
-            (millis) => {
-              if (millis > maxDelay) return failed
-              countRetry(watchers)
-              return (seldom?.tellRetry(error, retries + 1, millis) ?? Effect.void).pipe(
-                Effect.andThen(Effect.sleep(Duration.millis(millis))),
-                Effect.andThen(attempt(retries + 1))
-              )
-            }
-          )
+      const isLast = retries >= policy.maxRetries || !error.isRetryable
+      const pause = Effect.flatMap(
+        route.seldom,
+        (seldom) => seldom?.beforeRetry(error, retries, maxDelay, watchers) ?? Effect.sleep(Math.min(500, maxDelay))
       )
+      // The socket of a failed attempt is closed before the pause, not at the end of the stream.
+      return Effect.andThen(close, isLast ? Effect.fail(error) : Effect.andThen(pause, attempt(retries + 1)))
     })
   const watchers = Context.get(context, CurrentWatchers)
   for (const watcher of watchers) watcher.retries ??= 0
@@ -195,50 +182,37 @@ class Known implements Protocol.Progress, ResponseBody.Options<ProviderError.Pro
     this.idleTimeout = idleTimeout
   }
 
-  /** Fails with the reason of a fault, without the caller's secrets. */
+  /**
+   * Fails with the reason of a fault, without the caller's secrets. Where what tells it can't be loaded, only a reason that is
+   * known and holds none is told.
+   */
   readonly fail = (fault: Protocol.Fault): Effect.Effect<never, ProviderError.ProviderError> =>
-    this.#reasonOf(fault).pipe(
-      Effect.flatMap((reason) => {
-        const stated = withRequestId(reason, this.requestId)
-        return this.#cleaned((clean) => Secrets.scrub(stated, clean))
+    Effect.flatMap(
+      Effect.flatMap(this.seldom, (seldom) => {
+        if (seldom !== undefined) return seldom.told(fault, this.secrets, this.requestId)
+        const isTold = !isUnexplained(fault) && !Secrets.mayHold([fault.message, fault], this.secrets)
+        return Effect.succeed(
+          isTold ? fault : new ProviderError.Unknown({
+            message: missing("reads failures"),
+            ...defined({ requestId: this.requestId })
+          })
+        )
       }),
-      Effect.flatMap((reason) =>
+      (reason) =>
         Effect.fail(new ProviderError.ProviderError({ provider: this.#provider, reason, emitted: this.emitted }))
-      )
     )
 
-  #reasonOf(fault: Protocol.Fault): Effect.Effect<ProviderError.Reason> {
-    if (!isUnexplained(fault)) return Effect.succeed(fault)
-    return Effect.flatMap(
-      this.seldom,
-      (seldom) =>
-        seldom?.reasonOf(fault) ??
-          Effect.succeed(new ProviderError.Unknown({ message: missing("tells why this response failed") }))
-    )
-  }
-
-  /** The headers of an answer, without the caller's secrets. */
-  headers(headers: Headers.Headers): Effect.Effect<Headers.Headers> {
-    return this.#cleaned((clean) =>
-      Headers.fromInput(Object.entries(headers).map(([name, value]) => [name, String(clean(value))] as const))
-    )
-  }
-
-  /** What they say of the answer. */
+  /** What the headers of an answer say of it, without the caller's secrets. */
   info(headers: Headers.Headers, names: Protocol.ResponseHeaders): Effect.Effect<Protocol.ResponseInfo> {
-    const { info } = names
-    if (info !== undefined) {
-      return Effect.map(
-        this.headers(headers),
-        (headers) => ({ ...info(headers), requestId: requestId(headers, names) })
-      )
-    }
-    const id = requestId(headers, names)
-    return this.#cleaned((clean) => ({ requestId: id && String(clean(id)) }))
-  }
-
-  #cleaned<A>(make: (clean: (value: unknown) => unknown) => A): Effect.Effect<A> {
-    return Secrets.cleaned(this.secrets, this.seldom, make)
+    return Secrets.cleaned(this.secrets, this.seldom, (clean) => {
+      const id = requestId(headers, names)
+      return {
+        ...names.info?.(Headers.fromInput(
+          Object.entries(headers).map(([name, value]) => [name, String(clean(value))] as const)
+        )),
+        requestId: id && String(clean(id))
+      }
+    })
   }
 }
 
@@ -272,25 +246,15 @@ class Socket {
   })
 }
 
-/** The reason for which a client failed: the caller's own may have any errors. */
-const reasonOf = (error: unknown, seldom: Later["seldom"]): Effect.Effect<ProviderError.Reason> =>
-  Effect.map(
-    seldom,
-    (loaded) =>
-      loaded?.fromClient(error) ?? (HttpClientError.isHttpClientError(error)
-        ? ResponseBody.brokenOff()
-        : new ProviderError.Unknown({ message: "The HTTP client failed" }))
-  )
-
 /** Why a response is refused when what reads its body can't be loaded. */
 const unread = ({ headers, status }: Head, names: Protocol.ResponseHeaders): ProviderError.Reason => {
-  const stated = { message: `HTTP ${status}. ${missing("reads it")}`, status }
-  const reason = status === 429
-    ? new ProviderError.RateLimited(stated)
+  const message = `HTTP ${status}. ${missing("reads failures")}`
+  const Reason = status === 429
+    ? ProviderError.RateLimited
     : status < 500
-    ? new ProviderError.Unknown(stated)
-    : new ProviderError.ServerError(stated)
-  return withRequestId(reason, requestId(headers, names))
+    ? ProviderError.Unknown
+    : ProviderError.ServerError
+  return new Reason({ message, status, ...defined({ requestId: requestId(headers, names) }) })
 }
 
 // What every request runs is written without generators, which would cost it a tenth.
@@ -328,11 +292,9 @@ const openOnce = <C>(
       })
       const told = Context.get(context, CurrentHeads)
       if (told.length === 0) return opened
-      const { model } = route.info
-      return Effect.flatMap(known.headers(head.headers), (headers) => {
-        const shown = { provider: protocol.provider, model, status: head.status, headers, names: protocol.headers }
-        return Effect.andThen(Effect.forEach(told, (tell) => tell(shown), { discard: true }), opened)
-      })
+      const shown = { ...sent, status: head.status, headers: head.headers, names: protocol.headers }
+      const tell = Effect.flatMap(route.seldom, (seldom) => seldom?.tellHead(shown, told, known.secrets) ?? Effect.void)
+      return Effect.andThen(tell, opened)
     }
     const opening = (
       response: HttpClientResponse.HttpClientResponse
@@ -358,8 +320,9 @@ const openOnce = <C>(
         : ask(undefined)
       return asked.pipe(
         Effect.catch((error) =>
-          Effect.flatMap(reasonOf(error, route.seldom), (reason) => {
-            if (isUnsent(reason)) close()
+          Effect.flatMap(route.seldom, (seldom) => {
+            const reason = seldom?.fromClient(error) ?? ResponseBody.brokenOff()
+            if (seldom?.isUnsent(reason) === true) close()
             return fail(reason)
           })
         ),
@@ -428,9 +391,3 @@ const calling =
         Context.add(Tracer.Tracer, quiet)
       )
   }
-
-// Errors of the client itself, and of connections that could not be made.
-const isUnsent = (reason: ProviderError.Reason): boolean =>
-  reason._tag === "InvalidRequest" || reason._tag === "RateLimited" || reason._tag === "Overloaded" ||
-  reason._tag === "Timeout" && reason.kind === "connect" ||
-  reason._tag === "Network" && /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/.test(reason.code ?? "")

@@ -1,12 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Redacted, Schema } from "effect"
+import * as Reason from "../../src/engine/reason.ts"
 import * as Redaction from "../../src/engine/redaction.ts"
 import * as Secrets from "../../src/engine/secrets.ts"
 import * as ProviderError from "../../src/ProviderError.ts"
 import * as Cpu from "../support/cpu.ts"
-
-const scrub = (reason: ProviderError.Reason, secrets: ReadonlyArray<Redacted.Redacted>) =>
-  Secrets.scrub(reason, (value) => Redaction.cleanAll(value, secrets))
 
 // What is cut out of a text is also why it is loaded.
 const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
@@ -195,10 +193,13 @@ describe("Redaction", () => {
 
   it("cuts a secret out of keys, texts and numbers of the details, and leaves the others as they are", () => {
     const details = { "sk\"1\\2": ["a sk\"1\\2 b", 12345678, true, null, { n: 1 }] }
-    assert.deepStrictEqual(detailsOf(scrub(filtered(details), secrets("sk\"1\\2", "12345678", "true", "null"))), {
-      "<redacted>": ["a <redacted> b", "<redacted>", true, null, { n: 1 }]
-    })
+    assert.deepStrictEqual(
+      detailsOf(Reason.clean(filtered(details), secrets("sk\"1\\2", "12345678", "true", "null"))),
+      {
+        "<redacted>": ["a <redacted> b", "<redacted>", true, null, { n: 1 }]
+      }
+    )
     const same = { a: ["b", { c: 1 }] }
-    assert.strictEqual(detailsOf(scrub(filtered(same), secrets("secret"))), same)
+    assert.strictEqual(detailsOf(Reason.clean(filtered(same), secrets("secret"))), same)
   })
 })

@@ -24,7 +24,7 @@ import { isUnexplained } from "../../wire/fault.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
 import type { ResponsesChunk } from "./chunk.ts"
 import type { ResponsesProtocol } from "./events.ts"
-import type { Memory, Position } from "./memory.ts"
+import type { Memory, Position, Remembered } from "./memory.ts"
 import type { Response } from "./payload.ts"
 
 /**
@@ -91,7 +91,6 @@ export interface Background<out C> {
  */
 export interface Loaded {
   readonly at: (position?: Position) => Memory
-  readonly remembered: (id: string, startingAfter: number, memory: Memory) => Position
   readonly response: Schema.Codec<Response>
 }
 
@@ -99,7 +98,7 @@ export interface Loaded {
 export const make = <C extends ResponsesChunk>(
   definition: Definition<C>,
   caller: Caller<C>,
-  { at, remembered, response }: Loaded
+  { at, response }: Loaded
 ): Background<C> => {
   const provider = definition.protocol.provider
   const check = JsonEvent.check(Schema.toType(response))
@@ -133,7 +132,15 @@ export const make = <C extends ResponsesChunk>(
     from: Omit<Resume, keyof Position>,
     options: ResumeOptions | undefined,
     clock: Started
-  ) => keep(provider, chunks, memory, options, (id, number) => open(remembered(id, number, memory), from, clock))
+  ) =>
+    keep(provider, chunks, memory, options, (id, startingAfter) => {
+      const position: Remembered = {
+        id,
+        startingAfter,
+        memory: () => Object.assign(at(), structuredClone({ ...memory }))
+      }
+      return open(position, from, clock)
+    })
 
   return {
     resume: (from) => open(from, from),

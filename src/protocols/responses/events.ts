@@ -8,7 +8,7 @@ import * as Decoder from "../../engine/decoder.ts"
 import * as Protocol from "../../engine/protocol.ts"
 import * as JsonEvent from "../../wire/jsonEvent.ts"
 import type * as Sse from "../../wire/Sse.ts"
-import { at, type Context, Memory, type Position, responseId } from "./memory.ts"
+import { at, type Context, type Memory, type Position, responseId } from "./memory.ts"
 import { Payload } from "./payload.ts"
 
 const check = JsonEvent.check(Schema.toType(Payload))
@@ -53,10 +53,10 @@ export const events = <C>(options: {
   readonly make: MakeChunk<C>
   readonly errors: Protocol.Errors
   /** @internal */
-  readonly after?: Memory | undefined
+  readonly after?: Position | undefined
 }) =>
 (info: Protocol.ResponseInfo): Protocol.EventDecoder<Sse.Event, C> =>
-  new Decoder.Decoder(new Format(options, options.after?.copy() ?? new Memory(), info))
+  new Decoder.Decoder(new Format(options, at(options.after), info))
 
 // A class, as each open stream has one.
 class Format<C> implements Decoder.Format<Payload, C> {
@@ -176,16 +176,13 @@ export const protocol = <C>(options: {
   /** Facts in the headers of the host's responses. Default: the request id, under the names that most hosts use. */
   readonly headers?: Protocol.ResponseHeaders | undefined
 }): ResponsesProtocol<C> => {
-  const after = (memory: Memory | undefined): Protocol.Protocol<C> =>
+  const resumed = (after?: Position): Protocol.Protocol<C> =>
     Protocol.make({
       provider: options.provider,
       framing: Protocol.serverSentEvents,
-      events: events({ ...options, after: memory }),
+      events: events({ ...options, after }),
       errors: options.errors,
       headers: options.headers
     })
-  return {
-    ...after(undefined),
-    resumed: (position) => after(at(position))
-  }
+  return { ...resumed(), resumed }
 }

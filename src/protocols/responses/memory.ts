@@ -93,11 +93,6 @@ export class Memory {
     this.isPartial = position?.startingAfter !== undefined
   }
 
-  /** A copy that continues from here. */
-  copy(): Memory {
-    return Object.assign(new Memory(), structuredClone({ ...this }))
-  }
-
   /** Adds an event that follows the last one, and returns its context. */
   see(event: Payload): Context {
     const { sequence_number } = event
@@ -183,28 +178,22 @@ export class Memory {
 }
 
 /**
- * A position whose past is known.
+ * A position whose past is known: `memory` makes a memory of it, for one run of the rest.
  *
  * @internal
  */
-export const remembered = (
-  id: string,
-  startingAfter: number,
-  memory: Memory
-): Position & { readonly memory: Memory } => ({
-  id,
-  startingAfter,
-  memory
-})
+export interface Remembered extends Position {
+  readonly memory: () => Memory
+}
 
 /**
  * The memory of a response at a position, or at its start.
  *
  * @internal
  */
-export const at = (position?: Position): Memory =>
-  position !== undefined && "memory" in position && position.memory instanceof Memory
-    ? position.memory
+export const at = (position?: Position | Remembered): Memory =>
+  position !== undefined && "memory" in position && typeof position.memory === "function"
+    ? position.memory()
     : new Memory(position)
 
 /**

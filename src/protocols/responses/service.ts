@@ -8,13 +8,14 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import * as ProviderError from "../../errors/providerError.ts"
+import * as Plan from "../../engine/plan.ts"
+import type * as ProviderError from "../../errors/providerError.ts"
 import { once } from "../../internal/lazy.ts"
 import * as Provider from "../../Provider.ts"
 import * as RequestFormat from "../../RequestFormat.ts"
 import type { Definition, Resume, ResumeOptions } from "./background.ts"
 import type { ResponsesChunk } from "./chunk.ts"
-import { at, remembered } from "./memory.ts"
+import { at } from "./memory.ts"
 import { Response } from "./payload.ts"
 
 export type { Definition, Resume, ResumeOptions }
@@ -78,19 +79,11 @@ export const make = <C extends ResponsesChunk>(
   Effect.map(Provider.caller(definition), (caller) => {
     // Few programs have responses in the background.
     const background = once(() =>
-      import("./background.ts").then(({ make }) =>
-        make(definition, caller, {
-          at,
-          remembered,
-          response: Response
-        })
-      )
+      import("./background.ts").then(({ make }) => make(definition, caller, { at, response: Response }))
     )
       .pipe(
         RequestFormat.orRefused,
-        Effect.mapError((reason) =>
-          new ProviderError.ProviderError({ provider: definition.protocol.provider, reason, emitted: false })
-        )
+        Effect.mapError((reason) => Plan.failure(definition, reason))
       )
     const service: Service<C> = {
       ...caller.service,
