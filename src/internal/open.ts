@@ -6,7 +6,10 @@ import * as Schema from "effect/Schema"
  * @internal
  */
 export const open = <const Fields extends Schema.Struct.Fields>(fields: Fields) =>
-  Schema.StructWithRest(Schema.Struct(fields), [Schema.Record(Schema.String, Schema.Unknown)])
+  Schema.StructWithRest(Schema.Struct(fields), others)
+
+// One for all: there are hundreds of objects.
+const others = [Schema.Record(Schema.String, Schema.Unknown)] as const
 
 /**
  * A field that a provider may leave out or send as `null`.
