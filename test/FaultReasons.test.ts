@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
-import { ChunkStream, OpenAiChunk, Protocol, type ProviderError } from "../src/index.ts"
+import { Duration, Effect, Redacted, Stream } from "effect"
+import { ChunkStream, OpenAi, OpenAiChunk, Protocol, Provider, type ProviderError } from "../src/index.ts"
+import * as Client from "./support/client.ts"
 
 const text = (content: string) => ({ choices: [{ index: 0, delta: { content } }] })
 
@@ -61,6 +62,27 @@ describe("the reason of a fault", () => {
         tag: "Unknown",
         message: "Why the response fails cannot be told: TypeError"
       })
+    }))
+
+  it.effect("is that of the status where a response is refused, and the host's own table throws", () =>
+    Effect.gen(function*() {
+      const client = Client.make(() =>
+        new Response("{\"error\":{\"message\":\"Slow down\"}}", {
+          status: 429,
+          headers: { "content-type": "application/json", "retry-after-ms": "20", "x-request-id": "req_1" }
+        })
+      )
+      const openai = OpenAi.define({ apiKey: Redacted.make("sk-test"), maxRetries: 0 })
+      const throwing: ProviderError.Table = { codes: {}, messages: [[new Broken("a"), "Overloaded"]] }
+      const acme = Provider.make({ ...openai, protocol: { ...openai.protocol, errors: throwing } })
+      const provider = yield* Effect.provide(acme, client.layer)
+      const { emitted, message, reason } = yield* Effect.flip(
+        Stream.runDrain(provider.stream({ model: "m", prompt: "hi" }))
+      )
+      assert.deepInclude(reason, { _tag: "RateLimited", status: 429, requestId: "req_1" })
+      assert.deepStrictEqual(reason.retryAfter, Duration.millis(20))
+      assert.strictEqual(message, "openai: RateLimited: HTTP 429. Why it fails cannot be told: TypeError")
+      assert.isFalse(emitted)
     }))
 
   it.effect("is the fault itself where it is one already", () =>

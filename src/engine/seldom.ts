@@ -18,7 +18,7 @@ import { classify, type Failure, type Table } from "../errors/classify.ts"
 import * as ProviderError from "../errors/providerError.ts"
 import { concat } from "../internal/bytes.ts"
 import { defined } from "../internal/defined.ts"
-import type { Protocol } from "../Protocol.ts"
+import type { Protocol, ResponseHeaders } from "../Protocol.ts"
 import { excerpt, failureOf } from "../wire/errorBody.ts"
 import { tableOf } from "../wire/explain.ts"
 import { isTooDeep } from "../wire/nesting.ts"
@@ -93,7 +93,11 @@ export const judge = Effect.fnUntraced(function*(
   // secret.
   const shown = clean(body, known.secrets)
   const now = yield* Clock.currentTimeMillis
-  return yield* known.fail(refuse({ body, shown, now }, yield* tableOf(protocol.errors)))
+  const reason = Effect.map(tableOf(protocol.errors), (errors) => refuse({ body, shown, now }, errors))
+  // The table, and what reads failures, may be a host's own.
+  return yield* known.fail(
+    yield* Effect.catchDefect(reason, (cause) => Effect.succeed(untold(response, protocol.headers, now, cause)))
+  )
 })
 
 /** Reads that have come, and then the others. */
@@ -170,12 +174,25 @@ const refusal = (
       message: `HTTP ${response.status}${mediaType === "" ? "" : ` with a body of ${mediaType}`}${addressed(response)}`,
       ...(stated === undefined ? { body: excerpt(shown) } : stated),
       ...defined({ code: names.errorCode?.(response.headers) }),
+      ...headersOf(response, names, now),
       status: ok ? stated?.status : response.status,
-      requestId: requestId(response.headers, names) ?? stated?.requestId,
-      retryAfter: retryAfter(response.headers, now),
-      shouldRetry: shouldRetry(response.headers)
+      requestId: requestId(response.headers, names) ?? stated?.requestId
     }, errors)
   }
+}
+
+/** What the head of a response says of a failure. */
+const headersOf = ({ headers }: Head, names: ResponseHeaders, now: number) => ({
+  requestId: requestId(headers, names),
+  retryAfter: retryAfter(headers, now),
+  shouldRetry: shouldRetry(headers)
+})
+
+/** Why a response is refused of which the body cannot be told: what its status says. */
+const untold = (response: Head, names: ResponseHeaders, now: number, cause: unknown): ProviderError.Reason => {
+  const { status } = response
+  const message = `HTTP ${status}. Why it fails cannot be told${cause instanceof Error ? `: ${cause.name}` : ""}`
+  return classify({ message, ...(isOk(response) ? {} : { status }), ...headersOf(response, names, now) }, { codes: {} })
 }
 
 /**
