@@ -204,24 +204,28 @@ const importsOf = (code: string): ReadonlyArray<Import> =>
 
 /**
  * Has files take the modules of other packages from one that they import anyway. Node looks for each module that a file names,
- * even where another file has it: that was a tenth of the barrel's import.
+ * even where another file has it: that was a twentieth of the barrel's import.
  */
 const shareImports = (files: ReadonlyArray<OutputChunk>): void => {
   const imports = new Map(
     files.filter(({ isEntry }) => !isEntry).map(({ code, fileName }) => [fileName, importsOf(code)])
   )
-  const shared = new Map<string, Map<string, string>>()
+  const shared = new Map(files.map(({ fileName }) => [fileName, new Map<string, string>()]))
   for (const file of files) {
     for (const { locals, source, statement } of importsOf(file.code)) {
-      const offered = (other: string) => imports.get(other)?.find((each) => each.source === source)?.locals
-      const from = file.imports.find((other) => Array.from(locals.keys()).every((name) => offered(other)?.has(name)))
-      if (from === undefined) continue
-      const taken = Array.from(locals, ([name, local]) => {
+      const names = Array.from(locals)
+      const [found] = file.imports.flatMap((other) => {
+        const theirs = imports.get(other)?.find((each) => each.source === source)?.locals
+        return theirs !== undefined && names.every(([name]) => theirs.has(name)) ? [{ other, theirs }] : []
+      })
+      if (found === undefined) continue
+      const { other, theirs } = found
+      const taken = names.map(([name, local]) => {
         const exported = (name === "*" ? source : `${source}/${name}`).replaceAll(/\W/g, "_")
-        shared.set(from, (shared.get(from) ?? new Map()).set(exported, offered(from)?.get(name)))
+        shared.get(other)?.set(exported, theirs.get(name) ?? local)
         return `${exported} as ${local}`
       })
-      const path = Path.posix.relative(Path.posix.dirname(file.fileName), from)
+      const path = Path.posix.relative(Path.posix.dirname(file.fileName), other)
       file.code = file.code.replace(
         statement,
         () => `import { ${taken.join(", ")} } from "${path.startsWith(".") ? path : `./${path}`}";\n`
