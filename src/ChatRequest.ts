@@ -17,6 +17,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as ProviderError from "./errors/providerError.ts"
 import * as JsonSchemaArbitrary from "./internal/jsonSchemaArbitrary.ts"
+import { lazy } from "./internal/lazy.ts"
 import { nearest } from "./internal/nearest.ts"
 import { place } from "./internal/place.ts"
 import * as PromptArbitrary from "./internal/promptArbitrary.ts"
@@ -424,7 +425,7 @@ export const fromJson = (json: unknown): Result.Result<Normalized, ProviderError
         ? [{ role: "user", content: [{ type: "text", text: prompt }] }]
         : prompt
       if (!Array.isArray(encoded)) return yield* invalid(noPrompt)
-      return yield* checkForAny(yield* decoded(decodeJson({ ...rest, prompt: encoded })))
+      return yield* checkForAny(yield* decoded(decodeJson()({ ...rest, prompt: encoded })))
     })
   )
 
@@ -550,9 +551,9 @@ const isOthers = validator(Others)
 // Most requests have nothing in these fields that could hold a field too many.
 const isPlain = (others: Record<string, unknown>): others is typeof Others.Type =>
   Object.values(others).every((value) => typeof value !== "object") && isOthers(others)
-const decodeJson = Schema.decodeUnknownResult(Normalized, { onExcessProperty: "error" })
-const decodeMessages = Schema.decodeUnknownResult(Schema.Array(Prompt.Message))
-const decodeMessagesType = Schema.decodeUnknownResult(Schema.toType(Schema.Array(Prompt.Message)))
+const decodeJson = lazy(() => Schema.decodeUnknownResult(Normalized, { onExcessProperty: "error" }))
+const decodeMessages = lazy(() => Schema.decodeUnknownResult(Schema.Array(Prompt.Message)))
+const decodeMessagesType = lazy(() => Schema.decodeUnknownResult(Schema.toType(Schema.Array(Prompt.Message))))
 
 const decoded = <A>(
   result: Result.Result<A, Schema.SchemaError>,
@@ -578,14 +579,14 @@ export const promptOf = (prompt: unknown): Result.Result<Prompt.Prompt, Provider
   total(() => {
     if (typeof prompt === "string") return Result.succeed(Prompt.make(prompt))
     if (Prompt.isPrompt(prompt)) {
-      return Result.map(decoded(decodeMessagesType(prompt.content), ["prompt"]), () => prompt)
+      return Result.map(decoded(decodeMessagesType()(prompt.content), ["prompt"]), () => prompt)
     }
     if (!Predicate.isIterable(prompt)) return invalid(noPrompt)
     return Result.try(() => itemsOf(prompt)).pipe(
       Result.orElse((error) =>
         invalid(`prompt: not readable: ${error instanceof Error ? error.message : String(error)}`)
       ),
-      Result.flatMap((messages) => decoded(decodeMessages(messages), ["prompt"])),
+      Result.flatMap((messages) => decoded(decodeMessages()(messages), ["prompt"])),
       Result.map(Prompt.fromMessages)
     )
   })

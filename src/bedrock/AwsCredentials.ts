@@ -5,7 +5,6 @@
  *
  * @since 0.1.0
  */
-import * as Cache from "effect/Cache"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as DateTime from "effect/DateTime"
@@ -469,12 +468,12 @@ export const cached = Effect.fnUntraced(function*<A extends Auth, E, R>(
       timeToLive: remaining > 0 ? Math.max(remaining - refreshBefore, Math.min(remaining, retryMillis)) : 0
     }
   })
-  const cache = yield* Cache.makeWith(() => lookup, {
-    capacity: 1,
-    timeToLive: (exit) => Exit.isSuccess(exit) ? exit.value.timeToLive : 0,
-    requireServicesAt: "construction"
-  })
-  return Effect.map(Cache.get(cache, "auth"), ({ auth }) => auth)
+  const context = yield* Effect.context<R>()
+  const shared = yield* Effect.cachedWithTTL(
+    Effect.provideContext(lookup, context),
+    (exit) => Exit.isSuccess(exit) ? exit.value.timeToLive : 0
+  )
+  return Effect.map(shared, ({ auth }) => auth)
 })
 
 // Credentials without a known expiry are not kept.

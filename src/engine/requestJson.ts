@@ -4,7 +4,7 @@ import * as ChatRequest from "../ChatRequest.ts"
 import * as ProviderError from "../errors/providerError.ts"
 import { lazy } from "../internal/lazy.ts"
 
-const encode = Schema.encodeResult(ChatRequest.Normalized)
+const encode = lazy(() => Schema.encodeResult(ChatRequest.Normalized))
 const encodeJson = lazy(() => Schema.encodeResult(Schema.toCodecJson(ChatRequest.Normalized)))
 
 const written = <A, E>(result: Result.Result<A, E>): Result.Result<A, ProviderError.InvalidRequest> =>
@@ -21,7 +21,7 @@ const written = <A, E>(result: Result.Result<A, E>): Result.Result<A, ProviderEr
 export const plainRequest = (
   request: ChatRequest.ChatRequest
 ): Result.Result<ChatRequest.NormalizedEncoded, ProviderError.InvalidRequest> =>
-  Result.flatMap(ChatRequest.normalize(request), (normalized) => written(encode(normalized)))
+  Result.flatMap(ChatRequest.normalize(request), (normalized) => written(encode()(normalized)))
 
 /**
  * A request as JSON text. Equal requests have the same text: the order of keys says nothing.

@@ -188,7 +188,7 @@ const headersOf = ({ headers }: Head, names: ResponseHeaders, now: number) => ({
   shouldRetry: shouldRetry(headers)
 })
 
-/** Why a response is refused of which the body cannot be told: what its status says. */
+/** The reason of a refused response whose body can't be told: what its status says. */
 const untold = (response: Head, names: ResponseHeaders, now: number, cause: unknown): ProviderError.Reason => {
   const { status } = response
   const message = `HTTP ${status}. Why it fails cannot be told${cause instanceof Error ? `: ${cause.name}` : ""}`

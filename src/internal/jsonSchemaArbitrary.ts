@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import { lazy } from "./lazy.ts"
 
 interface Drawn {
   readonly kind: "object" | "list" | "text" | "union" | "ref" | "empty" | "bounded"
@@ -9,14 +10,16 @@ interface Drawn {
   readonly closed: boolean
 }
 
-const field = () => Schema.optionalKey(Schema.suspend(() => Drawn))
+const field = () => Schema.optionalKey(Schema.suspend(drawn))
 
-const Drawn: Schema.Codec<Drawn> = Schema.Struct({
-  kind: Schema.Literals(["object", "list", "text", "union", "ref", "empty", "bounded"]),
-  fields: Schema.Struct({ city: field(), unit: field(), days: field() }),
-  optional: Schema.Boolean,
-  closed: Schema.Boolean
-})
+const drawn: () => Schema.Codec<Drawn> = lazy(() =>
+  Schema.Struct({
+    kind: Schema.Literals(["object", "list", "text", "union", "ref", "empty", "bounded"]),
+    fields: Schema.Struct({ city: field(), unit: field(), days: field() }),
+    optional: Schema.Boolean,
+    closed: Schema.Boolean
+  })
+)
 
 const schemaOf = ({ closed, fields, kind, optional }: Drawn): Schema.JsonObject => {
   const members = Object.values(fields).map(schemaOf)
@@ -51,7 +54,7 @@ const schemaOf = ({ closed, fields, kind, optional }: Drawn): Schema.JsonObject 
  */
 export const toCodecArbitrary = (): SchemaAST.Link =>
   new SchemaAST.Link(
-    Drawn.ast,
+    drawn().ast,
     SchemaTransformation.transform<Schema.JsonObject, Drawn>({
       decode: schemaOf,
       encode: () => ({ kind: "empty", fields: {}, optional: false, closed: false })

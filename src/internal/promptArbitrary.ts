@@ -5,46 +5,50 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 
 const few = <S extends Schema.Constraint>(schema: S) => Schema.Array(schema).check(Schema.isMaxLength(2))
 
-const file = Schema.Struct({
-  mediaType: Schema.Literals([
-    "image/png",
-    "image/jpeg",
-    "image/tiff",
-    "image/*",
-    "application/pdf",
-    "text/plain",
-    "audio/mpeg",
-    "audio/wav",
-    "video/mp4"
-  ]),
-  data: Schema.Union([
-    Schema.Uint8Array,
-    Schema.Literals(["aGVsbG8=", "data:image/png;base64,aGVsbG8=", "https://example.com/a.png", "no base64"]),
-    Schema.URL
-  ]),
-  fileName: Schema.optionalKey(Schema.String)
-})
+const file = () =>
+  Schema.Struct({
+    mediaType: Schema.Literals([
+      "image/png",
+      "image/jpeg",
+      "image/tiff",
+      "image/*",
+      "application/pdf",
+      "text/plain",
+      "audio/mpeg",
+      "audio/wav",
+      "video/mp4"
+    ]),
+    data: Schema.Union([
+      Schema.Uint8Array,
+      Schema.Literals(["aGVsbG8=", "data:image/png;base64,aGVsbG8=", "https://example.com/a.png", "no base64"]),
+      Schema.URL
+    ]),
+    fileName: Schema.optionalKey(Schema.String)
+  })
 
-const content = Schema.Union([Schema.Struct({ text: Schema.String }), file])
+const content = () => Schema.Union([Schema.Struct({ text: Schema.String }), file()])
 
-const round = Schema.Struct({
-  system: Schema.optionalKey(Schema.String),
-  user: few(content),
-  reasoning: Schema.optionalKey(Schema.String),
-  text: Schema.optionalKey(Schema.String),
-  calls: few(Schema.Struct({
-    name: Schema.Literals(["get_weather", "search"]),
-    params: Schema.JsonObject,
-    result: Schema.Json,
-    isFailure: Schema.Boolean,
-    modelOutput: Schema.optionalKey(few(content))
-  }))
-})
+const round = () =>
+  Schema.Struct({
+    system: Schema.optionalKey(Schema.String),
+    user: few(content()),
+    reasoning: Schema.optionalKey(Schema.String),
+    text: Schema.optionalKey(Schema.String),
+    calls: few(Schema.Struct({
+      name: Schema.Literals(["get_weather", "search"]),
+      params: Schema.JsonObject,
+      result: Schema.Json,
+      isFailure: Schema.Boolean,
+      modelOutput: Schema.optionalKey(few(content()))
+    }))
+  })
 
-const parts = (content: ReadonlyArray<typeof round.Type["user"][number]>) =>
+type Round = ReturnType<typeof round>["Type"]
+
+const parts = (content: ReadonlyArray<Round["user"][number]>) =>
   content.map((part) => "text" in part ? Prompt.textPart(part) : Prompt.filePart(part))
 
-const messages = (rounds: ReadonlyArray<typeof round.Type>): Prompt.Prompt =>
+const messages = (rounds: ReadonlyArray<Round>): Prompt.Prompt =>
   Prompt.fromMessages(rounds.flatMap(({ calls, reasoning, system, text, user }, i): ReadonlyArray<Prompt.Message> => {
     const id = (j: number) => `call_${i}_${j}`
     return [
@@ -87,6 +91,6 @@ const messages = (rounds: ReadonlyArray<typeof round.Type>): Prompt.Prompt =>
  */
 export const toCodecArbitrary = (): SchemaAST.Link =>
   new SchemaAST.Link(
-    Schema.toType(Schema.Array(round).check(Schema.isMinLength(1), Schema.isMaxLength(3))).ast,
-    SchemaTransformation.transform({ decode: messages, encode: (): ReadonlyArray<typeof round.Type> => [] })
+    Schema.toType(Schema.Array(round()).check(Schema.isMinLength(1), Schema.isMaxLength(3))).ast,
+    SchemaTransformation.transform({ decode: messages, encode: (): ReadonlyArray<Round> => [] })
   )

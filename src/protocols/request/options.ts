@@ -63,9 +63,9 @@ export const keyProblem = (
  * @since 0.2.0
  */
 export const ownOptions = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
-  const decode = Schema.decodeUnknownResult(schema, { onExcessProperty: "error" })
+  const decode = lazy(() => Schema.decodeUnknownResult(schema, { onExcessProperty: "error" }))
   // Most parts have none.
-  const none = lazy(() => decode({}))
+  const none = lazy(() => decode()({}))
   return (
     options: Readonly<Record<string, unknown>> | undefined,
     key: string,
@@ -74,7 +74,7 @@ export const ownOptions = <S extends Schema.ConstraintDecoder<unknown>>(schema: 
     const problem = keyProblem(options, [key])
     if (problem !== undefined) return Result.fail(`${path}.${problem}`)
     const own = options?.[key] ?? undefined
-    return Result.mapError(own === undefined ? none() : decode(own), (error) => {
+    return Result.mapError(own === undefined ? none() : decode()(own), (error) => {
       const [issue] = schemaIssues(error)
       return `${path}.${place(["options", key, ...(issue?.path ?? [])])}: ${issue?.message ?? "is not valid"}`
     })
