@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type * as ProviderError from "../ProviderError.ts"
 import { reasonOf } from "../wire/explain.ts"
-import { type Fault, isUnexplained } from "../wire/fault.ts"
+import type { Fault } from "../wire/fault.ts"
 import { cleanAll } from "./redaction.ts"
 
 /**
@@ -20,8 +20,8 @@ export const clean = (
   const changed: Record<string, unknown> = stated.requestId === reason.requestId ? {} : { requestId }
   for (const [key, value] of Object.entries(stated)) {
     const isCleaned = key !== "_tag" && (typeof value === "string" || key === "details" || key === "path")
-    const clean = isCleaned ? cleanAll(value, secrets) : value
-    if (clean !== value) changed[key] = clean
+    const cleaned = isCleaned ? cleanAll(value, secrets) : value
+    if (cleaned !== value) changed[key] = cleaned
   }
   if (Object.keys(changed).length === 0) return reason
   return Object.assign(Object.create(Object.getPrototypeOf(reason)), reason, { message: reason.message }, changed)
@@ -36,8 +36,4 @@ export const told = (
   fault: Fault,
   secrets: ReadonlyArray<Redacted.Redacted>,
   requestId: string | undefined
-): Effect.Effect<ProviderError.Reason> =>
-  Effect.map(
-    isUnexplained(fault) ? reasonOf(fault) : Effect.succeed(fault),
-    (reason) => clean(reason, secrets, requestId)
-  )
+): Effect.Effect<ProviderError.Reason> => Effect.map(reasonOf(fault), (reason) => clean(reason, secrets, requestId))

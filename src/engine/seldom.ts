@@ -170,13 +170,14 @@ const refusal = (
         body: excerpt(shown)
       })
     }
+    const head = headersOf(response, names, now)
     return classify({
       message: `HTTP ${response.status}${mediaType === "" ? "" : ` with a body of ${mediaType}`}${addressed(response)}`,
       ...(stated === undefined ? { body: excerpt(shown) } : stated),
       ...defined({ code: names.errorCode?.(response.headers) }),
-      ...headersOf(response, names, now),
+      ...head,
       status: ok ? stated?.status : response.status,
-      requestId: requestId(response.headers, names) ?? stated?.requestId
+      requestId: head.requestId ?? stated?.requestId
     }, errors)
   }
 }
