@@ -8,7 +8,7 @@ import { Answer, ReplayServer, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
 import * as Path from "node:path"
 import { chromium, folder, open, start, until } from "./support/browser.ts"
-import { freePort, root } from "./support/process.ts"
+import { freePort, printed, root } from "./support/process.ts"
 
 const words = Array.from({ length: 120 }, (_, index) => `word ${index}`).join(" ")
 const usage = { inputTokens: 7, outputTokens: 3 }
@@ -26,14 +26,14 @@ const slow = reply({ content: words, usage })
 const serve = Effect.fnUntraced(function*(store: string, script: ReplayServer.Script) {
   const provider = yield* NodeReplayServer.make(script)
   const port = yield* freePort
-  const { output } = yield* start([Path.join(root, "examples/chat-ui/server.ts")], {
+  const { child, output } = yield* start([Path.join(root, "examples/chat-ui/server.ts")], {
     PORT: String(port),
     STORE: store,
     API_KEY: "key",
     BASE_URL: `${provider.url}/v1`,
     LLM_STREAM_UI_SECRET: "a secret of at least 32 characters"
   })
-  yield* until(() => output.text.includes("Listening"))
+  yield* printed(child, () => output.text.includes("Listening"))
   return { provider, url: `http://127.0.0.1:${port}`, mails: () => output.text.match(/^mail /gm)?.length ?? 0 }
 })
 

@@ -7,8 +7,8 @@ import { Answer, ReplayServer, Wire } from "effect-llm-stream/testing"
 import * as NodeReplayServer from "effect-llm-stream/testing/NodeReplayServer"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { chromium, folder, open, start, until } from "./support/browser.ts"
-import { freePort, root } from "./support/process.ts"
+import { chromium, folder, open, start } from "./support/browser.ts"
+import { freePort, printed, root } from "./support/process.ts"
 
 const answer = Array.from({ length: 120 }, (_, index) => `word ${index}`).join(" ")
 
@@ -21,13 +21,13 @@ const slow = NodeReplayServer.make([
 const serve = Effect.gen(function*() {
   const provider = yield* slow
   const port = yield* freePort
-  const { output } = yield* start([Path.join(root, "examples/resumable-chat/server.ts")], {
+  const { child, output } = yield* start([Path.join(root, "examples/resumable-chat/server.ts")], {
     PORT: String(port),
     STORE: "memory",
     API_KEY: "key",
     BASE_URL: `${provider.url}/v1`
   })
-  yield* until(() => output.text.includes("Listening"))
+  yield* printed(child, () => output.text.includes("Listening"))
   return { provider, url: `http://127.0.0.1:${port}` }
 })
 
@@ -41,7 +41,7 @@ describe("examples/resumable-chat", () => {
       const request = Path.join(yield* folder, "request.json")
       Fs.writeFileSync(request, JSON.stringify({ prompt: "Say words" }))
       const first = yield* client(`${url}/answers/a1`, request)
-      yield* until(() => first.output.text.includes("word 3"))
+      yield* printed(first.child, () => first.output.text.includes("word 3"))
       first.child.kill("SIGKILL")
       const second = yield* client(`${url}/answers/a1`, request)
       const [code] = yield* second.exit

@@ -24,6 +24,7 @@ import { fileURLToPath } from "node:url"
 import { main } from "../../src/cli/main.ts"
 import * as Stdin from "../../src/cli/stdin.ts"
 import { FinishReason } from "../../src/index.ts"
+import { printed } from "../support/process.ts"
 
 export interface Outcome {
   readonly status: number | null
@@ -188,10 +189,7 @@ const watched = (child: ChildProcessWithoutNullStreams) => {
         schedule: Schedule.spaced("5 millis")
       }),
     /** Waits for text on standard output. */
-    printed: (text: string) =>
-      Effect.promise(async () => {
-        while (!output.stdout.includes(text)) await once(child.stdout, "data")
-      })
+    printed: (text: string) => printed(child, () => output.stdout.includes(text))
   }
 }
 

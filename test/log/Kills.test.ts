@@ -10,6 +10,7 @@ import type { OpenAiChunk } from "../../src/index.ts"
 import * as StreamLog from "../../src/log/StreamLog.ts"
 import * as Store from "../../src/stores/Store.ts"
 import { kinds } from "../stores/shared.ts"
+import { printed } from "../support/process.ts"
 import { lease, request } from "./kills.ts"
 
 const kills = Number(process.env["LLM_STREAM_KILLS"] ?? 1)
@@ -50,9 +51,7 @@ for (const [kind, { isAbsent, name, open }] of Object.entries(kinds)) {
           child.stdout.on("data", (data: Buffer) => calls += String(data).split("call").length - 1)
           const pause = yield* Random.nextIntBetween(0, 150)
           const killing = yield* Effect.gen(function*() {
-            yield* Effect.promise(async () => {
-              while (calls < ids.length) await once(child.stdout, "data")
-            })
+            yield* printed(child, () => calls >= ids.length)
             yield* Effect.sleep(pause)
             child.kill("SIGKILL")
             yield* Effect.promise(() => once(child, "close"))

@@ -4,10 +4,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule, Stream } from "effect"
 import { spawn } from "node:child_process"
-import { once } from "node:events"
 import * as Path from "node:path"
 import { folder, hasSqlite } from "../stores/stores.ts"
-import { freePort } from "../support/process.ts"
+import { freePort, printed } from "../support/process.ts"
 import { count, member, Naive } from "./naive.ts"
 
 describe.skipIf(!hasSqlite)("a reply that an entity streams", () => {
@@ -18,15 +17,15 @@ describe.skipIf(!hasSqlite)("a reply that an entity streams", () => {
       const runner = Effect.gen(function*() {
         const port = yield* freePort
         const child = spawn(process.execPath, [Path.join(import.meta.dirname, "naive.ts"), filename, String(port)], {
-          stdio: ["ignore", "pipe", "ignore"]
+          stdio: ["ignore", "pipe", "inherit"]
         })
-        child.stdout.on(
-          "data",
-          (data: Buffer) => String(data).includes("call") && calls.push(() => child.kill("SIGKILL"))
-        )
+        let output = ""
+        child.stdout.on("data", (data: Buffer) => {
+          output += String(data)
+          if (String(data).includes("call\n")) calls.push(() => child.kill("SIGKILL"))
+        })
         yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
-        // It listens.
-        yield* Effect.promise(() => once(child.stdout, "data"))
+        yield* printed(child, () => output.includes("Listening"))
       })
       yield* Effect.all([runner, runner], { concurrency: "unbounded" })
       const chunks = yield* Effect.gen(function*() {

@@ -5,6 +5,7 @@ import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import { Effect, Layer, Option, Schedule, Schema, Stream } from "effect"
 import { Entity, MessageStorage, RunnerAddress, ShardingConfig, SqlRunnerStorage } from "effect/cluster"
 import { Rpc } from "effect/rpc"
+import { whileLocked } from "../../src/stores/sqlErrors.ts"
 import * as SqliteClient from "../../src/stores/SqliteClient.ts"
 
 export const Naive = Entity.make("Naive", [Rpc.make("Ask", { success: Schema.Number, stream: true })])
@@ -36,5 +37,9 @@ export const member = (filename: string, port: number | undefined) => {
 
 if (import.meta.main) {
   const [filename = "", port = ""] = process.argv.slice(2)
-  await Effect.runPromise(Layer.launch(Layer.provide(handlers, member(filename, Number(port)))))
+  await Layer.launch(Layer.provide(handlers, member(filename, Number(port)))).pipe(
+    // Another runner makes the tables.
+    whileLocked,
+    Effect.runPromise
+  )
 }

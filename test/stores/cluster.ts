@@ -2,7 +2,7 @@
 import { Effect, Schedule } from "effect"
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
-import * as Net from "node:net"
+import { freePort } from "../support/process.ts"
 import { folder } from "./stores.ts"
 
 /** Whether this machine can run one. */
@@ -14,13 +14,6 @@ export const hasCluster = (() => {
     return false
   }
 })()
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = Net.createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
-})
 
 const send = (port: number, ...command: ReadonlyArray<string>) =>
   Effect.try(() => execFileSync("redis-cli", ["-p", String(port), ...command], { encoding: "utf8", stdio: "pipe" }))

@@ -2,10 +2,11 @@
  * Programs that tests run.
  */
 import { Effect } from "effect"
-import { execFile } from "node:child_process"
+import { type ChildProcess, execFile } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
+import type { Readable } from "node:stream"
 
 export const root = Path.resolve(import.meta.dirname, "../..")
 
@@ -28,6 +29,33 @@ export const run = (
       (error, stdout, stderr) =>
         resolve({ status: error === null ? 0 : error.code ?? error.signal ?? 1, output: stdout + stderr })
     )
+  })
+
+/**
+ * Waits until a process has printed what a test waits for. A process that ends before that would never print it, so that
+ * is told at once.
+ */
+export const printed = (child: ChildProcess & { readonly stdout: Readable }, is: () => boolean) =>
+  Effect.callback<void>((resume) => {
+    const look = () => is() ? resume(Effect.void) : undefined
+    const ended = () =>
+      resume(
+        is()
+          ? Effect.void
+          : Effect.die(
+            new Error(
+              `the process ended (${child.exitCode ?? child.signalCode}) before it printed what the test waits for`
+            )
+          )
+      )
+    if (child.stdout.readableEnded) return ended()
+    look()
+    child.stdout.on("data", look)
+    child.on("close", ended)
+    return Effect.sync(() => {
+      child.stdout.off("data", look)
+      child.off("close", ended)
+    })
   })
 
 /** A port of this machine that nobody listens at. */
