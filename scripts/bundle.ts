@@ -107,16 +107,17 @@ const forNode: Joined = {
   // The frames of AWS with it; what only the native stream of Claude needs would bring all of Anthropic's wire along.
   bedrock: ["bedrock/Bedrock"],
   invoke: ["bedrock/BedrockInvoke"],
+  chatRequest: ["ChatRequest"],
+  streams: ["ChunkStream"],
+  apps: ["ToolLoop", "StructuredOutput"],
+  barrel: ["index"],
+  // Each is loaded later, and shares most of what it needs with the others.
   requests: [
-    "ChatRequest",
     "protocols/chatCompletions/request",
     "protocols/responses/request",
     "protocols/messages/request",
     "protocols/converse/request"
-  ],
-  streams: ["ChunkStream"],
-  apps: ["ToolLoop", "StructuredOutput"],
-  barrel: ["index"]
+  ]
 }
 
 const forBundlers: Joined = {

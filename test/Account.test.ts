@@ -11,18 +11,16 @@ import {
   Chunk,
   ChunkStream,
   type ContentEvent,
-  Converse,
-  Messages,
   OpenAiChunk,
   Parts,
   Protocol,
-  Responses,
   Telemetry
 } from "../src/index.ts"
 import * as ResponseParts from "../src/ResponseParts.ts"
 import { events } from "./parts/events.ts"
 import { broken } from "./parts/rules.ts"
 import * as Corpus from "./support/corpus.ts"
+import * as Whole from "./support/wholeFormats.ts"
 
 describe("the accounts of an answer", () => {
   it.prop("agree on any content events, in any chunks", [events, Schema.Literals([1, 2, 100])], ([events, size]) => {
@@ -320,8 +318,8 @@ const tools = ["add", "sub"].map((name) => ({ name, parameters: { type: "object"
 const anything = Schema.Record(Schema.String, Schema.Unknown)
 
 const formats = [
-  ChatCompletions.format({ provider: "openai", dialect: ChatCompletions.openai }),
-  Messages.format({ provider: "anthropic", options: { keys: ["anthropic"], schema: AnthropicOptions } }),
-  Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: anything } }),
-  Responses.format({ provider: "openai", options: { keys: ["openai"], schema: anything }, partKey: "openai" })
+  Whole.chatCompletions({ provider: "openai", dialect: ChatCompletions.openai }),
+  Whole.messages({ provider: "anthropic", options: { keys: ["anthropic"], schema: AnthropicOptions } }),
+  Whole.converse({ provider: "bedrock", options: { keys: ["bedrock"], schema: anything } }),
+  Whole.responses({ provider: "openai", options: { keys: ["openai"], schema: anything }, partKey: "openai" })
 ]

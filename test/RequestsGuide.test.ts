@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import type { Prompt } from "effect/ai"
-import { ChatCompletions, ChatRequest, Converse, Messages, type RequestFormat } from "../src/index.ts"
-import * as Responses from "../src/protocols/responses/request.ts"
+import { ChatCompletions, ChatRequest, type RequestFormat } from "../src/index.ts"
 import { read } from "./support/documentation.ts"
+import * as Whole from "./support/wholeFormats.ts"
 
 interface Api {
   readonly format: RequestFormat.RequestFormat
@@ -14,7 +14,7 @@ const options = { keys: ["acme"] as const, schema: Schema.Struct({}) }
 const claude = "anthropic.claude-opus-4-6-v1:0"
 
 const chat = (dialect: ChatCompletions.Dialect): Api => ({
-  format: ChatCompletions.format({ provider: "acme", dialect }),
+  format: Whole.chatCompletions({ provider: "acme", dialect }),
   model: "gpt-5"
 })
 
@@ -23,9 +23,9 @@ const apis: Readonly<Record<string, Api>> = {
   Azure: chat(ChatCompletions.azure),
   Groq: chat(ChatCompletions.groq),
   "Azure AI Inference": chat(ChatCompletions.azureInference),
-  Responses: { format: Responses.format({ provider: "acme", options, partKey: "acme" }), model: "gpt-5" },
-  Anthropic: { format: Messages.format({ provider: "acme", options }), model: claude },
-  Bedrock: { format: Converse.format({ provider: "acme", options }), model: claude }
+  Responses: { format: Whole.responses({ provider: "acme", options, partKey: "acme" }), model: "gpt-5" },
+  Anthropic: { format: Whole.messages({ provider: "acme", options }), model: claude },
+  Bedrock: { format: Whole.converse({ provider: "acme", options }), model: claude }
 }
 
 const tools = [{ name: "f", parameters: { type: "object", properties: {} } }]

@@ -29,12 +29,12 @@ import {
   OpenAiResponsesLanguageModel,
   Provider,
   ProviderError,
-  Responses,
   Telemetry
 } from "../../src/index.ts"
 import { Answer, ReplayServer, RequestCheck, Wire } from "../../src/testing.ts"
 import * as NodeReplayServer from "../../src/testing/NodeReplayServer.ts"
 import * as Spans from "../support/tracer.ts"
+import * as Whole from "../support/wholeFormats.ts"
 
 const apiKey = Redacted.make("key")
 const credentials = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: Redacted.make("secret") }
@@ -291,7 +291,7 @@ describe("LanguageModel of the Responses API", () => {
         toolChoice: { tool: "Find" }
       })
       const normalized = yield* Effect.fromResult(ChatRequest.normalize(requests[0] ?? assert.fail("no request")))
-      const format = Responses.format({
+      const format = Whole.responses({
         provider: "openai",
         options: { keys: ["openaiResponses", "openai"], schema: Schema.Record(Schema.String, Schema.Unknown) },
         partKey: "openai"

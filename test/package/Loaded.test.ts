@@ -40,6 +40,9 @@ describe("what a program loads", () => {
     assert.isAtMost(path.own.length, 4)
     assert.isAtMost(path.others.length, 185)
     assert.isAtMost(barrel.own.length, 13)
+    // No provider's request format among them, as those take 105 KB.
+    const size = barrel.own.reduce((sum, file) => sum + Fs.statSync(new URL(file)).size, 0)
+    assert.isAtMost(size, 600_000)
     assert.isAtMost(tools.own.length, 6)
     assert.deepStrictEqual(barrel.own.filter((file) => file.includes("/pricing/")), [])
     // AWS's framing is the one package that the barrel brings along.

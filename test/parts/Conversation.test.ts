@@ -9,27 +9,25 @@ import {
   ChatRequest,
   type ChatResponse,
   ChunkStream,
-  Converse,
-  Messages,
   Protocol,
-  type RequestFormat,
-  Responses
+  type RequestFormat
 } from "../../src/index.ts"
 import * as Corpus from "../support/corpus.ts"
 import * as Requests from "../support/requests.ts"
 import { describeShared } from "../support/shared.ts"
+import * as Whole from "../support/wholeFormats.ts"
 
 const anything = Schema.Record(Schema.String, Schema.Unknown)
 
 const formats: Readonly<
   Record<string, readonly [api: Requests.Api, format: RequestFormat.RequestFormat, model: string]>
 > = {
-  openai: ["openai", ChatCompletions.format({ provider: "openai", dialect: ChatCompletions.openai }), "gpt-4.1"],
-  groq: ["groq", ChatCompletions.format({ provider: "groq", dialect: ChatCompletions.groq }), "openai/gpt-oss-20b"],
-  azure: ["azure", ChatCompletions.format({ provider: "azure", dialect: ChatCompletions.azure }), "gpt-4.1"],
+  openai: ["openai", Whole.chatCompletions({ provider: "openai", dialect: ChatCompletions.openai }), "gpt-4.1"],
+  groq: ["groq", Whole.chatCompletions({ provider: "groq", dialect: ChatCompletions.groq }), "openai/gpt-oss-20b"],
+  azure: ["azure", Whole.chatCompletions({ provider: "azure", dialect: ChatCompletions.azure }), "gpt-4.1"],
   "azure-inference": [
     "azure-inference",
-    ChatCompletions.format({
+    Whole.chatCompletions({
       provider: "azure",
       dialect: ChatCompletions.azureInference,
       options: { keys: ["azureInference"], schema: anything }
@@ -38,12 +36,12 @@ const formats: Readonly<
   ],
   anthropic: [
     "anthropic",
-    Messages.format({ provider: "anthropic", options: { keys: ["anthropic"], schema: AnthropicOptions } }),
+    Whole.messages({ provider: "anthropic", options: { keys: ["anthropic"], schema: AnthropicOptions } }),
     "claude-sonnet-4-5"
   ],
   "bedrock-invoke": [
     "bedrock-invoke",
-    Messages.bedrockFormat({
+    Whole.bedrockMessages({
       provider: "bedrock",
       options: { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions }
     }),
@@ -51,7 +49,7 @@ const formats: Readonly<
   ],
   "openai-responses": [
     "openai-responses",
-    Responses.format({
+    Whole.responses({
       provider: "openai",
       options: { keys: ["openaiResponses", "openai"], schema: anything },
       partKey: "openai"
@@ -60,12 +58,12 @@ const formats: Readonly<
   ],
   "azure-responses": [
     "azure-responses",
-    Responses.format({ provider: "azure", options: { keys: ["azure"], schema: anything }, partKey: "azure" }),
+    Whole.responses({ provider: "azure", options: { keys: ["azure"], schema: anything }, partKey: "azure" }),
     "gpt-5"
   ],
   bedrock: [
     "bedrock",
-    Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: anything } }),
+    Whole.converse({ provider: "bedrock", options: { keys: ["bedrock"], schema: anything } }),
     "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
   ]
 }

@@ -7,12 +7,13 @@ import { ChatCompletions, ChatRequest, type RequestFormat } from "../../src/inde
 import * as Corpus from "../support/corpus.ts"
 import * as Requests from "../support/requests.ts"
 import { describeShared } from "../support/shared.ts"
+import * as Whole from "../support/wholeFormats.ts"
 
 const formats = {
-  openai: ChatCompletions.format({ provider: "openai", dialect: ChatCompletions.openai }),
-  groq: ChatCompletions.format({ provider: "groq", dialect: ChatCompletions.groq }),
-  azure: ChatCompletions.format({ provider: "azure", dialect: ChatCompletions.azure }),
-  "azure-inference": ChatCompletions.format({
+  openai: Whole.chatCompletions({ provider: "openai", dialect: ChatCompletions.openai }),
+  groq: Whole.chatCompletions({ provider: "groq", dialect: ChatCompletions.groq }),
+  azure: Whole.chatCompletions({ provider: "azure", dialect: ChatCompletions.azure }),
+  "azure-inference": Whole.chatCompletions({
     provider: "azure",
     dialect: ChatCompletions.azureInference,
     options: { keys: ["azureInference"], schema: Schema.Record(Schema.String, Schema.Unknown) }
@@ -21,7 +22,7 @@ const formats = {
 
 const apis = ["openai", "groq", "azure", "azure-inference"] as const
 
-const acme = ChatCompletions.format({ provider: "acme" })
+const acme = Whole.chatCompletions({ provider: "acme" })
 
 const encode = (request: ChatRequest.ChatRequest, format: RequestFormat.RequestFormat = formats.openai) =>
   Result.flatMap(ChatRequest.normalize(request), (normalized) => format.encode(normalized, "gpt-4.1"))
@@ -64,7 +65,7 @@ describe("ChatCompletions requests", () => {
           it(name, () => {
             assert.deepStrictEqual(
               problems(
-                env["AZURE_OPENAI_API_VERSION"] === undefined ? formats[api] : ChatCompletions.format({
+                env["AZURE_OPENAI_API_VERSION"] === undefined ? formats[api] : Whole.chatCompletions({
                   provider: "azure",
                   dialect: ChatCompletions.azure,
                   bodyModel: () => undefined
@@ -463,7 +464,7 @@ describe("ChatCompletions requests", () => {
     })
 
     it("are checked by the schema of the host", () => {
-      const format = ChatCompletions.format({
+      const format = Whole.chatCompletions({
         provider: "acme",
         options: { keys: ["acme"], schema: Schema.Struct({ keep_alive: Schema.optionalKey(Schema.String) }) }
       })

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Result } from "effect"
-import { BedrockOptions, ChatRequest, Converse } from "../../src/index.ts"
+import { BedrockOptions, ChatRequest } from "../../src/index.ts"
 import { RequestCheck } from "../../src/testing.ts"
 import * as Requests from "../support/requests.ts"
 import { describeShared } from "../support/shared.ts"
+import * as Whole from "../support/wholeFormats.ts"
 
-const format = Converse.format({
+const format = Whole.converse({
   provider: "bedrock",
   options: { keys: ["bedrock"], schema: BedrockOptions }
 })

@@ -1,16 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Result } from "effect"
-import { AnthropicOptions, BedrockInvokeOptions, ChatRequest, Messages, type RequestFormat } from "../../src/index.ts"
+import { AnthropicOptions, BedrockInvokeOptions, ChatRequest, type RequestFormat } from "../../src/index.ts"
 import { RequestCheck } from "../../src/testing.ts"
 import * as Requests from "../support/requests.ts"
 import { describeShared } from "../support/shared.ts"
+import * as Whole from "../support/wholeFormats.ts"
 
-const anthropic = Messages.format({
+const anthropic = Whole.messages({
   provider: "anthropic",
   options: { keys: ["anthropic"], schema: AnthropicOptions },
   betas: ["always-2026-01-01"]
 })
-const bedrock = Messages.bedrockFormat({
+const bedrock = Whole.bedrockMessages({
   provider: "bedrock",
   options: { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions }
 })
@@ -152,7 +153,7 @@ describe("the request body of Messages", () => {
 
   it("refuses every request where the limit of the layer is none", () => {
     for (const maxTokens of [NaN, -1, 0, 1.5, Infinity]) {
-      for (const make of [Messages.format, Messages.bedrockFormat]) {
+      for (const make of [Whole.messages, Whole.bedrockMessages]) {
         const format = make({
           provider: "acme",
           options: { keys: ["anthropic"], schema: AnthropicOptions },

@@ -6,43 +6,41 @@ import {
   BedrockInvokeOptions,
   ChatCompletions,
   ChatRequest,
-  Converse,
-  Messages,
-  type RequestFormat,
-  Responses
+  type RequestFormat
 } from "../../src/index.ts"
 import * as Requests from "../support/requests.ts"
+import * as Whole from "../support/wholeFormats.ts"
 
 const anything = Schema.Record(Schema.String, Schema.Unknown)
 
 const formats = {
-  openai: ChatCompletions.format({ provider: "openai", dialect: ChatCompletions.openai }),
-  azure: ChatCompletions.format({ provider: "azure", dialect: ChatCompletions.azure }),
-  groq: ChatCompletions.format({ provider: "groq", dialect: ChatCompletions.groq }),
-  "azure-inference": ChatCompletions.format({
+  openai: Whole.chatCompletions({ provider: "openai", dialect: ChatCompletions.openai }),
+  azure: Whole.chatCompletions({ provider: "azure", dialect: ChatCompletions.azure }),
+  groq: Whole.chatCompletions({ provider: "groq", dialect: ChatCompletions.groq }),
+  "azure-inference": Whole.chatCompletions({
     provider: "azure",
     dialect: ChatCompletions.azureInference,
     options: { keys: ["azureInference"], schema: anything }
   }),
-  "openai-responses": Responses.format({
+  "openai-responses": Whole.responses({
     provider: "openai",
     options: { keys: ["openaiResponses", "openai"], schema: anything },
     partKey: "openai"
   }),
-  "azure-responses": Responses.format({
+  "azure-responses": Whole.responses({
     provider: "azure",
     options: { keys: ["azure"], schema: anything },
     partKey: "azure"
   }),
-  anthropic: Messages.format({
+  anthropic: Whole.messages({
     provider: "anthropic",
     options: { keys: ["anthropic"], schema: AnthropicOptions }
   }),
-  "bedrock-invoke": Messages.bedrockFormat({
+  "bedrock-invoke": Whole.bedrockMessages({
     provider: "bedrock",
     options: { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions }
   }),
-  bedrock: Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: anything } })
+  bedrock: Whole.converse({ provider: "bedrock", options: { keys: ["bedrock"], schema: anything } })
 } satisfies Record<Requests.Api, RequestFormat.RequestFormat>
 
 const apis: ReadonlyArray<Requests.Api> = [

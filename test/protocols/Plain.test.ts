@@ -1,6 +1,6 @@
 /** A request of texts and limits alone is written without the whole format, and byte for byte as that writes it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Effect, Result, Schema } from "effect"
+import { Arbitrary, Effect, Record, Result, Schema } from "effect"
 import { Prompt } from "effect/ai"
 import {
   Anthropic,
@@ -9,14 +9,18 @@ import {
   AzureResponses,
   Bedrock,
   BedrockInvoke,
+  ChatCompletions,
   ChatRequest,
   type Chunk,
+  Converse,
   Groq,
+  Messages,
   OpenAi,
   OpenAiCompatible,
   OpenAiResponses,
   type Provider,
-  RequestFormat
+  RequestFormat,
+  Responses
 } from "../../src/index.ts"
 
 const endpoint = "https://a.example"
@@ -43,6 +47,25 @@ const definitions: Readonly<Record<string, Provider.Definition<Chunk.Chunk>>> = 
   "azure of a date": AzureOpenAi.define({ endpoint, apiVersion: "2024-06-01", deployment: "mine" }),
   "azure responses": AzureResponses.define({ endpoint, deployment: "mine" }),
   "azure inference": AzureInference.define({ endpoint })
+}
+
+const options = { keys: ["acme"], schema: Schema.Struct({ needed: Schema.String }) } as const
+const { azureBefore202409, azureInference, compatible, groq, openai } = ChatCompletions
+const dialects = { azureBefore202409, azureInference, compatible, groq, openai }
+
+/** Those that people make for hosts of their own. */
+const formats: Readonly<Record<string, RequestFormat.Lazy>> = {
+  ...Record.mapKeys(
+    Record.map(dialects, (dialect) => ChatCompletions.format({ provider: "acme", dialect, options })),
+    (name) => `chat completions, ${name}`
+  ),
+  "chat completions": ChatCompletions.format({ provider: "acme" }),
+  "chat completions that name no model": ChatCompletions.format({ provider: "acme", bodyModel: () => undefined }),
+  "responses of a host": Responses.format({ provider: "acme", options, partKey: "acme" }),
+  messages: Messages.format({ provider: "acme", options, maxTokens: 50 }),
+  "messages with betas": Messages.format({ provider: "acme", options, betas: ["a"] }),
+  "messages on Bedrock": Messages.bedrockFormat({ provider: "acme", options }),
+  converse: Converse.format({ provider: "acme", options })
 }
 
 const models = [
@@ -95,7 +118,7 @@ const stated = ({ isPrompt, request, reversed }: typeof requests.Type): ChatRequ
 const written = (encoded: RequestFormat.Encoded) => JSON.stringify(encoded)
 
 describe("a request of texts alone", () => {
-  for (const [name, { format }] of Object.entries(definitions)) {
+  for (const [name, format] of Object.entries({ ...Record.map(definitions, ({ format }) => format), ...formats })) {
     it.effect.prop(
       `is written as by the whole format: ${name}`,
       [Arbitrary.schema(requests)],
@@ -135,6 +158,20 @@ describe("a request of texts alone", () => {
       }
     })
   }
+
+  it("does without the whole format of a host of one's own, unless that writes limits in a way of its own", () => {
+    const request = { system: "Be brief.", prompt: "Hi", maxTokens: 100, temperature: 0.5, topP: 0.9 }
+    for (const [name, { plain }] of Object.entries(formats)) {
+      assert.strictEqual(plain(request, "m") === undefined, name === "messages with betas", name)
+    }
+    const others = [{ temperature: { refused: "no" } }, { topP: { field: "p" } }, {
+      maxTokens: { field: "limits.max" }
+    }]
+    for (const fields of others) {
+      const dialect = { ...compatible, fields: { ...compatible.fields, ...fields } }
+      assert.isUndefined(ChatCompletions.format({ provider: "acme", dialect }).plain(request, "m"))
+    }
+  })
 
   it("is nothing else", () => {
     const others: ReadonlyArray<unknown> = [

@@ -5,14 +5,12 @@ import {
   BedrockInvokeOptions,
   ChatCompletions,
   ChatRequest,
-  Converse,
-  Messages,
-  type RequestFormat,
-  Responses
+  type RequestFormat
 } from "../../src/index.ts"
 import { RequestCheck } from "../../src/testing.ts"
 import { read } from "../support/documentation.ts"
 import * as Requests from "../support/requests.ts"
+import * as Whole from "../support/wholeFormats.ts"
 
 // Whoever asks a model to reason can ask any other in the same words.
 
@@ -55,14 +53,14 @@ const claudes = [
 const onBedrock = claudes.map((model) => `us.anthropic.${model}-v1:0`)
 
 const apis = {
-  openai: { format: ChatCompletions.format({ provider: "openai", dialect: ChatCompletions.openai }), models: gpt },
-  azure: { format: ChatCompletions.format({ provider: "azure", dialect: ChatCompletions.azure }), models: gpt },
+  openai: { format: Whole.chatCompletions({ provider: "openai", dialect: ChatCompletions.openai }), models: gpt },
+  azure: { format: Whole.chatCompletions({ provider: "azure", dialect: ChatCompletions.azure }), models: gpt },
   groq: {
-    format: ChatCompletions.format({ provider: "groq", dialect: ChatCompletions.groq }),
+    format: Whole.chatCompletions({ provider: "groq", dialect: ChatCompletions.groq }),
     models: ["openai/gpt-oss-120b", "qwen/qwen3-32b", "brand-new"]
   },
   "azure-inference": {
-    format: ChatCompletions.format({
+    format: Whole.chatCompletions({
       provider: "azure",
       dialect: ChatCompletions.azureInference,
       options: { keys: ["azureInference"], schema: anything }
@@ -70,7 +68,7 @@ const apis = {
     models: ["grok-3-mini", "grok-4", "DeepSeek-R1", "gpt-oss-120b", "brand-new"]
   },
   "openai-responses": {
-    format: Responses.format({
+    format: Whole.responses({
       provider: "openai",
       options: { keys: ["openai"], schema: anything },
       partKey: "openai"
@@ -78,25 +76,25 @@ const apis = {
     models: gpt
   },
   "azure-responses": {
-    format: Responses.format({ provider: "azure", options: { keys: ["azure"], schema: anything }, partKey: "azure" }),
+    format: Whole.responses({ provider: "azure", options: { keys: ["azure"], schema: anything }, partKey: "azure" }),
     models: gpt
   },
   anthropic: {
-    format: Messages.format({
+    format: Whole.messages({
       provider: "anthropic",
       options: { keys: ["anthropic"], schema: AnthropicOptions }
     }),
     models: [...claudes, "a-gateway's"]
   },
   "bedrock-invoke": {
-    format: Messages.bedrockFormat({
+    format: Whole.bedrockMessages({
       provider: "bedrock",
       options: { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions }
     }),
     models: onBedrock
   },
   bedrock: {
-    format: Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: anything } }),
+    format: Whole.converse({ provider: "bedrock", options: { keys: ["bedrock"], schema: anything } }),
     models: [
       ...onBedrock,
       "us.amazon.nova-2-lite-v1:0",

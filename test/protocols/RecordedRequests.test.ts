@@ -8,12 +8,11 @@ import {
   BedrockInvokeOptions,
   BedrockOptions,
   ChatRequest,
-  Converse,
-  Messages,
   type RequestFormat
 } from "../../src/index.ts"
 import * as Requests from "../support/requests.ts"
 import { describeShared } from "../support/shared.ts"
+import * as Whole from "../support/wholeFormats.ts"
 
 // Bodies that providers took, read back into requests: whoever sent them could have sent them by this library.
 
@@ -229,13 +228,13 @@ const apis: ReadonlyArray<
 > = [
   [
     "anthropic",
-    Messages.format({ provider: "anthropic", options: { keys: ["anthropic"], schema: AnthropicOptions } }),
+    Whole.messages({ provider: "anthropic", options: { keys: ["anthropic"], schema: AnthropicOptions } }),
     fromMessages("anthropic"),
     "another"
   ],
   [
     "bedrock-invoke",
-    Messages.bedrockFormat({
+    Whole.bedrockMessages({
       provider: "bedrock",
       options: { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions }
     }),
@@ -244,7 +243,7 @@ const apis: ReadonlyArray<
   ],
   [
     "bedrock",
-    Converse.format({ provider: "bedrock", options: { keys: ["bedrock"], schema: BedrockOptions } }),
+    Whole.converse({ provider: "bedrock", options: { keys: ["bedrock"], schema: BedrockOptions } }),
     fromConverse,
     "anthropic.claude-3-haiku-20240307-v1:0"
   ]

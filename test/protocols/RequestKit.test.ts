@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Result, Schema } from "effect"
 import { Prompt } from "effect/ai"
-import { ChatCompletions, ChatRequest, Converse, Messages, type RequestFormat } from "../../src/index.ts"
+import { ChatCompletions, ChatRequest, type RequestFormat } from "../../src/index.ts"
 import * as RequestKit from "../../src/protocols/RequestKit.ts"
-import * as Responses from "../../src/protocols/responses/request.ts"
+import * as Whole from "../support/wholeFormats.ts"
 
 const rule = { foreign: /[^a-zA-Z0-9_-]/g, maxLength: 8 }
 
@@ -83,12 +83,12 @@ const options = { keys: ["acme"], schema: Schema.Record(Schema.String, Schema.Js
 const claude = "anthropic.claude-sonnet-4-5"
 
 const formats: Readonly<Record<string, readonly [RequestFormat.RequestFormat, model: string]>> = {
-  chat: [ChatCompletions.format({ provider: "acme", dialect: ChatCompletions.openai }), "gpt-5"],
-  groq: [ChatCompletions.format({ provider: "acme", dialect: ChatCompletions.groq }), "llama"],
-  responses: [Responses.format({ provider: "acme", options, partKey: "acme" }), "gpt-5"],
-  messages: [Messages.format({ provider: "acme", options }), claude],
-  invoke: [Messages.bedrockFormat({ provider: "acme", options }), claude],
-  converse: [Converse.format({ provider: "acme", options }), claude]
+  chat: [Whole.chatCompletions({ provider: "acme", dialect: ChatCompletions.openai }), "gpt-5"],
+  groq: [Whole.chatCompletions({ provider: "acme", dialect: ChatCompletions.groq }), "llama"],
+  responses: [Whole.responses({ provider: "acme", options, partKey: "acme" }), "gpt-5"],
+  messages: [Whole.messages({ provider: "acme", options }), claude],
+  invoke: [Whole.bedrockMessages({ provider: "acme", options }), claude],
+  converse: [Whole.converse({ provider: "acme", options }), claude]
 }
 
 const tools = [{ name: "f", parameters: { type: "object", properties: {} } }]

@@ -10,11 +10,11 @@ import {
   OpenAiResponses,
   OpenAiResponsesChunk,
   Pricing,
-  Protocol,
-  Responses
+  Protocol
 } from "../../src/index.ts"
 import { Answer, Arbitraries, Wire } from "../../src/testing.ts"
 import * as Host from "../support/host.ts"
+import * as Whole from "../support/wholeFormats.ts"
 
 const decode = (...body: ReadonlyArray<object | string>) => Host.decode(OpenAiResponses.protocol(), ...body)
 
@@ -295,7 +295,7 @@ describe("the stream of a response", () => {
         summary: [{ type: "summary_text", text: "Thought." }],
         encrypted_content: "gAAA"
       }
-      const format = Responses.format({
+      const format = Whole.responses({
         provider: "openai",
         options: { keys: ["openai"], schema: Schema.Record(Schema.String, Schema.Unknown) },
         partKey: "openai"

@@ -4,20 +4,20 @@ import { Prompt } from "effect/ai"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { ChatRequest, OpenAiResponsesOptions, type RequestFormat } from "../../src/index.ts"
-import * as Responses from "../../src/protocols/responses/request.ts"
 import * as Corpus from "../support/corpus.ts"
 import * as Requests from "../support/requests.ts"
 import { describeShared } from "../support/shared.ts"
+import * as Whole from "../support/wholeFormats.ts"
 
 const anything = Schema.Record(Schema.String, Schema.Unknown)
 
 const formats = {
-  "openai-responses": Responses.format({
+  "openai-responses": Whole.responses({
     provider: "openai",
     options: { keys: ["openaiResponses", "openai"], schema: OpenAiResponsesOptions },
     partKey: "openai"
   }),
-  "azure-responses": Responses.format({
+  "azure-responses": Whole.responses({
     provider: "azure",
     options: { keys: ["azure"], schema: anything },
     partKey: "azure"

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import * as ChatRequest from "../../src/ChatRequest.ts"
-import { metadataLimits, metadataProblem } from "../../src/protocols/request/openai.ts"
+import { metadataProblem } from "../../src/protocols/request/openai.ts"
+import { metadataLimits } from "../../src/protocols/request/openaiFields.ts"
 
 const problem = (metadata: Readonly<Record<string, string>>) =>
   metadataProblem(Result.getOrThrow(ChatRequest.normalize({ prompt: "Hi", metadata })), metadataLimits)

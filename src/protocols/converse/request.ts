@@ -38,26 +38,9 @@ export interface FormatOptions {
 }
 
 /**
- * The request format of Bedrock's Converse: one form for all models, whose own parameters go into
- * `additionalModelRequestFields`. What a parameter is called there is known for Claude, Nova and gpt-oss.
+ * The whole format.
  *
- * Raw fields are merged last, field by field within `additionalModelRequestFields`, `inferenceConfig`, `outputConfig`,
- * `requestMetadata` and `toolConfig`.
- *
- * @example
- * ```ts
- * import { BedrockOptions, ChatRequest, Converse } from "effect-llm-stream"
- * import { Result } from "effect"
- *
- * const options = { keys: ["bedrock"], schema: BedrockOptions } as const
- * const format = Converse.format({ provider: "bedrock", options })
- * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", topK: 5 }))
- * const encoded = Result.getOrThrow(format.encode(request, "us.anthropic.claude-haiku-4-5-20251001-v1:0"))
- * encoded.body.additionalModelRequestFields // { top_k: 5 }
- * ```
- *
- * @category constructors
- * @since 0.2.0
+ * @internal
  */
 export const format = ({ options, provider }: FormatOptions): RequestFormat => {
   const [key] = options.keys

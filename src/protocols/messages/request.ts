@@ -46,54 +46,30 @@ export interface FormatOptions {
 }
 
 /**
- * The request format of a host that speaks Anthropic's Messages. Raw fields are merged last, field by field within
- * `metadata` and `output_config`; names of beta features become the header `anthropic-beta`.
+ * What Bedrock's requests state beside that.
  *
- * @example
- * ```ts
- * import { AnthropicOptions, ChatRequest, Messages } from "effect-llm-stream"
- * import { Result } from "effect"
- *
- * const options = { keys: ["anthropic"], schema: AnthropicOptions } as const
- * const format = Messages.format({ provider: "anthropic", options })
- * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", system: "Be brief", seed: 1 }))
- * const { body, ignored } = Result.getOrThrow(format.encode(request, "claude-sonnet-4-5"))
- * body.system // "Be brief"
- * body.max_tokens // 4096
- * ignored // ["seed: the API takes none"]
- * ```
- *
- * @category constructors
+ * @category configuration
  * @since 0.2.0
+ */
+export interface BedrockFormatOptions extends FormatOptions {
+  /** Sent as `anthropic_version`. Default: `bedrock-2023-05-31`. */
+  readonly version?: string | undefined
+}
+
+/**
+ * The whole format.
+ *
+ * @internal
  */
 export const format = (options: FormatOptions): RequestFormat => formatOf(options, anthropic)
 
 /**
- * The request format of Claude's own API on Bedrock: as {@link format}, but the model is in the address, files have to be
- * bytes, names of beta features are in the body, and what guards and serves the request is in headers.
+ * The whole format of Claude's own API on Bedrock.
  *
- * @example
- * ```ts
- * import { BedrockInvokeOptions, ChatRequest, Messages } from "effect-llm-stream"
- * import { Result } from "effect"
- *
- * const options = { keys: ["bedrockInvoke"], schema: BedrockInvokeOptions } as const
- * const format = Messages.bedrockFormat({ provider: "bedrock", options })
- * const request = Result.getOrThrow(ChatRequest.normalize({ prompt: "Say hello", serviceTier: "flex" }))
- * const { body, headers } = Result.getOrThrow(format.encode(request, "us.anthropic.claude-haiku-4-5-20251001-v1:0"))
- * Object.keys(body) // ["anthropic_version", "max_tokens", "messages"]
- * headers // { "x-amzn-bedrock-service-tier": "flex" }
- * ```
- *
- * @category constructors
- * @since 0.2.0
+ * @internal
  */
-export const bedrockFormat = (
-  options: FormatOptions & {
-    /** Sent as `anthropic_version`. Default: `bedrock-2023-05-31`. */
-    readonly version?: string | undefined
-  }
-): RequestFormat => formatOf(options, { ...bedrock, version: options.version ?? bedrockVersion })
+export const bedrockFormat = (options: BedrockFormatOptions): RequestFormat =>
+  formatOf(options, { ...bedrock, version: options.version ?? bedrockVersion })
 
 /** Where hosts of the format differ. */
 interface Dialect {

@@ -5,65 +5,12 @@ import { defined } from "../../internal/defined.ts"
 import { place } from "../../internal/place.ts"
 import type { Encoding, Fields } from "./encoding.ts"
 import type { Media } from "./files.ts"
-import type { Treatments } from "./format.ts"
+import type { MetadataLimits } from "./openaiFields.ts"
 import { ownOptions } from "./options.ts"
 import { asEffort, type Effort } from "./reasoning.ts"
 import { knownToReason } from "./reasons.ts"
 import * as JsonSchemas from "./schema.ts"
 import { toolName, toolParameters } from "./tools.ts"
-
-/**
- * The tiers of OpenAI and Azure.
- *
- * @internal
- */
-export const serviceTiers = ["auto", "default", "flex", "scale", "priority", "fast"]
-
-/**
- * What becomes of the fields of a request that all of OpenAI's APIs have.
- *
- * @internal
- */
-export const fields = {
-  system: "encoded",
-  temperature: { field: "temperature" },
-  topP: { field: "top_p" },
-  topK: { ignored: "the API takes none" },
-  tools: "encoded",
-  toolChoice: "encoded",
-  parallelToolCalls: "encoded",
-  responseFormat: "encoded",
-  reasoning: "encoded",
-  serviceTier: { field: "service_tier" },
-  user: { field: "user" },
-  metadata: { field: "metadata" },
-  logprobs: { field: "top_logprobs" }
-} as const satisfies Partial<Treatments>
-
-/**
- * The images that OpenAI and its like take.
- *
- * @internal
- */
-export const imageTypes = ["image/png", "image/jpeg", "image/webp", "image/gif"]
-
-/**
- * Most pairs, and most characters of a label and of its text.
- *
- * @internal
- */
-export interface MetadataLimits {
-  readonly pairs: number
-  readonly label: number
-  readonly text: number
-}
-
-/**
- * OpenAI's limits.
- *
- * @internal
- */
-export const metadataLimits: MetadataLimits = { pairs: 16, label: 64, text: 512 }
 
 /**
  * Which limit the metadata of a request break, as a sentence; `undefined` when they keep to all.

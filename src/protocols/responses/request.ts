@@ -14,13 +14,15 @@ import { place } from "../../internal/place.ts"
 import type * as RequestFormat from "../../RequestFormat.ts"
 import { type Encoding, type Fields, unless, wordProblem } from "../request/encoding.ts"
 import * as Files from "../request/files.ts"
-import { make, type Treatments } from "../request/format.ts"
+import { make } from "../request/format.ts"
 import * as OpenAi from "../request/openai.ts"
+import { imageTypes, metadataLimits, serviceTiers } from "../request/openaiFields.ts"
 import { type OwnOptions, ownOptions } from "../request/options.ts"
 import type { Shape } from "../request/rawFields.ts"
 import { effortsByName } from "../request/reasoning.ts"
 import { knownToReason } from "../request/reasons.ts"
 import * as Tools from "../request/tools.ts"
+import { fields } from "./fields.ts"
 import * as Items from "./items.ts"
 
 /**
@@ -38,22 +40,6 @@ export interface FormatOptions {
   readonly partKey: string
 }
 
-/**
- * What becomes of each field of a request.
- *
- * @category dialects
- * @since 0.2.0
- */
-export const fields: Treatments = {
-  ...OpenAi.fields,
-  maxTokens: { field: "max_output_tokens" },
-  frequencyPenalty: { ignored: "the API takes none" },
-  presencePenalty: { ignored: "the API takes none" },
-  stop: { refused: "the API takes no stop texts" },
-  seed: { ignored: "the API takes none" },
-  audio: { refused: "the API gives no spoken answers" }
-}
-
 const shape: Shape = {
   names: ["input", "model", "stream"],
   content: ["input", "instructions", "tools"],
@@ -61,32 +47,9 @@ const shape: Shape = {
 }
 
 /**
- * The format of the Responses API.
+ * The whole format.
  *
- * Function tools say whether they are strict, as the API makes them strict otherwise. Reasoning goes back when it has its
- * encrypted content or its id, and is asked for in its encrypted form where the model's name says that it reasons. What the
- * provider's own tools did goes back by its id, or whole with `store: false` among the raw fields.
- *
- * @example
- * ```ts
- * import { ChatRequest } from "effect-llm-stream"
- * import * as Responses from "effect-llm-stream/protocols/responses/request"
- * import { Result, Schema } from "effect"
- *
- * const format = Responses.format({
- *   provider: "openai",
- *   options: { keys: ["openaiResponses", "openai"], schema: Schema.Struct({}) },
- *   partKey: "openai"
- * })
- * const body = ChatRequest.normalize({ prompt: "Say hello", system: "Be brief" }).pipe(
- *   Result.flatMap((request) => format.encode(request, "gpt-5")),
- *   Result.map(({ body }) => body["instructions"])
- * )
- * Result.getOrThrow(body) // "Be brief"
- * ```
- *
- * @category encoding
- * @since 0.2.0
+ * @internal
  */
 export const format = ({ options, partKey, provider }: FormatOptions): RequestFormat.RequestFormat => {
   const items = itemsOf(partKey)
@@ -108,8 +71,8 @@ export const format = ({ options, partKey, provider }: FormatOptions): RequestFo
         yield* unless(
           maxTokens !== undefined && maxTokens < 16
             ? `maxTokens: ${maxTokens} is less than 16, the least that the API takes`
-            : wordProblem("serviceTier", request.serviceTier, OpenAi.serviceTiers)
-              ?? OpenAi.metadataProblem(request, OpenAi.metadataLimits)
+            : wordProblem("serviceTier", request.serviceTier, serviceTiers)
+              ?? OpenAi.metadataProblem(request, metadataLimits)
         )
         const { include: rawInclude, ...others } = raw
         const include = [
@@ -244,7 +207,7 @@ const itemsOf = (key: string) => {
       const media = yield* Files.media(part, path)
       yield* unless(OpenAi.addressProblem(media, path))
       if (media.mediaType.startsWith("image/")) {
-        const url = yield* OpenAi.imageUrl(media, OpenAi.imageTypes, path)
+        const url = yield* OpenAi.imageUrl(media, imageTypes, path)
         const own = yield* imageOptions(part.options, key, path)
         return defined({
           type: "input_image",
