@@ -11,7 +11,7 @@ import { Anthropic, ChunkStream, type OpenAi, Provider, type ProviderError, Serv
 import { ReplayServer, Wire } from "../src/testing.ts"
 import * as NodeReplayServer from "../src/testing/NodeReplayServer.ts"
 import * as Documentation from "./support/documentation.ts"
-import { run } from "./support/process.ts"
+import { freePort, run } from "./support/process.ts"
 import { services, world } from "./support/world.ts"
 
 // Each recipe does what it is for. Those that state values are run by `Documentation.test.ts`.
@@ -61,8 +61,7 @@ const listening = (server: Server) =>
 const checks: Readonly<Record<string, Effect.Effect<void, unknown, Scope.Scope>>> = {
   "A chat server": Effect.gen(function*() {
     const { environment, server: provider } = yield* world
-    // A port that is free.
-    const port = yield* Effect.scoped(listening(createServer()))
+    const port = yield* freePort
     const { db, server } = yield* load<
       { readonly db: Map<string, ReadonlyArray<Prompt.Message>>; readonly server: Layer.Layer<never, unknown> }
     >("A chat server", (code) => code.replace("3000", String(port)).replace(/^NodeRuntime.*/m, ""))

@@ -7,7 +7,7 @@ import { spawn } from "node:child_process"
 import * as Path from "node:path"
 import { folder, hasSqlite } from "../stores/stores.ts"
 import { freePort, printed } from "../support/process.ts"
-import { count, member, Naive } from "./naive.ts"
+import { count, member, Naive, onceUnlocked } from "./naive.ts"
 
 describe.skipIf(!hasSqlite)("a reply that an entity streams", () => {
   it.live("begins again when its owner is killed: the caller has the first chunks twice, and no error", () =>
@@ -35,7 +35,7 @@ describe.skipIf(!hasSqlite)("a reply that an entity streams", () => {
           Stream.runCollect,
           Effect.retry({ schedule: Schedule.spaced("100 millis"), while: () => calls.length === 0 })
         )
-      }).pipe(Effect.provide(member(filename, undefined)))
+      }).pipe(Effect.provide(member(filename, undefined)), onceUnlocked)
 
       assert.strictEqual(calls.length, 2)
       assert.strictEqual(chunks.filter((n) => n === 1).length, 2)

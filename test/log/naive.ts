@@ -35,11 +35,14 @@ export const member = (filename: string, port: number | undefined) => {
   )
 }
 
+/** Begins again while another makes the tables; the cluster takes it for a defect that the file is locked. */
+export const onceUnlocked = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  whileLocked(Effect.catchDefect(effect, Effect.fail))
+
 if (import.meta.main) {
   const [filename = "", port = ""] = process.argv.slice(2)
   await Layer.launch(Layer.provide(handlers, member(filename, Number(port)))).pipe(
-    // Another runner makes the tables.
-    whileLocked,
+    onceUnlocked,
     Effect.runPromise
   )
 }

@@ -3,6 +3,7 @@
  */
 import { Effect } from "effect"
 import * as Net from "node:net"
+import { freePort } from "../support/process.ts"
 
 export interface Proxy {
   /** The URL of the server, by way of the proxy. */
@@ -51,10 +52,9 @@ export const proxy = Effect.fnUntraced(function*(url: string) {
     server.close(() => resume(Effect.void))
     for (const socket of sockets) socket.destroy()
   })
-  yield* listen(0)
+  const port = yield* freePort
+  yield* listen(port)
   yield* Effect.addFinalizer(() => close)
-  const address = server.address()
-  const port = typeof address === "object" && address !== null ? address.port : 0
   return {
     url: Object.assign(new URL(url), { host: `127.0.0.1:${port}` }).href,
     close,

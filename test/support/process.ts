@@ -58,10 +58,14 @@ export const printed = (child: ChildProcess & { readonly stdout: Readable }, is:
     })
   })
 
-/** A port of this machine that nobody listens at. */
-export const freePort = Effect.callback<number>((resume) => {
-  const server = Net.createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" ? address?.port ?? 0 : 0)))
-  })
-})
+/**
+ * A port of this machine that nobody listens at. It is none of those that systems give to connections: one of them might
+ * take it before it is listened at.
+ */
+export const freePort: Effect.Effect<number> = Effect.callback<number, Error>((resume) => {
+  // Redis's clusters listen at one 10,000 above as well.
+  const port = 10_000 + Math.floor(12_000 * Math.random())
+  const server = Net.createServer()
+    .once("error", (error) => resume(Effect.fail(error)))
+    .listen(port, "127.0.0.1", () => server.close(() => resume(Effect.succeed(port))))
+}).pipe(Effect.retry({ times: 100 }), Effect.orDie)
