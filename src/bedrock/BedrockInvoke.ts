@@ -19,7 +19,7 @@ import * as BedrockEvent from "../protocols/awsEvent.ts"
 import { dialect } from "../protocols/messages/dialect.ts"
 import * as Messages from "../protocols/messages/events.ts"
 import type { Payload } from "../protocols/messages/payload.ts"
-import { bedrockVersion, plain } from "../protocols/messages/plain.ts"
+import { bedrockPlain } from "../protocols/messages/plain.ts"
 import * as Provider from "../Provider.ts"
 import * as RequestFormat from "../RequestFormat.ts"
 import type * as EventStream from "../wire/EventStream.ts"
@@ -185,7 +185,7 @@ export const define = (options: Options): Provider.Definition<BedrockInvokeChunk
     protocol: protocol(),
     format: RequestFormat.lazy(
       "messages",
-      plain({ ...options, version: options.version ?? bedrockVersion }),
+      bedrockPlain(options),
       () => import("./invokeFormat.ts").then(({ format }) => format(options))
     ),
     endpoint: Runtime.endpoint("invoke-with-response-stream", options),

@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import * as RequestFormat from "../RequestFormat.ts"
-import { bedrockVersion, plain } from "./messages/plain.ts"
+import { bedrockPlain, plain } from "./messages/plain.ts"
 import type { BedrockFormatOptions, FormatOptions } from "./messages/request.ts"
 
 export * from "./messages/chunk.ts"
@@ -70,6 +70,6 @@ export const format = (options: FormatOptions): RequestFormat.Lazy =>
 export const bedrockFormat = (options: BedrockFormatOptions): RequestFormat.Lazy =>
   RequestFormat.lazy(
     "messages",
-    plain({ ...options, version: options.version ?? bedrockVersion }),
+    bedrockPlain(options),
     () => import("./messages/request.ts").then(({ bedrockFormat }) => bedrockFormat(options))
   )

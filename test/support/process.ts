@@ -38,16 +38,11 @@ export const run = (
 export const printed = (child: ChildProcess & { readonly stdout: Readable }, is: () => boolean) =>
   Effect.callback<void>((resume) => {
     const look = () => is() ? resume(Effect.void) : undefined
-    const ended = () =>
-      resume(
-        is()
-          ? Effect.void
-          : Effect.die(
-            new Error(
-              `the process ended (${child.exitCode ?? child.signalCode}) before it printed what the test waits for`
-            )
-          )
-      )
+    const ended = () => {
+      look()
+      const how = child.exitCode ?? child.signalCode
+      resume(Effect.die(new Error(`the process ended (${how}) before it printed what the test waits for`)))
+    }
     if (child.stdout.readableEnded) return ended()
     look()
     child.stdout.on("data", look)

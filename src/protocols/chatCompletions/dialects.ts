@@ -108,7 +108,7 @@ export const openai: Dialect = {
   maxTokensField: "max_completion_tokens",
   maxStops: 4,
   efforts: Reasoning.effortsByName,
-  serviceTiers: serviceTiers,
+  serviceTiers,
   audioFormats: ["pcm16"],
   metadata: metadataLimits,
   maxIdLength: 40,

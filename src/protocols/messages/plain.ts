@@ -13,18 +13,20 @@ import { contentOf, read, turns } from "../request/plain.ts"
  */
 export const bedrockVersion = "bedrock-2023-05-31"
 
+interface Stated {
+  readonly betas?: ReadonlyArray<string> | undefined
+  readonly maxTokens?: number | undefined
+  readonly version?: string | undefined
+}
+
 /**
  * The body of a request that holds texts and limits alone; `undefined` for any other. It is the one that
- * `Messages.format` makes, or with a `version` `Messages.bedrockFormat`.
+ * `Messages.format` makes, or with a `version` the one for Bedrock.
  *
  * @internal
  */
 export const plain = (
-  { betas = [], maxTokens: limit = 4096, version }: {
-    readonly betas?: ReadonlyArray<string> | undefined
-    readonly maxTokens?: number | undefined
-    readonly version?: string | undefined
-  }
+  { betas = [], maxTokens: limit = 4096, version }: Stated
 ): RequestFormat.Lazy["plain"] =>
 (request, model) => {
   const plain = betas.length === 0 && Number.isSafeInteger(limit) && limit > 0 ? read(request) : undefined
@@ -39,3 +41,11 @@ export const plain = (
   for (const [name, value] of Object.entries(numbers)) body[name === "topP" ? "top_p" : name] = value
   return { body, headers: {}, ignored: [] }
 }
+
+/**
+ * The body that `Messages.bedrockFormat` makes of such a request.
+ *
+ * @internal
+ */
+export const bedrockPlain = (stated: Stated): RequestFormat.Lazy["plain"] =>
+  plain({ ...stated, version: stated.version ?? bedrockVersion })
